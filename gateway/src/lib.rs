@@ -1,0 +1,1 @@
+//! A reverse proxy that adds server-side encryption to any S3 backend.

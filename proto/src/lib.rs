@@ -1,0 +1,1 @@
+//! The languages both houses must speak alike.
