@@ -1,1 +1,16 @@
 //! A reverse proxy that adds server-side encryption to any S3 backend.
+//!
+//! The rooms, in the order of a request's way down. A room names only rooms below it.
+//!
+//! | Room | Its one job |
+//! |---|---|
+//! | [`route`] | which operation a request asks for |
+//! | [`authorize`] | whether the caller may; leaves a permit behind |
+//! | [`request`] | a request as the operations see it |
+//! | [`error`] | S3's error answers |
+
+// In the order of the table; `tests/tidy.rs` reads it.
+pub mod route;
+pub mod authorize;
+pub mod request;
+pub mod error;

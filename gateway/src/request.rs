@@ -1,0 +1,190 @@
+//! A request as the operations see it: who asks, for what, and the bytes that come with it.
+//!
+//! These are values only. They are made once per request by the rooms above: the target by
+//! `route`, the caller and the verified body by `authenticate`; an operation trusts them.
+
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::Method;
+use http_body_util::BodyExt as _;
+use http_body_util::combinators::UnsyncBoxBody;
+
+mod payload;
+mod target;
+
+pub use payload::Payload;
+pub use payload::PayloadStream;
+pub use target::Query;
+pub use target::Target;
+
+/// A request whose signature was checked, or an anonymous one.
+#[derive(Debug)]
+pub struct S3Request {
+    /// The HTTP method.
+    pub method: Method,
+    /// Bucket, key and query, decoded once.
+    pub target: Target,
+    /// All headers as they came. With `STREAMING-...` payloads `content-encoding: aws-chunked`
+    /// and `content-length` describe the wire, not the object: see [`Payload::length`].
+    pub headers: HeaderMap,
+    /// Who asks.
+    pub caller: Caller,
+    /// How the caller proved it.
+    pub auth: AuthType,
+    /// The connection that the request came on.
+    pub connection: Connection,
+    /// Names the request in answers and logs.
+    pub request_id: RequestId,
+    /// The body, free of its transfer encodings.
+    pub body: Payload,
+}
+
+impl S3Request {
+    /// The value of a header as text; `None` when it is absent or not visible ASCII.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// Who asks: a user of the gateway, or nobody.
+///
+/// Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The access key that signed; empty for the anonymous caller.
+    pub access_key_id: Arc<str>,
+    /// The account, 12 digits; empty for the anonymous caller.
+    pub account: Arc<str>,
+    /// `arn:aws:iam::<account>:root` or `arn:aws:iam::<account>:user/<name>`.
+    pub principal_arn: Arc<str>,
+    /// Whether it is the account's root user.
+    pub root: bool,
+    /// Whether nothing was signed.
+    pub anonymous: bool,
+}
+
+impl Caller {
+    /// Nobody in particular.
+    pub fn anonymous() -> Self {
+        Self {
+            access_key_id: Arc::from(""),
+            account: Arc::from(""),
+            principal_arn: Arc::from("*"),
+            root: false,
+            anonymous: true,
+        }
+    }
+}
+
+/// How a caller proved who it is: the values of the policy key `s3:authType`, and none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthType {
+    /// An `Authorization` header: `REST-HEADER`.
+    Header,
+    /// A presigned URL: `REST-QUERY-STRING`.
+    Presigned,
+    /// A signed form: `POST`.
+    Post,
+    /// Not at all.
+    Anonymous,
+}
+
+/// The connection that a request came on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// Whether the client's bytes were protected by TLS: `aws:SecureTransport`.
+    ///
+    /// From the connection itself; from `X-Forwarded-Proto` only when a listed proxy sent it.
+    pub secure: bool,
+    /// The other end of the TCP connection.
+    pub peer: SocketAddr,
+    /// The client's address: the peer's, unless that is a listed proxy which named another.
+    pub client: IpAddr,
+    /// TLS version and cipher suite of our own listener, `None` on plain HTTP.
+    pub tls: Option<TlsParameters>,
+}
+
+/// What a TLS handshake agreed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TlsParameters {
+    /// `TLSv1.2` or `TLSv1.3`.
+    pub version: &'static str,
+    /// The IANA name of the cipher suite.
+    pub cipher_suite: &'static str,
+}
+
+/// The name of one request: 16 characters, the `x-amz-request-id` of its answer.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RequestId([u8; 16]);
+
+impl RequestId {
+    /// The name that stands for `number`; different numbers have different names.
+    pub fn from_number(number: u64) -> Self {
+        // Crockford's alphabet: as AWS's, upper case and digits, without look-alikes.
+        const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+        let mut text = *b"S000000000000000";
+        let mut rest = number;
+        for place in text.iter_mut().skip(1).rev() {
+            let digit = usize::try_from(rest & 31).unwrap_or_default();
+            *place = ALPHABET.get(digit).copied().unwrap_or(b'0');
+            rest >>= 5;
+        }
+        Self(text)
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("a request id is ASCII")
+    }
+}
+
+impl std::fmt::Display for RequestId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Any error of a body.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The body of an answer. An error in it aborts the connection: the client sees a short answer,
+/// never a clean end.
+pub type Body = UnsyncBoxBody<Bytes, BoxError>;
+
+/// A body without bytes.
+pub fn empty_body() -> Body {
+    http_body_util::Empty::new()
+        .map_err(|never| match never {})
+        .boxed_unsync()
+}
+
+/// A body of these bytes.
+pub fn full_body(bytes: impl Into<Bytes>) -> Body {
+    http_body_util::Full::new(bytes.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn request_ids_of_different_numbers_differ() {
+        let ids = [0, 1, 31, 32, u64::MAX].map(RequestId::from_number);
+        for (at, id) in ids.iter().enumerate() {
+            assert_eq!(id.as_str().len(), 16);
+            assert!(!ids[..at].contains(id), "{id}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What a request is about: a bucket, a key in it, and the query.
+
+/// The bucket, the key and the query of a request, decoded once.
+///
+/// The same values serve the signature, the policy, the encryption context and the backend's
+/// path, so that all four always speak of the same object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Target {
+    /// The bucket, in the characters of a bucket name.
+    pub bucket: Option<String>,
+    /// The key: any UTF-8, at least one byte; `//`, `.` and `..` have no meaning in it.
+    pub key: Option<String>,
+    /// The query, nothing left out.
+    pub query: Query,
+}
+
+impl Target {
+    /// The path-style path, decoded: `/`, `/bucket` or `/bucket/key`. For answers and logs.
+    pub fn resource(&self) -> String {
+        match (&self.bucket, &self.key) {
+            (None, _) => "/".to_owned(),
+            (Some(bucket), None) => format!("/{bucket}"),
+            (Some(bucket), Some(key)) => format!("/{bucket}/{key}"),
+        }
+    }
+}
+
+/// The pairs of a query string, decoded, in their order. No name stands twice.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// A query of these pairs; the caller made sure that no name stands twice.
+    pub fn from_pairs(pairs: Vec<(String, String)>) -> Self {
+        Self(pairs)
+    }
+
+    /// The value of `name`, empty for a name without a value. Names are case-sensitive.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let mut pairs = self.0.iter();
+        let pair = pairs.find(|(present, _)| present == name);
+        pair.map(|(_, value)| value.as_str())
+    }
+
+    /// Whether `name` is there, with or without a value.
+    pub fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// Whether there are no pairs.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The pairs in their order.
+    pub fn pairs(&self) -> &[(String, String)] {
+        &self.0
+    }
+
+    /// The pairs in their order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The query without these names.
+    #[must_use]
+    pub fn without(&self, names: &[&str]) -> Self {
+        let kept = |pair: &&(String, String)| !names.contains(&pair.0.as_str());
+        Self(self.0.iter().filter(kept).cloned().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_without_a_value_is_there() {
+        let query = Query::from_pairs(vec![("acl".into(), String::new())]);
+        assert!(query.has("acl"));
+        assert_eq!(query.get("acl"), Some(""));
+        assert!(!query.has("ACL"));
+    }
+
+    #[test]
+    fn a_query_without_some_names_keeps_the_order_of_the_others() {
+        let pairs = ["b", "X-Amz-Date", "a"].map(|name| (name.to_owned(), String::new()));
+        let query = Query::from_pairs(pairs.to_vec()).without(&["X-Amz-Date"]);
+        let names: Vec<_> = query.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["b", "a"]);
+    }
+}
