@@ -1,1 +1,13 @@
-//! The test harness.
+//! The test harness: a world of both houses and a backend, in one process.
+//!
+//! - [`backend`]: an S3 backend in memory that keeps every byte it saw and can misbehave.
+//! - [`expect`]: one check per claim.
+//! - [`clients`]: the AWS SDKs, pointed at a world.
+//! - [`signed`]: requests signed by hand, for what no SDK would send.
+//! - [`world`]: KMS, gateway and backend, started together on ephemeral ports.
+//!
+//! A harness fails the test that uses it, so it panics freely.
+
+pub mod backend;
+pub mod clients;
+pub mod expect;

@@ -1,0 +1,371 @@
+//! An S3 backend in memory that keeps every byte it saw, and can misbehave.
+//!
+//! It is "what the provider knows": each request's line, headers and body bytes are recorded as
+//! they arrive, also of requests that never end. Faults are injected with [`Backend::inject`].
+//! It serves HTTP/1.1 on an ephemeral loopback port, path-style, and refuses requests that are
+//! not signed with its own credentials' access key.
+
+mod answer;
+mod fault;
+mod listing;
+mod store;
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper_util::rt::TokioIo;
+
+pub use crate::backend::fault::{Action, Fault};
+pub use crate::backend::store::{Bucket, Stored, Versioning};
+
+/// The access key the backend takes.
+pub const ACCESS_KEY_ID: &str = "BACKENDACCESSKEYEXMP";
+/// Its secret: a canary, no client may ever see it.
+pub const SECRET_ACCESS_KEY: &str = "backend-secret-canary-3f1d8a0c5b7e";
+
+/// One request as it reached the backend.
+#[derive(Clone, Debug, Default)]
+pub struct Recorded {
+    /// Method.
+    pub method: Method,
+    /// Path as sent: still percent-encoded.
+    pub path: String,
+    /// Query as sent, without the question mark.
+    pub query: String,
+    /// Headers as sent.
+    pub headers: HeaderMap,
+    /// Body bytes that arrived, transfer coding removed.
+    pub body: Vec<u8>,
+    /// Trailer fields.
+    pub trailers: HeaderMap,
+    /// Whether the body ended as announced. A request the gateway gave up stays `false`.
+    pub whole: bool,
+}
+
+impl Recorded {
+    /// A header's value as text; empty when absent.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+}
+
+/// The backend. Stops serving when dropped.
+pub struct Backend {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Shared {
+    recorded: Mutex<Vec<Recorded>>,
+    faults: Mutex<Vec<Fault>>,
+    store: Mutex<store::Store>,
+}
+
+impl Backend {
+    /// Starts on an ephemeral loopback port.
+    pub async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared::default());
+        let task = tokio::spawn(accept(listener, Arc::clone(&shared)));
+        Self {
+            shared,
+            address,
+            task,
+        }
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Stops listening and cuts no running request: what a dead backend looks like to new ones.
+    pub fn kill(&self) {
+        self.task.abort();
+    }
+
+    /// Adds a fault. Faults are tried in the order they were injected; the first that matches acts.
+    pub fn inject(&self, fault: Fault) {
+        self.shared.faults.lock().unwrap().push(fault);
+    }
+
+    /// Takes all faults away.
+    pub fn heal(&self) {
+        self.shared.faults.lock().unwrap().clear();
+    }
+
+    /// Everything seen since the start or the last [`Self::forget`].
+    #[must_use]
+    pub fn requests(&self) -> Vec<Recorded> {
+        self.shared.recorded.lock().unwrap().clone()
+    }
+
+    /// Requests on one object's path: `bucket`, `key` unencoded.
+    #[must_use]
+    pub fn requests_on(&self, method: &Method, bucket: &str, key: &str) -> Vec<Recorded> {
+        let path = format!("/{bucket}/{key}");
+        let decoded = |seen: &str| {
+            percent_encoding::percent_decode_str(seen)
+                .decode_utf8_lossy()
+                .into_owned()
+        };
+        let all = self.requests();
+        all.into_iter()
+            .filter(|r| r.method == *method && decoded(&r.path) == path)
+            .collect()
+    }
+
+    /// Forgets what it recorded; the objects stay.
+    pub fn forget(&self) {
+        self.shared.recorded.lock().unwrap().clear();
+    }
+
+    /// Makes a bucket behind the gateway's back.
+    pub fn create_bucket(&self, bucket: &str) {
+        self.shared.store.lock().unwrap().create_bucket(bucket);
+    }
+
+    /// The current version of an object, as stored.
+    #[must_use]
+    pub fn object(&self, bucket: &str, key: &str) -> Option<Stored> {
+        self.shared
+            .store
+            .lock()
+            .unwrap()
+            .buckets
+            .get(bucket)?
+            .current(key)
+            .cloned()
+    }
+
+    /// All versions of an object, oldest first.
+    #[must_use]
+    pub fn versions(&self, bucket: &str, key: &str) -> Vec<Stored> {
+        let store = self.shared.store.lock().unwrap();
+        store
+            .buckets
+            .get(bucket)
+            .and_then(|b| b.versions.get(key))
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// Keys with a current version, in order.
+    #[must_use]
+    pub fn keys(&self, bucket: &str) -> Vec<String> {
+        let store = self.shared.store.lock().unwrap();
+        let Some(bucket) = store.buckets.get(bucket) else {
+            return Vec::new();
+        };
+        bucket
+            .versions
+            .keys()
+            .filter(|key| bucket.current(key).is_some())
+            .cloned()
+            .collect()
+    }
+
+    /// All buckets' names.
+    #[must_use]
+    pub fn buckets(&self) -> Vec<String> {
+        self.shared
+            .store
+            .lock()
+            .unwrap()
+            .buckets
+            .keys()
+            .cloned()
+            .collect()
+    }
+
+    /// Stores an object behind the gateway's back: a copy, a rollback, a swap.
+    pub fn plant(&self, bucket: &str, key: &str, object: Stored) {
+        let mut store = self.shared.store.lock().unwrap();
+        store.create_bucket(bucket);
+        store.buckets.get_mut(bucket).unwrap().put(key, object);
+    }
+
+    /// Changes the current version in place, ETag included when the body changed.
+    pub fn tamper(&self, bucket: &str, key: &str, change: impl FnOnce(&mut Stored)) {
+        let mut store = self.shared.store.lock().unwrap();
+        let versions = store
+            .buckets
+            .get_mut(bucket)
+            .unwrap()
+            .versions
+            .get_mut(key)
+            .unwrap();
+        change(versions.last_mut().unwrap());
+    }
+}
+
+async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            let service = hyper::service::service_fn(move |request| {
+                let shared = Arc::clone(&shared);
+                async move { serve(&shared, request).await.ok_or("dropped by a fault") }
+            });
+            let mut http = hyper::server::conn::http1::Builder::new();
+            http.preserve_header_case(true);
+            let _ = http.serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+/// Records and answers one request; `None` drops the connection.
+async fn serve(shared: &Shared, request: Request<Incoming>) -> Option<Response<Reply>> {
+    let (head, body) = request.into_parts();
+    let index = {
+        let mut recorded = shared.recorded.lock().unwrap();
+        recorded.push(Recorded {
+            method: head.method.clone(),
+            path: head.uri.path().to_owned(),
+            query: head.uri.query().unwrap_or_default().to_owned(),
+            headers: head.headers.clone(),
+            ..Recorded::default()
+        });
+        recorded.len() - 1
+    };
+    let action = fault::matching(shared, index);
+    match &action {
+        Some(Action::Refuse(status, code)) => return Some(whole(answer::error(*status, code))),
+        Some(Action::Drop) => return None,
+        Some(Action::Stall(time)) => tokio::time::sleep(*time).await,
+        _ => {}
+    }
+    let limit = match &action {
+        Some(Action::DropAfterRequestBytes(limit)) => Some(*limit),
+        _ => None,
+    };
+    receive(shared, index, body, limit).await?;
+    let seen = shared.recorded.lock().unwrap().get(index).cloned()?;
+    if let Some(Action::RefuseAfterBody(status, code)) = &action {
+        return Some(whole(answer::error(*status, code)));
+    }
+    let response = answer::answer(&mut shared.store.lock().unwrap(), &seen);
+    if matches!(action, Some(Action::DropAfterCommit)) {
+        return None;
+    }
+    Some(match action {
+        Some(action) => fault::bend(action, response),
+        None => whole(response),
+    })
+}
+
+/// Reads the body into the record; `None` when it broke off or a fault says to break off.
+async fn receive(
+    shared: &Shared,
+    index: usize,
+    mut body: Incoming,
+    limit: Option<usize>,
+) -> Option<()> {
+    while let Some(frame) = body.frame().await {
+        let frame = frame.ok()?;
+        let mut recorded = shared.recorded.lock().unwrap();
+        // `forget` may have run meanwhile; then nobody asks for this request any more.
+        let record = recorded.get_mut(index)?;
+        match frame.into_data() {
+            Ok(data) => record.body.extend_from_slice(&data),
+            Err(frame) => record
+                .trailers
+                .extend(frame.into_trailers().unwrap_or_default()),
+        }
+        if limit.is_some_and(|limit| record.body.len() >= limit) {
+            return None;
+        }
+    }
+    shared.recorded.lock().unwrap().get_mut(index)?.whole = true;
+    Some(())
+}
+
+/// A response body that can break off or stall.
+pub(crate) struct Reply {
+    data: std::collections::VecDeque<Bytes>,
+    /// What the length header says; `None` = the data's length.
+    length: u64,
+    end: End,
+    pause: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+/// What comes after the data.
+pub(crate) enum End {
+    Clean,
+    Break,
+    Stall(Duration),
+}
+
+impl Reply {
+    pub(crate) fn new(data: Bytes, length: u64, end: End) -> Self {
+        Self {
+            data: [data].into(),
+            length,
+            end,
+            pause: None,
+        }
+    }
+}
+
+/// The wire form of a whole answer.
+pub(crate) fn whole(response: Response<Bytes>) -> Response<Reply> {
+    let (head, data) = response.into_parts();
+    let length = data.len() as u64;
+    Response::from_parts(head, Reply::new(data, length, End::Clean))
+}
+
+impl Body for Reply {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        let this = self.get_mut();
+        while let Some(data) = this.data.pop_front() {
+            if !data.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(data))));
+            }
+        }
+        // Without a pause hyper would throw away what it has not flushed, the head included.
+        let time = match this.end {
+            End::Clean => return Poll::Ready(None),
+            End::Break => Duration::from_millis(20),
+            End::Stall(time) => time,
+        };
+        let pause = this
+            .pause
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(time)));
+        let broken = || Some(Err(std::io::Error::other("broken off by a fault")));
+        pause.as_mut().poll(context).map(|()| broken())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.length)
+    }
+}

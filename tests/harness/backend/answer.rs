@@ -1,0 +1,485 @@
+//! S3's answers to one recorded request.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response};
+use percent_encoding::percent_decode_str;
+
+use crate::backend::store::{Store, Stored, Versioning};
+use crate::backend::{ACCESS_KEY_ID, Recorded, listing};
+
+/// A parsed request.
+pub(crate) struct Asked<'a> {
+    pub(crate) seen: &'a Recorded,
+    pub(crate) bucket: String,
+    pub(crate) key: String,
+    pub(crate) query: Vec<(String, String)>,
+}
+
+impl Asked<'_> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.query
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// Answers `seen` out of `store`.
+pub(crate) fn answer(store: &mut Store, seen: &Recorded) -> Response<Bytes> {
+    let credential = format!("AWS4-HMAC-SHA256 Credential={ACCESS_KEY_ID}/");
+    if !seen.header("authorization").starts_with(&credential) {
+        return error(403, "AccessDenied");
+    }
+    if seen.header("content-encoding").contains("aws-chunked")
+        || seen
+            .header("x-amz-content-sha256")
+            .starts_with("STREAMING-")
+    {
+        return error(501, "NotImplemented");
+    }
+    if seen.method == Method::PUT && !seen.headers.contains_key("content-length") {
+        return error(411, "MissingContentLength");
+    }
+    let path = seen.path.trim_start_matches('/');
+    let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+    let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let query = seen
+        .query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(name), decode(value))
+        });
+    let query = query.collect();
+    let asked = Asked {
+        seen,
+        bucket: decode(bucket),
+        key: decode(key),
+        query,
+    };
+    if asked.bucket.is_empty() {
+        return xml(listing::buckets(store));
+    }
+    let known = store.buckets.contains_key(&asked.bucket);
+    let creates = seen.method == Method::PUT && asked.key.is_empty();
+    if !known && !creates {
+        return error(404, "NoSuchBucket");
+    }
+    if asked.key.is_empty() {
+        bucket_answer(store, &asked)
+    } else {
+        object_answer(store, &asked)
+    }
+}
+
+fn bucket_answer(store: &mut Store, asked: &Asked<'_>) -> Response<Bytes> {
+    let name = asked.bucket.as_str();
+    if let Some(subresource) = SUBRESOURCES.iter().find(|s| asked.get(s).is_some()) {
+        return subresource_answer(store, asked, subresource);
+    }
+    match asked.seen.method {
+        Method::PUT if store.buckets.contains_key(name) => error(409, "BucketAlreadyOwnedByYou"),
+        Method::PUT => {
+            store.create_bucket(name);
+            with(empty(200), &[("location", &format!("/{name}"))])
+        }
+        Method::HEAD => empty(200),
+        Method::DELETE
+            if store
+                .buckets
+                .get(name)
+                .is_some_and(|b| !b.versions.is_empty()) =>
+        {
+            error(409, "BucketNotEmpty")
+        }
+        Method::DELETE => {
+            store.buckets.remove(name);
+            empty(204)
+        }
+        Method::POST if asked.get("delete").is_some() => delete_many(store, asked),
+        Method::GET if asked.get("location").is_some() => xml("<LocationConstraint/>".into()),
+        Method::GET if asked.get("uploads").is_some() => {
+            xml("<ListMultipartUploadsResult/>".into())
+        }
+        Method::GET if asked.get("versions").is_some() => xml(listing::versions(store, asked)),
+        Method::GET => xml(listing::objects(store, asked)),
+        _ => error(405, "MethodNotAllowed"),
+    }
+}
+
+fn subresource_answer(store: &mut Store, asked: &Asked<'_>, kind: &str) -> Response<Bytes> {
+    let bucket = store.buckets.get_mut(&asked.bucket).unwrap();
+    match asked.seen.method {
+        Method::PUT => {
+            let body = Bytes::from(asked.seen.body.clone());
+            if kind == "versioning" {
+                let enabled = asked.seen.body.windows(7).any(|w| w == b"Enabled");
+                bucket.versioning = if enabled {
+                    Versioning::Enabled
+                } else {
+                    Versioning::Suspended
+                };
+            }
+            bucket.subresources.insert(kind.to_owned(), body);
+            empty(200)
+        }
+        Method::DELETE => {
+            bucket.subresources.remove(kind);
+            empty(204)
+        }
+        _ => match bucket.subresources.get(kind) {
+            Some(body) => xml(String::from_utf8_lossy(body).into_owned()),
+            None if kind == "versioning" => xml("<VersioningConfiguration/>".into()),
+            None if kind == "acl" => xml("<AccessControlPolicy/>".into()),
+            None => error(404, "NoSuchConfiguration"),
+        },
+    }
+}
+
+fn delete_many(store: &mut Store, asked: &Asked<'_>) -> Response<Bytes> {
+    let body = String::from_utf8_lossy(&asked.seen.body).into_owned();
+    let mut result = String::new();
+    for object in body.split("<Object>").skip(1) {
+        let key = listing::unescape(between(object, "<Key>", "</Key>").unwrap_or_default());
+        let version = between(object, "<VersionId>", "</VersionId>");
+        store.delete(&asked.bucket, &key, version);
+        let version = version
+            .map(|v| format!("<VersionId>{v}</VersionId>"))
+            .unwrap_or_default();
+        let key = listing::escape(&key);
+        result.push_str(&format!("<Deleted><Key>{key}</Key>{version}</Deleted>"));
+    }
+    if body.contains("<Quiet>true</Quiet>") {
+        result.clear();
+    }
+    xml(format!(
+        "<DeleteResult xmlns=\"{}\">{result}</DeleteResult>",
+        listing::NAMESPACE
+    ))
+}
+
+fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
+    let rest = text.split_once(start)?.1;
+    Some(rest.split_once(end)?.0)
+}
+
+fn object_answer(store: &mut Store, asked: &Asked<'_>) -> Response<Bytes> {
+    for unsupported in [
+        "uploads",
+        "uploadId",
+        "attributes",
+        "retention",
+        "legal-hold",
+        "torrent",
+    ] {
+        if asked.get(unsupported).is_some() {
+            return error(501, "NotImplemented");
+        }
+    }
+    match asked.seen.method {
+        _ if asked.get("tagging").is_some() => object_tags(store, asked),
+        _ if asked.get("acl").is_some() => xml("<AccessControlPolicy/>".into()),
+        Method::PUT => put(store, asked),
+        Method::GET | Method::HEAD => get(store, asked),
+        Method::DELETE => {
+            let gone = store.delete(&asked.bucket, &asked.key, asked.get("versionId"));
+            let answer = empty(204);
+            match gone {
+                Some((id, true)) => with(
+                    answer,
+                    &[("x-amz-version-id", &id), ("x-amz-delete-marker", "true")],
+                ),
+                Some((id, false)) => with(answer, &[("x-amz-version-id", &id)]),
+                None => answer,
+            }
+        }
+        _ => error(405, "MethodNotAllowed"),
+    }
+}
+
+fn object_tags(store: &mut Store, asked: &Asked<'_>) -> Response<Bytes> {
+    let bucket = store.buckets.get_mut(&asked.bucket).unwrap();
+    let object = bucket
+        .versions
+        .get_mut(&asked.key)
+        .and_then(|versions| versions.last_mut());
+    let Some(object) = object.filter(|object| !object.delete_marker) else {
+        return error(404, "NoSuchKey");
+    };
+    match asked.seen.method {
+        Method::PUT => {
+            object.tags = Some(asked.seen.body.clone().into());
+            empty(200)
+        }
+        Method::DELETE => {
+            object.tags = None;
+            empty(204)
+        }
+        _ => match &object.tags {
+            Some(tags) => xml(String::from_utf8_lossy(tags).into_owned()),
+            None => xml("<Tagging><TagSet></TagSet></Tagging>".into()),
+        },
+    }
+}
+
+fn put(store: &mut Store, asked: &Asked<'_>) -> Response<Bytes> {
+    let current = store
+        .buckets
+        .get(&asked.bucket)
+        .and_then(|b| b.current(&asked.key))
+        .cloned();
+    let condition = |name: &str| asked.seen.header(name).trim_matches('"').to_owned();
+    let (wanted, unwanted) = (condition("if-match"), condition("if-none-match"));
+    match &current {
+        None if !wanted.is_empty() => return error(404, "NoSuchKey"),
+        Some(object) if !wanted.is_empty() && wanted != object.etag && wanted != "*" => {
+            return error(412, "PreconditionFailed");
+        }
+        Some(object) if unwanted == "*" || unwanted == object.etag => {
+            return error(412, "PreconditionFailed");
+        }
+        _ => {}
+    }
+    if let Some(source) = asked.seen.headers.get("x-amz-copy-source") {
+        return copy(store, asked, source.to_str().unwrap_or_default());
+    }
+    let object = Stored::new(asked.seen.body.clone(), kept(&asked.seen.headers));
+    let stored = store.put(&asked.bucket, &asked.key, object);
+    with(
+        empty(200),
+        &[
+            ("etag", &format!("\"{}\"", stored.etag)),
+            ("x-amz-version-id", version(&stored)),
+        ],
+    )
+}
+
+fn copy(store: &mut Store, asked: &Asked<'_>, source: &str) -> Response<Bytes> {
+    let source = percent_decode_str(source).decode_utf8_lossy().into_owned();
+    let (path, id) = match source.split_once("?versionId=") {
+        Some((path, id)) => (path.to_owned(), Some(id.to_owned())),
+        None => (source, None),
+    };
+    let (bucket, key) = path
+        .trim_start_matches('/')
+        .split_once('/')
+        .unwrap_or_default();
+    let found = store
+        .buckets
+        .get(bucket)
+        .and_then(|b| b.version(key, id.as_deref()));
+    let Some(mut object) = found.filter(|o| !o.delete_marker).cloned() else {
+        return error(404, "NoSuchKey");
+    };
+    if asked.seen.header("x-amz-metadata-directive") == "REPLACE" {
+        object.headers = kept(&asked.seen.headers);
+    }
+    object.version_id = "null".into();
+    let stored = store.put(&asked.bucket, &asked.key, object);
+    let body = format!(
+        "<CopyObjectResult><LastModified>{}</LastModified><ETag>&quot;{}&quot;</ETag>\
+         </CopyObjectResult>",
+        listing::iso(stored.modified),
+        stored.etag
+    );
+    with(xml(body), &[("x-amz-version-id", version(&stored))])
+}
+
+fn get(store: &Store, asked: &Asked<'_>) -> Response<Bytes> {
+    let bucket = store.buckets.get(&asked.bucket).unwrap();
+    let Some(object) = bucket.version(&asked.key, asked.get("versionId")) else {
+        let code = if asked.get("versionId").is_some() {
+            "NoSuchVersion"
+        } else {
+            "NoSuchKey"
+        };
+        return error(404, code);
+    };
+    if object.delete_marker {
+        let code = if asked.get("versionId").is_some() {
+            405
+        } else {
+            404
+        };
+        let answer = error(
+            code,
+            if code == 405 {
+                "MethodNotAllowed"
+            } else {
+                "NoSuchKey"
+            },
+        );
+        return with(
+            answer,
+            &[
+                ("x-amz-delete-marker", "true"),
+                ("x-amz-version-id", version(object)),
+            ],
+        );
+    }
+    if let Some(refused) = precondition(&asked.seen.headers, object) {
+        return refused;
+    }
+    let modified = std::time::UNIX_EPOCH + std::time::Duration::from_secs(object.modified);
+    let total = object.body.len();
+    let (code, body, content_range) = match range(asked.seen.header("range"), total) {
+        Range::Whole => (200, object.body.clone(), None),
+        Range::Unsatisfiable => return error(416, "InvalidRange"),
+        Range::Part(first, last) => {
+            let text = format!("bytes {first}-{last}/{total}");
+            (206, object.body.slice(first..=last), Some(text))
+        }
+    };
+    let mut answer = Response::builder()
+        .status(code)
+        .header("accept-ranges", "bytes")
+        .header("content-length", body.len())
+        .header("etag", format!("\"{}\"", object.etag))
+        .header("last-modified", httpdate::fmt_http_date(modified));
+    for (name, value) in &object.headers {
+        answer = answer.header(name, value);
+    }
+    if let Some(text) = content_range {
+        answer = answer.header("content-range", text);
+    }
+    if !version(object).is_empty() {
+        answer = answer.header("x-amz-version-id", version(object));
+    }
+    answer.body(body).unwrap()
+}
+
+fn precondition(headers: &HeaderMap, object: &Stored) -> Option<Response<Bytes>> {
+    let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let names = |list: &str| {
+        list.split(',')
+            .any(|etag| etag.trim().trim_matches('"') == object.etag || etag == "*")
+    };
+    if value("if-match").is_some_and(|list| !names(list)) {
+        return Some(error(412, "PreconditionFailed"));
+    }
+    if value("if-none-match").is_some_and(names) {
+        let etag = format!("\"{}\"", object.etag);
+        return Some(with(empty(304), &[("etag", &etag)]));
+    }
+    None
+}
+
+enum Range {
+    Whole,
+    Part(usize, usize),
+    Unsatisfiable,
+}
+
+/// RFC 9110, section 14: one range only, anything odd is ignored.
+fn range(header: &str, total: usize) -> Range {
+    let Some(spec) = header.strip_prefix("bytes=") else {
+        return Range::Whole;
+    };
+    let Some((first, last)) = spec.split_once('-') else {
+        return Range::Whole;
+    };
+    let last_byte = total.saturating_sub(1);
+    match (first.parse::<usize>(), last.parse::<usize>()) {
+        (Ok(first), _) if first >= total => Range::Unsatisfiable,
+        (Ok(first), Ok(last)) if last >= first => Range::Part(first, last.min(last_byte)),
+        (Ok(first), Err(_)) if last.is_empty() => Range::Part(first, last_byte),
+        (Err(_), Ok(0)) => Range::Unsatisfiable,
+        (Err(_), Ok(_)) if total == 0 => Range::Unsatisfiable,
+        (Err(_), Ok(count)) if first.is_empty() => {
+            Range::Part(total.saturating_sub(count), last_byte)
+        }
+        _ => Range::Whole,
+    }
+}
+
+/// The headers an object gives back.
+fn kept(headers: &HeaderMap) -> Vec<(String, String)> {
+    let keep = |name: &str| KEPT.contains(&name) || name.starts_with("x-amz-meta-");
+    let pairs = headers.iter().filter(|(name, _)| keep(name.as_str()));
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    pairs
+        .map(|(name, value)| (name.to_string(), text(value.as_bytes())))
+        .collect()
+}
+
+fn version(object: &Stored) -> &str {
+    if object.version_id == "null" {
+        ""
+    } else {
+        &object.version_id
+    }
+}
+
+/// An S3 error document.
+pub(crate) fn error(code: u16, name: &str) -> Response<Bytes> {
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{name}</Code>\
+         <Message>{BACKEND_MESSAGE} {name}</Message><RequestId>{BACKEND_REQUEST_ID}</RequestId>\
+         <HostId>backend-host-canary</HostId></Error>"
+    );
+    let answer = Response::builder()
+        .status(code)
+        .header("content-type", "application/xml");
+    answer
+        .header("x-amz-request-id", BACKEND_REQUEST_ID)
+        .body(body.into())
+        .unwrap()
+}
+
+fn empty(code: u16) -> Response<Bytes> {
+    let answer = Response::builder().status(code);
+    answer
+        .header("x-amz-request-id", BACKEND_REQUEST_ID)
+        .body(Bytes::new())
+        .unwrap()
+}
+
+fn xml(body: String) -> Response<Bytes> {
+    let body = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}");
+    let answer = Response::builder().header("content-type", "application/xml");
+    answer
+        .header("x-amz-request-id", BACKEND_REQUEST_ID)
+        .body(body.into())
+        .unwrap()
+}
+
+/// Adds headers; empty values are left out.
+fn with(mut answer: Response<Bytes>, headers: &[(&'static str, &str)]) -> Response<Bytes> {
+    for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
+        answer.headers_mut().insert(*name, value.parse().unwrap());
+    }
+    answer
+}
+
+/// The request id in every answer of the backend: no client may see it.
+pub(crate) const BACKEND_REQUEST_ID: &str = "BACKENDREQUESTID";
+const BACKEND_MESSAGE: &str = "The backend says:";
+const KEPT: [&str; 8] = [
+    "content-type",
+    "content-encoding",
+    "content-language",
+    "content-disposition",
+    "cache-control",
+    "expires",
+    "x-amz-storage-class",
+    "x-amz-website-redirect-location",
+];
+const SUBRESOURCES: [&str; 16] = [
+    "accelerate",
+    "acl",
+    "cors",
+    "encryption",
+    "lifecycle",
+    "logging",
+    "notification",
+    "object-lock",
+    "ownershipControls",
+    "policy",
+    "publicAccessBlock",
+    "replication",
+    "requestPayment",
+    "tagging",
+    "versioning",
+    "website",
+];

@@ -1,0 +1,85 @@
+//! The AWS SDKs for Rust, pointed at a world.
+
+use aws_credential_types::Credentials;
+use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+/// Who signs and where to.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// Access key id.
+    pub access_key_id: String,
+    /// Secret access key.
+    pub secret_access_key: String,
+    /// Region in the credential scope.
+    pub region: String,
+}
+
+impl Access {
+    /// In us-east-1.
+    #[must_use]
+    pub fn new(access_key_id: &str, secret_access_key: &str) -> Self {
+        Self {
+            access_key_id: access_key_id.to_owned(),
+            secret_access_key: secret_access_key.to_owned(),
+            region: "us-east-1".to_owned(),
+        }
+    }
+
+    /// The same user in another Region.
+    #[must_use]
+    pub fn in_region(&self, region: &str) -> Self {
+        Self {
+            region: region.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    fn credentials(&self) -> Credentials {
+        Credentials::from_keys(&self.access_key_id, &self.secret_access_key, None)
+    }
+}
+
+/// An S3 client: path-style, one attempt, trusting only `ca_pem` (when given) over TLS.
+#[must_use]
+pub fn s3(endpoint: &str, access: &Access, ca_pem: Option<&str>) -> aws_sdk_s3::Client {
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version_latest()
+        .endpoint_url(endpoint)
+        .region(aws_sdk_s3::config::Region::new(access.region.clone()))
+        .credentials_provider(access.credentials())
+        .retry_config(aws_sdk_s3::config::retry::RetryConfig::disabled())
+        .force_path_style(true)
+        .http_client(http_client(ca_pem));
+    aws_sdk_s3::Client::from_conf(config.build())
+}
+
+/// A KMS client: one attempt.
+#[must_use]
+pub fn kms(endpoint: &str, access: &Access) -> aws_sdk_kms::Client {
+    let config = aws_sdk_kms::Config::builder()
+        .behavior_version_latest()
+        .endpoint_url(endpoint)
+        .region(aws_sdk_kms::config::Region::new(access.region.clone()))
+        .credentials_provider(access.credentials())
+        .retry_config(aws_sdk_kms::config::retry::RetryConfig::disabled())
+        .http_client(http_client(None));
+    aws_sdk_kms::Client::from_conf(config.build())
+}
+
+fn http_client(ca_pem: Option<&str>) -> SharedHttpClient {
+    let trust = match ca_pem {
+        Some(pem) => TrustStore::empty().with_pem_certificate(pem.as_bytes()),
+        None => TrustStore::default(),
+    };
+    let context = TlsContext::builder()
+        .with_trust_store(trust)
+        .build()
+        .unwrap();
+    aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(
+            tls::rustls_provider::CryptoMode::AwsLc,
+        ))
+        .tls_context(context)
+        .build_https()
+}
