@@ -1,0 +1,325 @@
+//! Amazon Resource Names.
+//!
+//! An [`Arn`] is six fields joined by colons, of which the last may hold colons itself. The other
+//! types are ARNs of one kind whose resource is taken apart.
+//!
+//! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The name of a resource: `arn:partition:service:region:account:resource`.
+///
+/// Region and account are empty where the resource has none (buckets, IAM).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Arn {
+    /// `aws`, `aws-cn`, `aws-us-gov`.
+    pub partition: String,
+    /// `kms`, `s3`, `iam`.
+    pub service: String,
+    /// `us-east-1`, or empty.
+    pub region: String,
+    /// Twelve digits, or empty.
+    pub account: String,
+    /// All that follows the fifth colon.
+    pub resource: String,
+}
+
+impl Arn {
+    /// Reads an ARN. Partition, service and resource must not be empty.
+    ///
+    /// # Errors
+    ///
+    /// [`ArnError`] when the text does not start with `arn:`, has fewer than six fields, or one
+    /// that must not be empty is.
+    pub fn parse(text: &str) -> Result<Self, ArnError> {
+        let mut fields = text.splitn(6, ':');
+        let mut field = || fields.next().ok_or(ArnError);
+        if field()? != "arn" {
+            return Err(ArnError);
+        }
+        let arn = Self {
+            partition: field()?.to_owned(),
+            service: field()?.to_owned(),
+            region: field()?.to_owned(),
+            account: field()?.to_owned(),
+            resource: field()?.to_owned(),
+        };
+        if arn.partition.is_empty() || arn.service.is_empty() || arn.resource.is_empty() {
+            return Err(ArnError);
+        }
+        Ok(arn)
+    }
+
+    /// The bucket `bucket`: `arn:aws:s3:::bucket`.
+    #[must_use]
+    pub fn bucket(partition: &str, bucket: &str) -> Self {
+        Self::global(partition, "s3", "", bucket.to_owned())
+    }
+
+    /// The object `key` of `bucket`: `arn:aws:s3:::bucket/key`. The key stands as it is, with
+    /// nothing encoded.
+    #[must_use]
+    pub fn object(partition: &str, bucket: &str, key: &str) -> Self {
+        Self::global(partition, "s3", "", format!("{bucket}/{key}"))
+    }
+
+    /// The account itself as a principal: `arn:aws:iam::111122223333:root`.
+    #[must_use]
+    pub fn account_root(partition: &str, account: &str) -> Self {
+        Self::global(partition, "iam", account, "root".to_owned())
+    }
+
+    fn global(partition: &str, service: &str, account: &str, resource: String) -> Self {
+        Self {
+            partition: partition.to_owned(),
+            service: service.to_owned(),
+            region: String::new(),
+            account: account.to_owned(),
+            resource,
+        }
+    }
+}
+
+impl fmt::Display for Arn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            partition,
+            service,
+            region,
+            account,
+            resource,
+        } = self;
+        write!(f, "arn:{partition}:{service}:{region}:{account}:{resource}")
+    }
+}
+
+impl FromStr for Arn {
+    type Err = ArnError;
+
+    fn from_str(text: &str) -> Result<Self, ArnError> {
+        Self::parse(text)
+    }
+}
+
+/// A KMS key: `arn:aws:kms:us-east-1:111122223333:key/1234abcd-…`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyArn {
+    /// `aws`, `aws-cn`, `aws-us-gov`.
+    pub partition: String,
+    /// The Region the key is in.
+    pub region: String,
+    /// The account that owns the key, twelve digits.
+    pub account: String,
+    /// The key id: a UUID, or `mrk-` and 32 hex digits.
+    pub key_id: String,
+}
+
+impl KeyArn {
+    /// Reads the ARN of a KMS key.
+    ///
+    /// # Errors
+    ///
+    /// [`ArnError`] when the text is no ARN, or not that of a KMS key.
+    pub fn parse(text: &str) -> Result<Self, ArnError> {
+        let arn = Arn::parse(text)?;
+        let key_id = kms_resource(&arn, "key/")?;
+        Ok(Self {
+            partition: arn.partition,
+            region: arn.region,
+            account: arn.account,
+            key_id,
+        })
+    }
+}
+
+impl fmt::Display for KeyArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            partition,
+            region,
+            account,
+            key_id,
+        } = self;
+        write!(f, "arn:{partition}:kms:{region}:{account}:key/{key_id}")
+    }
+}
+
+impl FromStr for KeyArn {
+    type Err = ArnError;
+
+    fn from_str(text: &str) -> Result<Self, ArnError> {
+        Self::parse(text)
+    }
+}
+
+/// A KMS alias: `arn:aws:kms:us-east-1:111122223333:alias/example`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AliasArn {
+    /// `aws`, `aws-cn`, `aws-us-gov`.
+    pub partition: String,
+    /// The Region the alias is in.
+    pub region: String,
+    /// The account that owns the alias, twelve digits.
+    pub account: String,
+    /// The alias name with its prefix: `alias/example`.
+    pub alias_name: String,
+}
+
+impl AliasArn {
+    /// Reads the ARN of a KMS alias.
+    ///
+    /// # Errors
+    ///
+    /// [`ArnError`] when the text is no ARN, or not that of a KMS alias.
+    pub fn parse(text: &str) -> Result<Self, ArnError> {
+        let arn = Arn::parse(text)?;
+        kms_resource(&arn, "alias/")?;
+        let Arn {
+            partition,
+            region,
+            account,
+            resource,
+            ..
+        } = arn;
+        Ok(Self {
+            partition,
+            region,
+            account,
+            alias_name: resource,
+        })
+    }
+}
+
+impl fmt::Display for AliasArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            partition,
+            region,
+            account,
+            alias_name,
+        } = self;
+        write!(f, "arn:{partition}:kms:{region}:{account}:{alias_name}")
+    }
+}
+
+impl FromStr for AliasArn {
+    type Err = ArnError;
+
+    fn from_str(text: &str) -> Result<Self, ArnError> {
+        Self::parse(text)
+    }
+}
+
+/// The partition that holds `region`.
+#[must_use]
+pub fn partition(region: &str) -> &'static str {
+    PARTITIONS
+        .iter()
+        .find_map(|(prefix, partition)| region.starts_with(prefix).then_some(*partition))
+        .unwrap_or("aws")
+}
+
+/// What follows `prefix` in the resource of a KMS ARN that names a Region and an account.
+fn kms_resource(arn: &Arn, prefix: &str) -> Result<String, ArnError> {
+    if arn.service != "kms" || arn.region.is_empty() || arn.account.is_empty() {
+        return Err(ArnError);
+    }
+    match arn.resource.strip_prefix(prefix) {
+        Some(rest) if !rest.is_empty() => Ok(rest.to_owned()),
+        _ => Err(ArnError),
+    }
+}
+
+/// A text that is not an ARN, or not one of the kind asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an ARN of the kind asked for")]
+pub struct ArnError;
+
+/// Regions of partitions other than `aws`, by how they start.
+///
+/// Source: <https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>
+const PARTITIONS: [(&str, &str); 2] = [("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_arn_reads_back_as_it_was_written() {
+        for text in [
+            "arn:aws:s3:::bucket/a:b/c",
+            "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+            "arn:aws-cn:iam::111122223333:user/path/name",
+            "arn:aws:sts::111122223333:assumed-role/role/session",
+        ] {
+            assert_eq!(Arn::parse(text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_arn_is_refused() {
+        for text in [
+            "",
+            "arn",
+            "arn:aws:s3:::",
+            "arn::s3:::b",
+            "arn:aws::::b",
+            "urn:aws:s3:::b",
+            "arn:aws:s3::b",
+            "ARN:aws:s3:::b",
+        ] {
+            assert_eq!(Arn::parse(text), Err(ArnError), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_arn_is_taken_apart() {
+        let text = "arn:aws:kms:eu-central-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab";
+        let arn = KeyArn::parse(text).unwrap();
+        assert_eq!(arn.region, "eu-central-1");
+        assert_eq!(arn.account, "111122223333");
+        assert_eq!(arn.key_id, "mrk-1234abcd12ab34cd56ef1234567890ab");
+        assert_eq!(arn.to_string(), text);
+    }
+
+    #[test]
+    fn a_key_arn_is_not_an_alias_arn() {
+        let alias = "arn:aws:kms:us-east-1:111122223333:alias/example";
+        let key = "arn:aws:kms:us-east-1:111122223333:key/1";
+        assert_eq!(KeyArn::parse(alias), Err(ArnError));
+        assert_eq!(AliasArn::parse(key), Err(ArnError));
+        assert_eq!(AliasArn::parse(alias).unwrap().alias_name, "alias/example");
+        assert_eq!(AliasArn::parse(alias).unwrap().to_string(), alias);
+    }
+
+    #[test]
+    fn a_key_arn_without_region_account_or_id_is_refused() {
+        for text in [
+            "arn:aws:kms::111122223333:key/1",
+            "arn:aws:kms:us-east-1::key/1",
+            "arn:aws:kms:us-east-1:111122223333:key/",
+            "arn:aws:s3:us-east-1:111122223333:key/1",
+        ] {
+            assert_eq!(KeyArn::parse(text), Err(ArnError), "{text}");
+        }
+    }
+
+    #[test]
+    fn bucket_object_and_root_have_their_published_forms() {
+        assert_eq!(Arn::bucket("aws", "b").to_string(), "arn:aws:s3:::b");
+        assert_eq!(
+            Arn::object("aws", "b", "a b/ü%").to_string(),
+            "arn:aws:s3:::b/a b/ü%"
+        );
+        let root = Arn::account_root("aws", "111122223333");
+        assert_eq!(root.to_string(), "arn:aws:iam::111122223333:root");
+    }
+
+    #[test]
+    fn a_region_knows_its_partition() {
+        assert_eq!(partition("us-east-1"), "aws");
+        assert_eq!(partition("us-gov-west-1"), "aws-us-gov");
+        assert_eq!(partition("cn-north-1"), "aws-cn");
+    }
+}

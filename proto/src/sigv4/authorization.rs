@@ -1,0 +1,230 @@
+//! The `Authorization` header of a signed request.
+//!
+//! Source of the texts and of their order:
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html>
+//! and S3's answers.
+
+use crate::sigv4::ALGORITHM;
+use crate::sigv4::Credential;
+use crate::sigv4::CredentialError;
+use crate::sigv4::CredentialScope;
+use crate::sigv4::Expected;
+use crate::time::Timestamp;
+
+/// What the `Authorization` header of a request says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authorization {
+    /// Whose key signed.
+    pub access_key_id: String,
+    /// What the signing key was derived for.
+    pub scope: CredentialScope,
+    /// Names of the headers the signature covers, in lower case, sorted, none twice.
+    pub signed_headers: Vec<String>,
+    /// The signature as sent.
+    pub signature: String,
+}
+
+impl Authorization {
+    /// Reads `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…`.
+    ///
+    /// The three components may stand in any order, each once; nothing else may stand among them.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthorizationError`], whose text is S3's. S3 looks at `x-amz-content-sha256`, at the date
+    /// and at the clock skew after the mechanism and before the components; call [`mechanism`] first
+    /// to keep that order.
+    pub fn parse(header: &str, expected: &Expected<'_>) -> Result<Self, AuthorizationError> {
+        match mechanism(header)? {
+            Mechanism::V4 => {}
+            Mechanism::V4Asymmetric => return Err(AuthorizationError::Asymmetric),
+            Mechanism::V2 => return Err(AuthorizationError::Version2),
+        }
+        let (_, components) = header.split_once(' ').ok_or(AuthorizationError::NoSpace)?;
+        let [credential, signed_headers, signature] = split_components(components)?;
+
+        let credential = Credential::parse(credential, expected)?;
+        Ok(Self {
+            access_key_id: credential.access_key_id,
+            scope: credential.scope,
+            signed_headers: parse_signed_headers(signed_headers)
+                .ok_or(AuthorizationError::SignedHeaders)?,
+            signature: signature.to_owned(),
+        })
+    }
+
+    /// Checks that the scope is of the day of `request_time`, in UTC.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthorizationError::CredentialDate`] when it is of another day.
+    pub fn check_date(&self, request_time: Timestamp) -> Result<(), AuthorizationError> {
+        if self.scope.date == request_time.date8() {
+            Ok(())
+        } else {
+            Err(AuthorizationError::CredentialDate)
+        }
+    }
+}
+
+/// How a request with an `Authorization` header says it is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mechanism {
+    /// `AWS4-HMAC-SHA256`, the one served.
+    V4,
+    /// `AWS4-ECDSA-P256-SHA256`, SigV4a.
+    V4Asymmetric,
+    /// `AWS`, Signature Version 2.
+    V2,
+}
+
+/// The mechanism that an `Authorization` header names.
+///
+/// # Errors
+///
+/// [`AuthorizationError::NoSpace`] and [`AuthorizationError::UnsupportedType`].
+pub fn mechanism(header: &str) -> Result<Mechanism, AuthorizationError> {
+    let (name, _) = header.split_once(' ').ok_or(AuthorizationError::NoSpace)?;
+    match name {
+        ALGORITHM => Ok(Mechanism::V4),
+        "AWS4-ECDSA-P256-SHA256" => Ok(Mechanism::V4Asymmetric),
+        "AWS" => Ok(Mechanism::V2),
+        _ => Err(AuthorizationError::UnsupportedType),
+    }
+}
+
+/// The headers among `names` that S3 wants signed and `signed_headers` does not name: `host`,
+/// `content-md5` and every `x-amz-*` but `x-amz-content-sha256`. Sorted, in lower case, none twice.
+///
+/// S3 answers 403 `AccessDenied`, "There were headers present in the request which were not signed",
+/// with these names joined by `, ` as element `HeadersNotSigned`.
+#[must_use]
+pub fn headers_not_signed<'a>(
+    names: impl IntoIterator<Item = &'a str>,
+    signed_headers: &[String],
+) -> Vec<String> {
+    let mut unsigned: Vec<String> = names
+        .into_iter()
+        .map(str::to_ascii_lowercase)
+        .filter(|name| {
+            matches!(name.as_str(), "host" | "content-md5")
+                || (name.starts_with("x-amz-") && name != "x-amz-content-sha256")
+        })
+        .filter(|name| !signed_headers.contains(name))
+        .collect();
+    unsigned.sort();
+    unsigned.dedup();
+    unsigned
+}
+
+/// The values of `Credential`, `SignedHeaders` and `Signature`.
+fn split_components(text: &str) -> Result<[&str; 3], AuthorizationError> {
+    let mut found: [Option<&str>; 3] = [None; 3];
+    for component in text.split(',') {
+        let component = component.trim_matches(' ');
+        let malformed = || AuthorizationError::Component {
+            component: component.to_owned(),
+        };
+        let (name, value) = component.split_once('=').ok_or_else(malformed)?;
+        let [credential, signed_headers, signature] = &mut found;
+        let place = match name {
+            "Credential" => credential,
+            "SignedHeaders" => signed_headers,
+            "Signature" => signature,
+            _ => return Err(malformed()),
+        };
+        if place.replace(value).is_some() {
+            return Err(malformed());
+        }
+    }
+    match found {
+        [Some(credential), Some(signed_headers), Some(signature)] if !signature.is_empty() => {
+            Ok([credential, signed_headers, signature])
+        }
+        _ => Err(AuthorizationError::MissingComponents),
+    }
+}
+
+/// The names of a `host;x-amz-date` list, sorted, or `None` when one is no header name in lower case
+/// or stands there twice.
+pub(crate) fn parse_signed_headers(text: &str) -> Option<Vec<String>> {
+    let mut names: Vec<String> = text.split(';').map(str::to_owned).collect();
+    let is_name = |name: &String| {
+        !name.is_empty()
+            && name.bytes().all(|byte| {
+                byte.is_ascii_lowercase()
+                    || byte.is_ascii_digit()
+                    || b"!#$%&'*+-.^_`|~".contains(&byte)
+            })
+    };
+    if !names.iter().all(is_name) {
+        return None;
+    }
+    names.sort();
+    let count = names.len();
+    names.dedup();
+    (names.len() == count).then_some(names)
+}
+
+/// Why an `Authorization` header is refused. The texts are S3's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthorizationError {
+    /// No space after the name of the mechanism. S3: 400 `InvalidArgument`.
+    #[error("Authorization header is invalid -- one and only one ' ' (space) required")]
+    NoSpace,
+    /// Neither SigV4 nor one of its relatives. S3: 400 `InvalidArgument`.
+    #[error("Unsupported Authorization Type")]
+    UnsupportedType,
+    /// Signature Version 2, which Regions since 2014 refuse. S3: 400 `InvalidRequest`.
+    #[error(
+        "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+    )]
+    Version2,
+    /// SigV4a, which is not served here. 400 `InvalidRequest`, or as the service answers.
+    #[error(
+        "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+    )]
+    Asymmetric,
+    /// A component that is not one of the three, has no `=`, or stands there twice. S3: 400
+    /// `AuthorizationHeaderMalformed`.
+    #[error(
+        "The authorization header is malformed; the authorization component \"{component}\" is malformed."
+    )]
+    Component {
+        /// The component as sent.
+        component: String,
+    },
+    /// One of the three components is missing. S3: 400 `AuthorizationHeaderMalformed`.
+    #[error(
+        "The authorization header is malformed; the authorization header requires three components: Credential, SignedHeaders, and Signature."
+    )]
+    MissingComponents,
+    /// The credential is wrong. S3: 400 `AuthorizationHeaderMalformed`.
+    #[error("The authorization header is malformed; {0}")]
+    Credential(#[from] CredentialError),
+    /// The list of signed headers is empty or no list. S3: 400 `AuthorizationHeaderMalformed`.
+    #[error("The authorization header is malformed; SignedHeaders is malformed.")]
+    SignedHeaders,
+    /// The scope is of another day than the request. S3: 400 `AuthorizationHeaderMalformed`.
+    #[error(
+        "The authorization header is malformed; Invalid credential date. Date is not the same as X-Amz-Date."
+    )]
+    CredentialDate,
+}
+
+impl AuthorizationError {
+    /// The S3 error code of this refusal; its status is 400.
+    #[must_use]
+    pub const fn s3_code(&self) -> &'static str {
+        match self {
+            Self::NoSpace | Self::UnsupportedType => "InvalidArgument",
+            Self::Version2 | Self::Asymmetric => "InvalidRequest",
+            Self::Component { .. }
+            | Self::MissingComponents
+            | Self::Credential(_)
+            | Self::SignedHeaders
+            | Self::CredentialDate => "AuthorizationHeaderMalformed",
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What `x-amz-content-sha256` says about the body.
+
+/// How the body of a request is covered by its signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PayloadHash {
+    /// The SHA-256 of the whole body.
+    Sha256([u8; 32]),
+    /// `UNSIGNED-PAYLOAD`: the body is not covered.
+    Unsigned,
+    /// `STREAMING-UNSIGNED-PAYLOAD-TRAILER`: aws-chunked, not covered, with trailing checksums.
+    UnsignedTrailer,
+    /// `STREAMING-AWS4-HMAC-SHA256-PAYLOAD`: aws-chunked, each chunk signed.
+    SignedChunks,
+    /// `STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER`: aws-chunked, each chunk and the trailer signed.
+    SignedChunksTrailer,
+    /// One of the two `STREAMING-AWS4-ECDSA-P256-SHA256-…` of SigV4a.
+    Asymmetric,
+}
+
+impl PayloadHash {
+    /// Reads the value of `x-amz-content-sha256`: a keyword as spelt here, or 64 hex digits of either
+    /// case.
+    ///
+    /// # Errors
+    ///
+    /// [`PayloadHashError`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, PayloadHashError> {
+        Ok(match text {
+            "UNSIGNED-PAYLOAD" => Self::Unsigned,
+            "STREAMING-UNSIGNED-PAYLOAD-TRAILER" => Self::UnsignedTrailer,
+            "STREAMING-AWS4-HMAC-SHA256-PAYLOAD" => Self::SignedChunks,
+            "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER" => Self::SignedChunksTrailer,
+            "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD"
+            | "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER" => Self::Asymmetric,
+            _ => {
+                let mut digest = [0; 32];
+                hex::decode_to_slice(text, &mut digest).map_err(|_| PayloadHashError)?;
+                Self::Sha256(digest)
+            }
+        })
+    }
+
+    /// Whether the body is aws-chunked.
+    #[must_use]
+    pub const fn is_chunked(&self) -> bool {
+        !matches!(self, Self::Sha256(_) | Self::Unsigned)
+    }
+}
+
+/// A value `x-amz-content-sha256` may not have. S3: 400 `InvalidArgument` with `ArgumentName` and
+/// `ArgumentValue`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid sha256 value."
+)]
+pub struct PayloadHashError;

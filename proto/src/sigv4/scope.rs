@@ -1,0 +1,198 @@
+//! What a signing key is good for: one day, one Region, one service.
+
+use std::fmt;
+
+use crate::sigv4::TERMINATOR;
+use crate::time::Timestamp;
+
+/// `20250101/us-east-1/s3/aws4_request`: what a signing key is derived for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CredentialScope {
+    /// The UTC day, `YYYYMMDD`.
+    pub date: String,
+    /// The Region.
+    pub region: String,
+    /// The service: `s3`, `kms`.
+    pub service: String,
+}
+
+impl CredentialScope {
+    /// The scope of a request made at `timestamp`.
+    #[must_use]
+    pub fn new(timestamp: Timestamp, region: &str, service: &str) -> Self {
+        Self {
+            date: timestamp.date8(),
+            region: region.to_owned(),
+            service: service.to_owned(),
+        }
+    }
+
+    /// Reads `YYYYMMDD/region/service/aws4_request` for whichever Region and service.
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialError`] when there are not four parts, the date is none, the Region or the
+    /// service is empty, or the terminator is another.
+    pub fn parse(text: &str) -> Result<Self, CredentialError> {
+        let parts: Vec<&str> = text.split('/').collect();
+        let &[date, region, service, terminator] = parts.as_slice() else {
+            return Err(CredentialError::Malformed);
+        };
+        let scope = Self::from_parts(date, region, service, None)?;
+        if terminator == TERMINATOR {
+            Ok(scope)
+        } else {
+            Err(CredentialError::terminal(terminator))
+        }
+    }
+
+    fn from_parts(
+        date: &str,
+        region: &str,
+        service: &str,
+        expected: Option<&Expected<'_>>,
+    ) -> Result<Self, CredentialError> {
+        if !is_date(date) {
+            return Err(CredentialError::DateFormat {
+                date: date.to_owned(),
+            });
+        }
+        if region.is_empty() {
+            return Err(CredentialError::EmptyRegion);
+        }
+        if let Some(wanted) = expected.and_then(|expected| expected.region)
+            && wanted != region
+        {
+            let (region, expected) = (region.to_owned(), wanted.to_owned());
+            return Err(CredentialError::WrongRegion { region, expected });
+        }
+        let wanted = expected.map_or(service, |expected| expected.service);
+        if wanted != service || service.is_empty() {
+            let (service, expected) = (service.to_owned(), wanted.to_owned());
+            return Err(CredentialError::WrongService { service, expected });
+        }
+        let (date, region, service) = (date.to_owned(), region.to_owned(), service.to_owned());
+        Ok(Self {
+            date,
+            region,
+            service,
+        })
+    }
+}
+
+impl fmt::Display for CredentialScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}/{}/{}/{TERMINATOR}",
+            self.date, self.region, self.service
+        )
+    }
+}
+
+/// What the scope of a request must name to be for this server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected<'a> {
+    /// The server's Region; `None` serves every Region.
+    pub region: Option<&'a str>,
+    /// The server's service: `s3`, `kms`.
+    pub service: &'a str,
+}
+
+/// An access key id and the scope it signs in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Credential {
+    /// Whose key signed.
+    pub access_key_id: String,
+    /// What the signing key was derived for.
+    pub scope: CredentialScope,
+}
+
+impl Credential {
+    /// Reads `AKID/YYYYMMDD/region/service/aws4_request`.
+    ///
+    /// The faults are looked for in S3's order: parts, access key, date, Region, service,
+    /// terminator.
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialError`], whose text is S3's without its start.
+    pub fn parse(text: &str, expected: &Expected<'_>) -> Result<Self, CredentialError> {
+        let parts: Vec<&str> = text.split('/').collect();
+        let &[access_key_id, date, region, service, terminator] = parts.as_slice() else {
+            return Err(CredentialError::Malformed);
+        };
+        if access_key_id.is_empty() {
+            return Err(CredentialError::EmptyAccessKey);
+        }
+        let scope = CredentialScope::from_parts(date, region, service, Some(expected))?;
+        if terminator != TERMINATOR {
+            return Err(CredentialError::terminal(terminator));
+        }
+        Ok(Self {
+            access_key_id: access_key_id.to_owned(),
+            scope,
+        })
+    }
+}
+
+/// Whether `text` is the eight digits of a day that exists.
+fn is_date(text: &str) -> bool {
+    text.len() == 8 && Timestamp::parse_basic(&format!("{text}T000000Z")).is_ok()
+}
+
+/// What is wrong with a credential. The texts are S3's, without the start that tells a header from a
+/// query.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialError {
+    /// Not five parts.
+    #[error(
+        "the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\"."
+    )]
+    Malformed,
+    /// Nothing before the first slash.
+    #[error("a non-empty Access Key (AKID) must be provided in the credential.")]
+    EmptyAccessKey,
+    /// The date is not the eight digits of a day.
+    #[error(
+        "incorrect date format \"{date}\". This date in the credential must be in the format \"yyyyMMdd\"."
+    )]
+    DateFormat {
+        /// The date as sent.
+        date: String,
+    },
+    /// No Region between the slashes.
+    #[error("a non-empty region must be provided in the credential.")]
+    EmptyRegion,
+    /// Signed for another Region; S3 also answers with the expected one as element `Region`.
+    #[error("the region '{region}' is wrong; expecting '{expected}'")]
+    WrongRegion {
+        /// The Region as sent.
+        region: String,
+        /// The server's Region.
+        expected: String,
+    },
+    /// Signed for another service.
+    #[error("incorrect service \"{service}\". This endpoint belongs to \"{expected}\".")]
+    WrongService {
+        /// The service as sent.
+        service: String,
+        /// The server's service.
+        expected: String,
+    },
+    /// The last part is not `aws4_request`.
+    #[error("incorrect terminal \"{terminal}\". This endpoint uses \"aws4_request\".")]
+    WrongTerminal {
+        /// The last part as sent.
+        terminal: String,
+    },
+}
+
+impl CredentialError {
+    fn terminal(terminal: &str) -> Self {
+        Self::WrongTerminal {
+            terminal: terminal.to_owned(),
+        }
+    }
+}
