@@ -1,1 +1,15 @@
 //! A local AWS KMS.
+//!
+//! Rooms, top to bottom; each names only rooms below it:
+//!
+//! | room | what it does |
+//! |---|---|
+//! | [`api`] | the operations and the common order of their checks |
+//! | [`crypto`] | the only room that names algorithms |
+//! | [`caller`] | who calls |
+//! | [`error`] | AWS's exceptions |
+
+pub mod api;
+pub mod crypto;
+pub mod caller;
+pub mod error;

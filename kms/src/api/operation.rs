@@ -1,0 +1,166 @@
+//! The closed set of operations: their requests and answers, and both as AWS JSON.
+
+use crate::api::Call;
+use crate::api::table::operations;
+use crate::error::Code;
+use crate::error::KmsError;
+use proto::kms::v1;
+use std::fmt;
+
+macro_rules! make {
+    ($($name:ident $method:ident ($request:ident) -> $answer:ident = $run:path, $kind:ident;)+) => {
+        /// AWS's name of an operation.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[allow(missing_docs, reason = "each is documented by AWS under its name")]
+        pub enum OperationName {
+            $($name,)+
+        }
+
+        impl OperationName {
+            /// Every operation this KMS offers.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// AWS's spelling.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)+
+                }
+            }
+
+            /// The operation of that name; AWS's spelling only.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name {
+                    $(stringify!($name) => Some(Self::$name),)+
+                    _ => None,
+                }
+            }
+
+            const fn kind(self) -> Kind {
+                match self {
+                    $(Self::$name => kind!($kind),)+
+                }
+            }
+        }
+
+        /// A request for one operation.
+        #[derive(Clone, Debug, PartialEq)]
+        #[allow(missing_docs, reason = "each is documented by AWS under its name")]
+        pub enum Operation {
+            $($name(v1::$request),)+
+        }
+
+        impl Operation {
+            /// Which operation this is.
+            #[must_use]
+            pub const fn name(&self) -> OperationName {
+                match self {
+                    $(Self::$name(_) => OperationName::$name,)+
+                }
+            }
+
+            /// Reads the body of an AWS JSON 1.1 request.
+            ///
+            /// # Errors
+            ///
+            /// `SerializationException` when the body is not JSON of the operation's shape.
+            pub fn from_json(name: OperationName, body: &[u8]) -> Result<Self, KmsError> {
+                let body = if body.is_empty() { b"{}" } else { body };
+                match name {
+                    $(OperationName::$name => serde_json::from_slice(body).map(Self::$name),)+
+                }
+                .map_err(|error| not_awss_json(&error))
+            }
+
+            pub(crate) fn run(self, call: &mut Call<'_>) -> Result<Answer, KmsError> {
+                match self {
+                    $(Self::$name(request) => $run(call, request).map(Answer::$name),)+
+                }
+            }
+        }
+
+        /// The answer of one operation.
+        #[derive(Clone, Debug, PartialEq)]
+        #[allow(missing_docs, reason = "each is documented by AWS under its name")]
+        pub enum Answer {
+            $($name(v1::$answer),)+
+        }
+
+        impl Answer {
+            /// The operation this answers.
+            #[must_use]
+            pub const fn name(&self) -> OperationName {
+                match self {
+                    $(Self::$name(_) => OperationName::$name,)+
+                }
+            }
+
+            /// The body of the AWS JSON 1.1 answer: nothing at all for an answer without members.
+            #[must_use]
+            pub fn to_json(&self) -> Vec<u8> {
+                let body = match self {
+                    $(Self::$name(answer) => serde_json::to_vec(answer),)+
+                }
+                .expect("an answer has only names for keys and finite numbers");
+                if body == b"{}" { Vec::new() } else { body }
+            }
+        }
+    };
+}
+
+macro_rules! kind {
+    (use) => {
+        Kind::Use
+    };
+    (read) => {
+        Kind::Read
+    };
+    (write) => {
+        Kind::Write
+    };
+    (heavy) => {
+        Kind::Heavy
+    };
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code, reason = "not every kind need have an operation")]
+enum Kind {
+    Use,
+    Read,
+    Write,
+    Heavy,
+}
+
+operations!(make);
+
+impl OperationName {
+    /// Whether the operation changes nothing, as the audit trail tells it.
+    #[must_use]
+    pub fn is_read_only(self) -> bool {
+        self.kind() != Kind::Write
+    }
+
+    /// Whether the operation may take milliseconds, waiting for the disk or making large keys, and
+    /// so must not run on a thread that serves connections.
+    #[must_use]
+    pub fn is_slow(self) -> bool {
+        matches!(self.kind(), Kind::Write | Kind::Heavy)
+    }
+}
+
+impl fmt::Display for OperationName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The place of the mistake is told, the text around it is not: it may be a secret.
+fn not_awss_json(error: &serde_json::Error) -> KmsError {
+    let place = format!("line {} column {}", error.line(), error.column());
+    KmsError::new(
+        Code::SerializationException,
+        format!("The request is not valid JSON at {place}"),
+    )
+}

@@ -1,0 +1,95 @@
+//! Who calls, from where, and on whose behalf.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// An authenticated caller and the circumstances of one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The caller's account: 12 digits.
+    pub account: Arc<str>,
+    /// The Region the call was made to, such as `us-east-1`.
+    pub region: Arc<str>,
+    /// ARN of the principal that calls.
+    pub principal_arn: Arc<str>,
+    /// Access key the call was signed with; none on the gRPC door.
+    pub access_key_id: Option<Arc<str>>,
+    /// The AWS service that calls on the principal's behalf, such as `s3.us-east-1.amazonaws.com`.
+    ///
+    /// Only set for callers that proved to be such a service, never because a client says so.
+    pub via_service: Option<Arc<str>>,
+    /// Where the call came from.
+    pub source_ip: Option<IpAddr>,
+    /// The client's software, as it names itself.
+    pub user_agent: Option<Arc<str>>,
+    /// Names this one call in the answer, the log and the audit trail.
+    pub request_id: Arc<str>,
+}
+
+impl Caller {
+    /// The account's root user in a Region, calling directly.
+    #[must_use]
+    pub fn root(account: &str, region: &str) -> Self {
+        let partition = partition(region);
+        Self {
+            account: account.into(),
+            region: region.into(),
+            principal_arn: format!("arn:{partition}:iam::{account}:root").into(),
+            access_key_id: None,
+            via_service: None,
+            source_ip: None,
+            user_agent: None,
+            request_id: "00000000-0000-0000-0000-000000000000".into(),
+        }
+    }
+
+    /// The partition the Region belongs to: the second field of its ARNs.
+    #[must_use]
+    pub fn partition(&self) -> &'static str {
+        partition(&self.region)
+    }
+
+    /// Whether Amazon S3 (our gateway) calls on the principal's behalf.
+    #[must_use]
+    pub fn is_via_s3(&self) -> bool {
+        self.via_service
+            .as_deref()
+            .is_some_and(|service| service.starts_with("s3."))
+    }
+}
+
+/// The partition a Region belongs to.
+///
+/// Source: <https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>
+#[must_use]
+pub fn partition(region: &str) -> &'static str {
+    if region.starts_with("cn-") {
+        "aws-cn"
+    } else if region.starts_with("us-gov-") {
+        "aws-us-gov"
+    } else {
+        "aws"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_decides_its_partition() {
+        assert_eq!(partition("eu-central-1"), "aws");
+        assert_eq!(partition("cn-north-1"), "aws-cn");
+        assert_eq!(partition("us-gov-west-1"), "aws-us-gov");
+    }
+
+    #[test]
+    fn only_s3_counts_as_s3() {
+        let mut caller = Caller::root("111122223333", "us-east-1");
+        assert!(!caller.is_via_s3());
+        caller.via_service = Some("s3.us-east-1.amazonaws.com".into());
+        assert!(caller.is_via_s3());
+        caller.via_service = Some("s3evil.us-east-1.amazonaws.com".into());
+        assert!(!caller.is_via_s3());
+    }
+}
