@@ -6,11 +6,13 @@
 //! |---|---|
 //! | [`route`] | which operation a request asks for |
 //! | [`authorize`] | whether the caller may; leaves a permit behind |
+//! | [`sse`] | which encryption applies, and where data keys come from |
 //! | [`request`] | a request as the operations see it |
 //! | [`error`] | S3's error answers |
 
 // In the order of the table; `tests/tidy.rs` reads it.
 pub mod route;
 pub mod authorize;
+pub mod sse;
 pub mod request;
 pub mod error;
