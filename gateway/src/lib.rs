@@ -7,6 +7,8 @@
 //! | [`route`] | which operation a request asks for |
 //! | [`authorize`] | whether the caller may; leaves a permit behind |
 //! | [`sse`] | which encryption applies, and where data keys come from |
+//! | [`backend`] | the way to the S3 backend |
+//! | [`xml`] | S3's XML documents |
 //! | [`request`] | a request as the operations see it |
 //! | [`error`] | S3's error answers |
 
@@ -14,5 +16,7 @@
 pub mod route;
 pub mod authorize;
 pub mod sse;
+pub mod backend;
+pub mod xml;
 pub mod request;
 pub mod error;

@@ -1,0 +1,347 @@
+//! The way to the S3 backend: addressed, signed, sent, and its answer believed only where it can be.
+//!
+//! [`Backend::send`] takes a request built from an allow-list by its caller, signs it with the
+//! gateway's own credentials and streams it over a kept connection. What the backend's operator,
+//! or somebody in between, could do with an answer is limited here: no redirect is followed, no
+//! answer of doubtful framing is used, and "stored" before the whole body left is no answer.
+//!
+//! A request is sent twice only when a kept connection turned out to be closed, nothing of an answer
+//! had come, the operation can be repeated and its body can be sent from the beginning.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use http::Method;
+use http::Request;
+use http::header;
+use proto::time::Clock;
+use tokio::time::Instant;
+
+use crate::backend::address::Address;
+use crate::backend::body::Outgoing;
+use crate::backend::body::Upload;
+use crate::backend::pool::Lent;
+use crate::backend::pool::Pool;
+use crate::backend::signing::Line;
+
+mod address;
+mod body;
+mod failure;
+mod forward;
+mod passage;
+mod pool;
+mod reply;
+mod request;
+mod signing;
+mod tls;
+
+pub use failure::BackendError;
+pub use reply::BackendResponse;
+pub use reply::ReplyBody;
+pub use request::BackendBody;
+pub use request::BackendRequest;
+pub use signing::Credentials;
+
+/// How the backend is reached.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// URL of the backend, `http://host[:port]` or `https://…`; a base path is allowed.
+    pub url: String,
+    /// Region that requests to the backend are signed for.
+    pub region: String,
+    /// PEM file of the certificate authorities that may vouch for the backend.
+    ///
+    /// None: the public ones (Mozilla's list). Verification itself cannot be switched off.
+    pub ca_file: Option<PathBuf>,
+    /// How long a TCP connection may take to be made, in milliseconds.
+    pub connect_timeout_ms: u64,
+    /// How long the backend may do nothing, in milliseconds: before an answer's first byte, and
+    /// between any two steps of a body.
+    pub stall_timeout_ms: u64,
+    /// How long an unused connection is kept, in milliseconds.
+    ///
+    /// Shorter than the backend keeps it, else requests run into closed connections.
+    pub idle_timeout_ms: u64,
+    /// Most unused connections kept.
+    pub idle_connections_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            url: "http://127.0.0.1:9000".to_owned(),
+            region: "us-east-1".to_owned(),
+            ca_file: None,
+            connect_timeout_ms: 1_000,
+            stall_timeout_ms: 30_000,
+            idle_timeout_ms: 15_000,
+            idle_connections_max: 256,
+        }
+    }
+}
+
+/// Why a [`Backend`] cannot be made of its configuration.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// The URL is no endpoint.
+    #[error("backend url {url:?} cannot be used: {why}")]
+    Url {
+        /// The URL.
+        url: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The file of certificate authorities holds none, or cannot be read.
+    #[error("certificate authorities in {file}: {why}")]
+    CaFile {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// TLS cannot be set up.
+    #[error("TLS to the backend: {0}")]
+    Tls(String),
+}
+
+/// One S3 backend.
+pub struct Backend {
+    address: Address,
+    pool: Arc<Pool>,
+    signer: signing::Signer,
+    clock: Arc<dyn Clock>,
+    stall: Duration,
+}
+
+impl Backend {
+    /// A backend that was not called yet.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError`] when the configuration cannot be used. That the backend answers is not tried.
+    pub fn new(
+        config: &Config,
+        credentials: Credentials,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, SetupError> {
+        let address = Address::parse(&config.url)?;
+        let target = tls::target(&address, config)?;
+        let pool = Pool::new(
+            target,
+            config.idle_connections_max,
+            Duration::from_millis(config.idle_timeout_ms),
+            Duration::from_millis(config.connect_timeout_ms),
+        );
+        let signer = signing::Signer::new(credentials, config.region.clone());
+        let stall = Duration::from_millis(config.stall_timeout_ms);
+        Ok(Self {
+            address,
+            pool,
+            signer,
+            clock,
+            stall,
+        })
+    }
+
+    /// Sends a request and returns the answer, whatever its status.
+    ///
+    /// # Errors
+    ///
+    /// [`BackendError`], of any kind but [`BackendError::Refused`]. After one, nothing that the
+    /// backend could commit was sent whole, or it is unknown (the answer did not arrive).
+    pub async fn send(&self, request: BackendRequest) -> Result<BackendResponse, BackendError> {
+        let BackendRequest {
+            method,
+            bucket,
+            key,
+            query,
+            headers,
+            body,
+        } = request;
+        let upload = Upload::new(body);
+        upload.end_if_empty().await.map_err(BackendError::Body)?;
+
+        let path = self.address.path(bucket.as_deref(), key.as_deref());
+        let uri = Address::target(&path, &query)
+            .ok_or(BackendError::Request("The request's URI is too long."))?;
+        let mut headers = headers;
+        let host = HeaderValue::from_str(self.address.host())
+            .map_err(|_| BackendError::Request("The backend's host is no header value."))?;
+        headers.insert(header::HOST, host);
+        headers.remove(header::CONTENT_LENGTH);
+        let line = Line {
+            method: &method,
+            path: &path,
+            query: &query,
+        };
+        self.signer
+            .sign(line, &mut headers, upload.bytes(), self.clock.now())?;
+        if upload.length() > 0 || method == Method::PUT || method == Method::POST {
+            headers.insert(header::CONTENT_LENGTH, upload.length().into());
+        }
+
+        let head = || {
+            let mut request = Request::new(upload.outgoing());
+            *request.method_mut() = method.clone();
+            *request.uri_mut() = uri.clone();
+            *request.headers_mut() = headers.clone();
+            request
+        };
+        let lent = self.pool.lend().await?;
+        let reused = lent.reused;
+        let answer = match self.attempt(lent, head(), &upload).await {
+            Err(Attempt::Unsent) if reused => {
+                self.attempt(self.pool.open().await?, head(), &upload).await
+            }
+            Err(Attempt::Failed(BackendError::Disconnected(cause)))
+                if reused && upload.can_begin() && is_repeatable(&method, &headers) =>
+            {
+                tracing::debug!(cause, "kept connection was closed; sending again");
+                self.attempt(self.pool.open().await?, head(), &upload).await
+            }
+            answer => answer,
+        };
+        let answer = answer.map_err(|attempt| match attempt {
+            Attempt::Failed(error) => error,
+            Attempt::Unsent => BackendError::Disconnected("before the request was sent".to_owned()),
+        })?;
+        reply::check_framing(&method, answer.status(), answer.headers())?;
+        if answer.status().is_success() && !upload.is_finished() {
+            return Err(BackendError::Protocol(
+                "success before the whole request was sent",
+            ));
+        }
+        Ok(answer)
+    }
+
+    /// Sends a request and returns the answer if it is a success (2xx).
+    ///
+    /// # Errors
+    ///
+    /// As [`Backend::send`]; [`BackendError::Refused`] with the backend's S3 error otherwise,
+    /// `304 Not Modified` included.
+    pub async fn call(&self, request: BackendRequest) -> Result<BackendResponse, BackendError> {
+        let method = request.method.clone();
+        let answer = self.send(request).await?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        Err(Self::refusal(&method, answer).await)
+    }
+
+    /// Sends a request and returns status, headers and whole body of a successful answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Backend::call`]; [`BackendError::Protocol`] for a body above 16 MiB.
+    pub async fn fetch(
+        &self,
+        request: BackendRequest,
+    ) -> Result<http::Response<Bytes>, BackendError> {
+        let (parts, body) = self.call(request).await?.into_parts();
+        let body = body.collect(ANSWER_BYTES_MAX).await?;
+        Ok(http::Response::from_parts(parts, body))
+    }
+
+    /// The S3 error in an answer that is not a success.
+    ///
+    /// Headers that tell about the object (`x-amz-delete-marker`, `x-amz-version-id`, `ETag`,
+    /// `Last-Modified`) come along.
+    pub async fn refusal(method: &Method, answer: BackendResponse) -> BackendError {
+        let (parts, body) = answer.into_parts();
+        let document = match body.collect(ERROR_BYTES_MAX).await {
+            Ok(document) => document,
+            // The status came whole, so it still tells what happened.
+            Err(_) => Bytes::new(),
+        };
+        let error = failure::read_error(method, parts.status, &document);
+        BackendError::Refused(passage::error_headers(&parts.headers, error))
+    }
+
+    async fn attempt(
+        &self,
+        lent: Lent,
+        request: Request<Outgoing>,
+        upload: &Upload,
+    ) -> Result<BackendResponse, Attempt> {
+        let Lent { mut sender, .. } = lent;
+        let asked = Instant::now();
+        let answer = sender.try_send_request(request);
+        tokio::pin!(answer);
+        let answer = loop {
+            let since = upload
+                .backend_waited_for_since(asked)
+                .unwrap_or_else(Instant::now);
+            tokio::select! {
+                answer = &mut answer => break answer,
+                () = tokio::time::sleep_until(since + self.stall) => {
+                    let waited = upload.backend_waited_for_since(asked);
+                    if waited.is_some_and(|since| since.elapsed() >= self.stall) {
+                        return Err(Attempt::Failed(BackendError::TimedOut));
+                    }
+                }
+            }
+        };
+        match answer {
+            Ok(answer) => {
+                let reusable = upload.is_finished();
+                Ok(answer
+                    .map(|body| ReplyBody::new(body, &self.pool, sender, reusable, self.stall)))
+            }
+            Err(mut error) => {
+                if let Some(cause) = upload.take_failure() {
+                    return Err(Attempt::Failed(BackendError::Body(cause)));
+                }
+                if error.take_message().is_some() {
+                    return Err(Attempt::Unsent);
+                }
+                let error = error.into_error();
+                Err(Attempt::Failed(if error.is_parse() {
+                    BackendError::Protocol("an answer that is not HTTP")
+                } else {
+                    BackendError::Disconnected(error.to_string())
+                }))
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Backend {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Backend")
+            .field("host", &self.address.host())
+            .finish_non_exhaustive()
+    }
+}
+
+/// How one sending of a request failed.
+enum Attempt {
+    /// Not a byte of it was sent.
+    Unsent,
+    /// Otherwise.
+    Failed(BackendError),
+}
+
+/// Whether sending a request twice does what sending it once does.
+///
+/// A condition is tested against the state before the write, which the first sending may have
+/// changed already.
+fn is_repeatable(method: &Method, headers: &http::HeaderMap) -> bool {
+    let reading = *method == Method::GET || *method == Method::HEAD;
+    let writing = *method == Method::PUT || *method == Method::DELETE;
+    let conditional =
+        headers.contains_key(header::IF_MATCH) || headers.contains_key(header::IF_NONE_MATCH);
+    reading || writing && !conditional
+}
+
+/// Longest answer that [`Backend::fetch`] takes, in bytes.
+const ANSWER_BYTES_MAX: usize = 16 << 20;
+
+/// Longest error document that is read, in bytes.
+const ERROR_BYTES_MAX: usize = 64 << 10;

@@ -1,0 +1,193 @@
+//! What goes wrong between the gateway and its backend, and what the client hears of it.
+//!
+//! A backend's S3 error keeps its code, message and status. What would name the backend, its ids or
+//! the gateway's own credentials there does not pass: it is logged, and the client hears of a
+//! service that is unavailable.
+
+use http::Method;
+use http::StatusCode;
+
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::request::BoxError;
+use crate::xml::Element;
+use crate::xml::Limits;
+
+/// Why the backend gave no answer that can be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackendError {
+    /// No connection could be made.
+    #[error("backend is unreachable: {0}")]
+    Unreachable(String),
+    /// The connection broke before the answer was there.
+    #[error("backend closed the connection: {0}")]
+    Disconnected(String),
+    /// The backend did nothing for too long.
+    #[error("backend did not answer in time")]
+    TimedOut,
+    /// The answer breaks HTTP's or S3's rules and is not believed.
+    #[error("backend answered against the rules: {0}")]
+    Protocol(&'static str),
+    /// The request's own body failed; nothing was committed.
+    #[error("request body failed: {0}")]
+    Body(BoxError),
+    /// The request cannot be written as HTTP.
+    #[error("request cannot be sent: {0}")]
+    Request(&'static str),
+    /// The backend answered with an S3 error.
+    #[error("backend refused: {0}")]
+    Refused(S3Error),
+}
+
+impl BackendError {
+    /// The S3 error, where the backend answered with one.
+    pub fn refusal(&self) -> Option<&S3Error> {
+        match self {
+            Self::Refused(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether the backend answered with this code.
+    pub fn is_refused_with(&self, code: S3Code) -> bool {
+        self.refusal().is_some_and(|error| error.code() == code)
+    }
+
+    /// Whether the backend answered with this status.
+    pub fn is_refused_as(&self, status: StatusCode) -> bool {
+        self.refusal().is_some_and(|error| error.status() == status)
+    }
+}
+
+impl From<BackendError> for S3Error {
+    fn from(error: BackendError) -> Self {
+        match error {
+            BackendError::Refused(error) => error,
+            BackendError::Body(cause) => match cause.downcast::<Self>() {
+                Ok(error) => *error,
+                Err(cause) => {
+                    tracing::warn!(%cause, "body of a request failed");
+                    Self::internal()
+                }
+            },
+            BackendError::Request(cause) => Self::invalid_request(cause),
+            cause => {
+                tracing::warn!(%cause, "backend gave no usable answer");
+                Self::new(S3Code::ServiceUnavailable)
+            }
+        }
+    }
+}
+
+/// The S3 error in an answer of `status` with `body` to a request of `method`.
+///
+/// Where the body says nothing (`HEAD` has none), the status alone decides.
+pub(crate) fn read_error(method: &Method, status: StatusCode, body: &[u8]) -> S3Error {
+    let document = Element::parse(body, Limits::REQUEST)
+        .ok()
+        .filter(|root| root.name() == "Error");
+    let code = document
+        .as_ref()
+        .and_then(|root| root.text_of("Code"))
+        .map(str::trim);
+    let message = document
+        .as_ref()
+        .and_then(|root| root.text_of("Message"))
+        .unwrap_or_default();
+
+    if code.is_some_and(|code| OURS.contains(&code))
+        || status.is_redirection() && status != StatusCode::NOT_MODIFIED
+    {
+        tracing::error!(%status, code, message, "backend does not accept the gateway's own request");
+        return S3Error::new(S3Code::ServiceUnavailable);
+    }
+    let code = match code {
+        Some(code) if is_code(code) => code,
+        _ => bare_code(method, status),
+    };
+    let mut error = S3Error::foreign(code, status, shown_message(code, message));
+    for element in DETAILS {
+        if let Some(value) = document.as_ref().and_then(|root| root.text_of(element)) {
+            error = error.detail(element, value);
+        }
+    }
+    error
+}
+
+/// The message that the client sees: AWS's own for a code that has one, so that a backend's wording
+/// (and the names in it) stays behind; the backend's where the code alone says too little.
+fn shown_message(code: &str, message: &str) -> String {
+    match S3Code::from_text(code) {
+        Some(S3Code::InvalidArgument | S3Code::InvalidRequest) | None if !message.is_empty() => {
+            message.chars().take(MESSAGE_CHARS_MAX).collect()
+        }
+        Some(known) => known.message().to_owned(),
+        None => S3Code::Foreign.message().to_owned(),
+    }
+}
+
+/// The code that stands for a status without a document.
+fn bare_code(method: &Method, status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        304 => "NotModified",
+        400 => "BadRequest",
+        403 => "AccessDenied",
+        404 if method == Method::HEAD => "NotFound",
+        404 => "NoSuchKey",
+        405 => "MethodNotAllowed",
+        409 => "OperationAborted",
+        411 => "MissingContentLength",
+        412 => "PreconditionFailed",
+        416 => "InvalidRange",
+        429 | 503 => "SlowDown",
+        501 => "NotImplemented",
+        500..=599 => "InternalError",
+        _ => "BadRequest",
+    }
+}
+
+fn is_code(code: &str) -> bool {
+    (1..=64).contains(&code.len())
+        && code
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
+}
+
+/// Longest message of a backend that is passed on, in characters.
+const MESSAGE_CHARS_MAX: usize = 512;
+
+/// Elements of an error that speak of the client's own request. All others stay behind: `HostId`,
+/// `RequestId`, `Resource`, `Endpoint`, `AWSAccessKeyId`, `StringToSign`, and `ActualObjectSize`,
+/// which is the sealed size.
+const DETAILS: [&str; 11] = [
+    "ArgumentName",
+    "ArgumentValue",
+    "Condition",
+    "Key",
+    "VersionId",
+    "UploadId",
+    "PartNumber",
+    "ETag",
+    "ProposedSize",
+    "MaxSizeAllowed",
+    "MinSizeAllowed",
+];
+
+/// Codes that are about the gateway's own credentials, clock or signature at the backend. A client
+/// that heard them would look for the fault in its own.
+const OURS: [&str; 13] = [
+    "AccountProblem",
+    "AuthorizationHeaderMalformed",
+    "AuthorizationQueryParametersError",
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidSecurity",
+    "InvalidToken",
+    "PermanentRedirect",
+    "Redirect",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+    "TemporaryRedirect",
+    "XAmzContentSHA256Mismatch",
+];

@@ -1,0 +1,177 @@
+//! An answer of the backend while it is being read.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use bytes::BytesMut;
+use http::HeaderMap;
+use http::Method;
+use http::Response;
+use http::StatusCode;
+use http::header;
+use http_body::Body;
+use http_body::Frame;
+use http_body::SizeHint;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper::client::conn::http1::SendRequest;
+use tokio::time::Instant;
+use tokio::time::Sleep;
+
+use crate::backend::body::Outgoing;
+use crate::backend::failure::BackendError;
+use crate::backend::pool::Pool;
+use crate::request::BoxError;
+
+/// An answer of the backend: status and headers as they came, the body still to be read.
+pub type BackendResponse = Response<ReplyBody>;
+
+/// The body of an answer.
+///
+/// Read to its end, it gives its connection back for the next request; dropped before, it closes
+/// it. A backend that stalls or ends short of its `Content-Length` makes it end in an error.
+pub struct ReplyBody {
+    incoming: Incoming,
+    lease: Option<(Arc<Pool>, SendRequest<Outgoing>)>,
+    stall: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl ReplyBody {
+    /// The body `incoming`, which came over `sender`; the connection is kept if `reusable`.
+    pub(crate) fn new(
+        incoming: Incoming,
+        pool: &Arc<Pool>,
+        sender: SendRequest<Outgoing>,
+        reusable: bool,
+        stall: Duration,
+    ) -> Self {
+        let lease = reusable.then(|| (Arc::clone(pool), sender));
+        let mut body = Self {
+            incoming,
+            lease,
+            stall,
+            timer: None,
+        };
+        if body.incoming.is_end_stream() {
+            body.give_back();
+        }
+        body
+    }
+
+    fn give_back(&mut self) {
+        if let Some((pool, sender)) = self.lease.take() {
+            pool.give_back(sender);
+        }
+    }
+
+    fn poll_stall(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let deadline = Instant::now() + self.stall;
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        timer.as_mut().poll(context)
+    }
+
+    /// The whole body, of at most `limit` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`BackendError::Protocol`] when it is longer; [`BackendError::Disconnected`] when it breaks.
+    pub async fn collect(mut self, limit: usize) -> Result<Bytes, BackendError> {
+        let mut whole = BytesMut::new();
+        while let Some(frame) = self.frame().await {
+            let frame = frame.map_err(|error| BackendError::Disconnected(error.to_string()))?;
+            if let Ok(data) = frame.into_data() {
+                if whole.len().saturating_add(data.len()) > limit {
+                    return Err(BackendError::Protocol("the answer is too long"));
+                }
+                whole.extend_from_slice(&data);
+            }
+        }
+        Ok(whole.freeze())
+    }
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = &mut *self;
+        match Pin::new(&mut this.incoming).poll_frame(context) {
+            Poll::Pending => match this.poll_stall(context) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(()) => Poll::Ready(Some(Err(BackendError::TimedOut.into()))),
+            },
+            Poll::Ready(None) => {
+                this.give_back();
+                Poll::Ready(None)
+            }
+            Poll::Ready(Some(Err(error))) => {
+                this.lease = None;
+                Poll::Ready(Some(Err(error.into())))
+            }
+            Poll::Ready(Some(Ok(frame))) => {
+                this.timer = None;
+                if this.incoming.is_end_stream() {
+                    this.give_back();
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+impl std::fmt::Debug for ReplyBody {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "ReplyBody({:?})", self.incoming.size_hint())
+    }
+}
+
+/// Checks that it is beyond doubt where the body of an answer ends.
+///
+/// Both framings at once are the stuff of response splitting; neither means that a cut connection
+/// looks like a whole answer.
+pub(crate) fn check_framing(
+    method: &Method,
+    status: StatusCode,
+    headers: &HeaderMap,
+) -> Result<(), BackendError> {
+    if status.is_informational() {
+        return Err(BackendError::Protocol(
+            "an informational status as the last one",
+        ));
+    }
+    let lengths = headers.get_all(header::CONTENT_LENGTH).iter().count();
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let chunked = match (codings.next(), codings.next()) {
+        (None, _) => false,
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => true,
+        _ => return Err(BackendError::Protocol("an unknown transfer coding")),
+    };
+    let bodiless = method == Method::HEAD
+        || status == StatusCode::NO_CONTENT
+        || status == StatusCode::NOT_MODIFIED;
+    match (lengths, chunked) {
+        (0, false) if bodiless => Ok(()),
+        (0, true) | (1, false) => Ok(()),
+        (0, false) => Err(BackendError::Protocol("an answer without a length")),
+        _ => Err(BackendError::Protocol("an answer of two lengths")),
+    }
+}

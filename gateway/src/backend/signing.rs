@@ -1,0 +1,133 @@
+//! Signing what goes to the backend, with the gateway's own credentials there.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::Method;
+use http::header;
+use proto::sigv4;
+use proto::sigv4::CanonicalRequest;
+use proto::sigv4::CredentialScope;
+use proto::sigv4::PathEncoding;
+use proto::sigv4::SigningKey;
+use proto::time::Timestamp;
+
+pub use proto::sigv4::Credentials;
+
+use crate::backend::failure::BackendError;
+
+/// The gateway's credentials at the backend, and the key derived from them for today.
+pub(crate) struct Signer {
+    credentials: Credentials,
+    region: String,
+    key: Mutex<Option<(CredentialScope, Arc<SigningKey>)>>,
+}
+
+/// What is signed of a request besides its headers and its body.
+#[derive(Clone, Copy)]
+pub(crate) struct Line<'a> {
+    pub(crate) method: &'a Method,
+    /// The path, encoded as it is sent.
+    pub(crate) path: &'a str,
+    /// The query, decoded.
+    pub(crate) query: &'a [(String, String)],
+}
+
+impl Signer {
+    pub(crate) fn new(credentials: Credentials, region: String) -> Self {
+        Self {
+            credentials,
+            region,
+            key: Mutex::new(None),
+        }
+    }
+
+    /// Signs a request: every header it has, and its body where that is in memory (`body`).
+    pub(crate) fn sign(
+        &self,
+        line: Line<'_>,
+        headers: &mut HeaderMap,
+        body: Option<&Bytes>,
+        now: Timestamp,
+    ) -> Result<(), BackendError> {
+        let refuse = |_| BackendError::Request("A header cannot be signed.");
+        let hash = match body {
+            None => "UNSIGNED-PAYLOAD".to_owned(),
+            Some(body) if body.is_empty() => sigv4::EMPTY_SHA256.to_owned(),
+            Some(body) => sigv4::sha256_hex(body),
+        };
+        headers.remove(header::AUTHORIZATION);
+        headers.remove(SECURITY_TOKEN);
+        headers.insert(CONTENT_SHA256, hash.parse().map_err(refuse)?);
+        headers.insert(DATE, now.basic().parse().map_err(refuse)?);
+        if let Some(token) = &self.credentials.session_token {
+            let mut token = HeaderValue::from_str(token).map_err(|_| {
+                BackendError::Request("The session token of the backend is no header value.")
+            })?;
+            token.set_sensitive(true);
+            headers.insert(SECURITY_TOKEN, token);
+        }
+
+        let pairs: Vec<(&str, &[u8])> = headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes()))
+            .collect();
+        let mut signed_headers: Vec<String> = headers
+            .keys()
+            .map(|name| name.as_str().to_owned())
+            .collect();
+        signed_headers.sort_unstable();
+        let query: Vec<(&str, &str)> = line
+            .query
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let canonical = CanonicalRequest {
+            method: line.method.as_str(),
+            path: line.path,
+            path_encoding: PathEncoding::Once,
+            query: &query,
+            headers: &pairs,
+            signed_headers: &signed_headers,
+            payload_hash: &hash,
+        };
+        let scope = CredentialScope::new(now, &self.region, "s3");
+        let to_sign = sigv4::string_to_sign(now, &scope, &canonical.sha256_hex());
+        let signature = self.key(&scope).sign(&to_sign);
+        let authorization = format!(
+            "{} Credential={}/{scope}, SignedHeaders={}, Signature={signature}",
+            sigv4::ALGORITHM,
+            self.credentials.access_key_id,
+            signed_headers.join(";"),
+        );
+        let mut authorization = HeaderValue::from_str(&authorization).map_err(|_| {
+            BackendError::Request("The access key of the backend is no header value.")
+        })?;
+        authorization.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, authorization);
+        Ok(())
+    }
+
+    /// The signing key of `scope`; derived once a day.
+    fn key(&self, scope: &CredentialScope) -> Arc<SigningKey> {
+        let mut kept = self.key.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*kept {
+            Some((of, key)) if of == scope => Arc::clone(key),
+            _ => {
+                let secret = &self.credentials.secret_access_key;
+                let key = Arc::new(SigningKey::derive(secret, scope));
+                *kept = Some((scope.clone(), Arc::clone(&key)));
+                key
+            }
+        }
+    }
+}
+
+const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
+const DATE: HeaderName = HeaderName::from_static("x-amz-date");
+const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");

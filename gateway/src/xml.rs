@@ -1,0 +1,422 @@
+//! S3's XML documents as small trees: read with limits, changed, written.
+//!
+//! Documents are S3's own: elements, text, here and there an attribute. No document type is ever
+//! read, so no entity can be declared; the five predefined ones and character references are all
+//! there is. Depth, number of elements and length are limited before anything is built.
+//! A tree keeps what it does not know, so a document can be passed on with a few elements changed.
+//!
+//! Source: <https://www.w3.org/TR/xml/>, S3's API reference for the documents.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use quick_xml::XmlVersion;
+use quick_xml::events::BytesStart;
+use quick_xml::events::Event;
+use quick_xml::reader::Reader;
+
+/// One element with everything in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Element {
+    name: String,
+    attributes: Vec<(String, String)>,
+    text: String,
+    children: Vec<Self>,
+}
+
+impl Element {
+    /// An element with nothing in it.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            ..Self::default()
+        }
+    }
+
+    /// An element in S3's namespace: the root of a document.
+    pub fn root(name: impl Into<String>) -> Self {
+        let mut root = Self::new(name);
+        root.attributes
+            .push(("xmlns".to_owned(), S3_NAMESPACE.to_owned()));
+        root
+    }
+
+    /// An element that holds text.
+    pub fn with_text(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            ..Self::new(name)
+        }
+    }
+
+    /// The same element with one more child.
+    #[must_use]
+    pub fn with(mut self, child: Self) -> Self {
+        self.children.push(child);
+        self
+    }
+
+    /// The name without its namespace prefix.
+    pub fn name(&self) -> &str {
+        self.name
+            .rsplit_once(':')
+            .map_or(self.name.as_str(), |(_, name)| name)
+    }
+
+    /// The text right in this element; white space between children does not count.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Replaces the text.
+    pub fn set_text(&mut self, text: impl Into<String>) {
+        self.text = text.into();
+    }
+
+    /// The children, in order.
+    pub fn children(&self) -> &[Self] {
+        &self.children
+    }
+
+    /// The children, in order, to be changed.
+    pub fn children_mut(&mut self) -> &mut Vec<Self> {
+        &mut self.children
+    }
+
+    /// The first child of this name.
+    pub fn child(&self, name: &str) -> Option<&Self> {
+        self.children.iter().find(|child| child.name() == name)
+    }
+
+    /// The first child of this name, to be changed.
+    pub fn child_mut(&mut self, name: &str) -> Option<&mut Self> {
+        self.children.iter_mut().find(|child| child.name() == name)
+    }
+
+    /// All children of this name, in order.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Self> {
+        self.children
+            .iter()
+            .filter(move |child| child.name() == name)
+    }
+
+    /// The text of the first child of this name.
+    pub fn text_of(&self, name: &str) -> Option<&str> {
+        self.child(name).map(Self::text)
+    }
+
+    /// Sets the text of the first child of this name, or adds such a child.
+    pub fn set_text_of(&mut self, name: &str, text: impl Into<String>) {
+        match self.child_mut(name) {
+            Some(child) => child.set_text(text),
+            None => self.children.push(Self::with_text(name, text)),
+        }
+    }
+
+    /// Removes the children of this name.
+    pub fn remove(&mut self, name: &str) {
+        self.children.retain(|child| child.name() != name);
+    }
+
+    /// Reads a document.
+    ///
+    /// # Errors
+    ///
+    /// [`XmlError`] when it is not well-formed, has a document type, or exceeds `limits`.
+    pub fn parse(document: &[u8], limits: Limits) -> Result<Self, XmlError> {
+        if document.len() > limits.bytes {
+            return Err(XmlError::TooLarge);
+        }
+        let text = std::str::from_utf8(document).map_err(|_| XmlError::Malformed)?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut tree = Tree {
+            limits,
+            elements: 0,
+            open: Vec::new(),
+            root: None,
+        };
+        let mut reader = Reader::from_str(text);
+        loop {
+            match reader.read_event().map_err(|_| XmlError::Malformed)? {
+                Event::Start(start) => tree.open(&start)?,
+                Event::Empty(start) => {
+                    tree.open(&start)?;
+                    tree.close()?;
+                }
+                Event::End(_) => tree.close()?,
+                Event::Text(text) => tree.text(&text.xml10_content())?,
+                Event::CData(text) => tree.text(&text.xml10_content())?,
+                Event::GeneralRef(reference) => {
+                    let character = match reference.resolve_char_ref() {
+                        Ok(Some(character)) => character,
+                        Ok(None) => predefined(&reference).ok_or(XmlError::Malformed)?,
+                        Err(_) => return Err(XmlError::Malformed),
+                    };
+                    tree.text(character.encode_utf8(&mut [0; 4]))?;
+                }
+                Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
+                Event::DocType(_) => return Err(XmlError::DocumentType),
+                Event::Eof => return tree.finish(),
+            }
+        }
+    }
+
+    /// Writes a document with this element as its root.
+    pub fn to_document(&self) -> Bytes {
+        let mut out = String::with_capacity(1024);
+        out.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+        self.write(&mut out);
+        Bytes::from(out)
+    }
+
+    fn write(&self, out: &mut String) {
+        out.push('<');
+        out.push_str(&self.name);
+        for (name, value) in &self.attributes {
+            out.push(' ');
+            out.push_str(name);
+            out.push_str("=\"");
+            escape(value, out);
+            out.push('"');
+        }
+        if self.text.is_empty() && self.children.is_empty() {
+            out.push_str("/>");
+            return;
+        }
+        out.push('>');
+        escape(&self.text, out);
+        for child in &self.children {
+            child.write(out);
+        }
+        out.push_str("</");
+        out.push_str(&self.name);
+        out.push('>');
+    }
+}
+
+/// How large a document may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest document, in bytes.
+    pub bytes: usize,
+    /// Most elements in all.
+    pub elements: usize,
+}
+
+impl Limits {
+    /// For what a client sends: S3's longest request document is a `DeleteObjects` of 1000 keys.
+    pub const REQUEST: Self = Self {
+        bytes: 1 << 20,
+        elements: 50_000,
+    };
+    /// For what a backend answers: a listing of 1000 versions with long keys and owners.
+    pub const ANSWER: Self = Self {
+        bytes: 16 << 20,
+        elements: 200_000,
+    };
+}
+
+/// Why a document was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum XmlError {
+    /// Not well-formed, not UTF-8, or an entity that is not predefined.
+    #[error("the document is not well-formed XML")]
+    Malformed,
+    /// The document has a document type.
+    #[error("the document has a document type")]
+    DocumentType,
+    /// The document is longer, deeper or fuller than allowed.
+    #[error("the document is too large")]
+    TooLarge,
+}
+
+struct Tree {
+    limits: Limits,
+    elements: usize,
+    open: Vec<Element>,
+    root: Option<Element>,
+}
+
+impl Tree {
+    fn open(&mut self, start: &BytesStart<'_>) -> Result<(), XmlError> {
+        self.elements = self.elements.saturating_add(1);
+        if self.elements > self.limits.elements || self.open.len() >= DEPTH_MAX {
+            return Err(XmlError::TooLarge);
+        }
+        if self.root.is_some() {
+            return Err(XmlError::Malformed);
+        }
+        let mut element = Element::new(start.name().as_ref());
+        for attribute in start.attributes() {
+            let attribute = attribute.map_err(|_| XmlError::Malformed)?;
+            if element.attributes.len() >= ATTRIBUTES_MAX {
+                return Err(XmlError::TooLarge);
+            }
+            let value = attribute
+                .normalized_value(XmlVersion::Implicit1_0)
+                .map_err(|_| XmlError::Malformed)?;
+            let name: &str = attribute.key.as_ref();
+            element
+                .attributes
+                .push((name.to_owned(), value.into_owned()));
+        }
+        self.open.push(element);
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), XmlError> {
+        let mut element = self.open.pop().ok_or(XmlError::Malformed)?;
+        if !element.children.is_empty() && element.text.trim().is_empty() {
+            element.text.clear();
+        }
+        match self.open.last_mut() {
+            Some(parent) => parent.children.push(element),
+            None => self.root = Some(element),
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), XmlError> {
+        match self.open.last_mut() {
+            Some(element) => element.text.push_str(text),
+            None if text.trim().is_empty() => {}
+            None => return Err(XmlError::Malformed),
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Element, XmlError> {
+        if !self.open.is_empty() {
+            return Err(XmlError::Malformed);
+        }
+        self.root.ok_or(XmlError::Malformed)
+    }
+}
+
+fn predefined(name: &str) -> Option<char> {
+    Some(match name {
+        "lt" => '<',
+        "gt" => '>',
+        "amp" => '&',
+        "quot" => '"',
+        "apos" => '\'',
+        _ => return None,
+    })
+}
+
+/// Escapes as S3 does: control characters become references, so that a carriage return survives.
+fn escape(text: &str, out: &mut String) {
+    for character in text.chars() {
+        let escaped: Cow<'static, str> = match character {
+            '<' => "&lt;".into(),
+            '>' => "&gt;".into(),
+            '&' => "&amp;".into(),
+            '"' => "&quot;".into(),
+            '\u{0}'..='\u{8}' | '\u{b}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {
+                format!("&#x{:x};", u32::from(character)).into()
+            }
+            _ => {
+                out.push(character);
+                continue;
+            }
+        };
+        out.push_str(&escaped);
+    }
+}
+
+/// The namespace of S3's documents.
+pub const S3_NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
+
+/// Deepest nesting read; S3's documents nest at most seven deep.
+const DEPTH_MAX: usize = 16;
+
+/// Most attributes of one element; S3's documents have at most two.
+const ATTRIBUTES_MAX: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(document: &str) -> Result<Element, XmlError> {
+        Element::parse(document.as_bytes(), Limits::REQUEST)
+    }
+
+    #[test]
+    fn a_document_is_read_and_written_with_what_is_unknown_kept() {
+        let document = concat!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n",
+            "<A xmlns=\"n\"><B x:t=\"1\"> a&amp;&lt;&#x1;\u{e9} </B><New/><s:C>t</s:C></A>"
+        );
+        let root = parse(document).unwrap();
+        assert_eq!(root.text_of("B"), Some(" a&<\u{1}\u{e9} "));
+        assert_eq!(root.text_of("C"), Some("t"));
+        assert_eq!(root.to_document(), document.as_bytes());
+    }
+
+    #[test]
+    fn white_space_between_elements_is_not_text() {
+        let root = parse("<A>\n  <B> </B>\n  <C/>\n</A>").unwrap();
+        assert_eq!((root.text(), root.text_of("B")), ("", Some(" ")));
+    }
+
+    #[test]
+    fn a_carriage_return_in_a_key_survives() {
+        let root = Element::root("A").with(Element::with_text("Key", "a\r\nb"));
+        let document = root.to_document();
+        assert_eq!(Element::parse(&document, Limits::REQUEST).unwrap(), root);
+    }
+
+    #[test]
+    fn cdata_is_text() {
+        assert_eq!(parse("<A><![CDATA[<&]]></A>").unwrap().text(), "<&");
+    }
+
+    #[test]
+    fn a_document_type_is_refused() {
+        let bomb = "<!DOCTYPE a [<!ENTITY b \"c\">]><a>&b;</a>";
+        assert_eq!(parse(bomb), Err(XmlError::DocumentType));
+    }
+
+    #[test]
+    fn an_undeclared_entity_is_refused() {
+        assert_eq!(parse("<a>&nbsp;</a>"), Err(XmlError::Malformed));
+    }
+
+    #[test]
+    fn what_is_not_one_whole_element_is_refused() {
+        for document in [
+            "",
+            "a",
+            "<a>",
+            "<a></b>",
+            "</a>",
+            "<a/><b/>",
+            "<a/>x",
+            "<a>&#0;</a>",
+            "<a b=c/>",
+        ] {
+            assert_eq!(parse(document), Err(XmlError::Malformed), "{document}");
+        }
+    }
+
+    #[test]
+    fn a_document_deeper_than_the_limit_is_refused() {
+        let deep = "<a>".repeat(DEPTH_MAX + 1) + &"</a>".repeat(DEPTH_MAX + 1);
+        assert_eq!(parse(&deep), Err(XmlError::TooLarge));
+    }
+
+    #[test]
+    fn a_document_of_too_many_elements_or_attributes_is_refused() {
+        let full = format!("<a>{}</a>", "<b/>".repeat(Limits::REQUEST.elements));
+        assert_eq!(parse(&full), Err(XmlError::TooLarge));
+        let attributes: String = (0..=ATTRIBUTES_MAX)
+            .map(|n| format!(" a{n}=\"\""))
+            .collect();
+        assert_eq!(parse(&format!("<a{attributes}/>")), Err(XmlError::TooLarge));
+        assert_eq!(
+            parse(&" ".repeat(Limits::REQUEST.bytes + 1)),
+            Err(XmlError::TooLarge)
+        );
+    }
+}
