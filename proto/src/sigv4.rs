@@ -72,3 +72,6 @@ pub const SKEW_MAX: Duration = Duration::from_secs(900);
 
 /// The longest a presigned URL may live: seven days.
 pub const EXPIRES_MAX: Duration = Duration::from_secs(604_800);
+
+#[cfg(test)]
+mod tests;

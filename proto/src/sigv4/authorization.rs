@@ -228,3 +228,163 @@ impl AuthorizationError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S3: Expected<'_> = Expected {
+        region: Some("us-east-1"),
+        service: "s3",
+    };
+    const CREDENTIAL: &str = "Credential=AKID/20130524/us-east-1/s3/aws4_request";
+
+    fn parse(components: &str) -> Result<Authorization, AuthorizationError> {
+        Authorization::parse(&format!("{ALGORITHM} {components}"), &S3)
+    }
+
+    #[test]
+    fn the_components_may_stand_in_any_order_with_or_without_spaces() {
+        for components in [
+            format!("{CREDENTIAL}, SignedHeaders=host;x-amz-date, Signature=ab"),
+            format!("{CREDENTIAL},SignedHeaders=host;x-amz-date,Signature=ab"),
+            format!("Signature=ab,  {CREDENTIAL} , SignedHeaders=x-amz-date;host"),
+        ] {
+            let authorization = parse(&components).unwrap();
+            assert_eq!(authorization.access_key_id, "AKID");
+            assert_eq!(authorization.scope.service, "s3");
+            assert_eq!(authorization.signed_headers, ["host", "x-amz-date"]);
+            assert_eq!(authorization.signature, "ab");
+        }
+    }
+
+    #[test]
+    fn a_component_that_is_missing_repeated_or_unknown_is_refused() {
+        let list = "SignedHeaders=host";
+        for missing in [
+            format!("{CREDENTIAL}, {list}"),
+            format!("{CREDENTIAL}, Signature=ab"),
+            format!("{list}, Signature=ab"),
+            format!("{CREDENTIAL}, {list}, Signature="),
+        ] {
+            assert_eq!(
+                parse(&missing),
+                Err(AuthorizationError::MissingComponents),
+                "{missing}"
+            );
+        }
+        for (extra, component) in [
+            ("Signature=cd", "Signature=cd"),
+            ("Color=red", "Color=red"),
+            ("garbage", "garbage"),
+            ("", ""),
+        ] {
+            let text = format!("{CREDENTIAL}, {list}, Signature=ab, {extra}");
+            let component = component.to_owned();
+            assert_eq!(
+                parse(&text),
+                Err(AuthorizationError::Component { component }),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_list_of_signed_headers_must_be_names_in_lower_case_each_once() {
+        for list in [
+            "",
+            "host;",
+            ";host",
+            "Host",
+            "host;host",
+            "host x",
+            "ho\u{fc}st",
+            "host:x",
+        ] {
+            let text = format!("{CREDENTIAL}, SignedHeaders={list}, Signature=ab");
+            assert_eq!(
+                parse(&text),
+                Err(AuthorizationError::SignedHeaders),
+                "{list}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_mechanism_is_told_apart_before_anything_else() {
+        assert_eq!(mechanism("AWS4-HMAC-SHA256 x"), Ok(Mechanism::V4));
+        assert_eq!(
+            mechanism("AWS4-ECDSA-P256-SHA256 x"),
+            Ok(Mechanism::V4Asymmetric)
+        );
+        assert_eq!(mechanism("AWS AKID:sig"), Ok(Mechanism::V2));
+        assert_eq!(
+            mechanism("Bearer x"),
+            Err(AuthorizationError::UnsupportedType)
+        );
+        assert_eq!(
+            mechanism("AWS4-HMAC-SHA512 x"),
+            Err(AuthorizationError::UnsupportedType)
+        );
+        assert_eq!(
+            mechanism("AWS4-HMAC-SHA256"),
+            Err(AuthorizationError::NoSpace)
+        );
+        assert_eq!(mechanism(""), Err(AuthorizationError::NoSpace));
+        assert_eq!(
+            Authorization::parse("AWS a:b", &S3),
+            Err(AuthorizationError::Version2)
+        );
+        let asymmetric = Authorization::parse("AWS4-ECDSA-P256-SHA256 x", &S3);
+        assert_eq!(asymmetric, Err(AuthorizationError::Asymmetric));
+    }
+
+    #[test]
+    fn the_codes_and_texts_are_s3s() {
+        let error = parse("x").unwrap_err();
+        assert_eq!(error.s3_code(), "AuthorizationHeaderMalformed");
+        assert_eq!(
+            error.to_string(),
+            "The authorization header is malformed; the authorization component \"x\" is malformed."
+        );
+        let text =
+            "Credential=AKID/20130524/eu-west-1/s3/aws4_request, SignedHeaders=host, Signature=ab";
+        assert_eq!(
+            parse(text).unwrap_err().to_string(),
+            "The authorization header is malformed; \
+             the region 'eu-west-1' is wrong; expecting 'us-east-1'"
+        );
+        assert_eq!(AuthorizationError::NoSpace.s3_code(), "InvalidArgument");
+        assert_eq!(AuthorizationError::Version2.s3_code(), "InvalidRequest");
+    }
+
+    #[test]
+    fn the_scope_must_be_of_the_requests_day() {
+        let authorization =
+            parse(&format!("{CREDENTIAL}, SignedHeaders=host, Signature=ab")).unwrap();
+        let day = |text| Timestamp::parse_basic(text).unwrap();
+        assert_eq!(authorization.check_date(day("20130524T235959Z")), Ok(()));
+        let wrong = Err(AuthorizationError::CredentialDate);
+        assert_eq!(authorization.check_date(day("20130525T000000Z")), wrong);
+    }
+
+    #[test]
+    fn host_md5_and_amz_headers_must_be_signed() {
+        let names = [
+            "Host",
+            "X-Amz-Acl",
+            "x-amz-acl",
+            "x-amz-meta-a",
+            "content-md5",
+            "range",
+            "x-amz-content-sha256",
+            "content-type",
+            "x-amzn-trace-id",
+            "x-amz-date",
+        ];
+        let unsigned = headers_not_signed(names, &["host".to_owned(), "x-amz-date".to_owned()]);
+        assert_eq!(unsigned, ["content-md5", "x-amz-acl", "x-amz-meta-a"]);
+        assert_eq!(headers_not_signed(["host"], &[]), ["host"]);
+        assert!(headers_not_signed(["host"], &["host".to_owned()]).is_empty());
+    }
+}

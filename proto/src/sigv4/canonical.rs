@@ -99,16 +99,111 @@ impl fmt::Display for CanonicalRequest<'_> {
     }
 }
 
-/// The value of a header without white space at its ends and with one space for each run of it
-/// within, between quotes too.
+/// The value of a header without spaces at its ends and with one space for each run of them within,
+/// between quotes too. Spaces only: S3 leaves tabs as they are.
 fn fold_into(out: &mut Vec<u8>, value: &[u8]) {
-    let words = value.split(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
-    let mut first = true;
-    for word in words.filter(|word| !word.is_empty()) {
-        if !first {
+    let words = value
+        .split(|byte| *byte == b' ')
+        .filter(|word| !word.is_empty());
+    for (position, word) in words.enumerate() {
+        if position > 0 {
             out.push(b' ');
         }
-        first = false;
         out.extend_from_slice(word);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header_lines(headers: &[(&str, &[u8])], signed: &[&str]) -> String {
+        let signed_headers: Vec<String> = signed.iter().map(|name| (*name).to_owned()).collect();
+        let request = CanonicalRequest {
+            method: "GET",
+            path: "/",
+            path_encoding: PathEncoding::Once,
+            query: &[],
+            headers,
+            signed_headers: &signed_headers,
+            payload_hash: "HASH",
+        };
+        let text = request.to_string();
+        let start = text.strip_prefix("GET\n/\n\n").unwrap();
+        start.split_once("\n\n").unwrap().0.to_owned()
+    }
+
+    #[test]
+    fn headers_are_sorted_whatever_their_order_and_case() {
+        let headers: [(&str, &[u8]); 3] = [("X-B", b"2"), ("host", b"h"), ("x-a", b"1")];
+        assert_eq!(
+            header_lines(&headers, &["x-b", "host", "x-a"]),
+            "host:h\nx-a:1\nx-b:2"
+        );
+    }
+
+    #[test]
+    fn headers_that_are_not_signed_are_left_out() {
+        let headers: [(&str, &[u8]); 2] = [("host", b"h"), ("range", b"bytes=0-9")];
+        assert_eq!(header_lines(&headers, &["host"]), "host:h");
+    }
+
+    #[test]
+    fn values_of_a_repeated_header_are_joined_in_their_order() {
+        let headers: [(&str, &[u8]); 4] =
+            [("x-a", b" 2 "), ("host", b"h"), ("X-A", b"1"), ("x-a", b"")];
+        assert_eq!(header_lines(&headers, &["x-a"]), "x-a:2,1,");
+    }
+
+    #[test]
+    fn runs_of_spaces_become_one_and_tabs_stay() {
+        let headers: [(&str, &[u8]); 1] = [("x-a", b"  a   b  \"c   d\"\te ")];
+        assert_eq!(header_lines(&headers, &["x-a"]), "x-a:a b \"c d\"\te");
+    }
+
+    #[test]
+    fn a_signed_header_the_request_lacks_is_empty() {
+        assert_eq!(
+            header_lines(&[("host", b"h")], &["host", "x-gone"]),
+            "host:h\nx-gone:"
+        );
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf_8_are_hashed_as_they_are() {
+        let canonical = |value: &'static [u8]| {
+            let headers = [("x-a", value)];
+            let signed_headers = ["x-a".to_owned()];
+            CanonicalRequest {
+                method: "GET",
+                path: "/",
+                path_encoding: PathEncoding::Once,
+                query: &[],
+                headers: &headers,
+                signed_headers: &signed_headers,
+                payload_hash: "HASH",
+            }
+            .sha256_hex()
+        };
+        assert_ne!(canonical(b"\xff"), canonical(b"\xfe"));
+    }
+
+    #[test]
+    fn another_service_encodes_what_was_sent_once_more() {
+        let request = CanonicalRequest {
+            method: "GET",
+            path: "/a%20b/../c d/",
+            path_encoding: PathEncoding::Twice,
+            query: &[],
+            headers: &[],
+            signed_headers: &[],
+            payload_hash: "HASH",
+        };
+        assert_eq!(request.to_string(), "GET\n/c%20d/\n\n\n\nHASH");
+        let request = CanonicalRequest {
+            path: "/a%20b",
+            ..request
+        };
+        assert_eq!(request.to_string(), "GET\n/a%2520b\n\n\n\nHASH");
     }
 }

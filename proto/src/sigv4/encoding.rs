@@ -164,3 +164,127 @@ fn escape(first: u8, tail: &[u8]) -> Option<(u8, &[u8])> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Couldn't parse the specified URI.")]
 pub struct EncodingError;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_unreserved_bytes_stay() {
+        assert_eq!(encode_component("AZaz09-._~"), "AZaz09-._~");
+        assert_eq!(encode_component(" /+*%="), "%20%2F%2B%2A%25%3D");
+        assert_eq!(encode_component("ü\u{1f511}"), "%C3%BC%F0%9F%94%91");
+        assert_eq!(encode_path(b"/a b/\xff"), "/a%20b/%FF");
+    }
+
+    #[test]
+    fn every_spelling_of_a_key_gives_one_canonical_path() {
+        for (sent, canonical) in [
+            ("", "/"),
+            ("/", "/"),
+            ("/b/a%2fb", "/b/a/b"),
+            ("/b/a%2Fb", "/b/a/b"),
+            ("/b/a b", "/b/a%20b"),
+            ("/b/a%20b", "/b/a%20b"),
+            ("/b/a+b", "/b/a%2Bb"),
+            ("/b/a%2bb", "/b/a%2Bb"),
+            ("/b/%7E~", "/b/~~"),
+            ("/b/*()!'", "/b/%2A%28%29%21%27"),
+            ("/b/%61", "/b/a"),
+            ("/b/ü", "/b/%C3%BC"),
+            ("/b/%c3%bc", "/b/%C3%BC"),
+            ("/b/%252e", "/b/%252e"),
+        ] {
+            assert_eq!(encode_once(sent), canonical, "{sent}");
+        }
+    }
+
+    #[test]
+    fn parts_that_look_like_paths_are_parts_of_keys() {
+        for path in ["//", "/b//k", "/b/./k", "/b/../k", "/b/k/", "/b//", "/b/."] {
+            assert_eq!(encode_once(path), path);
+        }
+        assert_eq!(encode_once("/b/%2e%2e/k"), "/b/../k");
+    }
+
+    #[test]
+    fn a_percent_sign_without_digits_stands_for_itself() {
+        for (sent, canonical) in [
+            ("/%", "/%25"),
+            ("/%4", "/%254"),
+            ("/%zz", "/%25zz"),
+            ("/%%41", "/%25A"),
+        ] {
+            assert_eq!(encode_once(sent), canonical);
+            assert_eq!(decode_path(sent), Err(EncodingError));
+        }
+    }
+
+    #[test]
+    fn other_services_normalise_before_they_encode() {
+        for (sent, canonical) in [
+            ("", "/"),
+            ("/", "/"),
+            ("//", "/"),
+            ("/a//b", "/a/b"),
+            ("/a/./b", "/a/b"),
+            ("/a/../b", "/b"),
+            ("/../../b", "/b"),
+            ("/a/..", "/"),
+            ("/a/b/.", "/a/b/"),
+            ("/a/", "/a/"),
+            ("/%2e", "/%252e"),
+        ] {
+            assert_eq!(encode_twice(sent), canonical, "{sent}");
+        }
+    }
+
+    #[test]
+    fn a_plus_is_a_space_in_a_query_and_a_plus_in_a_path() {
+        assert_eq!(decode_path("/a+b").unwrap(), b"/a+b");
+        assert_eq!(
+            decode_query("a+b=c%2Bd").unwrap(),
+            [("a b".to_owned(), "c+d".to_owned())]
+        );
+    }
+
+    #[test]
+    fn a_query_keeps_order_repetition_and_empty_values() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(
+            decode_query("acl&b=&a=1&a=0&=x&&c=d=e").unwrap(),
+            [
+                pair("acl", ""),
+                pair("b", ""),
+                pair("a", "1"),
+                pair("a", "0"),
+                pair("", "x"),
+                pair("c", "d=e"),
+            ]
+        );
+        assert_eq!(decode_query("").unwrap(), []);
+    }
+
+    #[test]
+    fn a_query_that_does_not_decode_is_refused() {
+        for query in ["a=%", "a=%4", "%zz=1", "a=%ff"] {
+            assert_eq!(decode_query(query), Err(EncodingError), "{query}");
+        }
+    }
+
+    #[test]
+    fn the_canonical_query_sorts_encoded_names_then_values() {
+        assert_eq!(
+            canonical_query(&[("b", "1"), ("a", "2"), ("a", "10"), ("a", "")]),
+            "a=&a=10&a=2&b=1"
+        );
+        // Bare, the digit sorts before the colon; encoded, the colon is `%3A` and comes first.
+        assert_eq!(canonical_query(&[("a1", ""), ("a:", "")]), "a%3A=&a1=");
+        assert_eq!(
+            canonical_query(&[("a", ""), ("A", ""), ("_", "")]),
+            "A=&_=&a="
+        );
+        assert_eq!(canonical_query(&[("acl", "")]), "acl=");
+        assert_eq!(canonical_query(&[]), "");
+    }
+}

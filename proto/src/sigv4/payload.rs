@@ -54,3 +54,41 @@ impl PayloadHash {
     "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD, STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER or a valid sha256 value."
 )]
 pub struct PayloadHashError;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sigv4::EMPTY_SHA256;
+
+    #[test]
+    fn a_hash_is_64_hex_digits_of_either_case() {
+        let lower = PayloadHash::parse(EMPTY_SHA256).unwrap();
+        assert_eq!(
+            PayloadHash::parse(&EMPTY_SHA256.to_uppercase()).unwrap(),
+            lower
+        );
+        assert!(!lower.is_chunked());
+    }
+
+    #[test]
+    fn keywords_are_taken_as_spelt() {
+        assert_eq!(
+            PayloadHash::parse("UNSIGNED-PAYLOAD"),
+            Ok(PayloadHash::Unsigned)
+        );
+        let signed = PayloadHash::parse("STREAMING-AWS4-HMAC-SHA256-PAYLOAD").unwrap();
+        assert!(signed.is_chunked());
+        for text in [
+            "unsigned-payload",
+            "",
+            "STREAMING",
+            "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+        ] {
+            assert_eq!(PayloadHash::parse(text), Err(PayloadHashError), "{text}");
+        }
+        let (short, long) = (&EMPTY_SHA256[1..], format!("{EMPTY_SHA256}0"));
+        assert_eq!(PayloadHash::parse(short), Err(PayloadHashError));
+        assert_eq!(PayloadHash::parse(&long), Err(PayloadHashError));
+        assert_eq!(PayloadHash::parse(&"g".repeat(64)), Err(PayloadHashError));
+    }
+}

@@ -259,3 +259,6 @@ const CLAIMS: [&str; 5] = [
     "X-Amz-SignedHeaders",
     "X-Amz-Expires",
 ];
+
+#[cfg(test)]
+mod tests;

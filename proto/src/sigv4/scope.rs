@@ -196,3 +196,121 @@ impl CredentialError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S3: Expected<'_> = Expected {
+        region: Some("us-east-1"),
+        service: "s3",
+    };
+
+    fn refusal(text: &str) -> String {
+        Credential::parse(text, &S3).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_credential_is_an_access_key_and_a_scope() {
+        let credential = Credential::parse("AKID/20130524/us-east-1/s3/aws4_request", &S3).unwrap();
+        assert_eq!(credential.access_key_id, "AKID");
+        assert_eq!(
+            credential.scope.to_string(),
+            "20130524/us-east-1/s3/aws4_request"
+        );
+    }
+
+    #[test]
+    fn a_server_of_every_region_takes_every_region() {
+        let expected = Expected {
+            region: None,
+            service: "kms",
+        };
+        let text = "AKID/20130524/eu-central-1/kms/aws4_request";
+        assert_eq!(
+            Credential::parse(text, &expected).unwrap().scope.region,
+            "eu-central-1"
+        );
+    }
+
+    #[test]
+    fn the_refusals_are_s3s_own() {
+        let expecting = "the Credential is mal-formed; expecting \
+            \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".";
+        assert_eq!(refusal("AKID"), expecting);
+        assert_eq!(
+            refusal("AK/ID/20130524/us-east-1/s3/aws4_request"),
+            expecting
+        );
+        assert_eq!(
+            refusal("/20130524/us-east-1/s3/aws4_request"),
+            "a non-empty Access Key (AKID) must be provided in the credential."
+        );
+        assert_eq!(
+            refusal("AKID/2013-05-24/us-east-1/s3/aws4_request"),
+            "incorrect date format \"2013-05-24\". \
+             This date in the credential must be in the format \"yyyyMMdd\"."
+        );
+        assert_eq!(
+            refusal("AKID/20130524//s3/aws4_request"),
+            "a non-empty region must be provided in the credential."
+        );
+        assert_eq!(
+            refusal("AKID/20130524/us-west-2/s3/aws4_request"),
+            "the region 'us-west-2' is wrong; expecting 'us-east-1'"
+        );
+        assert_eq!(
+            refusal("AKID/20130524/us-east-1/iam/aws4_request"),
+            "incorrect service \"iam\". This endpoint belongs to \"s3\"."
+        );
+        assert_eq!(
+            refusal("AKID/20130524/us-east-1/s3/aws3_request"),
+            "incorrect terminal \"aws3_request\". This endpoint uses \"aws4_request\"."
+        );
+    }
+
+    #[test]
+    fn of_several_faults_the_first_in_s3s_order_is_named() {
+        let date = refusal("AKID/2013/us-west-2/iam/aws3_request");
+        assert!(date.starts_with("incorrect date format"), "{date}");
+        let region = refusal("AKID/20130524/us-west-2/iam/aws3_request");
+        assert!(region.starts_with("the region"), "{region}");
+        let service = refusal("AKID/20130524/us-east-1/iam/aws3_request");
+        assert!(service.starts_with("incorrect service"), "{service}");
+    }
+
+    #[test]
+    fn a_date_must_be_a_day() {
+        for date in [
+            "20130230",
+            "2013052",
+            "201305240",
+            "+2013524",
+            "2013O524",
+            "",
+            "20131324",
+        ] {
+            let text = format!("AKID/{date}/us-east-1/s3/aws4_request");
+            assert!(
+                refusal(&text).starts_with("incorrect date format"),
+                "{date}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_scope_reads_back() {
+        let scope = CredentialScope::parse("20130524/us-east-1/s3/aws4_request").unwrap();
+        assert_eq!(scope.to_string(), "20130524/us-east-1/s3/aws4_request");
+        for text in [
+            "",
+            "20130524/us-east-1/s3",
+            "20130524/us-east-1/s3/aws4",
+            "20130524//s3/aws4_request",
+            "20130524/us-east-1//aws4_request",
+            "a/20130524/us-east-1/s3/aws4_request",
+        ] {
+            assert!(CredentialScope::parse(text).is_err(), "{text}");
+        }
+    }
+}

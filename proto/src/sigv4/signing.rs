@@ -128,3 +128,57 @@ fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     mac.update(message);
     mac.finalize().into_bytes().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> SigningKey {
+        let scope = CredentialScope::parse("20150830/us-east-1/iam/aws4_request").unwrap();
+        SigningKey::derive("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", &scope)
+    }
+
+    #[test]
+    fn the_derived_key_is_the_published_one() {
+        // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-examples.html
+        let expected = "c4afb1cc5771d871763a393e44b703571b55cc28424d1a5e86da6ed3c154a4b9";
+        assert_eq!(hex::encode(key().0), expected);
+    }
+
+    #[test]
+    fn a_signature_verifies_for_its_text_and_key_alone() {
+        let signature = key().sign("text");
+        assert!(key().verify("text", &signature));
+        assert!(!key().verify("text ", &signature));
+        let scope = CredentialScope::parse("20150831/us-east-1/iam/aws4_request").unwrap();
+        let other_day = SigningKey::derive("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", &scope);
+        assert!(!other_day.verify("text", &signature));
+    }
+
+    #[test]
+    fn only_the_exact_digits_verify() {
+        let signature = key().sign("text");
+        assert!(!key().verify("text", ""));
+        assert!(!key().verify("text", &signature[..63]));
+        assert!(!key().verify("text", &format!("{signature}0")));
+        assert!(!key().verify("text", &signature.to_uppercase()));
+        for position in 0..64 {
+            let mut changed = signature.clone().into_bytes();
+            changed[position] = if changed[position] == b'0' {
+                b'1'
+            } else {
+                b'0'
+            };
+            assert!(
+                !key().verify("text", &String::from_utf8(changed).unwrap()),
+                "{position}"
+            );
+        }
+    }
+
+    #[test]
+    fn trailers_are_lower_case_lines() {
+        let trailers = canonical_trailers(&[("X-Amz-Checksum-Crc32c", " sOO8/Q== "), ("b", "2")]);
+        assert_eq!(trailers, "x-amz-checksum-crc32c:sOO8/Q==\nb:2\n");
+    }
+}
