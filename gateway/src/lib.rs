@@ -8,6 +8,8 @@
 //! | [`authorize`] | whether the caller may; leaves a permit behind |
 //! | [`sse`] | which encryption applies, and where data keys come from |
 //! | [`backend`] | the way to the S3 backend |
+//! | [`envelope`] | the header that says how to find an object's data key |
+//! | [`frames`] | the sealed form of an object, pure |
 //! | [`xml`] | S3's XML documents |
 //! | [`request`] | a request as the operations see it |
 //! | [`error`] | S3's error answers |
@@ -17,6 +19,8 @@ pub mod route;
 pub mod authorize;
 pub mod sse;
 pub mod backend;
+pub mod envelope;
+pub mod frames;
 pub mod xml;
 pub mod request;
 pub mod error;

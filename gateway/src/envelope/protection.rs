@@ -1,0 +1,301 @@
+//! The ways an object is encrypted, and the wrapping of data keys.
+//!
+//! A data key is wrapped with AES-256-GCM under a key and nonce that HKDF makes, for this one wrap,
+//! from the wrapping key and a random salt; so a wrapping key may wrap any number of data keys, and
+//! a customer's key need not be a perfect one. The additional data names the mode, the object and
+//! the wrapping key, each with its length.
+
+use crate::envelope::EnvelopeError;
+use crate::frames::cipher::{self, SINGLE_USE_BYTES, SingleUseKey};
+use crate::frames::layout::TAG_BYTES;
+use crate::frames::random::Random;
+use crate::frames::{DataKey, KEY_BYTES, KeyLength, Salt};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// How an object is encrypted, with what it takes to find its data key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// SSE-S3: the data key is wrapped under a root key of the gateway.
+    SseS3 {
+        /// Which root key.
+        generation: u64,
+        /// The data key.
+        wrapped: Wrapped,
+    },
+    /// SSE-KMS: the data key is the KMS's own.
+    SseKms {
+        /// The KMS key, as an ARN.
+        key_arn: String,
+        /// The data key, encrypted by the KMS.
+        blob: Vec<u8>,
+        /// The caller's encryption context, without what the gateway adds, in the caller's order.
+        context: Vec<(String, String)>,
+    },
+    /// SSE-KMS with an S3 Bucket Key: the data key is wrapped under a key of the bucket.
+    BucketKey {
+        /// The KMS key, as an ARN.
+        key_arn: String,
+        /// The bucket key, encrypted by the KMS.
+        blob: Vec<u8>,
+        /// The caller's encryption context, without what the gateway adds, in the caller's order.
+        context: Vec<(String, String)>,
+        /// The data key.
+        wrapped: Wrapped,
+    },
+    /// DSSE-KMS: two data keys of the KMS.
+    Dsse {
+        /// The KMS key, as an ARN.
+        key_arn: String,
+        /// The data key of the inner layer, encrypted by the KMS.
+        blob: Vec<u8>,
+        /// The data key of the outer layer, encrypted by the KMS.
+        outer_blob: Vec<u8>,
+        /// The caller's encryption context, without what the gateway adds, in the caller's order.
+        context: Vec<(String, String)>,
+    },
+    /// SSE-C: the data key is wrapped under the customer's key.
+    SseC {
+        /// Tells a wrong customer key from a forged envelope.
+        check: [u8; CHECK_BYTES],
+        /// The data key.
+        wrapped: Wrapped,
+    },
+}
+
+/// The modes of server-side encryption.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Keys of the gateway.
+    SseS3,
+    /// Keys of the KMS.
+    SseKms,
+    /// Keys of the KMS, one for a bucket and a span of time.
+    BucketKey,
+    /// Two layers, keys of the KMS.
+    Dsse,
+    /// Keys of the customer.
+    SseC,
+}
+
+impl Mode {
+    /// How the mode is stored.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::SseS3 => 1,
+            Self::SseKms => 2,
+            Self::BucketKey => 3,
+            Self::Dsse => 4,
+            Self::SseC => 5,
+        }
+    }
+}
+
+impl Protection {
+    /// Wraps a data key under a root key of the gateway.
+    pub fn sse_s3(
+        root_key: &WrappingKey,
+        generation: u64,
+        key: &DataKey,
+        object_arn: &str,
+        random: &dyn Random,
+    ) -> Self {
+        let bound = Bound { mode: Mode::SseS3, object_arn, key_arn: "", generation };
+        let (wrapped, _) = root_key.wrap(key, &bound, random);
+        Self::SseS3 { generation, wrapped }
+    }
+
+    /// Wraps a data key under a bucket key, which the KMS gave as `blob` under the KMS key
+    /// `key_arn` and the caller's `context`.
+    pub fn bucket_key(
+        bucket_key: &WrappingKey,
+        (key_arn, blob, context): (String, Vec<u8>, Vec<(String, String)>),
+        key: &DataKey,
+        object_arn: &str,
+        random: &dyn Random,
+    ) -> Self {
+        let bound = Bound { mode: Mode::BucketKey, object_arn, key_arn: &key_arn, generation: 0 };
+        let (wrapped, _) = bucket_key.wrap(key, &bound, random);
+        Self::BucketKey { key_arn, blob, context, wrapped }
+    }
+
+    /// Wraps a data key under the customer's key.
+    pub fn sse_c(
+        customer_key: &WrappingKey,
+        key: &DataKey,
+        object_arn: &str,
+        random: &dyn Random,
+    ) -> Self {
+        let bound = Bound { mode: Mode::SseC, object_arn, key_arn: "", generation: 0 };
+        let (wrapped, check) = customer_key.wrap(key, &bound, random);
+        Self::SseC { check, wrapped }
+    }
+
+    /// Which mode it is.
+    pub fn mode(&self) -> Mode {
+        match self {
+            Self::SseS3 { .. } => Mode::SseS3,
+            Self::SseKms { .. } => Mode::SseKms,
+            Self::BucketKey { .. } => Mode::BucketKey,
+            Self::Dsse { .. } => Mode::Dsse,
+            Self::SseC { .. } => Mode::SseC,
+        }
+    }
+
+    /// The ARN of the KMS key, where the KMS is used.
+    pub fn key_arn(&self) -> Option<&str> {
+        match self {
+            Self::SseKms { key_arn, .. }
+            | Self::BucketKey { key_arn, .. }
+            | Self::Dsse { key_arn, .. } => Some(key_arn),
+            Self::SseS3 { .. } | Self::SseC { .. } => None,
+        }
+    }
+
+    /// The caller's encryption context, without what the gateway adds.
+    pub fn context(&self) -> &[(String, String)] {
+        match self {
+            Self::SseKms { context, .. }
+            | Self::BucketKey { context, .. }
+            | Self::Dsse { context, .. } => context,
+            Self::SseS3 { .. } | Self::SseC { .. } => &[],
+        }
+    }
+
+    /// The data key of the object with this ARN, unwrapped by the root key, the bucket key or the
+    /// customer's key.
+    ///
+    /// # Errors
+    ///
+    /// [`EnvelopeError::CustomerKey`] if the customer's key is a wrong one;
+    /// [`EnvelopeError::Forged`] if the wrapped key was changed, is another object's, or the root
+    /// or bucket key is a wrong one; [`EnvelopeError::NotWrapped`] if the data key comes from the
+    /// KMS.
+    pub fn unwrap_key(
+        &self,
+        wrapping_key: &WrappingKey,
+        object_arn: &str,
+    ) -> Result<DataKey, EnvelopeError> {
+        let (wrapped, check) = match self {
+            Self::SseS3 { wrapped, .. } | Self::BucketKey { wrapped, .. } => (wrapped, None),
+            Self::SseC { check, wrapped } => (wrapped, Some(check)),
+            Self::SseKms { .. } | Self::Dsse { .. } => return Err(EnvelopeError::NotWrapped),
+        };
+        let generation = match self {
+            Self::SseS3 { generation, .. } => *generation,
+            _ => 0,
+        };
+        let key_arn = self.key_arn().unwrap_or_default();
+        let bound = Bound { mode: self.mode(), object_arn, key_arn, generation };
+        wrapping_key.unwrap(wrapped, check, &bound)
+    }
+}
+
+/// A key that wraps data keys: a root key, a bucket key or a customer's key.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct WrappingKey([u8; KEY_BYTES]);
+
+impl WrappingKey {
+    /// A new key from the random source.
+    pub fn generate(random: &dyn Random) -> Self {
+        let mut key = Self([0; KEY_BYTES]);
+        random.fill(&mut key.0);
+        key
+    }
+
+    /// The key that a customer sent or a key service handed out.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyLength`] unless there are exactly [`KEY_BYTES`].
+    pub fn from_slice(bytes: &[u8]) -> Result<Self, KeyLength> {
+        let mut key = Self([0; KEY_BYTES]);
+        if bytes.len() != KEY_BYTES {
+            return Err(KeyLength);
+        }
+        key.0.copy_from_slice(bytes);
+        Ok(key)
+    }
+
+    fn wrap(
+        &self,
+        key: &DataKey,
+        bound: &Bound<'_>,
+        random: &dyn Random,
+    ) -> (Wrapped, [u8; CHECK_BYTES]) {
+        let salt = Salt::generate(random);
+        let (single_use, check) = self.derive(&salt, bound.mode);
+        let mut sealed = [0; WRAPPED_BYTES];
+        let (text, tag) = sealed.split_at_mut(KEY_BYTES);
+        text.copy_from_slice(key.expose());
+        tag.copy_from_slice(&single_use.seal(&bound.to_bytes(), text));
+        (Wrapped { salt, sealed }, check)
+    }
+
+    fn unwrap(
+        &self,
+        wrapped: &Wrapped,
+        expected_check: Option<&[u8; CHECK_BYTES]>,
+        bound: &Bound<'_>,
+    ) -> Result<DataKey, EnvelopeError> {
+        let (single_use, check) = self.derive(&wrapped.salt, bound.mode);
+        if expected_check.is_some_and(|expected| !cipher::same(expected, &check)) {
+            return Err(EnvelopeError::CustomerKey);
+        }
+
+        let mut key = zeroize::Zeroizing::new(wrapped.sealed);
+        let (text, tag) = key.split_at_mut(KEY_BYTES);
+        single_use.open(&bound.to_bytes(), text, tag).map_err(|_| EnvelopeError::Forged)?;
+        DataKey::from_slice(text).map_err(|_| EnvelopeError::Forged)
+    }
+
+    /// The key and nonce of one wrap, and the value that tells whether the wrapping key is right.
+    fn derive(&self, salt: &Salt, mode: Mode) -> (SingleUseKey, [u8; CHECK_BYTES]) {
+        let derived = cipher::extract_and_expand::<{ SINGLE_USE_BYTES + CHECK_BYTES }>(
+            salt.as_bytes(),
+            &self.0,
+            &[LABEL, &[mode.code()]],
+        );
+        let (single_use, check) = derived.split_first_chunk().expect("key and nonce come first");
+        let check = check.try_into().expect("the check is the rest");
+        (SingleUseKey::from_bytes(single_use), check)
+    }
+}
+
+/// A data key, wrapped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrapped {
+    pub(crate) salt: Salt,
+    pub(crate) sealed: [u8; WRAPPED_BYTES],
+}
+
+/// What a wrapped key is bound to.
+struct Bound<'a> {
+    mode: Mode,
+    object_arn: &'a str,
+    key_arn: &'a str,
+    generation: u64,
+}
+
+impl Bound<'_> {
+    /// Each field with its length, so that no two sets of fields are the same bytes.
+    fn to_bytes(&self) -> Vec<u8> {
+        let generation = self.generation.to_be_bytes();
+        let mut bytes = Vec::new();
+        for field in
+            [&[self.mode.code()][..], self.object_arn.as_bytes(), self.key_arn.as_bytes(), &generation]
+        {
+            bytes.extend((field.len() as u64).to_be_bytes());
+            bytes.extend(field);
+        }
+        bytes
+    }
+}
+
+/// Length of a wrapped data key: the key and its tag.
+pub(crate) const WRAPPED_BYTES: usize = KEY_BYTES + TAG_BYTES;
+
+/// Length of the value that tells a wrong customer key.
+pub(crate) const CHECK_BYTES: usize = 32;
+
+/// Names this use of a wrapping key; the zero byte ends the label.
+const LABEL: &[u8] = b"sealgate/wrap@v1\0";

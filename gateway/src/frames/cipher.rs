@@ -1,0 +1,152 @@
+//! The algorithms: the one place in the gateway that names the library for AES-GCM, HKDF and HMAC
+//! of sealed objects.
+//!
+//! AES-256-GCM (NIST SP 800-38D), HKDF (RFC 5869) with SHA-512, HMAC (RFC 2104) with SHA-256.
+
+use crate::frames::layout::TAG_BYTES;
+use crate::frames::{KEY_BYTES, SALT_BYTES};
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::hkdf::{self, HKDF_SHA512, KeyType};
+use aws_lc_rs::hmac;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+/// An AES-256-GCM key that seals many chunks, each under a nonce of its own.
+pub(crate) struct ChunkKey(LessSafeKey);
+
+impl ChunkKey {
+    pub(crate) fn new(key: &[u8; KEY_BYTES]) -> Self {
+        let key = UnboundKey::new(&AES_256_GCM, key).expect("an AES-256 key has 32 bytes");
+        Self(LessSafeKey::new(key))
+    }
+
+    /// Encrypts `in_out` in place; the tag comes back.
+    pub(crate) fn seal(
+        &self,
+        nonce: [u8; NONCE_BYTES],
+        aad: &[u8],
+        in_out: &mut [u8],
+    ) -> [u8; TAG_BYTES] {
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        let tag = self
+            .0
+            .seal_in_place_separate_tag(nonce, Aad::from(aad), in_out)
+            .expect("the message is far below the limit of AES-GCM");
+        tag.as_ref().try_into().expect("a tag of AES-GCM has 16 bytes")
+    }
+
+    /// Decrypts `in_out` in place if `tag` is right. If not, what `in_out` then holds must not be
+    /// used.
+    pub(crate) fn open(
+        &self,
+        nonce: [u8; NONCE_BYTES],
+        aad: &[u8],
+        in_out: &mut [u8],
+        tag: &[u8],
+    ) -> Result<(), Forged> {
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        match self.0.open_in_place_separate_tag(nonce, Aad::from(aad), tag, in_out) {
+            Ok(_) => Ok(()),
+            Err(_) => {
+                in_out.zeroize();
+                Err(Forged)
+            }
+        }
+    }
+}
+
+/// An AES-256-GCM key and nonce that seal one message: spent by use.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct SingleUseKey {
+    key: [u8; KEY_BYTES],
+    nonce: [u8; NONCE_BYTES],
+}
+
+impl SingleUseKey {
+    pub(crate) fn from_bytes(bytes: &[u8; SINGLE_USE_BYTES]) -> Self {
+        let (key, nonce) = bytes.split_at(KEY_BYTES);
+        Self {
+            key: key.try_into().expect("split at the key's length"),
+            nonce: nonce.try_into().expect("a nonce is left"),
+        }
+    }
+
+    pub(crate) fn seal(self, aad: &[u8], in_out: &mut [u8]) -> [u8; TAG_BYTES] {
+        ChunkKey::new(&self.key).seal(self.nonce, aad, in_out)
+    }
+
+    pub(crate) fn open(self, aad: &[u8], in_out: &mut [u8], tag: &[u8]) -> Result<(), Forged> {
+        ChunkKey::new(&self.key).open(self.nonce, aad, in_out, tag)
+    }
+}
+
+/// HKDF-Expand with SHA-512, from a uniformly random key.
+///
+/// `N` is fixed by the caller's type, well below HKDF's limit of 255 * 64 bytes. The pieces of
+/// `info` are concatenated, so all but one of them must have a fixed length.
+pub(crate) fn expand<const N: usize>(
+    key: &[u8; KEY_BYTES],
+    info: &[&[u8]],
+) -> Zeroizing<[u8; N]> {
+    fill(&hkdf::Prk::new_less_safe(HKDF_SHA512, key), info)
+}
+
+/// HKDF with SHA-512: extract and expand, from a secret that may be less than uniformly random.
+pub(crate) fn extract_and_expand<const N: usize>(
+    salt: &[u8; SALT_BYTES],
+    secret: &[u8; KEY_BYTES],
+    info: &[&[u8]],
+) -> Zeroizing<[u8; N]> {
+    fill(&hkdf::Salt::new(HKDF_SHA512, salt).extract(secret), info)
+}
+
+fn fill<const N: usize>(key: &hkdf::Prk, info: &[&[u8]]) -> Zeroizing<[u8; N]> {
+    let mut out = Zeroizing::new([0; N]);
+    key.expand(info, OutputLength(N))
+        .and_then(|okm| okm.fill(out.as_mut_slice()))
+        .expect("the output is within the limit of HKDF");
+    out
+}
+
+/// HMAC-SHA-256 of the pieces, one after the other.
+pub(crate) fn mac(key: &[u8; KEY_BYTES], pieces: &[&[u8]]) -> [u8; MAC_BYTES] {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
+    for piece in pieces {
+        context.update(piece);
+    }
+    context.sign().as_ref().try_into().expect("HMAC-SHA-256 has 32 bytes")
+}
+
+/// SHA-256 of the pieces, one after the other.
+pub(crate) fn sha256(pieces: &[&[u8]]) -> [u8; 32] {
+    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    for piece in pieces {
+        context.update(piece);
+    }
+    context.finish().as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
+
+/// Whether two values are equal, in a time that does not depend on where they differ.
+pub(crate) fn same(left: &[u8], right: &[u8]) -> bool {
+    subtle::ConstantTimeEq::ct_eq(left, right).into()
+}
+
+/// A tag that did not match.
+pub(crate) struct Forged;
+
+#[derive(Clone, Copy)]
+struct OutputLength(usize);
+
+impl KeyType for OutputLength {
+    fn len(&self) -> usize {
+        self.0
+    }
+}
+
+/// Length of an AES-GCM nonce.
+pub(crate) const NONCE_BYTES: usize = 12;
+
+/// Length of what a [`SingleUseKey`] is made from: key and nonce.
+pub(crate) const SINGLE_USE_BYTES: usize = KEY_BYTES + NONCE_BYTES;
+
+/// Length of an HMAC-SHA-256.
+pub(crate) const MAC_BYTES: usize = 32;

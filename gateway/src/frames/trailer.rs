@@ -1,0 +1,199 @@
+//! The sealed record behind a whole object's segment: its length and digests.
+//!
+//! Digests are known only after the body, so they cannot stand in a header; in clear they would
+//! tell the backend which content this is, so they are sealed.
+
+use crate::frames::cipher::{self, SINGLE_USE_BYTES, SingleUseKey};
+use crate::frames::layout::{RECORD_BYTES, TAG_BYTES, TRAILER_BYTES};
+use crate::frames::{DataKey, OpenError, Salt, SealError};
+
+/// What a whole object's trailer holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Length of the object, in bytes.
+    pub plaintext_bytes: u64,
+    /// MD5 of the object, where it was computed.
+    pub md5: Option<[u8; 16]>,
+    /// The object's checksum, where it has one.
+    pub checksum: Option<Checksum>,
+}
+
+/// A checksum of an object or a part, as the client chose it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checksum {
+    /// How it was computed.
+    pub algorithm: Algorithm,
+    /// What it covers.
+    pub kind: ChecksumKind,
+    /// The checksum itself, of the algorithm's length.
+    pub value: Vec<u8>,
+}
+
+/// The checksum algorithms of S3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// CRC-32 (ISO-HDLC).
+    Crc32,
+    /// CRC-32C (Castagnoli).
+    Crc32c,
+    /// CRC-64/NVME.
+    Crc64Nvme,
+    /// SHA-1.
+    Sha1,
+    /// SHA-256.
+    Sha256,
+}
+
+/// What a checksum covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChecksumKind {
+    /// The object's bytes from first to last.
+    FullObject,
+    /// The checksums of its parts.
+    Composite,
+}
+
+impl Algorithm {
+    /// Length of such a checksum, in bytes.
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::Crc32 | Self::Crc32c => 4,
+            Self::Crc64Nvme => 8,
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+        }
+    }
+
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Crc32 => 1,
+            Self::Crc32c => 2,
+            Self::Crc64Nvme => 3,
+            Self::Sha1 => 4,
+            Self::Sha256 => 5,
+        }
+    }
+
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256]
+            .into_iter()
+            .find(|algorithm| algorithm.code() == code)
+    }
+}
+
+impl ChecksumKind {
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::FullObject => 1,
+            Self::Composite => 2,
+        }
+    }
+
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        match code {
+            1 => Some(Self::FullObject),
+            2 => Some(Self::Composite),
+            _ => None,
+        }
+    }
+}
+
+impl Record {
+    fn encode(&self) -> Result<[u8; RECORD_BYTES], SealError> {
+        let mut bytes = Vec::with_capacity(RECORD_BYTES);
+        let checksum = self.checksum.as_ref();
+        if checksum.is_some_and(|sum| sum.value.len() != sum.algorithm.bytes()) {
+            return Err(SealError::Record);
+        }
+
+        bytes.extend([
+            RECORD_VERSION,
+            u8::from(self.md5.is_some()),
+            checksum.map_or(0, |sum| sum.algorithm.code()),
+            checksum.map_or(0, |sum| sum.kind.code()),
+            0,
+            0,
+            0,
+            0,
+        ]);
+        bytes.extend(self.plaintext_bytes.to_be_bytes());
+        bytes.extend(self.md5.unwrap_or_default());
+        bytes.extend(checksum.map_or(&[][..], |sum| &sum.value));
+        bytes.resize(RECORD_BYTES, 0);
+        bytes.try_into().map_err(|_| SealError::Record)
+    }
+
+    /// Strict: only what [`Record::encode`] writes.
+    fn decode(bytes: &[u8; RECORD_BYTES]) -> Result<Self, OpenError> {
+        let (start, rest) = bytes.split_first_chunk::<8>().ok_or(OpenError::Record)?;
+        let (length, rest) = rest.split_first_chunk::<8>().ok_or(OpenError::Record)?;
+        let (md5, rest) = rest.split_first_chunk::<16>().ok_or(OpenError::Record)?;
+        let [_, md5_present, algorithm, kind, ..] = *start;
+        let checksum = match (Algorithm::from_code(algorithm), ChecksumKind::from_code(kind)) {
+            (Some(algorithm), Some(kind)) => {
+                let value = rest.get(..algorithm.bytes()).ok_or(OpenError::Record)?;
+                Some(Checksum { algorithm, kind, value: value.to_vec() })
+            }
+            _ => None,
+        };
+        let record = Self {
+            plaintext_bytes: u64::from_be_bytes(*length),
+            md5: (md5_present == 1).then_some(*md5),
+            checksum,
+        };
+        match record.encode() {
+            Ok(canonical) if canonical == *bytes => Ok(record),
+            _ => Err(OpenError::Record),
+        }
+    }
+}
+
+/// The key of one segment's trailer: it seals one record.
+pub(crate) struct TrailerKey(SingleUseKey);
+
+impl TrailerKey {
+    pub(crate) fn derive(key: &DataKey, salt: &Salt) -> Self {
+        let bytes = cipher::expand::<SINGLE_USE_BYTES>(key.expose(), &[LABEL, salt.as_bytes()]);
+        Self(SingleUseKey::from_bytes(&bytes))
+    }
+
+    pub(crate) fn seal(self, record: &Record) -> Result<[u8; TRAILER_BYTES], SealError> {
+        let mut sealed = [0; TRAILER_BYTES];
+        let (text, tag) = sealed.split_at_mut(RECORD_BYTES);
+        text.copy_from_slice(&record.encode()?);
+        tag.copy_from_slice(&self.0.seal(&[], text));
+        Ok(sealed)
+    }
+
+    pub(crate) fn open(self, mut sealed: [u8; TRAILER_BYTES]) -> Result<Record, OpenError> {
+        let (text, tag) = sealed.split_last_chunk_mut::<TAG_BYTES>().ok_or(OpenError::Record)?;
+        self.0.open(&[], text, tag).map_err(|_| OpenError::Record)?;
+        Record::decode(text.first_chunk().ok_or(OpenError::Record)?)
+    }
+}
+
+/// Opens the trailer of the segment with this salt, read apart from the body or from the envelope.
+///
+/// # Errors
+///
+/// [`OpenError::Record`] if it is not that segment's, was changed, or states another length than
+/// the segment's `plaintext_bytes`.
+pub fn open(
+    key: &DataKey,
+    segment: &crate::frames::segment::Segment,
+    sealed: &[u8],
+) -> Result<Record, OpenError> {
+    let sealed = sealed.try_into().map_err(|_| OpenError::Record)?;
+    let record = TrailerKey::derive(key, &segment.salt).open(sealed)?;
+    if record.plaintext_bytes == segment.plaintext_bytes {
+        Ok(record)
+    } else {
+        Err(OpenError::Record)
+    }
+}
+
+/// Names this use of the data key; the zero byte ends the name.
+const LABEL: &[u8] = b"sealgate/trailer@v1\0";
+
+/// First byte of a record.
+const RECORD_VERSION: u8 = 1;
