@@ -11,3 +11,4 @@
 pub mod backend;
 pub mod clients;
 pub mod expect;
+pub mod signed;

@@ -1,0 +1,148 @@
+//! The local certificate authority and the gateway's certificate.
+//!
+//! The authority is made on first start and kept in the data directory (`ca.pem`, and its key
+//! `ca.key`, readable by the owner alone): clients trust `ca.pem` once. The server's certificate
+//! is issued anew at each start and its key never touches the disk.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use proto::time::Timestamp;
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use time::{Duration, OffsetDateTime};
+
+use crate::files;
+
+/// A certificate chain and its key, ready for a TLS listener.
+pub struct ServerCertificate {
+    /// Leaf first.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The leaf's key.
+    pub key: PrivateKeyDer<'static>,
+}
+
+/// The certificate authority of one data directory.
+pub struct LocalAuthority {
+    issuer: Issuer<'static, KeyPair>,
+    certificate: PathBuf,
+}
+
+impl LocalAuthority {
+    /// Opens the authority in `directory`, or makes one that is valid for ten years from `now`.
+    ///
+    /// # Errors
+    ///
+    /// When its files cannot be read or written, or its key is not a key.
+    pub fn open_or_create(directory: &Path, now: Timestamp) -> anyhow::Result<Self> {
+        let certificate = directory.join(CERTIFICATE_FILE);
+        let key_file = directory.join(KEY_FILE);
+        let key = if key_file.exists() && certificate.exists() {
+            let pem = std::fs::read_to_string(&key_file).context("reading the authority's key")?;
+            KeyPair::from_pem(&pem).with_context(|| format!("{} is no key", key_file.display()))?
+        } else {
+            let key = KeyPair::generate()?;
+            files::write_secret(&key_file, key.serialize_pem().as_bytes())?;
+            let pem = authority(moment(now)?).self_signed(&key)?.pem();
+            files::write_public(&certificate, pem.as_bytes())?;
+            key
+        };
+        Ok(Self {
+            issuer: Issuer::new(authority(moment(now)?), key),
+            certificate,
+        })
+    }
+
+    /// Where the certificate that clients trust lies.
+    #[must_use]
+    pub fn certificate_file(&self) -> &Path {
+        &self.certificate
+    }
+
+    /// Issues a certificate for `names` (DNS names, wildcards, IP addresses), valid from a day
+    /// before `now` for 397 days, the longest some clients accept.
+    ///
+    /// # Errors
+    ///
+    /// When a name is none.
+    pub fn issue(&self, names: &[&str], now: Timestamp) -> anyhow::Result<ServerCertificate> {
+        let names = names
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect::<Vec<_>>();
+        let mut params = CertificateParams::new(names)?;
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "Sealgate");
+        params.use_authority_key_identifier_extension = true;
+        params.key_usages.push(KeyUsagePurpose::DigitalSignature);
+        params
+            .extended_key_usages
+            .push(ExtendedKeyUsagePurpose::ServerAuth);
+        params.not_before = moment(now)? - Duration::DAY;
+        params.not_after = params.not_before + Duration::days(397);
+        let key = KeyPair::generate()?;
+        let leaf = params.signed_by(&key, &self.issuer)?;
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        Ok(ServerCertificate {
+            chain: vec![leaf.der().clone()],
+            key,
+        })
+    }
+}
+
+fn authority(now: OffsetDateTime) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "Sealgate local authority");
+    params.key_usages.push(KeyUsagePurpose::KeyCertSign);
+    params.key_usages.push(KeyUsagePurpose::CrlSign);
+    params.not_before = now - Duration::DAY;
+    params.not_after = params.not_before + Duration::days(3653);
+    params
+}
+
+fn moment(now: Timestamp) -> anyhow::Result<OffsetDateTime> {
+    let nanoseconds = i128::from(now.unix_millis()) * 1_000_000;
+    OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).context("the clock is out of range")
+}
+
+/// Names under which the gateway on this machine is reached, path-style and virtual-hosted.
+pub const LOCAL_NAMES: [&str; 5] = [
+    "localhost",
+    "127.0.0.1",
+    "::1",
+    "s3.localhost",
+    "*.s3.localhost",
+];
+const CERTIFICATE_FILE: &str = "ca.pem";
+const KEY_FILE: &str = "ca.key";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reopened_authority_is_the_same_and_its_key_is_private() {
+        let directory = tempfile::tempdir().unwrap();
+        let now = Timestamp::from_unix_millis(1_767_225_600_000);
+        let first = LocalAuthority::open_or_create(directory.path(), now).unwrap();
+        let pem = std::fs::read_to_string(first.certificate_file()).unwrap();
+        let again = LocalAuthority::open_or_create(directory.path(), now).unwrap();
+        assert_eq!(
+            std::fs::read_to_string(again.certificate_file()).unwrap(),
+            pem
+        );
+        assert_eq!(
+            first.issuer.key().serialize_pem(),
+            again.issuer.key().serialize_pem()
+        );
+        assert!(again.issue(&LOCAL_NAMES, now).unwrap().chain.len() == 1);
+        assert_eq!(files::mode(&directory.path().join(KEY_FILE)), 0o600);
+    }
+}

@@ -1,0 +1,176 @@
+//! The users of a local Sealgate: made on first start, kept in the data directory.
+//!
+//! There are no default credentials. `credentials.toml` is readable by its owner alone; edit it
+//! to add users.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use base64::Engine as _;
+use serde::{Deserialize, Serialize};
+
+use crate::files;
+
+/// A user: what a client signs with, and who that is.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct User {
+    /// Name, for people.
+    pub name: String,
+    /// Access key id.
+    pub access_key_id: String,
+    /// Secret access key.
+    pub secret_access_key: String,
+    /// Twelve digits.
+    pub account: String,
+}
+
+impl User {
+    /// The principal the user acts as: its account's root.
+    #[must_use]
+    pub fn principal_arn(&self) -> String {
+        format!("arn:aws:iam::{}:root", self.account)
+    }
+}
+
+/// All users, the first of which is the one that is printed.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Users {
+    user: Vec<User>,
+}
+
+impl Users {
+    /// Reads the users of `directory`, or makes `main` and `alt`.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, is readable by others, is no users' file, or names fewer
+    /// than two users.
+    pub fn open_or_create(directory: &Path) -> anyhow::Result<Self> {
+        let file = directory.join(FILE);
+        if file.exists() {
+            let text = files::read_secret(&file)?;
+            let users: Self =
+                toml::from_str(&text).with_context(|| format!("in {}", file.display()))?;
+            if users.user.len() < 2 {
+                anyhow::bail!("{} needs at least two users, main and alt", file.display());
+            }
+            return Ok(users);
+        }
+        let users = Self::random()?;
+        files::write_secret(&file, toml::to_string(&users)?.as_bytes())?;
+        Ok(users)
+    }
+
+    /// `main` and `alt` with fresh keys, in two accounts.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no randomness.
+    pub fn random() -> anyhow::Result<Self> {
+        let user = |name: &str, account: &str| -> anyhow::Result<User> {
+            Ok(User {
+                name: name.to_owned(),
+                access_key_id: access_key_id()?,
+                secret_access_key: secret_access_key()?,
+                account: account.to_owned(),
+            })
+        };
+        Ok(Self {
+            user: vec![user("main", MAIN_ACCOUNT)?, user("alt", ALT_ACCOUNT)?],
+        })
+    }
+
+    /// Every user.
+    #[must_use]
+    pub fn all(&self) -> &[User] {
+        &self.user
+    }
+
+    /// The first user.
+    #[must_use]
+    pub fn main(&self) -> &User {
+        self.user
+            .first()
+            .expect("at least two users, checked when read")
+    }
+
+    /// The second user.
+    #[must_use]
+    pub fn alt(&self) -> &User {
+        self.user
+            .get(1)
+            .expect("at least two users, checked when read")
+    }
+}
+
+/// `SEAL` and 16 letters or digits: the form of AWS's ids, but none of theirs.
+///
+/// # Errors
+///
+/// When the system has no randomness.
+pub fn access_key_id() -> anyhow::Result<String> {
+    let letters = random::<16>()?.map(|byte| {
+        let index = usize::from(byte & 31);
+        char::from(*BASE32.get(index).expect("5 bits index 32 letters"))
+    });
+    Ok(format!("SEAL{}", letters.iter().collect::<String>()))
+}
+
+/// 40 characters with 240 bits of randomness.
+///
+/// # Errors
+///
+/// When the system has no randomness.
+pub fn secret_access_key() -> anyhow::Result<String> {
+    Ok(base64::engine::general_purpose::STANDARD.encode(random::<30>()?))
+}
+
+/// Random bytes of the operating system.
+///
+/// # Errors
+///
+/// When it has none.
+pub fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
+    Ok(bytes)
+}
+
+const FILE: &str = "credentials.toml";
+const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+/// The account emulators answer with by default.
+pub const MAIN_ACCOUNT: &str = "123456789012";
+/// The second user's account: what one may do, the other may not see.
+pub const ALT_ACCOUNT: &str = "210987654321";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_are_made_once_kept_private_and_differ() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = Users::open_or_create(directory.path()).unwrap();
+        let again = Users::open_or_create(directory.path()).unwrap();
+        assert_eq!(
+            first.main().secret_access_key,
+            again.main().secret_access_key
+        );
+        assert_ne!(first.main().access_key_id, first.alt().access_key_id);
+        assert_eq!(first.main().access_key_id.len(), 20);
+        assert_eq!(first.main().secret_access_key.len(), 40);
+        assert_eq!(files::mode(&directory.path().join(FILE)), 0o600);
+    }
+
+    #[test]
+    fn an_unknown_field_in_the_users_file_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let text = "[[user]]\nname='a'\naccess_key_id='b'\nsecret_access_key='c'\naccount='d'\n\
+                    admin=true\n";
+        files::write_secret(&directory.path().join(FILE), text.as_bytes()).unwrap();
+        let refusal = Users::open_or_create(directory.path()).err().unwrap();
+        assert!(format!("{refusal:#}").contains("unknown field `admin`"));
+    }
+}
