@@ -1,0 +1,463 @@
+//! Request quotas that behave like AWS's: so many requests of a class per second, counted for one
+//! account in one Region.
+//!
+//! - Every class counts by itself; all principals of the account and the services acting for them
+//!   share the count. The caller's account is charged, not the key owner's.
+//! - AWS-owned keys are not charged; whoever calls [`Quotas::charge`] leaves them out.
+//! - A request is charged once it is known which key it is for, and refused requests are free.
+//!
+//! The rates come from the tables in `kms/quotas` and can be scaled and changed while running. A
+//! charge takes a sharded read lock and one compare-and-swap.
+//!
+//! Sources: <https://docs.aws.amazon.com/kms/latest/developerguide/requests-per-second.html> and
+//! <https://docs.aws.amazon.com/kms/latest/developerguide/throttling.html>.
+
+mod class;
+mod meter;
+mod profile;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use dashmap::DashMap;
+use proto::time::Clock;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::error::KmsError;
+pub use crate::quota::class::Class;
+use crate::quota::meter::Meter;
+pub use crate::quota::meter::Shape;
+pub use crate::quota::profile::Profile;
+pub use crate::quota::profile::ProfileError;
+pub use crate::quota::profile::Rate;
+pub use crate::quota::profile::Row;
+
+/// Which quotas apply, and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The year whose defaults apply: `2026` or `2023`.
+    pub profile: String,
+
+    /// How a rate is enforced: `window` as AWS documents, `bucket`, or `off`.
+    pub shape: Shape,
+
+    /// Factor on every rate. At 0.001, 100 requests per second act as AWS's 100,000.
+    pub scale: f64,
+
+    /// State changes (EnableKey, DisableKey) allowed per second on one key.
+    ///
+    /// AWS throttles such bursts but publishes no number; 0 switches the rule off.
+    pub hot_key_rate: f64,
+
+    /// Rates that differ from the profile's.
+    pub rates: Vec<Adjustment>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            profile: "2026".to_owned(),
+            shape: Shape::Window,
+            scale: 1.0,
+            hot_key_rate: 0.0,
+            rates: Vec::new(),
+        }
+    }
+}
+
+/// A rate that differs from the profile's. The narrowest that fits wins; it is not scaled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Adjustment {
+    /// The quota's class, such as `CryptographicOperationsSymmetric` or `CreateKey`.
+    pub class: String,
+
+    /// Account it applies to; every account if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+
+    /// Region it applies to; every Region if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+
+    /// Requests per second; 0.1 is one in each ten seconds.
+    pub rate: f64,
+}
+
+impl Adjustment {
+    /// How narrow it is, if it fits the account and Region at all.
+    fn fit(&self, account: &str, region: &str) -> Option<u8> {
+        let account_fits = self.account.as_deref().is_none_or(|a| a == account);
+        let region_fits = self.region.as_deref().is_none_or(|r| r == region);
+        (account_fits && region_fits)
+            .then(|| u8::from(self.account.is_some()) * 2 + u8::from(self.region.is_some()))
+    }
+
+    /// Whether both are about the same quota of the same accounts and Regions.
+    fn replaces(&self, other: &Self) -> bool {
+        self.class == other.class && self.account == other.account && self.region == other.region
+    }
+}
+
+/// All request quotas of this KMS.
+pub struct Quotas {
+    clock: Arc<dyn Clock>,
+    rules: ArcSwap<Rules>,
+    /// One change at a time.
+    change: Mutex<()>,
+    partitions: DashMap<Partition, Box<[Meter]>>,
+    key_stores: DashMap<String, Meter>,
+    hot_keys: DashMap<String, Meter>,
+}
+
+/// What decides the rates.
+#[derive(Clone)]
+struct Rules {
+    config: Config,
+    profile: Arc<Profile>,
+}
+
+impl Quotas {
+    /// Quotas of which nothing is used.
+    ///
+    /// # Errors
+    ///
+    /// [`ProfileError`] for an unknown profile or class, or a rate or scale that is no rate.
+    pub fn new(config: Config, clock: Arc<dyn Clock>) -> Result<Self, ProfileError> {
+        let rules = Rules::checked(config)?;
+        Ok(Self {
+            clock,
+            rules: ArcSwap::from_pointee(rules),
+            change: Mutex::new(()),
+            partitions: DashMap::new(),
+            key_stores: DashMap::new(),
+            hot_keys: DashMap::new(),
+        })
+    }
+
+    /// Counts one request of `class` against the caller's account.
+    ///
+    /// # Errors
+    ///
+    /// [`Throttled`] if the quota is used up; the request is then not counted.
+    pub fn charge(&self, account: &str, region: &str, class: Class) -> Result<(), Throttled> {
+        self.charge_times(account, region, class, 1)
+    }
+
+    /// Counts `times` requests of `class`, all or none: ReplicateKey is one ReplicateKey in the
+    /// primary's Region and two CreateKey in the replica's.
+    ///
+    /// # Errors
+    ///
+    /// [`Throttled`] if the quota does not have that much left.
+    pub fn charge_times(
+        &self,
+        account: &str,
+        region: &str,
+        class: Class,
+        times: u32,
+    ) -> Result<(), Throttled> {
+        let rules = self.rules.load();
+        let class = rules.profile.row(class).counted_in;
+        let now_ms = self.now_ms();
+        let partition = Partition::of(account, region);
+        let charge = |meters: &[Meter]| {
+            let meter = meters
+                .get(class.index())
+                .expect("a partition has a meter for every class");
+            meter
+                .charge(times, rules.config.shape, now_ms)
+                .map_err(|retry_after| Throttled { class, retry_after })
+        };
+
+        if let Some(meters) = self.partitions.get(&partition) {
+            return charge(&meters);
+        }
+
+        let entry = self.partitions.entry(partition);
+        charge(&entry.or_insert_with(|| self.meters(account, region)))
+    }
+
+    /// Counts one cryptographic operation against a custom key store, besides the account.
+    ///
+    /// # Errors
+    ///
+    /// [`Throttled`] if the store's quota is used up.
+    pub fn charge_key_store(&self, store_id: &str, class: Class) -> Result<(), Throttled> {
+        let rules = self.rules.load();
+        let meter = || Meter::new(rules.rate(class, "", ""), rules.config.shape, &self.clock);
+        charge_named(&self.key_stores, store_id, meter, |meter| {
+            meter.charge(1, rules.config.shape, self.now_ms())
+        })
+        .map_err(|retry_after| Throttled { class, retry_after })
+    }
+
+    /// Counts one state change of one key: bursts of them are throttled below the quota.
+    ///
+    /// # Errors
+    ///
+    /// [`Throttled`] if the rule is on and the key changed too often.
+    pub fn charge_state_change(&self, key_arn: &str, class: Class) -> Result<(), Throttled> {
+        let rules = self.rules.load();
+        if rules.config.hot_key_rate == 0.0 {
+            return Ok(());
+        }
+
+        let rate = Rate::per_second(rules.config.hot_key_rate).unwrap_or(Rate::ZERO);
+        let meter = || Meter::new(rate, rules.config.shape, &self.clock);
+        charge_named(&self.hot_keys, key_arn, meter, |meter| {
+            meter.charge(1, rules.config.shape, self.now_ms())
+        })
+        .map_err(|retry_after| Throttled { class, retry_after })
+    }
+
+    /// The configuration in force, with every change made since the start.
+    #[must_use]
+    pub fn config(&self) -> Config {
+        self.rules.load().config.clone()
+    }
+
+    /// The profile in force.
+    #[must_use]
+    pub fn profile(&self) -> Arc<Profile> {
+        Arc::clone(&self.rules.load().profile)
+    }
+
+    /// The rate in force for one class, account and Region.
+    #[must_use]
+    pub fn rate(&self, account: &str, region: &str, class: Class) -> Rate {
+        self.rules.load().rate(class, account, region)
+    }
+
+    /// Puts another configuration in force. Windows keep what they have used.
+    ///
+    /// # Errors
+    ///
+    /// As [`Quotas::new`]; then nothing changes.
+    pub fn configure(&self, config: Config) -> Result<(), ProfileError> {
+        let _one_at_a_time = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        self.put(Rules::checked(config)?);
+        Ok(())
+    }
+
+    /// Puts another rate in force for a class, for all or some accounts and Regions.
+    ///
+    /// # Errors
+    ///
+    /// As [`Quotas::new`]; then nothing changes.
+    pub fn adjust(&self, adjustment: Adjustment) -> Result<(), ProfileError> {
+        let _one_at_a_time = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut config = self.config();
+        config.rates.retain(|earlier| !adjustment.replaces(earlier));
+        config.rates.push(adjustment);
+        self.put(Rules::checked(config)?);
+        Ok(())
+    }
+
+    /// Forgets what was used, not the rates.
+    pub fn restart(&self) {
+        let shape = self.rules.load().config.shape;
+        for meters in &self.partitions {
+            for meter in meters.iter() {
+                meter.restart(shape, &self.clock);
+            }
+        }
+
+        self.key_stores.clear();
+        self.hot_keys.clear();
+    }
+
+    /// What was counted, for every class that was charged at all.
+    #[must_use]
+    pub fn usage(&self) -> Vec<Usage> {
+        let now_ms = self.now_ms();
+        let mut usage: BTreeMap<(String, String, Class), Usage> = BTreeMap::new();
+        for entry in &self.partitions {
+            let (account, region) = entry.key().names();
+            for (class, meter) in Class::ALL.iter().zip(entry.value().iter()) {
+                let (allowed, throttled) = meter.totals();
+                if allowed + throttled == 0 {
+                    continue;
+                }
+
+                let row = Usage {
+                    account: account.clone(),
+                    region: region.clone(),
+                    class: class.name(),
+                    rate: meter.rate().as_per_second(),
+                    used: meter.used(now_ms),
+                    allowed,
+                    throttled,
+                };
+                usage.insert((account.clone(), region.clone(), *class), row);
+            }
+        }
+
+        usage.into_values().collect()
+    }
+
+    /// Stores the rules first, then sets every meter that was made under the old ones.
+    fn put(&self, rules: Rules) {
+        let rules = Arc::new(rules);
+        self.rules.store(Arc::clone(&rules));
+        for entry in &self.partitions {
+            let (account, region) = entry.key().names();
+            for (class, meter) in Class::ALL.iter().zip(entry.value().iter()) {
+                let rate = rules.rate(*class, &account, &region);
+                if meter.rate() != rate || rules.config.shape == Shape::Bucket {
+                    meter.set(rate, rules.config.shape, &self.clock);
+                }
+            }
+        }
+
+        self.key_stores.clear();
+        self.hot_keys.clear();
+    }
+
+    /// Fresh counts for one account in one Region.
+    fn meters(&self, account: &str, region: &str) -> Box<[Meter]> {
+        let rules = self.rules.load();
+        let shape = rules.config.shape;
+        let fresh =
+            |class: &Class| Meter::new(rules.rate(*class, account, region), shape, &self.clock);
+        Class::ALL.iter().map(fresh).collect()
+    }
+
+    /// The clock's milliseconds since 1970.
+    fn now_ms(&self) -> u64 {
+        self.clock.now().unix_millis().max(0).unsigned_abs()
+    }
+}
+
+impl Rules {
+    /// Rules whose names and numbers have been checked.
+    fn checked(config: Config) -> Result<Self, ProfileError> {
+        let profile = Arc::new(Profile::named(&config.profile)?);
+        for row in profile.rows() {
+            row.rate.scaled(config.scale)?;
+        }
+
+        Rate::per_second(config.hot_key_rate)?;
+        for adjustment in &config.rates {
+            Rate::per_second(adjustment.rate)?;
+            if Class::from_name(&adjustment.class).is_none() {
+                return Err(ProfileError::UnknownClass {
+                    name: adjustment.class.clone(),
+                });
+            }
+        }
+
+        Ok(Self { config, profile })
+    }
+
+    /// The rate that applies: the narrowest adjustment, or the profile's scaled default.
+    fn rate(&self, class: Class, account: &str, region: &str) -> Rate {
+        let adjusted = self
+            .config
+            .rates
+            .iter()
+            .filter(|adjustment| adjustment.class == class.name())
+            .filter_map(|adjustment| Some((adjustment.fit(account, region)?, adjustment.rate)))
+            .max_by_key(|(fit, _)| *fit);
+        let rate = match adjusted {
+            Some((_, rate)) => Rate::per_second(rate),
+            None => self
+                .profile
+                .row(class)
+                .rate_in(region)
+                .scaled(self.config.scale),
+        };
+        rate.expect("every rate was checked when the rules were made")
+    }
+}
+
+/// Charges the meter of that name, which is made when it is first needed.
+fn charge_named(
+    meters: &DashMap<String, Meter>,
+    name: &str,
+    meter: impl FnOnce() -> Meter,
+    charge: impl Fn(&Meter) -> Result<(), Duration>,
+) -> Result<(), Duration> {
+    if let Some(meter) = meters.get(name) {
+        return charge(&meter);
+    }
+
+    charge(&meters.entry(name.to_owned()).or_insert_with(meter))
+}
+
+/// An account in a Region, inline so that looking it up allocates nothing.
+///
+/// Account ids have 12 digits and Region names at most 32 characters; what is longer is cut.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Partition([u8; PARTITION_BYTES]);
+
+impl Partition {
+    /// The partition of that account and Region.
+    fn of(account: &str, region: &str) -> Self {
+        let mut bytes = [0; PARTITION_BYTES];
+        let names = account
+            .bytes()
+            .chain(std::iter::once(b'/'))
+            .chain(region.bytes());
+        for (slot, byte) in bytes.iter_mut().zip(names) {
+            *slot = byte;
+        }
+
+        Self(bytes)
+    }
+
+    /// Its account and Region.
+    fn names(&self) -> (String, String) {
+        let text = String::from_utf8_lossy(&self.0);
+        let text = text.trim_end_matches('\0');
+        let (account, region) = text.split_once('/').unwrap_or((text, ""));
+        (account.to_owned(), region.to_owned())
+    }
+}
+
+/// What one account used of one class in one Region.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Usage {
+    /// The account.
+    pub account: String,
+    /// The Region.
+    pub region: String,
+    /// The class's name.
+    pub class: &'static str,
+    /// Requests per second in force.
+    pub rate: f64,
+    /// Requests that passed in the current window.
+    pub used: u32,
+    /// Requests that passed since the start.
+    pub allowed: u64,
+    /// Requests that were refused since the start.
+    pub throttled: u64,
+}
+
+/// A quota is used up. The answer is ThrottlingException.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the quota of {} requests is used up", class.name())]
+pub struct Throttled {
+    /// The quota that is used up.
+    pub class: Class,
+    /// When the request could pass. AWS does not tell; only the gRPC door does.
+    pub retry_after: Duration,
+}
+
+impl From<Throttled> for KmsError {
+    fn from(throttled: Throttled) -> Self {
+        Self::throttled(throttled.class.name(), throttled.retry_after)
+    }
+}
+
+/// Room for an account id, a separator and a Region name.
+const PARTITION_BYTES: usize = 48;
+
+#[cfg(test)]
+mod tests;
