@@ -5,11 +5,15 @@
 //! | room | what it does |
 //! |---|---|
 //! | [`api`] | the operations and the common order of their checks |
+//! | [`quota`] | request quotas like AWS's |
+//! | [`audit`] | what every request did, as CloudTrail tells it |
 //! | [`crypto`] | the only room that names algorithms |
 //! | [`caller`] | who calls |
 //! | [`error`] | AWS's exceptions |
 
 pub mod api;
+pub mod quota;
+pub mod audit;
 pub mod crypto;
 pub mod caller;
 pub mod error;

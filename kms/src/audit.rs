@@ -1,0 +1,124 @@
+//! What every request did, as CloudTrail would tell it: one JSON object a line.
+//!
+//! Events are handed over in memory and written by a thread of their own, so that a request pays
+//! for a short lock and no more. Nothing is lost silently: when the thread falls behind, requests
+//! wait for it; when the file cannot be written, the count of lost events says so.
+//!
+//! Events name keys, callers and encryption contexts. They have no place for plaintext,
+//! ciphertext, signatures or secrets.
+
+mod event;
+mod writer;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+pub use crate::audit::event::Event;
+pub use crate::audit::event::EventId;
+pub use crate::audit::event::Identity;
+pub use crate::audit::event::Resource;
+pub use crate::audit::event::TlsDetails;
+use crate::audit::writer::Queue;
+
+/// Where audit events go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// File that gets one JSON line for every event; appended to. None: no file is written.
+    pub file: Option<PathBuf>,
+
+    /// How many of the latest events are kept in memory for queries.
+    pub events_kept: usize,
+
+    /// Events that may wait for the writer before requests wait for it.
+    pub queue_events_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            file: None,
+            events_kept: 10_000,
+            queue_events_max: 16_384,
+        }
+    }
+}
+
+/// The audit trail of this KMS.
+pub struct Audit {
+    queue: Arc<Queue>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl Audit {
+    /// Opens the file, if one is configured, and starts the writer.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be opened for appending, or no thread could be started.
+    pub fn open(config: &Config) -> io::Result<Self> {
+        let file = config.file.as_deref().map(writer::open_file).transpose()?;
+        let queue = Arc::new(Queue::new(
+            config.queue_events_max.max(1),
+            config.events_kept,
+        ));
+        let writer = std::thread::Builder::new()
+            .name("kms-audit".to_owned())
+            .spawn({
+                let queue = Arc::clone(&queue);
+                move || queue.run(file)
+            })?;
+        Ok(Self {
+            queue,
+            writer: Some(writer),
+        })
+    }
+
+    /// Hands over one event. Waits only if the queue is full.
+    pub fn record(&self, event: Event) {
+        self.queue.push(event);
+    }
+
+    /// The events kept in memory that `wanted` takes, newest first, at most `limit`.
+    ///
+    /// Everything recorded before the call is seen.
+    pub fn lookup(&self, limit: usize, wanted: impl Fn(&Event) -> bool) -> Vec<Arc<Event>> {
+        self.queue.flush();
+        self.queue.newest(limit, wanted)
+    }
+
+    /// Waits until everything recorded so far is written.
+    pub fn flush(&self) {
+        self.queue.flush();
+    }
+
+    /// Forgets the events kept in memory; the file keeps its lines.
+    pub fn clear(&self) {
+        self.queue.flush();
+        self.queue.clear();
+    }
+
+    /// Events that could not be written to the file.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.queue.lost()
+    }
+}
+
+impl Drop for Audit {
+    fn drop(&mut self) {
+        self.queue.close();
+        if let Some(writer) = self.writer.take() {
+            // A writer that panicked has nothing left to write.
+            drop(writer.join());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

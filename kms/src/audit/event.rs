@@ -1,0 +1,227 @@
+//! One event, with CloudTrail's field names.
+//!
+//! Source: <https://docs.aws.amazon.com/kms/latest/developerguide/understanding-kms-entries.html>
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+use proto::time::Timestamp;
+use serde::Serialize;
+use serde::Serializer;
+use serde::ser::SerializeMap;
+use serde_json::Value;
+
+/// What one request did. Written as CloudTrail's record, version 1.11.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// When it happened.
+    pub time: Timestamp,
+    /// The operation, such as `GenerateDataKey`.
+    pub name: &'static str,
+    /// Whether the operation changes nothing.
+    pub read_only: bool,
+    /// The Region that was asked.
+    pub region: Arc<str>,
+    /// Account in whose trail the event stands.
+    pub recipient_account: Arc<str>,
+    /// Who asked.
+    pub identity: Identity,
+    /// Where from.
+    pub source_ip: Arc<str>,
+    /// With what program.
+    pub user_agent: Arc<str>,
+    /// The parameters worth telling, by their AWS names; never plaintext or ciphertext.
+    pub request_parameters: Vec<(&'static str, Value)>,
+    /// What the answer told, for operations that change something.
+    pub response_elements: Vec<(&'static str, Value)>,
+    /// Such as `keyMaterialId`.
+    pub additional: Vec<(&'static str, Value)>,
+    /// The id that the answer carried.
+    pub request_id: Arc<str>,
+    /// The event's own id.
+    pub id: EventId,
+    /// The keys it was about.
+    pub resources: Vec<Resource>,
+    /// AWS's error code and message, if it failed.
+    pub error: Option<(Arc<str>, Arc<str>)>,
+    /// The id it shares with the event in another account's trail.
+    pub shared_id: Option<EventId>,
+    /// How the connection was secured, if it was.
+    pub tls: Option<TlsDetails>,
+}
+
+/// Who asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// `IAMUser`, `AssumedRole`, `Root`, `AWSService` or `AWSAccount`.
+    pub kind: &'static str,
+    /// The principal's unique id.
+    pub principal_id: Arc<str>,
+    /// The principal's ARN.
+    pub arn: Arc<str>,
+    /// The principal's account.
+    pub account: Arc<str>,
+    /// The access key that signed, if one did.
+    pub access_key_id: Option<Arc<str>>,
+    /// Name of the user, if it is one.
+    pub user_name: Option<Arc<str>>,
+    /// The service that asked on the principal's behalf, such as `s3.us-east-1.amazonaws.com`.
+    pub invoked_by: Option<Arc<str>>,
+}
+
+/// A key that an event is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// The key's ARN.
+    pub arn: Arc<str>,
+    /// The key's account.
+    pub account: Arc<str>,
+}
+
+/// How a connection was secured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsDetails {
+    /// Such as `TLSv1.3`.
+    pub version: &'static str,
+    /// The cipher suite's name.
+    pub cipher_suite: Arc<str>,
+    /// The host that the client asked for.
+    pub host: Arc<str>,
+}
+
+/// The id of an event: unique, written as a UUID, and cheap to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EventId(u128);
+
+impl EventId {
+    /// An id that no other event of this or another run has.
+    #[must_use]
+    pub fn fresh() -> Self {
+        let run = *RUN.get_or_init(|| uuid::Uuid::new_v4().as_u128());
+        let count = u128::from(COUNT.fetch_add(1, Ordering::Relaxed));
+        // An odd multiplier permutes the ids, so that they do not look like a count.
+        Self(run.wrapping_add(count.wrapping_mul(SPREAD)))
+    }
+}
+
+impl std::fmt::Display for EventId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let bytes = self.0.to_be_bytes();
+        uuid::Builder::from_random_bytes(bytes).into_uuid().fmt(f)
+    }
+}
+
+impl Serialize for Event {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("eventVersion", EVENT_VERSION)?;
+        map.serialize_entry("userIdentity", &self.identity)?;
+        map.serialize_entry("eventTime", &self.time.iso8601())?;
+        map.serialize_entry("eventSource", "kms.amazonaws.com")?;
+        map.serialize_entry("eventName", self.name)?;
+        map.serialize_entry("awsRegion", &*self.region)?;
+        map.serialize_entry("sourceIPAddress", &*self.source_ip)?;
+        map.serialize_entry("userAgent", &*self.user_agent)?;
+        if let Some((code, message)) = &self.error {
+            map.serialize_entry("errorCode", &**code)?;
+            map.serialize_entry("errorMessage", &**message)?;
+        }
+
+        map.serialize_entry("requestParameters", &Pairs(&self.request_parameters))?;
+        map.serialize_entry("responseElements", &Pairs(&self.response_elements))?;
+        if !self.additional.is_empty() {
+            map.serialize_entry("additionalEventData", &Pairs(&self.additional))?;
+        }
+
+        map.serialize_entry("requestID", &*self.request_id)?;
+        map.serialize_entry("eventID", &self.id.to_string())?;
+        map.serialize_entry("readOnly", &self.read_only)?;
+        if !self.resources.is_empty() {
+            map.serialize_entry("resources", &self.resources)?;
+        }
+
+        map.serialize_entry("eventType", "AwsApiCall")?;
+        map.serialize_entry("managementEvent", &true)?;
+        map.serialize_entry("recipientAccountId", &*self.recipient_account)?;
+        if let Some(shared) = &self.shared_id {
+            map.serialize_entry("sharedEventID", &shared.to_string())?;
+        }
+
+        map.serialize_entry("eventCategory", "Management")?;
+        if let Some(tls) = &self.tls {
+            map.serialize_entry("tlsDetails", tls)?;
+        }
+
+        map.end()
+    }
+}
+
+impl Serialize for Identity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("type", self.kind)?;
+        map.serialize_entry("principalId", &*self.principal_id)?;
+        map.serialize_entry("arn", &*self.arn)?;
+        map.serialize_entry("accountId", &*self.account)?;
+        if let Some(access_key_id) = &self.access_key_id {
+            map.serialize_entry("accessKeyId", &**access_key_id)?;
+        }
+
+        if let Some(user_name) = &self.user_name {
+            map.serialize_entry("userName", &**user_name)?;
+        }
+
+        if let Some(invoked_by) = &self.invoked_by {
+            map.serialize_entry("invokedBy", &**invoked_by)?;
+        }
+
+        map.end()
+    }
+}
+
+impl Serialize for Resource {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(3))?;
+        map.serialize_entry("accountId", &*self.account)?;
+        map.serialize_entry("type", "AWS::KMS::Key")?;
+        map.serialize_entry("ARN", &*self.arn)?;
+        map.end()
+    }
+}
+
+impl Serialize for TlsDetails {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(3))?;
+        map.serialize_entry("tlsVersion", self.version)?;
+        map.serialize_entry("cipherSuite", &*self.cipher_suite)?;
+        map.serialize_entry("clientProvidedHostHeader", &*self.host)?;
+        map.end()
+    }
+}
+
+/// Named values as one object, or null if there are none, as CloudTrail writes them.
+struct Pairs<'a>(&'a [(&'static str, Value)]);
+
+impl Serialize for Pairs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0.is_empty() {
+            return serializer.serialize_unit();
+        }
+
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+/// Version of CloudTrail's record format that events follow.
+const EVENT_VERSION: &str = "1.11";
+
+/// An odd number of 128 bits without pattern (the golden ratio's).
+const SPREAD: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+
+/// Where this run's ids start.
+static RUN: OnceLock<u128> = OnceLock::new();
+
+/// Ids made by this run.
+static COUNT: AtomicU64 = AtomicU64::new(0);
