@@ -8,6 +8,10 @@
 //! Sources: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/serv-side-encryption.html>;
 //! `gateway/FORMAT.md` for what is stored.
 
+pub mod answer;
+pub mod bucket_key;
 pub mod choice;
 pub mod context;
 pub mod customer_key;
+pub mod data_key;
+pub mod kms;

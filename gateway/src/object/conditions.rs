@@ -95,13 +95,17 @@ pub fn evaluate(
 
     if let Some(expected) = text(headers, &names.if_match) {
         if !matches_any(expected, etag) {
-            return Outcome::Failed { condition: "If-Match" };
+            return Outcome::Failed {
+                condition: "If-Match",
+            };
         }
     } else if let (Some(limit), Some(modified)) =
         (date(headers, &names.if_unmodified_since), modified)
         && modified > limit
     {
-        return Outcome::Failed { condition: "If-Unmodified-Since" };
+        return Outcome::Failed {
+            condition: "If-Unmodified-Since",
+        };
     }
 
     if let Some(known) = text(headers, &names.if_none_match) {
@@ -122,7 +126,9 @@ pub fn evaluate(
 #[must_use]
 pub fn matches_any(list: &str, etag: &str) -> bool {
     let bare = strip(etag);
-    list.split(',').map(strip).any(|candidate| candidate == "*" || candidate == bare)
+    list.split(',')
+        .map(strip)
+        .any(|candidate| candidate == "*" || candidate == bare)
 }
 
 fn strip(etag: &str) -> &str {
@@ -141,7 +147,9 @@ fn date(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
 /// Seconds since 1970 of an HTTP date.
 fn seconds(date: &str) -> Option<u64> {
     let time = httpdate::parse_http_date(date).ok()?;
-    time.duration_since(std::time::UNIX_EPOCH).ok().map(|since| since.as_secs())
+    time.duration_since(std::time::UNIX_EPOCH)
+        .ok()
+        .map(|since| since.as_secs())
 }
 
 #[cfg(test)]
@@ -162,7 +170,10 @@ mod tests {
     fn outcome(pairs: &[(&'static str, &str)]) -> Outcome {
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
-            headers.insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+            headers.insert(
+                HeaderName::from_static(name),
+                HeaderValue::from_str(value).unwrap(),
+            );
         }
         evaluate(&headers, &Names::of_reads(), ETAG, Some(MODIFIED))
     }
@@ -184,7 +195,10 @@ mod tests {
             (("if-modified-since", MODIFIED), Outcome::NotModified),
             (("if-modified-since", AFTER), Outcome::NotModified),
             (("if-modified-since", "yesterday"), Outcome::Proceed),
-            (("if-unmodified-since", BEFORE), failed("If-Unmodified-Since")),
+            (
+                ("if-unmodified-since", BEFORE),
+                failed("If-Unmodified-Since"),
+            ),
             (("if-unmodified-since", MODIFIED), Outcome::Proceed),
         ] {
             assert_eq!(outcome(&[pair]), expected, "{pair:?}");
@@ -206,10 +220,15 @@ mod tests {
     #[test]
     fn a_copy_source_never_answers_not_modified() {
         let mut headers = HeaderMap::new();
-        headers.insert("x-amz-copy-source-if-none-match", HeaderValue::from_static(ETAG));
+        headers.insert(
+            "x-amz-copy-source-if-none-match",
+            HeaderValue::from_static(ETAG),
+        );
         assert_eq!(
             evaluate(&headers, &Names::of_copy_sources(), ETAG, Some(MODIFIED)),
-            Outcome::Failed { condition: "If-None-Match" }
+            Outcome::Failed {
+                condition: "If-None-Match"
+            }
         );
     }
 }

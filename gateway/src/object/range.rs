@@ -45,8 +45,12 @@ impl ByteRange {
         let (first, last) = range.trim().split_once('-')?;
         match (first.trim(), last.trim()) {
             ("", "") => None,
-            ("", count) => Some(Self::Suffix { count: position(count)? }),
-            (first, "") => Some(Self::From { first: position(first)? }),
+            ("", count) => Some(Self::Suffix {
+                count: position(count)?,
+            }),
+            (first, "") => Some(Self::From {
+                first: position(first)?,
+            }),
             (first, last) => {
                 let (first, last) = (position(first)?, position(last)?);
                 (first <= last).then_some(Self::Between { first, last })
@@ -61,9 +65,15 @@ impl ByteRange {
         let end = object_bytes.checked_sub(1)?;
         let span = match self {
             Self::From { first } => Span { first, last: end },
-            Self::Between { first, last } => Span { first, last: last.min(end) },
+            Self::Between { first, last } => Span {
+                first,
+                last: last.min(end),
+            },
             Self::Suffix { count: 0 } => return None,
-            Self::Suffix { count } => Span { first: object_bytes.saturating_sub(count), last: end },
+            Self::Suffix { count } => Span {
+                first: object_bytes.saturating_sub(count),
+                last: end,
+            },
         };
         (span.first <= end).then_some(span)
     }
@@ -145,7 +155,10 @@ mod tests {
             ("Bytes = 1 - 2", ByteRange::Between { first: 1, last: 2 }),
             (
                 "bytes=1-99999999999999999999999",
-                ByteRange::Between { first: 1, last: u64::MAX },
+                ByteRange::Between {
+                    first: 1,
+                    last: u64::MAX,
+                },
             ),
             ("bytes=-0", ByteRange::Suffix { count: 0 }),
         ] {
@@ -156,8 +169,17 @@ mod tests {
     #[test]
     fn what_is_not_one_byte_range_is_ignored() {
         for header in [
-            "", "bytes", "bytes=", "bytes=-", "bytes=2-1", "bytes=a-b", "bytes=0-1,3-4", "lines=0-1",
-            "bytes=+1-2", "bytes=0x1-2", "bytes=1--2",
+            "",
+            "bytes",
+            "bytes=",
+            "bytes=-",
+            "bytes=2-1",
+            "bytes=a-b",
+            "bytes=0-1,3-4",
+            "lines=0-1",
+            "bytes=+1-2",
+            "bytes=0x1-2",
+            "bytes=1--2",
         ] {
             assert_eq!(ByteRange::parse(header), None, "{header}");
         }
@@ -175,9 +197,17 @@ mod tests {
     #[test]
     fn a_range_that_names_no_byte_cannot_be_answered() {
         for (header, bytes) in [
-            ("bytes=10-", 10), ("bytes=10-20", 10), ("bytes=-0", 10), ("bytes=0-", 0), ("bytes=-5", 0),
+            ("bytes=10-", 10),
+            ("bytes=10-20", 10),
+            ("bytes=-0", 10),
+            ("bytes=0-", 0),
+            ("bytes=-5", 0),
         ] {
-            assert_eq!(ByteRange::parse(header).unwrap().resolve(bytes), None, "{header}");
+            assert_eq!(
+                ByteRange::parse(header).unwrap().resolve(bytes),
+                None,
+                "{header}"
+            );
         }
     }
 
@@ -185,9 +215,19 @@ mod tests {
     fn a_content_range_needs_a_total_and_must_fit_it() {
         assert_eq!(
             ContentRange::parse("bytes 0-9/10"),
-            Some(ContentRange { first: 0, last: 9, total: 10 })
+            Some(ContentRange {
+                first: 0,
+                last: 9,
+                total: 10
+            })
         );
-        for header in ["bytes 0-9/*", "bytes 0-10/10", "bytes 5-4/10", "bytes */10", "0-9/10"] {
+        for header in [
+            "bytes 0-9/*",
+            "bytes 0-10/10",
+            "bytes 5-4/10",
+            "bytes */10",
+            "0-9/10",
+        ] {
             assert_eq!(ContentRange::parse(header), None, "{header}");
         }
     }

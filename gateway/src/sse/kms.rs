@@ -143,7 +143,10 @@ impl KeyServiceError {
             "KMSInternalException" | "DependencyTimeoutException" | "KeyUnavailableException" => {
                 Self::Unreachable(code.to_owned())
             }
-            _ => Self::Refused { code: code.to_owned(), message: message.to_owned() },
+            _ => Self::Refused {
+                code: code.to_owned(),
+                message: message.to_owned(),
+            },
         }
     }
 }
@@ -174,9 +177,11 @@ impl From<KeyServiceError> for S3Error {
                     tracing::error!(code, "a wrapped data key does not unwrap");
                     Self::internal()
                 }
-                "ValidationException" | "InvalidArnException" => {
-                    Self::foreign(&format!("KMS.{code}"), http::StatusCode::BAD_REQUEST, message)
-                }
+                "ValidationException" | "InvalidArnException" => Self::foreign(
+                    &format!("KMS.{code}"),
+                    http::StatusCode::BAD_REQUEST,
+                    message,
+                ),
                 _ => {
                     tracing::error!(code, "the KMS refused the gateway itself");
                     Self::internal()
@@ -197,7 +202,10 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { call: Duration::from_secs(1), total: Duration::from_secs(3) }
+        Self {
+            call: Duration::from_secs(1),
+            total: Duration::from_secs(3),
+        }
     }
 }
 
@@ -205,8 +213,7 @@ impl Default for Patience {
 pub const DATA_KEY_BYTES: usize = 32;
 
 /// S3's own text, which clients match on.
-const THROTTLED: &str =
-    "Please reduce your request rate for operations involving AWS KMS.";
+const THROTTLED: &str = "Please reduce your request rate for operations involving AWS KMS.";
 
 #[cfg(test)]
 mod tests {
@@ -218,8 +225,16 @@ mod tests {
         for (exception, code, status) in [
             ("NotFoundException", "KMS.NotFoundException", 400),
             ("DisabledException", "KMS.DisabledException", 400),
-            ("KMSInvalidStateException", "KMS.KMSInvalidStateException", 400),
-            ("InvalidKeyUsageException", "KMS.InvalidKeyUsageException", 400),
+            (
+                "KMSInvalidStateException",
+                "KMS.KMSInvalidStateException",
+                400,
+            ),
+            (
+                "InvalidKeyUsageException",
+                "KMS.InvalidKeyUsageException",
+                400,
+            ),
             ("ValidationException", "KMS.ValidationException", 400),
             ("AccessDeniedException", "AccessDenied", 403),
             ("ThrottlingException", "SlowDown", 503),

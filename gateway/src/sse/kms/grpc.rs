@@ -101,7 +101,10 @@ impl GrpcKeyService {
         metadata.insert("sealgate-account", account);
         metadata.insert("sealgate-region", self.region.clone());
         metadata.insert("sealgate-via-service", self.via_service.clone());
-        if let Some(address) = requester.source_ip.and_then(|address| ascii(&address.to_string())) {
+        if let Some(address) = requester
+            .source_ip
+            .and_then(|address| ascii(&address.to_string()))
+        {
             metadata.insert("sealgate-source-ip", address);
         }
         Ok(request)
@@ -158,9 +161,15 @@ impl KeyService for GrpcKeyService {
                 .await?;
             let plaintext = Zeroizing::new(answer.plaintext.unwrap_or_default());
             let (Some(blob), Some(key_arn)) = (answer.ciphertext_blob, answer.key_id) else {
-                return Err(KeyServiceError::Unusable("a data key lacks its blob or its key"));
+                return Err(KeyServiceError::Unusable(
+                    "a data key lacks its blob or its key",
+                ));
             };
-            Ok(GeneratedKey { plaintext: data_key(&plaintext)?, blob, key_arn })
+            Ok(GeneratedKey {
+                plaintext: data_key(&plaintext)?,
+                blob,
+                key_arn,
+            })
         }
         .boxed()
     }
@@ -221,7 +230,9 @@ impl KeyService for GrpcKeyService {
                 .await?;
             match (answer.ciphertext_blob, answer.key_id) {
                 (Some(blob), Some(key_arn)) => Ok(EncryptedBlob { blob, key_arn }),
-                _ => Err(KeyServiceError::Unusable("a wrapped key lacks its blob or its key")),
+                _ => Err(KeyServiceError::Unusable(
+                    "a wrapped key lacks its blob or its key",
+                )),
             }
         }
         .boxed()
@@ -231,7 +242,9 @@ impl KeyService for GrpcKeyService {
 // The secret stays out.
 impl fmt::Debug for GrpcKeyService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GrpcKeyService").field("region", &self.region).finish_non_exhaustive()
+        f.debug_struct("GrpcKeyService")
+            .field("region", &self.region)
+            .finish_non_exhaustive()
     }
 }
 
@@ -258,7 +271,10 @@ fn ascii(text: &str) -> Option<MetadataValue<Ascii>> {
 }
 
 fn pairs(context: &EncryptionContext) -> std::collections::BTreeMap<String, String> {
-    context.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    context
+        .iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// A data key of the one length there is.
@@ -304,7 +320,12 @@ mod tests {
             from_status(&Status::new(Code::ResourceExhausted, "")),
             KeyServiceError::Throttled
         );
-        for code in [Code::Unavailable, Code::Unknown, Code::Internal, Code::Cancelled] {
+        for code in [
+            Code::Unavailable,
+            Code::Unknown,
+            Code::Internal,
+            Code::Cancelled,
+        ] {
             let error = from_status(&Status::new(code, "gone"));
             assert!(matches!(error, KeyServiceError::Unreachable(_)), "{code:?}");
         }
@@ -312,9 +333,13 @@ mod tests {
 
     #[tokio::test]
     async fn the_secret_is_not_shown() {
-        let service =
-            GrpcKeyService::new("grpc://127.0.0.1:1", "s3cr3t", "us-east-1", Patience::default())
-                .unwrap();
+        let service = GrpcKeyService::new(
+            "grpc://127.0.0.1:1",
+            "s3cr3t",
+            "us-east-1",
+            Patience::default(),
+        )
+        .unwrap();
         assert!(!format!("{service:?}").contains("s3cr3t"));
     }
 }

@@ -1,0 +1,128 @@
+//! Operations on objects: sealed on their way to the backend, opened on their way back.
+//!
+//! [`Objects`] holds what they share. A write is sealed by [`store`], a read opened by [`stored`] and
+//! [`opened`]; the operations around them decide, and translate between what a client sees and what
+//! the backend holds: sizes, ETags, ranges, conditions, checksums.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::backend::Backend;
+use crate::error::S3Error;
+use crate::frames::SALT_BYTES;
+use crate::frames::random::Random;
+use crate::frames::trailer::Record;
+use crate::request::Target;
+use crate::sse::choice::BucketDefault;
+use crate::sse::data_key::DataKeys;
+use crate::sse::data_key::ObjectName;
+
+pub mod checksum;
+pub mod conditions;
+pub mod get;
+pub mod head;
+pub mod headers;
+pub mod opened;
+pub mod put;
+pub mod range;
+pub mod store;
+pub mod stored;
+
+/// Where the default encryption of buckets is known.
+pub trait BucketDefaults: Send + Sync {
+    /// What `bucket` gives to objects whose requests name no encryption.
+    ///
+    /// # Errors
+    ///
+    /// An error refuses the write: what cannot be read is never taken for "none".
+    fn of<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<BucketDefault, S3Error>>;
+}
+
+/// How objects are read and written.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Largest body that is held in memory, in bytes; larger ones are streamed.
+    ///
+    /// What is held in memory has its digests in the envelope, so that a read takes one request to the
+    /// backend. Counts for every write in flight.
+    pub inline_body_max_bytes: usize,
+
+    /// Whether SSE-C and SSE-KMS are allowed over plain HTTP, where anyone can read the keys and
+    /// the objects. For fixtures only.
+    pub allow_insecure_sse: bool,
+
+    /// Buckets whose objects may lie unsealed at the backend, because they were there before the
+    /// gateway. Their unsealed objects are handed out; everywhere else they are refused.
+    pub adopted_buckets: Vec<String>,
+
+    /// How many objects' digests are remembered, so that reading large objects again takes one
+    /// request to the backend instead of two. About 200 bytes each.
+    pub records_max: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            inline_body_max_bytes: 256 << 10,
+            allow_insecure_sse: false,
+            adopted_buckets: Vec::new(),
+            records_max: 100_000,
+        }
+    }
+}
+
+/// What the operations on objects share.
+pub struct Objects {
+    pub(crate) config: Config,
+    pub(crate) backend: Arc<Backend>,
+    pub(crate) data_keys: DataKeys,
+    pub(crate) defaults: Arc<dyn BucketDefaults>,
+    pub(crate) random: Arc<dyn Random>,
+    /// Partition of the ARNs that objects are bound to.
+    partition: &'static str,
+    /// Digests by the salt of the segment they belong to, which no two segments share.
+    records: moka::sync::Cache<[u8; SALT_BYTES], Arc<Record>>,
+}
+
+impl Objects {
+    /// Operations on the objects of `backend`, as a gateway in `region`.
+    #[must_use]
+    pub fn new(
+        config: Config,
+        region: &str,
+        backend: Arc<Backend>,
+        data_keys: DataKeys,
+        defaults: Arc<dyn BucketDefaults>,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        let records = moka::sync::Cache::new(config.records_max);
+        let partition = proto::arn::partition(region);
+        Self {
+            config,
+            backend,
+            data_keys,
+            defaults,
+            random,
+            partition,
+            records,
+        }
+    }
+
+    /// The object that a request is about.
+    fn name(&self, target: &Target) -> Result<ObjectName, S3Error> {
+        match (&target.bucket, &target.key) {
+            (Some(bucket), Some(key)) => Ok(ObjectName::new(self.partition, bucket, key)),
+            _ => Err(S3Error::invalid_request("The request names no object.")),
+        }
+    }
+
+    /// Whether a bucket may hold unsealed objects.
+    fn adopts(&self, bucket: &str) -> bool {
+        self.config
+            .adopted_buckets
+            .iter()
+            .any(|adopted| adopted == bucket)
+    }
+}

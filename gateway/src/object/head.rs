@@ -1,0 +1,66 @@
+//! HeadObject: what GetObject would answer, without the body.
+//!
+//! Calls the KMS only for a checksum. With SSE-S3 the ETag may take a read of the object's trailer.
+//!
+//! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>
+
+use http::Response;
+use http::StatusCode;
+
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::object::Objects;
+use crate::object::conditions::Names;
+use crate::object::get::Read;
+use crate::object::get::Wanted;
+use crate::object::get::describe;
+use crate::object::stored::ATTEMPTS;
+use crate::object::stored::Found;
+use crate::object::stored::Needs;
+use crate::object::stored::ReadError;
+use crate::request::Body;
+use crate::request::S3Request;
+use crate::request::empty_body;
+
+impl Objects {
+    /// Answers with the headers of an object.
+    ///
+    /// # Errors
+    ///
+    /// As [`Objects::get`].
+    pub async fn head(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
+        let read = self.read(&request)?;
+        for _ in 0..ATTEMPTS {
+            match self.head_once(&read).await {
+                Ok(answer) => return Ok(answer),
+                Err(ReadError::Changed) => {}
+                Err(ReadError::Refused(error)) => return Err(error),
+            }
+        }
+        Err(S3Error::new(S3Code::ConditionalRequestConflict))
+    }
+
+    async fn head_once(&self, read: &Read) -> Result<Response<Body>, ReadError> {
+        let reader = &read.reader;
+        let headers = self.head_backend(reader).await?;
+        let stored = match self.recognise(&reader.name.bucket, StatusCode::OK, headers)? {
+            Found::Sealed(stored) => stored,
+            Found::Plain => {
+                return Err(S3Error::not_implemented("Unsealed objects are not shown yet.").into());
+            }
+        };
+        let ranged = matches!(read.wanted, Wanted::Range(..));
+        let needs = Needs {
+            key: false,
+            checksum: read.checksum && !ranged,
+        };
+        let names = Names::of_reads();
+        let unlocked = self
+            .unlock(reader, &stored, needs, (&read.headers, &names))
+            .await?;
+        let span = read.wanted.resolve(stored.segment.plaintext_bytes)?;
+        let mut response = Response::new(empty_body());
+        describe(&mut response, read, &stored, &unlocked, span);
+        Ok(response)
+    }
+}

@@ -1,0 +1,337 @@
+//! Where the data key of an object comes from: the one way in, and the one way back.
+//!
+//! [`DataKeys::for_write`] turns a choice of encryption into a data key and the [`Protection`] that the
+//! envelope records. [`DataKeys::open`] turns an envelope, and what the request brought, back into
+//! the data key, and authenticates the envelope with it. Nothing else in the gateway unwraps keys.
+//!
+//! | mode | data key | calls to the KMS |
+//! |---|---|---|
+//! | SSE-S3 | random, under the gateway's root key | none |
+//! | SSE-KMS | the KMS's | one `GenerateDataKey` a write, one `Decrypt` a read |
+//! | SSE-KMS with a bucket key | random, under the bucket key | one each for a requester and a span of time |
+//! | SSE-C | random, under the customer's key | none |
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use proto::arn::Arn;
+
+use crate::envelope::Envelope;
+use crate::envelope::EnvelopeError;
+use crate::envelope::Protection;
+use crate::envelope::SealedEnvelope;
+use crate::envelope::WrappingKey;
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::frames::DataKey;
+use crate::frames::OpenError;
+use crate::frames::SealError;
+use crate::frames::random::Random;
+use crate::sse::bucket_key::BucketKeys;
+use crate::sse::choice::Encryption;
+use crate::sse::choice::KmsChoice;
+use crate::sse::choice::Transport;
+use crate::sse::context::EncryptionContext;
+use crate::sse::customer_key;
+use crate::sse::customer_key::CustomerKey;
+use crate::sse::kms::KeyService;
+use crate::sse::kms::Requester;
+
+/// The gateway's own keys, which wrap the data keys of SSE-S3 objects.
+pub trait RootKeys: Send + Sync {
+    /// The key for new objects, and its generation.
+    fn current(&self) -> BoxFuture<'_, Result<(u64, Arc<WrappingKey>), S3Error>>;
+
+    /// The key of one generation.
+    fn generation(&self, generation: u64) -> BoxFuture<'_, Result<Arc<WrappingKey>, S3Error>>;
+}
+
+/// Which object a key is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectName {
+    /// Its bucket.
+    pub bucket: String,
+    /// Its key.
+    pub key: String,
+    /// `arn:aws:s3:::bucket/key`.
+    pub arn: String,
+    /// `arn:aws:s3:::bucket`.
+    pub bucket_arn: String,
+}
+
+impl ObjectName {
+    /// The object `key` in `bucket`, in a partition (`aws`, `aws-cn`, ...).
+    #[must_use]
+    pub fn new(partition: &str, bucket: &str, key: &str) -> Self {
+        Self {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            arn: Arn::object(partition, bucket, key).to_string(),
+            bucket_arn: Arn::bucket(partition, bucket).to_string(),
+        }
+    }
+}
+
+/// The sources of data keys.
+pub struct DataKeys {
+    kms: Arc<dyn KeyService>,
+    root_keys: Arc<dyn RootKeys>,
+    bucket_keys: BucketKeys,
+    random: Arc<dyn Random>,
+}
+
+/// A new object's data key, and what its envelope says about it.
+pub struct NewKey {
+    /// The data key.
+    pub key: DataKey,
+    /// How to find it again.
+    pub protection: Protection,
+}
+
+impl DataKeys {
+    /// Data keys from these sources.
+    #[must_use]
+    pub fn new(
+        kms: Arc<dyn KeyService>,
+        root_keys: Arc<dyn RootKeys>,
+        bucket_keys: BucketKeys,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        Self {
+            kms,
+            root_keys,
+            bucket_keys,
+            random,
+        }
+    }
+
+    /// A data key for one new object.
+    ///
+    /// # Errors
+    ///
+    /// What the KMS refuses, as S3 says it; `ServiceUnavailable` where a key source is not reached.
+    pub async fn for_write(
+        &self,
+        encryption: &Encryption,
+        object: &ObjectName,
+        requester: &Requester,
+    ) -> Result<NewKey, S3Error> {
+        match encryption {
+            Encryption::SseS3 => {
+                let (generation, root_key) = self.root_keys.current().await?;
+                let key = DataKey::generate(&*self.random);
+                let protection =
+                    Protection::sse_s3(&root_key, generation, &key, &object.arn, &*self.random);
+                Ok(NewKey { key, protection })
+            }
+            Encryption::SseC(customer_key) => {
+                let key = DataKey::generate(&*self.random);
+                let wrapping_key = wrapping_key(customer_key)?;
+                let protection = Protection::sse_c(&wrapping_key, &key, &object.arn, &*self.random);
+                Ok(NewKey { key, protection })
+            }
+            Encryption::SseKms(choice) if choice.bucket_key => {
+                self.under_bucket_key(choice, object, requester).await
+            }
+            Encryption::SseKms(choice) => {
+                let context = choice.context.clone().with_arn(&object.arn);
+                let generated = self
+                    .kms
+                    .generate_data_key(requester, key_id(choice), &context)
+                    .await?;
+                let protection = Protection::SseKms {
+                    key_arn: generated.key_arn,
+                    blob: generated.blob,
+                    context: pairs(&choice.context),
+                };
+                let key = DataKey::from_slice(generated.plaintext.as_slice())
+                    .map_err(|_| S3Error::internal())?;
+                Ok(NewKey { key, protection })
+            }
+        }
+    }
+
+    async fn under_bucket_key(
+        &self,
+        choice: &KmsChoice,
+        object: &ObjectName,
+        requester: &Requester,
+    ) -> Result<NewKey, S3Error> {
+        let context = choice.context.clone().with_arn(&object.bucket_arn);
+        let bucket_key = self
+            .bucket_keys
+            .for_write(
+                &*self.kms,
+                requester,
+                &object.bucket,
+                key_id(choice),
+                &context,
+            )
+            .await?;
+        let key = DataKey::generate(&*self.random);
+        let protection = Protection::bucket_key(
+            &bucket_key.key,
+            (
+                bucket_key.key_arn.clone(),
+                bucket_key.blob.clone(),
+                pairs(&choice.context),
+            ),
+            &key,
+            &object.arn,
+            &*self.random,
+        );
+        Ok(NewKey { key, protection })
+    }
+
+    /// The data key of an object, and its envelope, authenticated.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::check`] refuses; what the KMS refuses, as S3 says it; `AccessDenied` for a wrong
+    /// customer key; `InternalError` for an envelope that is not this object's own.
+    pub async fn open(
+        &self,
+        sealed: SealedEnvelope,
+        customer_key: Option<&CustomerKey>,
+        object: &ObjectName,
+        requester: &Requester,
+        transport: Transport,
+    ) -> Result<(DataKey, Envelope), S3Error> {
+        self.check(&sealed, customer_key, object, transport)?;
+        let protection = &sealed.claims().protection;
+        let key = match protection {
+            Protection::SseS3 { generation, .. } => {
+                let root_key = self.root_keys.generation(*generation).await?;
+                protection.unwrap_key(&root_key, &object.arn)?
+            }
+            Protection::SseC { .. } => {
+                let customer_key = customer_key.ok_or_else(customer_key::key_needed)?;
+                protection.unwrap_key(&wrapping_key(customer_key)?, &object.arn)?
+            }
+            Protection::SseKms {
+                key_arn,
+                blob,
+                context,
+            } => {
+                let context = own_context(context).with_arn(&object.arn);
+                let plaintext = self.kms.decrypt(requester, key_arn, blob, &context).await?;
+                DataKey::from_slice(&plaintext).map_err(|_| S3Error::internal())?
+            }
+            Protection::BucketKey {
+                key_arn,
+                blob,
+                context,
+                ..
+            } => {
+                let context = own_context(context).with_arn(&object.bucket_arn);
+                let bucket_key = self
+                    .bucket_keys
+                    .for_read(
+                        &*self.kms,
+                        requester,
+                        &object.bucket,
+                        (key_arn, blob),
+                        &context,
+                    )
+                    .await?;
+                protection.unwrap_key(&bucket_key, &object.arn)?
+            }
+            Protection::Dsse { .. } => {
+                return Err(S3Error::not_implemented(
+                    "Dual-layer encryption is not implemented.",
+                ));
+            }
+        };
+        let envelope = sealed.open(&key, &object.arn)?;
+        Ok((key, envelope))
+    }
+
+    /// Whether a request may ask for this object's data key at all: the parts that cost no key.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest` for a customer key that is missing or not applicable, `InvalidArgument` for
+    /// SSE-KMS over a connection that S3 refuses, `InternalError` for another object's envelope.
+    pub fn check(
+        &self,
+        sealed: &SealedEnvelope,
+        customer_key: Option<&CustomerKey>,
+        object: &ObjectName,
+        transport: Transport,
+    ) -> Result<(), S3Error> {
+        match (&sealed.claims().protection, customer_key) {
+            (Protection::SseC { .. }, None) => return Err(customer_key::key_needed()),
+            (Protection::SseC { .. }, Some(_)) | (Protection::SseS3 { .. }, None) => {}
+            (_, Some(_)) => return Err(customer_key::not_applicable()),
+            (_, None) => transport.allow_kms()?,
+        }
+        if sealed.names(&object.arn) {
+            Ok(())
+        } else {
+            Err(EnvelopeError::OtherObject.into())
+        }
+    }
+}
+
+// What an object's bytes or envelope get wrong is our fault or the backend's, never the client's;
+// all of it has one answer, so that a forger learns nothing. The exception is the customer's key.
+impl From<EnvelopeError> for S3Error {
+    fn from(error: EnvelopeError) -> Self {
+        if error == EnvelopeError::CustomerKey {
+            return customer_key::wrong_key();
+        }
+        refuse_tampered(&error)
+    }
+}
+
+impl From<OpenError> for S3Error {
+    fn from(error: OpenError) -> Self {
+        refuse_tampered(&error)
+    }
+}
+
+impl From<SealError> for S3Error {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::TooLarge => Self::new(S3Code::EntityTooLarge),
+            SealError::LengthExceeded | SealError::LengthShort => Self::new(S3Code::IncompleteBody),
+            _ => Self::internal(),
+        }
+    }
+}
+
+/// The one answer for an object that is not as the gateway wrote it.
+pub fn refuse_tampered(cause: &dyn std::fmt::Display) -> S3Error {
+    tracing::error!(%cause, "a stored object is not as it was written");
+    metrics::counter!("sealgate_objects_refused_total").increment(1);
+    S3Error::internal()
+}
+
+fn wrapping_key(customer_key: &CustomerKey) -> Result<WrappingKey, S3Error> {
+    WrappingKey::from_slice(customer_key.bytes()).map_err(|_| S3Error::internal())
+}
+
+/// The key as the KMS is asked for it.
+fn key_id(choice: &KmsChoice) -> &str {
+    choice.key.as_deref().unwrap_or(AWS_MANAGED_KEY)
+}
+
+fn pairs(context: &EncryptionContext) -> Vec<(String, String)> {
+    context
+        .iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+fn own_context(pairs: &[(String, String)]) -> EncryptionContext {
+    pairs
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect()
+}
+
+/// The key of SSE-KMS where neither the request nor the bucket names one.
+const AWS_MANAGED_KEY: &str = "alias/aws/s3";
+
+#[cfg(test)]
+mod tests;
