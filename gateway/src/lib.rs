@@ -7,7 +7,9 @@
 //! | [`route`] | which operation a request asks for |
 //! | [`authorize`] | whether the caller may; leaves a permit behind |
 //! | [`object`] | operations on objects: sealed on their way in, opened on their way out |
+//! | [`bucket`] | buckets, and their default encryption |
 //! | [`sse`] | which encryption applies, and where data keys come from |
+//! | [`state`] | what no object can hold, kept at the backend |
 //! | [`backend`] | the way to the S3 backend |
 //! | [`envelope`] | the header that says how to find an object's data key |
 //! | [`frames`] | the sealed form of an object, pure |
@@ -19,7 +21,9 @@
 pub mod route;
 pub mod authorize;
 pub mod object;
+pub mod bucket;
 pub mod sse;
+pub mod state;
 pub mod backend;
 pub mod envelope;
 pub mod frames;

@@ -1,0 +1,154 @@
+//! Buckets: what the gateway keeps about them itself, and what it passes through.
+//!
+//! Default encryption is the gateway's own ([`encryption`]): the backend must neither know which
+//! bucket is sealed how, nor encrypt anything itself. Everything else about a bucket is the
+//! backend's, but for the state bucket, which does not exist for clients ([`Buckets`]).
+
+use std::sync::Arc;
+
+use http::Method;
+use http::Response;
+
+use crate::backend::Backend;
+use crate::backend::BackendRequest;
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::request::Body;
+use crate::request::S3Request;
+use crate::request::full_body;
+use crate::state::State;
+use crate::xml::Element;
+use crate::xml::Limits;
+
+pub mod encryption;
+
+use crate::bucket::encryption::DefaultEncryptions;
+
+/// Operations on buckets that need more than passing through.
+pub struct Buckets {
+    backend: Arc<Backend>,
+    state: State,
+    encryptions: Arc<DefaultEncryptions>,
+}
+
+impl Buckets {
+    /// The buckets of `backend` without the bucket of `state`.
+    #[must_use]
+    pub fn new(backend: Arc<Backend>, state: State, encryptions: Arc<DefaultEncryptions>) -> Self {
+        Self {
+            backend,
+            state,
+            encryptions,
+        }
+    }
+
+    /// Refuses what names the state bucket, in any operation: as a bucket that is someone else's.
+    ///
+    /// # Errors
+    ///
+    /// `AccessDenied`.
+    pub fn refuse_reserved(&self, bucket: &str) -> Result<(), S3Error> {
+        if bucket == self.state.bucket() {
+            return Err(S3Error::access_denied());
+        }
+        Ok(())
+    }
+
+    /// `ListBuckets`, without the state bucket.
+    ///
+    /// # Errors
+    ///
+    /// The backend's S3 error; `ServiceUnavailable` when it gives no usable answer.
+    pub async fn list(&self, request: &S3Request) -> Result<Response<Body>, S3Error> {
+        let mut onward = BackendRequest::service(Method::GET);
+        onward.query = request
+            .target
+            .query
+            .pairs()
+            .iter()
+            .filter(|(name, _)| LISTED.contains(&name.as_str()))
+            .cloned()
+            .collect();
+        let answer = self.backend.fetch(onward).await?;
+        let mut root = Element::parse(answer.body(), Limits::ANSWER).map_err(|cause| {
+            tracing::error!(%cause, "backend listed its buckets in no XML");
+            S3Error::new(S3Code::ServiceUnavailable)
+        })?;
+        if let Some(buckets) = root.child_mut("Buckets") {
+            let state = self.state.bucket();
+            buckets
+                .children_mut()
+                .retain(|bucket| bucket.text_of("Name") != Some(state));
+        }
+        Ok(xml(&root))
+    }
+
+    /// `CreateBucket`: passed through. A configuration left over from an earlier bucket of the name
+    /// is removed before.
+    ///
+    /// # Errors
+    ///
+    /// The backend's S3 error; `ServiceUnavailable` when it gives no usable answer.
+    pub async fn create(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
+        let bucket = request.target.bucket.clone().unwrap_or_default();
+        match self.check_exists(&bucket).await {
+            Err(error) if error.code() == S3Code::NoSuchBucket => {
+                self.encryptions.remove(&bucket).await?;
+            }
+            _ => {}
+        }
+        self.backend.forward(request).await
+    }
+
+    /// `DeleteBucket`: passed through, then the gateway's configuration of the bucket is removed.
+    ///
+    /// # Errors
+    ///
+    /// The backend's S3 error; `ServiceUnavailable` when it, or the state, gives no usable answer.
+    /// If only the configuration could not be removed the bucket is gone, and the same request
+    /// answers `NoSuchBucket`.
+    pub async fn delete(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
+        let bucket = request.target.bucket.clone().unwrap_or_default();
+        let answer = self.backend.forward(request).await?;
+        self.encryptions.remove(&bucket).await?;
+        Ok(answer)
+    }
+
+    /// Whether the bucket exists and the gateway may use it.
+    ///
+    /// # Errors
+    ///
+    /// `NoSuchBucket`, or the backend's other refusal.
+    pub async fn check_exists(&self, bucket: &str) -> Result<(), S3Error> {
+        check_exists(&self.backend, bucket).await
+    }
+}
+
+async fn check_exists(backend: &Backend, bucket: &str) -> Result<(), S3Error> {
+    let request = BackendRequest::bucket(Method::HEAD, bucket);
+    match backend.fetch(request).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_refused_as(http::StatusCode::NOT_FOUND) => {
+            Err(S3Error::new(S3Code::NoSuchBucket).detail("BucketName", bucket))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// An answer of status 200 with this document.
+fn xml(root: &Element) -> Response<Body> {
+    let mut response = Response::new(full_body(root.to_document()));
+    let xml = http::HeaderValue::from_static("application/xml");
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, xml);
+    response
+}
+
+/// Query names of `ListBuckets`.
+const LISTED: [&str; 4] = [
+    "bucket-region",
+    "continuation-token",
+    "max-buckets",
+    "prefix",
+];

@@ -1,0 +1,472 @@
+//! The default encryption of buckets: `PutBucketEncryption`, `GetBucketEncryption`,
+//! `DeleteBucketEncryption`, and what writes get from it.
+//!
+//! A bucket without a configuration has SSE-S3. One whose configuration cannot be read takes no
+//! writes: to guess would be to store an object otherwise than its owner ordered.
+//!
+//! A configuration is known here for [`Config::fresh_ms`] before the state bucket is asked
+//! again, so that long a change made through another gateway may take to be followed.
+//!
+//! Sources: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketEncryption.html>,
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/blocking-unblocking-s3-c-encryption-gpb.html>
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use http::Response;
+use http::StatusCode;
+use proto::time::Clock;
+use proto::time::Timestamp;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::backend::Backend;
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::request::Body;
+use crate::request::empty_body;
+use crate::sse::choice::BucketDefault;
+use crate::sse::choice::DefaultAlgorithm;
+use crate::state::record::Found;
+use crate::state::record::Records;
+use crate::xml::Element;
+use crate::xml::Limits;
+
+/// How default encryption behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Whether buckets that say nothing of it take writes with customer keys (SSE-C).
+    pub ssec_default: CustomerKeys,
+    /// How long a bucket's configuration is used before it is asked for again, in milliseconds.
+    pub fresh_ms: u64,
+    /// Most configurations held in memory.
+    pub cached_max: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            ssec_default: CustomerKeys::Allowed,
+            fresh_ms: 5_000,
+            cached_max: 10_000,
+        }
+    }
+}
+
+/// Whether a bucket takes writes with customer keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CustomerKeys {
+    /// As at AWS until April 2026.
+    Allowed,
+    /// As at AWS since: `AccessDenied`, unless the bucket unblocks them.
+    Blocked,
+}
+
+/// One bucket's configuration, as its owner put it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rule {
+    algorithm: Algorithm,
+    /// As given; never checked.
+    kms_key_id: Option<String>,
+    bucket_key: bool,
+    /// None where the configuration says nothing of it.
+    customer_keys: Option<CustomerKeys>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Algorithm {
+    #[serde(rename = "AES256")]
+    SseS3,
+    #[serde(rename = "aws:kms")]
+    SseKms,
+    #[serde(rename = "aws:kms:dsse")]
+    Dsse,
+}
+
+/// The default encryptions of all buckets.
+pub struct DefaultEncryptions {
+    backend: Arc<Backend>,
+    records: Records,
+    clock: Arc<dyn Clock>,
+    config: Config,
+    known: moka::sync::Cache<String, Known>,
+}
+
+#[derive(Clone)]
+struct Known {
+    rule: Option<Arc<Rule>>,
+    etag: Option<HeaderValue>,
+    read: Timestamp,
+}
+
+impl DefaultEncryptions {
+    /// The configurations kept in `records`, of buckets on `backend`.
+    #[must_use]
+    pub fn new(
+        backend: Arc<Backend>,
+        records: Records,
+        clock: Arc<dyn Clock>,
+        config: Config,
+    ) -> Self {
+        let known = moka::sync::Cache::new(config.cached_max);
+        Self {
+            backend,
+            records,
+            clock,
+            config,
+            known,
+        }
+    }
+
+    /// What a bucket gives to objects whose requests name no encryption.
+    ///
+    /// # Errors
+    ///
+    /// `ServiceUnavailable` when the state cannot be read, `InternalError` when the configuration is
+    /// not as it was written. A write must be refused then.
+    pub async fn of(&self, bucket: &str) -> Result<BucketDefault, S3Error> {
+        Ok(self.rule(bucket).await?.map_or_else(
+            || self.fresh_rule().to_default(self.config.ssec_default),
+            |rule| rule.to_default(self.config.ssec_default),
+        ))
+    }
+
+    /// `GetBucketEncryption`.
+    ///
+    /// # Errors
+    ///
+    /// `NoSuchBucket`; as [`DefaultEncryptions::of`].
+    pub async fn get(&self, bucket: &str) -> Result<Response<Body>, S3Error> {
+        crate::bucket::check_exists(&self.backend, bucket).await?;
+        let rule = self.rule(bucket).await?;
+        let rule = rule
+            .as_deref()
+            .cloned()
+            .unwrap_or_else(|| self.fresh_rule());
+        Ok(crate::bucket::xml(&rule.to_xml()))
+    }
+
+    /// `PutBucketEncryption`; `document` is the verified body of the request.
+    ///
+    /// # Errors
+    ///
+    /// `MalformedXML` or `InvalidArgument` for a configuration that AWS does not take;
+    /// `NoSuchBucket`; `ServiceUnavailable` when the state cannot be written.
+    pub async fn put(&self, bucket: &str, document: &[u8]) -> Result<Response<Body>, S3Error> {
+        let rule = Rule::parse(document)?;
+        crate::bucket::check_exists(&self.backend, bucket).await?;
+        let etag = self.records.write(bucket, SUBJECT, &rule).await;
+        // Whatever came of it, what was known may be wrong now.
+        self.forget(bucket);
+        let known = Known {
+            rule: Some(Arc::new(rule)),
+            etag: etag?,
+            read: self.clock.now(),
+        };
+        self.known.insert(bucket.to_owned(), known);
+        Ok(Response::new(empty_body()))
+    }
+
+    /// `DeleteBucketEncryption`: back to SSE-S3.
+    ///
+    /// # Errors
+    ///
+    /// `NoSuchBucket`; `ServiceUnavailable` when the state cannot be written.
+    pub async fn delete(&self, bucket: &str) -> Result<Response<Body>, S3Error> {
+        crate::bucket::check_exists(&self.backend, bucket).await?;
+        self.remove(bucket).await?;
+        let mut response = Response::new(empty_body());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        Ok(response)
+    }
+
+    /// Removes the configuration of a bucket, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// `ServiceUnavailable` when the state cannot be written.
+    pub async fn remove(&self, bucket: &str) -> Result<(), S3Error> {
+        let removed = self.records.remove(bucket, SUBJECT).await;
+        self.forget(bucket);
+        removed
+    }
+
+    /// Forgets what is known of a bucket's configuration, so that it is read again.
+    pub fn forget(&self, bucket: &str) {
+        self.known.invalidate(bucket);
+    }
+
+    async fn rule(&self, bucket: &str) -> Result<Option<Arc<Rule>>, S3Error> {
+        let now = self.clock.now();
+        let known = self.known.get(bucket);
+        let fresh = Duration::from_millis(self.config.fresh_ms);
+        if let Some(known) = &known
+            && now.since(known.read) < fresh
+        {
+            return Ok(known.rule.clone());
+        }
+        let etag = known.as_ref().and_then(|known| known.etag.as_ref());
+        let (rule, etag) = match self.records.read::<Rule>(bucket, SUBJECT, etag).await? {
+            Found::Unchanged => known.map_or((None, None), |known| (known.rule, known.etag)),
+            Found::Absent => (None, None),
+            Found::Value(rule, etag) => (Some(Arc::new(rule)), etag),
+        };
+        self.known.insert(
+            bucket.to_owned(),
+            Known {
+                rule: rule.clone(),
+                etag,
+                read: now,
+            },
+        );
+        Ok(rule)
+    }
+
+    /// The configuration of a bucket that was never given one.
+    fn fresh_rule(&self) -> Rule {
+        let blocked = self.config.ssec_default == CustomerKeys::Blocked;
+        Rule {
+            algorithm: Algorithm::SseS3,
+            kms_key_id: None,
+            bucket_key: false,
+            customer_keys: blocked.then_some(CustomerKeys::Blocked),
+        }
+    }
+}
+
+impl Rule {
+    fn parse(document: &[u8]) -> Result<Self, S3Error> {
+        let root = Element::parse(document, Limits::REQUEST).map_err(|_| malformed())?;
+        let mut rules = root.all("Rule");
+        let (Some(rule), None) = (rules.next(), rules.next()) else {
+            return Err(malformed());
+        };
+        if root.name() != "ServerSideEncryptionConfiguration" || rule.children().is_empty() {
+            return Err(malformed());
+        }
+        let customer_keys = rule
+            .child("BlockedEncryptionTypes")
+            .map(parse_blocked)
+            .transpose()?;
+        let bucket_key = match rule.text_of("BucketKeyEnabled").map(str::trim) {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(malformed()),
+        };
+        let (algorithm, kms_key_id) = match rule.child("ApplyServerSideEncryptionByDefault") {
+            Some(apply) => parse_algorithm(apply)?,
+            None if customer_keys.is_some() => (Algorithm::SseS3, None),
+            None => return Err(malformed()),
+        };
+        Ok(Self {
+            algorithm,
+            kms_key_id,
+            bucket_key,
+            customer_keys,
+        })
+    }
+
+    fn to_xml(&self) -> Element {
+        let algorithm = match self.algorithm {
+            Algorithm::SseS3 => "AES256",
+            Algorithm::SseKms => "aws:kms",
+            Algorithm::Dsse => "aws:kms:dsse",
+        };
+        let mut apply = Element::new("ApplyServerSideEncryptionByDefault")
+            .with(Element::with_text("SSEAlgorithm", algorithm));
+        if let Some(key) = &self.kms_key_id {
+            apply = apply.with(Element::with_text("KMSMasterKeyID", key));
+        }
+        let bucket_key = Element::with_text("BucketKeyEnabled", self.bucket_key.to_string());
+        let mut rule = Element::new("Rule").with(apply).with(bucket_key);
+        if let Some(customer_keys) = self.customer_keys {
+            let blocked = match customer_keys {
+                CustomerKeys::Allowed => "NONE",
+                CustomerKeys::Blocked => "SSE-C",
+            };
+            rule = rule.with(
+                Element::new("BlockedEncryptionTypes")
+                    .with(Element::with_text("EncryptionType", blocked)),
+            );
+        }
+        Element::root("ServerSideEncryptionConfiguration").with(rule)
+    }
+
+    fn to_default(&self, ssec_default: CustomerKeys) -> BucketDefault {
+        let algorithm = match self.algorithm {
+            Algorithm::SseS3 => DefaultAlgorithm::SseS3,
+            Algorithm::SseKms => DefaultAlgorithm::SseKms(self.kms_key_id.clone()),
+            Algorithm::Dsse => DefaultAlgorithm::Dsse,
+        };
+        BucketDefault {
+            algorithm,
+            bucket_key: self.bucket_key,
+            customer_keys_blocked: self.customer_keys.unwrap_or(ssec_default)
+                == CustomerKeys::Blocked,
+        }
+    }
+}
+
+fn parse_algorithm(apply: &Element) -> Result<(Algorithm, Option<String>), S3Error> {
+    let algorithm = match apply.text_of("SSEAlgorithm").map(str::trim) {
+        Some("AES256") => Algorithm::SseS3,
+        Some("aws:kms") => Algorithm::SseKms,
+        Some("aws:kms:dsse") => Algorithm::Dsse,
+        _ => return Err(malformed()),
+    };
+    let key = apply
+        .text_of("KMSMasterKeyID")
+        .map(str::trim)
+        .filter(|key| !key.is_empty());
+    if algorithm == Algorithm::SseS3 && key.is_some() {
+        return Err(
+            S3Error::with_message(S3Code::InvalidArgument, KEY_NOT_APPLICABLE)
+                .detail("ArgumentName", "ApplyServerSideEncryptionByDefault"),
+        );
+    }
+    Ok((algorithm, key.map(str::to_owned)))
+}
+
+fn parse_blocked(blocked: &Element) -> Result<CustomerKeys, S3Error> {
+    let mut types: Vec<&str> = blocked
+        .all("EncryptionType")
+        .map(|one| one.text().trim())
+        .collect();
+    types.dedup();
+    match types.as_slice() {
+        ["NONE"] => Ok(CustomerKeys::Allowed),
+        ["SSE-C"] => Ok(CustomerKeys::Blocked),
+        _ => Err(malformed()),
+    }
+}
+
+fn malformed() -> S3Error {
+    S3Error::new(S3Code::MalformedXml)
+}
+
+/// S3's own text.
+const KEY_NOT_APPLICABLE: &str = "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse";
+
+/// The name of the records.
+const SUBJECT: &str = "encryption";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(rules: &str) -> String {
+        format!(
+            "<ServerSideEncryptionConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+             {rules}</ServerSideEncryptionConfiguration>"
+        )
+    }
+
+    fn parse(rules: &str) -> Result<Rule, S3Error> {
+        Rule::parse(document(rules).as_bytes())
+    }
+
+    fn apply(inner: &str) -> String {
+        format!(
+            "<Rule><ApplyServerSideEncryptionByDefault>{inner}\
+             </ApplyServerSideEncryptionByDefault></Rule>"
+        )
+    }
+
+    #[test]
+    fn a_configuration_is_shown_as_it_was_put() {
+        let rule = parse(
+            "<Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm>\
+             <KMSMasterKeyID>alias/a</KMSMasterKeyID></ApplyServerSideEncryptionByDefault>\
+             <BucketKeyEnabled>true</BucketKeyEnabled><BlockedEncryptionTypes>\
+             <EncryptionType>SSE-C</EncryptionType></BlockedEncryptionTypes></Rule>",
+        )
+        .unwrap();
+        let shown = rule.to_xml().to_document();
+        assert_eq!(Rule::parse(&shown).unwrap(), rule);
+        let default = rule.to_default(CustomerKeys::Allowed);
+        assert_eq!(
+            default.algorithm,
+            DefaultAlgorithm::SseKms(Some("alias/a".to_owned()))
+        );
+        assert!(default.bucket_key && default.customer_keys_blocked);
+    }
+
+    #[test]
+    fn a_kms_default_without_a_key_stays_without_one() {
+        let rule = parse(&apply("<SSEAlgorithm>aws:kms</SSEAlgorithm>")).unwrap();
+        assert_eq!(
+            rule.to_default(CustomerKeys::Allowed).algorithm,
+            DefaultAlgorithm::SseKms(None)
+        );
+        assert!(
+            rule.to_xml()
+                .child("Rule")
+                .unwrap()
+                .child("KMSMasterKeyID")
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn a_configuration_of_no_rule_two_rules_or_an_unknown_algorithm_is_malformed() {
+        let one = apply("<SSEAlgorithm>AES256</SSEAlgorithm>");
+        for rules in [
+            String::new(),
+            format!("{one}{one}"),
+            "<Rule/>".to_owned(),
+            apply("<SSEAlgorithm>AES128</SSEAlgorithm>"),
+            apply(""),
+            "<Rule><BucketKeyEnabled>true</BucketKeyEnabled></Rule>".to_owned(),
+        ] {
+            assert_eq!(
+                parse(&rules).unwrap_err().code(),
+                S3Code::MalformedXml,
+                "{rules}"
+            );
+        }
+        assert_eq!(
+            Rule::parse(b"nonsense").unwrap_err().code(),
+            S3Code::MalformedXml
+        );
+    }
+
+    #[test]
+    fn a_kms_key_with_aes256_is_refused() {
+        let error = parse(&apply(
+            "<SSEAlgorithm>AES256</SSEAlgorithm><KMSMasterKeyID>k</KMSMasterKeyID>",
+        ))
+        .unwrap_err();
+        assert_eq!(error.code(), S3Code::InvalidArgument);
+        assert_eq!(
+            error.details(),
+            [("ArgumentName", "ApplyServerSideEncryptionByDefault".into())]
+        );
+    }
+
+    #[test]
+    fn customer_keys_are_as_the_knob_says_until_the_bucket_says_so_itself() {
+        let silent = parse(&apply("<SSEAlgorithm>AES256</SSEAlgorithm>")).unwrap();
+        assert!(
+            silent
+                .to_default(CustomerKeys::Blocked)
+                .customer_keys_blocked
+        );
+        assert!(
+            !silent
+                .to_default(CustomerKeys::Allowed)
+                .customer_keys_blocked
+        );
+        let none = "<Rule><BlockedEncryptionTypes><EncryptionType>NONE</EncryptionType>\
+                    </BlockedEncryptionTypes></Rule>";
+        let unblocked = parse(none).unwrap();
+        assert!(
+            !unblocked
+                .to_default(CustomerKeys::Blocked)
+                .customer_keys_blocked
+        );
+    }
+}

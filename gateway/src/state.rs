@@ -1,0 +1,210 @@
+//! What the gateway must remember and no object can hold: kept in a bucket of its own at the backend.
+//!
+//! Gateways have no disk and no database, so any number of them can stand before one backend. The
+//! state bucket is made when the first record is written. It is never shown to clients.
+//!
+//! | name | what it is | protected by |
+//! |---|---|---|
+//! | `root-keys/<id>` | a root key of SSE-S3 ([`keyring`]) | wrapped by the KMS |
+//! | `buckets/<bucket>/<subject>` | a configuration ([`record`]) | a sealed object like any other |
+//!
+//! What cannot be read is an error, never an absence: a bucket whose encryption is unknown takes no
+//! writes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::HeaderValue;
+use http::Method;
+use http::header;
+
+use crate::backend::Backend;
+use crate::backend::BackendBody;
+use crate::backend::BackendError;
+use crate::backend::BackendRequest;
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::xml::Element;
+use crate::xml::Limits;
+
+pub mod keyring;
+pub mod record;
+
+/// Where the state is kept.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The state bucket at the backend.
+    ///
+    /// Clients can neither see nor name it. Gateways that serve the same buckets must name the same.
+    pub bucket: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            bucket: "sealgate-state".to_owned(),
+        }
+    }
+}
+
+/// The state bucket.
+#[derive(Clone, Debug)]
+pub struct State {
+    backend: Arc<Backend>,
+    bucket: Arc<str>,
+}
+
+/// A stored document.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// Its headers at the backend.
+    pub headers: HeaderMap,
+    /// Its bytes.
+    pub bytes: Bytes,
+}
+
+/// What reading a document again showed.
+#[derive(Clone, Debug)]
+pub enum Reading {
+    /// It is as it was.
+    Unchanged,
+    /// There is none.
+    Absent,
+    /// It is this now.
+    Found(Stored),
+}
+
+impl State {
+    /// The state in `config`'s bucket on `backend`.
+    #[must_use]
+    pub fn new(backend: Arc<Backend>, config: &Config) -> Self {
+        Self {
+            backend,
+            bucket: Arc::from(config.bucket.as_str()),
+        }
+    }
+
+    /// The name of the state bucket, which no client may use.
+    #[must_use]
+    pub fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    /// Reads the document `name`; `known` is the ETag of the version that is known already.
+    ///
+    /// # Errors
+    ///
+    /// `ServiceUnavailable` when the backend cannot be asked or refuses.
+    pub async fn read(&self, name: &str, known: Option<&HeaderValue>) -> Result<Reading, S3Error> {
+        let mut request = BackendRequest::object(Method::GET, &*self.bucket, name);
+        if let Some(etag) = known {
+            request = request.header(header::IF_NONE_MATCH, etag.clone());
+        }
+        match self.backend.fetch(request).await {
+            Ok(answer) => {
+                let (parts, bytes) = answer.into_parts();
+                Ok(Reading::Found(Stored {
+                    headers: parts.headers,
+                    bytes,
+                }))
+            }
+            Err(error) if error.is_refused_as(http::StatusCode::NOT_MODIFIED) => {
+                Ok(Reading::Unchanged)
+            }
+            Err(error) if is_absent(&error) => Ok(Reading::Absent),
+            Err(error) => Err(unavailable(name, &error)),
+        }
+    }
+
+    /// Writes the document `name`, and makes the state bucket if there is none; the new ETag.
+    ///
+    /// # Errors
+    ///
+    /// `ServiceUnavailable` when the backend cannot be asked or refuses. It is unknown then whether
+    /// the document was written.
+    pub async fn write(
+        &self,
+        name: &str,
+        headers: &HeaderMap,
+        bytes: Bytes,
+    ) -> Result<Option<HeaderValue>, S3Error> {
+        let request = || BackendRequest {
+            headers: headers.clone(),
+            ..BackendRequest::object(Method::PUT, &*self.bucket, name)
+                .body(BackendBody::Bytes(bytes.clone()))
+        };
+        let answer = match self.backend.fetch(request()).await {
+            Err(error) if error.is_refused_with(S3Code::NoSuchBucket) => {
+                self.make_bucket().await?;
+                self.backend.fetch(request()).await
+            }
+            answer => answer,
+        };
+        let answer = answer.map_err(|error| unavailable(name, &error))?;
+        Ok(answer.headers().get(header::ETAG).cloned())
+    }
+
+    /// Removes the document `name`, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// `ServiceUnavailable` when the backend cannot be asked or refuses.
+    pub async fn remove(&self, name: &str) -> Result<(), S3Error> {
+        let request = BackendRequest::object(Method::DELETE, &*self.bucket, name);
+        match self.backend.fetch(request).await {
+            Ok(_) => Ok(()),
+            Err(error) if is_absent(&error) => Ok(()),
+            Err(error) => Err(unavailable(name, &error)),
+        }
+    }
+
+    /// The names that start with `prefix`, in order; at most 1000.
+    ///
+    /// # Errors
+    ///
+    /// `ServiceUnavailable` when the backend cannot be asked, refuses, or lists something else.
+    pub async fn list(&self, prefix: &str) -> Result<Vec<String>, S3Error> {
+        let request = BackendRequest::bucket(Method::GET, &*self.bucket)
+            .query("list-type", "2")
+            .query("prefix", prefix);
+        let answer = match self.backend.fetch(request).await {
+            Ok(answer) => answer,
+            Err(error) if is_absent(&error) => return Ok(Vec::new()),
+            Err(error) => return Err(unavailable(prefix, &error)),
+        };
+        let listing = Element::parse(answer.body(), Limits::ANSWER)
+            .map_err(|error| unavailable(prefix, &error))?;
+        let mut names: Vec<String> = listing
+            .all("Contents")
+            .filter_map(|entry| entry.text_of("Key"))
+            .filter(|name| name.starts_with(prefix))
+            .map(str::to_owned)
+            .collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    async fn make_bucket(&self) -> Result<(), S3Error> {
+        let request = BackendRequest::bucket(Method::PUT, &*self.bucket);
+        match self.backend.fetch(request).await {
+            Ok(_) => {
+                tracing::info!(bucket = &*self.bucket, "made the state bucket");
+                Ok(())
+            }
+            // Another gateway was faster. One that somebody else owns will refuse the write.
+            Err(error) if error.is_refused_as(http::StatusCode::CONFLICT) => Ok(()),
+            Err(error) => Err(unavailable("the state bucket", &error)),
+        }
+    }
+}
+
+fn is_absent(error: &BackendError) -> bool {
+    error.is_refused_with(S3Code::NoSuchKey) || error.is_refused_with(S3Code::NoSuchBucket)
+}
+
+fn unavailable(name: &str, cause: &dyn std::fmt::Display) -> S3Error {
+    tracing::error!(name, %cause, "state cannot be read or written");
+    S3Error::new(S3Code::ServiceUnavailable)
+}
