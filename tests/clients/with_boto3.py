@@ -1,0 +1,124 @@
+"""boto3: every mode, streaming, ranges, paging, presigned URLs. Run by tests/clients/run."""
+import base64
+import hashlib
+import os
+import ssl
+import urllib.request
+
+import boto3
+import botocore.exceptions
+from botocore.config import Config
+
+once = Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"})
+s3 = boto3.client("s3", config=once)
+kms = boto3.client("kms", config=once)
+canary = os.environ["CANARY"].encode()
+md5 = lambda data: hashlib.md5(data).hexdigest()  # noqa: E731
+
+
+def refused(code, call, **arguments):
+    try:
+        call(**arguments)
+    except botocore.exceptions.ClientError as error:
+        seen = error.response["Error"]["Code"]
+        assert seen == code, f"expected {code}, got {seen}"
+        assert error.response["ResponseMetadata"].get("RequestId"), "no request id"
+        return
+    raise AssertionError(f"not refused with {code}")
+
+
+key = kms.create_key()["KeyMetadata"]
+kms.create_alias(AliasName="alias/boto", TargetKeyId=key["KeyId"])
+customer = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": os.urandom(32)}
+MODES = {
+    "default": ({}, {}),
+    "sse-s3": ({"ServerSideEncryption": "AES256"}, {}),
+    "sse-kms": ({"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "alias/boto"}, {}),
+    "bucket-key": ({"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key["Arn"],
+                    "BucketKeyEnabled": True}, {}),
+    "context": ({"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key["KeyId"],
+                 "SSEKMSEncryptionContext": base64.b64encode(b'{"who":"me"}').decode()}, {}),
+    "sse-c": (customer, customer),
+}
+SIZES = [0, 1, 16383, 16384, 16385, 32768, 1_000_003]
+
+s3.create_bucket(Bucket="boto")
+for mode, (write, read) in MODES.items():
+    for size in SIZES:
+        body = (canary * (size // len(canary) + 1))[:size]
+        name = f"{mode}/{size:07}"
+        put = s3.put_object(Bucket="boto", Key=name, Body=body, **write)
+        head = s3.head_object(Bucket="boto", Key=name, **read)
+        got = s3.get_object(Bucket="boto", Key=name, ChecksumMode="ENABLED", **read)
+        assert got["Body"].read() == body, name
+        assert put["ETag"] == head["ETag"] == got["ETag"], name
+        assert head["ContentLength"] == got["ContentLength"] == size, name
+        plain = mode in ("default", "sse-s3")
+        assert (put["ETag"] == f'"{md5(body)}"') == plain, f"{name}: {put['ETag']}"
+        if mode in ("sse-kms", "bucket-key", "context"):
+            for answer in (put, head, got):
+                assert answer["ServerSideEncryption"] == "aws:kms", name
+                assert answer["SSEKMSKeyId"] == key["Arn"], name
+        if mode == "bucket-key":
+            assert put["BucketKeyEnabled"] and head["BucketKeyEnabled"], name
+        if mode == "sse-c":
+            assert head["SSECustomerAlgorithm"] == "AES256", name
+            refused("InvalidRequest", s3.get_object, Bucket="boto", Key=name)
+        for first, last in [(0, 0), (16383, 16384), (10, 40000)]:
+            if first < size:
+                part = s3.get_object(Bucket="boto", Key=name, Range=f"bytes={first}-{last}", **read)
+                assert part["Body"].read() == body[first:last + 1], (name, first, last)
+    listed = s3.list_objects_v2(Bucket="boto", Prefix=f"{mode}/")["Contents"]
+    assert [each["Size"] for each in listed] == SIZES, mode
+    heads = [s3.head_object(Bucket="boto", Key=each["Key"], **read) for each in listed]
+    assert [each["ETag"] for each in listed] == [each["ETag"] for each in heads], mode
+
+# Pages.
+pages = s3.get_paginator("list_objects_v2").paginate(Bucket="boto", PaginationConfig={"PageSize": 5})
+assert sum(len(page["Contents"]) for page in pages) == len(MODES) * len(SIZES)
+groups = s3.list_objects_v2(Bucket="boto", Delimiter="/")["CommonPrefixes"]
+assert {group["Prefix"] for group in groups} == {f"{mode}/" for mode in MODES}
+
+# Checksums, as a trailer and as a header; a wrong one commits nothing.
+for algorithm in ("CRC32", "SHA1", "SHA256"):
+    put = s3.put_object(Bucket="boto", Key="sum", Body=canary, ChecksumAlgorithm=algorithm)
+    got = s3.get_object(Bucket="boto", Key="sum", ChecksumMode="ENABLED")
+    assert got[f"Checksum{algorithm}"] == put[f"Checksum{algorithm}"], algorithm
+    assert got["Body"].read() == canary
+refused("BadDigest", s3.put_object, Bucket="boto", Key="bad", Body=canary,
+        ContentMD5=base64.b64encode(bytes(16)).decode())
+refused("404", s3.head_object, Bucket="boto", Key="bad")
+
+# Presigned, both ways.
+tls = ssl.create_default_context(cafile=os.environ["AWS_CA_BUNDLE"])
+url = s3.generate_presigned_url("put_object", Params={"Bucket": "boto", "Key": "signed"})
+request = urllib.request.Request(url, data=canary, method="PUT")
+assert urllib.request.urlopen(request, context=tls).status == 200
+url = s3.generate_presigned_url("get_object", Params={"Bucket": "boto", "Key": "signed"})
+assert urllib.request.urlopen(url, context=tls).read() == canary
+
+# Virtual-hosted addressing.
+hosted = boto3.client("s3", endpoint_url=os.environ["AWS_ENDPOINT_URL_S3"].replace(
+    "127.0.0.1", "s3.localhost"), config=Config(s3={"addressing_style": "virtual"}))
+try:
+    assert hosted.get_object(Bucket="boto", Key="signed")["Body"].read() == canary
+except botocore.exceptions.EndpointConnectionError:
+    print("*.localhost does not resolve here: virtual-hosted addressing skipped")
+
+# Another user's keys do not open it; a wrong secret opens nothing.
+wrong = boto3.client("s3", aws_secret_access_key="wrong", config=once,
+                     aws_access_key_id=os.environ["AWS_ACCESS_KEY_ID"])
+refused("SignatureDoesNotMatch", wrong.get_object, Bucket="boto", Key="signed")
+
+# Metadata and tags.
+s3.put_object(Bucket="boto", Key="meta", Body=b"", Metadata={"one": "1"}, CacheControl="no-store",
+              ContentType="text/x", ContentDisposition="attachment")
+head = s3.head_object(Bucket="boto", Key="meta")
+assert head["Metadata"] == {"one": "1"}, head["Metadata"]
+assert head["CacheControl"] == "no-store" and head["ContentType"] == "text/x"
+assert head["ContentDisposition"] == "attachment"
+
+for page in s3.get_paginator("list_objects_v2").paginate(Bucket="boto"):
+    keys = [{"Key": each["Key"]} for each in page["Contents"]]
+    assert len(s3.delete_objects(Bucket="boto", Delete={"Objects": keys})["Deleted"]) == len(keys)
+s3.delete_bucket(Bucket="boto")
