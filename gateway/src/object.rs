@@ -6,9 +6,11 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use crate::backend::Backend;
+use crate::bucket::encryption::DefaultEncryptions;
 use crate::error::S3Error;
 use crate::frames::SALT_BYTES;
 use crate::frames::random::Random;
@@ -37,6 +39,12 @@ pub trait BucketDefaults: Send + Sync {
     ///
     /// An error refuses the write: what cannot be read is never taken for "none".
     fn of<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<BucketDefault, S3Error>>;
+}
+
+impl BucketDefaults for DefaultEncryptions {
+    fn of<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<BucketDefault, S3Error>> {
+        Self::of(self, bucket).boxed()
+    }
 }
 
 /// How objects are read and written.

@@ -13,6 +13,7 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use proto::arn::Arn;
 
@@ -36,6 +37,7 @@ use crate::sse::customer_key;
 use crate::sse::customer_key::CustomerKey;
 use crate::sse::kms::KeyService;
 use crate::sse::kms::Requester;
+use crate::state::keyring::Keyring;
 
 /// The gateway's own keys, which wrap the data keys of SSE-S3 objects.
 pub trait RootKeys: Send + Sync {
@@ -44,6 +46,16 @@ pub trait RootKeys: Send + Sync {
 
     /// The key of one generation.
     fn generation(&self, generation: u64) -> BoxFuture<'_, Result<Arc<WrappingKey>, S3Error>>;
+}
+
+impl RootKeys for Keyring {
+    fn current(&self) -> BoxFuture<'_, Result<(u64, Arc<WrappingKey>), S3Error>> {
+        Self::current(self).boxed()
+    }
+
+    fn generation(&self, generation: u64) -> BoxFuture<'_, Result<Arc<WrappingKey>, S3Error>> {
+        self.key(generation).boxed()
+    }
 }
 
 /// Which object a key is for.

@@ -20,6 +20,7 @@ use crate::request::S3Request;
 use crate::sse::context::EncryptionContext;
 
 pub mod grpc;
+pub mod root_key;
 
 /// A KMS, as the gateway uses it.
 ///
