@@ -83,6 +83,24 @@ impl Buckets {
         Ok(xml(&root))
     }
 
+    /// An operation that the backend does, by its API name: passed through, but for what the gateway
+    /// has to do beside it.
+    ///
+    /// # Errors
+    ///
+    /// The backend's S3 error; `ServiceUnavailable` when it gives no usable answer.
+    pub async fn pass_through(
+        &self,
+        operation: &str,
+        request: S3Request,
+    ) -> Result<Response<Body>, S3Error> {
+        match operation {
+            "CreateBucket" => self.create(request).await,
+            "DeleteBucket" => self.delete(request).await,
+            _ => self.backend.forward(request).await,
+        }
+    }
+
     /// `CreateBucket`: passed through. A configuration left over from an earlier bucket of the name
     /// is removed before.
     ///

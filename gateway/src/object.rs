@@ -22,9 +22,13 @@ use crate::sse::data_key::ObjectName;
 
 pub mod checksum;
 pub mod conditions;
+pub mod delete;
+pub mod document;
+pub mod facts;
 pub mod get;
 pub mod head;
 pub mod headers;
+pub mod list;
 pub mod opened;
 pub mod put;
 pub mod range;
@@ -68,6 +72,9 @@ pub struct Config {
     /// How many objects' digests are remembered, so that reading large objects again takes one
     /// request to the backend instead of two. About 200 bytes each.
     pub records_max: u64,
+
+    /// How listings are made.
+    pub listing: list::Config,
 }
 
 impl Default for Config {
@@ -77,6 +84,7 @@ impl Default for Config {
             allow_insecure_sse: false,
             adopted_buckets: Vec::new(),
             records_max: 100_000,
+            listing: list::Config::default(),
         }
     }
 }
@@ -92,6 +100,8 @@ pub struct Objects {
     partition: &'static str,
     /// Digests by the salt of the segment they belong to, which no two segments share.
     records: moka::sync::Cache<[u8; SALT_BYTES], Arc<Record>>,
+    /// What clients see of objects, by what a listing of the backend tells.
+    pub(crate) known: facts::KnownFacts,
 }
 
 impl Objects {
@@ -106,6 +116,7 @@ impl Objects {
         random: Arc<dyn Random>,
     ) -> Self {
         let records = moka::sync::Cache::new(config.records_max);
+        let known = facts::KnownFacts::new(config.listing.known_max);
         let partition = proto::arn::partition(region);
         Self {
             config,
@@ -115,6 +126,7 @@ impl Objects {
             random,
             partition,
             records,
+            known,
         }
     }
 

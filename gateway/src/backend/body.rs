@@ -20,7 +20,6 @@ use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
-use std::task::ready;
 
 use bytes::Bytes;
 use http_body::Body;
@@ -31,7 +30,6 @@ use tokio::time::Instant;
 
 use crate::backend::request::BackendBody;
 use crate::request::BoxError;
-use crate::request::Payload;
 
 /// The owner's end of a body that is being sent.
 pub(crate) struct Upload {
@@ -299,21 +297,5 @@ impl State {
         self.held = None;
         self.failure = Some(failure);
         Poll::Ready(Some(Err(told.into())))
-    }
-}
-
-/// A client's verified payload as the body of a request to the backend.
-pub(crate) struct PayloadBody(pub(crate) Payload);
-
-impl Body for PayloadBody {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let next = ready!(self.0.poll_next(context));
-        Poll::Ready(next.map(|bytes| bytes.map(Frame::data).map_err(Into::into)))
     }
 }

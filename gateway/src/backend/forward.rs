@@ -1,17 +1,15 @@
 //! Passing an operation through that touches no encryption.
 
+use bytes::Bytes;
 use http::HeaderValue;
-use http::Method;
 use http::Response;
 use http::header;
 use http_body_util::combinators::UnsyncBoxBody;
 
 use crate::backend::Backend;
-use crate::backend::body::PayloadBody;
 use crate::backend::passage;
 use crate::backend::request::BackendBody;
 use crate::backend::request::BackendRequest;
-use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::request::Body;
 use crate::request::S3Request;
@@ -20,15 +18,16 @@ impl Backend {
     /// Passes `request` on as it is and gives the answer back as it is, both freed of what is only
     /// between client and gateway or only between gateway and backend.
     ///
-    /// The body is streamed; a body that fails its client's signature or checksum is never whole at
-    /// the backend. For operations that neither show nor change the bytes of an object.
+    /// For operations that neither show nor change the bytes of an object: their bodies are small
+    /// documents. One is read whole, and so found good, before the backend hears of the request.
     ///
     /// # Errors
     ///
-    /// The backend's own S3 error; `MissingContentLength` for a body of unknown length;
-    /// `ServiceUnavailable` when the backend gives no usable answer.
-    pub async fn forward(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
-        let onward = onward(request)?;
+    /// The backend's own S3 error; `MaxMessageLengthExceeded` for a body above 1 MiB and whatever
+    /// else was wrong with it; `ServiceUnavailable` when the backend gives no usable answer.
+    pub async fn forward(&self, mut request: S3Request) -> Result<Response<Body>, S3Error> {
+        let body = request.body.collect(DOCUMENT_BYTES_MAX).await?;
+        let onward = onward(request, body);
         self.forward_request(onward).await
     }
 
@@ -58,8 +57,8 @@ impl Backend {
     }
 }
 
-/// What is sent to the backend for `request`.
-fn onward(request: S3Request) -> Result<BackendRequest, S3Error> {
+/// What is sent to the backend for `request` with `body`.
+fn onward(request: S3Request, body: Bytes) -> BackendRequest {
     let headers = passage::request_headers(&request.headers);
     let query = request
         .target
@@ -69,22 +68,14 @@ fn onward(request: S3Request) -> Result<BackendRequest, S3Error> {
         .filter(|(name, _)| !is_signature(name))
         .cloned()
         .collect();
-    let body = match request.body.length() {
-        Some(0) => BackendBody::Empty,
-        Some(length) => BackendBody::stream(PayloadBody(request.body), length),
-        None if request.method == Method::GET || request.method == Method::HEAD => {
-            BackendBody::Empty
-        }
-        None => return Err(S3Code::MissingContentLength.into()),
-    };
-    Ok(BackendRequest {
+    BackendRequest {
         method: request.method,
         bucket: request.target.bucket,
         key: request.target.key,
         query,
         headers,
-        body,
-    })
+        body: BackendBody::Bytes(body),
+    }
 }
 
 /// Whether a query name belongs to a presigned URL, which was signed for the gateway.
@@ -92,3 +83,6 @@ fn is_signature(name: &str) -> bool {
     name.get(..6)
         .is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"))
 }
+
+/// Longest document that is passed on, in bytes.
+const DOCUMENT_BYTES_MAX: usize = 1 << 20;

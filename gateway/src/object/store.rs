@@ -35,6 +35,7 @@ use crate::frames::trailer::Record;
 use crate::object::Objects;
 use crate::object::checksum::Expected;
 use crate::object::checksum::Running;
+use crate::object::facts::Facts;
 use crate::request::BoxError;
 use crate::request::Payload;
 use crate::sse::data_key::NewKey;
@@ -113,7 +114,7 @@ impl Objects {
             .map_err(|_| S3Error::internal())?;
         headers.insert(HeaderName::from_static(HEADER), value);
         drop(key);
-        let mut request = BackendRequest::object(Method::PUT, name.bucket, name.key).body(body);
+        let mut request = BackendRequest::object(Method::PUT, &name.bucket, &name.key).body(body);
         request.headers = headers;
         let answer = self.backend.fetch(request).await?;
 
@@ -121,6 +122,12 @@ impl Objects {
         let etag = self.etag(&envelope.protection, Some(&record), answer.headers())?;
         self.remember(&segment, &record);
         let headers = answer.into_parts().0.headers;
+        let facts = Facts {
+            etag: etag.clone(),
+            bytes: plaintext_bytes,
+            algorithm: record.checksum.as_ref().map(|checksum| checksum.algorithm),
+        };
+        self.known.learn(&name, &headers, facts);
         Ok(Written {
             headers,
             record,

@@ -1,0 +1,231 @@
+//! ListObjects, ListObjectsV2, ListObjectVersions: the backend's listing, with the sizes and ETags
+//! that clients see.
+//!
+//! Sizes are computed. ETags of SSE-S3 objects come from memory, or else from a bounded number of
+//! HEAD requests side by side ([`Config::heads_max`]); never from the KMS. Everything else (owners,
+//! storage classes, prefixes, tokens) passes as it is.
+//!
+//! Sources: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>,
+//! `gateway/FORMAT.md` for sizes.
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use http::HeaderName;
+use http::HeaderValue;
+use http::Method;
+use http::Response;
+use http::header;
+use proto::sigv4;
+
+use crate::backend::BackendRequest;
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::frames::layout;
+use crate::object::Objects;
+use crate::object::checksum;
+use crate::object::facts::Facts;
+use crate::object::facts::Identity;
+use crate::request::Body;
+use crate::request::S3Request;
+use crate::request::full_body;
+use crate::sse::data_key::ObjectName;
+use crate::xml::Element;
+use crate::xml::Limits;
+
+/// How listings are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Which ETags a listing shows.
+    pub list_etag: ListEtag,
+    /// Most HEAD requests that one listing has at the backend at a time.
+    pub heads_max: usize,
+    /// Most objects whose size and ETag are remembered for listings; about 300 bytes each.
+    pub known_max: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            list_etag: ListEtag::Exact,
+            heads_max: 32,
+            known_max: 100_000,
+        }
+    }
+}
+
+/// Which ETags a listing shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ListEtag {
+    /// The same as HeadObject, at the price of a HEAD for each object not known yet.
+    Exact,
+    /// The backend's where the object is not known yet: one request a listing, but the ETag of an
+    /// SSE-S3 object then differs from HeadObject's.
+    Backend,
+}
+
+impl Objects {
+    /// Answers a listing of a bucket's objects or versions.
+    ///
+    /// # Errors
+    ///
+    /// The backend's S3 error; `ServiceUnavailable` when it gives no usable answer.
+    pub async fn list(&self, request: &S3Request) -> Result<Response<Body>, S3Error> {
+        let bucket = request.target.bucket.as_deref().unwrap_or_default();
+        let answer = self.backend.fetch(onward(request, bucket)).await?;
+        let mut root = Element::parse(answer.body(), Limits::ANSWER).map_err(|cause| {
+            tracing::error!(%cause, "backend's listing cannot be read");
+            S3Error::new(S3Code::ServiceUnavailable)
+        })?;
+        if !matches!(root.name(), "ListBucketResult" | "ListVersionsResult") {
+            tracing::error!("backend answered a listing with another document");
+            return Err(S3Error::new(S3Code::ServiceUnavailable));
+        }
+        self.show(bucket, &mut root).await?;
+
+        let mut response = Response::new(full_body(root.to_document()));
+        let xml = HeaderValue::from_static("application/xml");
+        response.headers_mut().insert(header::CONTENT_TYPE, xml);
+        Ok(response)
+    }
+
+    /// Puts what clients see in place of what the backend lists.
+    async fn show(&self, bucket: &str, root: &mut Element) -> Result<(), S3Error> {
+        let encoded = root.text_of("EncodingType") == Some("url");
+        let adopted = self.adopts(bucket);
+        let exact = self.config.listing.list_etag == ListEtag::Exact;
+        let mut asked = Vec::new();
+        for (at, entry) in root.children_mut().iter_mut().enumerate() {
+            if !matches!(entry.name(), "Contents" | "Version") {
+                continue;
+            }
+            // They are about the sealed bytes.
+            entry.remove("ChecksumAlgorithm");
+            entry.remove("ChecksumType");
+            let Some((key, identity)) = identify(bucket, entry, encoded) else {
+                tracing::error!(bucket, "backend listed an object without key or ETag");
+                return Err(S3Error::new(S3Code::ServiceUnavailable));
+            };
+            if let Some(facts) = self.known.get(&identity) {
+                rewrite(entry, &facts);
+                continue;
+            }
+            let stored = entry
+                .text_of("Size")
+                .and_then(|text| text.trim().parse().ok());
+            if let Some(bytes) = stored.and_then(layout::plaintext_bytes) {
+                entry.set_text_of("Size", bytes.to_string());
+            }
+            if exact || adopted {
+                let version = entry.text_of("VersionId").map(str::to_owned);
+                asked.push((at, ObjectName::new(self.partition, bucket, &key), version));
+            }
+        }
+
+        let heads = stream::iter(asked).map(|(at, name, version)| async move {
+            (at, self.facts(&name, version.as_deref()).await)
+        });
+        let mut heads = heads.buffer_unordered(self.config.listing.heads_max.max(1));
+        while let Some((at, facts)) = heads.next().await {
+            match facts {
+                Ok(Some((facts, backend_etag))) => {
+                    if let Some(entry) = root.children_mut().get_mut(at) {
+                        rewrite_if_same(entry, &facts, &backend_etag);
+                    }
+                }
+                // Deleted since it was listed.
+                Ok(None) => {}
+                Err(error) if error.status() == http::StatusCode::SERVICE_UNAVAILABLE => {
+                    return Err(error);
+                }
+                // One object that cannot be read does not hide the others. Reading it tells.
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The request for the backend's listing.
+fn onward(request: &S3Request, bucket: &str) -> BackendRequest {
+    let mut onward = BackendRequest::bucket(Method::GET, bucket);
+    onward.query = request
+        .target
+        .query
+        .pairs()
+        .iter()
+        .filter(|(name, _)| LISTED.contains(&name.as_str()))
+        .cloned()
+        .collect();
+    for name in HEADERS {
+        if let Some(value) = request.headers.get(&name) {
+            onward = onward.header(name, value.clone());
+        }
+    }
+    onward
+}
+
+/// The key of a listed object, decoded, and which object it is.
+fn identify(bucket: &str, entry: &Element, encoded: bool) -> Option<(String, Identity)> {
+    let key = entry.text_of("Key")?;
+    let key = match encoded {
+        false => key.to_owned(),
+        true => decode(key)?,
+    };
+    let etag = entry.text_of("ETag")?.trim();
+    let identity = Identity::new(bucket, &key, entry.text_of("VersionId"), etag.as_bytes());
+    Some((key, identity))
+}
+
+/// Undoes `encoding-type=url`, in which a space is a plus or an escape.
+fn decode(key: &str) -> Option<String> {
+    let spaced = key.replace('+', " ");
+    String::from_utf8(sigv4::decode_path(&spaced).ok()?).ok()
+}
+
+fn rewrite(entry: &mut Element, facts: &Facts) {
+    entry.set_text_of("Size", facts.bytes.to_string());
+    if let Ok(etag) = facts.etag.to_str() {
+        entry.set_text_of("ETag", etag);
+    }
+    if let Some(algorithm) = facts.algorithm {
+        entry.set_text_of("ChecksumAlgorithm", checksum::name(algorithm));
+    }
+}
+
+/// As [`rewrite`], unless the object was overwritten since it was listed.
+fn rewrite_if_same(entry: &mut Element, facts: &Facts, backend_etag: &HeaderValue) {
+    let listed = entry
+        .text_of("ETag")
+        .map(|etag| etag.trim().trim_matches('"').as_bytes());
+    let asked = backend_etag.as_bytes();
+    let asked = asked.strip_prefix(b"\"").unwrap_or(asked);
+    let asked = asked.strip_suffix(b"\"").unwrap_or(asked);
+    if listed == Some(asked) {
+        rewrite(entry, facts);
+    }
+}
+
+/// Query names of listings; what is not here does not reach the backend.
+const LISTED: [&str; 13] = [
+    "continuation-token",
+    "delimiter",
+    "encoding-type",
+    "fetch-owner",
+    "key-marker",
+    "list-type",
+    "marker",
+    "max-keys",
+    "prefix",
+    "start-after",
+    "version-id-marker",
+    "versions",
+    "x-id",
+];
+
+/// Headers of listings.
+const HEADERS: [HeaderName; 2] = [
+    HeaderName::from_static("x-amz-optional-object-attributes"),
+    HeaderName::from_static("x-amz-request-payer"),
+];
