@@ -8,7 +8,8 @@
 //!
 //! A harness fails the test that uses it, so it panics freely.
 
-pub mod backend;
+// In the order of use; `tests/tidy.rs` reads it.
+pub mod signed;
 pub mod clients;
 pub mod expect;
-pub mod signed;
+pub mod backend;

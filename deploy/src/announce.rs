@@ -1,0 +1,156 @@
+//! What `sealgate up` says on standard output: the only place that prints.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+/// All a client needs to know. As JSON, this is the line a fixture reads; the names stay.
+#[derive(Serialize)]
+pub struct Announcement {
+    /// KMS, both doors.
+    pub kms_endpoint: String,
+    /// S3 over HTTP.
+    pub s3_endpoint: String,
+    /// S3 over HTTPS.
+    pub s3_tls_endpoint: String,
+    /// PEM of the authority that signed the HTTPS certificate.
+    pub ca_file: PathBuf,
+    /// The gateway's health and metrics.
+    pub admin_endpoint: String,
+    /// The KMS's health, metrics and control.
+    pub kms_admin_endpoint: String,
+    /// Region of both houses.
+    pub region: String,
+    /// The main user.
+    pub access_key_id: String,
+    /// The main user's secret.
+    pub secret_access_key: String,
+    /// A second user, in another account.
+    pub alt_access_key_id: String,
+    /// The second user's secret.
+    pub alt_secret_access_key: String,
+    /// The S3 behind the gateway.
+    pub backend_endpoint: String,
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+}
+
+impl Announcement {
+    /// One line of JSON.
+    ///
+    /// # Errors
+    ///
+    /// When a path is no UTF-8.
+    pub fn print_json(&self) -> anyhow::Result<()> {
+        print_line(&serde_json::to_string(self)?);
+        Ok(())
+    }
+
+    /// For people: endpoints, credentials, and lines to paste into a shell.
+    pub fn print_text(&self) {
+        print_line(&self.text());
+    }
+
+    fn text(&self) -> String {
+        let Self {
+            kms_endpoint,
+            s3_endpoint,
+            s3_tls_endpoint,
+            region,
+            ..
+        } = self;
+        let (ca, data) = (self.ca_file.display(), self.data_dir.display());
+        let (admin, kms_admin) = (&self.admin_endpoint, &self.kms_admin_endpoint);
+        let (id, secret) = (&self.access_key_id, &self.secret_access_key);
+        let backend = &self.backend_endpoint;
+        format!(
+            "Sealgate is up. Everything is kept in {data}.
+
+  S3     {s3_tls_endpoint}   (plain HTTP: {s3_endpoint})
+  KMS    {kms_endpoint}   (AWS JSON and gRPC)
+  admin  {admin}   {kms_admin}
+  sealed objects lie at {backend}
+
+Paste this into a shell to use it with the AWS CLI:
+
+  export AWS_ACCESS_KEY_ID={id}
+  export AWS_SECRET_ACCESS_KEY={secret}
+  export AWS_DEFAULT_REGION={region}
+  export AWS_CA_BUNDLE={ca}
+  export AWS_ENDPOINT_URL_S3={s3_tls_endpoint}
+  export AWS_ENDPOINT_URL_KMS={kms_endpoint}
+
+  aws s3 mb s3://demo
+  aws s3 cp README.md s3://demo/README.md --sse aws:kms --sse-kms-key-id alias/demo
+  aws s3 cp s3://demo/README.md -
+
+Ctrl-C stops it."
+        )
+    }
+}
+
+#[allow(
+    clippy::print_stdout,
+    reason = "the announcement is this program's output"
+)]
+fn print_line(text: &str) {
+    use std::io::Write as _;
+    println!("{text}");
+    // A reader that has gone away is no reason to stop serving.
+    let _ = std::io::stdout().flush();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn announcement() -> Announcement {
+        Announcement {
+            kms_endpoint: "http://127.0.0.1:9080".into(),
+            s3_endpoint: "http://127.0.0.1:9070".into(),
+            s3_tls_endpoint: "https://127.0.0.1:9443".into(),
+            ca_file: "data/ca.pem".into(),
+            admin_endpoint: "http://127.0.0.1:9090".into(),
+            kms_admin_endpoint: "http://127.0.0.1:9091".into(),
+            region: "us-east-1".into(),
+            access_key_id: "MAIN".into(),
+            secret_access_key: "main-secret".into(),
+            alt_access_key_id: "ALT".into(),
+            alt_secret_access_key: "alt-secret".into(),
+            backend_endpoint: "http://127.0.0.1:1".into(),
+            data_dir: "data".into(),
+        }
+    }
+
+    #[test]
+    fn the_fixture_line_has_the_promised_names() {
+        let json = serde_json::to_value(announcement()).unwrap();
+        let mut names: Vec<_> = json.as_object().unwrap().keys().cloned().collect();
+        names.sort();
+        assert_eq!(
+            names,
+            [
+                "access_key_id",
+                "admin_endpoint",
+                "alt_access_key_id",
+                "alt_secret_access_key",
+                "backend_endpoint",
+                "ca_file",
+                "data_dir",
+                "kms_admin_endpoint",
+                "kms_endpoint",
+                "region",
+                "s3_endpoint",
+                "s3_tls_endpoint",
+                "secret_access_key",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_text_can_be_pasted() {
+        let text = announcement().text();
+        assert!(text.contains("export AWS_SECRET_ACCESS_KEY=main-secret\n"));
+        assert!(!text.contains("alt-secret"));
+    }
+}

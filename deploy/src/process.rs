@@ -1,0 +1,71 @@
+//! The process: its logs, its core dumps, and what makes it stop.
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// Logs to standard error, at `info` unless `RUST_LOG` says otherwise; JSON lines when
+/// `SEALGATE_LOG=json`.
+pub fn start_logs() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    let json = std::env::var("SEALGATE_LOG").is_ok_and(|form| form == "json");
+    // A second start in one process keeps the first's logs.
+    let _ = if json {
+        logs.json().try_init()
+    } else {
+        logs.with_ansi(false).try_init()
+    };
+}
+
+/// Keeps key material out of core dumps and away from debuggers of the same user.
+pub fn forbid_core_dumps() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        tracing::warn!(%error, "core dumps could not be limited");
+    }
+    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        tracing::warn!(%error, "core dumps could not be switched off");
+    }
+}
+
+/// Cancels `stop` on the first SIGINT or SIGTERM; ends the process on the second.
+///
+/// # Errors
+///
+/// When the signals cannot be caught.
+pub fn stop_on_signals(stop: CancellationToken) -> anyhow::Result<()> {
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
+    tokio::spawn(async move {
+        for first in [true, false] {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if first {
+                tracing::info!("stopping; requests under way may finish; again to stop at once");
+                stop.cancel();
+            }
+        }
+        std::process::exit(130);
+    });
+    Ok(())
+}
+
+/// Cancels `stop` when standard input closes: a fixture must not outlive who started it.
+pub fn stop_with_input(stop: CancellationToken) {
+    // A thread, not a task: a read from a terminal cannot be given up, and nobody joins this.
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        stop.cancel();
+    });
+}
