@@ -74,7 +74,9 @@ impl SealedEnvelope {
         if value.len() > ENVELOPE_CHARS_MAX {
             return Err(EnvelopeError::Form);
         }
-        let mut bytes = URL_SAFE_NO_PAD.decode(value).map_err(|_| EnvelopeError::Form)?;
+        let mut bytes = URL_SAFE_NO_PAD
+            .decode(value)
+            .map_err(|_| EnvelopeError::Form)?;
         let mac = *bytes.last_chunk::<MAC_BYTES>().ok_or(EnvelopeError::Form)?;
         bytes.truncate(bytes.len() - MAC_BYTES);
 
@@ -83,7 +85,12 @@ impl SealedEnvelope {
             return Err(EnvelopeError::Version(*version));
         }
         let (claims, name) = wire::decode(message)?;
-        Ok(Self { claims, name, authenticated: bytes, mac })
+        Ok(Self {
+            claims,
+            name,
+            authenticated: bytes,
+            mac,
+        })
     }
 
     /// What the envelope says, not authenticated yet: to find the data key, and for HEAD.
@@ -117,7 +124,9 @@ impl SealedEnvelope {
 /// Which object an envelope is for, so that a moved one is told apart before any key is asked for.
 fn name(object_arn: &str) -> [u8; NAME_BYTES] {
     let digest = cipher::sha256(&[NAME_LABEL, object_arn.as_bytes()]);
-    *digest.first_chunk().expect("a digest is longer than a name")
+    *digest
+        .first_chunk()
+        .expect("a digest is longer than a name")
 }
 
 fn mac(key: &DataKey, object_arn: &str, bytes: &[u8]) -> [u8; MAC_BYTES] {

@@ -5,16 +5,17 @@
 #![doc = ""]
 #![doc = include_str!("../FORMAT.md")]
 
+pub mod footer;
 pub mod layout;
-pub mod random;
-pub mod segment;
-
 pub mod open;
+pub mod random;
 pub mod seal;
+pub mod segment;
 pub mod trailer;
 
 pub(crate) mod cipher;
 mod message;
+mod outer;
 
 use crate::frames::random::Random;
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -51,6 +52,21 @@ impl DataKey {
     /// The key itself, for the rooms that derive from it or wrap it.
     pub(crate) fn expose(&self) -> &[u8; KEY_BYTES] {
         &self.0
+    }
+}
+
+/// The keys of an object: its data key, and under DSSE-KMS the outer layer's.
+#[derive(Clone, Copy)]
+pub struct Keys<'a> {
+    /// The data key.
+    pub data: &'a DataKey,
+    /// The data key of the outer layer.
+    pub outer: Option<&'a DataKey>,
+}
+
+impl<'a> From<&'a DataKey> for Keys<'a> {
+    fn from(data: &'a DataKey) -> Self {
+        Self { data, outer: None }
     }
 }
 

@@ -99,9 +99,17 @@ impl Protection {
         object_arn: &str,
         random: &dyn Random,
     ) -> Self {
-        let bound = Bound { mode: Mode::SseS3, object_arn, key_arn: "", generation };
+        let bound = Bound {
+            mode: Mode::SseS3,
+            object_arn,
+            key_arn: "",
+            generation,
+        };
         let (wrapped, _) = root_key.wrap(key, &bound, random);
-        Self::SseS3 { generation, wrapped }
+        Self::SseS3 {
+            generation,
+            wrapped,
+        }
     }
 
     /// Wraps a data key under a bucket key, which the KMS gave as `blob` under the KMS key
@@ -113,9 +121,19 @@ impl Protection {
         object_arn: &str,
         random: &dyn Random,
     ) -> Self {
-        let bound = Bound { mode: Mode::BucketKey, object_arn, key_arn: &key_arn, generation: 0 };
+        let bound = Bound {
+            mode: Mode::BucketKey,
+            object_arn,
+            key_arn: &key_arn,
+            generation: 0,
+        };
         let (wrapped, _) = bucket_key.wrap(key, &bound, random);
-        Self::BucketKey { key_arn, blob, context, wrapped }
+        Self::BucketKey {
+            key_arn,
+            blob,
+            context,
+            wrapped,
+        }
     }
 
     /// Wraps a data key under the customer's key.
@@ -125,7 +143,12 @@ impl Protection {
         object_arn: &str,
         random: &dyn Random,
     ) -> Self {
-        let bound = Bound { mode: Mode::SseC, object_arn, key_arn: "", generation: 0 };
+        let bound = Bound {
+            mode: Mode::SseC,
+            object_arn,
+            key_arn: "",
+            generation: 0,
+        };
         let (wrapped, check) = customer_key.wrap(key, &bound, random);
         Self::SseC { check, wrapped }
     }
@@ -185,7 +208,12 @@ impl Protection {
             _ => 0,
         };
         let key_arn = self.key_arn().unwrap_or_default();
-        let bound = Bound { mode: self.mode(), object_arn, key_arn, generation };
+        let bound = Bound {
+            mode: self.mode(),
+            object_arn,
+            key_arn,
+            generation,
+        };
         wrapping_key.unwrap(wrapped, check, &bound)
     }
 }
@@ -244,7 +272,9 @@ impl WrappingKey {
 
         let mut key = zeroize::Zeroizing::new(wrapped.sealed);
         let (text, tag) = key.split_at_mut(KEY_BYTES);
-        single_use.open(&bound.to_bytes(), text, tag).map_err(|_| EnvelopeError::Forged)?;
+        single_use
+            .open(&bound.to_bytes(), text, tag)
+            .map_err(|_| EnvelopeError::Forged)?;
         DataKey::from_slice(text).map_err(|_| EnvelopeError::Forged)
     }
 
@@ -255,7 +285,9 @@ impl WrappingKey {
             &self.0,
             &[LABEL, &[mode.code()]],
         );
-        let (single_use, check) = derived.split_first_chunk().expect("key and nonce come first");
+        let (single_use, check) = derived
+            .split_first_chunk()
+            .expect("key and nonce come first");
         let check = check.try_into().expect("the check is the rest");
         (SingleUseKey::from_bytes(single_use), check)
     }
@@ -281,9 +313,12 @@ impl Bound<'_> {
     fn to_bytes(&self) -> Vec<u8> {
         let generation = self.generation.to_be_bytes();
         let mut bytes = Vec::new();
-        for field in
-            [&[self.mode.code()][..], self.object_arn.as_bytes(), self.key_arn.as_bytes(), &generation]
-        {
+        for field in [
+            &[self.mode.code()][..],
+            self.object_arn.as_bytes(),
+            self.key_arn.as_bytes(),
+            &generation,
+        ] {
             bytes.extend((field.len() as u64).to_be_bytes());
             bytes.extend(field);
         }

@@ -6,8 +6,8 @@
 
 use crate::envelope::protection::{CHECK_BYTES, Mode, Protection, Wrapped};
 use crate::envelope::{Envelope, EnvelopeError, Layout, NAME_BYTES};
-use crate::frames::segment::{Kind, Segment};
 use crate::frames::Salt;
+use crate::frames::segment::{Kind, Segment};
 use prost::Message as _;
 
 /// The fields of `FORMAT.md`, section "Envelope", under their numbers.
@@ -106,18 +106,35 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Envelope, [u8; NAME_BYTES]), Envel
 impl Record {
     fn put_protection(&mut self, protection: &Protection) {
         match protection {
-            Protection::SseS3 { generation, wrapped } => {
+            Protection::SseS3 {
+                generation,
+                wrapped,
+            } => {
                 self.generation = *generation;
                 self.put_wrapped(wrapped);
             }
-            Protection::SseKms { key_arn, blob, context } => {
+            Protection::SseKms {
+                key_arn,
+                blob,
+                context,
+            } => {
                 self.put_kms(key_arn, blob, context);
             }
-            Protection::BucketKey { key_arn, blob, context, wrapped } => {
+            Protection::BucketKey {
+                key_arn,
+                blob,
+                context,
+                wrapped,
+            } => {
                 self.put_kms(key_arn, blob, context);
                 self.put_wrapped(wrapped);
             }
-            Protection::Dsse { key_arn, blob, outer_blob, context } => {
+            Protection::Dsse {
+                key_arn,
+                blob,
+                outer_blob,
+                context,
+            } => {
                 self.put_kms(key_arn, blob, context);
                 self.outer_blob.clone_from(outer_blob);
             }
@@ -131,7 +148,10 @@ impl Record {
     fn put_kms(&mut self, key_arn: &str, blob: &[u8], context: &[(String, String)]) {
         key_arn.clone_into(&mut self.key_arn);
         self.blob = blob.to_vec();
-        let pair = |(key, value): &(String, String)| Pair { key: key.clone(), value: value.clone() };
+        let pair = |(key, value): &(String, String)| Pair {
+            key: key.clone(),
+            value: value.clone(),
+        };
         self.context = context.iter().map(pair).collect();
     }
 
@@ -146,12 +166,21 @@ impl Record {
             let (salt, sealed) = (Salt(array(&self.wrap_salt)?), array(&self.wrapped)?);
             Ok::<_, EnvelopeError>(Wrapped { salt, sealed })
         };
-        let mode = [Mode::SseS3, Mode::SseKms, Mode::BucketKey, Mode::Dsse, Mode::SseC]
-            .into_iter()
-            .find(|mode| u32::from(mode.code()) == self.mode)
-            .ok_or(EnvelopeError::Form)?;
+        let mode = [
+            Mode::SseS3,
+            Mode::SseKms,
+            Mode::BucketKey,
+            Mode::Dsse,
+            Mode::SseC,
+        ]
+        .into_iter()
+        .find(|mode| u32::from(mode.code()) == self.mode)
+        .ok_or(EnvelopeError::Form)?;
         let protection = match mode {
-            Mode::SseS3 => Protection::SseS3 { generation: self.generation, wrapped: wrapped()? },
+            Mode::SseS3 => Protection::SseS3 {
+                generation: self.generation,
+                wrapped: wrapped()?,
+            },
             Mode::SseC => Protection::SseC {
                 check: array::<CHECK_BYTES>(&self.check)?,
                 wrapped: wrapped()?,
@@ -161,13 +190,31 @@ impl Record {
                     return Err(EnvelopeError::Form);
                 }
                 let wrapped = (mode == Mode::BucketKey).then(wrapped).transpose()?;
-                let context = self.context.into_iter().map(|pair| (pair.key, pair.value)).collect();
+                let context = self
+                    .context
+                    .into_iter()
+                    .map(|pair| (pair.key, pair.value))
+                    .collect();
                 let (key_arn, blob, outer_blob) = (self.key_arn, self.blob, self.outer_blob);
                 match (mode, wrapped) {
                     (Mode::Dsse, _) if outer_blob.is_empty() => return Err(EnvelopeError::Form),
-                    (Mode::Dsse, _) => Protection::Dsse { key_arn, blob, outer_blob, context },
-                    (_, Some(wrapped)) => Protection::BucketKey { key_arn, blob, context, wrapped },
-                    (_, None) => Protection::SseKms { key_arn, blob, context },
+                    (Mode::Dsse, _) => Protection::Dsse {
+                        key_arn,
+                        blob,
+                        outer_blob,
+                        context,
+                    },
+                    (_, Some(wrapped)) => Protection::BucketKey {
+                        key_arn,
+                        blob,
+                        context,
+                        wrapped,
+                    },
+                    (_, None) => Protection::SseKms {
+                        key_arn,
+                        blob,
+                        context,
+                    },
                 }
             }
         };

@@ -31,7 +31,9 @@ impl ChunkKey {
             .0
             .seal_in_place_separate_tag(nonce, Aad::from(aad), in_out)
             .expect("the message is far below the limit of AES-GCM");
-        tag.as_ref().try_into().expect("a tag of AES-GCM has 16 bytes")
+        tag.as_ref()
+            .try_into()
+            .expect("a tag of AES-GCM has 16 bytes")
     }
 
     /// Decrypts `in_out` in place if `tag` is right. If not, what `in_out` then holds must not be
@@ -44,7 +46,10 @@ impl ChunkKey {
         tag: &[u8],
     ) -> Result<(), Forged> {
         let nonce = Nonce::assume_unique_for_key(nonce);
-        match self.0.open_in_place_separate_tag(nonce, Aad::from(aad), tag, in_out) {
+        match self
+            .0
+            .open_in_place_separate_tag(nonce, Aad::from(aad), tag, in_out)
+        {
             Ok(_) => Ok(()),
             Err(_) => {
                 in_out.zeroize();
@@ -83,10 +88,7 @@ impl SingleUseKey {
 ///
 /// `N` is fixed by the caller's type, well below HKDF's limit of 255 * 64 bytes. The pieces of
 /// `info` are concatenated, so all but one of them must have a fixed length.
-pub(crate) fn expand<const N: usize>(
-    key: &[u8; KEY_BYTES],
-    info: &[&[u8]],
-) -> Zeroizing<[u8; N]> {
+pub(crate) fn expand<const N: usize>(key: &[u8; KEY_BYTES], info: &[&[u8]]) -> Zeroizing<[u8; N]> {
     fill(&hkdf::Prk::new_less_safe(HKDF_SHA512, key), info)
 }
 
@@ -113,7 +115,11 @@ pub(crate) fn mac(key: &[u8; KEY_BYTES], pieces: &[&[u8]]) -> [u8; MAC_BYTES] {
     for piece in pieces {
         context.update(piece);
     }
-    context.sign().as_ref().try_into().expect("HMAC-SHA-256 has 32 bytes")
+    context
+        .sign()
+        .as_ref()
+        .try_into()
+        .expect("HMAC-SHA-256 has 32 bytes")
 }
 
 /// SHA-256 of the pieces, one after the other.
@@ -122,7 +128,11 @@ pub(crate) fn sha256(pieces: &[&[u8]]) -> [u8; 32] {
     for piece in pieces {
         context.update(piece);
     }
-    context.finish().as_ref().try_into().expect("SHA-256 has 32 bytes")
+    context
+        .finish()
+        .as_ref()
+        .try_into()
+        .expect("SHA-256 has 32 bytes")
 }
 
 /// Whether two values are equal, in a time that does not depend on where they differ.

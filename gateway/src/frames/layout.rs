@@ -25,8 +25,15 @@ pub fn segment_bytes(plaintext_bytes: u64) -> Result<u64, SealError> {
 
 /// Size of the plaintext in a segment of `segment_bytes`; `None` if no segment has that size.
 pub fn segment_plaintext_bytes(segment_bytes: u64) -> Option<u64> {
-    let chunks = segment_bytes.checked_sub((HEAD_BYTES + TAG_BYTES) as u64)?;
-    let (full, rest) = (chunks / SEALED_CHUNK_BYTES as u64, chunks % SEALED_CHUNK_BYTES as u64);
+    chunks_plaintext_bytes(segment_bytes.checked_sub((HEAD_BYTES + TAG_BYTES) as u64)?)
+}
+
+/// The plaintext in `chunks` bytes of chunks, not counting the last one's tag.
+fn chunks_plaintext_bytes(chunks: u64) -> Option<u64> {
+    let (full, rest) = (
+        chunks / SEALED_CHUNK_BYTES as u64,
+        chunks % SEALED_CHUNK_BYTES as u64,
+    );
     // The last chunk is shorter than a full one, so sizes between the two do not occur.
     if rest >= CHUNK_BYTES as u64 {
         return None;
@@ -51,6 +58,48 @@ pub fn stored_bytes(plaintext_bytes: u64) -> Result<u64, SealError> {
 /// The inverse of [`stored_bytes`]: exact, because that grows with every byte.
 pub fn plaintext_bytes(stored_bytes: u64) -> Option<u64> {
     segment_plaintext_bytes(stored_bytes.checked_sub(TRAILER_BYTES as u64)?)
+}
+
+/// Size at the backend of an object of `plaintext_bytes` that the backend lists with `parts` parts.
+///
+/// However the parts were cut: padding makes up for splits that need fewer chunks.
+///
+/// # Errors
+///
+/// [`SealError::TooLarge`] above [`OBJECT_BYTES_MAX`]; [`SealError::PartNumber`] unless there are 1
+/// to [`PARTS_MAX`] parts.
+pub fn stored_bytes_in_parts(plaintext_bytes: u64, parts: u32) -> Result<u64, SealError> {
+    if plaintext_bytes > OBJECT_BYTES_MAX {
+        return Err(SealError::TooLarge);
+    }
+    let parts_cost = parts_bytes(parts).ok_or(SealError::PartNumber)?;
+    Ok(plaintext_bytes + TAG_BYTES as u64 * (plaintext_bytes / CHUNK_BYTES as u64) + parts_cost)
+}
+
+/// Size of the object that takes `stored_bytes` at the backend, which lists it with `parts` parts;
+/// `None` if no such object does.
+///
+/// The inverse of [`stored_bytes_in_parts`].
+pub fn plaintext_bytes_in_parts(stored_bytes: u64, parts: u32) -> Option<u64> {
+    chunks_plaintext_bytes(stored_bytes.checked_sub(parts_bytes(parts)?)?)
+}
+
+/// What so many parts cost, whatever they hold: a head and a last tag each, and the footer.
+fn parts_bytes(parts: u32) -> Option<u64> {
+    Some((HEAD_BYTES + TAG_BYTES) as u64 * u64::from(parts) + footer_bytes(parts)?)
+}
+
+/// Size of the sealed table of so many parts and of the tail, without padding; `None` for a number
+/// of parts no object has.
+pub(crate) fn footer_bytes(parts: u32) -> Option<u64> {
+    Some(segment_bytes(table_bytes(parts)?).ok()? + FOOTER_TAIL_BYTES as u64)
+}
+
+/// Length of the table of so many parts; `None` for a number of parts no object has.
+pub(crate) fn table_bytes(parts: u32) -> Option<u64> {
+    (1..=PARTS_MAX)
+        .contains(&parts)
+        .then(|| TABLE_START_BYTES as u64 + u64::from(parts) * TABLE_ENTRY_BYTES as u64)
 }
 
 /// Number of chunks of a segment that holds `plaintext_bytes`: at least one, the last one short.
@@ -116,6 +165,15 @@ pub const RECORD_BYTES: usize = 128;
 
 /// Length of the trailer: the record and its tag.
 pub const TRAILER_BYTES: usize = RECORD_BYTES + TAG_BYTES;
+
+/// Length of the part table before its first entry.
+pub const TABLE_START_BYTES: usize = 64;
+
+/// Length of an entry of the part table.
+pub const TABLE_ENTRY_BYTES: usize = 120;
+
+/// Length of the clear tail that ends a multipart object.
+pub const FOOTER_TAIL_BYTES: usize = 40;
 
 /// Most parts an object can have.
 ///

@@ -17,10 +17,8 @@ pub(crate) struct MessageKeys {
 impl MessageKeys {
     /// The keys that belong to the input key, the salt and the context.
     pub(crate) fn derive(input_key: &DataKey, salt: &Salt, context: &[u8]) -> Self {
-        let derived = cipher::expand::<DERIVED_BYTES>(
-            input_key.expose(),
-            &[LABEL, salt.as_bytes(), context],
-        );
+        let derived =
+            cipher::expand::<DERIVED_BYTES>(input_key.expose(), &[LABEL, salt.as_bytes(), context]);
         let (key, rest) = derived.split_first_chunk().expect("the key comes first");
         let (base_nonce, commitment) = rest.split_first_chunk().expect("then the nonce");
         Self {
@@ -53,7 +51,9 @@ impl MessageKeys {
     pub(crate) fn open_chunk(&self, index: u64, sealed: &mut [u8]) -> Result<(), OpenError> {
         let forged = OpenError::Chunk { index };
         let (chunk, tag) = sealed.split_last_chunk_mut::<TAG_BYTES>().ok_or(forged)?;
-        self.key.open(self.nonce(index), &[], chunk, tag).map_err(|_| forged)
+        self.key
+            .open(self.nonce(index), &[], chunk, tag)
+            .map_err(|_| forged)
     }
 
     /// The base nonce XOR the index as a big-endian number of the same width.

@@ -7,9 +7,10 @@ use crate::frames::layout::{
     self, CHUNK_BYTES, HEAD_BYTES, SEALED_CHUNK_BYTES, Span, TAG_BYTES, TRAILER_BYTES,
 };
 use crate::frames::message::MessageKeys;
+use crate::frames::outer::OuterLayer;
 use crate::frames::segment::{Kind, Segment};
 use crate::frames::trailer::{Record, TrailerKey};
-use crate::frames::{DataKey, OpenError, Salt};
+use crate::frames::{DataKey, Keys, OpenError, Salt};
 use bytes::{Buf, Bytes, BytesMut};
 use std::ops::Range;
 
@@ -18,6 +19,7 @@ use std::ops::Range;
 /// After an error it hands out nothing more.
 pub struct Opener {
     keys: MessageKeys,
+    outer: Option<OuterLayer>,
     /// Length of the segment's plaintext.
     plaintext_bytes: u64,
     /// What must still come before the chunks.
@@ -43,12 +45,13 @@ impl Opener {
     ///
     /// [`OpenError::Commitment`] if `key` is not the segment's; [`OpenError::Head`] if the segment
     /// is not a whole object; [`OpenError::Size`] for a length no object has.
-    pub fn object(key: &DataKey, segment: &Segment) -> Result<Self, OpenError> {
+    pub fn object<'a>(keys: impl Into<Keys<'a>>, segment: &Segment) -> Result<Self, OpenError> {
         if segment.kind != Kind::Whole {
             return Err(OpenError::Head);
         }
-        let mut opener = Self::segment(key, segment)?;
-        opener.trailer = Some(TrailerKey::derive(key, &segment.salt));
+        let keys = keys.into();
+        let mut opener = Self::segment(keys, segment)?;
+        opener.trailer = Some(TrailerKey::derive(keys.data, &segment.salt));
         Ok(opener)
     }
 
@@ -58,8 +61,8 @@ impl Opener {
     ///
     /// [`OpenError::Commitment`] if `key` is not the segment's; [`OpenError::Size`] for a length
     /// no segment has.
-    pub fn segment(key: &DataKey, segment: &Segment) -> Result<Self, OpenError> {
-        let mut opener = Self::message(segment.keys(key)?, segment.plaintext_bytes)?;
+    pub fn segment<'a>(keys: impl Into<Keys<'a>>, segment: &Segment) -> Result<Self, OpenError> {
+        let mut opener = Self::chunks(keys.into(), segment)?;
         opener.head = Some(segment.head());
         Ok(opener)
     }
@@ -70,25 +73,42 @@ impl Opener {
     ///
     /// [`OpenError::Commitment`] if `key` is not the segment's; [`OpenError::Size`] if the span is
     /// not one of this segment.
-    pub fn span(key: &DataKey, segment: &Segment, span: &Span) -> Result<Self, OpenError> {
-        let mut opener = Self::message(segment.keys(key)?, segment.plaintext_bytes)?;
+    pub fn span<'a>(
+        keys: impl Into<Keys<'a>>,
+        segment: &Segment,
+        span: &Span,
+    ) -> Result<Self, OpenError> {
+        let mut opener = Self::chunks(keys.into(), segment)?;
         let range_end = span.chunks.start * CHUNK_BYTES as u64 + span.skip as u64 + span.take;
         if span.chunks.end > opener.chunks.end || range_end > segment.plaintext_bytes {
             return Err(OpenError::Size);
         }
 
+        if let Some(outer) = &mut opener.outer {
+            outer.seek(span.chunks.start * SEALED_CHUNK_BYTES as u64);
+        }
         opener.chunks = span.chunks.clone();
         opener.skip = span.skip;
         opener.take = span.take;
         Ok(opener)
     }
 
+    /// All chunks of a segment, after the check of its commitment.
+    fn chunks(keys: Keys<'_>, segment: &Segment) -> Result<Self, OpenError> {
+        let mut opener = Self::message(segment.keys(keys.data)?, segment.plaintext_bytes)?;
+        opener.outer = keys.outer.map(|key| OuterLayer::derive(key, &segment.salt));
+        Ok(opener)
+    }
+
     /// All chunks of a message whose keys are committed to.
     fn message(keys: MessageKeys, plaintext_bytes: u64) -> Result<Self, OpenError> {
         let stored = layout::segment_bytes(plaintext_bytes).map_err(|_| OpenError::Size)?;
-        let capacity = usize::try_from(stored).unwrap_or(BUFFER_BYTES).min(BUFFER_BYTES);
+        let capacity = usize::try_from(stored)
+            .unwrap_or(BUFFER_BYTES)
+            .min(BUFFER_BYTES);
         Ok(Self {
             keys,
+            outer: None,
             plaintext_bytes,
             head: None,
             chunks: 0..layout::chunk_count(plaintext_bytes),
@@ -141,7 +161,11 @@ impl Opener {
         if self.head.is_some() {
             HEAD_BYTES
         } else if self.chunks.is_empty() {
-            if self.trailer.is_some() { TRAILER_BYTES } else { 0 }
+            if self.trailer.is_some() {
+                TRAILER_BYTES
+            } else {
+                0
+            }
         } else if self.chunks.start < last {
             SEALED_CHUNK_BYTES
         } else {
@@ -159,6 +183,9 @@ impl Opener {
             }
             self.buffer.truncate(self.opened);
         } else if let Some(index) = self.chunks.next() {
+            if let Some(outer) = &mut self.outer {
+                outer.apply(unit);
+            }
             self.keys.open_chunk(index, unit)?;
             self.buffer.truncate(self.buffer.len() - TAG_BYTES);
             self.keep_range();
@@ -174,7 +201,8 @@ impl Opener {
         let plaintext = (self.buffer.len() - self.opened) as u64;
         let kept = plaintext.min(self.take);
         self.take -= kept;
-        self.buffer.truncate(self.buffer.len() - usize::try_from(plaintext - kept).unwrap_or(0));
+        self.buffer
+            .truncate(self.buffer.len() - usize::try_from(plaintext - kept).unwrap_or(0));
         self.opened = self.buffer.len();
     }
 
@@ -208,7 +236,9 @@ impl Opener {
         if self.head.is_some() || !self.chunks.is_empty() {
             return Err(OpenError::Truncated);
         }
-        let Some(key) = self.trailer else { return Ok(None) };
+        let Some(key) = self.trailer else {
+            return Ok(None);
+        };
 
         let sealed = self.buffer.get(self.opened..).unwrap_or_default();
         let record = key.open(sealed.try_into().map_err(|_| OpenError::Truncated)?)?;

@@ -5,10 +5,11 @@
 
 use crate::frames::layout::{self, CHUNK_BYTES, HEAD_BYTES, SEALED_CHUNK_BYTES, TRAILER_BYTES};
 use crate::frames::message::MessageKeys;
+use crate::frames::outer::OuterLayer;
 use crate::frames::random::Random;
 use crate::frames::segment::{self, Kind, Segment};
 use crate::frames::trailer::{Record, TrailerKey};
-use crate::frames::{DataKey, Salt, SealError};
+use crate::frames::{Keys, Salt, SealError};
 use bytes::{Bytes, BytesMut};
 
 /// Seals one segment, and a whole object's trailer behind it.
@@ -17,6 +18,7 @@ use bytes::{Bytes, BytesMut};
 pub struct Sealer {
     segment: Segment,
     keys: MessageKeys,
+    outer: Option<OuterLayer>,
     record: RecordState,
     /// Sealed bytes, then the plaintext of the chunk that is not full yet.
     buffer: BytesMut,
@@ -39,8 +41,8 @@ impl Sealer {
     ///
     /// [`SealError::TooLarge`] above [`layout::OBJECT_BYTES_MAX`]; [`SealError::PartNumber`] for a
     /// part number outside 1 to 10,000.
-    pub fn new(
-        key: &DataKey,
+    pub fn new<'a>(
+        keys: impl Into<Keys<'a>>,
         kind: Kind,
         plaintext_bytes: u64,
         random: &dyn Random,
@@ -50,20 +52,29 @@ impl Sealer {
             return Err(SealError::PartNumber);
         }
 
+        let Keys { data: key, outer } = keys.into();
         let salt = Salt::generate(random);
         let keys = MessageKeys::derive(key, &salt, &segment::context(kind, plaintext_bytes));
-        let segment = Segment { kind, salt, commitment: keys.commitment(), plaintext_bytes };
+        let segment = Segment {
+            kind,
+            salt,
+            commitment: keys.commitment(),
+            plaintext_bytes,
+        };
         let record = match kind {
             Kind::Whole => RecordState::Unsealed(TrailerKey::derive(key, &salt)),
             Kind::Part(_) | Kind::Footer => RecordState::None,
         };
 
-        let capacity = usize::try_from(segment_bytes).unwrap_or(BUFFER_BYTES).min(BUFFER_BYTES);
+        let capacity = usize::try_from(segment_bytes)
+            .unwrap_or(BUFFER_BYTES)
+            .min(BUFFER_BYTES);
         let mut buffer = BytesMut::with_capacity(capacity + TRAILER_BYTES);
         buffer.extend_from_slice(&segment.head());
         Ok(Self {
             segment,
             keys,
+            outer: outer.map(|key| OuterLayer::derive(key, &salt)),
             record,
             buffer,
             sealed: HEAD_BYTES,
@@ -89,7 +100,8 @@ impl Sealer {
             .ok_or(SealError::LengthExceeded)?;
 
         let chunks = plaintext.len() / CHUNK_BYTES + 1;
-        self.buffer.reserve(plaintext.len() + (chunks + 1) * layout::TAG_BYTES);
+        self.buffer
+            .reserve(plaintext.len() + (chunks + 1) * layout::TAG_BYTES);
         while !plaintext.is_empty() {
             let missing = CHUNK_BYTES - (self.buffer.len() - self.sealed);
             let (now, later) = plaintext.split_at(missing.min(plaintext.len()));
@@ -165,6 +177,9 @@ impl Sealer {
         let chunk = self.buffer.get_mut(self.sealed..).unwrap_or_default();
         let tag = self.keys.seal_chunk(self.next_chunk, chunk);
         self.buffer.extend_from_slice(&tag);
+        if let Some(outer) = &mut self.outer {
+            outer.apply(self.buffer.get_mut(self.sealed..).unwrap_or_default());
+        }
         self.sealed = self.buffer.len();
         self.next_chunk += 1;
     }

@@ -92,7 +92,11 @@ impl Kind {
             Some(2) => Self::Footer,
             _ => return Err(OpenError::Head),
         };
-        if kind.header() == *header { Ok(kind) } else { Err(OpenError::Head) }
+        if kind.header() == *header {
+            Ok(kind)
+        } else {
+            Err(OpenError::Head)
+        }
     }
 }
 

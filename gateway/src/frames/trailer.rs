@@ -75,9 +75,15 @@ impl Algorithm {
     }
 
     pub(crate) fn from_code(code: u8) -> Option<Self> {
-        [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256]
-            .into_iter()
-            .find(|algorithm| algorithm.code() == code)
+        [
+            Self::Crc32,
+            Self::Crc32c,
+            Self::Crc64Nvme,
+            Self::Sha1,
+            Self::Sha256,
+        ]
+        .into_iter()
+        .find(|algorithm| algorithm.code() == code)
     }
 }
 
@@ -129,10 +135,17 @@ impl Record {
         let (length, rest) = rest.split_first_chunk::<8>().ok_or(OpenError::Record)?;
         let (md5, rest) = rest.split_first_chunk::<16>().ok_or(OpenError::Record)?;
         let [_, md5_present, algorithm, kind, ..] = *start;
-        let checksum = match (Algorithm::from_code(algorithm), ChecksumKind::from_code(kind)) {
+        let checksum = match (
+            Algorithm::from_code(algorithm),
+            ChecksumKind::from_code(kind),
+        ) {
             (Some(algorithm), Some(kind)) => {
                 let value = rest.get(..algorithm.bytes()).ok_or(OpenError::Record)?;
-                Some(Checksum { algorithm, kind, value: value.to_vec() })
+                Some(Checksum {
+                    algorithm,
+                    kind,
+                    value: value.to_vec(),
+                })
             }
             _ => None,
         };
@@ -166,7 +179,9 @@ impl TrailerKey {
     }
 
     pub(crate) fn open(self, mut sealed: [u8; TRAILER_BYTES]) -> Result<Record, OpenError> {
-        let (text, tag) = sealed.split_last_chunk_mut::<TAG_BYTES>().ok_or(OpenError::Record)?;
+        let (text, tag) = sealed
+            .split_last_chunk_mut::<TAG_BYTES>()
+            .ok_or(OpenError::Record)?;
         self.0.open(&[], text, tag).map_err(|_| OpenError::Record)?;
         Record::decode(text.first_chunk().ok_or(OpenError::Record)?)
     }
