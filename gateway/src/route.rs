@@ -1,37 +1,16 @@
-//! Which operation a request asks for.
+//! What a request is about ([`target`]) and which operation it asks for ([`operation`]).
 //!
-//! [`Operation`] is the closed list of what this gateway knows; the classification follows.
+//! [`Operation`] is the closed list of what the gateway does itself; what touches no bytes of
+//! objects passes through to the backend; and what would show or store them unsealed, or move
+//! them where they could not be opened, is refused with the reason.
 
-/// An S3 operation, by its name in the S3 API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Operation {
-    /// `CopyObject`.
-    CopyObject,
-    /// `DeleteBucketEncryption`.
-    DeleteBucketEncryption,
-    /// `DeleteObject`.
-    DeleteObject,
-    /// `DeleteObjects`.
-    DeleteObjects,
-    /// `GetBucketEncryption`.
-    GetBucketEncryption,
-    /// `GetObject`.
-    GetObject,
-    /// `GetObjectAttributes`.
-    GetObjectAttributes,
-    /// `HeadObject`.
-    HeadObject,
-    /// `ListObjects`.
-    ListObjects,
-    /// `ListObjectsV2`.
-    ListObjectsV2,
-    /// `ListObjectVersions`.
-    ListObjectVersions,
-    /// `PutBucketEncryption`.
-    PutBucketEncryption,
-    /// `PutObject`.
-    PutObject,
-    /// Any operation that neither shows nor changes the bytes of an object; by its API name.
-    PassThrough(&'static str),
-}
+mod address;
+mod operation;
+mod reserved;
+
+pub use address::BaseDomains;
+pub use address::KEY_BYTES_MAX;
+pub use address::target;
+pub use operation::Operation;
+pub use operation::operation;
+pub use reserved::check_headers;

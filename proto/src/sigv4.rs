@@ -15,6 +15,7 @@
 mod authorization;
 mod canonical;
 mod encoding;
+mod hasher;
 mod outbound;
 mod payload;
 mod presigned;
@@ -34,6 +35,7 @@ pub use encoding::decode_path;
 pub use encoding::decode_query;
 pub use encoding::encode_component;
 pub use encoding::encode_path;
+pub use hasher::PayloadHasher;
 pub use outbound::Credentials;
 pub use outbound::OutboundRequest;
 pub use outbound::presign_request;

@@ -64,6 +64,13 @@ impl Query {
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// The query without the names that start so, in any case; `prefix` is in lower case.
+    #[must_use]
+    pub fn without_prefix(&self, prefix: &str) -> Self {
+        let kept = |pair: &&(String, String)| !pair.0.to_ascii_lowercase().starts_with(prefix);
+        Self(self.0.iter().filter(kept).cloned().collect())
+    }
+
     /// The query without these names.
     #[must_use]
     pub fn without(&self, names: &[&str]) -> Self {

@@ -1,0 +1,410 @@
+//! Who sent a request, and that what arrives is what they signed.
+//!
+//! A request is checked once, before it is routed, by one of two mechanisms: AWS Signature Version 4
+//! in the `Authorization` header or in the query (a presigned URL). Whatever looks like a signature
+//! and is none of these is refused; only a request without any trace of one is anonymous.
+//!
+//! [`Authenticator::check`] judges the head of the request. [`payload`] then gives the body, which
+//! checks itself as it is read: against the length, the hash, or the chunk signatures that the
+//! client promised. Bytes are handed on as they come, before their chunk's signature was seen, so
+//! that a chunk of any size takes no memory; the end of the body is what proves it (see
+//! [`crate::request::Payload`]).
+//!
+//! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html>
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::Method;
+use http::Uri;
+use http::header;
+use proto::sigv4;
+use proto::sigv4::Authorization;
+use proto::sigv4::CanonicalRequest;
+use proto::sigv4::CredentialScope;
+use proto::sigv4::Expected;
+use proto::sigv4::PathEncoding;
+use proto::sigv4::PayloadHash;
+use proto::sigv4::Presigned;
+use proto::sigv4::SigningKey;
+use proto::time::Clock;
+use proto::time::Timestamp;
+
+use crate::authenticate::refusal::CONTENT_SHA256;
+use crate::authenticate::users::Users;
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::request::AuthType;
+use crate::request::Caller;
+use crate::request::Query;
+
+mod body;
+mod chunked;
+mod head;
+mod hoisted;
+mod refusal;
+mod users;
+mod wire;
+
+pub use body::payload;
+pub use head::check_head;
+pub use users::User;
+pub use wire::Wire;
+pub use wire::WireBody;
+pub use wire::WireLimits;
+
+/// Checks signatures for one Region's S3.
+pub struct Authenticator {
+    users: Users,
+    region: String,
+    clock: Arc<dyn Clock>,
+}
+
+/// What the head of a request proved.
+pub struct Verified {
+    /// Who signed.
+    pub caller: Caller,
+    /// Where the signature stood.
+    pub auth: AuthType,
+    /// How the body is to be checked.
+    pub coverage: Coverage,
+    /// Headers that a presigned URL carries in its query, to be treated as headers.
+    pub hoisted: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// How a signature covers the body.
+pub struct Coverage {
+    hash: PayloadHash,
+    chunks: Option<ChunkSigning>,
+}
+
+/// What the signatures of chunks are checked with.
+struct ChunkSigning {
+    key: Arc<SigningKey>,
+    timestamp: Timestamp,
+    scope: CredentialScope,
+    /// The signature of the request, then of each chunk.
+    previous: String,
+}
+
+/// The head of a request, as it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// The raw path and query.
+    pub uri: &'a Uri,
+    /// The query, decoded.
+    pub query: &'a Query,
+    /// All headers.
+    pub headers: &'a HeaderMap,
+}
+
+/// What a signature says, wherever it stood.
+struct Claim {
+    access_key_id: String,
+    scope: CredentialScope,
+    timestamp: Timestamp,
+    signed_headers: Vec<String>,
+    signature: String,
+    /// The last line of the canonical request.
+    payload_hash: String,
+}
+
+impl Authenticator {
+    /// An authenticator for these users.
+    pub fn new(users: &[User], region: impl Into<String>, clock: Arc<dyn Clock>) -> Self {
+        let users = Users::new(users);
+        Self {
+            users,
+            region: region.into(),
+            clock,
+        }
+    }
+
+    /// Judges the head of a request.
+    ///
+    /// # Errors
+    ///
+    /// S3's error for the first fault, in S3's order.
+    pub fn check(&self, head: Head<'_>) -> Result<Verified, S3Error> {
+        let in_header = head.headers.get(header::AUTHORIZATION);
+        let in_query = sigv4::is_presigned(head.query.pairs());
+        if in_header.is_some() && (in_query || is_version_2(head.query)) {
+            return Err(several_mechanisms());
+        }
+        match in_header {
+            Some(value) => self.check_header(head, value),
+            None if in_query => self.check_query(head),
+            None if is_version_2(head.query) => {
+                let error = sigv4::AuthorizationError::Version2;
+                Err(refusal::authorization(&error, ""))
+            }
+            None => anonymous(head),
+        }
+    }
+
+    /// A request signed in its `Authorization` header.
+    fn check_header(&self, head: Head<'_>, value: &HeaderValue) -> Result<Verified, S3Error> {
+        let value = value.to_str().unwrap_or_default();
+        let refuse = |error| refusal::authorization(&error, value);
+        sigv4::mechanism(value).map_err(refuse)?;
+
+        let Some(hash_text) = single_text(head.headers, CONTENT_SHA256)? else {
+            let message = "Missing required header for this request: x-amz-content-sha256";
+            return Err(S3Error::invalid_request(message));
+        };
+        let hash = parse_hash(hash_text)?;
+        let timestamp = header_time(head.headers)?;
+        let now = self.clock.now();
+        if timestamp.distance(now) > sigv4::SKEW_MAX {
+            return Err(refusal::skewed(timestamp, now));
+        }
+
+        let authorization = Authorization::parse(value, &self.expected()).map_err(refuse)?;
+        authorization.check_date(timestamp).map_err(refuse)?;
+        let claim = Claim {
+            access_key_id: authorization.access_key_id,
+            scope: authorization.scope,
+            timestamp,
+            signed_headers: authorization.signed_headers,
+            signature: authorization.signature,
+            payload_hash: hash_text.to_owned(),
+        };
+        let query: Vec<(&str, &str)> = head.query.iter().collect();
+        let (caller, key) = self.check_claim(head, &query, &claim)?;
+        let coverage = Coverage::new(hash, key, claim)?;
+        Ok(Verified {
+            caller,
+            auth: AuthType::Header,
+            coverage,
+            hoisted: Vec::new(),
+        })
+    }
+
+    /// A presigned URL.
+    fn check_query(&self, head: Head<'_>) -> Result<Verified, S3Error> {
+        let pairs = head.query.pairs();
+        let presigned = Presigned::parse(pairs, &self.expected(), self.clock.now())
+            .map_err(|error| refusal::presigned(&error))?;
+
+        let header_hash = single_text(head.headers, CONTENT_SHA256)?;
+        let query_hash = head.query.get("X-Amz-Content-Sha256");
+        let is_signed = presigned
+            .signed_headers
+            .iter()
+            .any(|name| name == CONTENT_SHA256);
+        let canonical_hash = match (query_hash, header_hash) {
+            (Some(value), _) => value,
+            (None, Some(value)) if is_signed => value,
+            (None, _) => UNSIGNED_PAYLOAD,
+        };
+        let hash = presigned_hash(query_hash, header_hash)?;
+
+        let claim = Claim {
+            access_key_id: presigned.access_key_id,
+            scope: presigned.scope,
+            timestamp: presigned.date,
+            signed_headers: presigned.signed_headers,
+            signature: presigned.signature,
+            payload_hash: canonical_hash.to_owned(),
+        };
+        let query = Presigned::signed_query(pairs);
+        let (caller, key) = self.check_claim(head, &query, &claim)?;
+        if presigned.security_token.is_some() {
+            return Err(S3Code::InvalidToken.into());
+        }
+        let hoisted = hoisted::headers(head.query, head.headers)?;
+        let coverage = Coverage::new(hash, key, claim)?;
+        Ok(Verified {
+            caller,
+            auth: AuthType::Presigned,
+            coverage,
+            hoisted,
+        })
+    }
+
+    /// Checks that everything is signed that must be, and the signature itself.
+    ///
+    /// An unknown access key costs the same work as a known one: only the answer tells them apart,
+    /// as S3's does.
+    fn check_claim(
+        &self,
+        head: Head<'_>,
+        query: &[(&str, &str)],
+        claim: &Claim,
+    ) -> Result<(Caller, Arc<SigningKey>), S3Error> {
+        let names = head.headers.keys().map(HeaderName::as_str);
+        let unsigned = sigv4::headers_not_signed(names.chain(["host"]), &claim.signed_headers);
+        if !unsigned.is_empty() {
+            return Err(refusal::not_signed(&unsigned));
+        }
+        head::check_connection(head.headers, &claim.signed_headers)?;
+
+        let headers: Vec<(&str, &[u8])> = head
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes()))
+            .collect();
+        let canonical = CanonicalRequest {
+            method: head.method.as_str(),
+            path: head.uri.path(),
+            path_encoding: PathEncoding::Once,
+            query,
+            headers: &headers,
+            signed_headers: &claim.signed_headers,
+            payload_hash: &claim.payload_hash,
+        }
+        .to_bytes();
+        let canonical_hash = sigv4::sha256_hex(&canonical);
+        let string_to_sign = sigv4::string_to_sign(claim.timestamp, &claim.scope, &canonical_hash);
+
+        let (signer, known) = self.users.find(&claim.access_key_id);
+        let key = signer.key(&claim.scope);
+        let matches = key.verify(&string_to_sign, &claim.signature);
+        if !known {
+            return Err(S3Error::new(S3Code::InvalidAccessKeyId)
+                .detail("AWSAccessKeyId", &claim.access_key_id));
+        }
+        if !matches {
+            let (id, signature) = (&claim.access_key_id, &claim.signature);
+            return Err(refusal::mismatch(
+                id,
+                signature,
+                &string_to_sign,
+                &canonical,
+            ));
+        }
+        if head.headers.contains_key("x-amz-security-token") {
+            return Err(S3Code::InvalidToken.into());
+        }
+        Ok((signer.caller.clone(), key))
+    }
+
+    /// What scopes must name.
+    fn expected(&self) -> Expected<'_> {
+        Expected {
+            region: Some(&self.region),
+            service: "s3",
+        }
+    }
+}
+
+impl Coverage {
+    /// How `hash` covers the body of a request signed by `claim`.
+    fn new(hash: PayloadHash, key: Arc<SigningKey>, claim: Claim) -> Result<Self, S3Error> {
+        let chunks = match hash {
+            PayloadHash::SignedChunks | PayloadHash::SignedChunksTrailer => Some(ChunkSigning {
+                key,
+                timestamp: claim.timestamp,
+                scope: claim.scope,
+                previous: claim.signature,
+            }),
+            PayloadHash::Asymmetric => {
+                let error = sigv4::AuthorizationError::Asymmetric;
+                return Err(refusal::authorization(&error, ""));
+            }
+            _ => None,
+        };
+        Ok(Self { hash, chunks })
+    }
+
+    /// Whether the body is `aws-chunked`.
+    pub fn is_chunked(&self) -> bool {
+        self.hash.is_chunked()
+    }
+}
+
+/// A request without any trace of a signature.
+fn anonymous(head: Head<'_>) -> Result<Verified, S3Error> {
+    let hash = match single_text(head.headers, CONTENT_SHA256)? {
+        Some(text) => parse_hash(text)?,
+        None => PayloadHash::Unsigned,
+    };
+    if !matches!(
+        hash,
+        PayloadHash::Sha256(_) | PayloadHash::Unsigned | PayloadHash::UnsignedTrailer
+    ) {
+        return Err(S3Error::access_denied());
+    }
+    Ok(Verified {
+        caller: Caller::anonymous(),
+        auth: AuthType::Anonymous,
+        coverage: Coverage { hash, chunks: None },
+        hoisted: Vec::new(),
+    })
+}
+
+/// What is checked of the body of a presigned request: the hash that its URL or its headers name.
+fn presigned_hash(in_query: Option<&str>, in_header: Option<&str>) -> Result<PayloadHash, S3Error> {
+    let mut chosen = PayloadHash::Unsigned;
+    for text in [in_query, in_header].into_iter().flatten() {
+        let hash = parse_hash(text)?;
+        if hash.is_chunked() {
+            let reason = "A presigned request cannot have a chunked, signed payload.";
+            return Err(S3Error::not_implemented(reason));
+        }
+        match (&chosen, &hash) {
+            (PayloadHash::Sha256(a), PayloadHash::Sha256(b)) if a != b => {
+                return Err(S3Code::XAmzContentSha256Mismatch.into());
+            }
+            (PayloadHash::Sha256(_), _) => {}
+            _ => chosen = hash,
+        }
+    }
+    Ok(chosen)
+}
+
+/// The time at which a request says it was signed in its header.
+fn header_time(headers: &HeaderMap) -> Result<Timestamp, S3Error> {
+    let parse = |text: &str| {
+        let time = Timestamp::parse_basic(text).or_else(|_| Timestamp::parse_http_date(text));
+        time.map_err(|_| refusal::no_date())
+    };
+    match single_text(headers, "x-amz-date")? {
+        Some(text) => parse(text),
+        None => single_text(headers, "date")?.map_or_else(|| Err(refusal::no_date()), parse),
+    }
+}
+
+/// Reads a value of `x-amz-content-sha256`.
+fn parse_hash(text: &str) -> Result<PayloadHash, S3Error> {
+    PayloadHash::parse(text).map_err(|error| refusal::payload_hash(error, text))
+}
+
+/// The value of a header that must not be repeated.
+fn single_text<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, S3Error> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(head::repeated(name));
+    }
+    value
+        .to_str()
+        .map(Some)
+        .map_err(|_| S3Error::invalid_argument("This header has an invalid value.", name, ""))
+}
+
+/// Whether the query carries a signature of the version before.
+fn is_version_2(query: &Query) -> bool {
+    query.has("Signature") || query.has("AWSAccessKeyId")
+}
+
+/// The error for a request signed in two places.
+fn several_mechanisms() -> S3Error {
+    S3Error::invalid_argument(
+        "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified",
+        "Authorization",
+        "null",
+    )
+}
+
+/// The payload hash of a presigned URL that does not name one.
+const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! Headers that a presigned URL carries in its query.
+//!
+//! Some SDKs move the `x-amz-*` headers of a presigned request into its query, where the signature
+//! covers them as it covers all of the query; S3 then treats them as headers.
+
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+
+use crate::error::S3Error;
+use crate::request::Query;
+
+/// The headers in a presigned query.
+///
+/// # Errors
+///
+/// `InvalidArgument` for one that also came as a header, that is no header, or that is a customer's
+/// key: addresses end up in logs, keys must not.
+pub(super) fn headers(
+    query: &Query,
+    present: &HeaderMap,
+) -> Result<Vec<(HeaderName, HeaderValue)>, S3Error> {
+    let mut found = Vec::new();
+    for (name, value) in query.iter() {
+        let lower = name.to_ascii_lowercase();
+        if !lower.starts_with("x-amz-") || SIGNING.contains(&lower.as_str()) {
+            continue;
+        }
+        if lower.ends_with("customer-key") {
+            let message = "A customer-provided encryption key must be sent as a header.";
+            return Err(S3Error::invalid_argument(message, lower, "null"));
+        }
+
+        let invalid = || S3Error::invalid_argument("This parameter is invalid.", name, value);
+        let header = HeaderName::from_bytes(lower.as_bytes()).map_err(|_| invalid())?;
+        if present.contains_key(&header) {
+            let message = "This parameter was given as a header and in the query.";
+            return Err(S3Error::invalid_argument(message, name, value));
+        }
+        found.push((header, HeaderValue::from_str(value).map_err(|_| invalid())?));
+    }
+    Ok(found)
+}
+
+/// The parameters that make up the signature itself.
+const SIGNING: [&str; 8] = [
+    "x-amz-algorithm",
+    "x-amz-content-sha256",
+    "x-amz-credential",
+    "x-amz-date",
+    "x-amz-expires",
+    "x-amz-security-token",
+    "x-amz-signature",
+    "x-amz-signedheaders",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(pairs: &[(&str, &str)]) -> Query {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Query::from_pairs(pairs.iter().map(owned).collect())
+    }
+
+    #[test]
+    fn headers_in_a_presigned_query_count_as_headers() {
+        let query = query(&[
+            ("X-Amz-Signature", "s"),
+            ("x-amz-server-side-encryption", "AES256"),
+            ("X-Amz-Acl", "private"),
+            ("x-id", "PutObject"),
+        ]);
+        let found = headers(&query, &HeaderMap::new()).unwrap();
+        let names: Vec<_> = found.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["x-amz-server-side-encryption", "x-amz-acl"]);
+    }
+
+    #[test]
+    fn a_customers_key_in_the_query_is_refused() {
+        let query = query(&[("x-amz-server-side-encryption-customer-key", "k")]);
+        assert!(headers(&query, &HeaderMap::new()).is_err());
+    }
+
+    #[test]
+    fn a_header_in_both_places_is_refused() {
+        let mut present = HeaderMap::new();
+        present.insert("x-amz-acl", HeaderValue::from_static("private"));
+        assert!(headers(&query(&[("x-amz-acl", "private")]), &present).is_err());
+    }
+
+    #[test]
+    fn a_value_that_is_no_header_value_is_refused() {
+        assert!(headers(&query(&[("x-amz-meta-a", "b\r\nc: d")]), &HeaderMap::new()).is_err());
+    }
+}

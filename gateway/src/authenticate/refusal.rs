@@ -1,0 +1,134 @@
+//! The S3 errors of requests whose signature is not accepted.
+
+use proto::sigv4::AuthorizationError;
+use proto::sigv4::CredentialError;
+use proto::sigv4::PayloadHashError;
+use proto::sigv4::PresignedError;
+use proto::sigv4::SKEW_MAX;
+use proto::time::Timestamp;
+
+use crate::error::S3Code;
+use crate::error::S3Error;
+
+/// The error for an `Authorization` header. `value` is shown where S3 shows it: only its first
+/// word, because the rest is a signature.
+pub(super) fn authorization(error: &AuthorizationError, value: &str) -> S3Error {
+    let text = error.to_string();
+    match error {
+        AuthorizationError::NoSpace | AuthorizationError::UnsupportedType => {
+            let mechanism = value.split(' ').next().unwrap_or_default();
+            S3Error::invalid_argument(text, "Authorization", mechanism)
+        }
+        AuthorizationError::Version2 | AuthorizationError::Asymmetric => {
+            S3Error::invalid_request(text)
+        }
+        AuthorizationError::Credential(cause) => region_detail(
+            S3Error::with_message(S3Code::AuthorizationHeaderMalformed, text),
+            cause,
+        ),
+        _ => S3Error::with_message(S3Code::AuthorizationHeaderMalformed, text),
+    }
+}
+
+/// The error for a presigned URL.
+pub(super) fn presigned(error: &PresignedError) -> S3Error {
+    let text = error.to_string();
+    match error {
+        PresignedError::NotYetValid {
+            date,
+            expires_at,
+            now,
+        } => denied(text)
+            .detail("X-Amz-Date", date.unix_millis().to_string())
+            .detail("Expires", expires_at.iso8601())
+            .detail("ServerTime", now.iso8601()),
+        PresignedError::Expired {
+            expires_seconds,
+            expires_at,
+            now,
+        } => denied(text)
+            .detail("X-Amz-Expires", expires_seconds.to_string())
+            .detail("Expires", expires_at.iso8601())
+            .detail("ServerTime", now.iso8601()),
+        PresignedError::Asymmetric => S3Error::invalid_request(text),
+        PresignedError::Credential(cause) => region_detail(
+            S3Error::with_message(S3Code::AuthorizationQueryParametersError, text),
+            cause,
+        ),
+        _ => S3Error::with_message(S3Code::AuthorizationQueryParametersError, text),
+    }
+}
+
+/// The error for a request whose time is not near the server's.
+pub(super) fn skewed(request: Timestamp, now: Timestamp) -> S3Error {
+    S3Error::new(S3Code::RequestTimeTooSkewed)
+        .detail("RequestTime", request.basic())
+        .detail("ServerTime", now.iso8601())
+        .detail(
+            "MaxAllowedSkewMilliseconds",
+            SKEW_MAX.as_millis().to_string(),
+        )
+}
+
+/// The error for headers that the signature ought to cover.
+pub(super) fn not_signed(names: &[String]) -> S3Error {
+    denied("There were headers present in the request which were not signed".to_owned())
+        .detail("HeadersNotSigned", names.join(", "))
+}
+
+/// The error for a value of `x-amz-content-sha256`.
+pub(super) fn payload_hash(error: PayloadHashError, value: &str) -> S3Error {
+    S3Error::invalid_argument(error.to_string(), CONTENT_SHA256, value)
+}
+
+/// The error for a request without a time.
+pub(super) fn no_date() -> S3Error {
+    denied("AWS authentication requires a valid Date or x-amz-date header".to_owned())
+}
+
+/// The error for a signature that is not the one we compute.
+///
+/// What we signed is shown, as S3 does, so that a client's author can compare. It holds only what
+/// the client sent; the canonical request is left out when that includes a customer's key.
+pub(super) fn mismatch(
+    access_key_id: &str,
+    signature: &str,
+    string_to_sign: &str,
+    canonical: &[u8],
+) -> S3Error {
+    let error = S3Error::new(S3Code::SignatureDoesNotMatch)
+        .detail("AWSAccessKeyId", access_key_id)
+        .detail("StringToSign", string_to_sign)
+        .detail("SignatureProvided", signature)
+        .detail("StringToSignBytes", spaced_hex(string_to_sign.as_bytes()));
+    let canonical_text = String::from_utf8_lossy(canonical);
+    if canonical_text.contains("customer-key:") {
+        return error;
+    }
+    let bytes = spaced_hex(canonical);
+    error
+        .detail("CanonicalRequest", canonical_text)
+        .detail("CanonicalRequestBytes", bytes)
+}
+
+/// `AccessDenied` with a message of its own.
+fn denied(message: String) -> S3Error {
+    S3Error::with_message(S3Code::AccessDenied, message)
+}
+
+/// Names the right Region where that is what was wrong: clients redirect themselves by it.
+fn region_detail(error: S3Error, cause: &CredentialError) -> S3Error {
+    match cause {
+        CredentialError::WrongRegion { expected, .. } => error.detail("Region", expected),
+        _ => error,
+    }
+}
+
+/// `41 57 53`.
+fn spaced_hex(bytes: &[u8]) -> String {
+    let text: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    text.join(" ")
+}
+
+/// The header that says how the body is covered by the signature.
+pub(super) const CONTENT_SHA256: &str = "x-amz-content-sha256";

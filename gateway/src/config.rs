@@ -1,0 +1,377 @@
+//! How a gateway runs.
+//!
+//! [`Config`] is one TOML document. Unknown fields are refused, every field has a default but the
+//! users, and [`Config::check`] finds what cannot work before a port is bound.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::authenticate::User;
+use crate::authenticate::WireLimits;
+use crate::backend;
+use crate::respond::Network;
+
+/// How a gateway runs.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The Region that clients sign for, and that ARNs and the KMS's calls name.
+    pub region: String,
+
+    /// Host names under which buckets are addressed as `bucket.<name>`; a request to any other
+    /// host names its bucket in the path.
+    pub base_domains: Vec<String>,
+
+    /// Proxies before the gateway whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed:
+    /// addresses or blocks of them. From everyone else these headers mean nothing.
+    pub trusted_proxies: Vec<Network>,
+
+    /// Where clients connect.
+    pub listen: Listen,
+
+    /// What connections and requests may cost.
+    pub limits: Limits,
+
+    /// Who may sign requests. Nobody else may do anything.
+    pub users: Vec<User>,
+
+    /// How the backend is reached.
+    pub backend: backend::Config,
+
+    /// The gateway's own credentials at the backend.
+    pub backend_credentials: BackendCredentials,
+
+    /// How the KMS is reached.
+    pub kms: Kms,
+}
+
+/// Where clients connect. A listener without an address is not opened.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Listen {
+    /// Address of the plain HTTP listener.
+    pub http: Option<SocketAddr>,
+
+    /// Address of the HTTPS listener.
+    pub https: Option<SocketAddr>,
+
+    /// Address of the listener for health and metrics. Never the one of clients.
+    pub admin: Option<SocketAddr>,
+
+    /// PEM file with the certificate chain of the HTTPS listener, the leaf first.
+    pub certificate_file: Option<PathBuf>,
+
+    /// PEM file with the leaf's private key.
+    pub private_key_file: Option<PathBuf>,
+}
+
+/// What connections and requests may cost.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Connections held at once; further ones wait to be accepted.
+    pub connections_max: usize,
+
+    /// Requests in flight before new ones are answered `SlowDown`.
+    pub requests_in_flight_max: usize,
+
+    /// How long a TLS handshake may take, in milliseconds.
+    pub handshake_timeout_ms: u64,
+
+    /// How long a request's head may take from its first byte on, in milliseconds.
+    pub head_timeout_ms: u64,
+
+    /// How long a connection may lie idle between requests, in milliseconds.
+    pub idle_timeout_ms: u64,
+
+    /// How long a client may take no byte of its answer, in milliseconds.
+    pub write_stall_timeout_ms: u64,
+
+    /// Bytes per second that a client must send of a body, over 30 seconds of waiting for it.
+    pub body_rate_min: u64,
+
+    /// How long new connections are still taken after the gateway was told to stop, in
+    /// milliseconds: the time that load balancers need to notice `/readyz`.
+    pub drain_delay_ms: u64,
+
+    /// How long requests in flight may go on after that, in milliseconds.
+    pub drain_timeout_ms: u64,
+}
+
+/// The gateway's own credentials at the backend.
+#[derive(Clone, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BackendCredentials {
+    /// Access key id.
+    pub access_key_id: String,
+    /// Secret access key.
+    pub secret_access_key: String,
+}
+
+/// How the KMS is reached.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Kms {
+    /// Endpoint: `grpc://host:port`.
+    pub url: String,
+
+    /// File with the secret that the gateway shares with the KMS.
+    pub secret_file: Option<PathBuf>,
+
+    /// The account whose KMS key wraps the root keys of SSE-S3.
+    pub account: String,
+
+    /// The KMS key that wraps the root keys of SSE-S3: an id, an ARN or an alias.
+    pub root_key: String,
+
+    /// How long one call may take, in milliseconds.
+    pub call_timeout_ms: u64,
+
+    /// How long a call and its repetitions may take together, in milliseconds.
+    pub total_timeout_ms: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            region: "us-east-1".to_owned(),
+            base_domains: vec!["localhost".to_owned(), "s3.localhost".to_owned()],
+            trusted_proxies: Vec::new(),
+            listen: Listen::default(),
+            limits: Limits::default(),
+            users: Vec::new(),
+            backend: backend::Config::default(),
+            backend_credentials: BackendCredentials::default(),
+            kms: Kms::default(),
+        }
+    }
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        let loopback = |port| Some(SocketAddr::from(([127, 0, 0, 1], port)));
+        Self {
+            http: loopback(9070),
+            https: None,
+            admin: loopback(9090),
+            certificate_file: None,
+            private_key_file: None,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 20_000,
+            requests_in_flight_max: 2_000,
+            handshake_timeout_ms: 10_000,
+            head_timeout_ms: 10_000,
+            idle_timeout_ms: 75_000,
+            write_stall_timeout_ms: 60_000,
+            body_rate_min: 1_024,
+            drain_delay_ms: 5_000,
+            drain_timeout_ms: 60_000,
+        }
+    }
+}
+
+impl Default for Kms {
+    fn default() -> Self {
+        Self {
+            url: "grpc://127.0.0.1:9080".to_owned(),
+            secret_file: None,
+            account: "000000000000".to_owned(),
+            root_key: "alias/sealgate/sse-s3".to_owned(),
+            call_timeout_ms: 1_000,
+            total_timeout_ms: 3_000,
+        }
+    }
+}
+
+impl std::fmt::Debug for BackendCredentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BackendCredentials")
+            .field("access_key_id", &self.access_key_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Limits {
+    /// How long bodies may take.
+    pub fn wire(&self) -> WireLimits {
+        let limits = WireLimits::default();
+        let window_bytes_min = self.body_rate_min.saturating_mul(limits.window.as_secs());
+        WireLimits {
+            window_bytes_min,
+            ..limits
+        }
+    }
+
+    /// How long new connections are taken after the gateway was told to stop.
+    pub fn drain_delay(&self) -> Duration {
+        Duration::from_millis(self.drain_delay_ms)
+    }
+
+    /// How long requests may go on after that.
+    pub fn drain_timeout(&self) -> Duration {
+        Duration::from_millis(self.drain_timeout_ms)
+    }
+}
+
+impl Config {
+    /// Reads a TOML document and checks it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for a document that is no configuration or cannot work.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text).map_err(|e| ConfigError::Syntax(e.to_string()))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Finds what cannot work.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for the first such thing.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.region.is_empty()
+            || !self
+                .region
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        {
+            return Err(ConfigError::Field("region", "is not the name of a Region"));
+        }
+        if self.users.is_empty() {
+            return Err(ConfigError::Field(
+                "users",
+                "is empty, so nobody could do anything",
+            ));
+        }
+        for (at, user) in self.users.iter().enumerate() {
+            self.check_user(user, at)?;
+        }
+        if self.listen.http.is_none() && self.listen.https.is_none() {
+            return Err(ConfigError::Field("listen", "has neither http nor https"));
+        }
+        if self.listen.certificate_file.is_some() != self.listen.private_key_file.is_some() {
+            let what = "has only one of certificate_file and private_key_file";
+            return Err(ConfigError::Field("listen", what));
+        }
+        if self.limits.connections_max == 0 || self.limits.requests_in_flight_max == 0 {
+            return Err(ConfigError::Field("limits", "lets nobody in"));
+        }
+        Ok(())
+    }
+
+    /// Checks one user.
+    fn check_user(&self, user: &User, at: usize) -> Result<(), ConfigError> {
+        let is_account =
+            user.account.len() == 12 && user.account.bytes().all(|b| b.is_ascii_digit());
+        if !is_account {
+            return Err(ConfigError::Field("users.account", "is not 12 digits"));
+        }
+        let id = &user.access_key_id;
+        if id.is_empty()
+            || !id
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        {
+            return Err(ConfigError::Field(
+                "users.access_key_id",
+                "is not an access key id",
+            ));
+        }
+        if user.secret_access_key.len() < 8 {
+            let what = "is shorter than 8 characters";
+            return Err(ConfigError::Field("users.secret_access_key", what));
+        }
+        if self
+            .users
+            .iter()
+            .take(at)
+            .any(|other| other.access_key_id == *id)
+        {
+            return Err(ConfigError::Field(
+                "users.access_key_id",
+                "stands there twice",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Why a configuration cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// Not TOML, or with unknown or wrong fields.
+    #[error("{0}")]
+    Syntax(String),
+
+    /// A field that cannot work.
+    #[error("{0} {1}")]
+    Field(&'static str, &'static str),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USER: &str =
+        "[[users]]\naccess_key_id = \"AKIDEXAMPLE\"\nsecret_access_key = \"secretsecret\"\n";
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::from_toml(&format!("{text}\n{USER}"))
+    }
+
+    #[test]
+    fn everything_but_the_users_has_a_default() {
+        assert_eq!(parse("").unwrap().region, "us-east-1");
+        let nobody = Config::from_toml("").unwrap_err();
+        assert!(nobody.to_string().contains("users"), "{nobody}");
+    }
+
+    #[test]
+    fn unknown_fields_are_refused() {
+        for text in [
+            "regoin = \"a\"",
+            "[listen]\nport = 1",
+            "[limits]\na = 1",
+            "[kms]\na = 1",
+        ] {
+            assert!(matches!(parse(text), Err(ConfigError::Syntax(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_work_is_found() {
+        for text in [
+            "region = \"\"",
+            "trusted_proxies = [\"everyone\"]",
+            "[listen]\ncertificate_file = \"a\"",
+            "[limits]\nconnections_max = 0",
+            USER,
+            &USER
+                .replace("secretsecret", "short")
+                .replace("AKID", "BKID"),
+            &USER.replace("AKIDEXAMPLE", "A/B"),
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let credentials = "[backend_credentials]\nsecret_access_key = \"backendsecret\"";
+        let shown = format!("{:?}", parse(credentials).unwrap());
+        assert!(
+            !shown.contains("secretsecret") && !shown.contains("backendsecret"),
+            "{shown}"
+        );
+    }
+}

@@ -1,0 +1,295 @@
+//! One request, from its head to its answer.
+//!
+//! The order is fixed: what is ambiguous is refused; the target is read; the signature is checked;
+//! only then is anything decided by what the request says. An answer that is an error is written
+//! here and nowhere else. Every answer carries a request id.
+
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+
+use futures_util::FutureExt as _;
+use http::HeaderMap;
+use http::HeaderValue;
+use http::Method;
+use http::Request;
+use http::Response;
+use http::StatusCode;
+use http::header;
+use tokio::time::Instant;
+
+use crate::authenticate;
+use crate::authenticate::Authenticator;
+use crate::authenticate::Head;
+use crate::authenticate::Verified;
+use crate::authenticate::Wire;
+use crate::authenticate::WireBody;
+use crate::authenticate::WireLimits;
+use crate::authorize;
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::request::AuthType;
+use crate::request::Body;
+use crate::request::Connection;
+use crate::request::RequestId;
+use crate::request::S3Request;
+use crate::request::Target;
+use crate::request::TlsParameters;
+use crate::request::full_body;
+use crate::respond::answer::InFlight;
+use crate::respond::answer::Record;
+use crate::route;
+use crate::route::BaseDomains;
+
+mod answer;
+mod client;
+mod dispatch;
+
+pub use answer::Answer;
+pub use client::Network;
+pub use client::NetworkError;
+pub use client::TrustedProxies;
+pub use dispatch::Operations;
+
+/// Answers S3 requests.
+pub struct Responder {
+    operations: Operations,
+    authenticator: Authenticator,
+    bases: BaseDomains,
+    proxies: TrustedProxies,
+    wire_limits: WireLimits,
+    in_flight_max: usize,
+    in_flight: Arc<AtomicUsize>,
+    ids: Ids,
+    host_id: HeaderValue,
+}
+
+/// How requests are answered.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Host names under which buckets are addressed as `bucket.<name>`.
+    pub bases: BaseDomains,
+    /// Proxies whose word about their clients is taken.
+    pub proxies: TrustedProxies,
+    /// How long bodies may take.
+    pub wire_limits: WireLimits,
+    /// Requests in flight before new ones are answered `SlowDown`.
+    pub in_flight_max: usize,
+    /// A random number that request ids start from.
+    pub seed: u64,
+}
+
+/// Request ids: the numbers from a random start, so that two gateways hardly share any.
+struct Ids {
+    next: AtomicU64,
+}
+
+impl Responder {
+    /// A responder over these operations.
+    pub fn new(operations: Operations, authenticator: Authenticator, settings: Settings) -> Self {
+        let host_id = format!("sealgate-{:016x}", settings.seed);
+        Self {
+            operations,
+            authenticator,
+            bases: settings.bases,
+            proxies: settings.proxies,
+            wire_limits: settings.wire_limits,
+            in_flight_max: settings.in_flight_max,
+            in_flight: Arc::default(),
+            ids: Ids {
+                next: AtomicU64::new(settings.seed),
+            },
+            host_id: HeaderValue::try_from(host_id).expect("hex digits are a header value"),
+        }
+    }
+
+    /// Requests that are being answered now.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Answers one request, whatever happens.
+    pub async fn respond<B: WireBody>(
+        &self,
+        request: Request<B>,
+        peer: SocketAddr,
+        tls: Option<TlsParameters>,
+    ) -> Response<Answer> {
+        let (head, body) = request.into_parts();
+        let connection = self.proxies.connection(peer, tls, &head.headers);
+        let wire = Wire::new(body, self.wire_limits, expects_continue(&head.headers));
+        let mut record = self.record(&head, &connection);
+        let is_head = head.method == Method::HEAD;
+        let path = head.uri.path().to_owned();
+
+        let outcome = if record.in_flight.is_some() {
+            let answer = self.answer(head, wire, connection, &mut record);
+            let answer = AssertUnwindSafe(answer).catch_unwind().await;
+            answer.unwrap_or_else(|_| {
+                tracing::error!(request_id = %record.request_id, "a request panicked");
+                Err(S3Error::internal())
+            })
+        } else {
+            Err(S3Error::new(S3Code::SlowDown)
+                .header(header::RETRY_AFTER, HeaderValue::from_static("1")))
+        };
+        let response =
+            outcome.unwrap_or_else(|error| self.error_answer(error, &path, is_head, &mut record));
+        self.finish(response, record)
+    }
+
+    /// The request's part in the log, and its place among those in flight.
+    fn record(&self, head: &http::request::Parts, connection: &Connection) -> Record {
+        Record {
+            request_id: self.ids.next(),
+            started: Instant::now(),
+            client: connection.client,
+            method: head.method.clone(),
+            operation: None,
+            target: Target::default(),
+            caller: None,
+            status: StatusCode::OK,
+            error_code: None,
+            in_flight: InFlight::enter(&self.in_flight, self.in_flight_max),
+        }
+    }
+
+    /// Everything that can end in an error.
+    async fn answer<B: WireBody>(
+        &self,
+        head: http::request::Parts,
+        wire: Wire<B>,
+        connection: Connection,
+        record: &mut Record,
+    ) -> Result<Response<Body>, S3Error> {
+        authenticate::check_head(&head.uri, &head.headers)?;
+        let mut target = route::target(&head.uri, host(&head), &self.bases)?;
+        record.target = target.clone();
+        if head.method == Method::OPTIONS {
+            return Err(preflight(&head.headers, &target));
+        }
+
+        let verified = self.authenticator.check(Head {
+            method: &head.method,
+            uri: &head.uri,
+            query: &target.query,
+            headers: &head.headers,
+        })?;
+        let Verified {
+            caller,
+            auth,
+            coverage,
+            hoisted,
+        } = verified;
+        record.caller = Some(caller.clone());
+        let http::request::Parts {
+            method,
+            mut headers,
+            ..
+        } = head;
+        if auth == AuthType::Presigned {
+            target.query = target.query.without_prefix("x-amz-");
+            headers.extend(hoisted.into_iter().map(|(name, value)| (Some(name), value)));
+        }
+
+        route::check_headers(&headers)?;
+        let operation = route::operation(&method, &target, &headers)?;
+        record.operation = Some(operation.name());
+        if coverage.is_chunked() && !operation.takes_chunked_body() {
+            let reason = "This operation does not take a chunked, signed payload.";
+            return Err(S3Error::not_implemented(reason));
+        }
+        self.operations.check_target(&target)?;
+
+        let body = authenticate::payload(wire, &headers, coverage)?;
+        let request_id = record.request_id;
+        let request = S3Request {
+            method,
+            target,
+            headers,
+            caller,
+            auth,
+            connection,
+            request_id,
+            body,
+        };
+        let permitted = authorize::permit(request)?;
+        Box::pin(self.operations.run(operation, permitted)).await
+    }
+
+    /// The answer that tells an error.
+    fn error_answer(
+        &self,
+        error: S3Error,
+        path: &str,
+        is_head: bool,
+        record: &mut Record,
+    ) -> Response<Body> {
+        record.error_code = Some(error.code_text().to_owned());
+        let resource = if record.target.bucket.is_some() {
+            record.target.resource()
+        } else {
+            path.to_owned()
+        };
+        let host_id = self.host_id.to_str().unwrap_or_default();
+        let response = error.into_response(&resource, record.request_id.as_str(), host_id, is_head);
+        response.map(full_body)
+    }
+
+    /// Names the request in its answer and hands both to their end.
+    fn finish(&self, response: Response<Body>, mut record: Record) -> Response<Answer> {
+        let (mut head, body) = response.into_parts();
+        let id = HeaderValue::from_str(record.request_id.as_str());
+        if let Ok(id) = id {
+            head.headers.insert("x-amz-request-id", id);
+        }
+        head.headers.insert("x-amz-id-2", self.host_id.clone());
+        head.headers
+            .insert(header::SERVER, HeaderValue::from_static("Sealgate"));
+        record.status = head.status;
+        Response::from_parts(head, Answer::new(body, record))
+    }
+}
+
+impl Ids {
+    /// The next id. The numbers are scattered by an odd factor, so that ids do not look alike.
+    fn next(&self) -> RequestId {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        RequestId::from_number(number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+}
+
+/// The host that a request names.
+fn host(head: &http::request::Parts) -> Option<&str> {
+    let authority = head.uri.authority().map(http::uri::Authority::as_str);
+    authority.or_else(|| head.headers.get(header::HOST)?.to_str().ok())
+}
+
+/// Whether the client waits to be told to go on.
+fn expects_continue(headers: &HeaderMap) -> bool {
+    let expect = headers.get(header::EXPECT);
+    expect.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+}
+
+/// The answer to a browser that asks whether it may: no bucket allows it yet.
+fn preflight(headers: &HeaderMap, target: &Target) -> S3Error {
+    if !headers.contains_key(header::ORIGIN) {
+        let message = "Insufficient information. Origin request header needed.";
+        return S3Error::with_message(S3Code::BadRequest, message);
+    }
+    let asked = headers.get(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let asked = asked
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let resource_type = if target.key.is_some() {
+        "OBJECT"
+    } else {
+        "BUCKET"
+    };
+    S3Error::new(S3Code::AccessForbidden)
+        .detail("Method", asked)
+        .detail("ResourceType", resource_type)
+}

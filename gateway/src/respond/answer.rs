@@ -1,0 +1,171 @@
+//! The body of an answer on its way out, counted, with the line that is logged at its end.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
+
+use bytes::Bytes;
+use http::StatusCode;
+use http_body::Frame;
+use http_body::SizeHint;
+use tokio::time::Instant;
+
+use crate::request::Body;
+use crate::request::BoxError;
+use crate::request::Caller;
+use crate::request::RequestId;
+use crate::request::Target;
+
+/// One of the requests in flight; it is counted until it is dropped.
+#[derive(Debug)]
+pub(super) struct InFlight(Arc<AtomicUsize>);
+
+impl InFlight {
+    /// One more in flight, unless there are `limit` already.
+    pub(super) fn enter(count: &Arc<AtomicUsize>, limit: usize) -> Option<Self> {
+        let before = count.fetch_add(1, Ordering::Relaxed);
+        let entered = Self(Arc::clone(count));
+        (before < limit).then_some(entered)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The body of an answer. Its end, or its being given up, is the end of the request.
+pub struct Answer {
+    body: Body,
+    sent_bytes: u64,
+    record: Option<Record>,
+}
+
+/// What is logged about a request. No header and no query: they may hold secrets.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) request_id: RequestId,
+    pub(super) started: Instant,
+    pub(super) client: std::net::IpAddr,
+    pub(super) method: http::Method,
+    pub(super) operation: Option<&'static str>,
+    pub(super) target: Target,
+    pub(super) caller: Option<Caller>,
+    pub(super) status: StatusCode,
+    pub(super) error_code: Option<String>,
+    pub(super) in_flight: Option<InFlight>,
+}
+
+impl Answer {
+    pub(super) fn new(body: Body, record: Record) -> Self {
+        Self {
+            body,
+            sent_bytes: 0,
+            record: Some(record),
+        }
+    }
+
+    /// Ends the request, once.
+    fn end(&mut self, outcome: &'static str) {
+        let Some(record) = self.record.take() else {
+            return;
+        };
+        let operation = record.operation.unwrap_or("-");
+        let status = record.status.as_u16();
+        metrics::counter!("sealgate_s3_requests_total", "operation" => operation, "status" => status_class(status))
+            .increment(1);
+        metrics::counter!("sealgate_s3_sent_bytes_total").increment(self.sent_bytes);
+        metrics::histogram!("sealgate_s3_request_seconds", "operation" => operation)
+            .record(record.started.elapsed());
+        tracing::info!(
+            target: "gateway::access",
+            request_id = record.request_id.as_str(),
+            client = %record.client,
+            method = record.method.as_str(),
+            operation,
+            bucket = record.target.bucket.as_deref().unwrap_or("-"),
+            // Quoted and escaped: a key may hold line ends and control sequences.
+            key = ?record.target.key.as_deref().unwrap_or("-"),
+            principal = record.caller.as_ref().map_or("-", |caller| &caller.principal_arn),
+            status,
+            error = record.error_code.as_deref().unwrap_or("-"),
+            sent_bytes = self.sent_bytes,
+            millis = u64::try_from(record.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            outcome,
+            "request",
+        );
+        drop(record.in_flight);
+    }
+}
+
+impl http_body::Body for Answer {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        match &frame {
+            Some(Ok(frame)) => {
+                let length = frame.data_ref().map_or(0, Bytes::len);
+                self.sent_bytes += u64::try_from(length).unwrap_or(u64::MAX);
+            }
+            Some(Err(cause)) => {
+                let request_id = self.record.as_ref().map(|record| record.request_id);
+                tracing::warn!(?request_id, %cause, "an answer broke off; the connection is closed");
+                self.end("aborted");
+            }
+            None => self.end("complete"),
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        // Bodies of known length are dropped without being polled to their end.
+        let complete = http_body::Body::is_end_stream(&self.body);
+        self.end(if complete { "complete" } else { "unread" });
+    }
+}
+
+/// `2xx` and so on: few values, as labels of metrics must have.
+fn status_class(status: u16) -> &'static str {
+    match status {
+        100..=299 => "2xx",
+        300..=399 => "3xx",
+        400..=499 => "4xx",
+        _ => "5xx",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_above_the_limit_do_not_enter_and_are_not_counted() {
+        let count = Arc::new(AtomicUsize::new(0));
+        let first = InFlight::enter(&count, 1);
+        assert!(first.is_some());
+        assert!(InFlight::enter(&count, 1).is_none());
+        assert_eq!(count.load(Ordering::Relaxed), 1);
+        drop(first);
+        assert!(InFlight::enter(&count, 1).is_some());
+    }
+}

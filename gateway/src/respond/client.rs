@@ -1,0 +1,202 @@
+//! Where a request really came from, when a listed proxy stands before the gateway.
+
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+use http::HeaderMap;
+
+use crate::request::Connection;
+use crate::request::TlsParameters;
+
+/// The proxies whose word about their clients is taken.
+///
+/// From everyone else, `X-Forwarded-*` headers mean nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrustedProxies(Vec<Network>);
+
+/// A block of addresses: `10.0.0.0/8`, `::1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "String")]
+pub struct Network {
+    address: IpAddr,
+    prefix_bits: u32,
+}
+
+impl TrustedProxies {
+    /// The proxies in these networks.
+    pub fn new(networks: Vec<Network>) -> Self {
+        Self(networks)
+    }
+
+    /// The connection of a request from `peer`.
+    ///
+    /// The client is the last address in `X-Forwarded-For` that is not a listed proxy itself: what
+    /// stands before it was written by the client.
+    pub fn connection(
+        &self,
+        peer: SocketAddr,
+        tls: Option<TlsParameters>,
+        headers: &HeaderMap,
+    ) -> Connection {
+        let mut connection = Connection {
+            secure: tls.is_some(),
+            peer,
+            client: peer.ip().to_canonical(),
+            tls,
+        };
+        if self.0.is_empty() || !self.contains(connection.client) {
+            return connection;
+        }
+
+        let list = |name| {
+            headers
+                .get_all(name)
+                .iter()
+                .filter_map(|v: &http::HeaderValue| v.to_str().ok())
+        };
+        let forwarded_for: Vec<&str> = list("x-forwarded-for").flat_map(|v| v.split(',')).collect();
+        for text in forwarded_for.into_iter().rev() {
+            let Ok(address) = text.trim().parse::<IpAddr>() else {
+                break;
+            };
+            connection.client = address.to_canonical();
+            if !self.contains(connection.client) {
+                break;
+            }
+        }
+        let mut protocols = list("x-forwarded-proto");
+        if let (Some(protocol), None) = (protocols.next(), protocols.next()) {
+            connection.secure = protocol.trim().eq_ignore_ascii_case("https");
+        }
+        connection
+    }
+
+    /// Whether an address is a listed proxy's.
+    fn contains(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(address))
+    }
+}
+
+impl Network {
+    /// Whether `address` is in the block.
+    fn contains(self, address: IpAddr) -> bool {
+        let shares = |ours: u128, theirs: u128, width: u32| {
+            let shift = width - self.prefix_bits.min(width);
+            ours.checked_shr(shift) == theirs.checked_shr(shift)
+        };
+        match (self.address, address) {
+            (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
+                shares(u32::from(ours).into(), u32::from(theirs).into(), 32)
+            }
+            (IpAddr::V6(ours), IpAddr::V6(theirs)) => shares(ours.into(), theirs.into(), 128),
+            _ => false,
+        }
+    }
+}
+
+impl FromStr for Network {
+    type Err = NetworkError;
+
+    fn from_str(text: &str) -> Result<Self, NetworkError> {
+        let (address, prefix) = text
+            .split_once('/')
+            .map_or((text, None), |(a, p)| (a, Some(p)));
+        let address: IpAddr = address.parse().map_err(|_| NetworkError)?;
+        let width = if address.is_ipv4() { 32 } else { 128 };
+        let prefix_bits = prefix
+            .map_or(Ok(width), str::parse)
+            .map_err(|_| NetworkError)?;
+        if prefix_bits > width {
+            return Err(NetworkError);
+        }
+        Ok(Self {
+            address,
+            prefix_bits,
+        })
+    }
+}
+
+impl TryFrom<String> for Network {
+    type Error = NetworkError;
+
+    fn try_from(text: String) -> Result<Self, NetworkError> {
+        text.parse()
+    }
+}
+
+/// A text that is neither an address nor a block of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an IP address or a block of them, such as 10.0.0.0/8")]
+pub struct NetworkError;
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn connection(
+        proxies: &[&str],
+        peer: &str,
+        headers: &[(&'static str, &'static str)],
+    ) -> Connection {
+        let networks = proxies.iter().map(|text| text.parse().unwrap()).collect();
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, HeaderValue::from_static(value));
+        }
+        TrustedProxies::new(networks).connection(peer.parse().unwrap(), None, &map)
+    }
+
+    const FORWARDED: [(&str, &str); 2] = [
+        ("x-forwarded-for", "6.6.6.6, 203.0.113.7"),
+        ("x-forwarded-proto", "https"),
+    ];
+
+    #[test]
+    fn a12_forwarded_headers_of_strangers_mean_nothing() {
+        for proxies in [&[][..], &["10.0.0.0/8"]] {
+            let connection = connection(proxies, "192.0.2.1:1000", &FORWARDED);
+            assert!(!connection.secure);
+            assert_eq!(connection.client.to_string(), "192.0.2.1");
+        }
+    }
+
+    #[test]
+    fn a12_a_listed_proxy_names_its_client() {
+        let connection = connection(&["192.0.2.0/24"], "192.0.2.1:1000", &FORWARDED);
+        assert!(connection.secure);
+        assert_eq!(connection.client.to_string(), "203.0.113.7");
+        assert_eq!(connection.peer.to_string(), "192.0.2.1:1000");
+    }
+
+    #[test]
+    fn a12_what_the_client_wrote_before_the_proxies_is_not_taken() {
+        let headers = [("x-forwarded-for", "6.6.6.6, 203.0.113.7, 192.0.2.9")];
+        let connection = connection(&["192.0.2.0/24"], "192.0.2.1:1000", &headers);
+        assert_eq!(connection.client.to_string(), "203.0.113.7");
+    }
+
+    #[test]
+    fn a12_a_protocol_named_twice_is_not_believed() {
+        let headers = [
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-proto", "http"),
+        ];
+        assert!(!connection(&["192.0.2.1"], "192.0.2.1:1000", &headers).secure);
+    }
+
+    #[test]
+    fn blocks_of_addresses_are_read() {
+        for text in ["10.0.0.0/8", "::1", "fd00::/8", "0.0.0.0/0"] {
+            assert!(text.parse::<Network>().is_ok(), "{text}");
+        }
+        for text in ["", "10.0.0.0/33", "10.0.0/8", "::/129", "host", "1.2.3.4/"] {
+            assert!(text.parse::<Network>().is_err(), "{text}");
+        }
+        let all: Network = "0.0.0.0/0".parse().unwrap();
+        assert!(all.contains("8.8.8.8".parse().unwrap()));
+        assert!(!all.contains("::1".parse().unwrap()));
+    }
+}

@@ -1,0 +1,393 @@
+//! Listeners and what becomes of their connections, from the first to the last.
+//!
+//! [`start`] puts a gateway together from its configuration and opens its ports: HTTP, HTTPS and,
+//! apart from both, health and metrics. [`Running`] tells where they are and ends them: new
+//! connections are taken for a little while longer, kept ones are closed after their request, and
+//! requests in flight may finish.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proto::time::Clock;
+use proto::time::SystemClock;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use zeroize::Zeroizing;
+
+use crate::config::Config;
+use crate::config::ConfigError;
+use crate::frames::random::Random;
+use crate::frames::random::SystemRandom;
+use crate::server::admin::Admin;
+use crate::server::connection::Shared;
+use crate::server::readiness::Readiness;
+use crate::server::tls::Certificates;
+
+mod admin;
+mod compose;
+mod connection;
+mod readiness;
+mod timed;
+mod tls;
+
+pub use admin::MetricsText;
+pub use tls::Certificate;
+pub use tls::TlsError;
+
+/// What a gateway is given besides its configuration.
+pub struct Parts {
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where random bytes come from.
+    pub random: Arc<dyn Random>,
+    /// The certificate of the HTTPS listener, instead of the one in the configuration's files.
+    pub certificate: Option<Certificate>,
+    /// The secret shared with the KMS, instead of the one in the configuration's file.
+    pub kms_secret: Option<Zeroizing<String>>,
+    /// Gives the metrics that the process collects.
+    pub metrics: Option<MetricsText>,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+            certificate: None,
+            kms_secret: None,
+            metrics: None,
+        }
+    }
+}
+
+/// A gateway that serves. Dropping it stops it at once.
+pub struct Running {
+    /// Address of the plain HTTP listener.
+    pub s3_addr: Option<SocketAddr>,
+    /// Address of the HTTPS listener.
+    pub tls_addr: Option<SocketAddr>,
+    /// Address of the listener for health and metrics.
+    pub admin_addr: Option<SocketAddr>,
+    shared: Arc<Shared>,
+    lifetime: Lifetime,
+    connections: TaskTracker,
+}
+
+/// The stages of the end.
+#[derive(Clone, Default)]
+struct Lifetime {
+    /// `/readyz` says no.
+    stopping: CancellationToken,
+    /// No connection is accepted.
+    closed: CancellationToken,
+    /// Requests in flight are given up.
+    aborted: CancellationToken,
+}
+
+/// Puts a gateway together and opens its ports.
+///
+/// Neither the backend nor the KMS need be there yet.
+///
+/// # Errors
+///
+/// [`StartError`] for a configuration that cannot work and a port that cannot be bound.
+pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> {
+    config.check()?;
+    let Parts {
+        clock,
+        random,
+        certificate,
+        kms_secret,
+        metrics,
+    } = parts;
+    let certificates = certificates(&config, certificate)?;
+    let (responder, backend) = compose::responder(&config, clock, random, kms_secret)?;
+
+    let http = bind(config.listen.http).await?;
+    let https = bind(config.listen.https).await?;
+    let admin_listener = bind(config.listen.admin).await?;
+    let (s3_addr, tls_addr, admin_addr) = (
+        address(http.as_ref())?,
+        address(https.as_ref())?,
+        address(admin_listener.as_ref())?,
+    );
+
+    let lifetime = Lifetime::default();
+    let connections = TaskTracker::new();
+    let slots = Arc::new(Semaphore::new(
+        config.limits.connections_max.min(Semaphore::MAX_PERMITS),
+    ));
+    let draining = CancellationToken::new();
+    let shared = Arc::new(Shared {
+        responder,
+        limits: config.limits,
+        certificates,
+        draining,
+    });
+    let acceptor = Acceptor {
+        lifetime: lifetime.clone(),
+        connections: connections.clone(),
+        slots,
+    };
+
+    if let Some(listener) = http {
+        let shared = Arc::clone(&shared);
+        let serve = move |stream, peer| connection::serve_plain(Arc::clone(&shared), stream, peer);
+        tokio::spawn(acceptor.clone().run(listener, serve));
+    }
+    if let Some(listener) = https {
+        tokio::spawn(watch_certificate(
+            Arc::clone(&shared),
+            lifetime.closed.clone(),
+        ));
+        let shared = Arc::clone(&shared);
+        let serve = move |stream, peer| connection::serve_tls(Arc::clone(&shared), stream, peer);
+        tokio::spawn(acceptor.clone().run(listener, serve));
+    }
+    if let Some(listener) = admin_listener {
+        let readiness = Readiness::new(backend, lifetime.stopping.clone());
+        let admin = Arc::new(Admin { readiness, metrics });
+        let acceptor = acceptor.for_admin();
+        let serve = move |stream, _| Arc::clone(&admin).serve(stream);
+        tokio::spawn(acceptor.run(listener, serve));
+    }
+    Ok(Running {
+        s3_addr,
+        tls_addr,
+        admin_addr,
+        shared,
+        lifetime,
+        connections,
+    })
+}
+
+impl Running {
+    /// Requests that are being answered now.
+    pub fn requests_in_flight(&self) -> usize {
+        self.shared.responder.in_flight()
+    }
+
+    /// Reads the certificate's files again, for the connections to come.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError`]; the certificate before stays in use.
+    pub fn reload_certificate(&self) -> Result<(), TlsError> {
+        self.shared
+            .certificates
+            .as_ref()
+            .map_or(Ok(()), Certificates::reload)
+    }
+
+    /// Stops: `/readyz` says so at once; after the configured delay no connection is accepted, and
+    /// requests in flight have the configured time to finish.
+    pub async fn stop(self) {
+        self.lifetime.stopping.cancel();
+        if !self.connections.is_empty() {
+            tokio::time::sleep(self.shared.limits.drain_delay()).await;
+        }
+        self.lifetime.closed.cancel();
+        self.shared.draining.cancel();
+        self.connections.close();
+        let timeout = self.shared.limits.drain_timeout();
+        if tokio::time::timeout(timeout, self.connections.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                in_flight = self.requests_in_flight(),
+                "requests are given up"
+            );
+        }
+        self.lifetime.aborted.cancel();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.lifetime.stopping.cancel();
+        self.lifetime.closed.cancel();
+        self.lifetime.aborted.cancel();
+    }
+}
+
+/// Takes the connections of a listener.
+#[derive(Clone)]
+struct Acceptor {
+    lifetime: Lifetime,
+    connections: TaskTracker,
+    slots: Arc<Semaphore>,
+}
+
+impl Acceptor {
+    /// One whose connections nobody waits for, and which goes on until the very end.
+    fn for_admin(&self) -> Self {
+        let aborted = self.lifetime.aborted.clone();
+        let lifetime = Lifetime {
+            closed: aborted,
+            ..self.lifetime.clone()
+        };
+        let slots = Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX));
+        Self {
+            lifetime,
+            connections: TaskTracker::new(),
+            slots,
+        }
+    }
+
+    /// Accepts until the listener is closed. Survives every error of `accept`.
+    async fn run<F, S>(self, listener: TcpListener, serve: S)
+    where
+        F: Future<Output = ()> + Send + 'static,
+        S: Fn(TcpStream, SocketAddr) -> F,
+    {
+        loop {
+            let next = async {
+                let slot = Arc::clone(&self.slots).acquire_owned().await;
+                (slot, listener.accept().await)
+            };
+            let (slot, accepted) = tokio::select! {
+                () = self.lifetime.closed.cancelled() => return,
+                next = next => next,
+            };
+            let (Ok(slot), accepted) = (slot, accepted) else {
+                return;
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    if let Err(cause) = stream.set_nodelay(true) {
+                        tracing::debug!(%peer, %cause, "TCP_NODELAY");
+                    }
+                    let connection = serve(stream, peer);
+                    let aborted = self.lifetime.aborted.clone();
+                    self.connections.spawn(async move {
+                        aborted.run_until_cancelled(connection).await;
+                        drop(slot);
+                    });
+                }
+                Err(cause) => {
+                    tracing::warn!(%cause, "a connection could not be accepted");
+                    // No file descriptors or no memory: others must end first.
+                    if !is_of_one_connection(&cause) {
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether an error of `accept` is about the one connection that was to be accepted.
+fn is_of_one_connection(cause: &io::Error) -> bool {
+    matches!(
+        cause.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+    )
+}
+
+/// The certificate of the HTTPS listener, if there is one.
+fn certificates(
+    config: &Config,
+    given: Option<Certificate>,
+) -> Result<Option<Certificates>, StartError> {
+    if config.listen.https.is_none() {
+        return Ok(None);
+    }
+    let files = (
+        &config.listen.certificate_file,
+        &config.listen.private_key_file,
+    );
+    let certificates = match (given, files) {
+        (Some(certificate), _) => Certificates::fixed(certificate)?,
+        (None, (Some(chain), Some(key))) => Certificates::from_files(chain.clone(), key.clone())?,
+        (None, _) => return Err(ConfigError::Field("listen.https", "has no certificate").into()),
+    };
+    Ok(Some(certificates))
+}
+
+/// Reads the certificate again when its files change.
+async fn watch_certificate(shared: Arc<Shared>, closed: CancellationToken) {
+    let Some(certificates) = &shared.certificates else {
+        return;
+    };
+    let mut known = certificates.modified();
+    while closed
+        .run_until_cancelled(tokio::time::sleep(CERTIFICATE_CHECK))
+        .await
+        .is_some()
+    {
+        let modified = certificates.modified();
+        if modified != known {
+            known = modified;
+            match certificates.reload() {
+                Ok(()) => tracing::info!("the certificate was renewed"),
+                Err(cause) => tracing::error!(%cause, "the certificate before stays in use"),
+            }
+        }
+    }
+}
+
+/// Opens a port.
+async fn bind(address: Option<SocketAddr>) -> Result<Option<TcpListener>, StartError> {
+    let Some(address) = address else {
+        return Ok(None);
+    };
+    let listener = TcpListener::bind(address).await;
+    listener
+        .map(Some)
+        .map_err(|cause| StartError::Bind { address, cause })
+}
+
+/// The address that a listener got.
+fn address(listener: Option<&TcpListener>) -> Result<Option<SocketAddr>, StartError> {
+    listener
+        .map(TcpListener::local_addr)
+        .transpose()
+        .map_err(StartError::Address)
+}
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The configuration cannot work.
+    #[error("configuration: {0}")]
+    Config(#[from] ConfigError),
+
+    /// A part cannot be set up.
+    #[error("{0}: {1}")]
+    Part(&'static str, String),
+
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+
+    /// A port cannot be bound.
+    #[error("{address} cannot be bound: {cause}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        cause: io::Error,
+    },
+
+    /// A listener does not tell its address.
+    #[error("a listener has no address: {0}")]
+    Address(io::Error),
+}
+
+/// How long to wait when the machine cannot take another connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often the certificate's files are looked at.
+const CERTIFICATE_CHECK: Duration = Duration::from_secs(60);
+
+/// Connections to the admin listener at once.
+const ADMIN_CONNECTIONS_MAX: usize = 64;

@@ -1,0 +1,78 @@
+//! Health and metrics, on a listener of their own that no client of S3 reaches.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use http::Method;
+use http::Request;
+use http::Response;
+use http::StatusCode;
+use http::header;
+use http_body_util::Full;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::rt::TokioTimer;
+use tokio::net::TcpStream;
+
+use crate::server::Readiness;
+
+/// Gives the metrics in Prometheus's text format.
+pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// What the admin listener tells.
+pub(super) struct Admin {
+    pub(super) readiness: Readiness,
+    pub(super) metrics: Option<MetricsText>,
+}
+
+impl Admin {
+    /// Serves one connection.
+    pub(super) async fn serve(self: Arc<Self>, stream: TcpStream) {
+        let service = service_fn(|request: Request<hyper::body::Incoming>| {
+            let admin = Arc::clone(&self);
+            async move {
+                let answer = admin.answer(request.method(), request.uri().path()).await;
+                Ok::<_, Infallible>(answer)
+            }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(Duration::from_secs(75))
+            .serve_connection(TokioIo::new(stream), service);
+        if let Err(cause) = connection.await {
+            tracing::debug!(%cause, "admin connection ended");
+        }
+    }
+
+    /// Answers one request. Paths are exact.
+    async fn answer(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
+        if method != Method::GET && method != Method::HEAD {
+            return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
+        }
+        match path {
+            "/livez" => text(StatusCode::OK, "ok\n"),
+            "/readyz" => match self.readiness.check().await {
+                Ok(()) => text(StatusCode::OK, "ready\n"),
+                Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
+            },
+            "/metrics" => match &self.metrics {
+                Some(metrics) => text(StatusCode::OK, metrics()),
+                None => text(StatusCode::NOT_FOUND, "no metrics are collected\n"),
+            },
+            _ => text(StatusCode::NOT_FOUND, "not found\n"),
+        }
+    }
+}
+
+/// An answer of plain text.
+fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, plain);
+    response
+}

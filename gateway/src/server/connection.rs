@@ -1,0 +1,144 @@
+//! One client's connection: HTTP/1.1, plain or within TLS.
+//!
+//! S3's clients speak HTTP/1.1; HTTP/2 is not offered, and with it none of its ways to wear a server
+//! out.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http_body::Body;
+use http_body::Frame;
+use http_body::SizeHint;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::rt::TokioTimer;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Limits;
+use crate::request::BoxError;
+use crate::request::TlsParameters;
+use crate::respond::Answer;
+use crate::respond::Responder;
+use crate::server::timed::Busy;
+use crate::server::timed::Phase;
+use crate::server::timed::Timed;
+use crate::server::tls;
+use crate::server::tls::Certificates;
+
+/// What all connections share.
+pub(super) struct Shared {
+    pub(super) responder: Responder,
+    pub(super) limits: Limits,
+    pub(super) certificates: Option<Certificates>,
+    /// No further requests are taken on kept connections.
+    pub(super) draining: CancellationToken,
+}
+
+/// Serves a connection of the plain HTTP listener.
+pub(super) async fn serve_plain(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
+    serve(shared, stream, peer, None).await;
+}
+
+/// Serves a connection of the HTTPS listener.
+pub(super) async fn serve_tls(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
+    let Some(certificates) = &shared.certificates else {
+        return;
+    };
+    let handshake = TlsAcceptor::from(certificates.current()).accept(stream);
+    let timeout = Duration::from_millis(shared.limits.handshake_timeout_ms);
+    let stream = match tokio::time::timeout(timeout, handshake).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(cause)) => return tracing::debug!(%peer, %cause, "TLS handshake failed"),
+        Err(_) => return tracing::debug!(%peer, "TLS handshake took too long"),
+    };
+    let parameters = tls::parameters(stream.get_ref().1);
+    serve(shared, stream, peer, Some(parameters)).await;
+}
+
+/// Serves HTTP/1.1 until the client or the drain ends it.
+async fn serve<T>(shared: Arc<Shared>, stream: T, peer: SocketAddr, tls: Option<TlsParameters>)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let limits = &shared.limits;
+    let phase = Phase::default();
+    let head_timeout = Duration::from_millis(limits.head_timeout_ms);
+    let write_timeout = Duration::from_millis(limits.write_stall_timeout_ms);
+    let stream = Timed::new(stream, phase.clone(), head_timeout, write_timeout);
+
+    let service = service_fn(|request: Request<Incoming>| {
+        let busy = phase.begin();
+        let shared = Arc::clone(&shared);
+        async move {
+            let response = shared.responder.respond(request, peer, tls).await;
+            Ok::<_, Infallible>(response.map(|answer| Served {
+                answer,
+                _busy: busy,
+            }))
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        // Starts when the connection begins to wait for a request.
+        .header_read_timeout(Duration::from_millis(limits.idle_timeout_ms))
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(BUFFER_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+
+    let mut connection = std::pin::pin!(connection);
+    let outcome = tokio::select! {
+        outcome = connection.as_mut() => outcome,
+        () = shared.draining.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.as_mut().await
+        }
+    };
+    if let Err(cause) = outcome {
+        tracing::debug!(%peer, %cause, "connection ended");
+    }
+}
+
+/// An answer's body, which marks the connection as busy until it is over.
+struct Served {
+    answer: Answer,
+    _busy: Busy,
+}
+
+impl Body for Served {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        Pin::new(&mut self.answer).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.answer.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.answer.size_hint()
+    }
+}
+
+/// The most header lines of a request.
+const HEADERS_MAX: usize = 100;
+
+/// The most a connection buffers of what it reads; bounds the head, too.
+const BUFFER_BYTES_MAX: usize = 128 * 1024;
