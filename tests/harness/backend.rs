@@ -10,8 +10,10 @@ mod fault;
 mod listing;
 mod store;
 
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -75,7 +77,11 @@ impl Drop for Backend {
 
 #[derive(Default)]
 pub(crate) struct Shared {
-    recorded: Mutex<Vec<Recorded>>,
+    /// By order of arrival.
+    recorded: Mutex<BTreeMap<u64, Recorded>>,
+    arrived: AtomicU64,
+    /// Keep no record of a request that was answered.
+    forgetful: bool,
     faults: Mutex<Vec<Fault>>,
     store: Mutex<store::Store>,
 }
@@ -83,9 +89,22 @@ pub(crate) struct Shared {
 impl Backend {
     /// Starts on an ephemeral loopback port.
     pub async fn start() -> Self {
+        Self::start_with(Shared::default()).await
+    }
+
+    /// As [`Self::start`], but keeps no record of answered requests: for benches.
+    pub async fn start_forgetful() -> Self {
+        Self::start_with(Shared {
+            forgetful: true,
+            ..Shared::default()
+        })
+        .await
+    }
+
+    async fn start_with(shared: Shared) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(shared);
         let task = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Self {
             shared,
@@ -118,7 +137,13 @@ impl Backend {
     /// Everything seen since the start or the last [`Self::forget`].
     #[must_use]
     pub fn requests(&self) -> Vec<Recorded> {
-        self.shared.recorded.lock().unwrap().clone()
+        self.shared
+            .recorded
+            .lock()
+            .unwrap()
+            .values()
+            .cloned()
+            .collect()
     }
 
     /// Requests on one object's path: `bucket`, `key` unencoded.
@@ -241,17 +266,15 @@ async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>) {
 /// Records and answers one request; `None` drops the connection.
 async fn serve(shared: &Shared, request: Request<Incoming>) -> Option<Response<Reply>> {
     let (head, body) = request.into_parts();
-    let index = {
-        let mut recorded = shared.recorded.lock().unwrap();
-        recorded.push(Recorded {
-            method: head.method.clone(),
-            path: head.uri.path().to_owned(),
-            query: head.uri.query().unwrap_or_default().to_owned(),
-            headers: head.headers.clone(),
-            ..Recorded::default()
-        });
-        recorded.len() - 1
+    let index = shared.arrived.fetch_add(1, Ordering::SeqCst);
+    let record = Recorded {
+        method: head.method.clone(),
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        headers: head.headers.clone(),
+        ..Recorded::default()
     };
+    shared.recorded.lock().unwrap().insert(index, record);
     let action = fault::matching(shared, index);
     match &action {
         Some(Action::Refuse(status, code)) => return Some(whole(answer::error(*status, code))),
@@ -264,11 +287,15 @@ async fn serve(shared: &Shared, request: Request<Incoming>) -> Option<Response<R
         _ => None,
     };
     receive(shared, index, body, limit).await?;
-    let seen = shared.recorded.lock().unwrap().get(index).cloned()?;
+    let seen = if shared.forgetful {
+        shared.recorded.lock().unwrap().remove(&index)?
+    } else {
+        shared.recorded.lock().unwrap().get(&index).cloned()?
+    };
     if let Some(Action::RefuseAfterBody(status, code)) = &action {
         return Some(whole(answer::error(*status, code)));
     }
-    let response = answer::answer(&mut shared.store.lock().unwrap(), &seen);
+    let response = answer::answer(&mut shared.store.lock().unwrap(), seen);
     if matches!(action, Some(Action::DropAfterCommit)) {
         return None;
     }
@@ -281,15 +308,23 @@ async fn serve(shared: &Shared, request: Request<Incoming>) -> Option<Response<R
 /// Reads the body into the record; `None` when it broke off or a fault says to break off.
 async fn receive(
     shared: &Shared,
-    index: usize,
+    index: u64,
     mut body: Incoming,
     limit: Option<usize>,
 ) -> Option<()> {
+    let length = body
+        .size_hint()
+        .exact()
+        .and_then(|length| usize::try_from(length).ok());
+    if let (Some(length), true) = (length, shared.forgetful) {
+        let mut recorded = shared.recorded.lock().unwrap();
+        recorded.get_mut(&index)?.body.reserve_exact(length);
+    }
     while let Some(frame) = body.frame().await {
         let frame = frame.ok()?;
         let mut recorded = shared.recorded.lock().unwrap();
         // `forget` may have run meanwhile; then nobody asks for this request any more.
-        let record = recorded.get_mut(index)?;
+        let record = recorded.get_mut(&index)?;
         match frame.into_data() {
             Ok(data) => record.body.extend_from_slice(&data),
             Err(frame) => record
@@ -300,13 +335,13 @@ async fn receive(
             return None;
         }
     }
-    shared.recorded.lock().unwrap().get_mut(index)?.whole = true;
+    shared.recorded.lock().unwrap().get_mut(&index)?.whole = true;
     Some(())
 }
 
 /// A response body that can break off or stall.
 pub(crate) struct Reply {
-    data: std::collections::VecDeque<Bytes>,
+    data: VecDeque<Bytes>,
     /// What the length header says; `None` = the data's length.
     length: u64,
     end: End,

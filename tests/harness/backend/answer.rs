@@ -8,14 +8,16 @@ use crate::backend::store::{Store, Stored, Versioning};
 use crate::backend::{ACCESS_KEY_ID, Recorded, listing};
 
 /// A parsed request.
-pub(crate) struct Asked<'a> {
-    pub(crate) seen: &'a Recorded,
+pub(crate) struct Asked {
+    pub(crate) seen: Recorded,
+    /// The body, taken out of `seen`.
+    pub(crate) body: Bytes,
     pub(crate) bucket: String,
     pub(crate) key: String,
     pub(crate) query: Vec<(String, String)>,
 }
 
-impl Asked<'_> {
+impl Asked {
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.query
             .iter()
@@ -25,7 +27,7 @@ impl Asked<'_> {
 }
 
 /// Answers `seen` out of `store`.
-pub(crate) fn answer(store: &mut Store, seen: &Recorded) -> Response<Bytes> {
+pub(crate) fn answer(store: &mut Store, mut seen: Recorded) -> Response<Bytes> {
     let credential = format!("AWS4-HMAC-SHA256 Credential={ACCESS_KEY_ID}/");
     if !seen.header("authorization").starts_with(&credential) {
         return error(403, "AccessDenied");
@@ -51,18 +53,20 @@ pub(crate) fn answer(store: &mut Store, seen: &Recorded) -> Response<Bytes> {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             (decode(name), decode(value))
         });
-    let query = query.collect();
+    let (bucket, key, query) = (decode(bucket), decode(key), query.collect());
+    let body = Bytes::from(std::mem::take(&mut seen.body));
     let asked = Asked {
         seen,
-        bucket: decode(bucket),
-        key: decode(key),
+        body,
+        bucket,
+        key,
         query,
     };
     if asked.bucket.is_empty() {
         return xml(listing::buckets(store));
     }
     let known = store.buckets.contains_key(&asked.bucket);
-    let creates = seen.method == Method::PUT && asked.key.is_empty();
+    let creates = asked.seen.method == Method::PUT && asked.key.is_empty();
     if !known && !creates {
         return error(404, "NoSuchBucket");
     }
@@ -73,7 +77,7 @@ pub(crate) fn answer(store: &mut Store, seen: &Recorded) -> Response<Bytes> {
     }
 }
 
-fn bucket_answer(store: &mut Store, asked: &Asked<'_>) -> Response<Bytes> {
+fn bucket_answer(store: &mut Store, asked: &Asked) -> Response<Bytes> {
     let name = asked.bucket.as_str();
     if let Some(subresource) = SUBRESOURCES.iter().find(|s| asked.get(s).is_some()) {
         return subresource_answer(store, asked, subresource);
@@ -108,13 +112,13 @@ fn bucket_answer(store: &mut Store, asked: &Asked<'_>) -> Response<Bytes> {
     }
 }
 
-fn subresource_answer(store: &mut Store, asked: &Asked<'_>, kind: &str) -> Response<Bytes> {
+fn subresource_answer(store: &mut Store, asked: &Asked, kind: &str) -> Response<Bytes> {
     let bucket = store.buckets.get_mut(&asked.bucket).unwrap();
     match asked.seen.method {
         Method::PUT => {
-            let body = Bytes::from(asked.seen.body.clone());
+            let body = asked.body.clone();
             if kind == "versioning" {
-                let enabled = asked.seen.body.windows(7).any(|w| w == b"Enabled");
+                let enabled = asked.body.windows(7).any(|w| w == b"Enabled");
                 bucket.versioning = if enabled {
                     Versioning::Enabled
                 } else {
@@ -137,8 +141,8 @@ fn subresource_answer(store: &mut Store, asked: &Asked<'_>, kind: &str) -> Respo
     }
 }
 
-fn delete_many(store: &mut Store, asked: &Asked<'_>) -> Response<Bytes> {
-    let body = String::from_utf8_lossy(&asked.seen.body).into_owned();
+fn delete_many(store: &mut Store, asked: &Asked) -> Response<Bytes> {
+    let body = String::from_utf8_lossy(&asked.body).into_owned();
     let mut result = String::new();
     for object in body.split("<Object>").skip(1) {
         let key = listing::unescape(between(object, "<Key>", "</Key>").unwrap_or_default());
@@ -164,7 +168,7 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
     Some(rest.split_once(end)?.0)
 }
 
-fn object_answer(store: &mut Store, asked: &Asked<'_>) -> Response<Bytes> {
+fn object_answer(store: &mut Store, asked: &Asked) -> Response<Bytes> {
     for unsupported in [
         "uploads",
         "uploadId",
@@ -198,7 +202,7 @@ fn object_answer(store: &mut Store, asked: &Asked<'_>) -> Response<Bytes> {
     }
 }
 
-fn object_tags(store: &mut Store, asked: &Asked<'_>) -> Response<Bytes> {
+fn object_tags(store: &mut Store, asked: &Asked) -> Response<Bytes> {
     let bucket = store.buckets.get_mut(&asked.bucket).unwrap();
     let object = bucket
         .versions
@@ -209,7 +213,7 @@ fn object_tags(store: &mut Store, asked: &Asked<'_>) -> Response<Bytes> {
     };
     match asked.seen.method {
         Method::PUT => {
-            object.tags = Some(asked.seen.body.clone().into());
+            object.tags = Some(asked.body.clone());
             empty(200)
         }
         Method::DELETE => {
@@ -223,7 +227,7 @@ fn object_tags(store: &mut Store, asked: &Asked<'_>) -> Response<Bytes> {
     }
 }
 
-fn put(store: &mut Store, asked: &Asked<'_>) -> Response<Bytes> {
+fn put(store: &mut Store, asked: &Asked) -> Response<Bytes> {
     let current = store
         .buckets
         .get(&asked.bucket)
@@ -244,7 +248,7 @@ fn put(store: &mut Store, asked: &Asked<'_>) -> Response<Bytes> {
     if let Some(source) = asked.seen.headers.get("x-amz-copy-source") {
         return copy(store, asked, source.to_str().unwrap_or_default());
     }
-    let object = Stored::new(asked.seen.body.clone(), kept(&asked.seen.headers));
+    let object = Stored::new(asked.body.clone(), kept(&asked.seen.headers));
     let stored = store.put(&asked.bucket, &asked.key, object);
     with(
         empty(200),
@@ -255,7 +259,7 @@ fn put(store: &mut Store, asked: &Asked<'_>) -> Response<Bytes> {
     )
 }
 
-fn copy(store: &mut Store, asked: &Asked<'_>, source: &str) -> Response<Bytes> {
+fn copy(store: &mut Store, asked: &Asked, source: &str) -> Response<Bytes> {
     let source = percent_decode_str(source).decode_utf8_lossy().into_owned();
     let (path, id) = match source.split_once("?versionId=") {
         Some((path, id)) => (path.to_owned(), Some(id.to_owned())),
@@ -286,7 +290,7 @@ fn copy(store: &mut Store, asked: &Asked<'_>, source: &str) -> Response<Bytes> {
     with(xml(body), &[("x-amz-version-id", version(&stored))])
 }
 
-fn get(store: &Store, asked: &Asked<'_>) -> Response<Bytes> {
+fn get(store: &Store, asked: &Asked) -> Response<Bytes> {
     let bucket = store.buckets.get(&asked.bucket).unwrap();
     let Some(object) = bucket.version(&asked.key, asked.get("versionId")) else {
         let code = if asked.get("versionId").is_some() {

@@ -88,8 +88,8 @@ impl Fault {
 }
 
 /// The first fault that matches the recorded request; counts it. `IgnoreRange` acts here.
-pub(crate) fn matching(shared: &Shared, index: usize) -> Option<Action> {
-    let seen = shared.recorded.lock().unwrap().get(index).cloned()?;
+pub(crate) fn matching(shared: &Shared, index: u64) -> Option<Action> {
+    let seen = shared.recorded.lock().unwrap().get(&index).cloned()?;
     let mut faults = shared.faults.lock().unwrap();
     let fault = faults
         .iter_mut()
@@ -103,7 +103,7 @@ pub(crate) fn matching(shared: &Shared, index: usize) -> Option<Action> {
             .recorded
             .lock()
             .unwrap()
-            .get_mut(index)?
+            .get_mut(&index)?
             .headers
             .remove("range");
     }

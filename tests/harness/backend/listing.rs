@@ -35,7 +35,7 @@ struct Page {
     next: Option<String>,
 }
 
-fn page(keys: impl Iterator<Item = String>, asked: &Asked<'_>, after: &str) -> Page {
+fn page(keys: impl Iterator<Item = String>, asked: &Asked, after: &str) -> Page {
     let prefix = asked.get("prefix").unwrap_or_default();
     let delimiter = asked.get("delimiter").unwrap_or_default();
     let limit = asked
@@ -81,7 +81,7 @@ fn page(keys: impl Iterator<Item = String>, asked: &Asked<'_>, after: &str) -> P
     page
 }
 
-pub(crate) fn objects(store: &Store, asked: &Asked<'_>) -> String {
+pub(crate) fn objects(store: &Store, asked: &Asked) -> String {
     let second = asked.get("list-type") == Some("2");
     let bucket = store.buckets.get(&asked.bucket).unwrap();
     let after = if second {
@@ -122,7 +122,7 @@ pub(crate) fn objects(store: &Store, asked: &Asked<'_>) -> String {
     close(body, &page, asked, "ListBucketResult")
 }
 
-pub(crate) fn versions(store: &Store, asked: &Asked<'_>) -> String {
+pub(crate) fn versions(store: &Store, asked: &Asked) -> String {
     let bucket = store.buckets.get(&asked.bucket).unwrap();
     let after = asked.get("key-marker").unwrap_or_default();
     let page = page(bucket.versions.keys().cloned(), asked, after);
@@ -158,7 +158,7 @@ pub(crate) fn versions(store: &Store, asked: &Asked<'_>) -> String {
     close(body, &page, asked, "ListVersionsResult")
 }
 
-fn head(asked: &Asked<'_>, page: &Page) -> String {
+fn head(asked: &Asked, page: &Page) -> String {
     let echo = |tag: &str, name: &str| {
         asked.get(name).map_or(String::new(), |v| {
             format!("<{tag}>{}</{tag}>", encoded(asked, v))
@@ -184,7 +184,7 @@ fn head(asked: &Asked<'_>, page: &Page) -> String {
     )
 }
 
-fn close(mut body: String, page: &Page, asked: &Asked<'_>, root: &str) -> String {
+fn close(mut body: String, page: &Page, asked: &Asked, root: &str) -> String {
     for prefix in &page.prefixes {
         let prefix = encoded(asked, prefix);
         body.push_str(&format!(
@@ -206,7 +206,7 @@ fn facts(object: &Stored) -> String {
 }
 
 /// A key in a listing: percent-encoded when `encoding-type=url` asks for it.
-fn encoded(asked: &Asked<'_>, text: &str) -> String {
+fn encoded(asked: &Asked, text: &str) -> String {
     if asked.get("encoding-type") == Some("url") {
         return utf8_percent_encode(text, KEY).to_string();
     }
