@@ -345,3 +345,6 @@ const ANSWER_BYTES_MAX: usize = 16 << 20;
 
 /// Longest error document that is read, in bytes.
 const ERROR_BYTES_MAX: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests;
