@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`kms`] | the contract between the two houses, as gRPC and as AWS JSON |
 //! | [`aws_json`] | how AWS writes what JSON has no type for |
+//! | [`policy`] | the IAM policy language and its one evaluator |
 //! | [`sigv4`] | AWS Signature Version 4: to check a request and to sign one |
 //! | [`arn`] | Amazon Resource Names |
 //! | [`time`] | the one type of time, its wire forms, and the clock that is passed in |
@@ -17,6 +18,8 @@
 pub mod kms;
 
 pub mod aws_json;
+
+pub mod policy;
 
 pub mod sigv4;
 
