@@ -180,3 +180,6 @@ const NAME_LABEL: &[u8] = b"sealgate/name@v1\0";
 
 /// Names this use of the data key; the zero byte ends the label.
 const MAC_LABEL: &[u8] = b"sealgate/envelope@v1\0";
+
+#[cfg(test)]
+mod tests;

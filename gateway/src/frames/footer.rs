@@ -254,3 +254,6 @@ impl Tail {
 
 /// Follows the kinds of segments, so that no tail is taken for a head.
 const TAIL_KIND: u8 = 3;
+
+#[cfg(test)]
+mod tests;
