@@ -1,0 +1,518 @@
+//! The operations on objects without the listener before them: requests are made as values.
+//!
+//! The backend is the recording one, reached over HTTP. The KMS is a fake that keeps data keys in a
+//! table, checks the encryption context, counts calls and can refuse.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use gateway::backend::Backend as Upstream;
+use gateway::backend::Credentials;
+use gateway::envelope::WrappingKey;
+use gateway::error::S3Error;
+use gateway::frames::random::Random as _;
+use gateway::frames::random::SystemRandom;
+use gateway::object::BucketDefaults;
+use gateway::object::Config;
+use gateway::object::Objects;
+use gateway::request::AuthType;
+use gateway::request::Caller;
+use gateway::request::Connection;
+use gateway::request::Payload;
+use gateway::request::Query;
+use gateway::request::RequestId;
+use gateway::request::S3Request;
+use gateway::request::Target;
+use gateway::sse::bucket_key;
+use gateway::sse::bucket_key::BucketKeys;
+use gateway::sse::choice::BucketDefault;
+use gateway::sse::context::EncryptionContext;
+use gateway::sse::data_key::DataKeys;
+use gateway::sse::data_key::RootKeys;
+use gateway::sse::kms::EncryptedBlob;
+use gateway::sse::kms::GeneratedKey;
+use gateway::sse::kms::KeyService;
+use gateway::sse::kms::KeyServiceError;
+use gateway::sse::kms::Requester;
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::Method;
+use http::StatusCode;
+use http_body_util::BodyExt as _;
+use md5::Digest as _;
+use proto::time::ManualClock;
+use proto::time::Timestamp;
+use tests::backend::Backend;
+use zeroize::Zeroizing;
+
+pub const BUCKET: &str = "bucket";
+
+/// Objects before a recording backend and a fake KMS.
+pub struct Direct {
+    pub objects: Objects,
+    pub backend: Backend,
+    pub kms: Arc<FakeKms>,
+    pub default: Arc<Mutex<BucketDefault>>,
+    pub clock: Arc<ManualClock>,
+}
+
+impl Direct {
+    pub async fn start() -> Self {
+        Self::with(Config::default()).await
+    }
+
+    pub async fn with(config: Config) -> Self {
+        let backend = Backend::start().await;
+        backend.create_bucket(BUCKET);
+        let clock = Arc::new(ManualClock::new(Timestamp::from_unix_seconds(
+            1_750_000_000,
+        )));
+        let upstream = Upstream::new(
+            &gateway::backend::Config {
+                url: backend.endpoint(),
+                stall_timeout_ms: 2_000,
+                ..gateway::backend::Config::default()
+            },
+            Credentials::new(
+                tests::backend::ACCESS_KEY_ID,
+                tests::backend::SECRET_ACCESS_KEY,
+            ),
+            clock.clone(),
+        )
+        .unwrap();
+        let kms = Arc::new(FakeKms::default());
+        let data_keys = DataKeys::new(
+            kms.clone(),
+            Arc::new(FixedRootKeys::default()),
+            BucketKeys::new(bucket_key::Config::default(), clock.clone()),
+            Arc::new(SystemRandom),
+        );
+        let default = Arc::new(Mutex::new(BucketDefault::default()));
+        let objects = Objects::new(
+            config,
+            "us-east-1",
+            Arc::new(upstream),
+            data_keys,
+            Arc::new(Defaults(default.clone())),
+            Arc::new(SystemRandom),
+        );
+        Self {
+            objects,
+            backend,
+            kms,
+            default,
+            clock,
+        }
+    }
+
+    pub async fn put(&self, request: Asked) -> Answer {
+        Answer::of(self.objects.put(request.into_request(Method::PUT)).await).await
+    }
+
+    pub async fn get(&self, request: Asked) -> Answer {
+        Answer::of(self.objects.get(request.into_request(Method::GET)).await).await
+    }
+
+    pub async fn head(&self, request: Asked) -> Answer {
+        Answer::of(self.objects.head(request.into_request(Method::HEAD)).await).await
+    }
+}
+
+/// A request as a test says it.
+#[derive(Clone)]
+pub struct Asked {
+    pub bucket: String,
+    pub key: String,
+    pub query: Vec<(String, String)>,
+    pub headers: HeaderMap,
+    pub trailers: HeaderMap,
+    pub body: Bytes,
+    /// The length as announced; the body's own by default.
+    pub length: Option<u64>,
+    pub secure: bool,
+    pub auth: AuthType,
+    pub user: &'static str,
+}
+
+impl Asked {
+    pub fn on(key: &str) -> Self {
+        Self {
+            bucket: BUCKET.to_owned(),
+            key: key.to_owned(),
+            query: Vec::new(),
+            headers: HeaderMap::new(),
+            trailers: HeaderMap::new(),
+            body: Bytes::new(),
+            length: None,
+            secure: true,
+            auth: AuthType::Header,
+            user: "alice",
+        }
+    }
+
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        self.headers
+            .append(name, HeaderValue::from_str(value).unwrap());
+        self
+    }
+
+    pub fn trailer(mut self, name: &'static str, value: &str) -> Self {
+        let name = HeaderName::from_static(name);
+        self.trailers
+            .append(name, HeaderValue::from_str(value).unwrap());
+        self
+    }
+
+    pub fn query(mut self, name: &str, value: &str) -> Self {
+        self.query.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn user(mut self, user: &'static str) -> Self {
+        self.user = user;
+        self
+    }
+
+    /// With the SSE-C headers of `key`.
+    pub fn customer_key(self, key: &[u8]) -> Self {
+        self.customer_key_of("x-amz-server-side-encryption", key)
+    }
+
+    /// With the SSE-C headers for the source of a copy.
+    pub fn source_customer_key(self, key: &[u8]) -> Self {
+        self.customer_key_of("x-amz-copy-source-server-side-encryption", key)
+    }
+
+    fn customer_key_of(self, prefix: &str, key: &[u8]) -> Self {
+        self.header(&format!("{prefix}-customer-algorithm"), "AES256")
+            .header(&format!("{prefix}-customer-key"), &STANDARD.encode(key))
+            .header(
+                &format!("{prefix}-customer-key-md5"),
+                &STANDARD.encode(md5::Md5::digest(key)),
+            )
+    }
+
+    fn into_request(self, method: Method) -> S3Request {
+        let announced: Vec<_> = self.trailers.keys().cloned().collect();
+        let length = self.length.unwrap_or(self.body.len() as u64);
+        let pieces = Pieces {
+            left: self.body,
+            trailers: self.trailers,
+        };
+        let anonymous = self.auth == AuthType::Anonymous;
+        S3Request {
+            method,
+            target: Target {
+                bucket: Some(self.bucket),
+                key: Some(self.key),
+                query: Query::from_pairs(self.query),
+            },
+            headers: self.headers,
+            caller: Caller {
+                access_key_id: self.user.into(),
+                account: "111122223333".into(),
+                principal_arn: format!("arn:aws:iam::111122223333:user/{}", self.user).into(),
+                root: false,
+                anonymous,
+            },
+            auth: self.auth,
+            connection: Connection {
+                secure: self.secure,
+                peer: "127.0.0.1:5000".parse().unwrap(),
+                client: "127.0.0.1".parse().unwrap(),
+                tls: None,
+            },
+            request_id: RequestId::from_number(1),
+            body: Payload::from_stream(pieces, Some(length)).announcing(announced),
+        }
+    }
+}
+
+/// A body in pieces of an awkward size.
+struct Pieces {
+    left: Bytes,
+    trailers: HeaderMap,
+}
+
+impl gateway::request::PayloadStream for Pieces {
+    fn poll_next(
+        &mut self,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<Bytes, S3Error>>> {
+        if self.left.is_empty() {
+            return std::task::Poll::Ready(None);
+        }
+        let piece = self.left.split_to(self.left.len().min(50_021));
+        std::task::Poll::Ready(Some(Ok(piece)))
+    }
+
+    fn take_trailers(&mut self) -> HeaderMap {
+        std::mem::take(&mut self.trailers)
+    }
+}
+
+/// An answer, its body read as far as it goes.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    /// Whether the body broke off.
+    pub broken: bool,
+    pub error: Option<S3Error>,
+}
+
+impl Answer {
+    async fn of(outcome: Result<http::Response<gateway::request::Body>, S3Error>) -> Self {
+        let response = match outcome {
+            Ok(response) => response,
+            Err(error) => {
+                let document = error.clone().into_response("/", "R", "H", false);
+                let (parts, body) = document.into_parts();
+                return Self {
+                    status: parts.status,
+                    headers: parts.headers,
+                    body,
+                    broken: false,
+                    error: Some(error),
+                };
+            }
+        };
+        let (parts, mut body) = response.into_parts();
+        let mut bytes = Vec::new();
+        let mut broken = false;
+        while let Some(frame) = body.frame().await {
+            match frame {
+                Ok(frame) => bytes.extend_from_slice(&frame.into_data().unwrap()),
+                Err(_) => {
+                    broken = true;
+                    break;
+                }
+            }
+        }
+        Self {
+            status: parts.status,
+            headers: parts.headers,
+            body: bytes.into(),
+            broken,
+            error: None,
+        }
+    }
+
+    /// A header; empty when absent.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Fails the test unless it is a success.
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        assert!(self.error.is_none() && !self.broken, "{:?}", self.error);
+        self
+    }
+
+    /// Fails the test unless it is this error.
+    #[track_caller]
+    pub fn refused(self, status: u16, code: &str) -> S3Error {
+        let error = self
+            .error
+            .unwrap_or_else(|| panic!("answered {}, not {code}", self.status));
+        assert_eq!(
+            (error.status().as_u16(), error.code_text()),
+            (status, code),
+            "{error}"
+        );
+        error
+    }
+}
+
+/// Bytes that no two places share, so that a misplaced chunk shows.
+pub fn content(bytes: usize) -> Bytes {
+    let mut content = Vec::with_capacity(bytes + 8);
+    let mut word = 0x9e37_79b9_7f4a_7c15_u64;
+    while content.len() < bytes {
+        word = word.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        content.extend_from_slice(&word.to_be_bytes());
+    }
+    content.truncate(bytes);
+    content.into()
+}
+
+struct Defaults(Arc<Mutex<BucketDefault>>);
+
+impl BucketDefaults for Defaults {
+    fn of<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<BucketDefault, S3Error>> {
+        let default = self.0.lock().unwrap().clone();
+        async { Ok(default) }.boxed()
+    }
+}
+
+struct FixedRootKeys(Arc<WrappingKey>);
+
+impl Default for FixedRootKeys {
+    fn default() -> Self {
+        Self(Arc::new(WrappingKey::generate(&SystemRandom)))
+    }
+}
+
+impl RootKeys for FixedRootKeys {
+    fn current(&self) -> BoxFuture<'_, Result<(u64, Arc<WrappingKey>), S3Error>> {
+        async { Ok((1, self.0.clone())) }.boxed()
+    }
+
+    fn generation(&self, _: u64) -> BoxFuture<'_, Result<Arc<WrappingKey>, S3Error>> {
+        async { Ok(self.0.clone()) }.boxed()
+    }
+}
+
+/// A KMS that keeps its data keys in a table.
+#[derive(Default)]
+pub struct FakeKms {
+    keys: Mutex<HashMap<Vec<u8>, (Vec<u8>, String, EncryptionContext)>>,
+    calls: Mutex<Vec<Call>>,
+    refusal: Mutex<Option<KeyServiceError>>,
+}
+
+/// One call as the KMS got it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    pub operation: &'static str,
+    pub principal: String,
+    pub key: String,
+    pub context: Vec<(String, String)>,
+}
+
+impl FakeKms {
+    /// Refuses every call from now on.
+    pub fn refuse(&self, error: KeyServiceError) {
+        *self.refusal.lock().unwrap() = Some(error);
+    }
+
+    /// The calls since the last time, taken away.
+    pub fn calls(&self) -> Vec<Call> {
+        std::mem::take(&mut self.calls.lock().unwrap())
+    }
+
+    /// The operations called since the last time.
+    pub fn operations(&self) -> Vec<&'static str> {
+        self.calls()
+            .into_iter()
+            .map(|call| call.operation)
+            .collect()
+    }
+
+    fn record(
+        &self,
+        operation: &'static str,
+        requester: &Requester,
+        key: &str,
+        context: &EncryptionContext,
+    ) -> Result<(), KeyServiceError> {
+        self.calls.lock().unwrap().push(Call {
+            operation,
+            principal: requester.principal_arn.to_string(),
+            key: key.to_owned(),
+            context: context
+                .iter()
+                .map(|(n, v)| (n.to_owned(), v.to_owned()))
+                .collect(),
+        });
+        self.refusal.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
+
+    fn keep(&self, plaintext: &[u8], key_id: &str, context: &EncryptionContext) -> EncryptedBlob {
+        let mut blob = vec![0; 180];
+        SystemRandom.fill(&mut blob);
+        let key_arn = arn(key_id);
+        let entry = (plaintext.to_vec(), key_arn.clone(), context.clone());
+        self.keys.lock().unwrap().insert(blob.clone(), entry);
+        EncryptedBlob { blob, key_arn }
+    }
+}
+
+/// The full ARN of a key.
+pub fn arn(key_id: &str) -> String {
+    if key_id.starts_with("arn:") {
+        return key_id.to_owned();
+    }
+    let id = key_id.replace("alias/", "of-");
+    format!(
+        "arn:aws:kms:us-east-1:111122223333:key/{}",
+        id.replace('/', "-")
+    )
+}
+
+impl KeyService for FakeKms {
+    fn generate_data_key<'a>(
+        &'a self,
+        requester: &'a Requester,
+        key_id: &'a str,
+        context: &'a EncryptionContext,
+    ) -> BoxFuture<'a, Result<GeneratedKey, KeyServiceError>> {
+        async move {
+            self.record("GenerateDataKey", requester, key_id, context)?;
+            let mut plaintext = Zeroizing::new([0; 32]);
+            SystemRandom.fill(&mut *plaintext);
+            let kept = self.keep(&*plaintext, key_id, context);
+            Ok(GeneratedKey {
+                plaintext,
+                blob: kept.blob,
+                key_arn: kept.key_arn,
+            })
+        }
+        .boxed()
+    }
+
+    fn decrypt<'a>(
+        &'a self,
+        requester: &'a Requester,
+        key_arn: &'a str,
+        blob: &'a [u8],
+        context: &'a EncryptionContext,
+    ) -> BoxFuture<'a, Result<Zeroizing<Vec<u8>>, KeyServiceError>> {
+        async move {
+            self.record("Decrypt", requester, key_arn, context)?;
+            let keys = self.keys.lock().unwrap();
+            let (plaintext, key, bound) = keys
+                .get(blob)
+                .ok_or_else(|| KeyServiceError::refused("InvalidCiphertextException", ""))?;
+            if bound != context {
+                return Err(KeyServiceError::refused("InvalidCiphertextException", ""));
+            }
+            if key != key_arn {
+                return Err(KeyServiceError::refused("IncorrectKeyException", ""));
+            }
+            Ok(Zeroizing::new(plaintext.clone()))
+        }
+        .boxed()
+    }
+
+    fn encrypt<'a>(
+        &'a self,
+        requester: &'a Requester,
+        key_id: &'a str,
+        plaintext: &'a [u8],
+        context: &'a EncryptionContext,
+    ) -> BoxFuture<'a, Result<EncryptedBlob, KeyServiceError>> {
+        async move {
+            self.record("Encrypt", requester, key_id, context)?;
+            Ok(self.keep(plaintext, key_id, context))
+        }
+        .boxed()
+    }
+}
