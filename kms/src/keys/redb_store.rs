@@ -1,0 +1,144 @@
+//! A store in one file, by redb: ordered tables, transactions, durable commits.
+
+use crate::keys::store::Change;
+use crate::keys::store::Row;
+use crate::keys::store::Store;
+use crate::keys::store::StoreError;
+use crate::keys::store::Table;
+use redb::Database;
+use redb::ReadableDatabase;
+use redb::ReadableTable;
+use redb::StorageBackend;
+use redb::TableDefinition;
+use std::fs::OpenOptions;
+use std::path::Path;
+
+/// A store in one file.
+pub struct RedbStore {
+    database: Database,
+}
+
+impl RedbStore {
+    /// Opens the store in that file; makes it, readable by its owner only, if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the file cannot be opened, is in use by another process, or is no store.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path).map_err(failed)?;
+        let database = builder().create_file(file).map_err(failed)?;
+        Self::new(database)
+    }
+
+    /// Opens the store on other storage than a file, such as one that fails on purpose.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the storage fails or holds no store.
+    pub fn on(storage: impl StorageBackend) -> Result<Self, StoreError> {
+        let database = builder().create_with_backend(storage).map_err(failed)?;
+        Self::new(database)
+    }
+
+    fn new(database: Database) -> Result<Self, StoreError> {
+        let transaction = database.begin_write().map_err(failed)?;
+        for table in Table::ALL {
+            transaction.open_table(definition(*table)).map_err(failed)?;
+        }
+        transaction.commit().map_err(failed)?;
+        Ok(Self { database })
+    }
+}
+
+impl Store for RedbStore {
+    fn rows(&self) -> Result<Vec<Row>, StoreError> {
+        let transaction = self.database.begin_read().map_err(failed)?;
+        let mut rows = Vec::new();
+        for table in Table::ALL {
+            let open = transaction.open_table(definition(*table)).map_err(failed)?;
+            for entry in open.iter().map_err(failed)? {
+                let (name, value) = entry.map_err(failed)?;
+                rows.push(Row {
+                    table: *table,
+                    name: name.value().to_owned(),
+                    value: value.value().to_vec(),
+                });
+            }
+        }
+        Ok(rows)
+    }
+
+    fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {
+        let transaction = self.database.begin_write().map_err(failed)?;
+        for change in changes {
+            let mut table = transaction.open_table(definition(change.table)).map_err(failed)?;
+            match change.value {
+                Some(value) => table.insert(&*change.name, &*value).map_err(failed)?,
+                None => table.remove(&*change.name).map_err(failed)?,
+            };
+        }
+        transaction.commit().map_err(failed)
+    }
+}
+
+fn builder() -> redb::Builder {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
+}
+
+const fn definition(table: Table) -> TableDefinition<'static, &'static str, &'static [u8]> {
+    TableDefinition::new(table.name())
+}
+
+fn failed(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    StoreError(Box::new(error))
+}
+
+/// The working set is kept by us, so redb's own cache need not hold it again.
+const CACHE_BYTES: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(name: &str, value: Option<&[u8]>) -> Change {
+        Change { table: Table::Keys, name: name.to_owned(), value: value.map(<[u8]>::to_vec) }
+    }
+
+    #[test]
+    fn rows_survive_a_reopening() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kms.redb");
+        let store = RedbStore::open(&path).unwrap();
+        store.commit(vec![change("a", Some(b"1")), change("b", Some(b"2"))]).unwrap();
+        store.commit(vec![change("a", None), change("b", Some(b"3"))]).unwrap();
+        drop(store);
+        let rows = RedbStore::open(&path).unwrap().rows().unwrap();
+        let expected = Row { table: Table::Keys, name: "b".to_owned(), value: b"3".to_vec() };
+        assert_eq!(rows, [expected]);
+    }
+
+    #[test]
+    fn a_store_is_open_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kms.redb");
+        let _first = RedbStore::open(&path).unwrap();
+        assert!(RedbStore::open(&path).is_err());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn only_its_owner_can_read_the_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kms.redb");
+        drop(RedbStore::open(&path).unwrap());
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
