@@ -1,25 +1,90 @@
 //! The core that both doors share: one call for each operation, with AWS's order of checks.
+//!
+//! 1. The request fits the service model (`ValidationException`).
+//! 2. The key is there (`NotFoundException`).
+//! 3. The request quota has room (`ThrottlingException`); a key that is not there counts as
+//!    symmetric.
+//! 4. The caller may use the key (`AccessDeniedException`).
+//! 5. The key's state and usage fit (`DisabledException`, `KMSInvalidStateException`,
+//!    `InvalidKeyUsageException`).
+//! 6. A dry run ends here (`DryRunOperationException`).
+//! 7. The operation is done.
+//!
+//! Whatever the outcome, the audit trail tells it.
 
+mod alias;
+mod call;
+mod constraints;
 mod data_key;
+mod encrypt;
+mod key;
+mod key_policy;
 mod operation;
+mod page;
+pub mod seed;
 mod table;
+mod tag;
+mod violations;
 
+pub(crate) use crate::api::call::Call;
 pub use crate::api::operation::Answer;
 pub use crate::api::operation::Operation;
 pub use crate::api::operation::OperationName;
+#[allow(unused_imports, reason = "for the rooms above")]
 pub(crate) use crate::api::table::operations;
 
+use crate::audit::Audit;
 use crate::caller::Caller;
+use crate::crypto::root_key::RootKey;
 use crate::error::KmsError;
+use crate::keys::Keys;
+use crate::keys::store::MemoryStore;
+use crate::keys::store::Store;
+use crate::keys::vault::OpenError;
+use crate::quota::Quotas;
+use proto::time::Clock;
+use std::sync::Arc;
 
 /// A KMS: all accounts and Regions of it.
-pub struct Kms {}
+pub struct Kms {
+    pub(crate) keys: Keys,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) quotas: Arc<Quotas>,
+    pub(crate) audit: Arc<Audit>,
+}
 
 impl Kms {
+    /// The KMS whose keys are in that store, sealed under that root key.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] when the store does not open under the root key.
+    pub fn open(
+        store: Box<dyn Store>,
+        root_key: &RootKey,
+        clock: Arc<dyn Clock>,
+        quotas: Arc<Quotas>,
+        audit: Arc<Audit>,
+    ) -> Result<Self, OpenError> {
+        let keys = Keys::open(store, root_key)?;
+        let kms = Self {
+            keys,
+            clock,
+            quotas,
+            audit,
+        };
+        if let Err(error) = kms.keys.sweep(kms.clock.now()) {
+            tracing::warn!(%error, "keys whose waiting period is over are still in the store");
+        }
+        Ok(kms)
+    }
+
     /// A KMS without keys that forgets everything when dropped.
     #[must_use]
-    pub const fn ephemeral() -> Self {
-        Self {}
+    pub fn ephemeral(clock: Arc<dyn Clock>, quotas: Arc<Quotas>, audit: Arc<Audit>) -> Self {
+        let store = Box::new(MemoryStore::default());
+        Self::open(store, &RootKey::generate(), clock, quotas, audit)
+            .expect("an empty store in memory opens under any root key")
     }
 
     /// Does one operation for an authenticated caller.
@@ -30,16 +95,12 @@ impl Kms {
     ///
     /// AWS's exception for the situation.
     pub fn call(&self, caller: &Caller, operation: Operation) -> Result<Answer, KmsError> {
-        let mut call = Call {
-            _kms: self,
-            _caller: caller,
-        };
-        operation.run(&mut call)
+        let mut call = Call::new(self, caller, operation.name());
+        let answer = operation.run(&mut call);
+        call.tell(answer.as_ref().err());
+        answer
     }
 }
 
-/// One call on its way through the checks.
-pub(crate) struct Call<'a> {
-    _kms: &'a Kms,
-    _caller: &'a Caller,
-}
+#[cfg(test)]
+mod tests;

@@ -200,6 +200,7 @@ codes! {
     KmsInvalidStateException "KMSInvalidStateException" 400,
     LimitExceededException "LimitExceededException" 400,
     MalformedPolicyDocumentException "MalformedPolicyDocumentException" 400,
+    NotAuthorizedException "NotAuthorizedException" 400,
     NotFoundException "NotFoundException" 400,
     TagException "TagException" 400,
     UnsupportedOperationException "UnsupportedOperationException" 400,

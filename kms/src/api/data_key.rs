@@ -1,22 +1,149 @@
 //! Data keys and randomness.
 
 use crate::api::Call;
+use crate::api::encrypt;
+use crate::api::violations;
+use crate::authorize::Permitted;
 use crate::crypto;
+use crate::error::Code;
 use crate::error::KmsError;
+use crate::keys::key::Key;
+use crate::keys::metadata::KeySpec;
+use crate::keys::metadata::KeyUsage;
 use proto::kms::v1;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// Makes a data key and answers it in plaintext and sealed.
+pub(crate) fn generate(
+    call: &mut Call<'_>,
+    request: v1::GenerateDataKeyRequest,
+) -> Result<v1::GenerateDataKeyResponse, KmsError> {
+    let asked = Asked {
+        key_id: request.key_id.as_deref(),
+        key_spec: request.key_spec.as_deref(),
+        number_of_bytes: request.number_of_bytes,
+        context: &request.encryption_context,
+        dry_run: request.dry_run,
+    };
+    asked.tell(call);
+    violations::check(&request)?;
+    let made = make(call, &asked)?;
+    Ok(v1::GenerateDataKeyResponse {
+        ciphertext_blob: Some(made.blob),
+        plaintext: Some(made.plaintext.to_vec()),
+        key_id: Some(made.key.arn().to_string()),
+        ciphertext_for_recipient: None,
+        key_material_id: Some(made.material_id),
+    })
+}
+
+/// Makes a data key and answers it sealed only.
+pub(crate) fn generate_without_plaintext(
+    call: &mut Call<'_>,
+    request: v1::GenerateDataKeyWithoutPlaintextRequest,
+) -> Result<v1::GenerateDataKeyWithoutPlaintextResponse, KmsError> {
+    let asked = Asked {
+        key_id: request.key_id.as_deref(),
+        key_spec: request.key_spec.as_deref(),
+        number_of_bytes: request.number_of_bytes,
+        context: &request.encryption_context,
+        dry_run: request.dry_run,
+    };
+    asked.tell(call);
+    violations::check(&request)?;
+    let made = make(call, &asked)?;
+    Ok(v1::GenerateDataKeyWithoutPlaintextResponse {
+        ciphertext_blob: Some(made.blob),
+        key_id: Some(made.key.arn().to_string()),
+        key_material_id: Some(made.material_id),
+    })
+}
 
 /// Up to 1,024 random bytes.
 pub(crate) fn generate_random(
-    _call: &mut Call<'_>,
+    call: &mut Call<'_>,
     request: v1::GenerateRandomRequest,
 ) -> Result<v1::GenerateRandomResponse, KmsError> {
+    violations::check(&request)?;
     let Some(count) = request.number_of_bytes else {
         return Err(KmsError::validation("NumberOfBytes is required."));
     };
+    call.parameter("numberOfBytes", count);
+    call.charge(None)?;
     let mut bytes = vec![0; usize::try_from(count).unwrap_or_default()];
     crypto::random(&mut bytes);
     Ok(v1::GenerateRandomResponse {
         plaintext: Some(bytes),
         ciphertext_for_recipient: None,
+    })
+}
+
+/// Which data key is wanted.
+struct Asked<'a> {
+    key_id: Option<&'a str>,
+    key_spec: Option<&'a str>,
+    number_of_bytes: Option<i32>,
+    context: &'a BTreeMap<String, String>,
+    dry_run: Option<bool>,
+}
+
+/// A data key.
+struct Made {
+    key: Permitted<Arc<Key>>,
+    plaintext: Zeroizing<Vec<u8>>,
+    blob: Vec<u8>,
+    material_id: String,
+}
+
+impl Asked<'_> {
+    fn tell(&self, call: &mut Call<'_>) {
+        call.parameter_text("keyId", self.key_id);
+        call.parameter_text("keySpec", self.key_spec);
+        if let Some(count) = self.number_of_bytes {
+            call.parameter("numberOfBytes", count);
+        }
+    }
+
+    fn bytes(&self) -> Result<usize, KmsError> {
+        match (self.key_spec, self.number_of_bytes) {
+            (Some("AES_128"), None) => Ok(16),
+            (Some(_), None) => Ok(32),
+            (None, Some(count)) => Ok(usize::try_from(count).unwrap_or_default()),
+            _ => Err(KmsError::validation(
+                "Please specify either number of bytes or key spec.",
+            )),
+        }
+    }
+}
+
+fn make(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Made, KmsError> {
+    call.context(asked.context)?;
+    let bytes = asked.bytes()?;
+    let key = call.key_to_use(asked.key_id)?;
+    let snapshot = key.snapshot();
+    call.check_use(&key, &snapshot, KeyUsage::EncryptDecrypt)?;
+    if snapshot.record.spec != KeySpec::SymmetricDefault {
+        return Err(KmsError::new(
+            Code::InvalidKeyUsageException,
+            format!(
+                "You cannot generate a data key with an asymmetric key: {} has key spec {}.",
+                key.arn(),
+                snapshot.record.spec.as_str()
+            ),
+        ));
+    }
+    call.end_dry_run(asked.dry_run)?;
+    let mut plaintext = Zeroizing::new(vec![0; bytes]);
+    crypto::random(&mut plaintext);
+    let (blob, material_id) = encrypt::seal(&key, &snapshot, asked.context, &plaintext)?;
+    call.material(&material_id);
+    call.note_use(&key);
+    Ok(Made {
+        key,
+        plaintext,
+        blob,
+        material_id,
     })
 }

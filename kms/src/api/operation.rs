@@ -67,10 +67,14 @@ macro_rules! make {
             /// `SerializationException` when the body is not JSON of the operation's shape.
             pub fn from_json(name: OperationName, body: &[u8]) -> Result<Self, KmsError> {
                 let body = if body.is_empty() { b"{}" } else { body };
+                // Else serde would read a list as a message's members in their order.
+                if body.trim_ascii_start().first() != Some(&b'{') {
+                    return Err(not_awss_json(1, 1));
+                }
                 match name {
                     $(OperationName::$name => serde_json::from_slice(body).map(Self::$name),)+
                 }
-                .map_err(|error| not_awss_json(&error))
+                .map_err(|error| not_awss_json(error.line(), error.column()))
             }
 
             pub(crate) fn run(self, call: &mut Call<'_>) -> Result<Answer, KmsError> {

@@ -13,8 +13,58 @@
 macro_rules! operations {
     ($each:ident) => {
         $each! {
-            GenerateRandom generate_random(GenerateRandomRequest) -> GenerateRandomResponse
-                = crate::api::data_key::generate_random, use;
+            CancelKeyDeletion cancel_key_deletion(CancelKeyDeletionRequest)
+                -> CancelKeyDeletionResponse = crate::api::key::cancel_deletion, write;
+            CreateAlias create_alias(CreateAliasRequest)
+                -> CreateAliasResponse = crate::api::alias::create, write;
+            CreateKey create_key(CreateKeyRequest)
+                -> CreateKeyResponse = crate::api::key::create, write;
+            Decrypt decrypt(DecryptRequest)
+                -> DecryptResponse = crate::api::encrypt::decrypt, use;
+            DeleteAlias delete_alias(DeleteAliasRequest)
+                -> DeleteAliasResponse = crate::api::alias::delete, write;
+            DescribeKey describe_key(DescribeKeyRequest)
+                -> DescribeKeyResponse = crate::api::key::describe, read;
+            DisableKey disable_key(DisableKeyRequest)
+                -> DisableKeyResponse = crate::api::key::disable, write;
+            EnableKey enable_key(EnableKeyRequest)
+                -> EnableKeyResponse = crate::api::key::enable, write;
+            Encrypt encrypt(EncryptRequest)
+                -> EncryptResponse = crate::api::encrypt::encrypt, use;
+            GenerateDataKey generate_data_key(GenerateDataKeyRequest)
+                -> GenerateDataKeyResponse = crate::api::data_key::generate, use;
+            GenerateDataKeyWithoutPlaintext
+                generate_data_key_without_plaintext(GenerateDataKeyWithoutPlaintextRequest)
+                -> GenerateDataKeyWithoutPlaintextResponse
+                = crate::api::data_key::generate_without_plaintext, use;
+            GenerateRandom generate_random(GenerateRandomRequest)
+                -> GenerateRandomResponse = crate::api::data_key::generate_random, use;
+            GetKeyLastUsage get_key_last_usage(GetKeyLastUsageRequest)
+                -> GetKeyLastUsageResponse = crate::api::key::last_usage, read;
+            GetKeyPolicy get_key_policy(GetKeyPolicyRequest)
+                -> GetKeyPolicyResponse = crate::api::key_policy::get, read;
+            ListAliases list_aliases(ListAliasesRequest)
+                -> ListAliasesResponse = crate::api::alias::list, read;
+            ListKeyPolicies list_key_policies(ListKeyPoliciesRequest)
+                -> ListKeyPoliciesResponse = crate::api::key_policy::list, read;
+            ListKeys list_keys(ListKeysRequest)
+                -> ListKeysResponse = crate::api::key::list, read;
+            ListResourceTags list_resource_tags(ListResourceTagsRequest)
+                -> ListResourceTagsResponse = crate::api::tag::list, read;
+            PutKeyPolicy put_key_policy(PutKeyPolicyRequest)
+                -> PutKeyPolicyResponse = crate::api::key_policy::put, write;
+            ReEncrypt re_encrypt(ReEncryptRequest)
+                -> ReEncryptResponse = crate::api::encrypt::re_encrypt, use;
+            ScheduleKeyDeletion schedule_key_deletion(ScheduleKeyDeletionRequest)
+                -> ScheduleKeyDeletionResponse = crate::api::key::schedule_deletion, write;
+            TagResource tag_resource(TagResourceRequest)
+                -> TagResourceResponse = crate::api::tag::tag, write;
+            UntagResource untag_resource(UntagResourceRequest)
+                -> UntagResourceResponse = crate::api::tag::untag, write;
+            UpdateAlias update_alias(UpdateAliasRequest)
+                -> UpdateAliasResponse = crate::api::alias::update, write;
+            UpdateKeyDescription update_key_description(UpdateKeyDescriptionRequest)
+                -> UpdateKeyDescriptionResponse = crate::api::key::update_description, write;
         }
     };
 }

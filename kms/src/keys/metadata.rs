@@ -106,7 +106,10 @@ impl KeySpec {
             KeyUsage::GenerateVerifyMac => self.is_hmac(),
             KeyUsage::KeyAgreement => {
                 self == Self::Sm2
-                    || matches!(self, Self::EccNistP256 | Self::EccNistP384 | Self::EccNistP521)
+                    || matches!(
+                        self,
+                        Self::EccNistP256 | Self::EccNistP384 | Self::EccNistP521
+                    )
             }
             KeyUsage::EncapsulateDecapsulate => self.is_ml_kem(),
         }
@@ -121,7 +124,10 @@ impl KeySpec {
     /// Whether the key is for message authentication codes.
     #[must_use]
     pub const fn is_hmac(self) -> bool {
-        matches!(self, Self::Hmac224 | Self::Hmac256 | Self::Hmac384 | Self::Hmac512)
+        matches!(
+            self,
+            Self::Hmac224 | Self::Hmac256 | Self::Hmac384 | Self::Hmac512
+        )
     }
 
     /// Whether the key is an RSA pair.
@@ -210,8 +216,14 @@ mod tests {
 
     #[test]
     fn values_are_spelled_as_aws_does() {
-        assert_eq!(KeySpec::parse("ECC_SECG_P256K1"), Some(KeySpec::EccSecgP256K1));
+        assert_eq!(
+            KeySpec::parse("ECC_SECG_P256K1"),
+            Some(KeySpec::EccSecgP256K1)
+        );
         assert_eq!(KeySpec::parse("ecc_secg_p256k1"), None);
-        assert_eq!(serde_json::to_string(&Origin::AwsKms).unwrap(), "\"AWS_KMS\"");
+        assert_eq!(
+            serde_json::to_string(&Origin::AwsKms).unwrap(),
+            "\"AWS_KMS\""
+        );
     }
 }

@@ -10,6 +10,7 @@ use redb::ReadableDatabase;
 use redb::ReadableTable;
 use redb::StorageBackend;
 use redb::TableDefinition;
+use redb::backends::FileBackend;
 use std::fs::OpenOptions;
 use std::path::Path;
 
@@ -30,8 +31,7 @@ impl RedbStore {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(failed)?;
-        let database = builder().create_file(file).map_err(failed)?;
-        Self::new(database)
+        Self::on(FileBackend::new(file).map_err(failed)?)
     }
 
     /// Opens the store on other storage than a file, such as one that fails on purpose.
@@ -75,7 +75,9 @@ impl Store for RedbStore {
     fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {
         let transaction = self.database.begin_write().map_err(failed)?;
         for change in changes {
-            let mut table = transaction.open_table(definition(change.table)).map_err(failed)?;
+            let mut table = transaction
+                .open_table(definition(change.table))
+                .map_err(failed)?;
             match change.value {
                 Some(value) => table.insert(&*change.name, &*value).map_err(failed)?,
                 None => table.remove(&*change.name).map_err(failed)?,
@@ -107,7 +109,11 @@ mod tests {
     use super::*;
 
     fn change(name: &str, value: Option<&[u8]>) -> Change {
-        Change { table: Table::Keys, name: name.to_owned(), value: value.map(<[u8]>::to_vec) }
+        Change {
+            table: Table::Keys,
+            name: name.to_owned(),
+            value: value.map(<[u8]>::to_vec),
+        }
     }
 
     #[test]
@@ -115,11 +121,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kms.redb");
         let store = RedbStore::open(&path).unwrap();
-        store.commit(vec![change("a", Some(b"1")), change("b", Some(b"2"))]).unwrap();
-        store.commit(vec![change("a", None), change("b", Some(b"3"))]).unwrap();
+        store
+            .commit(vec![change("a", Some(b"1")), change("b", Some(b"2"))])
+            .unwrap();
+        store
+            .commit(vec![change("a", None), change("b", Some(b"3"))])
+            .unwrap();
         drop(store);
         let rows = RedbStore::open(&path).unwrap().rows().unwrap();
-        let expected = Row { table: Table::Keys, name: "b".to_owned(), value: b"3".to_vec() };
+        let expected = Row {
+            table: Table::Keys,
+            name: "b".to_owned(),
+            value: b"3".to_vec(),
+        };
         assert_eq!(rows, [expected]);
     }
 

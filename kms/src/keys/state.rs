@@ -75,7 +75,10 @@ impl KeyState {
                 _ => Err(invalid(format!("{key_arn} is not pending deletion."))),
             };
         }
-        if ROWS.iter().any(|(row, states)| *row == group && states.contains(&self)) {
+        if ROWS
+            .iter()
+            .any(|(row, states)| *row == group && states.contains(&self))
+        {
             return Ok(());
         }
         let text = format!("{key_arn} is {}.", self.words());
@@ -123,7 +126,14 @@ const ROWS: [(Group, &[KeyState]); 7] = [
     ),
     (
         Group::Describe,
-        &[Enabled, Disabled, PendingImport, Unavailable, Creating, Updating],
+        &[
+            Enabled,
+            Disabled,
+            PendingImport,
+            Unavailable,
+            Creating,
+            Updating,
+        ],
     ),
     (Group::Import, &[Enabled, Disabled, PendingImport, Updating]),
 ];
@@ -135,7 +145,9 @@ mod tests {
     const ARN: &str = "arn:aws:kms:us-east-1:111122223333:key/k";
 
     fn answer(state: KeyState, group: Group) -> String {
-        state.check(group, ARN).map_or_else(|error| error.to_string(), |()| "ok".to_owned())
+        state
+            .check(group, ARN)
+            .map_or_else(|error| error.to_string(), |()| "ok".to_owned())
     }
 
     #[test]
@@ -143,7 +155,10 @@ mod tests {
         let of = |state| answer(state, Group::Use);
         assert_eq!(of(Enabled), "ok");
         assert_eq!(of(Updating), "ok");
-        assert_eq!(of(Disabled), format!("DisabledException: {ARN} is disabled."));
+        assert_eq!(
+            of(Disabled),
+            format!("DisabledException: {ARN} is disabled.")
+        );
         assert_eq!(
             of(KeyState::PendingDeletion),
             format!("KMSInvalidStateException: {ARN} is pending deletion.")
@@ -152,8 +167,14 @@ mod tests {
             of(PendingImport),
             format!("KMSInvalidStateException: {ARN} is pending import.")
         );
-        assert_eq!(of(Unavailable), format!("KMSInvalidStateException: {ARN} is unavailable."));
-        assert_eq!(of(Creating), format!("KMSInvalidStateException: {ARN} is creating."));
+        assert_eq!(
+            of(Unavailable),
+            format!("KMSInvalidStateException: {ARN} is unavailable.")
+        );
+        assert_eq!(
+            of(Creating),
+            format!("KMSInvalidStateException: {ARN} is creating.")
+        );
     }
 
     #[test]
@@ -168,14 +189,28 @@ mod tests {
             Group::Import,
         ] {
             let expected = format!("KMSInvalidStateException: {ARN} is pending deletion.");
-            assert_eq!(answer(KeyState::PendingDeletion, group), expected, "{group:?}");
+            assert_eq!(
+                answer(KeyState::PendingDeletion, group),
+                expected,
+                "{group:?}"
+            );
         }
-        assert_eq!(answer(KeyState::PendingDeletion, Group::CancelDeletion), "ok");
+        assert_eq!(
+            answer(KeyState::PendingDeletion, Group::CancelDeletion),
+            "ok"
+        );
     }
 
     #[test]
     fn only_a_key_pending_deletion_can_be_rescued() {
-        for state in [Creating, Enabled, Disabled, PendingImport, Unavailable, Updating] {
+        for state in [
+            Creating,
+            Enabled,
+            Disabled,
+            PendingImport,
+            Unavailable,
+            Updating,
+        ] {
             let expected = format!("KMSInvalidStateException: {ARN} is not pending deletion.");
             assert_eq!(answer(state, Group::CancelDeletion), expected);
         }
@@ -183,7 +218,12 @@ mod tests {
 
     #[test]
     fn a_disabled_key_can_be_changed_but_not_used() {
-        for group in [Group::Switch, Group::ScheduleDeletion, Group::Describe, Group::Import] {
+        for group in [
+            Group::Switch,
+            Group::ScheduleDeletion,
+            Group::Describe,
+            Group::Import,
+        ] {
             assert_eq!(answer(Disabled, group), "ok", "{group:?}");
         }
         for group in [Group::Use, Group::CreateGrant, Group::Rotation] {

@@ -52,11 +52,15 @@ impl Vault {
     ) -> Result<(Self, Vec<OpenRow>), OpenError> {
         let rows = store.rows()?;
         let meta = |name: &str| {
-            rows.iter().find(|row| row.table == Table::Meta && row.name == name).map(|row| &row.value)
+            rows.iter()
+                .find(|row| row.table == Table::Meta && row.name == name)
+                .map(|row| &row.value)
         };
         let Some(schema) = meta(SCHEMA) else {
             if !rows.is_empty() {
-                return Err(OpenError::UnknownSchema { found: "none".to_owned() });
+                return Err(OpenError::UnknownSchema {
+                    found: "none".to_owned(),
+                });
             }
             return Self::begin(store, root_key);
         };
@@ -65,11 +69,14 @@ impl Vault {
             return Err(OpenError::UnknownSchema { found });
         }
 
-        let damaged = |row: &str| OpenError::Damaged { row: row.to_owned() };
+        let damaged = |row: &str| OpenError::Damaged {
+            row: row.to_owned(),
+        };
         let salt = meta(SALT).ok_or_else(|| damaged(SALT))?;
         let proof = meta(PROOF).ok_or_else(|| damaged(PROOF))?;
         let key = root_key.row_key(salt);
-        key.open(Table::Meta.name(), PROOF, proof).map_err(|_| OpenError::WrongRootKey)?;
+        key.open(Table::Meta.name(), PROOF, proof)
+            .map_err(|_| OpenError::WrongRootKey)?;
         let open = rows
             .iter()
             .filter(|row| row.table != Table::Meta)
@@ -78,10 +85,7 @@ impl Vault {
         Ok((Self { store, key }, open))
     }
 
-    fn begin(
-        store: Box<dyn Store>,
-        root_key: &RootKey,
-    ) -> Result<(Self, Vec<OpenRow>), OpenError> {
+    fn begin(store: Box<dyn Store>, root_key: &RootKey) -> Result<(Self, Vec<OpenRow>), OpenError> {
         let salt = random_array::<32>();
         let key = root_key.row_key(&salt);
         let meta = |name: &str, value: Vec<u8>| Change {
@@ -117,8 +121,14 @@ impl Vault {
 fn open_row(key: &RowKey, row: &Row) -> Result<OpenRow, OpenError> {
     let value = key
         .open(row.table.name(), &row.name, &row.value)
-        .map_err(|_| OpenError::Damaged { row: format!("{}/{}", row.table.name(), row.name) })?;
-    Ok(OpenRow { table: row.table, name: row.name.clone(), value })
+        .map_err(|_| OpenError::Damaged {
+            row: format!("{}/{}", row.table.name(), row.name),
+        })?;
+    Ok(OpenRow {
+        table: row.table,
+        name: row.name.clone(),
+        value,
+    })
 }
 
 /// Why a store did not open.
@@ -165,7 +175,11 @@ mod tests {
         assert!(rows.is_empty());
         let value = Some(Zeroizing::new(b"canary".to_vec()));
         vault
-            .commit(vec![OpenChange { table: Table::Keys, name: "a".to_owned(), value }])
+            .commit(vec![OpenChange {
+                table: Table::Keys,
+                name: "a".to_owned(),
+                value,
+            }])
             .unwrap();
         store
     }
@@ -184,12 +198,17 @@ mod tests {
     #[test]
     fn the_store_never_sees_what_is_in_a_row() {
         let rows = filled().rows().unwrap();
-        assert!(rows.iter().all(|row| !row.value.windows(6).any(|bytes| bytes == b"canary")));
+        assert!(
+            rows.iter()
+                .all(|row| !row.value.windows(6).any(|bytes| bytes == b"canary"))
+        );
     }
 
     #[test]
     fn another_root_key_is_refused() {
-        let error = reopen(&filled(), &RootKey::from_bytes([2; 32])).err().unwrap();
+        let error = reopen(&filled(), &RootKey::from_bytes([2; 32]))
+            .err()
+            .unwrap();
         assert!(matches!(error, OpenError::WrongRootKey), "{error}");
     }
 
@@ -203,17 +222,32 @@ mod tests {
         };
         store.commit(vec![change]).unwrap();
         let error = reopen(&store, &root_key()).err().unwrap();
-        assert_eq!(error.to_string(), "the key store has schema version 2, this program knows 1");
+        assert_eq!(
+            error.to_string(),
+            "the key store has schema version 2, this program knows 1"
+        );
     }
 
     #[test]
     fn a_changed_row_is_found_and_named() {
         let store = filled();
-        let mut row = store.rows().unwrap().into_iter().find(|row| row.name == "a").unwrap();
+        let mut row = store
+            .rows()
+            .unwrap()
+            .into_iter()
+            .find(|row| row.name == "a")
+            .unwrap();
         row.value[30] ^= 1;
-        let change = Change { table: row.table, name: row.name, value: Some(row.value) };
+        let change = Change {
+            table: row.table,
+            name: row.name,
+            value: Some(row.value),
+        };
         store.commit(vec![change]).unwrap();
         let error = reopen(&store, &root_key()).err().unwrap();
-        assert_eq!(error.to_string(), "the key store is damaged: row keys/a cannot be read");
+        assert_eq!(
+            error.to_string(),
+            "the key store is damaged: row keys/a cannot be read"
+        );
     }
 }

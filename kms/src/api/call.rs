@@ -1,0 +1,418 @@
+//! One call on its way through the checks, and what the audit trail will tell of it.
+
+use crate::api::Kms;
+use crate::api::OperationName;
+use crate::audit::Event;
+use crate::audit::EventId;
+use crate::audit::Identity;
+use crate::audit::Resource;
+use crate::authorize;
+use crate::authorize::Permitted;
+use crate::caller::Caller;
+use crate::caller::partition;
+use crate::crypto::encryption_context;
+use crate::error::Code;
+use crate::error::KmsError;
+use crate::keys::key::Key;
+use crate::keys::key::Snapshot;
+use crate::keys::metadata::KeyUsage;
+use crate::keys::metadata::Manager;
+use crate::keys::record::LastUse;
+use crate::keys::state::Group;
+use crate::quota::Class;
+use proto::arn::Arn;
+use proto::time::Timestamp;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One call on its way through the checks.
+pub(crate) struct Call<'a> {
+    pub(crate) kms: &'a Kms,
+    pub(crate) caller: &'a Caller,
+    pub(crate) name: OperationName,
+    pub(crate) now: Timestamp,
+    event_id: EventId,
+    charged: bool,
+    parameters: Vec<(&'static str, Value)>,
+    response: Vec<(&'static str, Value)>,
+    additional: Vec<(&'static str, Value)>,
+    resources: Vec<Resource>,
+}
+
+/// What a caller may name a key by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    /// Id or ARN of the key.
+    Id,
+    /// Id or ARN of the key, name or ARN of an alias.
+    Alias,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn new(kms: &'a Kms, caller: &'a Caller, name: OperationName) -> Self {
+        Self {
+            kms,
+            caller,
+            name,
+            now: kms.clock.now(),
+            event_id: EventId::fresh(),
+            charged: false,
+            parameters: Vec::new(),
+            response: Vec::new(),
+            additional: Vec::new(),
+            resources: Vec::new(),
+        }
+    }
+
+    /// The key that the caller names for an operation that looks at keys or changes them: it is
+    /// there, the quota has room, the caller may do this.
+    pub(crate) fn key(
+        &mut self,
+        reference: Option<&str>,
+        by: By,
+    ) -> Result<Permitted<Arc<Key>>, KmsError> {
+        self.named(reference, by, self.name.as_str(), false)
+    }
+
+    /// The key that the caller names for cryptography.
+    pub(crate) fn key_to_use(
+        &mut self,
+        reference: Option<&str>,
+    ) -> Result<Permitted<Arc<Key>>, KmsError> {
+        self.named(reference, By::Alias, self.name.as_str(), true)
+    }
+
+    /// As [`Call::key_to_use`], for an operation whose action has another name.
+    pub(crate) fn key_for_action(
+        &mut self,
+        reference: Option<&str>,
+        action: &str,
+    ) -> Result<Permitted<Arc<Key>>, KmsError> {
+        self.named(reference, By::Alias, action, true)
+    }
+
+    fn named(
+        &mut self,
+        reference: Option<&str>,
+        by: By,
+        action: &str,
+        uses: bool,
+    ) -> Result<Permitted<Arc<Key>>, KmsError> {
+        let reference = reference.unwrap_or_default();
+        match self.resolve(reference, by) {
+            Ok(key) => self.take(key, action, uses),
+            Err(error) => {
+                self.charge(None)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Charges the quota for a key that is there, and asks whether the caller may use it.
+    pub(crate) fn take(
+        &mut self,
+        key: Arc<Key>,
+        action: &str,
+        uses: bool,
+    ) -> Result<Permitted<Arc<Key>>, KmsError> {
+        let (manager, spec) = {
+            let record = &key.snapshot().record;
+            (record.manager, record.spec)
+        };
+        self.resources.push(Resource {
+            arn: Arc::clone(key.arn()),
+            account: Arc::clone(key.account()),
+        });
+        if manager != Manager::AwsOwned {
+            self.charge(Some(spec.as_str()))?;
+        }
+        authorize::permit(self.caller, action, uses, key, &self.kms.keys)
+    }
+
+    /// Charges the operation's quota, once for each call.
+    pub(crate) fn charge(&mut self, key_spec: Option<&str>) -> Result<(), KmsError> {
+        if self.charged {
+            return Ok(());
+        }
+        self.charged = true;
+        let Some(class) = Class::of(self.name.as_str(), key_spec) else {
+            return Ok(());
+        };
+        Ok(self
+            .kms
+            .quotas
+            .charge(&self.caller.account, &self.caller.region, class)?)
+    }
+
+    /// The key that a caller's text names, without any permission to use it.
+    pub(crate) fn resolve(&self, reference: &str, by: By) -> Result<Arc<Key>, KmsError> {
+        let Caller {
+            account, region, ..
+        } = self.caller;
+        if reference.starts_with("arn:") {
+            let arn = Arn::parse(reference).map_err(|_| invalid_arn(reference))?;
+            if arn.service != "kms" {
+                return Err(invalid_arn(reference));
+            }
+            if arn.region != **region {
+                return Err(KmsError::not_found(format!("Invalid arn {}", arn.region)));
+            }
+            if let Some(key_id) = arn.resource.strip_prefix("key/") {
+                let found = self.kms.keys.find(&arn.account, region, key_id, self.now);
+                return found.ok_or_else(|| no_such_key(reference));
+            }
+            if by == By::Alias && arn.resource.starts_with("alias/") {
+                return self.resolve_alias(&arn.account, &arn.resource);
+            }
+            return Err(invalid_arn(reference));
+        }
+        if reference.starts_with("alias/") && by == By::Alias {
+            return self.resolve_alias(account, reference);
+        }
+        self.kms
+            .keys
+            .find(account, region, reference, self.now)
+            .ok_or_else(|| {
+                if is_key_id(reference) {
+                    no_such_key(&self.key_arn(reference))
+                } else {
+                    KmsError::not_found(format!("Invalid keyId '{reference}'"))
+                }
+            })
+    }
+
+    fn resolve_alias(&self, account: &str, name: &str) -> Result<Arc<Key>, KmsError> {
+        let region = &self.caller.region;
+        let keys = &self.kms.keys;
+        if let Some(alias) = keys.alias(account, region, name, self.now)
+            && let Some(key) = keys.find(account, region, &alias.key_id, self.now)
+        {
+            return Ok(key);
+        }
+        if *account == *self.caller.account
+            && let Some(key) = self.make_service_key(name)?
+        {
+            return Ok(key);
+        }
+        Err(no_such_alias(&alias_arn(account, region, name)))
+    }
+
+    /// The ARN that a key of the caller's account and Region has.
+    pub(crate) fn key_arn(&self, key_id: &str) -> String {
+        let Caller {
+            account, region, ..
+        } = self.caller;
+        format!(
+            "arn:{}:kms:{region}:{account}:key/{key_id}",
+            self.caller.partition()
+        )
+    }
+
+    /// Lets the operation through if the key's state does.
+    pub(crate) fn check_state(&self, key: &Key, group: Group) -> Result<(), KmsError> {
+        key.snapshot()
+            .record
+            .state(self.now)
+            .check(group, key.arn())
+    }
+
+    /// Lets cryptography through if the key's state and usage do.
+    pub(crate) fn check_use(
+        &self,
+        key: &Key,
+        snapshot: &Snapshot,
+        usage: KeyUsage,
+    ) -> Result<(), KmsError> {
+        let record = &snapshot.record;
+        record.state(self.now).check(Group::Use, key.arn())?;
+        if record.usage == usage {
+            return Ok(());
+        }
+        Err(KmsError::new(
+            Code::InvalidKeyUsageException,
+            format!(
+                "{} key usage is {} which is not valid for {}.",
+                key.arn(),
+                record.usage.as_str(),
+                self.name
+            ),
+        ))
+    }
+
+    /// Ends a dry run that got this far.
+    pub(crate) fn end_dry_run(&self, dry_run: Option<bool>) -> Result<(), KmsError> {
+        if dry_run != Some(true) {
+            return Ok(());
+        }
+        Err(KmsError::new(
+            Code::DryRunOperationException,
+            "The request would have succeeded, but the DryRun option is set.",
+        ))
+    }
+
+    /// Notes that the key was used, for GetKeyLastUsage.
+    pub(crate) fn note_use(&self, key: &Key) {
+        key.note_use(LastUse {
+            operation: self.name.as_str().into(),
+            at_ms: self.now.unix_millis(),
+            request_id: self.caller.request_id.to_string(),
+            event_id: self.event_id.to_string(),
+        });
+    }
+
+    /// Tells the audit trail a parameter of the request. Never plaintext or ciphertext.
+    pub(crate) fn parameter(&mut self, name: &'static str, value: impl Into<Value>) {
+        self.parameters.push((name, value.into()));
+    }
+
+    /// Tells the audit trail an optional text of the request.
+    pub(crate) fn parameter_text(&mut self, name: &'static str, value: Option<&str>) {
+        if let Some(text) = value {
+            self.parameters.push((name, Value::from(text)));
+        }
+    }
+
+    /// Takes the encryption context into the audit trail, and refuses one that is too large.
+    pub(crate) fn context(&mut self, context: &BTreeMap<String, String>) -> Result<(), KmsError> {
+        if context.is_empty() {
+            return Ok(());
+        }
+        let pairs = context
+            .iter()
+            .map(|(name, value)| (name.clone(), Value::from(&**value)));
+        self.parameters
+            .push(("encryptionContext", Value::Object(pairs.collect())));
+        if encryption_context::bytes(context) <= encryption_context::BYTES_MAX {
+            return Ok(());
+        }
+        Err(KmsError::validation(format!(
+            "The encryption context must not be longer than {} bytes.",
+            encryption_context::BYTES_MAX
+        )))
+    }
+
+    /// Tells the audit trail what the answer of a change tells.
+    pub(crate) fn respond(&mut self, name: &'static str, value: impl Into<Value>) {
+        self.response.push((name, value.into()));
+    }
+
+    /// Tells the audit trail which key material was used.
+    pub(crate) fn material(&mut self, material_id: &str) {
+        self.additional
+            .push(("keyMaterialId", Value::from(material_id)));
+    }
+
+    /// Tells the audit trail of a key that the call made.
+    pub(crate) fn made(&mut self, key: &Key) {
+        self.resources.push(Resource {
+            arn: Arc::clone(key.arn()),
+            account: Arc::clone(key.account()),
+        });
+    }
+
+    /// Hands what happened to the audit trail.
+    pub(crate) fn tell(self, error: Option<&KmsError>) {
+        let caller = self.caller;
+        self.kms.audit.record(Event {
+            time: self.now,
+            name: self.name.as_str(),
+            read_only: self.name.is_read_only(),
+            region: Arc::clone(&caller.region),
+            recipient_account: Arc::clone(&caller.account),
+            identity: identity(caller),
+            source_ip: source(caller),
+            user_agent: caller.user_agent.clone().unwrap_or_else(|| Arc::from("")),
+            request_parameters: self.parameters,
+            response_elements: self.response,
+            additional: self.additional,
+            request_id: Arc::clone(&caller.request_id),
+            id: self.event_id,
+            resources: self.resources,
+            error: error.map(|error| (error.code().name().into(), error.message().into())),
+            shared_id: None,
+            tls: None,
+        });
+    }
+}
+
+fn identity(caller: &Caller) -> Identity {
+    let arn = &*caller.principal_arn;
+    let (kind, user_name) = if arn.ends_with(":root") {
+        ("Root", None)
+    } else if let Some((_, path)) = arn.split_once(":user/") {
+        ("IAMUser", path.rsplit('/').next().map(Arc::from))
+    } else if arn.contains(":assumed-role/") {
+        ("AssumedRole", None)
+    } else {
+        ("AWSAccount", None)
+    };
+    Identity {
+        kind,
+        principal_id: Arc::clone(&caller.account),
+        arn: Arc::clone(&caller.principal_arn),
+        account: Arc::clone(&caller.account),
+        access_key_id: caller.access_key_id.clone(),
+        user_name,
+        invoked_by: caller.via_service.clone(),
+    }
+}
+
+fn source(caller: &Caller) -> Arc<str> {
+    match (&caller.via_service, caller.source_ip) {
+        (Some(service), _) => Arc::clone(service),
+        (None, Some(ip)) => ip.to_string().into(),
+        (None, None) => Arc::from("AWS Internal"),
+    }
+}
+
+/// Whether the text has the form of a key id, be there such a key or not.
+fn is_key_id(text: &str) -> bool {
+    let hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if let Some(digits) = text.strip_prefix("mrk-") {
+        return digits.len() == 32 && hex(digits);
+    }
+    let mut lengths = [8, 4, 4, 4, 12].iter();
+    text.split('-')
+        .all(|part| lengths.next().is_some_and(|n| part.len() == *n) && hex(part))
+        && lengths.next().is_none()
+}
+
+/// The ARN of an alias.
+pub(crate) fn alias_arn(account: &str, region: &str, name: &str) -> String {
+    format!("arn:{}:kms:{region}:{account}:{name}", partition(region))
+}
+
+pub(crate) fn no_such_alias(alias_arn: &str) -> KmsError {
+    KmsError::not_found(format!("Alias {alias_arn} is not found."))
+}
+
+fn no_such_key(key_arn: &str) -> KmsError {
+    KmsError::not_found(format!("Key '{key_arn}' does not exist"))
+}
+
+fn invalid_arn(reference: &str) -> KmsError {
+    KmsError::new(
+        Code::InvalidArnException,
+        format!("Invalid arn '{reference}'"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_ids_are_uuids_or_mrk_and_32_digits() {
+        assert!(is_key_id("1234abcd-12ab-34cd-56ef-1234567890ab"));
+        assert!(is_key_id("mrk-1234abcd12ab34cd56ef1234567890ab"));
+        for text in [
+            "",
+            "fake-key-id",
+            "1234abcd-12ab-34cd-56ef-1234567890a",
+            "mrk-12",
+        ] {
+            assert!(!is_key_id(text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Making a key: what may be asked for together, and the key that comes of it.
+
+use crate::api::Call;
+use crate::api::key_policy;
+use crate::crypto;
+use crate::crypto::material::SymmetricMaterial;
+use crate::error::Code;
+use crate::error::KmsError;
+use crate::keys::key::Key;
+use crate::keys::metadata::KeySpec;
+use crate::keys::metadata::KeyUsage;
+use crate::keys::metadata::Manager;
+use crate::keys::metadata::Origin;
+use crate::keys::record::MaterialRecord;
+use crate::keys::record::Record;
+use std::sync::Arc;
+
+/// What CreateKey was asked for.
+pub(crate) struct Asked {
+    pub(crate) spec: Option<String>,
+    pub(crate) deprecated_spec: Option<String>,
+    pub(crate) usage: Option<String>,
+    pub(crate) origin: Option<String>,
+    pub(crate) policy: Option<String>,
+    pub(crate) description: String,
+    pub(crate) multi_region: bool,
+    pub(crate) tags: Vec<(String, String)>,
+}
+
+/// A key that fits together and can be made.
+pub(crate) struct Draft {
+    pub(crate) key_id: String,
+    pub(crate) spec: KeySpec,
+    pub(crate) usage: KeyUsage,
+    pub(crate) manager: Manager,
+    pub(crate) description: String,
+    pub(crate) policy: String,
+    pub(crate) tags: Vec<(String, String)>,
+}
+
+impl Draft {
+    /// Checks that what was asked for fits together.
+    pub(crate) fn of_request(call: &mut Call<'_>, asked: Asked) -> Result<Self, KmsError> {
+        if asked.spec.is_some() && asked.deprecated_spec.is_some() {
+            return Err(KmsError::validation(
+                "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. \
+                 CustomerMasterKeySpec is deprecated.",
+            ));
+        }
+        let spec = asked.spec.or(asked.deprecated_spec);
+        let spec = spec
+            .as_deref()
+            .and_then(KeySpec::parse)
+            .unwrap_or(KeySpec::SymmetricDefault);
+        let usage = match asked.usage.as_deref().and_then(KeyUsage::parse) {
+            Some(usage) => usage,
+            None if spec == KeySpec::SymmetricDefault => KeyUsage::EncryptDecrypt,
+            None => {
+                return Err(KmsError::validation(
+                    "You must specify a KeyUsage value for all KMS keys except for symmetric \
+                     encryption keys.",
+                ));
+            }
+        };
+        if !spec.allows(usage) {
+            return Err(KmsError::validation(format!(
+                "KeyUsage {} is not compatible with KeySpec {}",
+                usage.as_str(),
+                spec.as_str()
+            )));
+        }
+        let origin = asked
+            .origin
+            .as_deref()
+            .and_then(Origin::parse)
+            .unwrap_or(Origin::AwsKms);
+        for (name, value) in [
+            ("keySpec", spec.as_str()),
+            ("keyUsage", usage.as_str()),
+            ("origin", origin.as_str()),
+        ] {
+            call.parameter(name, value);
+        }
+        call.parameter("description", &*asked.description);
+        call.parameter("multiRegion", asked.multi_region);
+        if spec != KeySpec::SymmetricDefault || origin != Origin::AwsKms || asked.multi_region {
+            return Err(KmsError::new(
+                Code::UnsupportedOperationException,
+                "Only single-Region keys of KeySpec SYMMETRIC_DEFAULT and Origin AWS_KMS can be \
+                 made yet.",
+            ));
+        }
+        let policy = match asked.policy {
+            Some(policy) => key_policy::checked(policy)?,
+            None => key_policy::default_policy(call.caller),
+        };
+        Ok(Self {
+            key_id: uuid::Builder::from_random_bytes(crypto::random_array())
+                .into_uuid()
+                .to_string(),
+            spec,
+            usage,
+            manager: Manager::Customer,
+            description: asked.description,
+            policy,
+            tags: asked.tags,
+        })
+    }
+
+    /// Makes the key in the caller's account and Region.
+    pub(crate) fn make(self, call: &Call<'_>) -> Result<Arc<Key>, KmsError> {
+        let material = SymmetricMaterial::generate(&self.key_id);
+        self.make_of(call, material)
+    }
+
+    /// Makes the key of that material.
+    pub(crate) fn make_of(
+        self,
+        call: &Call<'_>,
+        material: SymmetricMaterial,
+    ) -> Result<Arc<Key>, KmsError> {
+        let now_ms = call.now.unix_millis();
+        let record = Record {
+            spec: self.spec,
+            usage: self.usage,
+            origin: Origin::AwsKms,
+            manager: self.manager,
+            description: self.description,
+            created_ms: now_ms,
+            enabled: true,
+            deletion_ms: None,
+            tags: self.tags,
+            policy: self.policy,
+            materials: vec![MaterialRecord {
+                id: material.id_text().to_owned(),
+                since_ms: now_ms,
+            }],
+            last_use: None,
+        };
+        let caller = call.caller;
+        let materials = vec![Arc::new(material)];
+        call.kms.keys.create(
+            &caller.account,
+            &caller.region,
+            &self.key_id,
+            record,
+            materials,
+        )
+    }
+}

@@ -1,0 +1,151 @@
+//! Keys that are there from the start, with ids that their user chose.
+//!
+//! Seeding is idempotent: what is there already stays as it is, so a restart with the same seed
+//! changes nothing. Ids need not be UUIDs.
+
+use crate::api::Call;
+use crate::api::Kms;
+use crate::api::OperationName;
+use crate::api::alias;
+use crate::api::key::Draft;
+use crate::api::key_policy;
+use crate::caller::Caller;
+use crate::crypto::ciphertext::NAME_BYTES_MAX;
+use crate::crypto::material::SymmetricMaterial;
+use crate::error::KmsError;
+use crate::keys::Alias;
+use crate::keys::metadata::KeySpec;
+use crate::keys::metadata::KeyUsage;
+use crate::keys::metadata::Manager;
+use zeroize::Zeroizing;
+
+/// A key that is to be there.
+pub struct Seed {
+    /// Account of the key: 12 digits.
+    pub account: String,
+    /// Region of the key.
+    pub region: String,
+    /// The key's id: letters, digits, `-` and `_`.
+    pub key_id: String,
+    /// Names of aliases, with or without the prefix `alias/`. An alias that names another key moves.
+    pub aliases: Vec<String>,
+    /// The key's description.
+    pub description: String,
+    /// The key's tags.
+    pub tags: Vec<(String, String)>,
+    /// The key's material, 32 bytes; random if none is given.
+    pub material: Option<Zeroizing<Vec<u8>>>,
+}
+
+impl Kms {
+    /// Makes the keys and aliases of the seeds that are not there yet.
+    ///
+    /// # Errors
+    ///
+    /// `ValidationException` for an id, alias or material that cannot be, or material that differs
+    /// from that of the key that is there; `KMSInternalException` when the store fails.
+    pub fn seed(&self, seeds: &[Seed]) -> Result<(), KmsError> {
+        for seed in seeds {
+            self.seed_one(seed)?;
+        }
+        Ok(())
+    }
+
+    fn seed_one(&self, seed: &Seed) -> Result<(), KmsError> {
+        let Seed {
+            account,
+            region,
+            key_id,
+            ..
+        } = seed;
+        check(seed)?;
+        let material = match &seed.material {
+            Some(bytes) => Some(SymmetricMaterial::from_bytes(key_id, bytes).ok_or_else(|| {
+                KmsError::validation(format!("The material of {key_id} is not 32 bytes long"))
+            })?),
+            None => None,
+        };
+        let caller = Caller::root(account, region);
+        let call = Call::new(self, &caller, OperationName::CreateKey);
+        match self.keys.find(account, region, key_id, call.now) {
+            Some(key) => {
+                let differs =
+                    material.is_some_and(|given| key.snapshot().material(given.id()).is_none());
+                if differs {
+                    return Err(KmsError::validation(format!(
+                        "{key_id} is there with other material than the seed has"
+                    )));
+                }
+            }
+            None => {
+                let draft = Draft {
+                    key_id: key_id.clone(),
+                    spec: KeySpec::SymmetricDefault,
+                    usage: KeyUsage::EncryptDecrypt,
+                    manager: Manager::Customer,
+                    description: seed.description.clone(),
+                    policy: key_policy::default_policy(&caller),
+                    tags: seed.tags.clone(),
+                };
+                let material = material.unwrap_or_else(|| SymmetricMaterial::generate(key_id));
+                draft.make_of(&call, material)?;
+            }
+        }
+        let now_ms = call.now.unix_millis();
+        for name in alias_names(seed) {
+            if self.keys.alias_target(account, region, &name).as_deref() == Some(key_id) {
+                continue;
+            }
+            self.keys
+                .change_alias(account, region, &name, call.now, |present| {
+                    let created_ms = present.map_or(now_ms, |alias| alias.created_ms);
+                    Ok(Some(Alias {
+                        key_id: key_id.clone(),
+                        created_ms,
+                        updated_ms: now_ms,
+                    }))
+                })?;
+        }
+        Ok(())
+    }
+}
+
+fn check(seed: &Seed) -> Result<(), KmsError> {
+    let Seed {
+        account,
+        region,
+        key_id,
+        ..
+    } = seed;
+    let word = |text: &str| {
+        (1..=NAME_BYTES_MAX).contains(&text.len())
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(KmsError::validation(format!(
+            "'{account}' is no account of 12 digits"
+        )));
+    }
+    if !word(region) {
+        return Err(KmsError::validation(format!("'{region}' is no Region")));
+    }
+    if !word(key_id) {
+        return Err(KmsError::validation(format!("'{key_id}' is no key id")));
+    }
+    alias_names(seed)
+        .iter()
+        .try_for_each(|name| alias::check_name(name))
+}
+
+fn alias_names(seed: &Seed) -> Vec<String> {
+    let prefixed = |name: &String| {
+        if name.starts_with("alias/") {
+            name.clone()
+        } else {
+            format!("alias/{name}")
+        }
+    };
+    seed.aliases.iter().map(prefixed).collect()
+}

@@ -1,0 +1,122 @@
+//! Tags of keys.
+
+use crate::api::Call;
+use crate::api::call::By;
+use crate::api::page;
+use crate::api::page::Limits;
+use crate::api::violations;
+use crate::error::Code;
+use crate::error::KmsError;
+use crate::keys::state::Group;
+use proto::kms::v1;
+
+/// Adds tags to a key, or changes their values.
+pub(crate) fn tag(
+    call: &mut Call<'_>,
+    request: v1::TagResourceRequest,
+) -> Result<v1::TagResourceResponse, KmsError> {
+    call.parameter_text("keyId", request.key_id.as_deref());
+    violations::check(&request)?;
+    let key = call.key(request.key_id.as_deref(), By::Id)?;
+    call.check_state(&key, Group::Describe)?;
+    call.kms.keys.change(&key, |record| {
+        record.tags = checked(&record.tags, request.tags)?;
+        Ok(())
+    })?;
+    Ok(v1::TagResourceResponse {})
+}
+
+/// Takes tags from a key. Tags it does not have are no error.
+pub(crate) fn untag(
+    call: &mut Call<'_>,
+    request: v1::UntagResourceRequest,
+) -> Result<v1::UntagResourceResponse, KmsError> {
+    call.parameter_text("keyId", request.key_id.as_deref());
+    call.parameter("tagKeys", request.tag_keys.clone());
+    violations::check(&request)?;
+    let key = call.key(request.key_id.as_deref(), By::Id)?;
+    call.check_state(&key, Group::Describe)?;
+    if request.tag_keys.iter().any(|name| is_reserved(name)) {
+        return Err(refused(RESERVED));
+    }
+    call.kms.keys.change(&key, |record| {
+        record
+            .tags
+            .retain(|(name, _)| !request.tag_keys.contains(name));
+        Ok(())
+    })?;
+    Ok(v1::UntagResourceResponse {})
+}
+
+/// Lists the tags of a key, in the order of their names.
+pub(crate) fn list(
+    call: &mut Call<'_>,
+    request: v1::ListResourceTagsRequest,
+) -> Result<v1::ListResourceTagsResponse, KmsError> {
+    call.parameter_text("keyId", request.key_id.as_deref());
+    violations::check(&request)?;
+    let key = call.key(request.key_id.as_deref(), By::Id)?;
+    let mut tags = key.snapshot().record.tags.clone();
+    tags.sort();
+    let limits = Limits {
+        default: 50,
+        most: 50,
+    };
+    let marker = request.marker.as_deref();
+    let page = page::page(tags, |(name, _)| name, marker, request.limit, limits)?;
+    let tag = |(name, value)| v1::Tag {
+        tag_key: Some(name),
+        tag_value: Some(value),
+    };
+    Ok(v1::ListResourceTagsResponse {
+        tags: page.items.into_iter().map(tag).collect(),
+        next_marker: page.next_marker,
+        truncated: Some(page.truncated),
+    })
+}
+
+/// The tags of a key that has `present` once `given` are added.
+///
+/// # Errors
+///
+/// `TagException`: reserved names, names given twice, or too many tags.
+pub(crate) fn checked(
+    present: &[(String, String)],
+    given: Vec<v1::Tag>,
+) -> Result<Vec<(String, String)>, KmsError> {
+    let mut tags = present.to_vec();
+    let mut names = Vec::with_capacity(given.len());
+    for tag in given {
+        let name = tag.tag_key.unwrap_or_default();
+        let value = tag.tag_value.unwrap_or_default();
+        if is_reserved(&name) {
+            return Err(refused(RESERVED));
+        }
+        if names.contains(&name) {
+            return Err(refused("Duplicate tag keys"));
+        }
+        names.push(name.clone());
+        match tags.iter_mut().find(|(present, _)| *present == name) {
+            Some(tag) => tag.1 = value,
+            None => tags.push((name, value)),
+        }
+    }
+    if tags.len() > TAGS_MAX {
+        return Err(refused("Too many tags"));
+    }
+    Ok(tags)
+}
+
+fn is_reserved(name: &str) -> bool {
+    name.get(..4)
+        .is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"))
+}
+
+fn refused(text: &'static str) -> KmsError {
+    KmsError::new(Code::TagException, text)
+}
+
+const RESERVED: &str = "Tags beginning with aws: are reserved";
+
+/// Most tags of a key.
+const TAGS_MAX: usize = 50;

@@ -1,0 +1,127 @@
+use crate::api::tests::ACCOUNT;
+use crate::api::tests::World;
+use serde_json::json;
+
+fn arn(name: &str) -> String {
+    format!("arn:aws:kms:us-east-1:{ACCOUNT}:{name}")
+}
+
+#[test]
+fn an_alias_moves_between_keys_and_goes() {
+    let world = World::new();
+    let (one, one_arn) = world.key();
+    let (two, two_arn) = world.key();
+    let target = || {
+        let described = world.ok("DescribeKey", json!({"KeyId": "alias/a"}));
+        described["KeyMetadata"]["Arn"].clone()
+    };
+    world.ok(
+        "CreateAlias",
+        json!({"AliasName": "alias/a", "TargetKeyId": one}),
+    );
+    assert_eq!(target(), one_arn);
+    world.ok(
+        "UpdateAlias",
+        json!({"AliasName": "alias/a", "TargetKeyId": two}),
+    );
+    assert_eq!(target(), two_arn);
+    world.ok("DeleteAlias", json!({"AliasName": "alias/a"}));
+    let missing = format!("NotFoundException: Alias {} is not found.", arn("alias/a"));
+    for (name, request) in [
+        ("DescribeKey", json!({"KeyId": "alias/a"})),
+        ("DeleteAlias", json!({"AliasName": "alias/a"})),
+        (
+            "UpdateAlias",
+            json!({"AliasName": "alias/a", "TargetKeyId": two}),
+        ),
+    ] {
+        assert_eq!(world.refusal(name, request), missing, "{name}");
+    }
+}
+
+#[test]
+fn an_alias_is_made_once() {
+    let world = World::new();
+    let (id, _) = world.key();
+    let request = json!({"AliasName": "alias/a", "TargetKeyId": id});
+    world.ok("CreateAlias", request.clone());
+    assert_eq!(
+        world.refusal("CreateAlias", request),
+        format!(
+            "AlreadyExistsException: An alias with the name {} already exists",
+            arn("alias/a")
+        )
+    );
+}
+
+#[test]
+fn names_that_aws_refuses_are_refused_in_its_words() {
+    let world = World::new();
+    let (id, _) = world.key();
+    let create =
+        |name: &str| world.refusal("CreateAlias", json!({"AliasName": name, "TargetKeyId": id}));
+    let prefix = "ValidationException: Alias must start with the prefix \"alias/\". Please see \
+                  https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html";
+    assert_eq!(create("a"), prefix);
+    assert_eq!(create("alias/"), prefix);
+    assert_eq!(create("alias/aws/s3"), "NotAuthorizedException");
+    assert_eq!(
+        create("alias/a b"),
+        "ValidationException: 1 validation error detected: Value 'alias/a b' at 'aliasName' \
+         failed to satisfy constraint: Member must satisfy regular expression pattern: \
+         ^[a-zA-Z0-9:/_-]+$"
+    );
+}
+
+#[test]
+fn aliases_are_listed_for_all_keys_or_one() {
+    let world = World::new();
+    let (one, _) = world.key();
+    let (two, _) = world.key();
+    for (name, key) in [("alias/c", &one), ("alias/a", &two), ("alias/b", &one)] {
+        world.ok(
+            "CreateAlias",
+            json!({"AliasName": name, "TargetKeyId": key}),
+        );
+    }
+    let names = |request| {
+        let listed = world.ok("ListAliases", request);
+        let list = listed["Aliases"].as_array().unwrap().clone();
+        list.iter()
+            .map(|alias| alias["AliasName"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(json!({})), ["alias/a", "alias/b", "alias/c"]);
+    assert_eq!(names(json!({"KeyId": one})), ["alias/b", "alias/c"]);
+    assert_eq!(names(json!({"Limit": 1})), ["alias/a"]);
+    let listed = world.ok("ListAliases", json!({"KeyId": two}));
+    let expected = json!([{
+        "AliasArn": arn("alias/a"),
+        "AliasName": "alias/a",
+        "TargetKeyId": two,
+        "CreationDate": 1_767_225_600.0,
+        "LastUpdatedDate": 1_767_225_600.0,
+    }]);
+    assert_eq!(listed, json!({"Aliases": expected, "Truncated": false}));
+}
+
+#[test]
+fn a_key_pending_deletion_takes_no_alias_but_gives_its_own_away() {
+    let world = World::new();
+    let (one, one_arn) = world.key();
+    let (two, _) = world.key();
+    world.ok(
+        "CreateAlias",
+        json!({"AliasName": "alias/a", "TargetKeyId": one}),
+    );
+    world.ok("ScheduleKeyDeletion", json!({"KeyId": one}));
+    let pending = format!("KMSInvalidStateException: {one_arn} is pending deletion.");
+    let create = json!({"AliasName": "alias/b", "TargetKeyId": one});
+    assert_eq!(world.refusal("CreateAlias", create), pending);
+    world.ok(
+        "UpdateAlias",
+        json!({"AliasName": "alias/a", "TargetKeyId": two}),
+    );
+    let back = json!({"AliasName": "alias/a", "TargetKeyId": one});
+    assert_eq!(world.refusal("UpdateAlias", back), pending);
+}

@@ -1,0 +1,136 @@
+use crate::api::Kms;
+use crate::api::seed::Seed;
+use crate::api::tests::ACCOUNT;
+use crate::api::tests::REGION;
+use crate::api::tests::World;
+use crate::api::tests::call;
+use crate::api::tests::parts;
+use crate::api::tests::text;
+use crate::caller::Caller;
+use crate::crypto::root_key::RootKey;
+use crate::keys::redb_store::RedbStore;
+use crate::keys::vault::OpenError;
+use proto::time::Clock;
+use serde_json::json;
+use std::path::Path;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+fn open(path: &Path, root_key: u8) -> Result<Kms, OpenError> {
+    let (clock, quotas, audit) = parts();
+    let clock: Arc<dyn Clock> = clock;
+    let store = Box::new(RedbStore::open(path)?);
+    Kms::open(
+        store,
+        &RootKey::from_bytes([root_key; 32]),
+        clock,
+        quotas,
+        audit,
+    )
+}
+
+fn seed(key_id: &str, aliases: &[&str], material: Option<u8>) -> Seed {
+    Seed {
+        account: ACCOUNT.to_owned(),
+        region: REGION.to_owned(),
+        key_id: key_id.to_owned(),
+        aliases: aliases.iter().map(|name| (*name).to_owned()).collect(),
+        description: "seeded".to_owned(),
+        tags: Vec::new(),
+        material: material.map(|byte| Zeroizing::new(vec![byte; 32])),
+    }
+}
+
+#[test]
+fn keys_aliases_and_blobs_survive_a_reopening() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kms.redb");
+    let caller = Caller::root(ACCOUNT, REGION);
+    let kms = open(&path, 1).unwrap();
+    let made = call(&kms, &caller, "CreateKey", json!({"Description": "kept"})).unwrap();
+    let id = text(&made["KeyMetadata"]["KeyId"]);
+    let alias = json!({"AliasName": "alias/a", "TargetKeyId": id});
+    call(&kms, &caller, "CreateAlias", alias).unwrap();
+    let encrypt = json!({"KeyId": "alias/a", "Plaintext": "AAAA"});
+    let blob = call(&kms, &caller, "Encrypt", encrypt).unwrap()["CiphertextBlob"].clone();
+    drop(kms);
+
+    let kms = open(&path, 1).unwrap();
+    let described = call(&kms, &caller, "DescribeKey", json!({"KeyId": "alias/a"})).unwrap();
+    assert_eq!(described, made);
+    let opened = call(&kms, &caller, "Decrypt", json!({"CiphertextBlob": blob})).unwrap();
+    assert_eq!(opened["Plaintext"], "AAAA");
+    drop(kms);
+
+    assert!(matches!(open(&path, 2), Err(OpenError::WrongRootKey)));
+}
+
+#[test]
+fn key_material_is_not_in_the_store_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kms.redb");
+    let kms = open(&path, 1).unwrap();
+    kms.seed(&[seed("testkey-1", &[], Some(0x5a))]).unwrap();
+    drop(kms);
+    let bytes = std::fs::read(&path).unwrap();
+    assert!(!bytes.windows(16).any(|window| window == [0x5a; 16]));
+    assert!(!bytes.windows(6).any(|window| window == b"seeded"));
+}
+
+#[test]
+fn seeding_again_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kms.redb");
+    let caller = Caller::root(ACCOUNT, REGION);
+    let seeds = [seed("testkey-1", &["demo", "alias/other"], None)];
+    let kms = open(&path, 1).unwrap();
+    kms.seed(&seeds).unwrap();
+    let encrypt = json!({"KeyId": "testkey-1", "Plaintext": "AAAA"});
+    let blob = call(&kms, &caller, "Encrypt", encrypt).unwrap()["CiphertextBlob"].clone();
+    let listed = call(&kms, &caller, "ListAliases", json!({})).unwrap();
+    assert_eq!(listed["Aliases"].as_array().unwrap().len(), 2);
+    drop(kms);
+
+    let kms = open(&path, 1).unwrap();
+    kms.seed(&seeds).unwrap();
+    assert_eq!(
+        call(&kms, &caller, "ListAliases", json!({})).unwrap(),
+        listed
+    );
+    let opened = call(&kms, &caller, "Decrypt", json!({"CiphertextBlob": blob})).unwrap();
+    assert_eq!(
+        opened["KeyId"],
+        format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/testkey-1")
+    );
+}
+
+#[test]
+fn the_same_seed_opens_blobs_of_another_run() {
+    let seeds = [seed("testkey-1", &["demo"], Some(7))];
+    let one = World::new();
+    one.kms.seed(&seeds).unwrap();
+    let encrypt = json!({"KeyId": "alias/demo", "Plaintext": "AAAA"});
+    let blob = one.ok("Encrypt", encrypt)["CiphertextBlob"].clone();
+
+    let two = World::new();
+    two.kms.seed(&seeds).unwrap();
+    assert_eq!(
+        two.ok("Decrypt", json!({"CiphertextBlob": blob}))["Plaintext"],
+        "AAAA"
+    );
+}
+
+#[test]
+fn a_seed_that_cannot_be_is_refused() {
+    let world = World::new();
+    world.kms.seed(&[seed("testkey-1", &[], Some(7))]).unwrap();
+    world
+        .kms
+        .seed(&[seed("testkey-1", &[], Some(8))])
+        .unwrap_err();
+    world.kms.seed(&[seed("a/b", &[], None)]).unwrap_err();
+    world.kms.seed(&[seed("a", &["aws/s3"], None)]).unwrap_err();
+    let mut short = seed("b", &[], None);
+    short.material = Some(Zeroizing::new(vec![0; 31]));
+    world.kms.seed(&[short]).unwrap_err();
+}

@@ -1,0 +1,354 @@
+//! The keys of all accounts and Regions: a working set in memory, kept in step with a store.
+//!
+//! Reading takes no lock that another reader waits for. A change is made to a copy, made durable,
+//! and only then seen by readers; changes are made one at a time.
+
+pub mod key;
+pub mod metadata;
+mod realm;
+pub mod record;
+pub mod redb_store;
+pub mod state;
+pub mod store;
+pub mod vault;
+
+use crate::caller::partition;
+use crate::crypto::material::SymmetricMaterial;
+use crate::crypto::root_key::RootKey;
+use crate::error::KmsError;
+use crate::keys::key::Key;
+use crate::keys::key::Snapshot;
+pub use crate::keys::realm::Alias;
+use crate::keys::realm::Place;
+use crate::keys::realm::Realms;
+use crate::keys::record::Record;
+use crate::keys::store::Store;
+use crate::keys::store::StoreError;
+use crate::keys::store::Table;
+use crate::keys::vault::OpenChange;
+use crate::keys::vault::OpenError;
+use crate::keys::vault::OpenRow;
+use crate::keys::vault::Vault;
+use proto::time::Timestamp;
+use serde::Serialize;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use zeroize::Zeroizing;
+
+/// The keys of all accounts and Regions.
+pub struct Keys {
+    realms: Realms,
+    vault: Vault,
+    change: Mutex<()>,
+}
+
+impl Keys {
+    /// Opens the store and takes all of it into memory.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] when the store does not open, or what it holds does not fit together.
+    pub fn open(store: Box<dyn Store>, root_key: &RootKey) -> Result<Self, OpenError> {
+        let (vault, rows) = Vault::open(store, root_key)?;
+        let realms = Realms::default();
+        let mut secrets: HashMap<String, Zeroizing<Vec<u8>>> = HashMap::new();
+        let mut keys = Vec::new();
+        let mut aliases = Vec::new();
+        for row in rows {
+            match row.table {
+                Table::Keys => keys.push(row),
+                Table::Materials => {
+                    secrets.insert(row.name, row.value);
+                }
+                Table::Aliases => aliases.push(row),
+                Table::Meta | Table::Grants | Table::KeyStores => {}
+            }
+        }
+        for row in keys {
+            load_key(&realms, &row, &secrets)?;
+        }
+        for row in aliases {
+            let place = Place::parse(&row.name).ok_or_else(|| damaged(&row))?;
+            let alias: Alias = serde_json::from_slice(&row.value).map_err(|_| damaged(&row))?;
+            realms.put_alias(place, alias);
+        }
+        Ok(Self {
+            realms,
+            vault,
+            change: Mutex::new(()),
+        })
+    }
+
+    /// The key of that id, unless its waiting period is over.
+    #[must_use]
+    pub fn find(
+        &self,
+        account: &str,
+        region: &str,
+        key_id: &str,
+        now: Timestamp,
+    ) -> Option<Arc<Key>> {
+        let key = self.realms.realm(account, region)?.key(key_id)?;
+        (!key.snapshot().record.is_deleted(now)).then_some(key)
+    }
+
+    /// The alias of that name, prefix included, unless its key is no more.
+    #[must_use]
+    pub fn alias(&self, account: &str, region: &str, name: &str, now: Timestamp) -> Option<Alias> {
+        let alias = self.realms.realm(account, region)?.alias(name)?;
+        self.find(account, region, &alias.key_id, now)
+            .is_some()
+            .then_some(alias)
+    }
+
+    /// Id of the key that an alias names, whatever became of that key.
+    #[must_use]
+    pub fn alias_target(&self, account: &str, region: &str, name: &str) -> Option<String> {
+        self.realms
+            .realm(account, region)?
+            .alias(name)
+            .map(|alias| alias.key_id)
+    }
+
+    /// All keys of an account in a Region, in the order of their ids.
+    #[must_use]
+    pub fn list(&self, account: &str, region: &str, now: Timestamp) -> Vec<Arc<Key>> {
+        let mut keys = self
+            .realms
+            .realm(account, region)
+            .map(|realm| realm.keys())
+            .unwrap_or_default();
+        keys.retain(|key| !key.snapshot().record.is_deleted(now));
+        keys.sort_unstable_by(|a, b| a.id().cmp(b.id()));
+        keys
+    }
+
+    /// All aliases of an account in a Region, in the order of their names.
+    #[must_use]
+    pub fn aliases(&self, account: &str, region: &str, now: Timestamp) -> Vec<(Arc<str>, Alias)> {
+        let Some(realm) = self.realms.realm(account, region) else {
+            return Vec::new();
+        };
+        let mut aliases = realm.aliases();
+        aliases.retain(|(_, alias)| self.find(account, region, &alias.key_id, now).is_some());
+        aliases.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        aliases
+    }
+
+    /// Takes a new key in.
+    ///
+    /// # Errors
+    ///
+    /// `KMSInternalException` when it could not be made durable, or the id is taken.
+    pub fn create(
+        &self,
+        account: &str,
+        region: &str,
+        key_id: &str,
+        record: Record,
+        materials: Vec<Arc<SymmetricMaterial>>,
+    ) -> Result<Arc<Key>, KmsError> {
+        let _one_at_a_time = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        let arn = format!(
+            "arn:{}:kms:{region}:{account}:key/{key_id}",
+            partition(region)
+        );
+        let place = Place {
+            account,
+            region,
+            name: key_id,
+        };
+        let mut changes = vec![put(Table::Keys, &place.to_string(), &record)?];
+        changes.extend(
+            materials
+                .iter()
+                .map(|material| material_row(&place, material)),
+        );
+        self.commit(changes)?;
+        let key = Key::new(
+            account,
+            region,
+            key_id,
+            &arn,
+            Snapshot { record, materials },
+        );
+        Ok(self.realms.put_key(place, key))
+    }
+
+    /// Changes what is kept of a key: `edit` is given a copy, which takes the key's place once it
+    /// is durable.
+    ///
+    /// # Errors
+    ///
+    /// What `edit` answers; `KMSInternalException` when the change could not be made durable.
+    pub fn change<T>(
+        &self,
+        key: &Key,
+        edit: impl FnOnce(&mut Record) -> Result<T, KmsError>,
+    ) -> Result<T, KmsError> {
+        let _one_at_a_time = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = key.snapshot();
+        let mut record = before.record.clone();
+        record.last_use = key.last_use();
+        let answer = edit(&mut record)?;
+        let name = Place::of(key).to_string();
+        self.commit(vec![put(Table::Keys, &name, &record)?])?;
+        key.replace(Snapshot {
+            record,
+            materials: before.materials.clone(),
+        });
+        Ok(answer)
+    }
+
+    /// Makes or moves an alias: `edit` is given the alias that is there, if one is.
+    ///
+    /// # Errors
+    ///
+    /// What `edit` answers; `KMSInternalException` when the change could not be made durable.
+    pub fn change_alias(
+        &self,
+        account: &str,
+        region: &str,
+        name: &str,
+        now: Timestamp,
+        edit: impl FnOnce(Option<Alias>) -> Result<Option<Alias>, KmsError>,
+    ) -> Result<(), KmsError> {
+        let _one_at_a_time = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        let after = edit(self.alias(account, region, name, now))?;
+        let place = Place {
+            account,
+            region,
+            name,
+        };
+        let row = place.to_string();
+        match after {
+            Some(alias) => {
+                self.commit(vec![put(Table::Aliases, &row, &alias)?])?;
+                self.realms.put_alias(place, alias);
+            }
+            None => {
+                self.commit(vec![delete(Table::Aliases, row)])?;
+                self.realms.remove_alias(place);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes for good the keys whose waiting period is over, with their material and aliases.
+    ///
+    /// # Errors
+    ///
+    /// `KMSInternalException` when their removal could not be made durable.
+    pub fn sweep(&self, now: Timestamp) -> Result<(), KmsError> {
+        let _one_at_a_time = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        for key in self.realms.all_keys() {
+            let snapshot = key.snapshot();
+            if !snapshot.record.is_deleted(now) {
+                continue;
+            }
+            let place = Place::of(&key);
+            let mut changes = vec![delete(Table::Keys, place.to_string())];
+            for material in &snapshot.materials {
+                changes.push(delete(
+                    Table::Materials,
+                    material_name(&place, material.id_text()),
+                ));
+            }
+            let aliases = self.realms.aliases_of(&key);
+            for name in &aliases {
+                let alias = Place { name, ..place };
+                changes.push(delete(Table::Aliases, alias.to_string()));
+            }
+            self.commit(changes)?;
+            for name in &aliases {
+                self.realms.remove_alias(Place { name, ..place });
+            }
+            self.realms.remove_key(place);
+        }
+        Ok(())
+    }
+
+    fn commit(&self, changes: Vec<OpenChange>) -> Result<(), KmsError> {
+        self.vault
+            .commit(changes)
+            .map_err(|error| not_durable(&error))
+    }
+}
+
+fn load_key(
+    realms: &Realms,
+    row: &OpenRow,
+    secrets: &HashMap<String, Zeroizing<Vec<u8>>>,
+) -> Result<(), OpenError> {
+    let place = Place::parse(&row.name).ok_or_else(|| damaged(row))?;
+    let record: Record = serde_json::from_slice(&row.value).map_err(|_| damaged(row))?;
+    let mut materials = Vec::with_capacity(record.materials.len());
+    for material in &record.materials {
+        let name = material_name(&place, &material.id);
+        let lost = || OpenError::Damaged {
+            row: format!("{}/{name}", Table::Materials.name()),
+        };
+        let secret = secrets.get(&name).ok_or_else(lost)?;
+        let material = SymmetricMaterial::from_bytes(place.name, secret).ok_or_else(lost)?;
+        materials.push(Arc::new(material));
+    }
+    let Place {
+        account,
+        region,
+        name,
+    } = place;
+    let arn = format!(
+        "arn:{}:kms:{region}:{account}:key/{name}",
+        partition(region)
+    );
+    realms.put_key(
+        place,
+        Key::new(account, region, name, &arn, Snapshot { record, materials }),
+    );
+    Ok(())
+}
+
+fn put(table: Table, name: &str, value: &impl Serialize) -> Result<OpenChange, KmsError> {
+    let value = serde_json::to_vec(value).map_err(|_| KmsError::internal())?;
+    Ok(OpenChange {
+        table,
+        name: name.to_owned(),
+        value: Some(Zeroizing::new(value)),
+    })
+}
+
+const fn delete(table: Table, name: String) -> OpenChange {
+    OpenChange {
+        table,
+        name,
+        value: None,
+    }
+}
+
+fn material_row(place: &Place<'_>, material: &SymmetricMaterial) -> OpenChange {
+    OpenChange {
+        table: Table::Materials,
+        name: material_name(place, material.id_text()),
+        value: Some(Zeroizing::new(material.secret().to_vec())),
+    }
+}
+
+fn material_name(place: &Place<'_>, material_id: &str) -> String {
+    format!("{place}/{material_id}")
+}
+
+fn damaged(row: &OpenRow) -> OpenError {
+    OpenError::Damaged {
+        row: format!("{}/{}", row.table.name(), row.name),
+    }
+}
+
+fn not_durable(error: &StoreError) -> KmsError {
+    tracing::error!(%error, "a change could not be made durable");
+    KmsError::internal()
+}
+
+#[cfg(test)]
+mod tests;

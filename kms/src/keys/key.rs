@@ -1,0 +1,125 @@
+//! A key in the working set.
+
+use crate::crypto::ciphertext::KeyName;
+use crate::crypto::material::MaterialId;
+use crate::crypto::material::SymmetricMaterial;
+use crate::keys::record::LastUse;
+use crate::keys::record::Record;
+use arc_swap::ArcSwap;
+use arc_swap::Guard;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+/// A key. Its names never change; what does is read as one [`Snapshot`].
+pub struct Key {
+    account: Arc<str>,
+    region: Arc<str>,
+    id: Arc<str>,
+    arn: Arc<str>,
+    snapshot: ArcSwap<Snapshot>,
+    last_use: Mutex<Option<LastUse>>,
+}
+
+/// A key at one moment.
+pub struct Snapshot {
+    /// What is kept of the key.
+    pub record: Record,
+    /// Its materials, in the order of the record's.
+    pub materials: Vec<Arc<SymmetricMaterial>>,
+}
+
+impl Snapshot {
+    /// The material that seals; none while the key waits for import.
+    #[must_use]
+    pub fn current(&self) -> Option<&SymmetricMaterial> {
+        self.materials.last().map(Arc::as_ref)
+    }
+
+    /// The material of that id.
+    #[must_use]
+    pub fn material(&self, id: MaterialId) -> Option<&SymmetricMaterial> {
+        self.materials
+            .iter()
+            .map(Arc::as_ref)
+            .find(|material| material.id() == id)
+    }
+}
+
+impl Key {
+    pub(crate) fn new(
+        account: &str,
+        region: &str,
+        id: &str,
+        arn: &str,
+        snapshot: Snapshot,
+    ) -> Self {
+        let last_use = Mutex::new(snapshot.record.last_use.clone());
+        Self {
+            account: account.into(),
+            region: region.into(),
+            id: id.into(),
+            arn: arn.into(),
+            snapshot: ArcSwap::from_pointee(snapshot),
+            last_use,
+        }
+    }
+
+    /// The account that owns the key.
+    #[must_use]
+    pub const fn account(&self) -> &Arc<str> {
+        &self.account
+    }
+
+    /// The Region the key is in.
+    #[must_use]
+    pub const fn region(&self) -> &Arc<str> {
+        &self.region
+    }
+
+    /// The key's id.
+    #[must_use]
+    pub const fn id(&self) -> &Arc<str> {
+        &self.id
+    }
+
+    /// The key's ARN.
+    #[must_use]
+    pub const fn arn(&self) -> &Arc<str> {
+        &self.arn
+    }
+
+    /// The key's name in its blobs.
+    #[must_use]
+    pub fn name(&self) -> KeyName<'_> {
+        KeyName {
+            account: &self.account,
+            region: &self.region,
+            key_id: &self.id,
+        }
+    }
+
+    /// The key as it is now.
+    #[must_use]
+    pub fn snapshot(&self) -> Guard<Arc<Snapshot>> {
+        self.snapshot.load()
+    }
+
+    pub(crate) fn replace(&self, snapshot: Snapshot) {
+        self.snapshot.store(Arc::new(snapshot));
+    }
+
+    /// The latest cryptographic use of the key.
+    #[must_use]
+    pub fn last_use(&self) -> Option<LastUse> {
+        self.last_use
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Notes a cryptographic use. It is written down with the key's next change.
+    pub fn note_use(&self, last_use: LastUse) {
+        *self.last_use.lock().unwrap_or_else(PoisonError::into_inner) = Some(last_use);
+    }
+}

@@ -1,0 +1,165 @@
+//! The keys and aliases of one account in one Region, and the map of all such realms.
+
+use crate::keys::key::Key;
+use arc_swap::ArcSwap;
+use dashmap::DashMap;
+use serde::Deserialize;
+use serde::Serialize;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// An alias: a second name of a key, which may move to another. Times are milliseconds since 1970.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alias {
+    /// Id of the key it names, of the same account and Region.
+    pub key_id: String,
+    /// When it was made.
+    pub created_ms: i64,
+    /// When it last moved.
+    pub updated_ms: i64,
+}
+
+/// Where something is: account, Region, and its name there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    pub(crate) account: &'a str,
+    pub(crate) region: &'a str,
+    pub(crate) name: &'a str,
+}
+
+impl<'a> Place<'a> {
+    pub(crate) fn of(key: &'a Key) -> Self {
+        Self {
+            account: key.account(),
+            region: key.region(),
+            name: key.id(),
+        }
+    }
+
+    /// Reads the name of a row.
+    pub(crate) fn parse(row: &'a str) -> Option<Self> {
+        let (account, rest) = row.split_once('/')?;
+        let (region, name) = rest.split_once('/')?;
+        Some(Self {
+            account,
+            region,
+            name,
+        })
+    }
+}
+
+/// The name of the row in the store.
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            account,
+            region,
+            name,
+        } = self;
+        write!(f, "{account}/{region}/{name}")
+    }
+}
+
+/// The keys and aliases of one account in one Region.
+#[derive(Default)]
+pub(crate) struct Realm {
+    keys: DashMap<Arc<str>, Arc<Key>>,
+    aliases: DashMap<Arc<str>, Alias>,
+}
+
+impl Realm {
+    pub(crate) fn key(&self, key_id: &str) -> Option<Arc<Key>> {
+        self.keys.get(key_id).map(|key| Arc::clone(&key))
+    }
+
+    pub(crate) fn alias(&self, name: &str) -> Option<Alias> {
+        self.aliases.get(name).map(|alias| alias.clone())
+    }
+
+    pub(crate) fn keys(&self) -> Vec<Arc<Key>> {
+        self.keys.iter().map(|key| Arc::clone(&key)).collect()
+    }
+
+    pub(crate) fn aliases(&self) -> Vec<(Arc<str>, Alias)> {
+        self.aliases
+            .iter()
+            .map(|entry| (Arc::clone(entry.key()), entry.value().clone()))
+            .collect()
+    }
+}
+
+/// All realms. Realms are made rarely, so the map is copied when one is and read without a lock.
+#[derive(Default)]
+pub(crate) struct Realms {
+    by_account: ArcSwap<HashMap<String, HashMap<String, Arc<Realm>>>>,
+}
+
+impl Realms {
+    pub(crate) fn realm(&self, account: &str, region: &str) -> Option<Arc<Realm>> {
+        self.by_account
+            .load()
+            .get(account)?
+            .get(region)
+            .map(Arc::clone)
+    }
+
+    /// The realm of a place, made if it is not there. Only called while changes are locked.
+    fn realm_or_new(&self, place: Place<'_>) -> Arc<Realm> {
+        if let Some(realm) = self.realm(place.account, place.region) {
+            return realm;
+        }
+        let realm = Arc::new(Realm::default());
+        let mut map = HashMap::clone(&self.by_account.load());
+        map.entry(place.account.to_owned())
+            .or_default()
+            .insert(place.region.to_owned(), Arc::clone(&realm));
+        self.by_account.store(Arc::new(map));
+        realm
+    }
+
+    pub(crate) fn put_key(&self, place: Place<'_>, key: Key) -> Arc<Key> {
+        let key = Arc::new(key);
+        self.realm_or_new(place)
+            .keys
+            .insert(Arc::clone(key.id()), Arc::clone(&key));
+        key
+    }
+
+    pub(crate) fn remove_key(&self, place: Place<'_>) {
+        if let Some(realm) = self.realm(place.account, place.region) {
+            realm.keys.remove(place.name);
+        }
+    }
+
+    pub(crate) fn put_alias(&self, place: Place<'_>, alias: Alias) {
+        self.realm_or_new(place)
+            .aliases
+            .insert(place.name.into(), alias);
+    }
+
+    pub(crate) fn remove_alias(&self, place: Place<'_>) {
+        if let Some(realm) = self.realm(place.account, place.region) {
+            realm.aliases.remove(place.name);
+        }
+    }
+
+    pub(crate) fn all_keys(&self) -> Vec<Arc<Key>> {
+        let map = self.by_account.load();
+        map.values()
+            .flat_map(HashMap::values)
+            .flat_map(|realm| realm.keys())
+            .collect()
+    }
+
+    pub(crate) fn aliases_of(&self, key: &Key) -> Vec<Arc<str>> {
+        let Some(realm) = self.realm(key.account(), key.region()) else {
+            return Vec::new();
+        };
+        let aliases = realm.aliases().into_iter();
+        aliases
+            .filter(|(_, alias)| *alias.key_id == **key.id())
+            .map(|(name, _)| name)
+            .collect()
+    }
+}
