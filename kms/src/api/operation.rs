@@ -161,10 +161,8 @@ impl fmt::Display for OperationName {
 }
 
 /// The place of the mistake is told, the text around it is not: it may be a secret.
-fn not_awss_json(error: &serde_json::Error) -> KmsError {
-    let place = format!("line {} column {}", error.line(), error.column());
-    KmsError::new(
-        Code::SerializationException,
-        format!("The request is not valid JSON at {place}"),
-    )
+fn not_awss_json(line: usize, column: usize) -> KmsError {
+    let text =
+        format!("The request is not of the operation's shape at line {line} column {column}");
+    KmsError::new(Code::SerializationException, text)
 }
