@@ -10,7 +10,11 @@ use std::time::Duration;
 use crate::authenticate::User;
 use crate::authenticate::WireLimits;
 use crate::backend;
+use crate::bucket;
+use crate::object;
 use crate::respond::Network;
+use crate::sse::bucket_key;
+use crate::state;
 
 /// How a gateway runs.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -44,6 +48,18 @@ pub struct Config {
 
     /// How the KMS is reached.
     pub kms: Kms,
+
+    /// Where the gateway keeps what no object can hold.
+    pub state: state::Config,
+
+    /// How objects are read and written.
+    pub objects: object::Config,
+
+    /// How buckets' default encryption behaves.
+    pub default_encryption: bucket::encryption::Config,
+
+    /// How long bucket keys are used.
+    pub bucket_keys: bucket_key::Config,
 }
 
 /// Where clients connect. A listener without an address is not opened.
@@ -144,6 +160,10 @@ impl Default for Config {
             backend: backend::Config::default(),
             backend_credentials: BackendCredentials::default(),
             kms: Kms::default(),
+            state: state::Config::default(),
+            objects: object::Config::default(),
+            default_encryption: bucket::encryption::Config::default(),
+            bucket_keys: bucket_key::Config::default(),
         }
     }
 }

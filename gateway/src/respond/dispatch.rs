@@ -5,8 +5,11 @@ use std::sync::Arc;
 use http::Response;
 
 use crate::authorize::Permitted;
-use crate::backend::Backend;
+use crate::bucket::Buckets;
+use crate::bucket::encryption::DefaultEncryptions;
 use crate::error::S3Error;
+use crate::object::Objects;
+use crate::object::document;
 use crate::request::Body;
 use crate::request::S3Request;
 use crate::request::Target;
@@ -14,19 +17,19 @@ use crate::route::Operation;
 
 /// The rooms that do operations.
 pub struct Operations {
-    /// The S3 backend.
-    pub backend: Arc<Backend>,
-    /// Name of the bucket that clients must not reach.
-    pub state_bucket: String,
+    /// Operations on objects.
+    pub objects: Objects,
+    /// Operations on buckets.
+    pub buckets: Buckets,
+    /// The default encryption of buckets.
+    pub encryptions: Arc<DefaultEncryptions>,
 }
 
 impl Operations {
     /// Refuses a target that no client may name.
     pub(super) fn check_target(&self, target: &Target) -> Result<(), S3Error> {
-        if target.bucket.as_deref() == Some(self.state_bucket.as_str()) {
-            return Err(S3Error::access_denied());
-        }
-        Ok(())
+        let bucket = target.bucket.as_deref();
+        bucket.map_or(Ok(()), |bucket| self.buckets.refuse_reserved(bucket))
     }
 
     /// Does a permitted operation.
@@ -35,10 +38,28 @@ impl Operations {
         operation: Operation,
         request: Permitted<S3Request>,
     ) -> Result<Response<Body>, S3Error> {
-        let request = request.into_inner();
+        let mut request = request.into_inner();
+        let bucket = request.target.bucket.clone().unwrap_or_default();
         match operation {
-            Operation::PassThrough(_) => self.backend.forward(request).await,
-            _ => Err(S3Error::not_implemented("This operation is not there yet.")),
+            Operation::DeleteBucketEncryption => self.encryptions.delete(&bucket).await,
+            Operation::DeleteObject => self.objects.delete(&request).await,
+            Operation::DeleteObjects => self.objects.delete_all(&mut request).await,
+            Operation::GetBucketEncryption => self.encryptions.get(&bucket).await,
+            Operation::GetObject => self.objects.get(request).await,
+            Operation::HeadObject => self.objects.head(request).await,
+            Operation::ListBuckets => self.buckets.list(&request).await,
+            Operation::ListObjects | Operation::ListObjectsV2 | Operation::ListObjectVersions => {
+                self.objects.list(&request).await
+            }
+            Operation::PutBucketEncryption => {
+                let document = document::read(&mut request).await?;
+                self.encryptions.put(&bucket, &document).await
+            }
+            Operation::PutObject => self.objects.put(request).await,
+            Operation::PassThrough(name) => self.buckets.pass_through(name, request).await,
+            Operation::CopyObject | Operation::GetObjectAttributes => {
+                Err(S3Error::not_implemented("This operation is not there yet."))
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Puts the rooms of a gateway together.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use proto::time::Clock;
 use zeroize::Zeroizing;
@@ -8,27 +9,38 @@ use zeroize::Zeroizing;
 use crate::authenticate::Authenticator;
 use crate::backend;
 use crate::backend::Backend;
+use crate::bucket::Buckets;
+use crate::bucket::encryption::DefaultEncryptions;
 use crate::config::Config;
+use crate::config::ConfigError;
 use crate::frames::random::Random;
+use crate::object::Objects;
 use crate::respond::Operations;
 use crate::respond::Responder;
 use crate::respond::Settings;
 use crate::respond::TrustedProxies;
 use crate::route::BaseDomains;
 use crate::server::StartError;
+use crate::sse::bucket_key::BucketKeys;
+use crate::sse::data_key::DataKeys;
+use crate::sse::kms::KeyService;
+use crate::sse::kms::Patience;
+use crate::sse::kms::grpc::GrpcKeyService;
+use crate::sse::kms::root_key::KmsRootKeyWrap;
+use crate::state::State;
+use crate::state::keyring::Keyring;
+use crate::state::record::Records;
 
 /// The responder of a gateway, and its backend.
 pub(super) fn responder(
     config: &Config,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    _kms_secret: Option<Zeroizing<String>>,
+    kms_secret: Option<Zeroizing<String>>,
 ) -> Result<(Responder, Arc<Backend>), StartError> {
     let backend = Arc::new(backend(config, Arc::clone(&clock))?);
-    let operations = Operations {
-        backend: Arc::clone(&backend),
-        state_bucket: "sealgate-state".to_owned(),
-    };
+    let kms = key_service(config, kms_secret)?;
+    let operations = operations(config, &backend, kms, &clock, &random);
 
     let mut seed = [0; 8];
     random.fill(&mut seed);
@@ -43,6 +55,48 @@ pub(super) fn responder(
     Ok((Responder::new(operations, authenticator, settings), backend))
 }
 
+/// The rooms that do operations, over one backend and one KMS.
+fn operations(
+    config: &Config,
+    backend: &Arc<Backend>,
+    kms: Arc<dyn KeyService>,
+    clock: &Arc<dyn Clock>,
+    random: &Arc<dyn Random>,
+) -> Operations {
+    let state = State::new(Arc::clone(backend), &config.state);
+    let wrap = KmsRootKeyWrap::new(Arc::clone(&kms), &config.kms.account, &config.kms.root_key);
+    let keyring = Arc::new(Keyring::new(
+        state.clone(),
+        Arc::new(wrap),
+        Arc::clone(random),
+        Arc::clone(clock),
+    ));
+    let records = Records::new(state.clone(), Arc::clone(&keyring), Arc::clone(random));
+    let encryptions = Arc::new(DefaultEncryptions::new(
+        Arc::clone(backend),
+        records,
+        Arc::clone(clock),
+        config.default_encryption,
+    ));
+
+    let bucket_keys = BucketKeys::new(config.bucket_keys, Arc::clone(clock));
+    let data_keys = DataKeys::new(kms, keyring, bucket_keys, Arc::clone(random));
+    let objects = Objects::new(
+        config.objects.clone(),
+        &config.region,
+        Arc::clone(backend),
+        data_keys,
+        Arc::clone(&encryptions) as _,
+        Arc::clone(random),
+    );
+    let buckets = Buckets::new(Arc::clone(backend), state, Arc::clone(&encryptions));
+    Operations {
+        objects,
+        buckets,
+        encryptions,
+    }
+}
+
 /// The way to the backend.
 fn backend(config: &Config, clock: Arc<dyn Clock>) -> Result<Backend, StartError> {
     let credentials = backend::Credentials {
@@ -52,4 +106,28 @@ fn backend(config: &Config, clock: Arc<dyn Clock>) -> Result<Backend, StartError
     };
     Backend::new(&config.backend, credentials, clock)
         .map_err(|cause| StartError::Part("backend", cause.to_string()))
+}
+
+/// The way to the KMS.
+fn key_service(
+    config: &Config,
+    secret: Option<Zeroizing<String>>,
+) -> Result<Arc<dyn KeyService>, StartError> {
+    let secret = match (secret, &config.kms.secret_file) {
+        (Some(secret), _) => secret,
+        (None, Some(file)) => {
+            let text = std::fs::read_to_string(file).map_err(|cause| {
+                StartError::Part("kms.secret_file", format!("{}: {cause}", file.display()))
+            })?;
+            Zeroizing::new(text.trim().to_owned())
+        }
+        (None, None) => return Err(ConfigError::Field("kms.secret_file", "is missing").into()),
+    };
+    let patience = Patience {
+        call: Duration::from_millis(config.kms.call_timeout_ms),
+        total: Duration::from_millis(config.kms.total_timeout_ms),
+    };
+    let kms = GrpcKeyService::new(&config.kms.url, &secret, &config.region, patience)
+        .map_err(|cause| StartError::Part("kms", cause.to_string()))?;
+    Ok(Arc::new(kms))
 }
