@@ -20,8 +20,11 @@ use crate::sse::choice::BucketDefault;
 use crate::sse::data_key::DataKeys;
 use crate::sse::data_key::ObjectName;
 
+pub mod attributes;
 pub mod checksum;
 pub mod conditions;
+pub mod copy;
+pub mod copy_source;
 pub mod delete;
 pub mod document;
 pub mod facts;
@@ -98,6 +101,8 @@ pub struct Objects {
     pub(crate) random: Arc<dyn Random>,
     /// Partition of the ARNs that objects are bound to.
     partition: &'static str,
+    /// The bucket that clients can neither read nor write.
+    reserved_bucket: Option<String>,
     /// Digests by the salt of the segment they belong to, which no two segments share.
     records: moka::sync::Cache<[u8; SALT_BYTES], Arc<Record>>,
     /// What clients see of objects, by what a listing of the backend tells.
@@ -125,17 +130,33 @@ impl Objects {
             defaults,
             random,
             partition,
+            reserved_bucket: None,
             records,
             known,
         }
     }
 
+    /// The same, where no client may read from or write to `bucket`: the gateway's own.
+    #[must_use]
+    pub fn reserving(mut self, bucket: &str) -> Self {
+        self.reserved_bucket = Some(bucket.to_owned());
+        self
+    }
+
     /// The object that a request is about.
     fn name(&self, target: &Target) -> Result<ObjectName, S3Error> {
         match (&target.bucket, &target.key) {
-            (Some(bucket), Some(key)) => Ok(ObjectName::new(self.partition, bucket, key)),
+            (Some(bucket), Some(key)) => self.named(bucket, key),
             _ => Err(S3Error::invalid_request("The request names no object.")),
         }
+    }
+
+    /// The object `key` in `bucket`, unless no client may name it.
+    fn named(&self, bucket: &str, key: &str) -> Result<ObjectName, S3Error> {
+        if self.reserved_bucket.as_deref() == Some(bucket) {
+            return Err(S3Error::access_denied());
+        }
+        Ok(ObjectName::new(self.partition, bucket, key))
     }
 
     /// Whether a bucket may hold unsealed objects.

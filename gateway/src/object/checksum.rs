@@ -23,6 +23,7 @@ use crate::frames::trailer::Algorithm;
 use crate::frames::trailer::Checksum;
 use crate::frames::trailer::ChecksumKind;
 use crate::frames::trailer::Record;
+use crate::xml::Element;
 
 /// What a client claims about the bytes that it sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,6 +171,15 @@ pub fn tell(headers: &mut HeaderMap, checksum: &Checksum) {
     }
     let kind = HeaderValue::from_static(kind_name(checksum.kind));
     headers.insert(HeaderName::from_static("x-amz-checksum-type"), kind);
+}
+
+/// The elements that tell a checksum in a document.
+pub fn elements(checksum: &Checksum) -> [Element; 2] {
+    let name = format!("Checksum{}", name(checksum.algorithm));
+    [
+        Element::with_text(name, STANDARD.encode(&checksum.value)),
+        Element::with_text("ChecksumType", kind_name(checksum.kind)),
+    ]
 }
 
 /// The algorithm by the name in `x-amz-checksum-algorithm`.

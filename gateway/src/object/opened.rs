@@ -19,6 +19,7 @@ use crate::backend::ReplyBody;
 use crate::error::S3Error;
 use crate::frames::open::Opener;
 use crate::request::BoxError;
+use crate::request::PayloadStream;
 use crate::sse::data_key::refuse_tampered;
 
 /// A stored object's plaintext, or a range of it.
@@ -58,15 +59,7 @@ impl OpenedBody {
         Ok(self)
     }
 
-    /// Everything, where it is known to be small.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::open_first`].
-    pub(crate) fn poll_next(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, S3Error>>> {
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, S3Error>>> {
         if let Some(bytes) = self.ready.take() {
             return Poll::Ready(Some(Ok(bytes)));
         }
@@ -134,8 +127,15 @@ impl Body for OpenedBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let opened = ready!(self.poll_next(context));
+        let opened = ready!(self.poll_piece(context));
         Poll::Ready(opened.map(|bytes| bytes.map(Frame::data).map_err(Into::into)))
+    }
+}
+
+// The source of a copy is read like the body of a request.
+impl PayloadStream for OpenedBody {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, S3Error>>> {
+        self.poll_piece(context)
     }
 }
 

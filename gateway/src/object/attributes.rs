@@ -1,0 +1,176 @@
+//! GetObjectAttributes: what HeadObject tells, as a document, and only what was asked for.
+//!
+//! Calls the KMS only where the checksum is asked for.
+//!
+//! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html>
+
+use http::HeaderMap;
+use http::HeaderValue;
+use http::Method;
+use http::Response;
+use http::StatusCode;
+use http::header;
+
+use crate::backend::Backend;
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::object::Objects;
+use crate::object::checksum;
+use crate::object::conditions::Names;
+use crate::object::stored::ATTEMPTS;
+use crate::object::stored::Found;
+use crate::object::stored::Needs;
+use crate::object::stored::ReadError;
+use crate::object::stored::Reader;
+use crate::object::stored::Stored;
+use crate::object::stored::Unlocked;
+use crate::request::Body;
+use crate::request::S3Request;
+use crate::request::full_body;
+use crate::sse::choice;
+use crate::sse::choice::Transport;
+use crate::xml::Element;
+
+impl Objects {
+    /// Answers with the attributes of an object that were asked for.
+    ///
+    /// # Errors
+    ///
+    /// S3's answer to whatever is wrong with the request; `InternalError` for an object that is not
+    /// as it was written.
+    pub async fn attributes(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
+        let transport = Transport::of(&request, self.config.allow_insecure_sse);
+        let customer_key = choice::for_read(&request.headers, transport)?;
+        let asked = asked(&request.headers)?;
+        let name = self.name(&request.target)?;
+        let reader = Reader::of(&request, name, customer_key, transport);
+        for _ in 0..ATTEMPTS {
+            match self.attributes_once(&reader, &asked).await {
+                Ok(answer) => return Ok(answer),
+                Err(ReadError::Changed) => {}
+                Err(ReadError::Refused(error)) => return Err(error),
+            }
+        }
+        Err(S3Error::new(S3Code::ConditionalRequestConflict))
+    }
+
+    async fn attributes_once(
+        &self,
+        reader: &Reader,
+        asked: &[Attribute],
+    ) -> Result<Response<Body>, ReadError> {
+        // A read of one byte, because errors of HEAD have no document.
+        let range = HeaderValue::from_static("bytes=0-0");
+        let request = reader.request(Method::GET).header(header::RANGE, range);
+        let answer = self.backend.send(request).await?;
+        if !matches!(
+            answer.status(),
+            StatusCode::OK | StatusCode::PARTIAL_CONTENT
+        ) {
+            return Err(Backend::refusal(&Method::GET, answer).await.into());
+        }
+        let (parts, _) = answer.into_parts();
+        let bucket = &reader.name.bucket;
+        let stored = match self.recognise(bucket, parts.status, parts.headers)? {
+            Found::Sealed(stored) => stored,
+            Found::Plain => {
+                return Err(S3Error::not_implemented("Unsealed objects are not shown.").into());
+            }
+        };
+        let needs = Needs {
+            key: false,
+            checksum: asked.contains(&Attribute::Checksum),
+        };
+        let nothing = HeaderMap::new();
+        let conditions = (&nothing, &Names::of_reads());
+        let unlocked = self.unlock(reader, &stored, needs, conditions).await?;
+        Ok(answer_of(asked, &stored, &unlocked)?)
+    }
+}
+
+/// One of the attributes there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Attribute {
+    ETag,
+    Checksum,
+    ObjectParts,
+    StorageClass,
+    ObjectSize,
+}
+
+/// The attributes that a request asks for.
+fn asked(headers: &HeaderMap) -> Result<Vec<Attribute>, S3Error> {
+    let mut asked = Vec::new();
+    for value in headers.get_all(HEADER) {
+        let text = value.to_str().unwrap_or_default();
+        for name in text
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+        {
+            asked.push(match name {
+                "ETag" => Attribute::ETag,
+                "Checksum" => Attribute::Checksum,
+                "ObjectParts" => Attribute::ObjectParts,
+                "StorageClass" => Attribute::StorageClass,
+                "ObjectSize" => Attribute::ObjectSize,
+                _ => return Err(S3Error::invalid_argument(UNKNOWN, HEADER, name)),
+            });
+        }
+    }
+    if asked.is_empty() {
+        return Err(S3Error::invalid_request(MISSING));
+    }
+    Ok(asked)
+}
+
+fn answer_of(
+    asked: &[Attribute],
+    stored: &Stored,
+    unlocked: &Unlocked,
+) -> Result<Response<Body>, S3Error> {
+    let mut document = Element::root("GetObjectAttributesResponse");
+    if asked.contains(&Attribute::ETag) {
+        let etag = unlocked.etag.to_str().map_err(|_| S3Error::internal())?;
+        document = document.with(Element::with_text("ETag", etag.trim_matches('"')));
+    }
+    let record = unlocked.record.as_ref();
+    if let Some(checksum) = record.and_then(|record| record.checksum.as_ref())
+        && asked.contains(&Attribute::Checksum)
+    {
+        let mut told = Element::new("Checksum");
+        for element in checksum::elements(checksum) {
+            told = told.with(element);
+        }
+        document = document.with(told);
+    }
+    if asked.contains(&Attribute::StorageClass) {
+        let class = stored.headers.get("x-amz-storage-class");
+        let class = class
+            .and_then(|class| class.to_str().ok())
+            .unwrap_or("STANDARD");
+        document = document.with(Element::with_text("StorageClass", class));
+    }
+    if asked.contains(&Attribute::ObjectSize) {
+        let size = stored.segment.plaintext_bytes.to_string();
+        document = document.with(Element::with_text("ObjectSize", size));
+    }
+
+    let mut response = Response::new(full_body(document.to_document()));
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/xml"),
+    );
+    for name in [header::LAST_MODIFIED, VERSION_ID] {
+        if let Some(value) = stored.headers.get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    Ok(response)
+}
+
+const HEADER: &str = "x-amz-object-attributes";
+const VERSION_ID: http::HeaderName = http::HeaderName::from_static("x-amz-version-id");
+const UNKNOWN: &str = "Invalid attribute name specified.";
+const MISSING: &str = "The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty";

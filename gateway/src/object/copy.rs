@@ -1,0 +1,300 @@
+//! CopyObject: one object opened, another sealed.
+//!
+//! The target's encryption is what the request asks for, or its bucket's default; nothing is inherited
+//! from the source. The source's bytes stream through; its tags are checked before its last piece is
+//! sealed, so a source that does not open leaves no target behind.
+//!
+//! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>
+
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::Method;
+use http::Response;
+use http::StatusCode;
+use http::header;
+use proto::time::Timestamp;
+
+use crate::backend::Backend;
+use crate::backend::ReplyBody;
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::frames::open::Opener;
+use crate::frames::trailer::Algorithm;
+use crate::object::Objects;
+use crate::object::checksum;
+use crate::object::checksum::Expected;
+use crate::object::conditions::Names;
+use crate::object::copy_source::CopySource;
+use crate::object::headers;
+use crate::object::opened::OpenedBody;
+use crate::object::put::customer_key_md5;
+use crate::object::store::NewObject;
+use crate::object::store::Written;
+use crate::object::stored::ATTEMPTS;
+use crate::object::stored::Found;
+use crate::object::stored::Needs;
+use crate::object::stored::ReadError;
+use crate::object::stored::Reader;
+use crate::object::stored::Stored;
+use crate::request::Body;
+use crate::request::Payload;
+use crate::request::S3Request;
+use crate::request::full_body;
+use crate::sse::answer;
+use crate::sse::choice;
+use crate::sse::choice::DefaultAlgorithm;
+use crate::sse::choice::Transport;
+use crate::sse::data_key::refuse_tampered;
+use crate::sse::kms::Requester;
+use crate::xml::Element;
+use crate::xml::Limits;
+
+/// The source of a copy, its first piece opened.
+struct Source {
+    stored: Box<Stored>,
+    body: OpenedBody,
+    algorithm: Option<Algorithm>,
+}
+
+impl Objects {
+    /// Copies an object, or a version of one.
+    ///
+    /// # Errors
+    ///
+    /// S3's answer to whatever is wrong with the request, its source or its target; nothing was
+    /// stored then.
+    pub async fn copy(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
+        let name = self.name(&request.target)?;
+        let transport = Transport::of(&request, self.config.allow_insecure_sse);
+        let source_name = CopySource::read(&request.headers)?;
+        let replace_metadata = replaces(&request.headers, "x-amz-metadata-directive", METADATA)?;
+        let replace_tags = replaces(&request.headers, "x-amz-tagging-directive", TAGGING)?;
+        let default = self.defaults.of(&name.bucket).await?;
+        let encryption = choice::for_write(&request.headers, &default, transport)?;
+        let on_itself = source_name.version.is_none()
+            && (&source_name.bucket, &source_name.key) == (&name.bucket, &name.key);
+        let changes = replace_metadata
+            || choice::named(&request.headers)
+            || default.algorithm != DefaultAlgorithm::SseS3
+            || CHANGES
+                .iter()
+                .any(|name| request.headers.contains_key(*name));
+        if on_itself && !changes {
+            return Err(S3Error::invalid_request(ON_ITSELF));
+        }
+
+        let customer_key = choice::for_copy_source(&request.headers, transport)?;
+        let algorithm = request.header("x-amz-checksum-algorithm");
+        let algorithm = algorithm.map(checksum::algorithm_by_name).transpose()?;
+        let requester = Requester::of(&request);
+        let reader = Reader {
+            name: self.named(&source_name.bucket, &source_name.key)?,
+            version: source_name.version,
+            customer_key,
+            requester: requester.clone(),
+            transport,
+        };
+        let source = self.source(&reader, &request.headers).await?;
+        let mut headers = if replace_metadata {
+            headers::of_write(&request.headers)?
+        } else {
+            let mut headers = headers::of_copied(&source.stored.headers);
+            headers.extend(headers::of_placement(&request.headers));
+            headers
+        };
+        if !replace_tags {
+            headers.remove("x-amz-tagging");
+            self.copy_tags(&reader, &source.stored.headers, &mut headers)
+                .await?;
+        }
+
+        let key = self
+            .data_keys
+            .for_write(&encryption, &name, &requester)
+            .await?;
+        let plaintext_bytes = source.stored.segment.plaintext_bytes;
+        let object = NewObject {
+            name,
+            headers,
+            key,
+            expected: Expected::nothing(algorithm.or(source.algorithm)),
+            plaintext_bytes,
+        };
+        let body = Payload::from_stream(source.body, Some(plaintext_bytes));
+        let written = self.store(object, body).await?;
+        answer(&written, &source.stored, customer_key_md5(&encryption))
+    }
+
+    /// Opens the source of a copy.
+    async fn source(&self, reader: &Reader, conditions: &HeaderMap) -> Result<Source, S3Error> {
+        for _ in 0..ATTEMPTS {
+            match self.source_once(reader, conditions).await {
+                Ok(source) => return Ok(source),
+                Err(ReadError::Changed) => {}
+                Err(ReadError::Refused(error)) => return Err(error),
+            }
+        }
+        Err(S3Error::new(S3Code::ConditionalRequestConflict))
+    }
+
+    async fn source_once(
+        &self,
+        reader: &Reader,
+        conditions: &HeaderMap,
+    ) -> Result<Source, ReadError> {
+        let answer = self.backend.send(reader.request(Method::GET)).await?;
+        if answer.status() == StatusCode::METHOD_NOT_ALLOWED {
+            return Err(S3Error::invalid_request(DELETE_MARKER).into());
+        }
+        if answer.status() != StatusCode::OK {
+            return Err(Backend::refusal(&Method::GET, answer).await.into());
+        }
+        let (parts, body) = answer.into_parts();
+        let bucket = &reader.name.bucket;
+        let stored = match self.recognise(bucket, parts.status, parts.headers)? {
+            Found::Sealed(stored) => stored,
+            Found::Plain => {
+                return Err(S3Error::not_implemented("Unsealed objects cannot be copied.").into());
+            }
+        };
+        if stored.segment.plaintext_bytes > SOURCE_BYTES_MAX {
+            return Err(S3Error::invalid_request(TOO_LARGE).into());
+        }
+        let needs = Needs {
+            key: true,
+            checksum: true,
+        };
+        let names = Names::of_copy_sources();
+        let unlocked = self
+            .unlock(reader, &stored, needs, (conditions, &names))
+            .await?;
+        let key = unlocked.key.as_ref().ok_or_else(S3Error::internal)?;
+        let opener = Opener::object(key, &stored.segment)?;
+        let body = open(body, opener, &stored).open_first().await?;
+        let checksum = unlocked
+            .record
+            .as_ref()
+            .and_then(|record| record.checksum.as_ref());
+        let algorithm = checksum.map(|checksum| checksum.algorithm);
+        Ok(Source {
+            stored,
+            body,
+            algorithm,
+        })
+    }
+
+    /// Takes over the source's tags, where the backend says that it has some.
+    async fn copy_tags(
+        &self,
+        reader: &Reader,
+        source: &HeaderMap,
+        headers: &mut HeaderMap,
+    ) -> Result<(), S3Error> {
+        let count = source.get("x-amz-tagging-count");
+        if count.is_none_or(|count| count == "0") {
+            return Ok(());
+        }
+        let request = reader.request(Method::GET).query("tagging", "");
+        let answer = self.backend.fetch(request).await?;
+        let document = Element::parse(answer.body(), Limits::ANSWER)
+            .map_err(|_| refuse_tampered(&"its tags are no XML"))?;
+        let encoded = tags(&document);
+        let value = HeaderValue::from_str(&encoded).map_err(|_| S3Error::internal())?;
+        headers.insert(HeaderName::from_static("x-amz-tagging"), value);
+        Ok(())
+    }
+}
+
+/// The whole body of a stored object.
+fn open(body: ReplyBody, opener: Opener, stored: &Stored) -> OpenedBody {
+    OpenedBody::new(body, opener, 0, stored.stored_bytes)
+}
+
+/// The tags of a `Tagging` document as a query string.
+fn tags(document: &Element) -> String {
+    let encode = proto::sigv4::encode_component;
+    let tags = document
+        .child("TagSet")
+        .into_iter()
+        .flat_map(|set| set.all("Tag"));
+    let pairs: Vec<_> = tags
+        .map(|tag| {
+            let text = |name| encode(tag.text_of(name).unwrap_or_default());
+            format!("{}={}", text("Key"), text("Value"))
+        })
+        .collect();
+    pairs.join("&")
+}
+
+/// Whether a directive says REPLACE; COPY is the default.
+fn replaces(
+    headers: &HeaderMap,
+    name: &'static str,
+    message: &'static str,
+) -> Result<bool, S3Error> {
+    match headers.get(name).map(HeaderValue::as_bytes) {
+        None | Some(b"COPY") => Ok(false),
+        Some(b"REPLACE") => Ok(true),
+        Some(other) => {
+            let other = String::from_utf8_lossy(other).into_owned();
+            Err(S3Error::invalid_argument(message, name, other))
+        }
+    }
+}
+
+/// The answer: `CopyObjectResult`, and headers about versions and encryption.
+fn answer(
+    written: &Written,
+    source: &Stored,
+    customer_key_md5: Option<&str>,
+) -> Result<Response<Body>, S3Error> {
+    let etag = written.etag.to_str().map_err(|_| S3Error::internal())?;
+    let mut result = Element::root("CopyObjectResult")
+        .with(Element::with_text(
+            "LastModified",
+            modified(&written.headers),
+        ))
+        .with(Element::with_text("ETag", etag));
+    if let Some(checksum) = &written.record.checksum {
+        for element in checksum::elements(checksum) {
+            result = result.with(element);
+        }
+    }
+
+    let mut headers = headers::of_write_answer(&written.headers);
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/xml"),
+    );
+    if let Some(version) = source.headers.get("x-amz-version-id") {
+        let name = HeaderName::from_static("x-amz-copy-source-version-id");
+        headers.insert(name, version.clone());
+    }
+    answer::of_write(&mut headers, &written.protection, customer_key_md5);
+    let mut response = Response::new(full_body(result.to_document()));
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+/// When the backend wrote the target, by its own clock.
+fn modified(headers: &HeaderMap) -> String {
+    let date = headers
+        .get(header::DATE)
+        .and_then(|date| date.to_str().ok());
+    let time = date.and_then(|date| Timestamp::parse_http_date(date).ok());
+    time.unwrap_or(Timestamp::UNIX_EPOCH).iso8601_millis()
+}
+
+/// Largest object that one copy takes, in bytes: 5 GiB.
+const SOURCE_BYTES_MAX: u64 = 5 << 30;
+
+/// Headers that make a copy of an object onto itself a change.
+const CHANGES: [&str; 2] = ["x-amz-storage-class", "x-amz-website-redirect-location"];
+
+const METADATA: &str = "Unknown metadata directive.";
+const TAGGING: &str = "Unknown tagging directive.";
+const ON_ITSELF: &str = "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.";
+const DELETE_MARKER: &str =
+    "The source of a copy request may not specifically refer to a delete marker by version id.";
+const TOO_LARGE: &str = "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120";
