@@ -41,11 +41,13 @@ impl Operations {
         let mut request = request.into_inner();
         let bucket = request.target.bucket.clone().unwrap_or_default();
         match operation {
+            Operation::CopyObject => self.objects.copy(request).await,
             Operation::DeleteBucketEncryption => self.encryptions.delete(&bucket).await,
             Operation::DeleteObject => self.objects.delete(&request).await,
             Operation::DeleteObjects => self.objects.delete_all(&mut request).await,
             Operation::GetBucketEncryption => self.encryptions.get(&bucket).await,
             Operation::GetObject => self.objects.get(request).await,
+            Operation::GetObjectAttributes => self.objects.attributes(request).await,
             Operation::HeadObject => self.objects.head(request).await,
             Operation::ListBuckets => self.buckets.list(&request).await,
             Operation::ListObjects | Operation::ListObjectsV2 | Operation::ListObjectVersions => {
@@ -57,9 +59,6 @@ impl Operations {
             }
             Operation::PutObject => self.objects.put(request).await,
             Operation::PassThrough(name) => self.buckets.pass_through(name, request).await,
-            Operation::CopyObject | Operation::GetObjectAttributes => {
-                Err(S3Error::not_implemented("This operation is not there yet."))
-            }
         }
     }
 }

@@ -88,7 +88,8 @@ fn operations(
         data_keys,
         Arc::clone(&encryptions) as _,
         Arc::clone(random),
-    );
+    )
+    .reserving(state.bucket());
     let buckets = Buckets::new(Arc::clone(backend), state, Arc::clone(&encryptions));
     Operations {
         objects,
