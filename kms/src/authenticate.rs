@@ -1,0 +1,289 @@
+//! Who calls: Signature Version 4 on the JSON door, a shared secret on the gRPC door.
+//!
+//! A signature covers the method, the path, the host, the date, the target operation and the body.
+//! The shared secret belongs to services we trust (the gateway): whoever has it may name the
+//! principal it calls for.
+
+mod credentials;
+mod signature;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::request::Parts;
+use proto::sigv4::sha256_hex;
+use proto::time::Clock;
+use serde::Deserialize;
+use subtle::ConstantTimeEq as _;
+
+pub use crate::authenticate::credentials::Credential;
+pub use crate::authenticate::credentials::Secret;
+use crate::authenticate::credentials::User;
+use crate::caller::Caller;
+use crate::error::Code;
+use crate::error::KmsError;
+
+/// Who may call, and how they prove it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Whether signatures are checked. `accepted` believes every caller; on loopback only.
+    pub signatures: Signatures,
+
+    /// Access keys that may sign.
+    pub credentials: Vec<Credential>,
+
+    /// Secret of the services (the gateway) that call over gRPC on their users' behalf.
+    ///
+    /// None closes the gRPC door unless signatures are accepted unchecked.
+    pub service_secret: Option<Secret>,
+
+    /// Account of calls that name none: 12 digits.
+    pub account: String,
+
+    /// Region of calls that name none.
+    pub region: String,
+
+    /// Account of the access key `test`, which the users of other emulators expect.
+    ///
+    /// Only where signatures are accepted; none treats `test` like any other key.
+    pub test_account: Option<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            signatures: Signatures::Checked,
+            credentials: Vec::new(),
+            service_secret: None,
+            account: "000000000000".to_owned(),
+            region: "us-east-1".to_owned(),
+            test_account: None,
+        }
+    }
+}
+
+/// What is done with signatures on the JSON door.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Signatures {
+    /// Every request must be signed by a known access key.
+    #[default]
+    Checked,
+    /// The credential is read and believed, signed or not; a 12-digit access key is an account.
+    Accepted,
+}
+
+/// The connection a call came over.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// Address of the client.
+    pub peer: IpAddr,
+    /// Whether the connection is TLS.
+    pub secure: bool,
+}
+
+/// Checks who calls.
+pub struct Authenticator {
+    signatures: Signatures,
+    clock: Arc<dyn Clock>,
+    users: HashMap<String, Arc<User>>,
+    /// SHA-256 of the shared secret, so that comparing takes the same time for every length.
+    service_secret: Option<String>,
+    account: Arc<str>,
+    region: Arc<str>,
+    test_account: Option<Arc<str>>,
+}
+
+impl Authenticator {
+    /// An authenticator on the real `clock`; a clock that is frozen for tests would refuse clients
+    /// who sign with theirs.
+    #[must_use]
+    pub fn new(config: &Config, clock: Arc<dyn Clock>) -> Self {
+        let users = config
+            .credentials
+            .iter()
+            .map(|credential| {
+                (
+                    credential.access_key_id.clone(),
+                    Arc::new(User::new(credential)),
+                )
+            })
+            .collect();
+        Self {
+            signatures: config.signatures,
+            clock,
+            users,
+            service_secret: config
+                .service_secret
+                .as_ref()
+                .map(|secret| sha256_hex(secret.expose().as_bytes())),
+            account: config.account.as_str().into(),
+            region: config.region.as_str().into(),
+            test_account: config.test_account.as_deref().map(Into::into),
+        }
+    }
+
+    /// The caller of a request to the JSON door, signed for `service`.
+    ///
+    /// # Errors
+    ///
+    /// AWS's exception for a signature that is missing, incomplete, expired or wrong.
+    pub fn signed(
+        &self,
+        parts: &Parts,
+        body: &[u8],
+        service: &str,
+        connection: &Connection,
+        request_id: Arc<str>,
+    ) -> Result<Caller, KmsError> {
+        let signer = match self.signatures {
+            Signatures::Checked => signature::check(self, parts, body, service)?,
+            Signatures::Accepted => signature::accept(self, parts),
+        };
+        Ok(Caller {
+            account: signer.account,
+            region: signer.region,
+            principal_arn: signer.principal_arn,
+            access_key_id: signer.access_key_id,
+            via_service: None,
+            source_ip: Some(connection.peer),
+            user_agent: user_agent(&parts.headers),
+            request_id,
+        })
+    }
+
+    /// The caller of a request to the gRPC door.
+    ///
+    /// With the shared secret as bearer token, the metadata say for whom: `sealgate-account`,
+    /// `sealgate-region`, `sealgate-principal`, `sealgate-via-service`, `sealgate-source-ip`.
+    ///
+    /// # Errors
+    ///
+    /// MissingAuthenticationTokenException without a token, UnrecognizedClientException for a wrong
+    /// one, ValidationException for metadata that are not what they should be.
+    pub fn service(
+        &self,
+        metadata: &HeaderMap,
+        connection: &Connection,
+        request_id: Arc<str>,
+    ) -> Result<Caller, KmsError> {
+        let trusted = self.is_service(metadata)?;
+        let text = |name: &str| metadata.get(name).and_then(|value| value.to_str().ok());
+        let principal = text("sealgate-principal");
+        let account: Arc<str> = match (text("sealgate-account"), principal.and_then(arn_account)) {
+            (Some(account), _) | (None, Some(account)) => checked_account(account)?.into(),
+            (None, None) => Arc::clone(&self.account),
+        };
+        let region: Arc<str> = match text("sealgate-region") {
+            Some(region) if is_region(region) => region.into(),
+            Some(_) => return Err(KmsError::validation("sealgate-region is no Region.")),
+            None => Arc::clone(&self.region),
+        };
+        let source_ip = match text("sealgate-source-ip").filter(|_| trusted) {
+            Some(ip) => ip
+                .parse()
+                .map_err(|_| KmsError::validation("sealgate-source-ip is no IP address."))?,
+            None => connection.peer,
+        };
+        let root = || Caller::root(&account, &region).principal_arn;
+        Ok(Caller {
+            principal_arn: principal.map_or_else(root, Into::into),
+            account,
+            region,
+            access_key_id: None,
+            via_service: text("sealgate-via-service")
+                .filter(|_| trusted)
+                .map(Into::into),
+            source_ip: Some(source_ip),
+            user_agent: user_agent(metadata),
+            request_id,
+        })
+    }
+
+    /// Whether the caller is a service that proved it; false for one that is believed unproven.
+    fn is_service(&self, metadata: &HeaderMap) -> Result<bool, KmsError> {
+        let Some(header) = metadata.get(http::header::AUTHORIZATION) else {
+            return match self.signatures {
+                Signatures::Accepted => Ok(false),
+                Signatures::Checked => Err(missing_token()),
+            };
+        };
+        let token = header
+            .as_bytes()
+            .strip_prefix(b"Bearer ")
+            .ok_or_else(missing_token)?;
+        let offered = sha256_hex(token);
+        let known = self.service_secret.as_ref();
+        let matches = known.is_some_and(|known| known.as_bytes().ct_eq(offered.as_bytes()).into());
+        if matches {
+            Ok(true)
+        } else {
+            Err(unrecognized())
+        }
+    }
+}
+
+/// The client's software, as it names itself; cut where no honest name goes on.
+fn user_agent(headers: &HeaderMap) -> Option<Arc<str>> {
+    let text = headers.get(http::header::USER_AGENT)?.to_str().ok()?;
+    Some(text.get(..USER_AGENT_BYTES_MAX).unwrap_or(text).into())
+}
+
+/// The account field of a principal's ARN.
+fn arn_account(arn: &str) -> Option<&str> {
+    arn.split(':').nth(4).filter(|account| is_account(account))
+}
+
+/// An account id as a caller may name it.
+fn checked_account(account: &str) -> Result<&str, KmsError> {
+    if is_account(account) {
+        Ok(account)
+    } else {
+        Err(KmsError::validation("An account id has 12 digits."))
+    }
+}
+
+/// Whether the text is an account id.
+pub(crate) fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether the text could name a Region.
+pub(crate) fn is_region(text: &str) -> bool {
+    let letters = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !text.is_empty() && text.len() <= REGION_BYTES_MAX && text.bytes().all(letters)
+}
+
+/// There is no signature and no token.
+fn missing_token() -> KmsError {
+    KmsError::new(
+        Code::MissingAuthenticationTokenException,
+        "Request is missing Authentication Token",
+    )
+}
+
+/// The access key, session token or shared secret is not known.
+fn unrecognized() -> KmsError {
+    KmsError::new(
+        Code::UnrecognizedClientException,
+        "The security token included in the request is invalid.",
+    )
+}
+
+/// How far the clock of a client may be off.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html>
+const SKEW_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// Longest user agent that is kept.
+const USER_AGENT_BYTES_MAX: usize = 512;
+
+/// Longest Region name that is taken; AWS's longest has 14.
+const REGION_BYTES_MAX: usize = 32;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+//! Access keys, the secrets behind them, and the signing keys derived from those.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::RwLock;
+
+use proto::sigv4::CredentialScope;
+use proto::sigv4::SigningKey;
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use crate::caller::partition;
+
+/// A text that is never printed.
+#[derive(Clone, Deserialize)]
+#[serde(from = "String")]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Keeps a text from being printed.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+
+    /// The text, for the one who checks it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// An access key that may sign requests.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credential {
+    /// The access key id, such as `AKIA…`.
+    pub access_key_id: String,
+
+    /// The secret access key.
+    pub secret_access_key: Secret,
+
+    /// Account of the principal: 12 digits.
+    pub account: String,
+
+    /// ARN of the principal; the account's root user if left out.
+    #[serde(default)]
+    pub principal_arn: Option<String>,
+}
+
+/// A principal whose access key is known.
+pub(crate) struct User {
+    pub(crate) access_key_id: Arc<str>,
+    pub(crate) account: Arc<str>,
+    principal_arn: Option<Arc<str>>,
+    secret: Secret,
+    /// The signing keys that were used, latest last. A client uses few scopes, so a list is
+    /// searched faster than a map, and needs no key of its own.
+    signers: RwLock<Vec<Arc<Signer>>>,
+}
+
+/// A signing key and what every call signed by it has in common.
+pub(crate) struct Signer {
+    pub(crate) scope: CredentialScope,
+    pub(crate) key: SigningKey,
+    pub(crate) region: Arc<str>,
+    pub(crate) principal_arn: Arc<str>,
+}
+
+impl User {
+    /// The principal of a configured access key.
+    pub(crate) fn new(credential: &Credential) -> Self {
+        Self {
+            access_key_id: credential.access_key_id.as_str().into(),
+            account: credential.account.as_str().into(),
+            principal_arn: credential.principal_arn.as_deref().map(Into::into),
+            secret: credential.secret_access_key.clone(),
+            signers: RwLock::default(),
+        }
+    }
+
+    /// The signing key for a scope: a kept one, or one derived now.
+    pub(crate) fn signer(&self, scope: &CredentialScope) -> Arc<Signer> {
+        let signers = self.signers.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(signer) = signers.iter().find(|signer| signer.scope == *scope) {
+            return Arc::clone(signer);
+        }
+
+        drop(signers);
+        let root = || {
+            format!(
+                "arn:{}:iam::{}:root",
+                partition(&scope.region),
+                self.account
+            )
+        };
+        Arc::new(Signer {
+            scope: scope.clone(),
+            key: SigningKey::derive(self.secret.expose(), scope),
+            region: scope.region.as_str().into(),
+            principal_arn: self.principal_arn.clone().unwrap_or_else(|| root().into()),
+        })
+    }
+
+    /// Keeps a signing key for the next request. Only ones that proved right come here, so that
+    /// nobody without the secret can fill the list.
+    pub(crate) fn keep(&self, signer: &Arc<Signer>) {
+        let kept = |signers: &[Arc<Signer>]| signers.iter().any(|kept| kept.scope == signer.scope);
+        if kept(&self.signers.read().unwrap_or_else(PoisonError::into_inner)) {
+            return;
+        }
+
+        let mut signers = self.signers.write().unwrap_or_else(PoisonError::into_inner);
+        if kept(&signers) {
+            return;
+        }
+
+        if signers.len() >= SIGNERS_KEPT_MAX {
+            signers.remove(0);
+        }
+
+        signers.push(Arc::clone(signer));
+    }
+}
+
+/// Signing keys kept per access key: one for each day, Region and service in use.
+const SIGNERS_KEPT_MAX: usize = 64;

@@ -1,0 +1,336 @@
+//! Who gets in, and who does not.
+
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use http::request::Parts;
+use proto::sigv4::Credentials;
+use proto::sigv4::OutboundRequest;
+use proto::sigv4::sha256_hex;
+use proto::sigv4::sign_request;
+use proto::time::ManualClock;
+use proto::time::Timestamp;
+
+use super::Authenticator;
+use super::Config;
+use super::Connection;
+use super::Credential;
+use super::Secret;
+use super::Signatures;
+use crate::caller::Caller;
+use crate::error::Code;
+use crate::error::KmsError;
+
+const KEY_ID: &str = "AKIDEXAMPLE";
+const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+const BODY: &[u8] = b"{\"NumberOfBytes\":1}";
+
+/// When everything happens.
+fn now() -> Timestamp {
+    Timestamp::parse_basic("20260102T030405Z").unwrap()
+}
+
+/// An authenticator that knows one access key and one shared secret.
+fn authenticator(signatures: Signatures) -> Authenticator {
+    let config = Config {
+        signatures,
+        credentials: vec![Credential {
+            access_key_id: KEY_ID.to_owned(),
+            secret_access_key: Secret::new(SECRET),
+            account: "111122223333".to_owned(),
+            principal_arn: Some("arn:aws:iam::111122223333:user/alice".to_owned()),
+        }],
+        service_secret: Some(Secret::new("between houses")),
+        test_account: Some("123456789012".to_owned()),
+        ..Config::default()
+    };
+    Authenticator::new(&config, Arc::new(ManualClock::new(now())))
+}
+
+/// A request signed at `time` with `secret`, before anybody touched it.
+fn signed_at(time: Timestamp, secret: &str, service: &str) -> Parts {
+    let headers: [(&str, &[u8]); 2] = [
+        ("content-type", b"application/x-amz-json-1.1"),
+        ("x-amz-target", b"TrentService.GenerateRandom"),
+    ];
+    let outbound = OutboundRequest {
+        method: "POST",
+        host: "localhost:9080",
+        path: "/",
+        query: &[],
+        headers: &headers,
+        payload_hash: &sha256_hex(BODY),
+    };
+    let credentials = Credentials::new(KEY_ID, secret);
+    let mut request = Request::post("/").header("host", "localhost:9080");
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+
+    for (name, value) in sign_request(&outbound, &credentials, "eu-west-1", service, time) {
+        request = request.header(name, value);
+    }
+
+    request.body(()).unwrap().into_parts().0
+}
+
+/// What the checking authenticator says.
+fn check(parts: &Parts, body: &[u8]) -> Result<Caller, KmsError> {
+    authenticator(Signatures::Checked).signed(parts, body, "kms", &connection(), "id".into())
+}
+
+fn connection() -> Connection {
+    Connection {
+        peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        secure: false,
+    }
+}
+
+/// The code and text of a refusal.
+fn refused(parts: &Parts, body: &[u8]) -> (Code, String) {
+    let error = check(parts, body).unwrap_err();
+    (error.code(), error.message().to_owned())
+}
+
+#[test]
+fn a_good_signature_tells_account_region_and_principal() {
+    let caller = check(&signed_at(now(), SECRET, "kms"), BODY).unwrap();
+    assert_eq!(&*caller.account, "111122223333");
+    assert_eq!(&*caller.region, "eu-west-1");
+    assert_eq!(
+        &*caller.principal_arn,
+        "arn:aws:iam::111122223333:user/alice"
+    );
+    assert_eq!(caller.access_key_id.as_deref(), Some(KEY_ID));
+    assert_eq!(caller.via_service, None);
+}
+
+#[test]
+fn a_kept_signing_key_verifies_the_next_request() {
+    let authenticator = authenticator(Signatures::Checked);
+    for seconds in 0..3 {
+        let parts = signed_at(now().plus(Duration::from_secs(seconds)), SECRET, "kms");
+        assert!(
+            authenticator
+                .signed(&parts, BODY, "kms", &connection(), "id".into())
+                .is_ok()
+        );
+    }
+}
+
+#[test]
+fn a_request_without_signature_is_missing_its_token() {
+    let mut parts = signed_at(now(), SECRET, "kms");
+    parts.headers.remove("authorization");
+    assert_eq!(
+        refused(&parts, BODY).0,
+        Code::MissingAuthenticationTokenException
+    );
+}
+
+#[test]
+fn a_wrong_secret_and_an_unknown_access_key_are_refused() {
+    let (code, text) = refused(&signed_at(now(), "wrong", "kms"), BODY);
+    assert_eq!(code, Code::InvalidSignatureException);
+    assert!(
+        text.starts_with("The request signature we calculated does not match"),
+        "{text}"
+    );
+
+    let mut parts = signed_at(now(), SECRET, "kms");
+    let header = parts.headers["authorization"]
+        .to_str()
+        .unwrap()
+        .replace(KEY_ID, "AKIDOTHER");
+    parts
+        .headers
+        .insert("authorization", header.parse().unwrap());
+    let (code, text) = refused(&parts, BODY);
+    assert_eq!(code, Code::UnrecognizedClientException);
+    assert_eq!(
+        text,
+        "The security token included in the request is invalid."
+    );
+}
+
+#[test]
+fn g2_the_signature_is_bound_to_the_body_the_operation_and_the_host() {
+    let parts = signed_at(now(), SECRET, "kms");
+    assert_eq!(
+        refused(&parts, b"{\"NumberOfBytes\":2}").0,
+        Code::InvalidSignatureException
+    );
+
+    for (name, value) in [
+        ("x-amz-target", "TrentService.ScheduleKeyDeletion"),
+        ("host", "evil.example"),
+    ] {
+        let mut parts = signed_at(now(), SECRET, "kms");
+        parts.headers.insert(name, value.parse().unwrap());
+        assert_eq!(
+            refused(&parts, BODY).0,
+            Code::InvalidSignatureException,
+            "{name}"
+        );
+    }
+
+    let mut parts = signed_at(now(), SECRET, "kms");
+    parts.method = http::Method::GET;
+    assert_eq!(refused(&parts, BODY).0, Code::InvalidSignatureException);
+}
+
+#[test]
+fn g2_a_target_that_is_not_signed_is_refused_even_if_the_rest_holds() {
+    let mut parts = signed_at(now(), SECRET, "kms");
+    let header = parts.headers["authorization"]
+        .to_str()
+        .unwrap()
+        .replace(";x-amz-target", "");
+    parts
+        .headers
+        .insert("authorization", header.parse().unwrap());
+    let (code, text) = refused(&parts, BODY);
+    assert_eq!(code, Code::InvalidSignatureException);
+    assert_eq!(
+        text,
+        "'x-amz-target' must be a 'SignedHeader' in the AWS Authorization."
+    );
+}
+
+#[test]
+fn a_signature_holds_for_fifteen_minutes_each_way() {
+    let at = |time: Timestamp| check(&signed_at(time, SECRET, "kms"), BODY);
+    assert!(at(now().minus(Duration::from_secs(900))).is_ok());
+    assert!(at(now().plus(Duration::from_secs(900))).is_ok());
+    let late = at(now().minus(Duration::from_secs(901))).unwrap_err();
+    assert_eq!(
+        late.message(),
+        "Signature expired: 20260102T024904Z is now earlier than 20260102T024905Z \
+         (20260102T030405Z - 15 min.)"
+    );
+    let early = at(now().plus(Duration::from_secs(901))).unwrap_err();
+    assert_eq!(
+        early.message(),
+        "Signature not yet current: 20260102T031906Z is still later than 20260102T031905Z \
+         (20260102T030405Z + 15 min.)"
+    );
+}
+
+#[test]
+fn a_signature_for_another_service_is_refused() {
+    let (code, text) = refused(&signed_at(now(), SECRET, "s3"), BODY);
+    assert_eq!(code, Code::InvalidSignatureException);
+    assert_eq!(
+        text,
+        "Credential should be scoped to correct service: 'kms'. "
+    );
+}
+
+#[test]
+fn a_header_that_lacks_parameters_is_incomplete_and_is_not_echoed() {
+    let mut parts = signed_at(now(), SECRET, "kms");
+    parts.headers.insert(
+        "authorization",
+        "AWS4-HMAC-SHA256 Credential=x".parse().unwrap(),
+    );
+    let (code, text) = refused(&parts, BODY);
+    assert_eq!(code, Code::IncompleteSignatureException);
+    assert!(text.contains("requires 'Signature' parameter."), "{text}");
+    assert!(!text.contains("Credential=x"), "{text}");
+}
+
+#[test]
+fn a_session_token_that_nobody_gave_out_is_refused() {
+    let mut parts = signed_at(now(), SECRET, "kms");
+    let header = parts.headers["authorization"].to_str().unwrap();
+    let header = header.replace(";x-amz-target", ";x-amz-security-token;x-amz-target");
+    parts
+        .headers
+        .insert("authorization", header.parse().unwrap());
+    parts
+        .headers
+        .insert("x-amz-security-token", "token".parse().unwrap());
+    assert_eq!(refused(&parts, BODY).0, Code::UnrecognizedClientException);
+}
+
+#[test]
+fn accepted_signatures_name_the_account_by_access_key() {
+    let authenticator = authenticator(Signatures::Accepted);
+    let account = |access_key: &str| {
+        let header = format!(
+            "AWS4-HMAC-SHA256 Credential={access_key}/20200101/ap-south-1/kms/aws4_request, \
+             SignedHeaders=host, Signature=0"
+        );
+        let request = Request::post("/")
+            .header("authorization", header)
+            .body(())
+            .unwrap();
+        let parts = request.into_parts().0;
+        let caller = authenticator
+            .signed(&parts, b"", "kms", &connection(), "id".into())
+            .unwrap();
+        assert_eq!(&*caller.region, "ap-south-1");
+        caller.account.to_string()
+    };
+    assert_eq!(account("000000000002"), "000000000002");
+    assert_eq!(account("test"), "123456789012");
+    assert_eq!(account(KEY_ID), "111122223333");
+    assert_eq!(account("whoever"), "000000000000");
+
+    let unsigned = Request::post("/").body(()).unwrap().into_parts().0;
+    let caller = authenticator
+        .signed(&unsigned, b"", "kms", &connection(), "id".into())
+        .unwrap();
+    assert_eq!(
+        (&*caller.account, &*caller.region),
+        ("000000000000", "us-east-1")
+    );
+}
+
+#[test]
+fn only_the_shared_secret_may_name_a_principal_and_a_service() {
+    let checked = authenticator(Signatures::Checked);
+    let call = |authenticator: &Authenticator, token: Option<&str>| {
+        let mut request = Request::post("/")
+            .header("sealgate-principal", "arn:aws:iam::444455556666:user/bob")
+            .header("sealgate-region", "eu-west-1")
+            .header("sealgate-via-service", "s3.eu-west-1.amazonaws.com");
+        if let Some(token) = token {
+            request = request.header("authorization", token);
+        }
+
+        let metadata = request.body(()).unwrap().into_parts().0.headers;
+        authenticator.service(&metadata, &connection(), "id".into())
+    };
+    let code = |token| call(&checked, token).unwrap_err().code();
+    assert_eq!(code(None), Code::MissingAuthenticationTokenException);
+    assert_eq!(
+        code(Some("Bearer guess")),
+        Code::UnrecognizedClientException
+    );
+    assert_eq!(code(Some("Bearer ")), Code::UnrecognizedClientException);
+    assert_eq!(
+        code(Some("between houses")),
+        Code::MissingAuthenticationTokenException
+    );
+
+    let caller = call(&checked, Some("Bearer between houses")).unwrap();
+    assert_eq!(&*caller.account, "444455556666");
+    assert_eq!(&*caller.principal_arn, "arn:aws:iam::444455556666:user/bob");
+    assert!(caller.is_via_s3());
+
+    let believed = call(&authenticator(Signatures::Accepted), None).unwrap();
+    assert!(
+        !believed.is_via_s3(),
+        "a service must prove itself even where users need not"
+    );
+}
+
+#[test]
+fn secrets_are_not_printed() {
+    let shown = format!("{:?}", Secret::new("canary"));
+    assert!(!shown.contains("canary"));
+}

@@ -1,0 +1,219 @@
+//! What is counted for Prometheus.
+//!
+//! A request adds to counters that were looked up once; nothing is formatted before somebody asks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dashmap::DashMap;
+use metrics::Counter;
+use metrics::Histogram;
+use metrics::Key;
+use metrics::Label;
+use metrics::Level;
+use metrics::Metadata;
+use metrics::Recorder as _;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_exporter_prometheus::PrometheusHandle;
+use metrics_exporter_prometheus::PrometheusRecorder;
+
+use crate::api::OperationName;
+use crate::caller::Caller;
+use crate::error::Code;
+use crate::error::KmsError;
+use crate::quota::Quotas;
+
+/// The counters of one server.
+pub struct Metrics {
+    recorder: PrometheusRecorder,
+    handle: PrometheusHandle,
+    requests: DashMap<Outcome, Counter>,
+    durations: Vec<Histogram>,
+}
+
+/// What requests are counted by.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Outcome {
+    account: Arc<str>,
+    region: Arc<str>,
+    door: Door,
+    operation: OperationName,
+    code: Option<Code>,
+    quota_class: &'static str,
+}
+
+/// Which door a request came through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Door {
+    /// gRPC.
+    Grpc,
+    /// AWS JSON 1.1.
+    Json,
+}
+
+impl Metrics {
+    /// Counters that stand at nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        let builder = PrometheusBuilder::new();
+        let recorder = builder
+            .set_buckets(BUCKETS_SECONDS)
+            .expect("the list of buckets is not empty")
+            .build_recorder();
+        let describe = |name: &'static str, text: &'static str| {
+            recorder.describe_counter(name.into(), None, text.into());
+        };
+        describe(
+            REQUESTS,
+            "Requests by account, Region, door, operation and outcome.",
+        );
+        describe(
+            QUOTA_REQUESTS,
+            "Requests charged to a quota since the start, by outcome.",
+        );
+        let handle = recorder.handle();
+        let duration = |operation: &OperationName| {
+            let labels = vec![Label::from_static_parts("operation", operation.as_str())];
+            recorder.register_histogram(&Key::from_parts(DURATION, labels), &METADATA)
+        };
+        let durations = OperationName::ALL.iter().map(duration).collect();
+        Self {
+            recorder,
+            handle,
+            requests: DashMap::new(),
+            durations,
+        }
+    }
+
+    /// Counts one answered request.
+    pub fn count(
+        &self,
+        caller: &Caller,
+        door: Door,
+        operation: OperationName,
+        error: Option<&KmsError>,
+        took: Duration,
+    ) {
+        if let Some(durations) = self.durations.get(operation as usize) {
+            durations.record(took.as_secs_f64());
+        }
+
+        let outcome = Outcome {
+            account: Arc::clone(&caller.account),
+            region: Arc::clone(&caller.region),
+            door,
+            operation,
+            code: error.map(KmsError::code),
+            quota_class: error
+                .and_then(KmsError::throttle)
+                .map_or("", |t| t.quota_class),
+        };
+        if let Some(counter) = self.requests.get(&outcome) {
+            counter.increment(1);
+            return;
+        }
+
+        let labels = vec![
+            Label::new("account", outcome.account.to_string()),
+            Label::new("region", outcome.region.to_string()),
+            Label::from_static_parts("door", if door == Door::Grpc { "grpc" } else { "json" }),
+            Label::from_static_parts("operation", operation.as_str()),
+            Label::from_static_parts("code", outcome.code.map_or("OK", Code::name)),
+            Label::from_static_parts("class", outcome.quota_class),
+        ];
+        let counter = self
+            .recorder
+            .register_counter(&Key::from_parts(REQUESTS, labels), &METADATA);
+        counter.increment(1);
+        self.requests.insert(outcome, counter);
+    }
+
+    /// Counts a request that was refused before its caller or operation was known.
+    pub fn count_refused(&self, code: Code) {
+        let labels = vec![Label::from_static_parts("code", code.name())];
+        let counter = self
+            .recorder
+            .register_counter(&Key::from_parts(REFUSED, labels), &METADATA);
+        counter.increment(1);
+    }
+
+    /// Everything counted, in Prometheus's text format, with the quotas' gauges as they stand.
+    ///
+    /// The gauges of the current window are named as CloudWatch's `AWS/Usage` names them.
+    #[must_use]
+    pub fn render(&self, quotas: &Quotas, audit_events_lost: u64) -> String {
+        for usage in quotas.usage() {
+            let labels = vec![
+                Label::new("account", usage.account),
+                Label::new("region", usage.region),
+                Label::from_static_parts("service", "KMS"),
+                Label::from_static_parts("type", "API"),
+                Label::from_static_parts("class", "None"),
+                Label::from_static_parts("resource", usage.class),
+            ];
+            self.gauge(USAGE_CALL_COUNT, labels.clone(), f64::from(usage.used));
+            self.gauge(QUOTA_RATE, labels.clone(), usage.rate);
+            for (outcome, count) in [("allowed", usage.allowed), ("throttled", usage.throttled)] {
+                let mut labels = labels.clone();
+                labels.push(Label::from_static_parts("outcome", outcome));
+                let key = Key::from_parts(QUOTA_REQUESTS, labels);
+                self.recorder
+                    .register_counter(&key, &METADATA)
+                    .absolute(count);
+            }
+        }
+
+        let lost = Key::from_name(AUDIT_LOST);
+        self.recorder
+            .register_counter(&lost, &METADATA)
+            .absolute(audit_events_lost);
+        self.handle.render()
+    }
+
+    /// Folds the recorded durations into their buckets; to be called every few seconds.
+    pub fn tidy(&self) {
+        self.handle.run_upkeep();
+    }
+
+    /// Sets a gauge.
+    fn gauge(&self, name: &'static str, labels: Vec<Label>, value: f64) {
+        self.recorder
+            .register_gauge(&Key::from_parts(name, labels), &METADATA)
+            .set(value);
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Where metrics come from; the recorder wants to know and does not use it.
+const METADATA: Metadata<'static> = Metadata::new("kms", Level::INFO, None);
+
+/// Answered requests.
+const REQUESTS: &str = "kms_requests_total";
+
+/// Requests refused before they had a caller.
+const REFUSED: &str = "kms_refused_total";
+
+/// Seconds from the request's last byte to the answer's first.
+const DURATION: &str = "kms_request_duration_seconds";
+
+/// Requests that passed in the current window.
+const USAGE_CALL_COUNT: &str = "aws_usage_call_count";
+
+/// Requests per second a quota allows.
+const QUOTA_RATE: &str = "kms_quota_requests_per_second";
+
+/// Requests charged to a quota.
+const QUOTA_REQUESTS: &str = "kms_quota_requests_total";
+
+/// Audit events that could not be written.
+const AUDIT_LOST: &str = "kms_audit_events_lost_total";
+
+/// Upper bounds of the duration buckets, in seconds.
+const BUCKETS_SECONDS: &[f64] = &[
+    0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.025, 0.1, 0.5, 2.0,
+];
