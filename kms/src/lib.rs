@@ -4,20 +4,34 @@
 //!
 //! | room | what it does |
 //! |---|---|
+//! | [`server`] | opens the store, binds the ports, serves and drains |
+//! | [`config`] | how this KMS runs |
+//! | [`admin`] | health, metrics and controls on a port of their own |
+//! | [`transport`] | the two doors, gRPC and AWS JSON, on one port |
+//! | [`metrics`] | what is counted for Prometheus |
+//! | [`authenticate`] | signatures and the shared secret |
 //! | [`api`] | the operations and the common order of their checks |
 //! | [`quota`] | request quotas like AWS's |
 //! | [`authorize`] | who may use which key |
 //! | [`audit`] | what every request did, as CloudTrail tells it |
 //! | [`keys`] | the keys, in memory and in the store |
 //! | [`crypto`] | the only room that names algorithms |
+//! | [`clock`] | a clock that can be frozen and moved |
 //! | [`caller`] | who calls |
 //! | [`error`] | AWS's exceptions |
 
+pub mod server;
+pub mod config;
+pub mod admin;
+pub mod transport;
+pub mod metrics;
+pub mod authenticate;
 pub mod api;
 pub mod quota;
 pub mod authorize;
 pub mod audit;
 pub mod keys;
 pub mod crypto;
+pub mod clock;
 pub mod caller;
 pub mod error;

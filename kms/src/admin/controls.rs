@@ -1,0 +1,158 @@
+//! What the controls of the admin port do.
+
+use std::time::Duration;
+
+use proto::sigv4::decode_query;
+use proto::time::Clock as _;
+use proto::time::Timestamp;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::admin::Control;
+use crate::admin::Outcome;
+use crate::admin::Refusal;
+use crate::audit::Event;
+use crate::quota;
+use crate::quota::Adjustment;
+
+/// The quotas in force and what was used of them.
+pub(crate) fn quotas(control: &Control) -> Value {
+    let profile = control.quotas.profile();
+    let row = |row: &quota::Row| {
+        json!({
+            "class": row.class.name(),
+            "name": row.name,
+            "code": row.code,
+            "default": row.rate.as_per_second(),
+            "adjustable": row.adjustable,
+        })
+    };
+    json!({
+        "config": control.quotas.config(),
+        "usage": control.quotas.usage(),
+        "quotas": profile.rows().iter().map(row).collect::<Vec<_>>(),
+    })
+}
+
+/// Puts a whole quota configuration in force.
+pub(crate) fn configure(control: &Control, body: &[u8]) -> Outcome {
+    let config = read::<quota::Config>(body)?;
+    control.quotas.configure(config).map_err(Refusal::bad)?;
+    Ok(quotas(control))
+}
+
+/// Changes one rate.
+pub(crate) fn adjust(control: &Control, body: &[u8]) -> Outcome {
+    let adjustment = read::<Adjustment>(body)?;
+    control.quotas.adjust(adjustment).map_err(Refusal::bad)?;
+    Ok(quotas(control))
+}
+
+/// The time that keys and quotas follow.
+pub(crate) fn clock(control: &Control) -> Value {
+    let now = control.clock.now();
+    json!({
+        "now": now.iso8601_millis(),
+        "unix_ms": now.unix_millis(),
+        "frozen": control.clock.is_frozen(),
+    })
+}
+
+/// How a clock is to be moved. Steps are taken in this order.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Movement {
+    /// Show the real time again.
+    reset: bool,
+    /// Set the clock: ISO 8601.
+    set: Option<String>,
+    /// Stop it, or let it go on.
+    frozen: Option<bool>,
+    /// Move it forward by so many seconds.
+    advance_seconds: Option<f64>,
+}
+
+/// Moves the clock. Quotas forget what they counted when it goes back.
+pub(crate) fn move_clock(control: &Control, body: &[u8]) -> Outcome {
+    let movement = read::<Movement>(body)?;
+    let before = control.clock.now();
+    let set = movement
+        .set
+        .as_deref()
+        .map(Timestamp::parse_iso8601)
+        .transpose();
+    let set = set.map_err(|_| Refusal::bad("`set` takes a time such as 2026-01-02T03:04:05Z"))?;
+    let advance = movement
+        .advance_seconds
+        .map(Duration::try_from_secs_f64)
+        .transpose();
+    let advance = advance.map_err(Refusal::bad)?;
+    if movement.reset {
+        control.clock.reset();
+    }
+
+    if let Some(time) = set {
+        control.clock.set(time);
+    }
+
+    match movement.frozen {
+        Some(true) => control.clock.freeze(),
+        Some(false) => control.clock.go_on(),
+        None => {}
+    }
+
+    if let Some(by) = advance {
+        control.clock.advance(by);
+    }
+
+    if control.clock.now() < before {
+        control.quotas.restart();
+    }
+
+    Ok(clock(control))
+}
+
+/// Audit events, newest first.
+pub(crate) fn events(control: &Control, query: &str) -> Outcome {
+    let pairs = decode_query(query).map_err(|_| Refusal::bad("the query cannot be decoded"))?;
+    let wanted = |name: &str| {
+        pairs
+            .iter()
+            .find(|(other, _)| other == name)
+            .map(|(_, value)| value.as_str())
+    };
+    let limit = wanted("limit").map_or(Ok(EVENTS_TOLD), str::parse::<usize>);
+    let limit = limit.map_err(Refusal::bad)?;
+    let fits = |event: &Event| {
+        wanted("name").is_none_or(|name| event.name == name)
+            && wanted("account").is_none_or(|account| *event.recipient_account == *account)
+            && wanted("region").is_none_or(|region| *event.region == *region)
+            && wanted("key").is_none_or(|key| names_key(event, key))
+    };
+    let events = control.audit.lookup(limit, fits);
+    let events: Vec<&Event> = events.iter().map(AsRef::as_ref).collect();
+    Ok(json!({ "events": events }))
+}
+
+/// Whether the event is about that key, by ARN, by id, or as the caller gave it.
+fn names_key(event: &Event, key: &str) -> bool {
+    let in_resources = event
+        .resources
+        .iter()
+        .any(|resource| *resource.arn == *key || resource.arn.ends_with(&format!("key/{key}")));
+    in_resources
+        || event
+            .request_parameters
+            .iter()
+            .any(|(name, value)| *name == "keyId" && value == key)
+}
+
+/// Reads a control's body.
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(Refusal::bad)
+}
+
+/// How many events are told unless the query says otherwise.
+const EVENTS_TOLD: usize = 50;

@@ -1,0 +1,257 @@
+//! How this KMS runs: one structure, every field with a default, unknown fields refused.
+
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::audit;
+use crate::authenticate;
+pub use crate::authenticate::Credential;
+pub use crate::authenticate::Secret;
+pub use crate::authenticate::Signatures;
+use crate::quota;
+pub use crate::transport::Limits;
+
+/// How this KMS runs.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where both doors (gRPC and AWS JSON) listen. Port 0 takes any free one.
+    pub listen: SocketAddr,
+
+    /// Host names to answer to besides loopback's.
+    ///
+    /// A server on loopback answers to no other name, so that a web page cannot reach it by
+    /// pointing its own name there.
+    pub hosts: Vec<String>,
+
+    /// Certificate and key for TLS; none serves plain HTTP.
+    pub tls: Option<Tls>,
+
+    /// Where health, metrics and controls are served.
+    pub admin: Admin,
+
+    /// Where keys are kept.
+    pub store: Store,
+
+    /// Who may call, and how they prove it.
+    pub authenticate: authenticate::Config,
+
+    /// Request quotas.
+    pub quotas: quota::Config,
+
+    /// Where audit events go.
+    pub audit: audit::Config,
+
+    /// What one request may cost.
+    pub limits: Limits,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9080)),
+            hosts: Vec::new(),
+            tls: None,
+            admin: Admin::default(),
+            store: Store::default(),
+            authenticate: authenticate::Config::default(),
+            quotas: quota::Config::default(),
+            audit: audit::Config::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Files for TLS, both PEM.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate, followed by those that signed it.
+    pub certificate_file: PathBuf,
+
+    /// The certificate's private key.
+    pub key_file: PathBuf,
+}
+
+/// The admin port.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Admin {
+    /// Where it listens. Port 0 takes any free one.
+    pub listen: SocketAddr,
+
+    /// Bearer token for everything but health and metrics.
+    ///
+    /// Beyond loopback there must be one.
+    pub token: Option<Secret>,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9091)),
+            token: None,
+        }
+    }
+}
+
+/// Where keys are kept.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Store {
+    /// File of the key store. None keeps keys in memory and forgets them at the end.
+    pub file: Option<PathBuf>,
+
+    /// The root key that seals the store: 64 hex digits. Never in the store itself.
+    pub root_key: Option<Secret>,
+
+    /// File that holds the root key, if it is not given here. Made together with a new store.
+    pub root_key_file: Option<PathBuf>,
+}
+
+impl Config {
+    /// A configuration for tests: free ports on loopback, keys in memory, no quotas enforced,
+    /// signatures accepted unchecked.
+    #[must_use]
+    pub fn fixture() -> Self {
+        let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let mut config = Self {
+            listen: free,
+            admin: Admin {
+                listen: free,
+                token: None,
+            },
+            ..Self::default()
+        };
+        config.authenticate.signatures = Signatures::Accepted;
+        config.quotas.shape = quota::Shape::Off;
+        config
+    }
+
+    /// Checks what no single field can tell.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for a configuration that would be unsafe or could not work.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let accepted = self.authenticate.signatures == Signatures::Accepted;
+        if accepted && !self.listen.ip().is_loopback() {
+            return Err(ConfigError::AcceptedBeyondLoopback);
+        }
+
+        if self.admin.token.is_none() && !self.admin.listen.ip().is_loopback() {
+            return Err(ConfigError::AdminBeyondLoopback);
+        }
+
+        let secret = self.authenticate.service_secret.as_ref();
+        if secret.is_some_and(|secret| secret.expose().len() < SECRET_BYTES_MIN) {
+            return Err(ConfigError::ShortSecret);
+        }
+
+        let credentials = self
+            .authenticate
+            .credentials
+            .iter()
+            .map(|known| known.account.as_str());
+        let accounts = credentials
+            .chain([self.authenticate.account.as_str()])
+            .chain(self.authenticate.test_account.as_deref());
+        if let Some(account) = accounts.into_iter().find(|a| !authenticate::is_account(a)) {
+            return Err(ConfigError::Account {
+                account: account.to_owned(),
+            });
+        }
+
+        if !authenticate::is_region(&self.authenticate.region) {
+            return Err(ConfigError::Region {
+                region: self.authenticate.region.clone(),
+            });
+        }
+
+        let root_keys = [
+            self.store.root_key.is_some(),
+            self.store.root_key_file.is_some(),
+        ];
+        if self.store.file.is_some() && root_keys == [false, false] {
+            return Err(ConfigError::NoRootKey);
+        }
+
+        Ok(())
+    }
+}
+
+/// Why a configuration is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// Anybody on the network could do anything.
+    #[error("signatures can be accepted unchecked on loopback only")]
+    AcceptedBeyondLoopback,
+    /// An account id that is none.
+    #[error("`{account}` is no account id: it needs 12 digits")]
+    Account {
+        /// What was written.
+        account: String,
+    },
+    /// Anybody on the network could change quotas and the clock.
+    #[error("an admin port beyond loopback needs a token")]
+    AdminBeyondLoopback,
+    /// The store could not be sealed.
+    #[error("a key store file needs a root key, or a file to keep one in")]
+    NoRootKey,
+    /// A Region name that is none.
+    #[error("`{region}` is no Region name")]
+    Region {
+        /// What was written.
+        region: String,
+    },
+    /// A secret that could be guessed.
+    #[error("the service secret needs at least {SECRET_BYTES_MIN} bytes")]
+    ShortSecret,
+}
+
+/// Shortest shared secret that is taken, in bytes.
+const SECRET_BYTES_MIN: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::Config;
+    use super::ConfigError;
+    use super::Secret;
+    use super::Signatures;
+
+    #[test]
+    fn an_empty_file_is_the_default_and_an_unknown_field_is_refused() {
+        let config: Config = toml::from_str("").unwrap();
+        assert_eq!(config.listen, Config::default().listen);
+        assert!(config.check().is_ok());
+        assert!(toml::from_str::<Config>("listne = '127.0.0.1:1'").is_err());
+        assert!(toml::from_str::<Config>("[quotas]\nprofil = '2026'").is_err());
+    }
+
+    #[test]
+    fn what_is_open_to_everybody_stays_on_loopback() {
+        let mut config = Config::fixture();
+        assert!(config.check().is_ok());
+        config.listen = "0.0.0.0:1".parse().unwrap();
+        assert_eq!(config.check(), Err(ConfigError::AcceptedBeyondLoopback));
+        config.authenticate.signatures = Signatures::Checked;
+        assert!(config.check().is_ok());
+        config.admin.listen = "0.0.0.0:1".parse().unwrap();
+        assert_eq!(config.check(), Err(ConfigError::AdminBeyondLoopback));
+    }
+
+    #[test]
+    fn a_store_needs_a_root_key_and_a_secret_some_length() {
+        let mut config = Config::default();
+        config.store.file = Some("keys.redb".into());
+        assert_eq!(config.check(), Err(ConfigError::NoRootKey));
+        config.store.root_key_file = Some("root.key".into());
+        assert!(config.check().is_ok());
+        config.authenticate.service_secret = Some(Secret::new("short"));
+        assert_eq!(config.check(), Err(ConfigError::ShortSecret));
+    }
+}

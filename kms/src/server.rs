@@ -1,0 +1,215 @@
+//! Starts the KMS: opens the store, binds the ports, serves, and drains when told to stop.
+
+mod listener;
+mod start_error;
+mod tls;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proto::time::Clock;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::admin;
+use crate::admin::Control;
+use crate::api::Kms;
+use crate::audit::Audit;
+use crate::authenticate::Authenticator;
+use crate::clock::MovableClock;
+use crate::config::Config;
+use crate::config::Store;
+use crate::crypto::root_key::RootKey;
+use crate::keys::redb_store::RedbStore;
+use crate::metrics::Metrics;
+use crate::quota::Quotas;
+use crate::server::listener::Listener;
+pub use crate::server::start_error::StartError;
+use crate::transport::Doors;
+use crate::transport::Hosts;
+
+/// A KMS that is being served. Dropping it stops it at once; [`Running::stop`] lets requests end.
+pub struct Running {
+    /// Where both doors are.
+    pub address: SocketAddr,
+    /// `http://` or `https://` and the address.
+    pub endpoint: String,
+    /// Where the admin port is.
+    pub admin_address: SocketAddr,
+    /// `http://` and the admin address.
+    pub admin_endpoint: String,
+    /// The core, for calls that need no door.
+    pub kms: Arc<Kms>,
+    /// The quotas, to be read and changed.
+    pub quotas: Arc<Quotas>,
+    /// The audit trail.
+    pub audit: Arc<Audit>,
+    /// The clock that keys and quotas follow.
+    pub clock: Arc<MovableClock>,
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// Starts a KMS on the ports of `config`, in the current tokio runtime.
+///
+/// Signatures are checked against `real_clock`; everything else follows [`Running::clock`], which
+/// shows the same time until it is moved.
+///
+/// # Errors
+///
+/// [`StartError`] for a configuration that is refused, files that cannot be opened, a root key that
+/// is not the store's, and ports that are taken.
+pub async fn start(config: Config, real_clock: Arc<dyn Clock>) -> Result<Running, StartError> {
+    config.check()?;
+    let clock = Arc::new(MovableClock::new(Arc::clone(&real_clock)));
+    let quotas = Quotas::new(config.quotas.clone(), Arc::clone(&clock) as Arc<dyn Clock>)?;
+    let quotas = Arc::new(quotas);
+    let audit = Arc::new(Audit::open(&config.audit).map_err(StartError::Audit)?);
+    let kms = Arc::new(open(&config.store, &clock, &quotas, &audit)?);
+    let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
+    let (door, admin_door) = (bind(config.listen).await?, bind(config.admin.listen).await?);
+    let address = door
+        .local_addr()
+        .map_err(|e| StartError::bind(config.listen, e))?;
+    let admin_address = admin_door
+        .local_addr()
+        .map_err(|e| StartError::bind(config.admin.listen, e))?;
+
+    let metrics = Arc::new(Metrics::new());
+    let doors = Arc::new(Doors::new(
+        Arc::clone(&kms),
+        Authenticator::new(&config.authenticate, real_clock),
+        Arc::clone(&metrics),
+        &config.limits,
+        Hosts::of(address.ip(), &config.hosts),
+    ));
+    let stop = CancellationToken::new();
+    let control = Arc::new(Control {
+        hosts: Hosts::of(admin_address.ip(), &config.hosts),
+        token: config.admin.token.clone(),
+        quotas: Arc::clone(&quotas),
+        audit: Arc::clone(&audit),
+        clock: Arc::clone(&clock),
+        metrics: Arc::clone(&metrics),
+        stopping: stop.clone(),
+    });
+    let endpoint = format!(
+        "{}://{address}",
+        if tls.is_some() { "https" } else { "http" }
+    );
+    let doors_listener = Listener::new(door, tls, &config.limits, stop.clone());
+    let admin_listener = Listener::new(admin_door, None, &config.limits, stop.clone());
+    let tasks = vec![
+        tokio::spawn(doors_listener.serve(move |connection, request| {
+            let doors = Arc::clone(&doors);
+            async move { doors.answer(connection, request).await }
+        })),
+        tokio::spawn(
+            admin_listener.serve(move |_, request| admin::answer(Arc::clone(&control), request)),
+        ),
+        tokio::spawn(tidy(metrics, stop.clone())),
+    ];
+    Ok(Running {
+        address,
+        endpoint,
+        admin_address,
+        admin_endpoint: format!("http://{admin_address}"),
+        kms,
+        quotas,
+        audit,
+        clock,
+        stop,
+        tasks,
+    })
+}
+
+impl Running {
+    /// Takes no more connections, lets requests in flight end within the configured time, and
+    /// returns when everything is closed and the audit trail is written.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        for task in self.tasks.drain(..) {
+            // A task that panicked is stopped, too.
+            drop(task.await);
+        }
+
+        self.audit.flush();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// Opens the key store.
+fn open(
+    store: &Store,
+    clock: &Arc<MovableClock>,
+    quotas: &Arc<Quotas>,
+    audit: &Arc<Audit>,
+) -> Result<Kms, StartError> {
+    let clock = Arc::clone(clock) as Arc<dyn Clock>;
+    let (quotas, audit) = (Arc::clone(quotas), Arc::clone(audit));
+    let Some(file) = &store.file else {
+        return Ok(Kms::ephemeral(clock, quotas, audit));
+    };
+    let root_key = match (&store.root_key, &store.root_key_file) {
+        (Some(hex), _) => RootKey::from_hex(hex.expose()).ok_or(StartError::RootKey)?,
+        (None, Some(path)) => root_key(path, !file.exists())?,
+        (None, None) => return Err(StartError::RootKey),
+    };
+    let redb = RedbStore::open(file).map_err(|error| StartError::Store(Box::new(error)))?;
+    Kms::open(Box::new(redb), &root_key, clock, quotas, audit)
+        .map_err(|error| StartError::Store(Box::new(error)))
+}
+
+/// Reads the root key; makes one only where no store depends on a lost one.
+fn root_key(path: &Path, store_is_new: bool) -> Result<RootKey, StartError> {
+    let failed = |error| StartError::file(path, error);
+    if path.exists() || !store_is_new {
+        let text = zeroize::Zeroizing::new(std::fs::read_to_string(path).map_err(failed)?);
+        return RootKey::from_hex(&text).ok_or(StartError::RootKey);
+    }
+
+    let key = RootKey::generate();
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path).map_err(failed)?;
+    std::io::Write::write_all(&mut file, key.to_hex().as_bytes()).map_err(failed)?;
+    file.sync_all().map_err(failed)?;
+    Ok(key)
+}
+
+/// Takes a port.
+async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| StartError::bind(address, error))
+}
+
+/// Keeps the metrics small until the server stops.
+async fn tidy(metrics: Arc<Metrics>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(TIDY_EVERY);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => metrics.tidy(),
+        }
+    }
+}
+
+/// How often recorded durations are folded into their buckets.
+const TIDY_EVERY: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,210 @@
+//! Accepts connections on one port and serves HTTP/1.1 and HTTP/2 on each.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http::Response;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::TokioIo;
+use hyper_util::rt::TokioTimer;
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::Watcher;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use crate::transport::Connection;
+use crate::transport::Limits;
+
+/// One port.
+pub(crate) struct Listener {
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    http: auto::Builder<TokioExecutor>,
+    head_timeout: Duration,
+    drain: Duration,
+    connections: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+impl Listener {
+    /// Serves `listener` until `stop`.
+    pub(crate) fn new(
+        listener: TcpListener,
+        tls: Option<TlsAcceptor>,
+        limits: &Limits,
+        stop: CancellationToken,
+    ) -> Self {
+        let head_timeout = Duration::from_millis(limits.head_timeout_ms);
+        let mut http = auto::Builder::new(TokioExecutor::new());
+        http.http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(head_timeout)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .pipeline_flush(true);
+        http.http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(limits.streams_per_connection_max)
+            .max_header_list_size(HEADER_LIST_BYTES_MAX)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_timeout(KEEP_ALIVE);
+        let connections = limits.connections_max.clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            listener,
+            tls,
+            http,
+            head_timeout,
+            drain: Duration::from_millis(limits.drain_ms),
+            connections: Arc::new(Semaphore::new(connections)),
+            stop,
+        }
+    }
+
+    /// Answers every request by `answer`, until told to stop; then lets requests in flight end.
+    pub(crate) async fn serve<A, F, B>(self, answer: A)
+    where
+        A: Fn(Arc<Connection>, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<Response<B>, Infallible>> + Send + 'static,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let graceful = GracefulShutdown::new();
+        while let Some((stream, peer, permit)) = self.accept().await {
+            let serving = Serving {
+                http: self.http.clone(),
+                tls: self.tls.clone(),
+                head_timeout: self.head_timeout,
+                watcher: graceful.watcher(),
+                _permit: permit,
+            };
+            tokio::spawn(serving.connection(stream, peer, answer.clone()));
+        }
+
+        drop(self.listener);
+        if tokio::time::timeout(self.drain, graceful.shutdown())
+            .await
+            .is_err()
+        {
+            tracing::warn!("requests were still in flight when the time to stop was over");
+        }
+    }
+
+    /// The next connection, or none once told to stop.
+    async fn accept(&self) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return None,
+                accepted = self.accept_one() => accepted,
+            };
+            match accepted {
+                Some((Ok((stream, peer)), permit)) => return Some((stream, peer, permit)),
+                Some((Err(error), _)) => {
+                    // Out of files, most likely: give connections time to close.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_AGAIN).await;
+                }
+                None => return None,
+            }
+        }
+    }
+
+    /// Waits for room, then for a connection.
+    async fn accept_one(
+        &self,
+    ) -> Option<(
+        std::io::Result<(TcpStream, SocketAddr)>,
+        OwnedSemaphorePermit,
+    )> {
+        let permit = Arc::clone(&self.connections).acquire_owned().await.ok()?;
+        Some((self.listener.accept().await, permit))
+    }
+}
+
+/// What one connection is served with.
+struct Serving {
+    http: auto::Builder<TokioExecutor>,
+    tls: Option<TlsAcceptor>,
+    head_timeout: Duration,
+    watcher: Watcher,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Serving {
+    /// Serves one connection to its end.
+    async fn connection<A, F, B>(self, stream: TcpStream, peer: SocketAddr, answer: A)
+    where
+        A: Fn(Arc<Connection>, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<Response<B>, Infallible>> + Send + 'static,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        // Answers are small and whole, so waiting to fill a packet only adds delay.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps its delay");
+        }
+
+        let secure = self.tls.is_some();
+        let connection = Arc::new(Connection {
+            peer: peer.ip(),
+            secure,
+        });
+        let Some(acceptor) = self.tls.clone() else {
+            return self.http(stream, connection, answer).await;
+        };
+        match tokio::time::timeout(self.head_timeout, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => self.http(stream, connection, answer).await,
+            Ok(Err(error)) => tracing::debug!(%error, %peer, "a TLS handshake failed"),
+            Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+        }
+    }
+
+    /// Speaks HTTP over a connection, secured or not.
+    async fn http<S, A, F, B>(self, stream: S, connection: Arc<Connection>, answer: A)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        A: Fn(Arc<Connection>, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<Response<B>, Infallible>> + Send + 'static,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let service = service_fn(move |request| answer(Arc::clone(&connection), request));
+        let serving = self.http.serve_connection(TokioIo::new(stream), service);
+        if let Err(error) = self.watcher.watch(serving.into_owned()).await {
+            tracing::debug!(%error, "a connection ended badly");
+        }
+    }
+}
+
+/// Largest head of an HTTP/1.1 request, in bytes.
+const HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Largest head of an HTTP/2 request, in bytes.
+const HEADER_LIST_BYTES_MAX: u32 = 32 << 10;
+
+/// How much a client may send on one HTTP/2 connection before it is read.
+const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+
+/// How much a client may send for one request before it is read.
+const STREAM_WINDOW_BYTES: u32 = 256 << 10;
+
+/// How long an HTTP/2 connection may be silent before it is asked, and how long it may take to
+/// answer.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+/// Pause after a connection could not be accepted.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(50);

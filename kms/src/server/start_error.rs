@@ -1,0 +1,65 @@
+//! Why a server did not start.
+
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::config::ConfigError;
+use crate::quota::ProfileError;
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The audit file cannot be written.
+    #[error("the audit trail cannot be opened: {0}")]
+    Audit(io::Error),
+    /// A port is taken or not ours to take.
+    #[error("cannot listen on {address}: {error}")]
+    Bind {
+        /// The address wanted.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The configuration is refused.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A file cannot be read or made.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// A quota has no such class, rate or profile.
+    #[error(transparent)]
+    Quota(#[from] ProfileError),
+    /// The root key is not 64 hex digits.
+    #[error("the root key must be 64 hex digits")]
+    RootKey,
+    /// The key store does not open.
+    #[error(transparent)]
+    Store(Box<dyn Error + Send + Sync>),
+    /// The certificate or its key cannot be used.
+    #[error("the certificate cannot be used: {0}")]
+    Tls(Box<dyn Error + Send + Sync>),
+}
+
+impl StartError {
+    /// A port that could not be taken.
+    pub(crate) fn bind(address: SocketAddr, error: io::Error) -> Self {
+        Self::Bind { address, error }
+    }
+
+    /// A file that could not be read or made.
+    pub(crate) fn file(path: &Path, error: io::Error) -> Self {
+        Self::File {
+            path: path.to_owned(),
+            error,
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! gRPC: the contract of `proto/kms/v1/kms.proto`, with health and reflection.
+//!
+//! Every method authenticates by itself, after routing, so that no spelling of a path reaches an
+//! operation around the check.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use http::Response;
+use hyper::body::Incoming;
+use proto::kms::FILE_DESCRIPTOR_SET;
+use proto::kms::v1;
+use proto::kms::v1::key_management_server::KeyManagement;
+use proto::kms::v1::key_management_server::KeyManagementServer;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::server::NamedService as _;
+use tonic_types::ErrorDetails;
+use tonic_types::StatusExt as _;
+use tower::Service as _;
+use tower::ServiceExt as _;
+use tower::util::BoxCloneSyncService;
+
+use crate::api::Answer;
+use crate::api::Operation;
+use crate::api::operations;
+use crate::authenticate::Connection;
+use crate::error::Code;
+use crate::error::KmsError;
+use crate::metrics::Door;
+use crate::transport::Core;
+use crate::transport::request_id;
+
+/// The gRPC services of the port.
+pub(crate) struct Grpc {
+    keys: KeyManagementServer<Methods>,
+    others: HashMap<&'static str, Other>,
+}
+
+/// A service that is asked seldom enough to be boxed.
+type Other = BoxCloneSyncService<Request<Incoming>, Response<Body>, Infallible>;
+
+impl Grpc {
+    /// The key management service, health and reflection.
+    pub(crate) fn new(core: Arc<Core>, message_bytes_max: usize) -> Self {
+        let keys =
+            KeyManagementServer::new(Methods { core }).max_decoding_message_size(message_bytes_max);
+        let (_, health) = tonic_health::server::health_reporter();
+        let reflection = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        let v1 = reflection().build_v1().expect("our descriptors are sound");
+        let v1alpha = reflection()
+            .build_v1alpha()
+            .expect("our descriptors are sound");
+        let others = HashMap::from([
+            ("grpc.health.v1.Health", BoxCloneSyncService::new(health)),
+            (
+                "grpc.reflection.v1.ServerReflection",
+                BoxCloneSyncService::new(v1),
+            ),
+            (
+                "grpc.reflection.v1alpha.ServerReflection",
+                BoxCloneSyncService::new(v1alpha),
+            ),
+        ]);
+        Self { keys, others }
+    }
+
+    /// Answers one gRPC request.
+    pub(crate) async fn answer(
+        &self,
+        connection: Arc<Connection>,
+        mut request: Request<Incoming>,
+    ) -> Response<Body> {
+        let path = request.uri().path();
+        let service = path.strip_prefix('/').and_then(|rest| rest.split_once('/'));
+        let service = service.map_or("", |(service, _)| service);
+        if service == KeyManagementServer::<Methods>::NAME {
+            request.extensions_mut().insert(connection);
+            let result = self.keys.clone().call(request).await;
+            return result.unwrap_or_else(|never| match never {});
+        }
+
+        if let Some(other) = self.others.get(service) {
+            let result = other.clone().oneshot(request).await;
+            return result.unwrap_or_else(|never| match never {});
+        }
+
+        Status::unimplemented("There is no such service.").into_http()
+    }
+}
+
+/// The methods of the contract.
+struct Methods {
+    core: Arc<Core>,
+}
+
+impl Methods {
+    /// Authenticates one call and does it.
+    async fn call<T>(
+        &self,
+        request: tonic::Request<T>,
+        operation: impl FnOnce(T) -> Operation,
+    ) -> Result<Answer, Status> {
+        let (metadata, extensions, message) = request.into_parts();
+        let connection = extensions.get::<Arc<Connection>>();
+        let connection = connection.ok_or_else(|| status(&KmsError::internal()))?;
+        let headers = metadata.into_headers();
+        let caller = self
+            .core
+            .authenticator
+            .service(&headers, connection, request_id());
+        let caller = caller.map_err(|error| {
+            self.core.metrics.count_refused(error.code());
+            status(&error)
+        })?;
+        let result = self.core.call(Door::Grpc, caller, operation(message)).await;
+        result.map_err(|error| status(&error))
+    }
+}
+
+/// Makes a method of every operation in the table.
+macro_rules! methods {
+    ($($name:ident $method:ident ($request:ident) -> $answer:ident = $run:path, $kind:ident;)+) => {
+        #[tonic::async_trait]
+        impl KeyManagement for Methods {
+            $(
+                async fn $method(
+                    &self,
+                    request: tonic::Request<v1::$request>,
+                ) -> Result<tonic::Response<v1::$answer>, Status> {
+                    match self.call(request, Operation::$name).await? {
+                        Answer::$name(answer) => Ok(tonic::Response::new(answer)),
+                        #[allow(unreachable_patterns, reason = "a table of one row has no other")]
+                        _ => Err(status(&KmsError::internal())),
+                    }
+                }
+            )+
+        }
+    };
+}
+
+operations!(methods);
+
+/// An error as gRPC tells it: the nearest code, AWS's name and text, and when to try again.
+fn status(error: &KmsError) -> Status {
+    let mut metadata = HashMap::new();
+    let throttle = error.throttle();
+    if let Some(throttle) = throttle {
+        metadata.insert("quota_class".to_owned(), throttle.quota_class.to_owned());
+    }
+
+    let mut details = ErrorDetails::new();
+    details.set_error_info(error.code().name(), ERROR_DOMAIN, metadata);
+    if let Some(throttle) = throttle {
+        details.set_retry_info(Some(throttle.retry_after.max(Duration::from_millis(1))));
+    }
+
+    Status::with_error_details(grpc_code(error.code()), error.message(), details)
+}
+
+/// The gRPC code nearest to an AWS exception.
+fn grpc_code(code: Code) -> tonic::Code {
+    match code {
+        Code::ThrottlingException | Code::LimitExceededException => tonic::Code::ResourceExhausted,
+        Code::NotFoundException | Code::CustomKeyStoreNotFoundException => tonic::Code::NotFound,
+        Code::AlreadyExistsException | Code::CustomKeyStoreNameInUseException => {
+            tonic::Code::AlreadyExists
+        }
+        Code::AccessDeniedException => tonic::Code::PermissionDenied,
+        Code::MissingAuthenticationTokenException
+        | Code::IncompleteSignatureException
+        | Code::InvalidSignatureException
+        | Code::UnrecognizedClientException
+        | Code::ExpiredTokenException => tonic::Code::Unauthenticated,
+        Code::DisabledException
+        | Code::DryRunOperationException
+        | Code::InvalidKeyUsageException
+        | Code::KmsInvalidStateException
+        | Code::CustomKeyStoreInvalidStateException
+        | Code::UnsupportedOperationException => tonic::Code::FailedPrecondition,
+        Code::ConflictException => tonic::Code::Aborted,
+        Code::UnknownOperationException => tonic::Code::Unimplemented,
+        Code::KeyUnavailableException
+        | Code::DependencyTimeoutException
+        | Code::ServiceUnavailableException => tonic::Code::Unavailable,
+        Code::InternalFailure | Code::KmsInternalException => tonic::Code::Internal,
+        _ => tonic::Code::InvalidArgument,
+    }
+}
+
+/// Whose names the reasons are.
+const ERROR_DOMAIN: &str = "kms.amazonaws.com";
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tonic_types::StatusExt as _;
+
+    use super::status;
+    use crate::error::Code;
+    use crate::error::KmsError;
+
+    #[test]
+    fn a_throttled_call_tells_its_quota_and_when_to_try_again() {
+        let status = status(&KmsError::throttled(
+            "CreateKey",
+            Duration::from_millis(300),
+        ));
+        assert_eq!(status.code(), tonic::Code::ResourceExhausted);
+        let details = status.get_error_details();
+        let info = details.error_info().unwrap();
+        assert_eq!(
+            (info.reason.as_str(), info.domain.as_str()),
+            ("ThrottlingException", "kms.amazonaws.com")
+        );
+        assert_eq!(info.metadata["quota_class"], "CreateKey");
+        let delay = details.retry_info().unwrap().retry_delay;
+        assert_eq!(delay, Some(Duration::from_millis(300)));
+    }
+
+    #[test]
+    fn only_throttling_says_when_to_try_again() {
+        let status = status(&KmsError::new(Code::DisabledException, "k is disabled."));
+        assert_eq!(status.code(), tonic::Code::FailedPrecondition);
+        assert_eq!(status.message(), "k is disabled.");
+        assert!(status.get_error_details().retry_info().is_none());
+    }
+}
