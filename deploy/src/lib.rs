@@ -4,6 +4,8 @@
 //!
 //! | Room | Its one job |
 //! |---|---|
+//! | [`up`] | both houses and a backend, together |
+//! | [`house`] | one house alone |
 //! | [`cli`] | the command line |
 //! | [`announce`] | what is printed |
 //! | [`process`] | logs, core dumps, signals |
@@ -14,6 +16,8 @@
 //! | [`files`] | files with the rights they need |
 
 // In the order of the table; `tests/tidy.rs` reads it.
+pub mod up;
+pub mod house;
 pub mod cli;
 pub mod announce;
 pub mod process;

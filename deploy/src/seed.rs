@@ -6,12 +6,17 @@
 //! aliases = ["alias/test"]     # optional
 //! account = "123456789012"     # optional: the main user's
 //! region = "us-east-1"         # optional: the Region of `up`
+//! description = "for tests"    # optional
+//! material = "MDEy...=="       # optional: 32 bytes in base64; random when absent
 //! ```
 
 use std::path::Path;
 
 use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 /// A seed file.
 #[derive(Deserialize)]
@@ -35,6 +40,23 @@ pub struct SeedKey {
     pub account: Option<String>,
     /// Region; that of `up` when absent.
     pub region: Option<String>,
+    /// Description.
+    #[serde(default)]
+    pub description: String,
+    /// Key material, 32 bytes; random when absent.
+    #[serde(default, deserialize_with = "base64")]
+    pub material: Option<Zeroizing<Vec<u8>>>,
+}
+
+fn base64<'de, D>(deserializer: D) -> Result<Option<Zeroizing<Vec<u8>>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
+    let text = Zeroizing::new(String::deserialize(deserializer)?);
+    let bytes = STANDARD.decode(text.as_bytes());
+    bytes
+        .map(|bytes| Some(Zeroizing::new(bytes)))
+        .map_err(serde::de::Error::custom)
 }
 
 impl Seed {
@@ -75,6 +97,7 @@ mod tests {
     #[test]
     fn a_wrong_alias_or_field_is_refused() {
         assert!(Seed::parse("[[key]]\nid='a'\naliases=['b']\n").is_err());
-        assert!(Seed::parse("[[key]]\nid='a'\nmaterial='c'\n").is_err());
+        assert!(Seed::parse("[[key]]\nid='a'\nmaterial='?'\n").is_err());
+        assert!(Seed::parse("[[key]]\nid='a'\npolicy='c'\n").is_err());
     }
 }

@@ -9,6 +9,7 @@
 //! A harness fails the test that uses it, so it panics freely.
 
 // In the order of use; `tests/tidy.rs` reads it.
+pub mod world;
 pub mod signed;
 pub mod clients;
 pub mod expect;

@@ -1,0 +1,51 @@
+//! One house alone: `sealgate kms` and `sealgate gateway`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use proto::time::SystemClock;
+use tokio_util::sync::CancellationToken;
+
+use crate::process;
+
+/// Runs the KMS that `file` describes, until a signal.
+///
+/// # Errors
+///
+/// When the file is wrong or a port is taken.
+pub async fn kms(file: &Path) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    process::stop_on_signals(stop.clone())?;
+    let context = || format!("in {}", file.display());
+    let text = std::fs::read_to_string(file).with_context(context)?;
+    let config: kms::config::Config = toml::from_str(&text).with_context(context)?;
+    config.check().with_context(context)?;
+    let running = kms::server::start(config, Arc::new(SystemClock)).await?;
+    tracing::info!(
+        endpoint = running.endpoint,
+        admin = running.admin_endpoint,
+        "the KMS is up"
+    );
+    stop.cancelled().await;
+    running.stop().await;
+    Ok(())
+}
+
+/// Runs the gateway that `file` describes, until a signal.
+///
+/// # Errors
+///
+/// When the file is wrong or a port is taken.
+pub async fn gateway(file: &Path) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    process::stop_on_signals(stop.clone())?;
+    let context = || format!("in {}", file.display());
+    let text = std::fs::read_to_string(file).with_context(context)?;
+    let config = gateway::config::Config::from_toml(&text).with_context(context)?;
+    let running = gateway::server::start(config, gateway::server::Parts::default()).await?;
+    tracing::info!(s3 = ?running.s3_addr, tls = ?running.tls_addr, "the gateway is up");
+    stop.cancelled().await;
+    running.stop().await;
+    Ok(())
+}

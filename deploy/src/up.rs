@@ -1,0 +1,259 @@
+//! `sealgate up`: both houses and, unless one is named, a backend, on this machine.
+//!
+//! What one house needs of the other (endpoint, shared secret) and what a first start has to make
+//! (users, certificate, root key) is put into their configurations here. Fields of the `[gateway]`
+//! and `[kms]` tables of the config file that this does not set stay as they are written.
+
+mod backend;
+mod demo;
+mod settings;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use proto::time::{Clock as _, SystemClock};
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+use crate::announce::Announcement;
+use crate::certificate::{LOCAL_NAMES, LocalAuthority};
+use crate::cli::Up;
+use crate::credentials::{self, User, Users};
+use crate::files;
+use crate::process;
+use crate::seed::Seed;
+use crate::up::backend::ChosenBackend;
+use crate::up::settings::Settings;
+
+/// Runs until a signal, or until standard input closes when it is a fixture.
+///
+/// # Errors
+///
+/// When a file, field or flag is wrong, or a port is taken. Nothing listens then.
+pub async fn run(flags: Up) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    process::stop_on_signals(stop.clone())?;
+    if flags.fixture {
+        process::stop_with_input(stop.clone());
+    }
+    let folder = DataFolder::open(&flags)?;
+    let running = Together::start(&flags, &folder.path).await?;
+    if flags.fixture {
+        running.announcement.print_json()?;
+    } else {
+        running.announcement.print_text();
+    }
+    stop.cancelled().await;
+    running.stop().await;
+    Ok(())
+}
+
+/// Both houses and the backend, running.
+pub struct Together {
+    /// What clients need to know.
+    pub announcement: Announcement,
+    kms: kms::server::Running,
+    gateway: gateway::server::Running,
+    backend: CancellationToken,
+}
+
+impl Together {
+    /// Starts everything in `data`.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`].
+    pub async fn start(flags: &Up, data: &Path) -> anyhow::Result<Self> {
+        // Everything that can be wrong is read before the first port is bound.
+        let settings = Settings::read(flags.config.as_deref())?;
+        let seed = flags.seed.as_deref().map(Seed::read).transpose()?;
+        let users = if flags.ephemeral {
+            Users::random()?
+        } else {
+            Users::open_or_create(data)?
+        };
+        let authority = LocalAuthority::open_or_create(data, SystemClock.now())?;
+        // The houses' shared secret lives in memory, unless the file gives one for gRPC clients.
+        let given = settings.kms.authenticate.service_secret.as_ref();
+        let secret = match given {
+            Some(given) => Zeroizing::new(given.expose().to_owned()),
+            None => Zeroizing::new(hex::encode(credentials::random::<32>()?)),
+        };
+        let mut kms_config = kms_config(&settings, flags, data, &users, &secret);
+        let mut gateway_config = gateway_config(&settings, flags, &users);
+        if flags.fixture {
+            take_free_ports(&mut kms_config, &mut gateway_config);
+        }
+        kms_config.check().context("in [kms]")?;
+        gateway_config.check().context("in [gateway]")?;
+
+        let stop_backend = CancellationToken::new();
+        let backend = ChosenBackend::start(flags, data, stop_backend.clone()).await?;
+        gateway_config.backend.url = backend.url.clone();
+        gateway_config.backend_credentials = backend.credentials;
+
+        let kms = kms::server::start(kms_config, Arc::new(SystemClock)).await?;
+        let main = users.main();
+        if let Some(seed) = &seed {
+            demo::seed(&kms, seed, &main.account, &flags.region)?;
+        }
+        demo::make_key(&kms, &main.account, &flags.region)?;
+
+        gateway_config.kms.url = format!("grpc://{}", kms.address);
+        let issued = authority.issue(&LOCAL_NAMES, SystemClock.now())?;
+        let certificate = gateway::server::Certificate {
+            chain: issued.chain,
+            key: issued.key,
+        };
+        let parts = gateway::server::Parts {
+            certificate: Some(certificate),
+            kms_secret: Some(secret),
+            ..gateway::server::Parts::default()
+        };
+        let gateway = gateway::server::start(gateway_config, parts).await?;
+        let announcement = Announcement {
+            kms_endpoint: kms.endpoint.clone(),
+            kms_admin_endpoint: kms.admin_endpoint.clone(),
+            s3_endpoint: endpoint("http", gateway.s3_addr),
+            s3_tls_endpoint: endpoint("https", gateway.tls_addr),
+            admin_endpoint: endpoint("http", gateway.admin_addr),
+            ca_file: std::path::absolute(authority.certificate_file())?,
+            region: flags.region.clone(),
+            access_key_id: main.access_key_id.clone(),
+            secret_access_key: main.secret_access_key.clone(),
+            alt_access_key_id: users.alt().access_key_id.clone(),
+            alt_secret_access_key: users.alt().secret_access_key.clone(),
+            backend_endpoint: backend.url,
+            data_dir: std::path::absolute(data)?,
+        };
+        Ok(Self {
+            announcement,
+            kms,
+            gateway,
+            backend: stop_backend,
+        })
+    }
+
+    /// Lets requests under way finish: the gateway's first, which need the other two.
+    pub async fn stop(self) {
+        self.gateway.stop().await;
+        self.kms.stop().await;
+        self.backend.cancel();
+    }
+}
+
+/// The data directory; a temporary one is removed at the end.
+struct DataFolder {
+    path: PathBuf,
+    temporary: bool,
+}
+
+impl DataFolder {
+    fn open(flags: &Up) -> anyhow::Result<Self> {
+        let path = if flags.ephemeral {
+            let name = hex::encode(credentials::random::<8>()?);
+            std::env::temp_dir().join(format!("sealgate-{name}"))
+        } else {
+            flags.data.clone()
+        };
+        files::private_directory(&path)?;
+        Ok(Self {
+            path,
+            temporary: flags.ephemeral,
+        })
+    }
+}
+
+impl Drop for DataFolder {
+    fn drop(&mut self) {
+        if self.temporary
+            && let Err(error) = std::fs::remove_dir_all(&self.path)
+        {
+            tracing::warn!(%error, folder = %self.path.display(), "could not be removed");
+        }
+    }
+}
+
+fn kms_config(
+    settings: &Settings,
+    flags: &Up,
+    data: &Path,
+    users: &Users,
+    secret: &str,
+) -> kms::config::Config {
+    let mut config = settings.kms.clone();
+    let credential = |user: &User| kms::config::Credential {
+        access_key_id: user.access_key_id.clone(),
+        secret_access_key: kms::config::Secret::new(user.secret_access_key.clone()),
+        account: user.account.clone(),
+        principal_arn: None,
+    };
+    config
+        .authenticate
+        .credentials
+        .extend(users.all().iter().map(credential));
+    config.authenticate.service_secret = Some(kms::config::Secret::new(secret));
+    config
+        .authenticate
+        .account
+        .clone_from(&users.main().account);
+    config.authenticate.region.clone_from(&flags.region);
+    if !flags.ephemeral {
+        let file = || data.join(KEY_STORE_FILE);
+        config.store.file.get_or_insert_with(file);
+        if config.store.root_key.is_none() {
+            config
+                .store
+                .root_key_file
+                .get_or_insert_with(|| data.join(ROOT_KEY_FILE));
+        }
+    }
+    config
+}
+
+fn gateway_config(settings: &Settings, flags: &Up, users: &Users) -> gateway::config::Config {
+    let mut config = settings.gateway.clone();
+    let user = |user: &User| gateway::authenticate::User {
+        access_key_id: user.access_key_id.clone(),
+        secret_access_key: Zeroizing::new(user.secret_access_key.clone()),
+        account: user.account.clone(),
+        principal_arn: None,
+    };
+    config.users.extend(users.all().iter().map(user));
+    config.region.clone_from(&flags.region);
+    config.kms.account.clone_from(&users.main().account);
+    config
+        .listen
+        .https
+        .get_or_insert(SocketAddr::from((Ipv4Addr::LOCALHOST, HTTPS_PORT)));
+    if flags.allow_insecure_sse {
+        config.objects.allow_insecure_sse = true;
+        tracing::warn!("customer keys may cross the wire in clear: --allow-insecure-sse");
+    }
+    config
+}
+
+fn take_free_ports(kms: &mut kms::config::Config, gateway: &mut gateway::config::Config) {
+    let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    kms.listen = free;
+    kms.admin.listen = free;
+    gateway.listen.http = Some(free);
+    gateway.listen.https = Some(free);
+    gateway.listen.admin = Some(free);
+    // Nobody watches a fixture's readiness, and whoever ends it waits for it.
+    gateway.limits.drain_delay_ms = 0;
+    gateway.limits.drain_timeout_ms = 2_000;
+}
+
+/// A URL of a listener; empty for one the configuration has switched off.
+fn endpoint(scheme: &str, address: Option<SocketAddr>) -> String {
+    address.map_or_else(String::new, |address| format!("{scheme}://{address}"))
+}
+
+/// KMS keys, sealed under the root key.
+const KEY_STORE_FILE: &str = "keys.redb";
+/// The root key. Without it the keys are lost; with it and the store they are anybody's.
+const ROOT_KEY_FILE: &str = "root.key";
+const HTTPS_PORT: u16 = 9443;

@@ -1,0 +1,66 @@
+//! KMS keys that are there when `up` is ready.
+
+use kms::api::{Operation, OperationName};
+use kms::caller::Caller;
+use kms::server::Running;
+use serde_json::json;
+
+use crate::seed::Seed;
+
+/// Makes the seed's keys that are not there yet.
+pub(super) fn seed(kms: &Running, seed: &Seed, account: &str, region: &str) -> anyhow::Result<()> {
+    let keys = seed.key.iter().map(|key| kms::api::seed::Seed {
+        account: key.account.clone().unwrap_or_else(|| account.to_owned()),
+        region: key.region.clone().unwrap_or_else(|| region.to_owned()),
+        key_id: key.id.clone(),
+        aliases: key.aliases.clone(),
+        description: key.description.clone(),
+        tags: Vec::new(),
+        material: key.material.clone(),
+    });
+    kms.kms.seed(&keys.collect::<Vec<_>>()).map_err(failed)
+}
+
+/// Makes a key with the alias that the printed example uses, unless the alias is there.
+pub(super) fn make_key(kms: &Running, account: &str, region: &str) -> anyhow::Result<()> {
+    let caller = Caller::root(account, region);
+    let known = call(kms, &caller, "DescribeKey", &json!({ "KeyId": ALIAS }));
+    if known.is_ok() {
+        return Ok(());
+    }
+    let made = call(
+        kms,
+        &caller,
+        "CreateKey",
+        &json!({ "Description": "for trying Sealgate" }),
+    )?;
+    let key_id = made
+        .pointer("/KeyMetadata/KeyId")
+        .cloned()
+        .unwrap_or_default();
+    let alias = json!({ "AliasName": ALIAS, "TargetKeyId": key_id });
+    call(kms, &caller, "CreateAlias", &alias)?;
+    Ok(())
+}
+
+fn call(
+    kms: &Running,
+    caller: &Caller,
+    name: &str,
+    arguments: &serde_json::Value,
+) -> anyhow::Result<serde_json::Value> {
+    let name = OperationName::from_name(name).expect("an operation of the table");
+    let operation = Operation::from_json(name, arguments.to_string().as_bytes()).map_err(failed)?;
+    let answer = kms.kms.call(caller, operation).map_err(failed)?;
+    let body = answer.to_json();
+    if body.is_empty() {
+        return Ok(serde_json::Value::Null);
+    }
+    Ok(serde_json::from_slice(&body)?)
+}
+
+fn failed(error: kms::error::KmsError) -> anyhow::Error {
+    anyhow::anyhow!("the KMS refused: {error:?}")
+}
+
+const ALIAS: &str = "alias/demo";

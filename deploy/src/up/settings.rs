@@ -1,0 +1,40 @@
+//! The config file of `up`: a `[gateway]` and a `[kms]` table, each that house's own configuration.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde::Deserialize;
+
+/// Both houses' configurations, before `up` fills in what belongs to it.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Settings {
+    pub(super) gateway: gateway::config::Config,
+    pub(super) kms: kms::config::Config,
+}
+
+impl Settings {
+    /// Reads a file; the defaults when there is none.
+    pub(super) fn read(file: Option<&Path>) -> anyhow::Result<Self> {
+        let Some(file) = file else {
+            return Ok(Self::default());
+        };
+        let context = || format!("in the config file {}", file.display());
+        let text = std::fs::read_to_string(file).with_context(context)?;
+        toml::from_str(&text).with_context(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_fields_are_refused_at_every_level() {
+        for text in ["port = 1", "[gateway]\nport = 1", "[kms.quotas]\nlimit = 1"] {
+            assert!(toml::from_str::<Settings>(text).is_err(), "{text}");
+        }
+        let settings: Settings = toml::from_str("[kms.quotas]\nscale = 0.5\n").unwrap();
+        assert!((settings.kms.quotas.scale - 0.5).abs() < f64::EPSILON);
+    }
+}

@@ -1,0 +1,480 @@
+//! What sealing costs: the gateway's CPU time against a bare proxy's, in one run on one machine.
+//!
+//!     cargo bench -p tests --bench gateway              # minutes, 6 GB of memory
+//!     cargo bench -p tests --bench gateway -- --smoke   # seconds; proves that it runs
+//!     cargo bench -p tests --bench gateway -- --assert  # fails where a figure is missed
+//!
+//! Only ratios mean something; compare none across machines. The load generator and the backend
+//! run in this process, the gateway (the release binary, KMS included) and the bare proxy in their
+//! own, whose CPU time the kernel counts.
+
+mod driver;
+mod meter;
+mod passage;
+
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::Method;
+use md5::Digest as _;
+use tests::backend::{ACCESS_KEY_ID, Backend, SECRET_ACCESS_KEY};
+
+use crate::driver::{Call, Load, Side, repeat};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [child, backend] = arguments.as_slice()
+        && child == "--passage"
+    {
+        return passage::run(backend);
+    }
+    let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    let size = if has("--smoke") { SMOKE } else { FULL };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(run(&size));
+    if has("--assert") && MISSED.load(Ordering::SeqCst) {
+        std::process::exit(1);
+    }
+}
+
+/// How much is done.
+struct Size {
+    object_bytes: u64,
+    objects: u64,
+    small_requests: u64,
+    kms_calls: u64,
+    large_bytes: u64,
+}
+
+const FULL: Size = Size {
+    object_bytes: 64 << 20,
+    objects: 32,
+    small_requests: 20_000,
+    kms_calls: 200_000,
+    large_bytes: 5 << 30,
+};
+const SMOKE: Size = Size {
+    object_bytes: 4 << 20,
+    objects: 2,
+    small_requests: 200,
+    kms_calls: 200,
+    large_bytes: 64 << 20,
+};
+
+async fn run(size: &Size) {
+    let binary = binary();
+    let backend = Backend::start_forgetful().await;
+    backend.create_bucket("bench");
+    let folder = tempfile::tempdir().unwrap();
+
+    let passage = Passage::start(&backend);
+    let gateway = Gateway::start(&binary, &backend, folder.path());
+    throughput(size, &passage, &gateway).await;
+    small_gets(size, &passage, &gateway).await;
+    kms(size, &gateway).await;
+    drop(gateway);
+
+    let gateway = Gateway::start(&binary, &backend, folder.path());
+    memory(size, &gateway).await;
+}
+
+async fn throughput(size: &Size, passage: &Passage, gateway: &Gateway) {
+    println!(
+        "\nCPU seconds per GB, objects of {} MiB",
+        size.object_bytes >> 20
+    );
+    let bytes = size.object_bytes * size.objects;
+    let per_gb = |cpu: Duration| cpu.as_secs_f64() * 1e9 / to_f64(bytes);
+    let mut bare = [0.0; 2];
+    for (index, method) in [Method::PUT, Method::GET].into_iter().enumerate() {
+        let call = transfer(&method, "bare", size.object_bytes, &[]);
+        let (cpu, time) = measured(passage.child.id(), &passage.side, &call, size.objects).await;
+        bare[index] = per_gb(cpu);
+        line(
+            &format!("{method} bare hyper proxy"),
+            bare[index],
+            bytes,
+            time,
+            None,
+        );
+    }
+    let customer = customer_headers();
+    let sse = "x-amz-server-side-encryption";
+    let kms = [(sse, "aws:kms".to_owned())];
+    let bucket_key = [
+        kms[0].clone(),
+        (
+            "x-amz-server-side-encryption-bucket-key-enabled",
+            "true".to_owned(),
+        ),
+    ];
+    let modes: [(&str, &[(&'static str, String)], bool); 4] = [
+        ("SSE-S3", &[], false),
+        ("SSE-KMS", &kms, false),
+        ("Bucket Key", &bucket_key, false),
+        ("SSE-C", &customer, true),
+    ];
+    for (mode, headers, on_reads) in modes {
+        let (pid, side) = (gateway.child.id(), &gateway.side);
+        let put = transfer(&Method::PUT, mode, size.object_bytes, headers);
+        let (cpu, time) = measured(pid, side, &put, size.objects).await;
+        line(
+            &format!("PUT {mode}"),
+            per_gb(cpu),
+            bytes,
+            time,
+            Some((bare[0], None)),
+        );
+
+        let put = with_trailing_crc(put, size.object_bytes);
+        let (cpu, time) = measured(pid, side, &put, size.objects).await;
+        let goal = (mode == "SSE-KMS").then_some(1.8);
+        let name = format!("PUT {mode}, trailing CRC");
+        line(&name, per_gb(cpu), bytes, time, Some((bare[0], goal)));
+
+        let headers = if on_reads { headers } else { &[] };
+        let get = transfer(&Method::GET, mode, size.object_bytes, headers);
+        let (cpu, time) = measured(pid, side, &get, size.objects).await;
+        line(
+            &format!("GET {mode}"),
+            per_gb(cpu),
+            bytes,
+            time,
+            Some((bare[1], Some(1.6))),
+        );
+    }
+}
+
+async fn small_gets(size: &Size, passage: &Passage, gateway: &Gateway) {
+    println!("\nCPU microseconds per request, objects of 4 KiB");
+    let count = size.small_requests;
+    let micros = |cpu: Duration| cpu.as_secs_f64() * 1e6 / to_f64(count);
+    let sides = [
+        (&passage.side, passage.child.id(), None),
+        (&gateway.side, gateway.child.id(), Some(2.5)),
+    ];
+    let mut bare = 0.0;
+    for (side, pid, goal) in sides {
+        let name = if goal.is_some() {
+            "small"
+        } else {
+            "small-bare"
+        };
+        repeat(side, &transfer(&Method::PUT, name, 4096, &[]), 1, 1).await;
+        let get = transfer(&Method::GET, name, 4096, &[]);
+        repeat(side, &get, count / 10, 8).await;
+        let (cpu, time) = timed(pid, repeat(side, &get, count, 8)).await;
+        let each = micros(cpu);
+        let ratio = goal.map(|goal| (bare, Some(goal)));
+        let rate = to_f64(count) / time.as_secs_f64();
+        told(
+            &format!("GET {name}"),
+            &format!("{each:8.1} us  {rate:9.0}/s"),
+            each,
+            ratio,
+        );
+        if goal.is_none() {
+            bare = each;
+        }
+    }
+}
+
+async fn kms(size: &Size, gateway: &Gateway) {
+    println!("\nKMS GenerateDataKey per second of CPU (the client runs on the other core)");
+    let side = Side {
+        address: gateway.kms,
+        ..gateway.side.clone()
+    };
+    let body = br#"{"KeyId":"alias/demo","KeySpec":"AES_256"}"#;
+    let call = Call {
+        method: Method::POST,
+        path: "/".to_owned(),
+        headers: vec![
+            ("x-amz-target", "TrentService.GenerateDataKey".to_owned()),
+            ("content-type", "application/x-amz-json-1.1".to_owned()),
+        ],
+        payload_hash: Box::leak(proto::sigv4::sha256_hex(body).into_boxed_str()),
+        service: "kms",
+        body: Load::bytes(&body[..]),
+    };
+    let pid = gateway.child.id();
+    repeat(&side, &call, size.kms_calls / 10, 16).await;
+    let (cpu, time) = timed(pid, repeat(&side, &call, size.kms_calls, 16)).await;
+    rate("JSON", size.kms_calls, cpu, time);
+    grpc(gateway, size.kms_calls / 10).await;
+    let (cpu, time) = timed(pid, grpc(gateway, size.kms_calls)).await;
+    rate("gRPC", size.kms_calls, cpu, time);
+}
+
+async fn grpc(gateway: &Gateway, count: u64) -> u64 {
+    use proto::kms::v1;
+    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{}", gateway.kms));
+    let channel = endpoint.unwrap().connect().await.unwrap();
+    let mut workers = tokio::task::JoinSet::new();
+    for _ in 0..GRPC_CALLERS {
+        let channel = channel.clone();
+        workers.spawn(async move {
+            let mut client = v1::key_management_client::KeyManagementClient::new(channel);
+            for _ in 0..count / GRPC_CALLERS {
+                let mut request = tonic::Request::new(v1::GenerateDataKeyRequest {
+                    key_id: Some("alias/demo".to_owned()),
+                    key_spec: Some("AES_256".to_owned()),
+                    ..v1::GenerateDataKeyRequest::default()
+                });
+                let secret = format!("Bearer {SERVICE_SECRET}").parse().unwrap();
+                request.metadata_mut().insert("authorization", secret);
+                client.generate_data_key(request).await.unwrap();
+            }
+        });
+    }
+    while let Some(done) = workers.join_next().await {
+        done.unwrap();
+    }
+    0
+}
+
+async fn memory(size: &Size, gateway: &Gateway) {
+    println!(
+        "\nMemory of the gateway, one object of {} MiB",
+        size.large_bytes >> 20
+    );
+    for method in [Method::PUT, Method::GET] {
+        let call = transfer(&method, "large", size.large_bytes, &[]);
+        let bytes = repeat(&gateway.side, &call, 1, 1).await;
+        assert!(
+            method == Method::PUT || bytes == size.large_bytes,
+            "{bytes} bytes came back"
+        );
+        let peak = meter::peak_rss(gateway.child.id());
+        let verdict = verdict(peak < RSS_MAX_BYTES);
+        println!(
+            "  {method}: peak {} MiB (to reach: under 64) {verdict}",
+            peak >> 20
+        );
+    }
+}
+
+/// A whole-object PUT or GET.
+fn transfer(method: &Method, name: &str, bytes: u64, headers: &[(&'static str, String)]) -> Call {
+    let body = if method == Method::PUT {
+        Load::plain(bytes)
+    } else {
+        Load::default()
+    };
+    Call {
+        method: method.clone(),
+        path: format!("/bench/{}", name.replace(' ', "-")),
+        headers: headers.to_vec(),
+        payload_hash: "UNSIGNED-PAYLOAD",
+        service: "s3",
+        body,
+    }
+}
+
+fn with_trailing_crc(mut put: Call, bytes: u64) -> Call {
+    put.headers.extend([
+        ("content-encoding", "aws-chunked".to_owned()),
+        ("x-amz-decoded-content-length", bytes.to_string()),
+        ("x-amz-trailer", "x-amz-checksum-crc32".to_owned()),
+    ]);
+    put.payload_hash = "STREAMING-UNSIGNED-PAYLOAD-TRAILER";
+    put.body = Load::with_trailing_crc(bytes);
+    put
+}
+
+fn customer_headers() -> Vec<(&'static str, String)> {
+    let key = [0x42_u8; 32];
+    let digest = STANDARD.encode(md5::Md5::digest(key));
+    vec![
+        (
+            "x-amz-server-side-encryption-customer-algorithm",
+            "AES256".to_owned(),
+        ),
+        (
+            "x-amz-server-side-encryption-customer-key",
+            STANDARD.encode(key),
+        ),
+        ("x-amz-server-side-encryption-customer-key-md5", digest),
+    ]
+}
+
+/// One transfer to warm up, then all of them on two connections.
+async fn measured(pid: u32, side: &Side, call: &Call, count: u64) -> (Duration, Duration) {
+    repeat(side, call, 1, 1).await;
+    timed(pid, repeat(side, call, count, 2)).await
+}
+
+async fn timed(pid: u32, work: impl Future<Output = u64>) -> (Duration, Duration) {
+    let (cpu, start) = (meter::cpu(pid), Instant::now());
+    work.await;
+    (meter::cpu(pid).saturating_sub(cpu), start.elapsed())
+}
+
+fn line(name: &str, per_gb: f64, bytes: u64, time: Duration, ratio: Option<(f64, Option<f64>)>) {
+    let speed = to_f64(bytes) / 1e6 / time.as_secs_f64();
+    told(
+        name,
+        &format!("{per_gb:8.3} s/GB  {speed:6.0} MB/s"),
+        per_gb,
+        ratio,
+    );
+}
+
+fn told(name: &str, figures: &str, value: f64, ratio: Option<(f64, Option<f64>)>) {
+    let told = match ratio {
+        Some((bare, goal)) if bare > 0.0 => {
+            let ratio = value / bare;
+            let goal =
+                goal.map(|goal| format!(" (to reach: {goal:.1}) {}", verdict(ratio <= goal)));
+            format!("  {ratio:5.2}x{}", goal.unwrap_or_default())
+        }
+        _ => String::new(),
+    };
+    println!("  {name:<28} {figures}{told}");
+}
+
+fn rate(door: &str, count: u64, cpu: Duration, time: Duration) {
+    let per_cpu = to_f64(count) / cpu.as_secs_f64().max(0.001);
+    let per_second = to_f64(count) / time.as_secs_f64();
+    let verdict = verdict(per_cpu >= 100_000.0);
+    println!(
+        "  {door}: {per_cpu:9.0}/s (to reach: 100,000) {verdict}; on the clock {per_second:.0}/s"
+    );
+}
+
+fn verdict(reached: bool) -> &'static str {
+    if !reached {
+        MISSED.store(true, Ordering::SeqCst);
+    }
+    if reached { "ok" } else { "MISSED" }
+}
+
+fn to_f64(count: u64) -> f64 {
+    // Exact up to 2^53, far above anything counted here.
+    count as f64
+}
+
+/// The release binary: `SEALGATE`, or built now.
+fn binary() -> PathBuf {
+    if let Some(named) = std::env::var_os("SEALGATE") {
+        return named.into();
+    }
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let build = Command::new(cargo)
+        .args(["build", "--release", "-p", "sealgate"])
+        .status();
+    assert!(
+        build.unwrap().success(),
+        "the release binary does not build"
+    );
+    // This bench lies in target/release/deps.
+    let own = std::env::current_exe().unwrap();
+    own.parent().unwrap().parent().unwrap().join("sealgate")
+}
+
+/// The bare proxy's process.
+struct Passage {
+    child: Child,
+    side: Side,
+}
+
+impl Passage {
+    fn start(backend: &Backend) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        let (child, line) = spawn(command.args(["--passage", &backend.endpoint()]));
+        let side = Side {
+            address: line.trim().parse().unwrap(),
+            access_key_id: ACCESS_KEY_ID.to_owned(),
+            secret_access_key: SECRET_ACCESS_KEY.to_owned(),
+        };
+        Self { child, side }
+    }
+}
+
+impl Drop for Passage {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+/// The gateway's process.
+struct Gateway {
+    child: Child,
+    side: Side,
+    kms: std::net::SocketAddr,
+}
+
+impl Gateway {
+    fn start(binary: &PathBuf, backend: &Backend, folder: &std::path::Path) -> Self {
+        let config = folder.join("bench.toml");
+        let text = format!(
+            "[kms.quotas]\nshape = \"off\"\n[kms.authenticate]\nservice_secret = \"{SERVICE_SECRET}\"\n"
+        );
+        std::fs::write(&config, text).unwrap();
+        let mut command = Command::new(binary);
+        command.args(["up", "--fixture", "--allow-insecure-sse", "--data"]);
+        command
+            .arg(folder.join("data"))
+            .args(["--backend", &backend.endpoint()]);
+        command.arg("--config").arg(config);
+        command.env("SEALGATE_BACKEND_ACCESS_KEY_ID", ACCESS_KEY_ID);
+        command.env("SEALGATE_BACKEND_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY);
+        command.env("RUST_LOG", "warn");
+        let (child, line) = spawn(&mut command);
+        let up: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let text = |name: &str| up[name].as_str().unwrap().to_owned();
+        let address = |name: &str| text(name).trim_start_matches("http://").parse().unwrap();
+        let side = Side {
+            address: address("s3_endpoint"),
+            access_key_id: text("access_key_id"),
+            secret_access_key: text("secret_access_key"),
+        };
+        Self {
+            child,
+            side,
+            kms: address("kms_endpoint"),
+        }
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+/// Starts a process; gives its first line of output.
+fn spawn(command: &mut Command) -> (Child, String) {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    assert!(!line.is_empty(), "{command:?} said nothing");
+    (child, line)
+}
+
+fn end(child: &mut Child) {
+    drop(child.stdin.take());
+    let _ = child.wait();
+}
+
+static MISSED: AtomicBool = AtomicBool::new(false);
+const GRPC_CALLERS: u64 = 64;
+const RSS_MAX_BYTES: u64 = 64 << 20;
+const SERVICE_SECRET: &str = "bench-service-secret-0123456789";

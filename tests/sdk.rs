@@ -1,0 +1,6 @@
+//! The AWS SDKs for Rust against both houses: what a user's program sees.
+
+#[path = "sdk/kms.rs"]
+mod kms;
+#[path = "sdk/s3.rs"]
+mod s3;
