@@ -1,0 +1,4 @@
+//! Test vectors that others made.
+
+#[path = "vectors/chunked_encryption.rs"]
+mod chunked_encryption;
