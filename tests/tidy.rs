@@ -92,7 +92,10 @@ fn the_words_aws_gave_up_are_not_used() {
             continue;
         }
         for (number, line) in text.lines().enumerate() {
-            let words = line.to_lowercase();
+            let mut words = line.to_lowercase();
+            for quote in AWS_QUOTES {
+                words = words.replace(quote, "");
+            }
             if words.contains("master key") || words.split(not_a_letter).any(|w| w == "cmk") {
                 wrong.push(format!("{}:{}: {line}", show(&file), number + 1));
             }
@@ -214,6 +217,9 @@ fn every_test_a_table_of_the_readme_names_exists() {
     }
     assert!(checked > 0, "the README names no test at all");
 }
+
+/// Where AWS itself still uses the words, in error texts that clients compare.
+const AWS_QUOTES: [&str; 2] = ["identify a cmk that", "refers to a customer master key that"];
 
 /// Longest file anybody has to read.
 const FILE_LINES_MAX: usize = 600;

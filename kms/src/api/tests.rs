@@ -1,3 +1,5 @@
+//! The operations through the JSON that clients send, on a clock that stands still.
+
 use crate::api::Answer;
 use crate::api::Kms;
 use crate::api::Operation;

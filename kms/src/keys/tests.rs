@@ -1,3 +1,5 @@
+//! The working set over a store that can fail.
+
 use crate::caller::Caller;
 use crate::crypto::material::SymmetricMaterial;
 use crate::crypto::root_key::RootKey;

@@ -1,3 +1,5 @@
+//! Aliases.
+
 use crate::api::tests::ACCOUNT;
 use crate::api::tests::World;
 use serde_json::json;

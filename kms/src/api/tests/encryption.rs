@@ -1,3 +1,5 @@
+//! Blobs, data keys and randomness.
+
 use crate::api::tests::ACCOUNT;
 use crate::api::tests::World;
 use crate::api::tests::text;

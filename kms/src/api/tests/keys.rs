@@ -1,3 +1,5 @@
+//! Keys, their names, states and policies.
+
 use crate::api::tests::ACCOUNT;
 use crate::api::tests::World;
 use crate::api::tests::text;

@@ -1,3 +1,5 @@
+//! What survives a restart: the store and seeds.
+
 use crate::api::Kms;
 use crate::api::seed::Seed;
 use crate::api::tests::ACCOUNT;

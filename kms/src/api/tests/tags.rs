@@ -1,3 +1,5 @@
+//! Tags.
+
 use crate::api::tests::World;
 use serde_json::Value;
 use serde_json::json;
