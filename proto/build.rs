@@ -30,7 +30,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for file in &contract.file {
         for message in &file.message_type {
             let path = format!(".{}.{}", file.package(), message.name());
-            let answer = message.name().ends_with("Response");
+            let lists = message.name().ends_with("Response")
+                && (message.name().starts_with("List") || message.name().starts_with("Describe"));
             let mut secret = false;
             let mut shown = Vec::new();
             for field in &message.field {
@@ -38,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                     .nested_type
                     .iter()
                     .any(|entry| field.type_name() == format!("{path}.{}", entry.name()));
-                let wire = serde_attributes(field, map, answer);
+                let wire = serde_attributes(field, map, lists);
                 builder = builder.field_attribute(format!("{path}.{}", field.name()), wire);
                 if SECRETS.contains(&field.name()) {
                     secret = true;
@@ -59,13 +60,14 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// How one field stands in AWS JSON.
 ///
-/// Lists of an answer are always there, even when empty, as AWS sends them.
-fn serde_attributes(field: &FieldDescriptorProto, map: bool, answer: bool) -> String {
+/// The list that an operation lists is always there, even when empty; others are
+/// left out then. So AWS sends them.
+fn serde_attributes(field: &FieldDescriptorProto, map: bool, lists: bool) -> String {
     let mut parts = vec!["deserialize_with = \"crate::aws_json::nullable\"".to_owned()];
     if field.label() == Label::Repeated {
         if map {
             parts.push("skip_serializing_if = \"std::collections::BTreeMap::is_empty\"".to_owned());
-        } else if !answer {
+        } else if !lists {
             parts.push("skip_serializing_if = \"Vec::is_empty\"".to_owned());
         }
     } else {

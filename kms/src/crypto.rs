@@ -4,9 +4,17 @@
 //! themselves when dropped.
 
 pub mod ciphertext;
+pub mod ecc;
 pub mod encryption_context;
+pub mod mac;
 pub mod material;
+pub mod ml_dsa;
+pub mod ml_kem;
+pub mod pair;
 pub mod root_key;
+pub mod rsa;
+pub mod spec;
+pub mod symmetric;
 mod xaes;
 
 /// Fills `bytes` from the cryptographic random generator.

@@ -13,7 +13,7 @@ pub mod store;
 pub mod vault;
 
 use crate::caller::partition;
-use crate::crypto::material::SymmetricMaterial;
+use crate::crypto::material::Material;
 use crate::crypto::root_key::RootKey;
 use crate::error::KmsError;
 use crate::keys::key::Key;
@@ -148,7 +148,7 @@ impl Keys {
         region: &str,
         key_id: &str,
         record: Record,
-        materials: Vec<Arc<SymmetricMaterial>>,
+        materials: Vec<Arc<Material>>,
     ) -> Result<Arc<Key>, KmsError> {
         let _one_at_a_time = self.change.lock().unwrap_or_else(PoisonError::into_inner);
         let arn = format!(
@@ -291,7 +291,8 @@ fn load_key(
             row: format!("{}/{name}", Table::Materials.name()),
         };
         let secret = secrets.get(&name).ok_or_else(lost)?;
-        let material = SymmetricMaterial::from_bytes(place.name, secret).ok_or_else(lost)?;
+        let material =
+            Material::from_secret(record.spec, place.name, secret.clone()).ok_or_else(lost)?;
         materials.push(Arc::new(material));
     }
     let Place {
@@ -327,7 +328,7 @@ const fn delete(table: Table, name: String) -> OpenChange {
     }
 }
 
-fn material_row(place: &Place<'_>, material: &SymmetricMaterial) -> OpenChange {
+fn material_row(place: &Place<'_>, material: &Material) -> OpenChange {
     OpenChange {
         table: Table::Materials,
         name: material_name(place, material.id_text()),

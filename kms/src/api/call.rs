@@ -298,9 +298,10 @@ impl<'a> Call<'a> {
     }
 
     /// Tells the audit trail which key material was used.
-    pub(crate) fn material(&mut self, material_id: &str) {
-        self.additional
-            .push(("keyMaterialId", Value::from(material_id)));
+    pub(crate) fn material(&mut self, material_id: Option<&str>) {
+        if let Some(id) = material_id {
+            self.additional.push(("keyMaterialId", Value::from(id)));
+        }
     }
 
     /// Tells the audit trail of a key that the call made.

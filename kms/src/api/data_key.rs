@@ -2,13 +2,12 @@
 
 use crate::api::Call;
 use crate::api::encrypt;
+use crate::api::encrypt::Sealed;
 use crate::api::violations;
 use crate::authorize::Permitted;
 use crate::crypto;
-use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::key::Key;
-use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
 use proto::kms::v1;
 use std::collections::BTreeMap;
@@ -31,11 +30,11 @@ pub(crate) fn generate(
     violations::check(&request)?;
     let made = make(call, &asked)?;
     Ok(v1::GenerateDataKeyResponse {
-        ciphertext_blob: Some(made.blob),
+        ciphertext_blob: Some(made.sealed.blob),
         plaintext: Some(made.plaintext.to_vec()),
         key_id: Some(made.key.arn().to_string()),
         ciphertext_for_recipient: None,
-        key_material_id: Some(made.material_id),
+        key_material_id: made.sealed.material_id,
     })
 }
 
@@ -55,9 +54,9 @@ pub(crate) fn generate_without_plaintext(
     violations::check(&request)?;
     let made = make(call, &asked)?;
     Ok(v1::GenerateDataKeyWithoutPlaintextResponse {
-        ciphertext_blob: Some(made.blob),
+        ciphertext_blob: Some(made.sealed.blob),
         key_id: Some(made.key.arn().to_string()),
-        key_material_id: Some(made.material_id),
+        key_material_id: made.sealed.material_id,
     })
 }
 
@@ -93,8 +92,7 @@ struct Asked<'a> {
 struct Made {
     key: Permitted<Arc<Key>>,
     plaintext: Zeroizing<Vec<u8>>,
-    blob: Vec<u8>,
-    material_id: String,
+    sealed: Sealed,
 }
 
 impl Asked<'_> {
@@ -124,26 +122,22 @@ fn make(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Made, KmsError> {
     let key = call.key_to_use(asked.key_id)?;
     let snapshot = key.snapshot();
     call.check_use(&key, &snapshot, KeyUsage::EncryptDecrypt)?;
-    if snapshot.record.spec != KeySpec::SymmetricDefault {
-        return Err(KmsError::new(
-            Code::InvalidKeyUsageException,
-            format!(
-                "You cannot generate a data key with an asymmetric key: {} has key spec {}.",
-                key.arn(),
-                snapshot.record.spec.as_str()
-            ),
-        ));
-    }
+    encrypt::check_symmetric(&key, &snapshot)?;
     call.end_dry_run(asked.dry_run)?;
     let mut plaintext = Zeroizing::new(vec![0; bytes]);
     crypto::random(&mut plaintext);
-    let (blob, material_id) = encrypt::seal(&key, &snapshot, asked.context, &plaintext)?;
-    call.material(&material_id);
+    let sealed = encrypt::seal(
+        &key,
+        &snapshot,
+        encrypt::SYMMETRIC,
+        asked.context,
+        &plaintext,
+    )?;
+    call.material(sealed.material_id.as_deref());
     call.note_use(&key);
     Ok(Made {
         key,
         plaintext,
-        blob,
-        material_id,
+        sealed,
     })
 }

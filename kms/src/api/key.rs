@@ -11,6 +11,7 @@ use crate::api::tag;
 use crate::api::violations;
 use crate::error::KmsError;
 use crate::keys::key::Key;
+use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
 use crate::keys::metadata::Manager;
 use crate::keys::state::Group;
@@ -229,16 +230,11 @@ pub(crate) fn metadata(key: &Key, now: Timestamp) -> v1::KeyMetadata {
     let snapshot = key.snapshot();
     let record = &snapshot.record;
     let state = record.state(now);
-    let algorithms = |usage| {
-        let own = if record.usage == usage {
-            record.spec.algorithms(usage)
-        } else {
-            &[]
-        };
-        own.iter()
-            .map(|name| (*name).to_owned())
-            .collect::<Vec<_>>()
-    };
+    let algorithms = |usage| record.algorithms(usage);
+    let current = snapshot
+        .current()
+        .filter(|_| record.spec == KeySpec::SymmetricDefault);
+    let current = current.map(|material| material.id_text().to_owned());
     v1::KeyMetadata {
         aws_account_id: Some(key.account().to_string()),
         key_id: Some(key.id().to_string()),
@@ -266,9 +262,7 @@ pub(crate) fn metadata(key: &Key, now: Timestamp) -> v1::KeyMetadata {
         key_agreement_algorithms: algorithms(KeyUsage::KeyAgreement),
         encapsulation_algorithms: algorithms(KeyUsage::EncapsulateDecapsulate),
         multi_region: Some(false),
-        current_key_material_id: snapshot
-            .current()
-            .map(|material| material.id_text().to_owned()),
+        current_key_material_id: current,
         ..v1::KeyMetadata::default()
     }
 }

@@ -11,7 +11,7 @@ use crate::api::key::Draft;
 use crate::api::key_policy;
 use crate::caller::Caller;
 use crate::crypto::ciphertext::NAME_BYTES_MAX;
-use crate::crypto::material::SymmetricMaterial;
+use crate::crypto::material::Material;
 use crate::error::KmsError;
 use crate::keys::Alias;
 use crate::keys::metadata::KeySpec;
@@ -33,7 +33,12 @@ pub struct Seed {
     pub description: String,
     /// The key's tags.
     pub tags: Vec<(String, String)>,
-    /// The key's material, 32 bytes; random if none is given.
+    /// What the key is made of.
+    pub spec: KeySpec,
+    /// What the key may be used for.
+    pub usage: KeyUsage,
+    /// The key's material; random if none is given. Symmetric and HMAC material is the bare key, that
+    /// of a pair is PKCS #8 in DER.
     pub material: Option<Zeroizing<Vec<u8>>>,
 }
 
@@ -60,9 +65,10 @@ impl Kms {
         } = seed;
         check(seed)?;
         let material = match &seed.material {
-            Some(bytes) => Some(SymmetricMaterial::from_bytes(key_id, bytes).ok_or_else(|| {
-                KmsError::validation(format!("The material of {key_id} is not 32 bytes long"))
-            })?),
+            Some(secret) => Some(
+                Material::from_secret(seed.spec, key_id, secret.clone())
+                    .ok_or_else(|| unfit(seed, "material"))?,
+            ),
             None => None,
         };
         let caller = Caller::root(account, region);
@@ -80,15 +86,17 @@ impl Kms {
             None => {
                 let draft = Draft {
                     key_id: key_id.clone(),
-                    spec: KeySpec::SymmetricDefault,
-                    usage: KeyUsage::EncryptDecrypt,
+                    spec: seed.spec,
+                    usage: seed.usage,
                     manager: Manager::Customer,
                     description: seed.description.clone(),
                     policy: key_policy::default_policy(&caller),
                     tags: seed.tags.clone(),
                 };
-                let material = material.unwrap_or_else(|| SymmetricMaterial::generate(key_id));
-                draft.make_of(&call, material)?;
+                match material {
+                    Some(material) => draft.make_of(&call, material)?,
+                    None => draft.make(&call)?,
+                };
             }
         }
         let now_ms = call.now.unix_millis();
@@ -137,6 +145,14 @@ fn check(seed: &Seed) -> Result<(), KmsError> {
     alias_names(seed)
         .iter()
         .try_for_each(|name| alias::check_name(name))
+}
+
+fn unfit(seed: &Seed, what: &str) -> KmsError {
+    let spec = seed.spec.as_str();
+    KmsError::validation(format!(
+        "The {what} of {} does not fit its spec {spec}",
+        seed.key_id
+    ))
 }
 
 fn alias_names(seed: &Seed) -> Vec<String> {

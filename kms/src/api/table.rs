@@ -19,30 +19,44 @@ macro_rules! operations {
                 -> CreateAliasResponse = crate::api::alias::create, write;
             CreateKey create_key(CreateKeyRequest)
                 -> CreateKeyResponse = crate::api::key::create, write;
+            Decapsulate decapsulate(DecapsulateRequest)
+                -> DecapsulateResponse = crate::api::shared_secret::decapsulate, use;
             Decrypt decrypt(DecryptRequest)
                 -> DecryptResponse = crate::api::encrypt::decrypt, use;
             DeleteAlias delete_alias(DeleteAliasRequest)
                 -> DeleteAliasResponse = crate::api::alias::delete, write;
+            DeriveSharedSecret derive_shared_secret(DeriveSharedSecretRequest)
+                -> DeriveSharedSecretResponse = crate::api::shared_secret::derive, use;
             DescribeKey describe_key(DescribeKeyRequest)
                 -> DescribeKeyResponse = crate::api::key::describe, read;
             DisableKey disable_key(DisableKeyRequest)
                 -> DisableKeyResponse = crate::api::key::disable, write;
             EnableKey enable_key(EnableKeyRequest)
                 -> EnableKeyResponse = crate::api::key::enable, write;
+            Encapsulate encapsulate(EncapsulateRequest)
+                -> EncapsulateResponse = crate::api::shared_secret::encapsulate, use;
             Encrypt encrypt(EncryptRequest)
                 -> EncryptResponse = crate::api::encrypt::encrypt, use;
             GenerateDataKey generate_data_key(GenerateDataKeyRequest)
                 -> GenerateDataKeyResponse = crate::api::data_key::generate, use;
+            GenerateDataKeyPair generate_data_key_pair(GenerateDataKeyPairRequest)
+                -> GenerateDataKeyPairResponse = crate::api::data_key_pair::generate, heavy;
+            GenerateDataKeyPairWithoutPlaintext generate_data_key_pair_without_plaintext(GenerateDataKeyPairWithoutPlaintextRequest)
+                -> GenerateDataKeyPairWithoutPlaintextResponse = crate::api::data_key_pair::generate_without_plaintext, heavy;
             GenerateDataKeyWithoutPlaintext
                 generate_data_key_without_plaintext(GenerateDataKeyWithoutPlaintextRequest)
                 -> GenerateDataKeyWithoutPlaintextResponse
                 = crate::api::data_key::generate_without_plaintext, use;
+            GenerateMac generate_mac(GenerateMacRequest)
+                -> GenerateMacResponse = crate::api::sign::generate_mac, use;
             GenerateRandom generate_random(GenerateRandomRequest)
                 -> GenerateRandomResponse = crate::api::data_key::generate_random, use;
             GetKeyLastUsage get_key_last_usage(GetKeyLastUsageRequest)
                 -> GetKeyLastUsageResponse = crate::api::key::last_usage, read;
             GetKeyPolicy get_key_policy(GetKeyPolicyRequest)
                 -> GetKeyPolicyResponse = crate::api::key_policy::get, read;
+            GetPublicKey get_public_key(GetPublicKeyRequest)
+                -> GetPublicKeyResponse = crate::api::sign::public_key, read;
             ListAliases list_aliases(ListAliasesRequest)
                 -> ListAliasesResponse = crate::api::alias::list, read;
             ListKeyPolicies list_key_policies(ListKeyPoliciesRequest)
@@ -57,6 +71,8 @@ macro_rules! operations {
                 -> ReEncryptResponse = crate::api::encrypt::re_encrypt, use;
             ScheduleKeyDeletion schedule_key_deletion(ScheduleKeyDeletionRequest)
                 -> ScheduleKeyDeletionResponse = crate::api::key::schedule_deletion, write;
+            Sign sign(SignRequest)
+                -> SignResponse = crate::api::sign::sign, use;
             TagResource tag_resource(TagResourceRequest)
                 -> TagResourceResponse = crate::api::tag::tag, write;
             UntagResource untag_resource(UntagResourceRequest)
@@ -65,6 +81,10 @@ macro_rules! operations {
                 -> UpdateAliasResponse = crate::api::alias::update, write;
             UpdateKeyDescription update_key_description(UpdateKeyDescriptionRequest)
                 -> UpdateKeyDescriptionResponse = crate::api::key::update_description, write;
+            Verify verify(VerifyRequest)
+                -> VerifyResponse = crate::api::sign::verify, use;
+            VerifyMac verify_mac(VerifyMacRequest)
+                -> VerifyMacResponse = crate::api::sign::verify_mac, use;
         }
     };
 }

@@ -21,6 +21,7 @@ use std::sync::Arc;
 mod aliases;
 mod encryption;
 mod keys;
+mod pairs;
 mod store;
 mod tags;
 

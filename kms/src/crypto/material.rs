@@ -1,16 +1,15 @@
 //! Key material: the secret of a KMS key, one for each rotation.
 
-use crate::crypto::Unauthentic;
-use crate::crypto::ciphertext;
-use crate::crypto::ciphertext::Blob;
-use crate::crypto::ciphertext::KeyName;
+use crate::crypto::mac::MacKey;
+use crate::crypto::pair::Pair;
 use crate::crypto::random;
-use crate::crypto::xaes::Xaes256Gcm;
+use crate::crypto::spec::KeySpec;
+use crate::crypto::symmetric::SYMMETRIC_BYTES;
+use crate::crypto::symmetric::SymmetricKey;
 use hmac::Hmac;
 use hmac::KeyInit;
 use hmac::Mac;
 use sha2::Sha256;
-use std::collections::BTreeMap;
 use std::fmt;
 use zeroize::Zeroizing;
 
@@ -43,44 +42,58 @@ impl fmt::Debug for MaterialId {
     }
 }
 
-/// The material of a symmetric encryption key.
+/// One key material, ready for use.
 ///
-/// Neither `Clone` nor `Debug`. The cipher's key schedule is made once.
-pub struct SymmetricMaterial {
+/// Neither `Clone` nor `Debug`.
+pub struct Material {
     id: MaterialId,
     /// AWS's spelling of the id, made once because most answers carry it.
     id_text: String,
-    bytes: Zeroizing<[u8; SYMMETRIC_BYTES]>,
-    cipher: Xaes256Gcm,
+    secret: Zeroizing<Vec<u8>>,
+    ready: Ready,
 }
 
-impl SymmetricMaterial {
-    /// Fresh random material for the key of that id.
+enum Ready {
+    Symmetric(SymmetricKey),
+    Mac(MacKey),
+    Pair(Box<Pair>),
+}
+
+impl Material {
+    /// Fresh random material of that spec for the key of that id; none for a spec whose keys are not
+    /// made here (SM2).
     #[must_use]
-    pub fn generate(key_id: &str) -> Self {
-        let mut bytes = Zeroizing::new([0; SYMMETRIC_BYTES]);
-        random(bytes.as_mut_slice());
-        Self::new(key_id, bytes)
+    pub fn generate(spec: KeySpec, key_id: &str) -> Option<Self> {
+        let secret = match secret_bytes(spec) {
+            Some(bytes) => {
+                let mut secret = Zeroizing::new(vec![0; bytes]);
+                random(&mut secret);
+                secret
+            }
+            None => Pair::generate_secret(spec)?,
+        };
+        Self::from_secret(spec, key_id, secret)
     }
 
     /// Given material for the key of that id: the same material gets the same id again.
     ///
-    /// `None` unless it is 32 bytes long.
+    /// Symmetric and HMAC material is the bare key; that of a pair is PKCS #8, for ML-KEM the
+    /// decapsulation key of FIPS 203. `None` unless the material is of that spec.
     #[must_use]
-    pub fn from_bytes(key_id: &str, bytes: &[u8]) -> Option<Self> {
-        let bytes = Zeroizing::new(<[u8; SYMMETRIC_BYTES]>::try_from(bytes).ok()?);
-        Some(Self::new(key_id, bytes))
-    }
-
-    fn new(key_id: &str, bytes: Zeroizing<[u8; SYMMETRIC_BYTES]>) -> Self {
-        let id = name(key_id, bytes.as_slice());
-        let cipher = Xaes256Gcm::new(&bytes);
-        Self {
+    pub fn from_secret(spec: KeySpec, key_id: &str, secret: Zeroizing<Vec<u8>>) -> Option<Self> {
+        let ready = match secret_bytes(spec) {
+            Some(bytes) if secret.len() != bytes => return None,
+            Some(_) if spec.is_hmac() => Ready::Mac(MacKey::new(spec, &secret)?),
+            Some(_) => Ready::Symmetric(SymmetricKey::new(&secret)?),
+            None => Ready::Pair(Box::new(Pair::from_secret(spec, &secret)?)),
+        };
+        let id = name(key_id, &secret);
+        Some(Self {
             id,
             id_text: id.to_string(),
-            bytes,
-            cipher,
-        }
+            secret,
+            ready,
+        })
     }
 
     /// The material's name.
@@ -98,32 +111,48 @@ impl SymmetricMaterial {
     /// The secret itself, to be sealed and stored.
     #[must_use]
     pub fn secret(&self) -> &[u8] {
-        self.bytes.as_slice()
+        &self.secret
     }
 
-    /// A ciphertext blob of `plaintext`, bound to the key's name and the encryption context.
+    /// The material, if it is for symmetric encryption.
     #[must_use]
-    pub fn seal(
-        &self,
-        key: KeyName<'_>,
-        context: &BTreeMap<String, String>,
-        plaintext: &[u8],
-    ) -> Vec<u8> {
-        ciphertext::seal(&self.cipher, key, &self.id, context, plaintext)
+    pub const fn symmetric(&self) -> Option<&SymmetricKey> {
+        match &self.ready {
+            Ready::Symmetric(key) => Some(key),
+            _ => None,
+        }
     }
 
-    /// The plaintext of a blob.
-    ///
-    /// # Errors
-    ///
-    /// [`Unauthentic`] when the blob was made under other material or for another encryption
-    /// context, or was changed.
-    pub fn open(
-        &self,
-        blob: &Blob<'_>,
-        context: &BTreeMap<String, String>,
-    ) -> Result<Zeroizing<Vec<u8>>, Unauthentic> {
-        blob.open(&self.cipher, context)
+    /// The material, if it is for message authentication codes.
+    #[must_use]
+    pub const fn mac(&self) -> Option<&MacKey> {
+        match &self.ready {
+            Ready::Mac(key) => Some(key),
+            _ => None,
+        }
+    }
+
+    /// The material, if it is a pair of a private and a public key.
+    #[must_use]
+    pub fn pair(&self) -> Option<&Pair> {
+        match &self.ready {
+            Ready::Pair(pair) => Some(pair),
+            _ => None,
+        }
+    }
+}
+
+/// Bytes of a secret that is no pair.
+///
+/// Source: <https://docs.aws.amazon.com/kms/latest/developerguide/hmac.html>
+const fn secret_bytes(spec: KeySpec) -> Option<usize> {
+    match spec {
+        KeySpec::SymmetricDefault => Some(SYMMETRIC_BYTES),
+        KeySpec::Hmac224 => Some(28),
+        KeySpec::Hmac256 => Some(32),
+        KeySpec::Hmac384 => Some(48),
+        KeySpec::Hmac512 => Some(64),
+        _ => None,
     }
 }
 
@@ -136,9 +165,6 @@ fn name(key_id: &str, secret: &[u8]) -> MaterialId {
     MaterialId(mac.finalize().into_bytes().into())
 }
 
-/// Bytes of a symmetric key's material.
-pub const SYMMETRIC_BYTES: usize = 32;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,7 +172,8 @@ mod tests {
     #[test]
     fn the_same_material_has_one_name_in_each_key() {
         let name = |key_id| {
-            SymmetricMaterial::from_bytes(key_id, &[5; 32])
+            let secret = Zeroizing::new(vec![5; 32]);
+            Material::from_secret(KeySpec::SymmetricDefault, key_id, secret)
                 .unwrap()
                 .id()
         };
@@ -156,14 +183,46 @@ mod tests {
 
     #[test]
     fn a_name_survives_its_text() {
-        let material = SymmetricMaterial::generate("a");
+        let material = Material::generate(KeySpec::SymmetricDefault, "a").unwrap();
         assert_eq!(material.id_text().len(), 64);
         assert_eq!(MaterialId::parse(material.id_text()), Some(material.id()));
         assert_eq!(MaterialId::parse("00"), None);
     }
 
     #[test]
-    fn symmetric_material_is_32_bytes_long() {
-        assert!(SymmetricMaterial::from_bytes("a", &[0; 31]).is_none());
+    fn material_of_another_length_is_refused() {
+        let of = |spec, bytes| Material::from_secret(spec, "a", Zeroizing::new(vec![0; bytes]));
+        assert!(of(KeySpec::SymmetricDefault, 31).is_none());
+        assert!(of(KeySpec::Hmac512, 64).is_some());
+        assert!(of(KeySpec::Hmac512, 32).is_none());
+        assert!(of(KeySpec::Rsa2048, 32).is_none());
+    }
+
+    #[test]
+    fn material_of_every_spec_survives_its_secret() {
+        for spec in [
+            KeySpec::SymmetricDefault,
+            KeySpec::Hmac384,
+            KeySpec::Rsa2048,
+            KeySpec::EccNistP256,
+            KeySpec::EccNistP384,
+            KeySpec::EccNistP521,
+            KeySpec::EccSecgP256K1,
+            KeySpec::EccNistEdwards25519,
+            KeySpec::MlDsa44,
+            KeySpec::MlDsa65,
+            KeySpec::MlDsa87,
+            KeySpec::MlKem512,
+            KeySpec::MlKem768,
+            KeySpec::MlKem1024,
+        ] {
+            let made = Material::generate(spec, "a").unwrap();
+            let secret = Zeroizing::new(made.secret().to_vec());
+            let read = Material::from_secret(spec, "a", secret).unwrap();
+            assert_eq!(made.id(), read.id(), "{spec:?}");
+            let public = |material: &Material| material.pair().map(|p| p.public_key().to_vec());
+            assert_eq!(public(&made), public(&read), "{spec:?}");
+        }
+        assert!(Material::generate(KeySpec::Sm2, "a").is_none());
     }
 }

@@ -1,8 +1,8 @@
 //! A key in the working set.
 
 use crate::crypto::ciphertext::KeyName;
+use crate::crypto::material::Material;
 use crate::crypto::material::MaterialId;
-use crate::crypto::material::SymmetricMaterial;
 use crate::keys::record::LastUse;
 use crate::keys::record::Record;
 use arc_swap::ArcSwap;
@@ -26,19 +26,19 @@ pub struct Snapshot {
     /// What is kept of the key.
     pub record: Record,
     /// Its materials, in the order of the record's.
-    pub materials: Vec<Arc<SymmetricMaterial>>,
+    pub materials: Vec<Arc<Material>>,
 }
 
 impl Snapshot {
     /// The material that seals; none while the key waits for import.
     #[must_use]
-    pub fn current(&self) -> Option<&SymmetricMaterial> {
+    pub fn current(&self) -> Option<&Material> {
         self.materials.last().map(Arc::as_ref)
     }
 
     /// The material of that id.
     #[must_use]
-    pub fn material(&self, id: MaterialId) -> Option<&SymmetricMaterial> {
+    pub fn material(&self, id: MaterialId) -> Option<&Material> {
         self.materials
             .iter()
             .map(Arc::as_ref)

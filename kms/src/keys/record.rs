@@ -77,6 +77,17 @@ impl Record {
         }
     }
 
+    /// The key's algorithms for `usage`; none if the key is for another usage.
+    #[must_use]
+    pub fn algorithms(&self, usage: KeyUsage) -> Vec<String> {
+        let own = if self.usage == usage {
+            self.spec.algorithms(usage)
+        } else {
+            &[]
+        };
+        own.iter().map(|name| (*name).to_owned()).collect()
+    }
+
     /// Whether the key's waiting period is over, so that it is no more.
     #[must_use]
     pub fn is_deleted(&self, now: Timestamp) -> bool {

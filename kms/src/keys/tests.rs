@@ -1,7 +1,7 @@
 //! The working set over a store that can fail.
 
 use crate::caller::Caller;
-use crate::crypto::material::SymmetricMaterial;
+use crate::crypto::material::Material;
 use crate::crypto::root_key::RootKey;
 use crate::error::Code;
 use crate::error::KmsError;
@@ -50,7 +50,7 @@ fn create(keys: &Keys, id: &str) -> Result<(), KmsError> {
     let Caller {
         account, region, ..
     } = Caller::root("111122223333", "us-east-1");
-    let material = SymmetricMaterial::generate(id);
+    let material = Material::generate(KeySpec::SymmetricDefault, id).unwrap();
     let record = Record {
         spec: KeySpec::SymmetricDefault,
         usage: KeyUsage::EncryptDecrypt,

@@ -3,7 +3,7 @@
 use crate::api::Call;
 use crate::api::key_policy;
 use crate::crypto;
-use crate::crypto::material::SymmetricMaterial;
+use crate::crypto::material::Material;
 use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::key::Key;
@@ -83,12 +83,8 @@ impl Draft {
         }
         call.parameter("description", &*asked.description);
         call.parameter("multiRegion", asked.multi_region);
-        if spec != KeySpec::SymmetricDefault || origin != Origin::AwsKms || asked.multi_region {
-            return Err(KmsError::new(
-                Code::UnsupportedOperationException,
-                "Only single-Region keys of KeySpec SYMMETRIC_DEFAULT and Origin AWS_KMS can be \
-                 made yet.",
-            ));
+        if origin != Origin::AwsKms || asked.multi_region || spec == KeySpec::Sm2 {
+            return Err(not_offered());
         }
         let policy = match asked.policy {
             Some(policy) => key_policy::checked(policy)?,
@@ -109,16 +105,12 @@ impl Draft {
 
     /// Makes the key in the caller's account and Region.
     pub(crate) fn make(self, call: &Call<'_>) -> Result<Arc<Key>, KmsError> {
-        let material = SymmetricMaterial::generate(&self.key_id);
+        let material = Material::generate(self.spec, &self.key_id).ok_or_else(not_offered)?;
         self.make_of(call, material)
     }
 
     /// Makes the key of that material.
-    pub(crate) fn make_of(
-        self,
-        call: &Call<'_>,
-        material: SymmetricMaterial,
-    ) -> Result<Arc<Key>, KmsError> {
+    pub(crate) fn make_of(self, call: &Call<'_>, material: Material) -> Result<Arc<Key>, KmsError> {
         let now_ms = call.now.unix_millis();
         let record = Record {
             spec: self.spec,
@@ -147,4 +139,12 @@ impl Draft {
             materials,
         )
     }
+}
+
+/// SM2 exists in China Regions only; other origins and multi-Region keys are not made here.
+fn not_offered() -> KmsError {
+    KmsError::new(
+        Code::UnsupportedOperationException,
+        "Keys of this kind are not available in this Region.",
+    )
 }

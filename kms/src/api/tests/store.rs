@@ -10,6 +10,8 @@ use crate::api::tests::parts;
 use crate::api::tests::text;
 use crate::caller::Caller;
 use crate::crypto::root_key::RootKey;
+use crate::keys::metadata::KeySpec;
+use crate::keys::metadata::KeyUsage;
 use crate::keys::redb_store::RedbStore;
 use crate::keys::vault::OpenError;
 use proto::time::Clock;
@@ -39,6 +41,8 @@ fn seed(key_id: &str, aliases: &[&str], material: Option<u8>) -> Seed {
         aliases: aliases.iter().map(|name| (*name).to_owned()).collect(),
         description: "seeded".to_owned(),
         tags: Vec::new(),
+        spec: KeySpec::SymmetricDefault,
+        usage: KeyUsage::EncryptDecrypt,
         material: material.map(|byte| Zeroizing::new(vec![byte; 32])),
     }
 }

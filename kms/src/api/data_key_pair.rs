@@ -1,0 +1,121 @@
+//! Data key pairs: pairs for use outside, their private key sealed under a KMS key.
+
+use crate::api::Call;
+use crate::api::encrypt;
+use crate::api::encrypt::Sealed;
+use crate::api::violations;
+use crate::authorize::Permitted;
+use crate::crypto::pair;
+use crate::error::Code;
+use crate::error::KmsError;
+use crate::keys::key::Key;
+use crate::keys::metadata::KeySpec;
+use crate::keys::metadata::KeyUsage;
+use proto::kms::v1;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// Makes a pair and answers its private key in plaintext and sealed.
+pub(crate) fn generate(
+    call: &mut Call<'_>,
+    request: v1::GenerateDataKeyPairRequest,
+) -> Result<v1::GenerateDataKeyPairResponse, KmsError> {
+    let asked = Asked {
+        key_id: request.key_id.as_deref(),
+        spec: request.key_pair_spec.as_deref(),
+        context: &request.encryption_context,
+        dry_run: request.dry_run,
+    };
+    asked.tell(call);
+    violations::check(&request)?;
+    let made = make(call, &asked)?;
+    Ok(v1::GenerateDataKeyPairResponse {
+        private_key_ciphertext_blob: Some(made.sealed.blob),
+        private_key_plaintext: Some(made.private_key.to_vec()),
+        public_key: Some(made.public_key),
+        key_id: Some(made.key.arn().to_string()),
+        key_pair_spec: request.key_pair_spec,
+        ciphertext_for_recipient: None,
+        key_material_id: made.sealed.material_id,
+    })
+}
+
+/// Makes a pair and answers its private key sealed only.
+pub(crate) fn generate_without_plaintext(
+    call: &mut Call<'_>,
+    request: v1::GenerateDataKeyPairWithoutPlaintextRequest,
+) -> Result<v1::GenerateDataKeyPairWithoutPlaintextResponse, KmsError> {
+    let asked = Asked {
+        key_id: request.key_id.as_deref(),
+        spec: request.key_pair_spec.as_deref(),
+        context: &request.encryption_context,
+        dry_run: request.dry_run,
+    };
+    asked.tell(call);
+    violations::check(&request)?;
+    let made = make(call, &asked)?;
+    Ok(v1::GenerateDataKeyPairWithoutPlaintextResponse {
+        private_key_ciphertext_blob: Some(made.sealed.blob),
+        public_key: Some(made.public_key),
+        key_id: Some(made.key.arn().to_string()),
+        key_pair_spec: request.key_pair_spec,
+        key_material_id: made.sealed.material_id,
+    })
+}
+
+/// Which pair is wanted.
+struct Asked<'a> {
+    key_id: Option<&'a str>,
+    spec: Option<&'a str>,
+    context: &'a BTreeMap<String, String>,
+    dry_run: Option<bool>,
+}
+
+/// A pair.
+struct Made {
+    key: Permitted<Arc<Key>>,
+    private_key: Zeroizing<Vec<u8>>,
+    public_key: Vec<u8>,
+    sealed: Sealed,
+}
+
+impl Asked<'_> {
+    fn tell(&self, call: &mut Call<'_>) {
+        call.parameter_text("keyId", self.key_id);
+        call.parameter_text("keyPairSpec", self.spec);
+    }
+}
+
+fn make(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Made, KmsError> {
+    call.context(asked.context)?;
+    // Each kind of pair has a quota of its own, whatever the KMS key.
+    call.charge(asked.spec)?;
+    let key = call.key_to_use(asked.key_id)?;
+    let snapshot = key.snapshot();
+    call.check_use(&key, &snapshot, KeyUsage::EncryptDecrypt)?;
+    encrypt::check_symmetric(&key, &snapshot)?;
+    let spec = asked.spec.and_then(KeySpec::parse);
+    call.end_dry_run(asked.dry_run)?;
+    let (private_key, public_key) = spec.and_then(pair::generate_outside).ok_or_else(|| {
+        KmsError::new(
+            Code::UnsupportedOperationException,
+            "The key pair spec is not available in this Region.",
+        )
+    })?;
+    let sealed = encrypt::seal(
+        &key,
+        &snapshot,
+        encrypt::SYMMETRIC,
+        asked.context,
+        &private_key,
+    )?;
+    call.material(sealed.material_id.as_deref());
+    call.note_use(&key);
+    Ok(Made {
+        key,
+        private_key,
+        public_key,
+        sealed,
+    })
+}

@@ -1,0 +1,254 @@
+//! Sealing and opening under KMS keys of every kind that encrypts.
+
+use crate::api::Call;
+use crate::api::sign::incompatible;
+use crate::authorize::Permitted;
+use crate::crypto::ciphertext::Blob;
+use crate::crypto::pair::Pair;
+use crate::crypto::rsa::RsaPair;
+use crate::error::Code;
+use crate::error::KmsError;
+use crate::keys::key::Key;
+use crate::keys::key::Snapshot;
+use crate::keys::metadata::KeySpec;
+use crate::keys::metadata::KeyUsage;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// What is to be opened.
+pub(crate) struct Source<'a> {
+    pub(crate) blob: Option<&'a [u8]>,
+    /// Name of the blob's member, for the error.
+    pub(crate) key_id: Option<&'a str>,
+    pub(crate) context: &'a BTreeMap<String, String>,
+    pub(crate) algorithm: &'a str,
+    pub(crate) action: &'static str,
+    /// A dry run that looks at permissions alone.
+    pub(crate) authorization_only: bool,
+}
+
+/// What was opened, and by which key.
+pub(crate) struct Opened {
+    pub(crate) key: Permitted<Arc<Key>>,
+    pub(crate) plaintext: Zeroizing<Vec<u8>>,
+    /// Of symmetric keys only, as at AWS.
+    pub(crate) material_id: Option<String>,
+}
+
+/// A ciphertext, and the material it is under.
+pub(crate) struct Sealed {
+    pub(crate) blob: Vec<u8>,
+    /// Of symmetric keys only, as at AWS.
+    pub(crate) material_id: Option<String>,
+}
+
+pub(crate) fn open(call: &mut Call<'_>, source: &Source<'_>) -> Result<Opened, KmsError> {
+    let named = match source.key_id {
+        Some(key_id) => Some(call.key_for_action(Some(key_id), source.action)?),
+        None => None,
+    };
+    if source.authorization_only
+        && let Some(key) = named
+    {
+        call.check_use(&key, &key.snapshot(), KeyUsage::EncryptDecrypt)?;
+        return Ok(Opened {
+            key,
+            plaintext: Zeroizing::default(),
+            material_id: None,
+        });
+    }
+    let Some(bytes) = source.blob else {
+        return Err(KmsError::validation(
+            "1 validation error detected: Value null at 'ciphertextBlob' failed to satisfy \
+             constraint: Member must not be null",
+        ));
+    };
+    match named {
+        Some(key) if !key.snapshot().record.spec.is_symmetric() => {
+            open_asymmetric(call, source, key, bytes)
+        }
+        named => open_symmetric(call, source, named, bytes),
+    }
+}
+
+fn open_symmetric(
+    call: &mut Call<'_>,
+    source: &Source<'_>,
+    named: Option<Permitted<Arc<Key>>>,
+    bytes: &[u8],
+) -> Result<Opened, KmsError> {
+    let blob = Blob::parse(bytes);
+    let key = match (named, &blob) {
+        (Some(key), Some(blob)) if !is_for(blob, &key) => {
+            return Err(KmsError::new(
+                Code::IncorrectKeyException,
+                "The key ID in the request does not identify a CMK that can perform this \
+                 operation.",
+            ));
+        }
+        (Some(key), _) => key,
+        (None, Some(blob)) => key_of(call, blob, source.action)?,
+        (None, None) => {
+            call.charge(None)?;
+            return Err(KmsError::invalid_ciphertext());
+        }
+    };
+    let snapshot = key.snapshot();
+    call.check_use(&key, &snapshot, KeyUsage::EncryptDecrypt)?;
+    check_algorithm(&snapshot, source.algorithm)?;
+    let blob = blob.ok_or_else(KmsError::invalid_ciphertext)?;
+    let material = snapshot
+        .material(blob.material_id)
+        .ok_or_else(KmsError::invalid_ciphertext)?;
+    let symmetric = material
+        .symmetric()
+        .ok_or_else(KmsError::invalid_ciphertext)?;
+    let plaintext = symmetric
+        .open(&blob, source.context)
+        .map_err(|_| KmsError::invalid_ciphertext())?;
+    let material_id = Some(material.id_text().to_owned());
+    Ok(Opened {
+        key,
+        plaintext,
+        material_id,
+    })
+}
+
+/// RSA ciphertexts do not name their key, and may have been made outside with the public key.
+fn open_asymmetric(
+    call: &Call<'_>,
+    source: &Source<'_>,
+    key: Permitted<Arc<Key>>,
+    bytes: &[u8],
+) -> Result<Opened, KmsError> {
+    let snapshot = key.snapshot();
+    call.check_use(&key, &snapshot, KeyUsage::EncryptDecrypt)?;
+    check_algorithm(&snapshot, source.algorithm)?;
+    check_no_context(source.context)?;
+    let plaintext = rsa(&snapshot)?
+        .decrypt(source.algorithm, bytes)
+        .map_err(|_| KmsError::invalid_ciphertext())?;
+    Ok(Opened {
+        key,
+        plaintext,
+        material_id: None,
+    })
+}
+
+/// The key that a blob names. A blob of a key that is not here and one of a key that the caller may
+/// not use are answered alike, as AWS does.
+fn key_of(
+    call: &mut Call<'_>,
+    blob: &Blob<'_>,
+    action: &str,
+) -> Result<Permitted<Arc<Key>>, KmsError> {
+    let region = &call.caller.region;
+    let found = if *blob.key.region == **region {
+        call.kms
+            .keys
+            .find(blob.key.account, region, blob.key.key_id, call.now)
+    } else {
+        None
+    };
+    let Some(key) = found else {
+        call.charge(None)?;
+        return Err(KmsError::access_denied(NOT_YOURS));
+    };
+    call.take(key, action, true)
+        .map_err(|error| match error.code() {
+            Code::AccessDeniedException => KmsError::access_denied(NOT_YOURS),
+            _ => error,
+        })
+}
+
+fn is_for(blob: &Blob<'_>, key: &Key) -> bool {
+    blob.key == key.name()
+}
+
+/// A ciphertext of `plaintext` under the key's current material.
+pub(crate) fn seal(
+    key: &Key,
+    snapshot: &Snapshot,
+    algorithm: &str,
+    context: &BTreeMap<String, String>,
+    plaintext: &[u8],
+) -> Result<Sealed, KmsError> {
+    let spec = snapshot.record.spec;
+    let material = snapshot.current().ok_or_else(KmsError::internal)?;
+    if let Some(symmetric) = material.symmetric() {
+        return Ok(Sealed {
+            blob: symmetric.seal(key.name(), &material.id(), context, plaintext),
+            material_id: Some(material.id_text().to_owned()),
+        });
+    }
+    check_no_context(context)?;
+    let rsa = rsa(snapshot)?;
+    let most = rsa
+        .plaintext_bytes_max(algorithm)
+        .ok_or_else(|| incompatible(algorithm, spec))?;
+    if plaintext.len() > most {
+        return Err(KmsError::validation(format!(
+            "Algorithm {algorithm} and key spec {} cannot encrypt data larger than {most} bytes.",
+            spec.as_str()
+        )));
+    }
+    let blob = rsa
+        .encrypt(algorithm, plaintext)
+        .ok_or_else(KmsError::internal)?;
+    Ok(Sealed {
+        blob,
+        material_id: None,
+    })
+}
+
+fn rsa(snapshot: &Snapshot) -> Result<&RsaPair, KmsError> {
+    match snapshot.current().and_then(|material| material.pair()) {
+        Some(Pair::Rsa(rsa)) => Ok(rsa),
+        _ => Err(KmsError::internal()),
+    }
+}
+
+fn check_no_context(context: &BTreeMap<String, String>) -> Result<(), KmsError> {
+    if context.is_empty() {
+        return Ok(());
+    }
+    Err(KmsError::validation(
+        "You cannot specify an encryption context with an asymmetric KMS key.",
+    ))
+}
+
+/// The algorithm is one of the key's.
+pub(crate) fn check_algorithm(snapshot: &Snapshot, algorithm: &str) -> Result<(), KmsError> {
+    let spec = snapshot.record.spec;
+    if spec
+        .algorithms(KeyUsage::EncryptDecrypt)
+        .contains(&algorithm)
+    {
+        return Ok(());
+    }
+    Err(incompatible(algorithm, spec))
+}
+
+/// Data keys are sealed under symmetric keys only.
+pub(crate) fn check_symmetric(key: &Key, snapshot: &Snapshot) -> Result<(), KmsError> {
+    let spec = snapshot.record.spec;
+    if spec == KeySpec::SymmetricDefault {
+        return Ok(());
+    }
+    Err(KmsError::new(
+        Code::InvalidKeyUsageException,
+        format!(
+            "You cannot generate a data key with an asymmetric key: {} has key spec {}.",
+            key.arn(),
+            spec.as_str()
+        ),
+    ))
+}
+
+/// The algorithm of symmetric keys.
+pub(crate) const SYMMETRIC: &str = "SYMMETRIC_DEFAULT";
+
+/// AWS's text when a blob's key is not there, or not the caller's to use.
+const NOT_YOURS: &str = "The ciphertext refers to a customer master key that does not exist, does \
+                         not exist in this region, or you are not allowed to access.";

@@ -1,0 +1,118 @@
+//! Secrets shared with others: key agreement and key encapsulation.
+
+use crate::api::Call;
+use crate::api::sign;
+use crate::api::violations;
+use crate::crypto::ml_kem::MlKemPair;
+use crate::crypto::pair::Pair;
+use crate::error::KmsError;
+use crate::keys::key::Snapshot;
+use crate::keys::metadata::KeyUsage;
+use proto::kms::v1;
+
+/// Agrees on a secret with the owner of a public key on the same curve.
+pub(crate) fn derive(
+    call: &mut Call<'_>,
+    request: v1::DeriveSharedSecretRequest,
+) -> Result<v1::DeriveSharedSecretResponse, KmsError> {
+    let algorithm = request
+        .key_agreement_algorithm
+        .as_deref()
+        .unwrap_or_default();
+    call.parameter_text("keyId", request.key_id.as_deref());
+    call.parameter("keyAgreementAlgorithm", algorithm);
+    violations::check(&request)?;
+    let key = sign::key_for(
+        call,
+        request.key_id.as_deref(),
+        KeyUsage::KeyAgreement,
+        algorithm,
+    )?;
+    let snapshot = key.snapshot();
+    let Some(Pair::Ecc(pair)) = snapshot.current().and_then(|material| material.pair()) else {
+        return Err(KmsError::internal());
+    };
+    let secret = pair
+        .agree(request.public_key.as_deref().unwrap_or_default())
+        .ok_or_else(|| {
+            KmsError::validation(format!(
+                "The public key is not valid for key spec {}.",
+                snapshot.record.spec.as_str()
+            ))
+        })?;
+    call.end_dry_run(request.dry_run)?;
+    call.note_use(&key);
+    Ok(v1::DeriveSharedSecretResponse {
+        key_id: Some(key.arn().to_string()),
+        shared_secret: Some(secret.to_vec()),
+        ciphertext_for_recipient: None,
+        key_agreement_algorithm: Some(algorithm.to_owned()),
+        key_origin: Some(snapshot.record.origin.as_str().to_owned()),
+    })
+}
+
+/// Makes a secret and a ciphertext that the key opens to it.
+pub(crate) fn encapsulate(
+    call: &mut Call<'_>,
+    request: v1::EncapsulateRequest,
+) -> Result<v1::EncapsulateResponse, KmsError> {
+    let algorithm = request
+        .encapsulation_algorithm
+        .as_deref()
+        .unwrap_or_default();
+    call.parameter_text("keyId", request.key_id.as_deref());
+    call.parameter("encapsulationAlgorithm", algorithm);
+    violations::check(&request)?;
+    let usage = KeyUsage::EncapsulateDecapsulate;
+    let key = sign::key_for(call, request.key_id.as_deref(), usage, algorithm)?;
+    call.end_dry_run(request.dry_run)?;
+    let snapshot = key.snapshot();
+    let (blob, secret) = pair(&snapshot)?
+        .encapsulate()
+        .ok_or_else(KmsError::internal)?;
+    call.note_use(&key);
+    Ok(v1::EncapsulateResponse {
+        key_id: Some(key.arn().to_string()),
+        shared_secret: Some(secret.to_vec()),
+        shared_secret_ciphertext_blob: Some(blob),
+        encapsulation_algorithm: Some(algorithm.to_owned()),
+    })
+}
+
+/// Opens a ciphertext to the secret in it.
+pub(crate) fn decapsulate(
+    call: &mut Call<'_>,
+    request: v1::DecapsulateRequest,
+) -> Result<v1::DecapsulateResponse, KmsError> {
+    let algorithm = request
+        .encapsulation_algorithm
+        .as_deref()
+        .unwrap_or_default();
+    call.parameter_text("keyId", request.key_id.as_deref());
+    call.parameter("encapsulationAlgorithm", algorithm);
+    violations::check(&request)?;
+    let usage = KeyUsage::EncapsulateDecapsulate;
+    let key = sign::key_for(call, request.key_id.as_deref(), usage, algorithm)?;
+    let snapshot = key.snapshot();
+    let blob = request
+        .shared_secret_ciphertext_blob
+        .as_deref()
+        .unwrap_or_default();
+    let secret = pair(&snapshot)?
+        .decapsulate(blob)
+        .map_err(|_| KmsError::invalid_ciphertext())?;
+    call.end_dry_run(request.dry_run)?;
+    call.note_use(&key);
+    Ok(v1::DecapsulateResponse {
+        key_id: Some(key.arn().to_string()),
+        shared_secret: Some(secret.to_vec()),
+        encapsulation_algorithm: Some(algorithm.to_owned()),
+    })
+}
+
+fn pair(snapshot: &Snapshot) -> Result<&MlKemPair, KmsError> {
+    match snapshot.current().and_then(|material| material.pair()) {
+        Some(Pair::MlKem(pair)) => Ok(pair),
+        _ => Err(KmsError::internal()),
+    }
+}

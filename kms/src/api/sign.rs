@@ -1,0 +1,248 @@
+//! Signatures, message authentication codes and public keys.
+
+use crate::api::Call;
+use crate::api::call::By;
+use crate::api::violations;
+use crate::authorize::Permitted;
+use crate::crypto::pair::Message;
+use crate::crypto::pair::SignError;
+use crate::error::Code;
+use crate::error::KmsError;
+use crate::keys::key::Key;
+use crate::keys::metadata::KeySpec;
+use crate::keys::metadata::KeyUsage;
+use crate::keys::state::Group;
+use proto::kms::v1;
+use std::sync::Arc;
+
+/// Signs a message, or its digest, with the private key of a pair.
+pub(crate) fn sign(
+    call: &mut Call<'_>,
+    request: v1::SignRequest,
+) -> Result<v1::SignResponse, KmsError> {
+    let algorithm = request.signing_algorithm.as_deref().unwrap_or_default();
+    let message_type = request.message_type.as_deref().unwrap_or(RAW);
+    tell(call, request.key_id.as_deref(), algorithm, message_type);
+    violations::check(&request)?;
+    let key = key_for(
+        call,
+        request.key_id.as_deref(),
+        KeyUsage::SignVerify,
+        algorithm,
+    )?;
+    let snapshot = key.snapshot();
+    let message = message(message_type, request.message.as_deref().unwrap_or_default());
+    let pair = snapshot
+        .current()
+        .and_then(|m| m.pair())
+        .ok_or_else(KmsError::internal)?;
+    let signature = pair
+        .sign(algorithm, message)
+        .map_err(|error| refused(error, algorithm, &snapshot.record.spec, message_type))?;
+    call.end_dry_run(request.dry_run)?;
+    call.note_use(&key);
+    Ok(v1::SignResponse {
+        key_id: Some(key.arn().to_string()),
+        signature: Some(signature),
+        signing_algorithm: Some(algorithm.to_owned()),
+    })
+}
+
+/// Checks a signature with the public key of a pair.
+pub(crate) fn verify(
+    call: &mut Call<'_>,
+    request: v1::VerifyRequest,
+) -> Result<v1::VerifyResponse, KmsError> {
+    let algorithm = request.signing_algorithm.as_deref().unwrap_or_default();
+    let message_type = request.message_type.as_deref().unwrap_or(RAW);
+    tell(call, request.key_id.as_deref(), algorithm, message_type);
+    violations::check(&request)?;
+    let key = key_for(
+        call,
+        request.key_id.as_deref(),
+        KeyUsage::SignVerify,
+        algorithm,
+    )?;
+    let snapshot = key.snapshot();
+    let message = message(message_type, request.message.as_deref().unwrap_or_default());
+    let pair = snapshot
+        .current()
+        .and_then(|m| m.pair())
+        .ok_or_else(KmsError::internal)?;
+    let valid = pair
+        .verify(
+            algorithm,
+            message,
+            request.signature.as_deref().unwrap_or_default(),
+        )
+        .map_err(|error| refused(error, algorithm, &snapshot.record.spec, message_type))?;
+    if !valid {
+        return Err(KmsError::new(Code::KmsInvalidSignatureException, ""));
+    }
+    call.end_dry_run(request.dry_run)?;
+    call.note_use(&key);
+    Ok(v1::VerifyResponse {
+        key_id: Some(key.arn().to_string()),
+        signature_valid: Some(true),
+        signing_algorithm: Some(algorithm.to_owned()),
+    })
+}
+
+/// Makes the authentication code of a message.
+pub(crate) fn generate_mac(
+    call: &mut Call<'_>,
+    request: v1::GenerateMacRequest,
+) -> Result<v1::GenerateMacResponse, KmsError> {
+    let algorithm = request.mac_algorithm.as_deref().unwrap_or_default();
+    call.parameter_text("keyId", request.key_id.as_deref());
+    call.parameter("macAlgorithm", algorithm);
+    violations::check(&request)?;
+    let key = key_for(
+        call,
+        request.key_id.as_deref(),
+        KeyUsage::GenerateVerifyMac,
+        algorithm,
+    )?;
+    call.end_dry_run(request.dry_run)?;
+    let snapshot = key.snapshot();
+    let mac = snapshot
+        .current()
+        .and_then(|m| m.mac())
+        .ok_or_else(KmsError::internal)?;
+    let code = mac.generate(request.message.as_deref().unwrap_or_default());
+    call.note_use(&key);
+    Ok(v1::GenerateMacResponse {
+        mac: Some(code),
+        mac_algorithm: Some(algorithm.to_owned()),
+        key_id: Some(key.arn().to_string()),
+    })
+}
+
+/// Checks the authentication code of a message.
+pub(crate) fn verify_mac(
+    call: &mut Call<'_>,
+    request: v1::VerifyMacRequest,
+) -> Result<v1::VerifyMacResponse, KmsError> {
+    let algorithm = request.mac_algorithm.as_deref().unwrap_or_default();
+    call.parameter_text("keyId", request.key_id.as_deref());
+    call.parameter("macAlgorithm", algorithm);
+    violations::check(&request)?;
+    let key = key_for(
+        call,
+        request.key_id.as_deref(),
+        KeyUsage::GenerateVerifyMac,
+        algorithm,
+    )?;
+    let snapshot = key.snapshot();
+    let mac = snapshot
+        .current()
+        .and_then(|m| m.mac())
+        .ok_or_else(KmsError::internal)?;
+    let message = request.message.as_deref().unwrap_or_default();
+    if !mac.verify(message, request.mac.as_deref().unwrap_or_default()) {
+        return Err(KmsError::new(Code::KmsInvalidMacException, ""));
+    }
+    call.end_dry_run(request.dry_run)?;
+    call.note_use(&key);
+    Ok(v1::VerifyMacResponse {
+        key_id: Some(key.arn().to_string()),
+        mac_valid: Some(true),
+        mac_algorithm: Some(algorithm.to_owned()),
+    })
+}
+
+/// Tells the public key of a pair, for use outside.
+pub(crate) fn public_key(
+    call: &mut Call<'_>,
+    request: v1::GetPublicKeyRequest,
+) -> Result<v1::GetPublicKeyResponse, KmsError> {
+    call.parameter_text("keyId", request.key_id.as_deref());
+    violations::check(&request)?;
+    let key = call.key(request.key_id.as_deref(), By::Alias)?;
+    let snapshot = key.snapshot();
+    let record = &snapshot.record;
+    if record.spec.is_symmetric() {
+        return Err(KmsError::new(
+            Code::UnsupportedOperationException,
+            format!(
+                "{} key usage is {} which is not valid for GetPublicKey.",
+                key.arn(),
+                record.usage.as_str()
+            ),
+        ));
+    }
+    call.check_state(&key, Group::Use)?;
+    let pair = snapshot
+        .current()
+        .and_then(|m| m.pair())
+        .ok_or_else(KmsError::internal)?;
+    let algorithms = |usage| record.algorithms(usage);
+    Ok(v1::GetPublicKeyResponse {
+        key_id: Some(key.arn().to_string()),
+        public_key: Some(pair.public_key().to_vec()),
+        customer_master_key_spec: Some(record.spec.as_str().to_owned()),
+        key_spec: Some(record.spec.as_str().to_owned()),
+        key_usage: Some(record.usage.as_str().to_owned()),
+        encryption_algorithms: algorithms(KeyUsage::EncryptDecrypt),
+        signing_algorithms: algorithms(KeyUsage::SignVerify),
+        key_agreement_algorithms: algorithms(KeyUsage::KeyAgreement),
+        encapsulation_algorithms: algorithms(KeyUsage::EncapsulateDecapsulate),
+    })
+}
+
+fn tell(call: &mut Call<'_>, key_id: Option<&str>, algorithm: &str, message_type: &str) {
+    call.parameter_text("keyId", key_id);
+    call.parameter("signingAlgorithm", algorithm);
+    call.parameter("messageType", message_type);
+}
+
+/// The key named, if its state, usage and spec go with the algorithm.
+pub(crate) fn key_for(
+    call: &mut Call<'_>,
+    reference: Option<&str>,
+    usage: KeyUsage,
+    algorithm: &str,
+) -> Result<Permitted<Arc<Key>>, KmsError> {
+    let key = call.key_to_use(reference)?;
+    let snapshot = key.snapshot();
+    call.check_use(&key, &snapshot, usage)?;
+    let spec = snapshot.record.spec;
+    if !spec.algorithms(usage).contains(&algorithm) {
+        return Err(incompatible(algorithm, spec));
+    }
+    Ok(key)
+}
+
+/// The algorithm does not go with the key's spec.
+pub(crate) fn incompatible(algorithm: &str, spec: KeySpec) -> KmsError {
+    KmsError::new(
+        Code::InvalidKeyUsageException,
+        format!(
+            "Algorithm {algorithm} is incompatible with key spec {}.",
+            spec.as_str()
+        ),
+    )
+}
+
+fn message<'a>(message_type: &str, bytes: &'a [u8]) -> Message<'a> {
+    match message_type {
+        "DIGEST" => Message::Digest(bytes),
+        "EXTERNAL_MU" => Message::ExternalMu(bytes),
+        _ => Message::Raw(bytes),
+    }
+}
+
+fn refused(error: SignError, algorithm: &str, spec: &KeySpec, message_type: &str) -> KmsError {
+    match error {
+        SignError::Algorithm => incompatible(algorithm, *spec),
+        SignError::MessageType => KmsError::validation(format!(
+            "MessageType {message_type} is not compatible with algorithm {algorithm}."
+        )),
+        SignError::DigestLength => KmsError::validation(format!(
+            "Digest is invalid length for algorithm {algorithm}."
+        )),
+        SignError::Failed => KmsError::internal(),
+    }
+}
+
+const RAW: &str = "RAW";

@@ -1,0 +1,200 @@
+//! Pairs on elliptic curves: ECDSA and ECDH (SEC 1, FIPS 186-5), Ed25519 (RFC 8032).
+
+use crate::crypto::pair::Message;
+use crate::crypto::pair::SignError;
+use crate::crypto::rsa::import;
+use crate::crypto::spec::KeySpec;
+use aws_lc_rs::agreement;
+use aws_lc_rs::digest;
+use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::encoding::PublicKeyX509Der;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature;
+use aws_lc_rs::signature::EcdsaKeyPair;
+use aws_lc_rs::signature::EcdsaSigningAlgorithm;
+use aws_lc_rs::signature::EcdsaVerificationAlgorithm;
+use aws_lc_rs::signature::Ed25519KeyPair;
+use aws_lc_rs::signature::KeyPair;
+use aws_lc_rs::signature::UnparsedPublicKey;
+use zeroize::Zeroizing;
+
+/// A pair on a NIST curve or secp256k1.
+pub struct EccPair {
+    curve: &'static Curve,
+    signing: EcdsaKeyPair,
+    agreeing: Option<agreement::PrivateKey>,
+    public_key: Vec<u8>,
+}
+
+/// A pair on Edwards25519.
+pub struct EdwardsPair {
+    signing: Ed25519KeyPair,
+    public_key: Vec<u8>,
+}
+
+/// How one curve is called by the primitives.
+struct Curve {
+    algorithm: &'static str,
+    hash: &'static digest::Algorithm,
+    sign: &'static EcdsaSigningAlgorithm,
+    verify: &'static EcdsaVerificationAlgorithm,
+    agree: Option<&'static agreement::Algorithm>,
+}
+
+impl EccPair {
+    pub(crate) fn generate(spec: KeySpec) -> Option<Zeroizing<Vec<u8>>> {
+        let pair = EcdsaKeyPair::generate(curve(spec)?.sign).ok()?;
+        Some(Zeroizing::new(pair.to_pkcs8v1().ok()?.as_ref().to_vec()))
+    }
+
+    pub(crate) fn from_pkcs8(spec: KeySpec, pkcs8: &[u8]) -> Option<Self> {
+        let curve = curve(spec)?;
+        let signing = EcdsaKeyPair::from_pkcs8(curve.sign, pkcs8).ok()?;
+        let agreeing = match curve.agree {
+            Some(algorithm) => {
+                Some(agreement::PrivateKey::from_private_key_der(algorithm, pkcs8).ok()?)
+            }
+            None => None,
+        };
+        let public: PublicKeyX509Der<'_> = signing.public_key().as_der().ok()?;
+        let public_key = public.as_ref().to_vec();
+        Some(Self {
+            curve,
+            signing,
+            agreeing,
+            public_key,
+        })
+    }
+
+    pub(crate) fn public_key(&self) -> &[u8] {
+        &self.public_key
+    }
+
+    /// The secret shared with the owner of `peer`, a public key on the same curve
+    /// (SubjectPublicKeyInfo in DER): the x coordinate, as in SEC 1.
+    #[must_use]
+    pub fn agree(&self, peer: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let private = self.agreeing.as_ref()?;
+        let peer = agreement::UnparsedPublicKey::new(private.algorithm(), peer);
+        agreement::agree(private, peer, (), |secret| {
+            Ok(Zeroizing::new(secret.to_vec()))
+        })
+        .ok()
+    }
+
+    pub(crate) fn sign(&self, algorithm: &str, message: Message<'_>) -> Result<Vec<u8>, SignError> {
+        if algorithm != self.curve.algorithm {
+            return Err(SignError::Algorithm);
+        }
+        let signature = match message {
+            Message::Raw(bytes) => self.signing.sign(&SystemRandom::new(), bytes),
+            Message::Digest(bytes) => self.signing.sign_digest(&import(bytes, self.curve.hash)?),
+            Message::ExternalMu(_) => return Err(SignError::MessageType),
+        };
+        Ok(signature.map_err(|_| SignError::Failed)?.as_ref().to_vec())
+    }
+
+    pub(crate) fn verify(
+        &self,
+        algorithm: &str,
+        message: Message<'_>,
+        signature: &[u8],
+    ) -> Result<bool, SignError> {
+        if algorithm != self.curve.algorithm {
+            return Err(SignError::Algorithm);
+        }
+        let key = UnparsedPublicKey::new(self.curve.verify, self.signing.public_key());
+        Ok(match message {
+            Message::Raw(bytes) => key.verify(bytes, signature),
+            Message::Digest(bytes) => {
+                key.verify_digest(&import(bytes, self.curve.hash)?, signature)
+            }
+            Message::ExternalMu(_) => return Err(SignError::MessageType),
+        }
+        .is_ok())
+    }
+}
+
+impl EdwardsPair {
+    pub(crate) fn generate() -> Option<Zeroizing<Vec<u8>>> {
+        let pair = Ed25519KeyPair::generate().ok()?;
+        Some(Zeroizing::new(pair.to_pkcs8v1().ok()?.as_ref().to_vec()))
+    }
+
+    pub(crate) fn from_pkcs8(pkcs8: &[u8]) -> Option<Self> {
+        let signing = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).ok()?;
+        let public: PublicKeyX509Der<'_> = signing.public_key().as_der().ok()?;
+        let public_key = public.as_ref().to_vec();
+        Some(Self {
+            signing,
+            public_key,
+        })
+    }
+
+    pub(crate) fn public_key(&self) -> &[u8] {
+        &self.public_key
+    }
+
+    pub(crate) fn sign(&self, algorithm: &str, message: Message<'_>) -> Result<Vec<u8>, SignError> {
+        match (algorithm, message) {
+            ("ED25519_SHA_512", Message::Raw(bytes)) => {
+                Ok(self.signing.sign(bytes).as_ref().to_vec())
+            }
+            ("ED25519_SHA_512", _) => Err(SignError::MessageType),
+            _ => Err(SignError::Algorithm),
+        }
+    }
+
+    pub(crate) fn verify(
+        &self,
+        algorithm: &str,
+        message: Message<'_>,
+        signature: &[u8],
+    ) -> Result<bool, SignError> {
+        let key = UnparsedPublicKey::new(&signature::ED25519, self.signing.public_key());
+        match (algorithm, message) {
+            ("ED25519_SHA_512", Message::Raw(bytes)) => Ok(key.verify(bytes, signature).is_ok()),
+            ("ED25519_SHA_512", _) => Err(SignError::MessageType),
+            _ => Err(SignError::Algorithm),
+        }
+    }
+}
+
+const fn curve(spec: KeySpec) -> Option<&'static Curve> {
+    match spec {
+        KeySpec::EccNistP256 => Some(&P256),
+        KeySpec::EccNistP384 => Some(&P384),
+        KeySpec::EccNistP521 => Some(&P521),
+        KeySpec::EccSecgP256K1 => Some(&P256K1),
+        _ => None,
+    }
+}
+
+static P256: Curve = Curve {
+    algorithm: "ECDSA_SHA_256",
+    hash: &digest::SHA256,
+    sign: &signature::ECDSA_P256_SHA256_ASN1_SIGNING,
+    verify: &signature::ECDSA_P256_SHA256_ASN1,
+    agree: Some(&agreement::ECDH_P256),
+};
+static P384: Curve = Curve {
+    algorithm: "ECDSA_SHA_384",
+    hash: &digest::SHA384,
+    sign: &signature::ECDSA_P384_SHA384_ASN1_SIGNING,
+    verify: &signature::ECDSA_P384_SHA384_ASN1,
+    agree: Some(&agreement::ECDH_P384),
+};
+static P521: Curve = Curve {
+    algorithm: "ECDSA_SHA_512",
+    hash: &digest::SHA512,
+    sign: &signature::ECDSA_P521_SHA512_ASN1_SIGNING,
+    verify: &signature::ECDSA_P521_SHA512_ASN1,
+    agree: Some(&agreement::ECDH_P521),
+};
+static P256K1: Curve = Curve {
+    algorithm: "ECDSA_SHA_256",
+    hash: &digest::SHA256,
+    sign: &signature::ECDSA_P256K1_SHA256_ASN1_SIGNING,
+    verify: &signature::ECDSA_P256K1_SHA256_ASN1,
+    agree: None,
+};

@@ -1,0 +1,148 @@
+//! Pairs of a private and a public key: what KMS's asymmetric keys are made of.
+
+use crate::crypto::ecc::EccPair;
+use crate::crypto::ecc::EdwardsPair;
+use crate::crypto::ml_dsa::MlDsaPair;
+use crate::crypto::ml_kem::MlKemPair;
+use crate::crypto::rsa::RsaPair;
+use crate::crypto::spec::KeySpec;
+use zeroize::Zeroizing;
+
+/// A pair of a private and a public key.
+///
+/// Neither `Clone` nor `Debug`.
+pub enum Pair {
+    /// Encrypts or signs.
+    Rsa(RsaPair),
+    /// Signs or agrees on secrets, on a NIST curve or secp256k1.
+    Ecc(EccPair),
+    /// Signs on Edwards25519.
+    Edwards(EdwardsPair),
+    /// Signs by lattices.
+    MlDsa(MlDsaPair),
+    /// Encapsulates secrets by lattices.
+    MlKem(MlKemPair),
+}
+
+/// What is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message<'a> {
+    /// The message itself.
+    Raw(&'a [u8]),
+    /// The digest of the message under the algorithm's hash.
+    Digest(&'a [u8]),
+    /// ML-DSA's representative of the message (FIPS 204, the value mu).
+    ExternalMu(&'a [u8]),
+}
+
+/// Why nothing was signed or verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignError {
+    /// The pair does not know the algorithm.
+    #[error("the key does not know the algorithm")]
+    Algorithm,
+    /// The algorithm does not take messages of this type.
+    #[error("the algorithm does not take messages of this type")]
+    MessageType,
+    /// The digest is not as long as the algorithm's.
+    #[error("the digest has another length than the algorithm's")]
+    DigestLength,
+    /// The primitive failed.
+    #[error("signing failed")]
+    Failed,
+}
+
+impl Pair {
+    /// A fresh private key, as [`Material`](crate::crypto::material::Material) keeps it.
+    pub(crate) fn generate_secret(spec: KeySpec) -> Option<Zeroizing<Vec<u8>>> {
+        if spec.is_rsa() {
+            RsaPair::generate(spec)
+        } else if spec == KeySpec::EccNistEdwards25519 {
+            EdwardsPair::generate()
+        } else if spec.is_ecc() {
+            EccPair::generate(spec)
+        } else if spec.is_ml_dsa() {
+            MlDsaPair::generate(spec)
+        } else if spec.is_ml_kem() {
+            MlKemPair::generate(spec)
+        } else {
+            None
+        }
+    }
+
+    pub(crate) fn from_secret(spec: KeySpec, secret: &[u8]) -> Option<Self> {
+        if spec.is_rsa() {
+            RsaPair::from_pkcs8(spec, secret).map(Self::Rsa)
+        } else if spec == KeySpec::EccNistEdwards25519 {
+            EdwardsPair::from_pkcs8(secret).map(Self::Edwards)
+        } else if spec.is_ecc() {
+            EccPair::from_pkcs8(spec, secret).map(Self::Ecc)
+        } else if spec.is_ml_dsa() {
+            MlDsaPair::from_pkcs8(spec, secret).map(Self::MlDsa)
+        } else if spec.is_ml_kem() {
+            MlKemPair::from_bytes(spec, secret).map(Self::MlKem)
+        } else {
+            None
+        }
+    }
+
+    /// The public key: X.509's SubjectPublicKeyInfo in DER.
+    #[must_use]
+    pub fn public_key(&self) -> &[u8] {
+        match self {
+            Self::Rsa(pair) => pair.public_key(),
+            Self::Ecc(pair) => pair.public_key(),
+            Self::Edwards(pair) => pair.public_key(),
+            Self::MlDsa(pair) => pair.public_key(),
+            Self::MlKem(pair) => pair.public_key(),
+        }
+    }
+
+    /// Signs by the algorithm of AWS's name.
+    ///
+    /// # Errors
+    ///
+    /// [`SignError`] when pair, algorithm and message do not go together.
+    pub fn sign(&self, algorithm: &str, message: Message<'_>) -> Result<Vec<u8>, SignError> {
+        match self {
+            Self::Rsa(pair) => pair.sign(algorithm, message),
+            Self::Ecc(pair) => pair.sign(algorithm, message),
+            Self::Edwards(pair) => pair.sign(algorithm, message),
+            Self::MlDsa(pair) => pair.sign(algorithm, message),
+            Self::MlKem(_) => Err(SignError::Algorithm),
+        }
+    }
+
+    /// Whether `signature` is one of the message by the algorithm of AWS's name.
+    ///
+    /// # Errors
+    ///
+    /// [`SignError`] when pair, algorithm and message do not go together.
+    pub fn verify(
+        &self,
+        algorithm: &str,
+        message: Message<'_>,
+        signature: &[u8],
+    ) -> Result<bool, SignError> {
+        match self {
+            Self::Rsa(pair) => pair.verify(algorithm, message, signature),
+            Self::Ecc(pair) => pair.verify(algorithm, message, signature),
+            Self::Edwards(pair) => pair.verify(algorithm, message, signature),
+            Self::MlDsa(pair) => pair.verify(algorithm, message, signature),
+            Self::MlKem(_) => Err(SignError::Algorithm),
+        }
+    }
+}
+
+/// A fresh pair for use outside: its private key as PKCS #8 and its public key as X.509's
+/// SubjectPublicKeyInfo, both in DER. None for specs of which there are no data key pairs.
+#[must_use]
+pub fn generate_outside(spec: KeySpec) -> Option<(Zeroizing<Vec<u8>>, Vec<u8>)> {
+    let secret = Pair::generate_secret(spec)?;
+    let pair = Pair::from_secret(spec, &secret)?;
+    let private_key = match &pair {
+        Pair::MlKem(pair) => pair.pkcs8(&secret),
+        _ => secret,
+    };
+    Some((private_key, pair.public_key().to_vec()))
+}

@@ -1,0 +1,54 @@
+//! The material of symmetric encryption keys.
+
+use crate::crypto::Unauthentic;
+use crate::crypto::ciphertext;
+use crate::crypto::ciphertext::Blob;
+use crate::crypto::ciphertext::KeyName;
+use crate::crypto::material::MaterialId;
+use crate::crypto::xaes::Xaes256Gcm;
+use std::collections::BTreeMap;
+use zeroize::Zeroizing;
+
+/// The material of a symmetric encryption key. The cipher's key schedule is made once.
+///
+/// Neither `Clone` nor `Debug`.
+pub struct SymmetricKey {
+    cipher: Xaes256Gcm,
+}
+
+impl SymmetricKey {
+    pub(crate) fn new(secret: &[u8]) -> Option<Self> {
+        Some(Self {
+            cipher: Xaes256Gcm::new(secret.try_into().ok()?),
+        })
+    }
+
+    /// A ciphertext blob of `plaintext`, bound to the key's name and the encryption context.
+    #[must_use]
+    pub fn seal(
+        &self,
+        key: KeyName<'_>,
+        material_id: &MaterialId,
+        context: &BTreeMap<String, String>,
+        plaintext: &[u8],
+    ) -> Vec<u8> {
+        ciphertext::seal(&self.cipher, key, material_id, context, plaintext)
+    }
+
+    /// The plaintext of a blob.
+    ///
+    /// # Errors
+    ///
+    /// [`Unauthentic`] when the blob was made under other material or for another encryption
+    /// context, or was changed.
+    pub fn open(
+        &self,
+        blob: &Blob<'_>,
+        context: &BTreeMap<String, String>,
+    ) -> Result<Zeroizing<Vec<u8>>, Unauthentic> {
+        blob.open(&self.cipher, context)
+    }
+}
+
+/// Bytes of a symmetric key's material.
+pub const SYMMETRIC_BYTES: usize = 32;
