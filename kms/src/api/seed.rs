@@ -42,6 +42,24 @@ pub struct Seed {
     pub material: Option<Zeroizing<Vec<u8>>>,
 }
 
+impl Seed {
+    /// A symmetric encryption key of that id, with random material and no alias.
+    #[must_use]
+    pub fn new(account: &str, region: &str, key_id: &str) -> Self {
+        Self {
+            account: account.to_owned(),
+            region: region.to_owned(),
+            key_id: key_id.to_owned(),
+            aliases: Vec::new(),
+            description: String::new(),
+            tags: Vec::new(),
+            spec: KeySpec::SymmetricDefault,
+            usage: KeyUsage::EncryptDecrypt,
+            material: None,
+        }
+    }
+}
+
 impl Kms {
     /// Makes the keys and aliases of the seeds that are not there yet.
     ///

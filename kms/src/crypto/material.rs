@@ -54,8 +54,8 @@ pub struct Material {
 }
 
 enum Ready {
-    Symmetric(SymmetricKey),
-    Mac(MacKey),
+    Symmetric(Box<SymmetricKey>),
+    Mac(Box<MacKey>),
     Pair(Box<Pair>),
 }
 
@@ -83,8 +83,8 @@ impl Material {
     pub fn from_secret(spec: KeySpec, key_id: &str, secret: Zeroizing<Vec<u8>>) -> Option<Self> {
         let ready = match secret_bytes(spec) {
             Some(bytes) if secret.len() != bytes => return None,
-            Some(_) if spec.is_hmac() => Ready::Mac(MacKey::new(spec, &secret)?),
-            Some(_) => Ready::Symmetric(SymmetricKey::new(&secret)?),
+            Some(_) if spec.is_hmac() => Ready::Mac(Box::new(MacKey::new(spec, &secret)?)),
+            Some(_) => Ready::Symmetric(Box::new(SymmetricKey::new(&secret)?)),
             None => Ready::Pair(Box::new(Pair::from_secret(spec, &secret)?)),
         };
         let id = name(key_id, &secret);
@@ -116,7 +116,7 @@ impl Material {
 
     /// The material, if it is for symmetric encryption.
     #[must_use]
-    pub const fn symmetric(&self) -> Option<&SymmetricKey> {
+    pub fn symmetric(&self) -> Option<&SymmetricKey> {
         match &self.ready {
             Ready::Symmetric(key) => Some(key),
             _ => None,
@@ -125,7 +125,7 @@ impl Material {
 
     /// The material, if it is for message authentication codes.
     #[must_use]
-    pub const fn mac(&self) -> Option<&MacKey> {
+    pub fn mac(&self) -> Option<&MacKey> {
         match &self.ready {
             Ready::Mac(key) => Some(key),
             _ => None,
