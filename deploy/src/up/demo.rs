@@ -15,8 +15,8 @@ pub(super) fn seed(kms: &Running, seed: &Seed, account: &str, region: &str) -> a
         key_id: key.id.clone(),
         aliases: key.aliases.clone(),
         description: key.description.clone(),
-        tags: Vec::new(),
         material: key.material.clone(),
+        ..kms::api::seed::Seed::new("", "", "")
     });
     kms.kms.seed(&keys.collect::<Vec<_>>()).map_err(failed)
 }
