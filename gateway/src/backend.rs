@@ -148,6 +148,12 @@ impl Backend {
         })
     }
 
+    /// The Region that the backend's buckets are in.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        self.signer.region()
+    }
+
     /// Sends a request and returns the answer, whatever its status.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ use crate::backend::BackendRequest;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::request::Body;
+use crate::request::Payload;
 use crate::request::S3Request;
 use crate::request::full_body;
 use crate::state::State;
@@ -21,21 +22,31 @@ use crate::xml::Element;
 use crate::xml::Limits;
 
 pub mod encryption;
+mod location;
 
 use crate::bucket::encryption::DefaultEncryptions;
 
 /// Operations on buckets that need more than passing through.
 pub struct Buckets {
+    /// The Region that clients see.
+    region: String,
     backend: Arc<Backend>,
     state: State,
     encryptions: Arc<DefaultEncryptions>,
 }
 
 impl Buckets {
-    /// The buckets of `backend` without the bucket of `state`.
+    /// The buckets of `backend` without the bucket of `state`, as a gateway in `region`.
     #[must_use]
-    pub fn new(backend: Arc<Backend>, state: State, encryptions: Arc<DefaultEncryptions>) -> Self {
+    pub fn new(
+        region: &str,
+        backend: Arc<Backend>,
+        state: State,
+        encryptions: Arc<DefaultEncryptions>,
+    ) -> Self {
+        let region = region.to_owned();
         Self {
+            region,
             backend,
             state,
             encryptions,
@@ -97,18 +108,46 @@ impl Buckets {
         match operation {
             "CreateBucket" => self.create(request).await,
             "DeleteBucket" => self.delete(request).await,
+            "GetBucketLocation" => {
+                let bucket = request.target.bucket.as_deref().unwrap_or_default();
+                self.check_exists(bucket).await?;
+                Ok(xml(&location::document(&self.region)))
+            }
+            "HeadBucket" => {
+                let mut answer = self.backend.forward(request).await?;
+                if let Ok(region) = http::HeaderValue::from_str(&self.region) {
+                    answer.headers_mut().insert("x-amz-bucket-region", region);
+                }
+                Ok(answer)
+            }
             _ => self.backend.forward(request).await,
         }
     }
 
-    /// `CreateBucket`: passed through. A configuration left over from an earlier bucket of the name
-    /// is removed before.
+    /// `CreateBucket`: passed through, with the backend's Region in place of the gateway's. A
+    /// configuration left over from an earlier bucket of the name is removed before.
     ///
     /// # Errors
     ///
-    /// The backend's S3 error; `ServiceUnavailable` when it gives no usable answer.
-    pub async fn create(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
+    /// `IllegalLocationConstraintException` for a Region that is not the gateway's; the backend's S3
+    /// error; `ServiceUnavailable` when it, or the state, gives no usable answer.
+    pub async fn create(&self, mut request: S3Request) -> Result<Response<Body>, S3Error> {
         let bucket = request.target.bucket.clone().unwrap_or_default();
+        let wanted = request.body.collect(Limits::REQUEST.bytes).await?;
+        let onward = location::translate(&wanted, &self.region, self.backend.region())?;
+        if onward != wanted {
+            // They were about the other document.
+            let digests = |name: &&http::HeaderName| {
+                *name == "content-md5"
+                    || name.as_str().starts_with("x-amz-checksum-")
+                    || *name == "x-amz-sdk-checksum-algorithm"
+            };
+            let digests: Vec<_> = request.headers.keys().filter(digests).cloned().collect();
+            for name in digests {
+                request.headers.remove(name);
+            }
+        }
+        request.body = Payload::from_bytes(onward);
         match self.check_exists(&bucket).await {
             Err(error) if error.code() == S3Code::NoSuchBucket => {
                 self.encryptions.remove(&bucket).await?;

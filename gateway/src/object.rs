@@ -121,7 +121,7 @@ impl Objects {
         random: Arc<dyn Random>,
     ) -> Self {
         let records = moka::sync::Cache::new(config.records_max);
-        let known = facts::KnownFacts::new(config.listing.known_max);
+        let known = facts::KnownFacts::new(config.listing.known_max_bytes);
         let partition = proto::arn::partition(region);
         Self {
             config,

@@ -120,6 +120,19 @@ impl Direct {
         Answer::of(self.objects.get(request.into_request(Method::GET)).await).await
     }
 
+    pub async fn list(&self, request: Asked) -> Answer {
+        Answer::of(self.objects.list(&request.into_request(Method::GET)).await).await
+    }
+
+    pub async fn delete(&self, request: Asked) -> Answer {
+        Answer::of(self.objects.delete(&request.into_request(Method::DELETE)).await).await
+    }
+
+    pub async fn delete_all(&self, request: Asked) -> Answer {
+        let mut request = request.into_request(Method::POST);
+        Answer::of(self.objects.delete_all(&mut request).await).await
+    }
+
     pub async fn head(&self, request: Asked) -> Answer {
         Answer::of(self.objects.head(request.into_request(Method::HEAD)).await).await
     }
@@ -205,7 +218,8 @@ impl Asked {
             )
     }
 
-    fn into_request(self, method: Method) -> S3Request {
+    /// The request itself; an empty key means the bucket.
+    pub fn into_request(self, method: Method) -> S3Request {
         let announced: Vec<_> = self.trailers.keys().cloned().collect();
         let length = self.length.unwrap_or(self.body.len() as u64);
         let pieces = Pieces {
@@ -217,7 +231,7 @@ impl Asked {
             method,
             target: Target {
                 bucket: Some(self.bucket),
-                key: Some(self.key),
+                key: Some(self.key).filter(|key| !key.is_empty()),
                 query: Query::from_pairs(self.query),
             },
             headers: self.headers,
@@ -276,7 +290,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    async fn of(outcome: Result<http::Response<gateway::request::Body>, S3Error>) -> Self {
+    pub async fn of(outcome: Result<http::Response<gateway::request::Body>, S3Error>) -> Self {
         let response = match outcome {
             Ok(response) => response,
             Err(error) => {

@@ -118,8 +118,9 @@ const RESPONSE: [&str; 12] = [
 
 /// `x-amz-*` headers of answers that stay behind: the backend's ids, its own encryption, the
 /// envelope, and where its buckets are.
-const RESPONSE_HIDDEN: [&str; 7] = [
+const RESPONSE_HIDDEN: [&str; 8] = [
     "x-amz-bucket-arn",
+    "x-amz-bucket-region",
     "x-amz-id-2",
     "x-amz-meta-sealgate",
     "x-amz-replication-status",

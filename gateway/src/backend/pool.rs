@@ -75,7 +75,9 @@ impl Pool {
         while let Some(mut sender) = self.take_idle() {
             // Ready at once, or as soon as the connection's task has seen the end of the last
             // answer; an error where the backend hung up.
-            if sender.ready().await.is_ok() {
+            let ready = sender.is_ready()
+                || matches!(timeout(READY_TIMEOUT, sender.ready()).await, Ok(Ok(())));
+            if ready {
                 return Ok(Lent {
                     sender,
                     reused: true,
@@ -158,6 +160,9 @@ where
     });
     Ok(sender)
 }
+
+/// How long a kept connection may take to be ready again.
+const READY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Longest TLS handshake.
 const TLS_TIMEOUT: Duration = Duration::from_secs(10);

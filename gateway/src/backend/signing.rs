@@ -47,6 +47,11 @@ impl Signer {
         }
     }
 
+    /// The Region that requests are signed for.
+    pub(crate) fn region(&self) -> &str {
+        &self.region
+    }
+
     /// Signs a request: every header it has, and its body where that is in memory (`body`).
     pub(crate) fn sign(
         &self,

@@ -72,10 +72,21 @@ impl Identity {
 pub struct KnownFacts(moka::sync::Cache<Identity, Arc<Facts>>);
 
 impl KnownFacts {
-    /// Nothing yet, and never more than `objects_max` objects.
+    /// Nothing yet, and never much more than `bytes_max` bytes.
     #[must_use]
-    pub fn new(objects_max: u64) -> Self {
-        Self(moka::sync::Cache::new(objects_max))
+    pub fn new(bytes_max: u64) -> Self {
+        let weigh = |identity: &Identity, _: &Arc<Facts>| {
+            let names = identity.bucket.len() + identity.key.len() + identity.version.len();
+            u32::try_from(names)
+                .unwrap_or(u32::MAX)
+                .saturating_add(ENTRY_BYTES)
+        };
+        Self(
+            moka::sync::Cache::builder()
+                .weigher(weigh)
+                .max_capacity(bytes_max)
+                .build(),
+        )
     }
 
     /// What is known of an object.
@@ -103,6 +114,11 @@ impl KnownFacts {
 }
 
 impl Objects {
+    /// Forgets what is known of objects, so that listings ask for it again.
+    pub fn forget_facts(&self) {
+        self.known.0.invalidate_all();
+    }
+
     /// What clients see of an object, from memory or by asking the backend about it; none if there
     /// is no such object.
     ///
@@ -189,3 +205,6 @@ impl Objects {
         Ok((Arc::new(facts), backend_etag))
     }
 }
+
+/// What one remembered object costs besides its names, in bytes.
+const ENTRY_BYTES: u32 = 320;

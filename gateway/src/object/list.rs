@@ -40,8 +40,9 @@ pub struct Config {
     pub list_etag: ListEtag,
     /// Most HEAD requests that one listing has at the backend at a time.
     pub heads_max: usize,
-    /// Most objects whose size and ETag are remembered for listings; about 300 bytes each.
-    pub known_max: u64,
+    /// How much memory the sizes and ETags of objects may take that are remembered for listings, in
+    /// bytes; an object takes about 400.
+    pub known_max_bytes: u64,
 }
 
 impl Default for Config {
@@ -49,7 +50,7 @@ impl Default for Config {
         Self {
             list_etag: ListEtag::Exact,
             heads_max: 32,
-            known_max: 100_000,
+            known_max_bytes: 16 << 20,
         }
     }
 }

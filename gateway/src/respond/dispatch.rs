@@ -11,6 +11,7 @@ use crate::error::S3Error;
 use crate::object::Objects;
 use crate::object::document;
 use crate::request::Body;
+use crate::request::Payload;
 use crate::request::S3Request;
 use crate::request::Target;
 use crate::route::Operation;
@@ -58,7 +59,11 @@ impl Operations {
                 self.encryptions.put(&bucket, &document).await
             }
             Operation::PutObject => self.objects.put(request).await,
-            Operation::PassThrough(name) => self.buckets.pass_through(name, request).await,
+            Operation::PassThrough(name) => {
+                let document = document::read(&mut request).await?;
+                request.body = Payload::from_bytes(document);
+                self.buckets.pass_through(name, request).await
+            }
         }
     }
 }

@@ -90,7 +90,12 @@ fn operations(
         Arc::clone(random),
     )
     .reserving(state.bucket());
-    let buckets = Buckets::new(Arc::clone(backend), state, Arc::clone(&encryptions));
+    let buckets = Buckets::new(
+        &config.region,
+        Arc::clone(backend),
+        state,
+        Arc::clone(&encryptions),
+    );
     Operations {
         objects,
         buckets,

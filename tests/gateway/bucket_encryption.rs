@@ -1,0 +1,373 @@
+//! The default encryption of buckets, and buckets as clients see them.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use gateway::bucket::Buckets;
+use gateway::bucket::encryption::Config;
+use gateway::bucket::encryption::CustomerKeys;
+use gateway::bucket::encryption::DefaultEncryptions;
+use gateway::error::S3Code;
+use gateway::sse::choice::DefaultAlgorithm;
+use gateway::xml::Element;
+use gateway::xml::Limits;
+use http::Method;
+use tests::backend::Action;
+use tests::backend::Backend;
+use tests::backend::Fault;
+
+use crate::direct::Answer;
+use crate::direct::Asked;
+use crate::state::Gateway;
+use crate::state::STATE_BUCKET;
+
+struct World {
+    backend: Backend,
+    gateway: Gateway,
+    encryptions: Arc<DefaultEncryptions>,
+    buckets: Buckets,
+}
+
+impl World {
+    async fn start() -> Self {
+        let backend = Backend::start().await;
+        backend.create_bucket("b");
+        Self::before(backend, Config::default())
+    }
+
+    fn before(backend: Backend, config: Config) -> Self {
+        let gateway = Gateway::before(&backend);
+        let encryptions = Arc::new(encryptions(&gateway, config));
+        let buckets = Buckets::new(
+            "us-east-1",
+            gateway.upstream.clone(),
+            gateway.state.clone(),
+            encryptions.clone(),
+        );
+        Self {
+            backend,
+            gateway,
+            encryptions,
+            buckets,
+        }
+    }
+
+    async fn get(&self, bucket: &str) -> Answer {
+        Answer::of(self.encryptions.get(bucket).await).await
+    }
+
+    async fn put(&self, bucket: &str, rule: &str) -> Answer {
+        let document = format!(
+            "<ServerSideEncryptionConfiguration>{rule}</ServerSideEncryptionConfiguration>"
+        );
+        Answer::of(self.encryptions.put(bucket, document.as_bytes()).await).await
+    }
+
+    async fn algorithm(&self) -> Result<DefaultAlgorithm, S3Code> {
+        self.encryptions
+            .of("b")
+            .await
+            .map(|it| it.algorithm)
+            .map_err(|error| error.code())
+    }
+}
+
+fn encryptions(gateway: &Gateway, config: Config) -> DefaultEncryptions {
+    let records = gateway.records.clone();
+    DefaultEncryptions::new(
+        gateway.upstream.clone(),
+        records,
+        gateway.clock.clone(),
+        config,
+    )
+}
+
+fn kms(key: &str) -> String {
+    format!(
+        "<Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm>\
+         <KMSMasterKeyID>{key}</KMSMasterKeyID></ApplyServerSideEncryptionByDefault>\
+         <BucketKeyEnabled>true</BucketKeyEnabled></Rule>"
+    )
+}
+
+fn under(key: &str) -> Result<DefaultAlgorithm, S3Code> {
+    Ok(DefaultAlgorithm::SseKms(Some(key.to_owned())))
+}
+
+fn rule(answer: Answer) -> Element {
+    let root = Element::parse(&answer.ok().body, Limits::REQUEST).unwrap();
+    root.child("Rule").unwrap().clone()
+}
+
+#[tokio::test]
+async fn a_fresh_bucket_has_sse_s3_without_a_bucket_key() {
+    let world = World::start().await;
+    let shown = world.get("b").await.ok();
+    assert_eq!(
+        std::str::from_utf8(&shown.body).unwrap(),
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <ServerSideEncryptionConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+         <Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm>\
+         </ApplyServerSideEncryptionByDefault><BucketKeyEnabled>false</BucketKeyEnabled></Rule>\
+         </ServerSideEncryptionConfiguration>"
+    );
+    assert_eq!(world.algorithm().await, Ok(DefaultAlgorithm::SseS3));
+}
+
+#[tokio::test]
+async fn a_configuration_is_kept_shown_and_taken_away_again() {
+    let world = World::start().await;
+    assert_eq!(world.put("b", &kms("alias/a")).await.ok().status, 200);
+    let shown = rule(world.get("b").await);
+    let apply = shown.child("ApplyServerSideEncryptionByDefault").unwrap();
+    assert_eq!(apply.text_of("KMSMasterKeyID"), Some("alias/a"));
+    assert_eq!(shown.text_of("BucketKeyEnabled"), Some("true"));
+    assert_eq!(world.algorithm().await, under("alias/a"));
+    for _ in 0..2 {
+        let deleted = Answer::of(world.encryptions.delete("b").await).await;
+        assert_eq!(deleted.ok().status, 204);
+    }
+    assert_eq!(world.algorithm().await, Ok(DefaultAlgorithm::SseS3));
+}
+
+#[tokio::test]
+async fn the_backend_never_hears_of_a_default_encryption() {
+    let world = World::start().await;
+    world.put("b", &kms("alias/canary")).await.ok();
+    world.get("b").await.ok();
+    Answer::of(world.encryptions.delete("b").await).await.ok();
+    for request in world.backend.requests() {
+        assert!(!request.query.contains("encryption"), "{request:?}");
+        let names_key = request
+            .body
+            .windows(12)
+            .any(|window| window == b"alias/canary");
+        assert!(!names_key && request.header("x-amz-server-side-encryption").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_not_there_has_no_default_encryption() {
+    let world = World::start().await;
+    world.get("nowhere").await.refused(404, "NoSuchBucket");
+    world
+        .put("nowhere", &kms("k"))
+        .await
+        .refused(404, "NoSuchBucket");
+    Answer::of(world.encryptions.delete("nowhere").await)
+        .await
+        .refused(404, "NoSuchBucket");
+    assert_eq!(world.backend.buckets(), ["b"]);
+}
+
+#[tokio::test]
+async fn a_configuration_that_cannot_be_read_refuses_the_write() {
+    let world = World::start().await;
+    world.put("b", &kms("k")).await.ok();
+    world.gateway.clock.advance(Duration::from_secs(60));
+    for action in [
+        Action::Drop,
+        Action::Refuse(500, "InternalError"),
+        Action::Refuse(403, "AccessDenied"),
+        Action::RemoveHeader("x-amz-meta-sealgate"),
+        Action::Flip(90),
+        Action::CutTo(10),
+    ] {
+        world
+            .backend
+            .inject(Fault::on_path(Method::GET, "buckets/b/encryption", action));
+        let fresh = encryptions(&world.gateway, Config::default());
+        assert!(fresh.of("b").await.is_err());
+        world.backend.heal();
+    }
+    // Nor is what was known before good enough.
+    world.backend.inject(Fault::always(Action::Drop));
+    assert_eq!(world.algorithm().await, Err(S3Code::ServiceUnavailable));
+}
+
+#[tokio::test]
+async fn a_change_through_another_gateway_is_followed_after_the_time_configured() {
+    let world = World::start().await;
+    assert_eq!(world.algorithm().await, Ok(DefaultAlgorithm::SseS3));
+    let other = encryptions(&Gateway::before(&world.backend), Config::default());
+    let document = format!(
+        "<ServerSideEncryptionConfiguration>{}</ServerSideEncryptionConfiguration>",
+        kms("k")
+    );
+    other.put("b", document.as_bytes()).await.unwrap();
+    assert_eq!(world.algorithm().await, Ok(DefaultAlgorithm::SseS3));
+    world.gateway.clock.advance(Duration::from_secs(5));
+    assert_eq!(world.algorithm().await, under("k"));
+
+    world.backend.forget();
+    for _ in 0..10 {
+        assert_eq!(world.algorithm().await, under("k"));
+    }
+    assert!(world.backend.requests().is_empty());
+    world.gateway.clock.advance(Duration::from_secs(5));
+    assert_eq!(world.algorithm().await, under("k"));
+    let asked = world.backend.requests().remove(0);
+    assert!(!asked.header("if-none-match").is_empty());
+}
+
+#[tokio::test]
+async fn a_configuration_that_could_not_be_written_is_not_taken_for_written() {
+    let world = World::start().await;
+    world.put("b", &kms("old")).await.ok();
+    world.backend.inject(Fault::on_path(
+        Method::PUT,
+        "buckets/b/encryption",
+        Action::Refuse(503, "SlowDown"),
+    ));
+    world
+        .put("b", &kms("new"))
+        .await
+        .refused(503, "ServiceUnavailable");
+    world.backend.heal();
+    assert_eq!(world.algorithm().await, under("old"));
+    world.gateway.wrap.down.store(true, Ordering::SeqCst);
+}
+
+#[tokio::test]
+async fn buckets_of_2026_show_that_they_take_no_customer_keys() {
+    let backend = Backend::start().await;
+    backend.create_bucket("b");
+    let config = Config {
+        ssec_default: CustomerKeys::Blocked,
+        ..Config::default()
+    };
+    let world = World::before(backend, config);
+    assert!(
+        world
+            .encryptions
+            .of("b")
+            .await
+            .unwrap()
+            .customer_keys_blocked
+    );
+    let shown = rule(world.get("b").await);
+    let blocked = shown.child("BlockedEncryptionTypes").unwrap();
+    assert_eq!(blocked.text_of("EncryptionType"), Some("SSE-C"));
+
+    let unblock = "<Rule><BlockedEncryptionTypes><EncryptionType>NONE</EncryptionType>\
+                   </BlockedEncryptionTypes></Rule>";
+    world.put("b", unblock).await.ok();
+    assert!(
+        !world
+            .encryptions
+            .of("b")
+            .await
+            .unwrap()
+            .customer_keys_blocked
+    );
+}
+
+#[tokio::test]
+async fn a_bucket_made_anew_does_not_inherit_a_configuration() {
+    let world = World::start().await;
+    world.put("b", &kms("k")).await.ok();
+    let on_bucket = |method| {
+        let mut asked = Asked::on("");
+        asked.bucket = "b".into();
+        asked.into_request(method)
+    };
+    let make = on_bucket(Method::PUT);
+    Answer::of(world.buckets.pass_through("CreateBucket", make).await)
+        .await
+        .refused(409, "BucketAlreadyOwnedByYou");
+    assert_eq!(world.algorithm().await, under("k"));
+
+    // The configuration outlives the bucket when the state cannot be reached at that moment.
+    world
+        .backend
+        .inject(Fault::on_path(Method::DELETE, STATE_BUCKET, Action::Drop));
+    let delete = on_bucket(Method::DELETE);
+    assert!(
+        world
+            .buckets
+            .pass_through("DeleteBucket", delete)
+            .await
+            .is_err()
+    );
+    world.backend.heal();
+    assert_eq!(world.backend.buckets(), [STATE_BUCKET]);
+    let make = on_bucket(Method::PUT);
+    Answer::of(world.buckets.pass_through("CreateBucket", make).await)
+        .await
+        .ok();
+    assert_eq!(world.algorithm().await, Ok(DefaultAlgorithm::SseS3));
+
+    world.put("b", &kms("k")).await.ok();
+    let delete = on_bucket(Method::DELETE);
+    let deleted = Answer::of(world.buckets.pass_through("DeleteBucket", delete).await).await;
+    assert_eq!(deleted.ok().status, 204);
+    assert!(
+        !world
+            .backend
+            .keys(STATE_BUCKET)
+            .iter()
+            .any(|name| name.starts_with("buckets/"))
+    );
+}
+
+#[tokio::test]
+async fn the_state_bucket_is_not_among_the_buckets() {
+    let world = World::start().await;
+    world.put("b", &kms("k")).await.ok();
+    let mut asked = Asked::on("");
+    asked.bucket = String::new();
+    let listed = Answer::of(world.buckets.list(&asked.into_request(Method::GET)).await).await;
+    let root = Element::parse(&listed.ok().body, Limits::ANSWER).unwrap();
+    let buckets = root.child("Buckets").unwrap();
+    let names: Vec<_> = buckets
+        .all("Bucket")
+        .map(|it| it.text_of("Name").unwrap())
+        .collect();
+    assert_eq!(names, ["b"]);
+    assert_eq!(
+        world
+            .buckets
+            .refuse_reserved(STATE_BUCKET)
+            .unwrap_err()
+            .code(),
+        S3Code::AccessDenied
+    );
+    world.buckets.refuse_reserved("b").unwrap();
+}
+
+#[tokio::test]
+async fn what_passes_through_has_the_gateways_signature_and_none_of_the_clients_secrets() {
+    let world = World::start().await;
+    let mut asked = Asked::on("k/é//x")
+        .query("tagging", "")
+        .query("X-Amz-Signature", "client")
+        .header("authorization", "client")
+        .header("x-amz-security-token", "client")
+        .header("cookie", "client")
+        .header("connection", "content-md5")
+        .header("content-md5", "client")
+        .header("x-amz-server-side-encryption", "client")
+        .body("<Tagging/>");
+    asked.bucket = "b".into();
+    let request = asked.into_request(Method::PUT);
+    drop(
+        world
+            .buckets
+            .pass_through("PutObjectTagging", request)
+            .await,
+    );
+    let seen = world.backend.requests().pop().unwrap();
+    assert_eq!(
+        (seen.path.as_str(), seen.query.as_str()),
+        ("/b/k/%C3%A9//x", "tagging=")
+    );
+    assert_eq!(seen.body, b"<Tagging/>");
+    assert!(
+        seen.header("authorization")
+            .contains(tests::backend::ACCESS_KEY_ID)
+    );
+    for (name, value) in &seen.headers {
+        assert_ne!(value, "client", "{name}");
+    }
+}

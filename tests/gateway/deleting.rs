@@ -1,0 +1,174 @@
+//! Deletions in the client's terms.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use gateway::xml::Element;
+use gateway::xml::Limits;
+use http::Method;
+use md5::Digest as _;
+
+use crate::direct::Answer;
+use crate::direct::Asked;
+use crate::direct::BUCKET;
+use crate::direct::Direct;
+
+fn deletion(objects: &str) -> Asked {
+    let document =
+        format!("<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{objects}</Delete>");
+    let md5 = STANDARD.encode(md5::Md5::digest(&document));
+    Asked::on("")
+        .query("delete", "")
+        .header("content-md5", &md5)
+        .body(document)
+}
+
+fn result(answer: Answer) -> Element {
+    Element::parse(&answer.ok().body, Limits::ANSWER).unwrap()
+}
+
+#[tokio::test]
+async fn an_object_is_deleted_and_deleting_it_again_succeeds() {
+    let direct = Direct::start().await;
+    direct.put(Asked::on("a//../b").body("x")).await.ok();
+    for _ in 0..2 {
+        assert_eq!(direct.delete(Asked::on("a//../b")).await.ok().status, 204);
+    }
+    assert!(direct.backend.keys(BUCKET).is_empty());
+}
+
+#[tokio::test]
+async fn a_deletion_on_condition_compares_what_the_client_sees() {
+    let direct = Direct::start().await;
+    let put = direct.put(Asked::on("k").body("hello")).await.ok();
+    let etag = put.header("etag").to_owned();
+    let other = "\"00000000000000000000000000000000\"";
+    direct
+        .delete(Asked::on("k").header("if-match", other))
+        .await
+        .refused(412, "PreconditionFailed");
+    let sealed = direct.backend.object(BUCKET, "k").unwrap().etag;
+    direct
+        .delete(Asked::on("k").header("if-match", &format!("\"{sealed}\"")))
+        .await
+        .refused(412, "PreconditionFailed");
+    direct
+        .delete(
+            Asked::on("k")
+                .header("if-match", &etag)
+                .header("x-amz-if-match-size", "6"),
+        )
+        .await
+        .refused(412, "PreconditionFailed");
+    assert!(
+        direct
+            .backend
+            .requests_on(&Method::DELETE, BUCKET, "k")
+            .is_empty()
+    );
+
+    let asked = Asked::on("k")
+        .header("if-match", &etag)
+        .header("x-amz-if-match-size", "5");
+    direct.delete(asked).await.ok();
+    let sent = direct
+        .backend
+        .requests_on(&Method::DELETE, BUCKET, "k")
+        .remove(0);
+    // The backend judges again, in its own terms.
+    assert_eq!(sent.header("if-match").trim_matches('"'), sealed);
+    assert!(direct.backend.keys(BUCKET).is_empty());
+    direct
+        .delete(Asked::on("k").header("if-match", &etag))
+        .await
+        .refused(404, "NoSuchKey");
+}
+
+#[tokio::test]
+async fn many_objects_are_deleted_at_once_with_a_digest_of_our_own() {
+    let direct = Direct::start().await;
+    for key in ["a", "b&<c>", "d/../e", "kept"] {
+        direct.put(Asked::on(key).body("x")).await.ok();
+    }
+    let asked = deletion(
+        "<Object><Key>a</Key></Object><Object><Key>b&amp;&lt;c&gt;</Key></Object>\
+         <Object><Key>d/../e</Key></Object>",
+    );
+    let root = result(direct.delete_all(asked).await);
+    assert_eq!(root.all("Deleted").count(), 3, "{root:?}");
+    assert_eq!(direct.backend.keys(BUCKET), ["kept"]);
+    let sent = direct.backend.requests().pop().unwrap();
+    assert_eq!(
+        sent.header("content-md5"),
+        STANDARD.encode(md5::Md5::digest(&sent.body))
+    );
+}
+
+#[tokio::test]
+async fn a_condition_that_fails_keeps_one_object_and_not_the_others() {
+    let direct = Direct::start().await;
+    let etag = direct
+        .put(Asked::on("a").body("x"))
+        .await
+        .ok()
+        .header("etag")
+        .to_owned();
+    direct.put(Asked::on("b").body("y")).await.ok();
+    let asked = deletion(&format!(
+        "<Object><Key>a</Key><ETag>{etag}</ETag></Object>\
+         <Object><Key>b</Key><ETag>{etag}</ETag></Object>"
+    ));
+    let root = result(direct.delete_all(asked).await);
+    assert_eq!(root.child("Deleted").unwrap().text_of("Key"), Some("a"));
+    let error = root.child("Error").unwrap();
+    assert_eq!(
+        (error.text_of("Key"), error.text_of("Code")),
+        (Some("b"), Some("PreconditionFailed"))
+    );
+    assert_eq!(direct.backend.keys(BUCKET), ["b"]);
+}
+
+#[tokio::test]
+async fn a_document_without_digest_or_with_a_wrong_one_deletes_nothing() {
+    let direct = Direct::start().await;
+    direct.put(Asked::on("a").body("x")).await.ok();
+    direct.backend.forget();
+    let mut bare = deletion("<Object><Key>a</Key></Object>");
+    bare.headers.clear();
+    direct
+        .delete_all(bare.clone())
+        .await
+        .refused(400, "InvalidRequest");
+    let md5 = STANDARD.encode(md5::Md5::digest("other"));
+    direct
+        .delete_all(bare.clone().header("content-md5", &md5))
+        .await
+        .refused(400, "BadDigest");
+    let crc = bare.clone().header("x-amz-checksum-crc32", "AAAAAA==");
+    direct.delete_all(crc).await.refused(400, "BadDigest");
+    let trailer = bare.trailer("x-amz-checksum-crc32c", "AAAAAA==");
+    direct.delete_all(trailer).await.refused(400, "BadDigest");
+    assert!(direct.backend.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_document_that_is_no_list_of_one_to_a_thousand_keys_is_malformed() {
+    let direct = Direct::start().await;
+    let thousand_and_one = "<Object><Key>k</Key></Object>".repeat(1001);
+    for objects in [
+        "",
+        "<Object/>",
+        "<Object><Key/></Object>",
+        "<Objekt><Key>k</Key></Objekt>",
+        &thousand_and_one,
+    ] {
+        direct
+            .delete_all(deletion(objects))
+            .await
+            .refused(400, "MalformedXML");
+    }
+    let bomb = "<!DOCTYPE a [<!ENTITY b \"c\">]><Delete><Object><Key>&b;</Key></Object></Delete>";
+    let md5 = STANDARD.encode(md5::Md5::digest(bomb));
+    let asked = Asked::on("").header("content-md5", &md5).body(bomb);
+    direct.delete_all(asked).await.refused(400, "MalformedXML");
+    assert!(direct.backend.requests().is_empty());
+}

@@ -1,0 +1,225 @@
+//! Listings show what HeadObject shows, at a bounded price.
+
+use gateway::object::Config;
+use gateway::object::list;
+use gateway::object::list::ListEtag;
+use gateway::xml::Element;
+use gateway::xml::Limits;
+use http::Method;
+use tests::backend::Action;
+use tests::backend::Fault;
+
+use crate::direct::Answer;
+use crate::direct::Asked;
+use crate::direct::BUCKET;
+use crate::direct::Direct;
+use crate::direct::content;
+
+fn listing(answer: Answer) -> Element {
+    Element::parse(&answer.ok().body, Limits::ANSWER).unwrap()
+}
+
+/// Key, size and ETag of each listed object.
+fn entries(root: &Element, kind: &str) -> Vec<(String, u64, String)> {
+    let text = |entry: &Element, name| entry.text_of(name).unwrap().to_owned();
+    root.all(kind)
+        .map(|entry| {
+            let size = text(entry, "Size").parse().unwrap();
+            (text(entry, "Key"), size, text(entry, "ETag"))
+        })
+        .collect()
+}
+
+async fn heads(direct: &Direct, keys: &[String]) -> Vec<(String, u64, String)> {
+    let mut heads = Vec::new();
+    for key in keys {
+        let head = direct.head(Asked::on(key)).await.ok();
+        let size = head.header("content-length").parse().unwrap();
+        heads.push((key.clone(), size, head.header("etag").to_owned()));
+    }
+    heads
+}
+
+/// A gateway over the same backend that remembers nothing.
+fn forgotten(direct: &Direct) {
+    direct.objects.forget_facts();
+}
+
+#[tokio::test]
+async fn a_listing_shows_the_size_and_etag_of_head_for_every_mode_and_size() {
+    let direct = Direct::start().await;
+    let sizes = [0, 1, 16_383, 16_384, 16_385, 300_000];
+    for (number, size) in sizes.into_iter().enumerate() {
+        for mode in ["AES256", "aws:kms", "none"] {
+            let asked = Asked::on(&format!("{number}/{mode}")).body(content(size));
+            let asked = match mode {
+                "none" => asked,
+                mode => asked.header("x-amz-server-side-encryption", mode),
+            };
+            direct.put(asked).await.ok();
+        }
+    }
+    let keys = direct.backend.keys(BUCKET);
+    let heads = heads(&direct, &keys).await;
+    for version in ["1", "2"] {
+        for forget in [false, true] {
+            if forget {
+                forgotten(&direct);
+            }
+            let root = listing(direct.list(Asked::on("").query("list-type", version)).await);
+            assert_eq!(
+                entries(&root, "Contents"),
+                heads,
+                "list-type {version}, {forget}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_object_with_a_customers_key_is_listed_without_it() {
+    let direct = Direct::start().await;
+    direct
+        .put(Asked::on("c").body("secret").customer_key(&[7; 32]))
+        .await
+        .ok();
+    forgotten(&direct);
+    let root = listing(direct.list(Asked::on("")).await);
+    let stored = direct.backend.object(BUCKET, "c").unwrap();
+    assert_eq!(
+        entries(&root, "Contents"),
+        [("c".into(), 6, format!("\"{}\"", stored.etag))]
+    );
+}
+
+#[tokio::test]
+async fn a_listing_asks_the_backend_once_about_what_was_written_here_and_never_the_kms() {
+    let direct = Direct::start().await;
+    for number in 0..20 {
+        direct
+            .put(Asked::on(&format!("k{number}")).body("x"))
+            .await
+            .ok();
+    }
+    direct.kms.calls();
+    direct.backend.forget();
+    listing(direct.list(Asked::on("")).await);
+    assert_eq!(direct.backend.requests().len(), 1);
+
+    forgotten(&direct);
+    for heads in [20, 0] {
+        direct.backend.forget();
+        listing(direct.list(Asked::on("")).await);
+        let requests = direct.backend.requests();
+        let asked = requests
+            .iter()
+            .filter(|request| request.method == Method::HEAD)
+            .count();
+        assert_eq!((requests.len(), asked), (heads + 1, heads));
+    }
+    assert!(direct.kms.calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_listing_may_show_the_backends_etags_for_the_price_of_one_request() {
+    let config = list::Config {
+        list_etag: ListEtag::Backend,
+        ..list::Config::default()
+    };
+    let direct = Direct::with(Config {
+        listing: config,
+        ..Config::default()
+    })
+    .await;
+    direct.put(Asked::on("k").body("hello")).await.ok();
+    forgotten(&direct);
+    direct.backend.forget();
+    let root = listing(direct.list(Asked::on("")).await);
+    assert_eq!(direct.backend.requests().len(), 1);
+    let stored = direct.backend.object(BUCKET, "k").unwrap();
+    assert_eq!(
+        entries(&root, "Contents"),
+        [("k".into(), 5, format!("\"{}\"", stored.etag))]
+    );
+}
+
+#[tokio::test]
+async fn a_listing_passes_prefixes_tokens_and_encoded_keys_through() {
+    let direct = Direct::start().await;
+    for key in ["a/1", "a/2", "b c+d/é", "z"] {
+        direct.put(Asked::on(key).body(key.to_owned())).await.ok();
+    }
+    forgotten(&direct);
+    let asked = Asked::on("")
+        .query("list-type", "2")
+        .query("delimiter", "/")
+        .query("encoding-type", "url");
+    let root = listing(direct.list(asked).await);
+    assert_eq!(root.all("CommonPrefixes").count(), 2);
+    assert_eq!(entries(&root, "Contents").len(), 1);
+
+    let asked = Asked::on("")
+        .query("prefix", "b c+d/")
+        .query("encoding-type", "url");
+    let root = listing(direct.list(asked).await);
+    let head = direct.head(Asked::on("b c+d/é")).await.ok();
+    let [(_, size, etag)] = &entries(&root, "Contents")[..] else {
+        panic!("{root:?}")
+    };
+    assert_eq!((*size, etag.as_str()), (8, head.header("etag")));
+
+    let page = listing(
+        direct
+            .list(Asked::on("").query("list-type", "2").query("max-keys", "1"))
+            .await,
+    );
+    let token = page.text_of("NextContinuationToken").unwrap();
+    let asked = Asked::on("")
+        .query("list-type", "2")
+        .query("continuation-token", token);
+    assert_eq!(
+        entries(&listing(direct.list(asked).await), "Contents").len(),
+        3
+    );
+}
+
+#[tokio::test]
+async fn one_object_that_is_not_as_it_was_written_does_not_hide_the_others() {
+    let direct = Direct::start().await;
+    for key in ["bad", "good"] {
+        direct.put(Asked::on(key).body("x")).await.ok();
+    }
+    direct.backend.tamper(BUCKET, "bad", |stored| {
+        stored
+            .headers
+            .retain(|(name, _)| name != "x-amz-meta-sealgate");
+    });
+    forgotten(&direct);
+    let root = listing(direct.list(Asked::on("")).await);
+    let good = direct.head(Asked::on("good")).await.ok();
+    assert_eq!(entries(&root, "Contents")[1].2, good.header("etag"));
+    assert_eq!(entries(&root, "Contents").len(), 2);
+}
+
+#[tokio::test]
+async fn a_listing_that_the_backend_does_not_finish_is_no_listing() {
+    let direct = Direct::start().await;
+    direct.put(Asked::on("k").body("x")).await.ok();
+    for (action, code) in [
+        (Action::Drop, "ServiceUnavailable"),
+        (Action::BreakAfter(20), "ServiceUnavailable"),
+        (Action::Replace(b"<html/>".to_vec()), "ServiceUnavailable"),
+        (
+            Action::Replace(b"<!DOCTYPE a><ListBucketResult/>".to_vec()),
+            "ServiceUnavailable",
+        ),
+        (Action::CutTo(40), "ServiceUnavailable"),
+    ] {
+        direct.backend.inject(Fault::always(action));
+        direct.list(Asked::on("")).await.refused(503, code);
+        direct.backend.heal();
+    }
+    let mut asked = Asked::on("");
+    asked.bucket = "nowhere".into();
+    direct.list(asked).await.refused(404, "NoSuchBucket");
+}
