@@ -3,6 +3,8 @@
 //! For trying Sealgate and for fixtures. It listens on an ephemeral loopback port and takes only
 //! credentials that were made for this one run and are told to the gateway alone.
 
+mod folder;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
@@ -15,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::credentials;
+use crate::embedded::folder::Folder;
 use crate::files;
 
 /// A running embedded backend. It ends with the token it was started with.
@@ -38,7 +41,7 @@ pub async fn start(folder: &Path, stop: CancellationToken) -> anyhow::Result<Emb
         .map_err(|error| anyhow::anyhow!("opening {}: {error:?}", folder.display()))?;
     let access_key_id = credentials::access_key_id()?;
     let secret_access_key = credentials::secret_access_key()?;
-    let mut builder = S3ServiceBuilder::new(files);
+    let mut builder = S3ServiceBuilder::new(Folder(files));
     builder.set_auth(SimpleAuth::from_single(
         access_key_id.clone(),
         secret_access_key.clone(),

@@ -1,0 +1,185 @@
+//! `s3s-fs` made to do what the gateway relies on.
+//!
+//! Its listings lack ETags and never encode keys, and its reads ignore `If-Match` and
+//! `If-None-Match`; everything else is passed on.
+
+use s3s::dto::*;
+use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
+use s3s_fs::FileSystem;
+
+/// A folder served as S3.
+pub(super) struct Folder(pub(super) FileSystem);
+
+/// Implements [`S3`] with the operations that are passed on unchanged, and those written out.
+macro_rules! serve {
+    ({ $($name:ident: $input:ident => $output:ident,)* } { $($own:item)* }) => {
+        #[async_trait::async_trait]
+        impl S3 for Folder {
+            $(
+                async fn $name(&self, request: S3Request<$input>) -> S3Result<S3Response<$output>> {
+                    self.0.$name(request).await
+                }
+            )*
+            $($own)*
+        }
+    };
+}
+
+serve! {
+    {
+    create_bucket: CreateBucketInput => CreateBucketOutput,
+    copy_object: CopyObjectInput => CopyObjectOutput,
+    delete_bucket: DeleteBucketInput => DeleteBucketOutput,
+    delete_object: DeleteObjectInput => DeleteObjectOutput,
+    delete_objects: DeleteObjectsInput => DeleteObjectsOutput,
+    get_bucket_location: GetBucketLocationInput => GetBucketLocationOutput,
+    head_bucket: HeadBucketInput => HeadBucketOutput,
+    list_buckets: ListBucketsInput => ListBucketsOutput,
+    put_object: PutObjectInput => PutObjectOutput,
+    create_multipart_upload: CreateMultipartUploadInput => CreateMultipartUploadOutput,
+    upload_part: UploadPartInput => UploadPartOutput,
+    upload_part_copy: UploadPartCopyInput => UploadPartCopyOutput,
+    list_parts: ListPartsInput => ListPartsOutput,
+    complete_multipart_upload: CompleteMultipartUploadInput => CompleteMultipartUploadOutput,
+    abort_multipart_upload: AbortMultipartUploadInput => AbortMultipartUploadOutput,
+    }
+    {
+        async fn get_object(
+            &self,
+            request: S3Request<GetObjectInput>,
+        ) -> S3Result<S3Response<GetObjectOutput>> {
+            let conditions = (request.input.if_match.clone(), request.input.if_none_match.clone());
+            let answer = self.0.get_object(request).await?;
+            check(conditions, answer.output.e_tag.as_ref())?;
+            Ok(answer)
+        }
+
+        async fn head_object(
+            &self,
+            request: S3Request<HeadObjectInput>,
+        ) -> S3Result<S3Response<HeadObjectOutput>> {
+            let conditions = (request.input.if_match.clone(), request.input.if_none_match.clone());
+            let answer = self.0.head_object(request).await?;
+            check(conditions, answer.output.e_tag.as_ref())?;
+            Ok(answer)
+        }
+
+        async fn list_objects(
+            &self,
+            request: S3Request<ListObjectsInput>,
+        ) -> S3Result<S3Response<ListObjectsOutput>> {
+            let bucket = request.input.bucket.clone();
+            let mut answer = self.0.list_objects(request).await?;
+            let output = &mut answer.output;
+            if output.is_truncated == Some(true) && output.next_marker.is_none() {
+                output.next_marker = last_name(&output.contents, &output.common_prefixes);
+            }
+            self.add_etags(&bucket, &mut output.contents).await;
+            if is_url(output.encoding_type.as_ref()) {
+                encode(&mut output.contents, &mut output.common_prefixes);
+                for name in [&mut output.next_marker, &mut output.marker, &mut output.prefix] {
+                    encode_name(name);
+                }
+                encode_name(&mut output.delimiter);
+            }
+            Ok(answer)
+        }
+
+        async fn list_objects_v2(
+            &self,
+            request: S3Request<ListObjectsV2Input>,
+        ) -> S3Result<S3Response<ListObjectsV2Output>> {
+            let bucket = request.input.bucket.clone();
+            let mut answer = self.0.list_objects_v2(request).await?;
+            let output = &mut answer.output;
+            self.add_etags(&bucket, &mut output.contents).await;
+            if is_url(output.encoding_type.as_ref()) {
+                encode(&mut output.contents, &mut output.common_prefixes);
+                encode_name(&mut output.prefix);
+                encode_name(&mut output.delimiter);
+                encode_name(&mut output.start_after);
+            }
+            Ok(answer)
+        }
+    }
+}
+
+impl Folder {
+    async fn add_etags(&self, bucket: &str, contents: &mut Option<ObjectList>) {
+        for object in contents.iter_mut().flatten() {
+            let Some(key) = object.key.clone() else {
+                continue;
+            };
+            let built = HeadObjectInput::builder()
+                .bucket(bucket.to_owned())
+                .key(key)
+                .build();
+            let Ok(input) = built else { continue };
+            let head = S3Request {
+                input,
+                method: http::Method::HEAD,
+                uri: http::Uri::default(),
+                headers: http::HeaderMap::default(),
+                extensions: http::Extensions::default(),
+                credentials: None,
+                region: None,
+                service: None,
+                trailing_headers: None,
+            };
+            // An object that went away meanwhile stays in the listing without its ETag.
+            if let Ok(head) = self.0.head_object(head).await {
+                object.e_tag = head.output.e_tag;
+            }
+        }
+    }
+}
+
+/// RFC 9110, section 13: for reads, 412 when `If-Match` and 304 when `If-None-Match` fails.
+fn check(
+    (wanted, unwanted): (Option<IfMatch>, Option<IfNoneMatch>),
+    etag: Option<&ETag>,
+) -> S3Result<()> {
+    let names = |condition: &ETagCondition| match condition {
+        ETagCondition::Any => true,
+        ETagCondition::ETag(named) => etag.is_some_and(|etag| etag.value() == named.value()),
+    };
+    if wanted.is_some_and(|condition| !names(&condition)) {
+        return Err(S3Error::new(S3ErrorCode::PreconditionFailed));
+    }
+    if unwanted.is_some_and(|condition| names(&condition)) {
+        return Err(S3Error::new(S3ErrorCode::NotModified));
+    }
+    Ok(())
+}
+
+fn is_url(encoding: Option<&EncodingType>) -> bool {
+    encoding.is_some_and(|encoding| encoding.as_str() == EncodingType::URL)
+}
+
+fn encode(contents: &mut Option<ObjectList>, prefixes: &mut Option<CommonPrefixList>) {
+    for object in contents.iter_mut().flatten() {
+        encode_name(&mut object.key);
+    }
+    for prefix in prefixes.iter_mut().flatten() {
+        encode_name(&mut prefix.prefix);
+    }
+}
+
+fn encode_name(name: &mut Option<String>) {
+    if let Some(name) = name {
+        *name = proto::sigv4::encode_path(name.as_bytes());
+    }
+}
+
+/// The greatest key or prefix of a page, before it is encoded.
+fn last_name(contents: &Option<ObjectList>, prefixes: &Option<CommonPrefixList>) -> Option<String> {
+    let keys = contents
+        .iter()
+        .flatten()
+        .filter_map(|object| object.key.clone());
+    let prefixes = prefixes
+        .iter()
+        .flatten()
+        .filter_map(|prefix| prefix.prefix.clone());
+    keys.chain(prefixes).max()
+}
