@@ -2,13 +2,23 @@
 
 #[path = "gateway/bucket_encryption.rs"]
 mod bucket_encryption;
+#[path = "gateway/copy.rs"]
+mod copy;
 #[path = "gateway/deleting.rs"]
 mod deleting;
 #[path = "gateway/direct.rs"]
 mod direct;
+#[path = "gateway/integrity.rs"]
+mod integrity;
 #[path = "gateway/listing.rs"]
 mod listing;
+#[path = "gateway/read.rs"]
+mod read;
+#[path = "gateway/refusals.rs"]
+mod refusals;
 #[path = "gateway/round_trip.rs"]
 mod round_trip;
 #[path = "gateway/state.rs"]
 mod state;
+#[path = "gateway/tamper.rs"]
+mod tamper;

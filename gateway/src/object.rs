@@ -33,6 +33,7 @@ pub mod head;
 pub mod headers;
 pub mod list;
 pub mod opened;
+pub mod plain;
 pub mod put;
 pub mod range;
 pub mod store;

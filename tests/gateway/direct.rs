@@ -57,10 +57,12 @@ pub const BUCKET: &str = "bucket";
 /// Objects before a recording backend and a fake KMS.
 pub struct Direct {
     pub objects: Objects,
-    pub backend: Backend,
+    pub backend: Arc<Backend>,
     pub kms: Arc<FakeKms>,
     pub default: Arc<Mutex<BucketDefault>>,
     pub clock: Arc<ManualClock>,
+    root_keys: Arc<FixedRootKeys>,
+    config: Config,
 }
 
 impl Direct {
@@ -69,11 +71,39 @@ impl Direct {
     }
 
     pub async fn with(config: Config) -> Self {
-        let backend = Backend::start().await;
+        let backend = Arc::new(Backend::start().await);
         backend.create_bucket(BUCKET);
-        let clock = Arc::new(ManualClock::new(Timestamp::from_unix_seconds(
-            1_750_000_000,
-        )));
+        let now = Timestamp::from_unix_seconds(1_750_000_000);
+        Self::over(
+            config,
+            backend,
+            Arc::default(),
+            Arc::default(),
+            Arc::new(ManualClock::new(now)),
+            Arc::default(),
+        )
+    }
+
+    /// Another gateway before the same backend and KMS: it remembers nothing.
+    pub fn another(&self) -> Self {
+        Self::over(
+            self.config.clone(),
+            self.backend.clone(),
+            self.kms.clone(),
+            self.default.clone(),
+            self.clock.clone(),
+            self.root_keys.clone(),
+        )
+    }
+
+    fn over(
+        config: Config,
+        backend: Arc<Backend>,
+        kms: Arc<FakeKms>,
+        default: Arc<Mutex<BucketDefault>>,
+        clock: Arc<ManualClock>,
+        root_keys: Arc<FixedRootKeys>,
+    ) -> Self {
         let upstream = Upstream::new(
             &gateway::backend::Config {
                 url: backend.endpoint(),
@@ -87,29 +117,49 @@ impl Direct {
             clock.clone(),
         )
         .unwrap();
-        let kms = Arc::new(FakeKms::default());
         let data_keys = DataKeys::new(
             kms.clone(),
-            Arc::new(FixedRootKeys::default()),
+            root_keys.clone(),
             BucketKeys::new(bucket_key::Config::default(), clock.clone()),
             Arc::new(SystemRandom),
         );
-        let default = Arc::new(Mutex::new(BucketDefault::default()));
         let objects = Objects::new(
-            config,
+            config.clone(),
             "us-east-1",
             Arc::new(upstream),
             data_keys,
             Arc::new(Defaults(default.clone())),
             Arc::new(SystemRandom),
-        );
+        )
+        .reserving("sealgate-state");
         Self {
             objects,
             backend,
             kms,
             default,
             clock,
+            root_keys,
+            config,
         }
+    }
+
+    /// Asserts that the backend holds no object and got no whole body.
+    #[track_caller]
+    pub fn assert_nothing_stored(&self) {
+        assert!(self.backend.keys(BUCKET).is_empty());
+    }
+
+    pub async fn copy(&self, request: Asked) -> Answer {
+        Answer::of(self.objects.copy(request.into_request(Method::PUT)).await).await
+    }
+
+    pub async fn attributes(&self, request: Asked) -> Answer {
+        Answer::of(
+            self.objects
+                .attributes(request.into_request(Method::GET))
+                .await,
+        )
+        .await
     }
 
     pub async fn put(&self, request: Asked) -> Answer {

@@ -171,6 +171,12 @@ impl Backend {
         self.shared.store.lock().unwrap().create_bucket(bucket);
     }
 
+    /// Switches a bucket's versioning behind the gateway's back.
+    pub fn set_versioning(&self, bucket: &str, versioning: Versioning) {
+        let mut store = self.shared.store.lock().unwrap();
+        store.buckets.get_mut(bucket).unwrap().versioning = versioning;
+    }
+
     /// The current version of an object, as stored.
     #[must_use]
     pub fn object(&self, bucket: &str, key: &str) -> Option<Stored> {

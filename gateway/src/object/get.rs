@@ -54,7 +54,7 @@ pub(crate) struct Read {
     /// Whether the checksum was asked for.
     pub(crate) checksum: bool,
     /// Headers of the answer that the client sets itself.
-    overrides: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) overrides: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// Which part of an object was asked for.
@@ -123,7 +123,7 @@ impl Objects {
         let answer = self.backend.send(request).await?;
         match answer.status() {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => {}
-            StatusCode::RANGE_NOT_SATISFIABLE => return Err(self.not_satisfiable(read).await),
+            StatusCode::RANGE_NOT_SATISFIABLE => return self.not_satisfiable(read).await,
             _ => return Err(Backend::refusal(&Method::GET, answer).await.into()),
         }
         let (parts, body) = answer.into_parts();
@@ -131,7 +131,7 @@ impl Objects {
             Found::Sealed(stored) => stored,
             Found::Plain => {
                 drop(body);
-                return Ok(self.get_plain(read).await?);
+                return self.plain(read, Method::GET).await;
             }
         };
 
@@ -154,41 +154,24 @@ impl Objects {
         Ok(response)
     }
 
-    /// Why the backend has no such range: the object is shorter, or it is gone.
-    async fn not_satisfiable(&self, read: &Read) -> ReadError {
-        let headers = match self.head_backend(&read.reader).await {
-            Ok(headers) => headers,
-            Err(error) => return error.into(),
-        };
-        let stored = match self.recognise(&read.reader.name.bucket, StatusCode::OK, headers) {
-            Ok(Found::Sealed(stored)) => stored,
-            Ok(Found::Plain) => return S3Error::new(S3Code::InvalidRange).into(),
-            Err(error) => return error.into(),
+    /// The backend has no such range: the object is shorter, it is unsealed, or it is gone.
+    async fn not_satisfiable(&self, read: &Read) -> Result<Response<Body>, ReadError> {
+        let headers = self.head_backend(&read.reader).await?;
+        let bucket = &read.reader.name.bucket;
+        let stored = match self.recognise(bucket, StatusCode::OK, headers)? {
+            Found::Sealed(stored) => stored,
+            Found::Plain => return self.plain(read, Method::GET).await,
         };
         let needs = Needs {
             key: false,
             checksum: false,
         };
-        let names = Names::of_reads();
-        let unlocked = self
-            .unlock(&read.reader, &stored, needs, (&read.headers, &names))
-            .await;
-        if let Err(error) = unlocked {
-            return error;
-        }
-        match read.wanted.resolve(stored.segment.plaintext_bytes) {
-            Err(error) => error.into(),
-            // It has grown since.
-            Ok(_) => ReadError::Changed,
-        }
-    }
-
-    /// An unsealed object of an adopted bucket, as the backend holds it.
-    async fn get_plain(&self, read: &Read) -> Result<Response<Body>, S3Error> {
-        let _: &Read = read;
-        Err(S3Error::not_implemented(
-            "Unsealed objects are not handed out yet.",
-        ))
+        let conditions = (&read.headers, &Names::of_reads());
+        self.unlock(&read.reader, &stored, needs, conditions)
+            .await?;
+        read.wanted.resolve(stored.segment.plaintext_bytes)?;
+        // There is such a range: the object has grown since.
+        Err(ReadError::Changed)
     }
 }
 

@@ -4,6 +4,7 @@
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>
 
+use http::Method;
 use http::Response;
 use http::StatusCode;
 
@@ -45,9 +46,7 @@ impl Objects {
         let headers = self.head_backend(reader).await?;
         let stored = match self.recognise(&reader.name.bucket, StatusCode::OK, headers)? {
             Found::Sealed(stored) => stored,
-            Found::Plain => {
-                return Err(S3Error::not_implemented("Unsealed objects are not shown yet.").into());
-            }
+            Found::Plain => return self.plain(read, Method::HEAD).await,
         };
         let ranged = matches!(read.wanted, Wanted::Range(..));
         let needs = Needs {

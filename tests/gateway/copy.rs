@@ -1,0 +1,331 @@
+//! Copies: across all modes, onto themselves, with their conditions; and attributes.
+
+use http::Method;
+use md5::Digest as _;
+use tests::backend::Versioning;
+
+use crate::direct::Asked;
+use crate::direct::BUCKET;
+use crate::direct::Direct;
+use crate::direct::content;
+
+const SSE: &str = "x-amz-server-side-encryption";
+const CUSTOMER_KEY: [u8; 32] = [1; 32];
+
+/// The modes: how a write asks for one, how a read does, and how a copy from it does.
+type Change = fn(Asked) -> Asked;
+fn modes() -> [(&'static str, Change, Change, Change); 4] {
+    const SWITCH: &str = "x-amz-server-side-encryption-bucket-key-enabled";
+    let same: Change = |asked| asked;
+    [
+        ("AES256", |asked| asked.header(SSE, "AES256"), same, same),
+        ("aws:kms", |asked| asked.header(SSE, "aws:kms"), same, same),
+        (
+            "aws:kms",
+            |asked| asked.header(SSE, "aws:kms").header(SWITCH, "true"),
+            same,
+            same,
+        ),
+        (
+            "",
+            |asked| asked.customer_key(&CUSTOMER_KEY),
+            |asked| asked.customer_key(&CUSTOMER_KEY),
+            |asked| asked.source_customer_key(&CUSTOMER_KEY),
+        ),
+    ]
+}
+
+fn copy(to: &str, from: &str) -> Asked {
+    Asked::on(to).header("x-amz-copy-source", from)
+}
+
+#[tokio::test]
+async fn an_object_is_copied_from_each_mode_to_each_mode() {
+    let world = Direct::start().await;
+    for size in [0, 1_000, 500_000] {
+        let body = content(size);
+        for (_, write, _, from) in modes() {
+            let put = Asked::on("from")
+                .body(body.clone())
+                .header("x-amz-meta-a", "1");
+            world
+                .put(write(put.header("content-type", "text/x")))
+                .await
+                .ok();
+            for (told, write, read, _) in modes() {
+                let asked = write(from(copy("to", "/bucket/from")));
+                let answer = world.copy(asked).await.ok();
+                assert_eq!(answer.header(SSE), told);
+                let document = String::from_utf8(answer.body.to_vec()).unwrap();
+                let got = world.get(read(Asked::on("to"))).await.ok();
+                assert_eq!(got.body, body);
+                assert_eq!(got.header("x-amz-meta-a"), "1");
+                assert_eq!(got.header("content-type"), "text/x");
+                let etag = got.header("etag").trim_matches('"').to_owned();
+                assert!(document.contains(&etag), "{document}");
+                assert!(document.contains("<ChecksumCRC64NVME>"), "{document}");
+                let md5 = hex::encode(md5::Md5::digest(&body));
+                assert_eq!(etag == md5, told == "AES256");
+                let stored = world.backend.object(BUCKET, "to").unwrap();
+                let source = world.backend.object(BUCKET, "from").unwrap();
+                assert_ne!(stored.body[16..72], source.body[16..72], "sealed anew");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_copy_calls_the_kms_once_for_each_side() {
+    let world = Direct::start().await;
+    world
+        .put(Asked::on("from").body(content(10)).header(SSE, "aws:kms"))
+        .await
+        .ok();
+    world.kms.calls();
+    world
+        .copy(copy("to", "bucket/from").header(SSE, "aws:kms"))
+        .await
+        .ok();
+    assert_eq!(world.kms.operations(), ["Decrypt", "GenerateDataKey"]);
+    world.copy(copy("to", "bucket/from")).await.ok();
+    assert_eq!(
+        world.kms.operations(),
+        ["Decrypt"],
+        "the source's encryption is not inherited"
+    );
+}
+
+#[tokio::test]
+async fn a_copy_onto_itself_must_change_something() {
+    let world = Direct::start().await;
+    world
+        .put(
+            Asked::on("k")
+                .body(content(300_000))
+                .header("x-amz-meta-a", "1"),
+        )
+        .await
+        .ok();
+    world
+        .copy(copy("k", "bucket/k"))
+        .await
+        .refused(400, "InvalidRequest");
+    let replace = copy("k", "bucket/k").header("x-amz-metadata-directive", "REPLACE");
+    world.copy(replace.header("x-amz-meta-b", "2")).await.ok();
+    let got = world.get(Asked::on("k")).await.ok();
+    assert_eq!(
+        (got.header("x-amz-meta-a"), got.header("x-amz-meta-b")),
+        ("", "2")
+    );
+    world
+        .copy(copy("k", "bucket/k").header(SSE, "aws:kms"))
+        .await
+        .ok();
+    let got = world.get(Asked::on("k")).await.ok();
+    assert_eq!(
+        (got.header(SSE), &got.body[..]),
+        ("aws:kms", &content(300_000)[..])
+    );
+}
+
+#[tokio::test]
+async fn the_conditions_of_a_copy_are_about_its_source() {
+    let world = Direct::start().await;
+    let etag = world
+        .put(Asked::on("k").body(content(10)))
+        .await
+        .ok()
+        .header("etag")
+        .to_owned();
+    let with = |name: &str, value: &str| copy("to", "bucket/k").header(name, value);
+    for (asked, good) in [
+        (with("x-amz-copy-source-if-match", &etag), true),
+        (with("x-amz-copy-source-if-match", "\"x\""), false),
+        (with("x-amz-copy-source-if-none-match", &etag), false),
+        (with("x-amz-copy-source-if-none-match", "\"x\""), true),
+        (
+            with(
+                "x-amz-copy-source-if-modified-since",
+                "Fri, 01 Jan 2100 00:00:00 GMT",
+            ),
+            false,
+        ),
+        (
+            with(
+                "x-amz-copy-source-if-unmodified-since",
+                "Mon, 01 Jan 1990 00:00:00 GMT",
+            ),
+            false,
+        ),
+    ] {
+        let answer = world.copy(asked).await;
+        if good {
+            answer.ok();
+        } else {
+            answer.refused(412, "PreconditionFailed");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_copy_may_not_do_is_refused_and_nothing_is_written() {
+    let world = Direct::start().await;
+    world.put(Asked::on("k").body(content(10))).await.ok();
+    world
+        .put(Asked::on("c").body(content(10)).customer_key(&CUSTOMER_KEY))
+        .await
+        .ok();
+    let mut over_http = copy("to", "bucket/c").source_customer_key(&CUSTOMER_KEY);
+    over_http.secure = false;
+    let directive = |name: &str| copy("to", "bucket/k").header(name, "MERGE");
+    world.backend.forget();
+    for (asked, status, code) in [
+        (copy("to", "bucket/none"), 404, "NoSuchKey"),
+        (copy("to", "none/k"), 404, "NoSuchBucket"),
+        (
+            copy("to", "sealgate-state/root-keys/1"),
+            403,
+            "AccessDenied",
+        ),
+        (copy("to", "k"), 400, "InvalidArgument"),
+        (copy("to", "bucket/c"), 400, "InvalidRequest"),
+        (
+            copy("to", "bucket/c").source_customer_key(&[2; 32]),
+            403,
+            "AccessDenied",
+        ),
+        (
+            copy("to", "bucket/k").source_customer_key(&CUSTOMER_KEY),
+            400,
+            "InvalidRequest",
+        ),
+        (over_http, 400, "InvalidRequest"),
+        (
+            directive("x-amz-metadata-directive"),
+            400,
+            "InvalidArgument",
+        ),
+        (directive("x-amz-tagging-directive"), 400, "InvalidArgument"),
+        (
+            copy("to", "bucket/k").header("x-amz-checksum-algorithm", "MD4"),
+            400,
+            "InvalidRequest",
+        ),
+        (
+            copy("to", "bucket/k").header(SSE, "AES192"),
+            400,
+            "InvalidArgument",
+        ),
+    ] {
+        let what = format!("{asked:?}", asked = asked.headers);
+        let error = world.copy(asked).await;
+        assert_eq!(error.status.as_u16(), status, "{what}");
+        error.refused(status, code);
+    }
+    assert!(
+        world
+            .backend
+            .requests_on(&Method::PUT, BUCKET, "to")
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn a_source_that_was_tampered_with_leaves_no_target() {
+    let world = Direct::start().await;
+    for at in [80, 200_000, 500_400] {
+        world.put(Asked::on("k").body(content(500_000))).await.ok();
+        world.backend.tamper(BUCKET, "k", |stored| {
+            let mut body = stored.body.to_vec();
+            body[at] ^= 1;
+            stored.body = body.into();
+        });
+        world
+            .copy(copy("to", "bucket/k"))
+            .await
+            .refused(500, "InternalError");
+        assert_eq!(world.backend.keys(BUCKET), ["k"]);
+    }
+}
+
+#[tokio::test]
+async fn a_version_is_read_and_copied_by_its_id() {
+    let world = Direct::start().await;
+    world.backend.set_versioning(BUCKET, Versioning::Enabled);
+    let first = world.put(Asked::on("k").body(content(10))).await.ok();
+    let second = world.put(Asked::on("k").body(content(400_000))).await.ok();
+    let (first, second) = (
+        first.header("x-amz-version-id"),
+        second.header("x-amz-version-id"),
+    );
+    assert_ne!(first, second);
+    for (version, bytes) in [(first, 10), (second, 400_000)] {
+        let got = world
+            .get(Asked::on("k").query("versionId", version))
+            .await
+            .ok();
+        assert_eq!(
+            (got.body.len(), got.header("x-amz-version-id")),
+            (bytes, version)
+        );
+    }
+    // An older version restored by a copy onto its own name.
+    let answer = world
+        .copy(copy("k", &format!("bucket/k?versionId={first}")))
+        .await
+        .ok();
+    assert_eq!(answer.header("x-amz-copy-source-version-id"), first);
+    assert_eq!(world.get(Asked::on("k")).await.ok().body, content(10));
+}
+
+#[tokio::test]
+async fn attributes_tell_what_was_asked_for_of_the_plaintext() {
+    let world = Direct::start().await;
+    world
+        .put(Asked::on("k").body(content(300_000)).header(SSE, "aws:kms"))
+        .await
+        .ok();
+    world.kms.calls();
+    let ask = |names: &str| Asked::on("k").header("x-amz-object-attributes", names);
+    let answer = world
+        .attributes(ask("ETag,ObjectSize,StorageClass,ObjectParts"))
+        .await
+        .ok();
+    let document = String::from_utf8(answer.body.to_vec()).unwrap();
+    let etag = world
+        .head(Asked::on("k"))
+        .await
+        .ok()
+        .header("etag")
+        .trim_matches('"')
+        .to_owned();
+    for part in [
+        format!("<ETag>{etag}</ETag>"),
+        "<ObjectSize>300000</ObjectSize>".to_owned(),
+        "<StorageClass>STANDARD</StorageClass>".to_owned(),
+    ] {
+        assert!(document.contains(&part), "{document}");
+    }
+    assert!(
+        !document.contains("Checksum") && !document.contains("ObjectParts"),
+        "{document}"
+    );
+    assert!(world.kms.calls().is_empty());
+    let answer = world.attributes(ask("Checksum")).await.ok();
+    let document = String::from_utf8(answer.body.to_vec()).unwrap();
+    assert!(
+        document.contains("<ChecksumType>FULL_OBJECT</ChecksumType>"),
+        "{document}"
+    );
+    assert_eq!(world.kms.operations(), ["Decrypt"]);
+    world
+        .attributes(ask("Size"))
+        .await
+        .refused(400, "InvalidArgument");
+    world
+        .attributes(Asked::on("k"))
+        .await
+        .refused(400, "InvalidRequest");
+    let missing = Asked::on("none").header("x-amz-object-attributes", "ETag");
+    world.attributes(missing).await.refused(404, "NoSuchKey");
+}

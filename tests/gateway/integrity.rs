@@ -1,0 +1,205 @@
+//! What a client claims of a body is checked before the backend commits it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::Method;
+use md5::Digest as _;
+use tests::backend::Action;
+use tests::backend::Fault;
+
+use crate::direct::Asked;
+use crate::direct::BUCKET;
+use crate::direct::Direct;
+use crate::direct::content;
+
+/// Every algorithm, its header, and the checksum of a body.
+fn checksums(body: &[u8]) -> [(&'static str, &'static str, Vec<u8>); 5] {
+    let crc = |by| crc_fast::checksum(by, body).to_be_bytes().to_vec();
+    let crc32 = |by| crc(by)[4..].to_vec();
+    [
+        (
+            "CRC32",
+            "x-amz-checksum-crc32",
+            crc32(crc_fast::CrcAlgorithm::Crc32IsoHdlc),
+        ),
+        (
+            "CRC32C",
+            "x-amz-checksum-crc32c",
+            crc32(crc_fast::CrcAlgorithm::Crc32Iscsi),
+        ),
+        (
+            "CRC64NVME",
+            "x-amz-checksum-crc64nvme",
+            crc(crc_fast::CrcAlgorithm::Crc64Nvme),
+        ),
+        (
+            "SHA1",
+            "x-amz-checksum-sha1",
+            sha1::Sha1::digest(body).to_vec(),
+        ),
+        (
+            "SHA256",
+            "x-amz-checksum-sha256",
+            sha2::Sha256::digest(body).to_vec(),
+        ),
+    ]
+}
+
+/// Sizes that are held in memory, and that stream.
+const SIZES: [usize; 3] = [0, 1_000, 700_000];
+
+#[tokio::test]
+async fn every_checksum_is_verified_stored_and_told() {
+    let world = Direct::start().await;
+    for size in SIZES {
+        let body = content(size);
+        for (name, header, value) in checksums(&body) {
+            let value = STANDARD.encode(value);
+            let in_header = Asked::on("k").body(body.clone()).header(header, &value);
+            let in_trailer = Asked::on("k").body(body.clone()).trailer(header, &value);
+            for asked in [in_header, in_trailer] {
+                let put = world.put(asked).await.ok();
+                assert_eq!(put.header(header), value, "{name} {size}");
+                let enabled = || Asked::on("k").header("x-amz-checksum-mode", "ENABLED");
+                for answer in [
+                    world.get(enabled()).await.ok(),
+                    world.head(enabled()).await.ok(),
+                ] {
+                    assert_eq!(answer.header(header), value, "{name} {size}");
+                    assert_eq!(answer.header("x-amz-checksum-type"), "FULL_OBJECT");
+                }
+                assert_eq!(world.get(Asked::on("k")).await.ok().header(header), "");
+                let ranged = world.get(enabled().header("range", "bytes=0-0")).await;
+                assert_eq!(ranged.header(header), "");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_choice_the_checksum_is_crc64nvme_as_at_aws() {
+    let world = Direct::start().await;
+    let body = content(1_000);
+    let put = world.put(Asked::on("k").body(body.clone())).await.ok();
+    let (_, header, value) = checksums(&body)[2].clone();
+    assert_eq!(put.header(header), STANDARD.encode(value));
+    assert_eq!(put.header("x-amz-checksum-type"), "FULL_OBJECT");
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_what_was_claimed_leaves_nothing_behind() {
+    let world = Direct::start().await;
+    for size in SIZES {
+        let body = content(size);
+        let other = content(size + 1);
+        for (name, header, value) in checksums(&other) {
+            let value = STANDARD.encode(value);
+            let in_header = Asked::on("k").body(body.clone()).header(header, &value);
+            let in_trailer = Asked::on("k").body(body.clone()).trailer(header, &value);
+            for asked in [in_header, in_trailer] {
+                let error = world.put(asked).await.refused(400, "BadDigest");
+                let text =
+                    format!("The {name} you specified did not match the calculated checksum.");
+                assert_eq!(error.message(), text);
+                world.assert_nothing_stored();
+            }
+        }
+        let md5 = STANDARD.encode(md5::Md5::digest(&other));
+        let asked = Asked::on("k")
+            .body(body.clone())
+            .header("content-md5", &md5);
+        world.put(asked).await.refused(400, "BadDigest");
+        world.assert_nothing_stored();
+        // A body that ends early or goes on too long.
+        for length in [size as u64 + 1, (size as u64).saturating_sub(1)] {
+            let mut asked = Asked::on("k").body(body.clone());
+            asked.length = Some(length);
+            if length != size as u64 {
+                world.put(asked).await.refused(400, "IncompleteBody");
+            }
+            world.assert_nothing_stored();
+        }
+    }
+    // Whatever of a large body reached the backend was never whole.
+    for request in world.backend.requests_on(&Method::PUT, BUCKET, "k") {
+        assert!(!request.whole);
+    }
+}
+
+#[tokio::test]
+async fn a_failed_write_leaves_the_object_before_it_as_it_was() {
+    let world = Direct::start().await;
+    world.put(Asked::on("k").body(content(10))).await.ok();
+    let asked = Asked::on("k")
+        .body(content(700_000))
+        .header("x-amz-checksum-crc32", "AAAAAA==");
+    world.put(asked).await.refused(400, "BadDigest");
+    assert_eq!(world.get(Asked::on("k")).await.ok().body, content(10));
+}
+
+#[tokio::test]
+async fn a_write_that_the_backend_did_not_confirm_is_not_confirmed() {
+    let world = Direct::start().await;
+    for size in SIZES {
+        for (action, status) in [
+            (Action::Refuse(503, "SlowDown"), 503),
+            (Action::RefuseAfterBody(500, "InternalError"), 500),
+            (Action::Drop, 503),
+            (Action::DropAfterRequestBytes(100), 503),
+            (Action::RefuseAfterBody(507, "InsufficientStorage"), 507),
+        ] {
+            world.backend.heal();
+            world
+                .backend
+                .inject(Fault::on_path(Method::PUT, "/k", action.clone()));
+            let put = world.put(Asked::on("k").body(content(size))).await;
+            assert_eq!(put.status.as_u16(), status, "{action:?} {size}");
+            assert!(put.error.is_some());
+            world.assert_nothing_stored();
+        }
+    }
+    world.backend.heal();
+    world.put(Asked::on("k").body(content(5))).await.ok();
+}
+
+#[tokio::test]
+async fn headers_that_describe_an_object_come_back_and_no_others_reach_the_backend() {
+    let world = Direct::start().await;
+    let asked = Asked::on("k")
+        .body(Bytes::from_static(b"x"))
+        .header("content-type", "text/plain")
+        .header("content-encoding", "gzip,aws-chunked")
+        .header("content-language", "de")
+        .header("expires", "Thu, 01 Dec 2030 16:00:00 GMT")
+        .header("x-amz-meta-one", "1")
+        .header("x-amz-sdk-checksum-algorithm", "CRC32")
+        .header(
+            "x-amz-checksum-crc32",
+            &STANDARD.encode(&checksums(b"x")[0].2),
+        )
+        .header("x-amz-decoded-content-length", "1")
+        .header("x-custom", "secret");
+    world.put(asked).await.ok();
+    let got = world.get(Asked::on("k")).await.ok();
+    for (name, value) in [
+        ("content-type", "text/plain"),
+        ("content-encoding", "gzip"),
+        ("content-language", "de"),
+        ("expires", "Thu, 01 Dec 2030 16:00:00 GMT"),
+        ("x-amz-meta-one", "1"),
+    ] {
+        assert_eq!(got.header(name), value, "{name}");
+    }
+    let seen = &world.backend.requests_on(&Method::PUT, BUCKET, "k")[0];
+    for name in [
+        "x-custom",
+        "x-amz-checksum-crc32",
+        "x-amz-decoded-content-length",
+    ] {
+        assert_eq!(seen.header(name), "", "{name}");
+    }
+    world.put(Asked::on("plain")).await.ok();
+    let plain = world.head(Asked::on("plain")).await.ok();
+    assert_eq!(plain.header("content-type"), "binary/octet-stream");
+}
