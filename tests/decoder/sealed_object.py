@@ -88,6 +88,7 @@ def varint(data, at):
         at, shift = at + 1, shift + 7
         if byte < 0x80:
             require(byte or at == start + 1, "a number in a longer form")
+            require(value < 1 << 64, "a number too large")
             return value, at
 
 
