@@ -1,5 +1,7 @@
 //! The gateway's promises about objects, held against a backend that keeps every byte it saw.
 
+#[path = "gateway/backend_way.rs"]
+mod backend_way;
 #[path = "gateway/bucket_encryption.rs"]
 mod bucket_encryption;
 #[path = "gateway/copy.rs"]

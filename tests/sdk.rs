@@ -1,5 +1,7 @@
 //! The AWS SDKs for Rust against both houses: what a user's program sees.
 
+#[path = "sdk/buckets.rs"]
+mod buckets;
 #[path = "sdk/kms.rs"]
 mod kms;
 #[path = "sdk/s3.rs"]
