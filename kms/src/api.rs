@@ -18,10 +18,12 @@ mod constraints;
 mod data_key;
 mod data_key_pair;
 mod encrypt;
+mod grant;
 mod key;
 mod key_policy;
 mod operation;
 mod page;
+mod rotation;
 pub mod seed;
 mod shared_secret;
 mod sign;
@@ -37,6 +39,7 @@ pub use crate::api::operation::OperationName;
 pub(crate) use crate::api::table::operations;
 
 use crate::audit::Audit;
+use crate::authorize::Enforcement;
 use crate::caller::Caller;
 use crate::crypto::root_key::RootKey;
 use crate::error::KmsError;
@@ -45,6 +48,7 @@ use crate::keys::store::MemoryStore;
 use crate::keys::store::Store;
 use crate::keys::vault::OpenError;
 use crate::quota::Quotas;
+use arc_swap::ArcSwap;
 use proto::time::Clock;
 use std::sync::Arc;
 
@@ -54,6 +58,7 @@ pub struct Kms {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) quotas: Arc<Quotas>,
     pub(crate) audit: Arc<Audit>,
+    enforcement: ArcSwap<Enforcement>,
 }
 
 impl Kms {
@@ -75,6 +80,7 @@ impl Kms {
             clock,
             quotas,
             audit,
+            enforcement: ArcSwap::from_pointee(Enforcement::default()),
         };
         if let Err(error) = kms.keys.sweep(kms.clock.now()) {
             tracing::warn!(%error, "keys whose waiting period is over are still in the store");
@@ -88,6 +94,17 @@ impl Kms {
         let store = Box::new(MemoryStore::default());
         Self::open(store, &RootKey::generate(), clock, quotas, audit)
             .expect("an empty store in memory opens under any root key")
+    }
+
+    /// Changes how strictly key policies are followed, from the next call on.
+    pub fn enforce(&self, enforcement: Enforcement) {
+        self.enforcement.store(Arc::new(enforcement));
+    }
+
+    /// How strictly key policies are followed.
+    #[must_use]
+    pub fn enforcement(&self) -> Enforcement {
+        **self.enforcement.load()
     }
 
     /// Does one operation for an authenticated caller.

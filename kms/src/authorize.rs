@@ -1,15 +1,27 @@
 //! Who may use which key. A check that succeeds leaves a [`Permitted`] behind, which operations
 //! demand.
 //!
-//! Inside its own account a caller may do everything, as the default key policy with permissions by
-//! IAM has it. Keys of other accounts are refused. Keys that AWS manages are used through the
+//! A key's policy and its grants decide, for callers of the key's account and of others alike. Where
+//! the policy leaves the decision to the caller's account (as the default policy does), the caller
+//! is taken to have the permission: there is no IAM here. Keys that AWS manages are used through the
 //! service they are for; a key that AWS owns is of use to that service only.
+//!
+//! Source: <https://docs.aws.amazon.com/kms/latest/developerguide/policy-evaluation.html>
 
 use crate::caller::Caller;
 use crate::error::KmsError;
 use crate::keys::Keys;
 use crate::keys::key::Key;
+use crate::keys::key::Snapshot;
 use crate::keys::metadata::Manager;
+use proto::policy::Context;
+use proto::policy::Decision;
+use proto::policy::Policy;
+use proto::policy::Principal;
+use proto::policy::Request;
+use proto::policy::evaluate;
+use proto::time::Timestamp;
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -26,30 +38,148 @@ impl<T> Deref for Permitted<T> {
     }
 }
 
-/// Lets the caller use a key for an action, such as `Encrypt`.
+/// How strictly key policies are followed. Keys of other accounts always need a permission.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Enforcement {
+    /// Callers of the key's account may do everything.
+    Off,
+    /// As [`Enforcement::Off`], but what a policy would refuse is logged.
+    Warn,
+    /// Policies decide, as at AWS.
+    #[default]
+    Enforce,
+}
+
+/// What a caller is about to do.
+pub struct Intent<'a> {
+    /// Who.
+    pub caller: &'a Caller,
+    /// What: an action of IAM, such as `Encrypt` or `ReEncryptFrom`.
+    pub action: &'a str,
+    /// Whether the key is used for cryptography.
+    pub uses: bool,
+    /// The encryption context, for actions that have one.
+    pub context: Option<&'a BTreeMap<String, String>>,
+    /// The alias the key was named by, if it was.
+    pub alias: Option<&'a str>,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// Lets the caller do what it intends with a key.
 ///
 /// # Errors
 ///
 /// `AccessDeniedException`, in AWS's words.
 pub fn permit(
-    caller: &Caller,
-    action: &str,
-    uses: bool,
+    intent: &Intent<'_>,
     key: Arc<Key>,
     keys: &Keys,
+    enforcement: Enforcement,
 ) -> Result<Permitted<Arc<Key>>, KmsError> {
-    let manager = key.snapshot().record.manager;
+    let caller = intent.caller;
     let own = *caller.account == **key.account();
-    let allowed = match manager {
-        Manager::Customer => own,
-        Manager::Aws => own && (!uses || is_service_of(caller, &key, keys)),
-        Manager::AwsOwned => own && uses && caller.is_via_s3(),
+    let decision = {
+        let snapshot = key.snapshot();
+        match snapshot.record.manager {
+            Manager::Customer if own && snapshot.is_open_to_its_account() => Decision::Allow,
+            Manager::Customer => decide(intent, &key, &snapshot),
+            Manager::Aws if own && !intent.uses => Decision::Allow,
+            Manager::Aws if own && is_service_of(caller, &key, keys) => Decision::Allow,
+            Manager::AwsOwned if own && intent.uses && caller.is_via_s3() => Decision::Allow,
+            Manager::Aws | Manager::AwsOwned => return Err(denied(intent, &key, false)),
+        }
     };
-    if allowed {
-        Ok(Permitted(key))
-    } else {
-        Err(denied(caller, action, key.arn()))
+    if decision == Decision::Allow {
+        return Ok(Permitted(key));
     }
+    let error = denied(intent, &key, decision == Decision::Deny);
+    match enforcement {
+        Enforcement::Off if own => Ok(Permitted(key)),
+        Enforcement::Warn if own => {
+            tracing::warn!(%error, "allowed, because key policies are not enforced");
+            Ok(Permitted(key))
+        }
+        _ => Err(error),
+    }
+}
+
+/// Whether the policy would still let the caller change it; AWS refuses policies that do not.
+#[must_use]
+pub fn can_change_policy(caller: &Caller, policy: &Policy, key_arn: &str) -> bool {
+    let principal = Principal::aws(&caller.principal_arn, &caller.account);
+    let mut context = Context::new();
+    context.insert("kms:CallerAccount", &*caller.account);
+    let request = Request {
+        principal: &principal,
+        action: "kms:PutKeyPolicy",
+        resource: key_arn,
+        context: &context,
+    };
+    evaluate(policy, &request).decision == Decision::Allow
+}
+
+fn decide(intent: &Intent<'_>, key: &Key, snapshot: &Snapshot) -> Decision {
+    let caller = intent.caller;
+    let principal = Principal::aws(&caller.principal_arn, &caller.account);
+    let context = conditions(intent, snapshot);
+    let action = format!("kms:{}", intent.action);
+    let request = Request {
+        principal: &principal,
+        action: &action,
+        resource: key.arn(),
+        context: &context,
+    };
+    let by_policy = snapshot.policy().map_or(Decision::NoMatch, |policy| {
+        evaluate(policy, &request).decision
+    });
+    let by_grant = snapshot
+        .record
+        .grants
+        .iter()
+        .any(|grant| grant.allows(&caller.principal_arn, intent.action, intent.context));
+    by_policy.or(if by_grant {
+        Decision::Allow
+    } else {
+        Decision::NoMatch
+    })
+}
+
+/// What the conditions of a policy may look at.
+///
+/// Source: <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html>
+fn conditions(intent: &Intent<'_>, snapshot: &Snapshot) -> Context {
+    let caller = intent.caller;
+    let record = &snapshot.record;
+    let mut context = Context::new();
+    context.insert("kms:CallerAccount", &*caller.account);
+    context.insert("aws:PrincipalAccount", &*caller.account);
+    context.insert("aws:PrincipalArn", &*caller.principal_arn);
+    context.insert("aws:PrincipalType", "User");
+    context.insert("aws:CurrentTime", intent.now.iso8601());
+    context.insert("aws:EpochTime", intent.now.unix_seconds().to_string());
+    context.insert("aws:RequestedRegion", &*caller.region);
+    context.insert("kms:KeySpec", record.spec.as_str());
+    context.insert("kms:KeyUsage", record.usage.as_str());
+    context.insert("kms:KeyOrigin", record.origin.as_str());
+    if let Some(ip) = caller.source_ip.filter(|_| caller.via_service.is_none()) {
+        context.insert("aws:SourceIp", ip.to_string());
+    }
+    if let Some(service) = &caller.via_service {
+        context.insert("kms:ViaService", &**service);
+        context.insert("aws:CalledVia", &**service);
+    }
+    if let Some(alias) = intent.alias {
+        context.insert("kms:RequestAlias", alias);
+    }
+    for (name, value) in &record.tags {
+        context.insert(&format!("aws:ResourceTag/{name}"), &**value);
+    }
+    for (name, value) in intent.context.into_iter().flatten() {
+        context.insert(&format!("kms:EncryptionContext:{name}"), &**value);
+        context.insert("kms:EncryptionContextKeys", &**name);
+    }
+    context
 }
 
 /// Whether the caller comes through the service that the AWS managed key is for.
@@ -62,10 +192,16 @@ fn is_service_of(caller: &Caller, key: &Key, keys: &Keys) -> bool {
         .is_some_and(|key_id| *key_id == **key.id())
 }
 
-fn denied(caller: &Caller, action: &str, key_arn: &str) -> KmsError {
+fn denied(intent: &Intent<'_>, key: &Key, explicitly: bool) -> KmsError {
+    let action = intent.action;
+    let why = if explicitly {
+        "with an explicit deny in a resource-based policy".to_owned()
+    } else {
+        format!("because no resource-based policy allows the kms:{action} action")
+    };
     KmsError::access_denied(format!(
-        "User: {} is not authorized to perform: kms:{action} on resource: {key_arn} because no \
-         resource-based policy allows the kms:{action} action",
-        caller.principal_arn
+        "User: {} is not authorized to perform: kms:{action} on resource: {} {why}",
+        intent.caller.principal_arn,
+        key.arn()
     ))
 }

@@ -3,6 +3,7 @@
 //! Reading takes no lock that another reader waits for. A change is made to a copy, made durable,
 //! and only then seen by readers; changes are made one at a time.
 
+pub mod grant;
 pub mod key;
 pub mod metadata;
 mod realm;
@@ -21,7 +22,9 @@ use crate::keys::key::Snapshot;
 pub use crate::keys::realm::Alias;
 use crate::keys::realm::Place;
 use crate::keys::realm::Realms;
+use crate::keys::record::MaterialRecord;
 use crate::keys::record::Record;
+use crate::keys::record::RotationType;
 use crate::keys::store::Store;
 use crate::keys::store::StoreError;
 use crate::keys::store::Table;
@@ -63,7 +66,7 @@ impl Keys {
                     secrets.insert(row.name, row.value);
                 }
                 Table::Aliases => aliases.push(row),
-                Table::Meta | Table::Grants | Table::KeyStores => {}
+                Table::Meta | Table::KeyStores => {}
             }
         }
         for row in keys {
@@ -172,7 +175,7 @@ impl Keys {
             region,
             key_id,
             &arn,
-            Snapshot { record, materials },
+            Snapshot::new(account, record, materials),
         );
         Ok(self.realms.put_key(place, key))
     }
@@ -188,18 +191,78 @@ impl Keys {
         key: &Key,
         edit: impl FnOnce(&mut Record) -> Result<T, KmsError>,
     ) -> Result<T, KmsError> {
+        self.change_with_materials(key, |record, _| edit(record))
+    }
+
+    /// As [`Keys::change`], for changes of the key's materials too.
+    ///
+    /// # Errors
+    ///
+    /// As [`Keys::change`].
+    pub fn change_with_materials<T>(
+        &self,
+        key: &Key,
+        edit: impl FnOnce(&mut Record, &mut Vec<Arc<Material>>) -> Result<T, KmsError>,
+    ) -> Result<T, KmsError> {
         let _one_at_a_time = self.change.lock().unwrap_or_else(PoisonError::into_inner);
         let before = key.snapshot();
         let mut record = before.record.clone();
+        let mut materials = before.materials.clone();
         record.last_use = key.last_use();
-        let answer = edit(&mut record)?;
-        let name = Place::of(key).to_string();
-        self.commit(vec![put(Table::Keys, &name, &record)?])?;
-        key.replace(Snapshot {
-            record,
-            materials: before.materials.clone(),
-        });
+        let answer = edit(&mut record, &mut materials)?;
+
+        let place = Place::of(key);
+        let mut changes = vec![put(Table::Keys, &place.to_string(), &record)?];
+        let lacks = |list: &[Arc<Material>], id| !list.iter().any(|material| material.id() == id);
+        for made in materials
+            .iter()
+            .filter(|made| lacks(&before.materials, made.id()))
+        {
+            changes.push(material_row(&place, made));
+        }
+        for gone in before
+            .materials
+            .iter()
+            .filter(|gone| lacks(&materials, gone.id()))
+        {
+            changes.push(delete(
+                Table::Materials,
+                material_name(&place, gone.id_text()),
+            ));
+        }
+        self.commit(changes)?;
+        key.replace(Snapshot::new(key.account(), record, materials));
         Ok(answer)
+    }
+
+    /// Does the automatic rotations of a key that are due.
+    ///
+    /// # Errors
+    ///
+    /// `KMSInternalException` when the change could not be made durable.
+    pub fn rotate_if_due(&self, key: &Key, now: Timestamp) -> Result<(), KmsError> {
+        if !key.snapshot().record.rotation_due(now) {
+            return Ok(());
+        }
+        self.change_with_materials(key, |record, materials| {
+            while record.rotation_due(now) {
+                let Some(rotation) = &mut record.rotation else {
+                    break;
+                };
+                let due_ms = rotation.next_ms;
+                rotation.next_ms += i64::from(rotation.period_days) * DAY_MS;
+                let material = Material::generate(record.spec, key.id());
+                let material = Arc::new(material.ok_or_else(KmsError::internal)?);
+                record.materials.push(MaterialRecord {
+                    id: material.id_text().to_owned(),
+                    since_ms: due_ms,
+                    rotation: Some(RotationType::Automatic),
+                    import: None,
+                });
+                materials.push(material);
+            }
+            Ok(())
+        })
     }
 
     /// Makes or moves an alias: `edit` is given the alias that is there, if one is.
@@ -270,6 +333,18 @@ impl Keys {
         Ok(())
     }
 
+    /// A text that only this KMS can read back, for tokens that callers keep.
+    #[must_use]
+    pub fn seal_token(&self, kind: &str, text: &str) -> String {
+        self.vault.seal_token(kind, text)
+    }
+
+    /// The text of a token of that kind; none if it was not made here.
+    #[must_use]
+    pub fn open_token(&self, kind: &str, token: &str) -> Option<String> {
+        self.vault.open_token(kind, token)
+    }
+
     fn commit(&self, changes: Vec<OpenChange>) -> Result<(), KmsError> {
         self.vault
             .commit(changes)
@@ -285,7 +360,9 @@ fn load_key(
     let place = Place::parse(&row.name).ok_or_else(|| damaged(row))?;
     let record: Record = serde_json::from_slice(&row.value).map_err(|_| damaged(row))?;
     let mut materials = Vec::with_capacity(record.materials.len());
-    for material in &record.materials {
+    let here =
+        |material: &&MaterialRecord| material.import.as_ref().is_none_or(|import| import.present);
+    for material in record.materials.iter().filter(here) {
         let name = material_name(&place, &material.id);
         let lost = || OpenError::Damaged {
             row: format!("{}/{name}", Table::Materials.name()),
@@ -306,7 +383,13 @@ fn load_key(
     );
     realms.put_key(
         place,
-        Key::new(account, region, name, &arn, Snapshot { record, materials }),
+        Key::new(
+            account,
+            region,
+            name,
+            &arn,
+            Snapshot::new(account, record, materials),
+        ),
     );
     Ok(())
 }
@@ -350,6 +433,9 @@ fn not_durable(error: &StoreError) -> KmsError {
     tracing::error!(%error, "a change could not be made durable");
     KmsError::internal()
 }
+
+/// A day, in milliseconds.
+pub const DAY_MS: i64 = 86_400_000;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,6 @@ use crate::api::call::alias_arn;
 use crate::api::call::no_such_alias;
 use crate::api::key::Draft;
 use crate::api::key::seconds;
-use crate::api::key_policy;
 use crate::api::page;
 use crate::api::page::Limits;
 use crate::api::violations;
@@ -16,6 +15,7 @@ use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::Alias;
 use crate::keys::key::Key;
+use crate::keys::key::default_policy;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
 use crate::keys::metadata::Manager;
@@ -257,7 +257,7 @@ impl Call<'_> {
             usage: KeyUsage::EncryptDecrypt,
             manager,
             description,
-            policy: key_policy::default_policy(self.caller),
+            policy: default_policy(self.caller.partition(), &self.caller.account),
             tags: Vec::new(),
         };
         let key = draft.make(self)?;

@@ -7,6 +7,7 @@ use crate::audit::EventId;
 use crate::audit::Identity;
 use crate::audit::Resource;
 use crate::authorize;
+use crate::authorize::Intent;
 use crate::authorize::Permitted;
 use crate::caller::Caller;
 use crate::caller::partition;
@@ -49,6 +50,16 @@ pub(crate) enum By {
     Alias,
 }
 
+/// What a key is wanted for.
+pub(crate) struct Purpose<'a> {
+    /// An action of IAM.
+    pub(crate) action: &'a str,
+    /// Whether the key is used for cryptography.
+    pub(crate) uses: bool,
+    /// The encryption context, for actions that have one.
+    pub(crate) context: Option<&'a BTreeMap<String, String>>,
+}
+
 impl<'a> Call<'a> {
     pub(crate) fn new(kms: &'a Kms, caller: &'a Caller, name: OperationName) -> Self {
         Self {
@@ -72,15 +83,22 @@ impl<'a> Call<'a> {
         reference: Option<&str>,
         by: By,
     ) -> Result<Permitted<Arc<Key>>, KmsError> {
-        self.named(reference, by, self.name.as_str(), false)
+        let purpose = Purpose {
+            action: self.name.as_str(),
+            uses: false,
+            context: None,
+        };
+        self.named(reference, by, &purpose)
     }
 
-    /// The key that the caller names for cryptography.
+    /// The key that the caller names for cryptography, under that encryption context if the
+    /// operation has one.
     pub(crate) fn key_to_use(
         &mut self,
         reference: Option<&str>,
+        context: Option<&BTreeMap<String, String>>,
     ) -> Result<Permitted<Arc<Key>>, KmsError> {
-        self.named(reference, By::Alias, self.name.as_str(), true)
+        self.key_for_action(reference, self.name.as_str(), context)
     }
 
     /// As [`Call::key_to_use`], for an operation whose action has another name.
@@ -88,20 +106,28 @@ impl<'a> Call<'a> {
         &mut self,
         reference: Option<&str>,
         action: &str,
+        context: Option<&BTreeMap<String, String>>,
     ) -> Result<Permitted<Arc<Key>>, KmsError> {
-        self.named(reference, By::Alias, action, true)
+        let purpose = Purpose {
+            action,
+            uses: true,
+            context,
+        };
+        self.named(reference, By::Alias, &purpose)
     }
 
     fn named(
         &mut self,
         reference: Option<&str>,
         by: By,
-        action: &str,
-        uses: bool,
+        purpose: &Purpose<'_>,
     ) -> Result<Permitted<Arc<Key>>, KmsError> {
         let reference = reference.unwrap_or_default();
         match self.resolve(reference, by) {
-            Ok(key) => self.take(key, action, uses),
+            Ok(key) => {
+                let alias = reference.find("alias/").and_then(|at| reference.get(at..));
+                self.take(key, alias, purpose)
+            }
             Err(error) => {
                 self.charge(None)?;
                 Err(error)
@@ -113,21 +139,32 @@ impl<'a> Call<'a> {
     pub(crate) fn take(
         &mut self,
         key: Arc<Key>,
-        action: &str,
-        uses: bool,
+        alias: Option<&str>,
+        purpose: &Purpose<'_>,
     ) -> Result<Permitted<Arc<Key>>, KmsError> {
         let (manager, spec) = {
             let record = &key.snapshot().record;
             (record.manager, record.spec)
         };
-        self.resources.push(Resource {
-            arn: Arc::clone(key.arn()),
-            account: Arc::clone(key.account()),
-        });
+        self.made(&key);
         if manager != Manager::AwsOwned {
             self.charge(Some(spec.as_str()))?;
         }
-        authorize::permit(self.caller, action, uses, key, &self.kms.keys)
+        self.kms.keys.rotate_if_due(&key, self.now)?;
+        let Purpose {
+            action,
+            uses,
+            context,
+        } = *purpose;
+        let intent = Intent {
+            caller: self.caller,
+            action,
+            uses,
+            context,
+            alias,
+            now: self.now,
+        };
+        authorize::permit(&intent, key, &self.kms.keys, self.kms.enforcement())
     }
 
     /// Charges the operation's quota, once for each call.
@@ -275,14 +312,22 @@ impl<'a> Call<'a> {
 
     /// Takes the encryption context into the audit trail, and refuses one that is too large.
     pub(crate) fn context(&mut self, context: &BTreeMap<String, String>) -> Result<(), KmsError> {
+        self.context_as("encryptionContext", context)
+    }
+
+    /// As [`Call::context`], for an operation with two contexts.
+    pub(crate) fn context_as(
+        &mut self,
+        name: &'static str,
+        context: &BTreeMap<String, String>,
+    ) -> Result<(), KmsError> {
         if context.is_empty() {
             return Ok(());
         }
         let pairs = context
             .iter()
             .map(|(name, value)| (name.clone(), Value::from(&**value)));
-        self.parameters
-            .push(("encryptionContext", Value::Object(pairs.collect())));
+        self.parameters.push((name, Value::Object(pairs.collect())));
         if encryption_context::bytes(context) <= encryption_context::BYTES_MAX {
             return Ok(());
         }

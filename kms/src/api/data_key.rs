@@ -119,7 +119,7 @@ impl Asked<'_> {
 fn make(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Made, KmsError> {
     call.context(asked.context)?;
     let bytes = asked.bytes()?;
-    let key = call.key_to_use(asked.key_id)?;
+    let key = call.key_to_use(asked.key_id, Some(asked.context))?;
     let snapshot = key.snapshot();
     call.check_use(&key, &snapshot, KeyUsage::EncryptDecrypt)?;
     encrypt::check_symmetric(&key, &snapshot)?;

@@ -91,7 +91,7 @@ fn make(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Made, KmsError> {
     call.context(asked.context)?;
     // Each kind of pair has a quota of its own, whatever the KMS key.
     call.charge(asked.spec)?;
-    let key = call.key_to_use(asked.key_id)?;
+    let key = call.key_to_use(asked.key_id, Some(asked.context))?;
     let snapshot = key.snapshot();
     call.check_use(&key, &snapshot, KeyUsage::EncryptDecrypt)?;
     encrypt::check_symmetric(&key, &snapshot)?;

@@ -35,7 +35,7 @@ pub(crate) fn encrypt(
     violations::check(&request)?;
     call.context(encryption_context)?;
     let plaintext = Zeroizing::new(request.plaintext.unwrap_or_default());
-    let key = call.key_to_use(request.key_id.as_deref())?;
+    let key = call.key_to_use(request.key_id.as_deref(), Some(&request.encryption_context))?;
     let snapshot = key.snapshot();
     call.check_use(&key, &snapshot, KeyUsage::EncryptDecrypt)?;
     let algorithm = request.encryption_algorithm.as_deref().unwrap_or(SYMMETRIC);
@@ -110,8 +110,14 @@ pub(crate) fn re_encrypt(
         .unwrap_or(SYMMETRIC);
     call.parameter("sourceEncryptionAlgorithm", source_algorithm);
     call.parameter("destinationEncryptionAlgorithm", algorithm);
-    call.context(&request.source_encryption_context)?;
-    call.context(&request.destination_encryption_context)?;
+    call.context_as(
+        "sourceEncryptionContext",
+        &request.source_encryption_context,
+    )?;
+    call.context_as(
+        "destinationEncryptionContext",
+        &request.destination_encryption_context,
+    )?;
     let source = Source {
         blob: request.ciphertext_blob.as_deref(),
         key_id: request.source_key_id.as_deref(),
@@ -125,12 +131,13 @@ pub(crate) fn re_encrypt(
                 .any(|modifier| modifier == "IGNORE_CIPHERTEXT"),
     };
     let opened = open(call, &source)?;
-    let key = call.key_for_action(request.destination_key_id.as_deref(), "ReEncryptTo")?;
+    let context = &request.destination_encryption_context;
+    let destination = request.destination_key_id.as_deref();
+    let key = call.key_for_action(destination, "ReEncryptTo", Some(context))?;
     let snapshot = key.snapshot();
     call.check_use(&key, &snapshot, KeyUsage::EncryptDecrypt)?;
     check_algorithm(&snapshot, algorithm)?;
     call.end_dry_run(request.dry_run)?;
-    let context = &request.destination_encryption_context;
     let sealed = seal(&key, &snapshot, algorithm, context, &opened.plaintext)?;
     call.material(opened.material_id.as_deref());
     call.note_use(&opened.key);

@@ -36,6 +36,7 @@ pub(crate) fn create(
             usage: request.key_usage,
             origin: request.origin,
             policy: request.policy,
+            lockout_accepted: request.bypass_policy_lockout_safety_check == Some(true),
             description: request.description.unwrap_or_default(),
             multi_region: request.multi_region == Some(true),
             tags,

@@ -5,10 +5,12 @@ use crate::api::call::By;
 use crate::api::page;
 use crate::api::page::Limits;
 use crate::api::violations;
-use crate::caller::Caller;
+use crate::authorize;
 use crate::error::Code;
 use crate::error::KmsError;
 use proto::kms::v1;
+use proto::policy::Policy;
+use proto::policy::PolicyKind;
 
 /// Tells a key's policy.
 pub(crate) fn get(
@@ -39,7 +41,13 @@ pub(crate) fn put(
     violations::check(&request)?;
     let key = call.key(request.key_id.as_deref(), By::Id)?;
     check_name(request.policy_name.as_deref())?;
-    let policy = checked(request.policy.unwrap_or_default())?;
+    let lockout_accepted = request.bypass_policy_lockout_safety_check == Some(true);
+    let policy = checked(
+        call,
+        request.policy.unwrap_or_default(),
+        key.arn(),
+        lockout_accepted,
+    )?;
     call.kms.keys.change(&key, |record| {
         record.policy = policy;
         Ok(())
@@ -74,38 +82,29 @@ pub(crate) fn list(
     })
 }
 
-/// The policy of a key that was made without one: its account may do everything.
-pub(crate) fn default_policy(caller: &Caller) -> String {
-    let Caller { account, .. } = caller;
-    let partition = caller.partition();
-    format!(
-        r#"{{
-  "Version" : "2012-10-17",
-  "Id" : "key-default-1",
-  "Statement" : [ {{
-    "Sid" : "Enable IAM User Permissions",
-    "Effect" : "Allow",
-    "Principal" : {{
-      "AWS" : "arn:{partition}:iam::{account}:root"
-    }},
-    "Action" : "kms:*",
-    "Resource" : "*"
-  }} ]
-}}"#
-    )
-}
-
-/// A policy that is one, as far as its outer form goes.
-pub(crate) fn checked(policy: String) -> Result<String, KmsError> {
-    let malformed = |text| KmsError::new(Code::MalformedPolicyDocumentException, text);
+/// A policy that KMS accepts for the key of that ARN.
+///
+/// # Errors
+///
+/// `MalformedPolicyDocumentException` for one that is no policy, or would lock the caller out.
+pub(crate) fn checked(
+    call: &Call<'_>,
+    policy: String,
+    key_arn: &str,
+    lockout_accepted: bool,
+) -> Result<String, KmsError> {
+    let malformed = |text: String| KmsError::new(Code::MalformedPolicyDocumentException, text);
     if policy.len() > POLICY_BYTES_MAX {
         let text = format!("The policy is longer than {POLICY_BYTES_MAX} bytes.");
         return Err(KmsError::new(Code::LimitExceededException, text));
     }
-    let document: serde_json::Value =
-        serde_json::from_str(&policy).map_err(|_| malformed("The policy is not valid JSON."))?;
-    if document.get("Statement").is_none() {
-        return Err(malformed("The policy has no statement."));
+    let parsed = Policy::parse(&policy, PolicyKind::Resource)
+        .map_err(|error| malformed(error.to_string()))?;
+    if !lockout_accepted && !authorize::can_change_policy(call.caller, &parsed, key_arn) {
+        return Err(malformed(
+            "The new key policy will not allow you to update the key policy in the future."
+                .to_owned(),
+        ));
     }
     Ok(policy)
 }

@@ -8,12 +8,12 @@ use crate::api::Kms;
 use crate::api::OperationName;
 use crate::api::alias;
 use crate::api::key::Draft;
-use crate::api::key_policy;
 use crate::caller::Caller;
 use crate::crypto::ciphertext::NAME_BYTES_MAX;
 use crate::crypto::material::Material;
 use crate::error::KmsError;
 use crate::keys::Alias;
+use crate::keys::key::default_policy;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
 use crate::keys::metadata::Manager;
@@ -108,7 +108,7 @@ impl Kms {
                     usage: seed.usage,
                     manager: Manager::Customer,
                     description: seed.description.clone(),
-                    policy: key_policy::default_policy(&caller),
+                    policy: default_policy(caller.partition(), account),
                     tags: seed.tags.clone(),
                 };
                 match material {

@@ -203,7 +203,7 @@ pub(crate) fn key_for(
     usage: KeyUsage,
     algorithm: &str,
 ) -> Result<Permitted<Arc<Key>>, KmsError> {
-    let key = call.key_to_use(reference)?;
+    let key = call.key_to_use(reference, None)?;
     let snapshot = key.snapshot();
     call.check_use(&key, &snapshot, usage)?;
     let spec = snapshot.record.spec;

@@ -17,6 +17,8 @@ macro_rules! operations {
                 -> CancelKeyDeletionResponse = crate::api::key::cancel_deletion, write;
             CreateAlias create_alias(CreateAliasRequest)
                 -> CreateAliasResponse = crate::api::alias::create, write;
+            CreateGrant create_grant(CreateGrantRequest)
+                -> CreateGrantResponse = crate::api::grant::create, write;
             CreateKey create_key(CreateKeyRequest)
                 -> CreateKeyResponse = crate::api::key::create, write;
             Decapsulate decapsulate(DecapsulateRequest)
@@ -31,8 +33,12 @@ macro_rules! operations {
                 -> DescribeKeyResponse = crate::api::key::describe, read;
             DisableKey disable_key(DisableKeyRequest)
                 -> DisableKeyResponse = crate::api::key::disable, write;
+            DisableKeyRotation disable_key_rotation(DisableKeyRotationRequest)
+                -> DisableKeyRotationResponse = crate::api::rotation::disable, write;
             EnableKey enable_key(EnableKeyRequest)
                 -> EnableKeyResponse = crate::api::key::enable, write;
+            EnableKeyRotation enable_key_rotation(EnableKeyRotationRequest)
+                -> EnableKeyRotationResponse = crate::api::rotation::enable, write;
             Encapsulate encapsulate(EncapsulateRequest)
                 -> EncapsulateResponse = crate::api::shared_secret::encapsulate, use;
             Encrypt encrypt(EncryptRequest)
@@ -55,20 +61,34 @@ macro_rules! operations {
                 -> GetKeyLastUsageResponse = crate::api::key::last_usage, read;
             GetKeyPolicy get_key_policy(GetKeyPolicyRequest)
                 -> GetKeyPolicyResponse = crate::api::key_policy::get, read;
+            GetKeyRotationStatus get_key_rotation_status(GetKeyRotationStatusRequest)
+                -> GetKeyRotationStatusResponse = crate::api::rotation::status, read;
             GetPublicKey get_public_key(GetPublicKeyRequest)
                 -> GetPublicKeyResponse = crate::api::sign::public_key, read;
             ListAliases list_aliases(ListAliasesRequest)
                 -> ListAliasesResponse = crate::api::alias::list, read;
+            ListGrants list_grants(ListGrantsRequest)
+                -> ListGrantsResponse = crate::api::grant::list, read;
             ListKeyPolicies list_key_policies(ListKeyPoliciesRequest)
                 -> ListKeyPoliciesResponse = crate::api::key_policy::list, read;
+            ListKeyRotations list_key_rotations(ListKeyRotationsRequest)
+                -> ListKeyRotationsResponse = crate::api::rotation::list, read;
             ListKeys list_keys(ListKeysRequest)
                 -> ListKeysResponse = crate::api::key::list, read;
             ListResourceTags list_resource_tags(ListResourceTagsRequest)
                 -> ListResourceTagsResponse = crate::api::tag::list, read;
+            ListRetirableGrants list_retirable_grants(ListRetirableGrantsRequest)
+                -> ListRetirableGrantsResponse = crate::api::grant::list_retirable, read;
             PutKeyPolicy put_key_policy(PutKeyPolicyRequest)
                 -> PutKeyPolicyResponse = crate::api::key_policy::put, write;
             ReEncrypt re_encrypt(ReEncryptRequest)
                 -> ReEncryptResponse = crate::api::encrypt::re_encrypt, use;
+            RetireGrant retire_grant(RetireGrantRequest)
+                -> RetireGrantResponse = crate::api::grant::retire, write;
+            RevokeGrant revoke_grant(RevokeGrantRequest)
+                -> RevokeGrantResponse = crate::api::grant::revoke, write;
+            RotateKeyOnDemand rotate_key_on_demand(RotateKeyOnDemandRequest)
+                -> RotateKeyOnDemandResponse = crate::api::rotation::rotate_on_demand, write;
             ScheduleKeyDeletion schedule_key_deletion(ScheduleKeyDeletionRequest)
                 -> ScheduleKeyDeletionResponse = crate::api::key::schedule_deletion, write;
             Sign sign(SignRequest)

@@ -22,6 +22,8 @@ mod aliases;
 mod encryption;
 mod keys;
 mod pairs;
+mod permissions;
+mod rotation;
 mod store;
 mod tags;
 

@@ -7,6 +7,8 @@ use crate::keys::record::LastUse;
 use crate::keys::record::Record;
 use arc_swap::ArcSwap;
 use arc_swap::Guard;
+use proto::policy::Policy;
+use proto::policy::PolicyKind;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -25,15 +27,51 @@ pub struct Key {
 pub struct Snapshot {
     /// What is kept of the key.
     pub record: Record,
-    /// Its materials, in the order of the record's.
+    /// Its materials that are here, oldest first.
     pub materials: Vec<Arc<Material>>,
+    current: Option<Arc<Material>>,
+    policy: Option<Policy>,
+    open_to_its_account: bool,
 }
 
 impl Snapshot {
+    pub(crate) fn new(account: &str, record: Record, materials: Vec<Arc<Material>>) -> Self {
+        let current = record.current().and_then(|current| {
+            materials
+                .iter()
+                .find(|material| material.id_text() == current.id)
+                .map(Arc::clone)
+        });
+        let policy = Policy::parse(&record.policy, PolicyKind::Resource).ok();
+        let open_to_its_account = ["aws", "aws-cn", "aws-us-gov"]
+            .iter()
+            .any(|p| record.policy == default_policy(p, account));
+        Self {
+            record,
+            materials,
+            current,
+            policy,
+            open_to_its_account,
+        }
+    }
+
     /// The material that seals; none while the key waits for import.
     #[must_use]
     pub fn current(&self) -> Option<&Material> {
-        self.materials.last().map(Arc::as_ref)
+        self.current.as_deref()
+    }
+
+    /// Whether the policy is the default one, under which callers of the key's account may do
+    /// everything.
+    #[must_use]
+    pub const fn is_open_to_its_account(&self) -> bool {
+        self.open_to_its_account
+    }
+
+    /// The key's policy, ready to be asked.
+    #[must_use]
+    pub const fn policy(&self) -> Option<&Policy> {
+        self.policy.as_ref()
     }
 
     /// The material of that id.
@@ -122,4 +160,24 @@ impl Key {
     pub fn note_use(&self, last_use: LastUse) {
         *self.last_use.lock().unwrap_or_else(PoisonError::into_inner) = Some(last_use);
     }
+}
+
+/// The policy of a key that was made without one: its account may do everything.
+#[must_use]
+pub fn default_policy(partition: &str, account: &str) -> String {
+    format!(
+        r#"{{
+  "Version" : "2012-10-17",
+  "Id" : "key-default-1",
+  "Statement" : [ {{
+    "Sid" : "Enable IAM User Permissions",
+    "Effect" : "Allow",
+    "Principal" : {{
+      "AWS" : "arn:{partition}:iam::{account}:root"
+    }},
+    "Action" : "kms:*",
+    "Resource" : "*"
+  }} ]
+}}"#
+    )
 }

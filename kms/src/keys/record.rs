@@ -1,5 +1,6 @@
 //! What is kept of a key besides its material.
 
+use crate::keys::grant::Grant;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
 use crate::keys::metadata::Manager;
@@ -35,6 +36,12 @@ pub struct Record {
     pub policy: String,
     /// Its materials, oldest first.
     pub materials: Vec<MaterialRecord>,
+    /// How it rotates by itself, if it does.
+    #[serde(default)]
+    pub rotation: Option<Rotation>,
+    /// Its grants, oldest first.
+    #[serde(default)]
+    pub grants: Vec<Grant>,
     /// Its latest cryptographic use that was written down.
     #[serde(default)]
     pub last_use: Option<LastUse>,
@@ -45,8 +52,58 @@ pub struct Record {
 pub struct MaterialRecord {
     /// Its id: 64 hex digits.
     pub id: String,
-    /// When it became the key's material.
+    /// When it became the key's material, or was imported to become it.
     pub since_ms: i64,
+    /// The rotation that made it the key's material; none for the first.
+    #[serde(default)]
+    pub rotation: Option<RotationType>,
+    /// What is special about imported material; none for material made here.
+    #[serde(default)]
+    pub import: Option<Import>,
+}
+
+/// How a material came to replace the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RotationType {
+    /// When the period was over.
+    #[serde(rename = "AUTOMATIC")]
+    Automatic,
+    /// By RotateKeyOnDemand.
+    #[serde(rename = "ON_DEMAND")]
+    OnDemand,
+}
+
+impl RotationType {
+    /// AWS's spelling.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Automatic => "AUTOMATIC",
+            Self::OnDemand => "ON_DEMAND",
+        }
+    }
+}
+
+/// What is special about imported key material.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Import {
+    /// Whether the material is here; it can be deleted and imported again.
+    pub present: bool,
+    /// Whether it waits for a rotation on demand to become the key's material.
+    pub pending_rotation: bool,
+    /// When it expires, if it does.
+    pub valid_to_ms: Option<i64>,
+    /// Its owner's words.
+    pub description: Option<String>,
+}
+
+/// Rotation by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rotation {
+    /// From one rotation to the next.
+    pub period_days: i32,
+    /// When the next is due.
+    pub next_ms: i64,
 }
 
 /// A cryptographic use of a key.
@@ -65,16 +122,39 @@ pub struct LastUse {
 impl Record {
     /// The state of the key at that time.
     #[must_use]
-    pub fn state(&self, _now: Timestamp) -> KeyState {
+    pub fn state(&self, now: Timestamp) -> KeyState {
+        let missing = |material: &MaterialRecord| {
+            material
+                .import
+                .as_ref()
+                .is_some_and(|import| !import.pending_rotation && !import.is_here(now))
+        };
         if self.deletion_ms.is_some() {
             KeyState::PendingDeletion
-        } else if self.materials.is_empty() {
+        } else if self.current().is_none() || self.materials.iter().any(missing) {
             KeyState::PendingImport
         } else if self.enabled {
             KeyState::Enabled
         } else {
             KeyState::Disabled
         }
+    }
+
+    /// The material that seals, here or not; none before the first import.
+    #[must_use]
+    pub fn current(&self) -> Option<&MaterialRecord> {
+        self.materials
+            .iter()
+            .rev()
+            .find(|material| !material.import.as_ref().is_some_and(|i| i.pending_rotation))
+    }
+
+    /// Whether a rotation is due.
+    #[must_use]
+    pub fn rotation_due(&self, now: Timestamp) -> bool {
+        self.rotation.is_some_and(|rotation| {
+            rotation.next_ms <= now.unix_millis() && self.deletion_ms.is_none() && self.enabled
+        })
     }
 
     /// The key's algorithms for `usage`; none if the key is for another usage.
@@ -92,5 +172,13 @@ impl Record {
     #[must_use]
     pub fn is_deleted(&self, now: Timestamp) -> bool {
         self.deletion_ms.is_some_and(|at| at <= now.unix_millis())
+    }
+}
+
+impl Import {
+    /// Whether the material is here and has not expired.
+    #[must_use]
+    pub fn is_here(&self, now: Timestamp) -> bool {
+        self.present && self.valid_to_ms.is_none_or(|at| at > now.unix_millis())
     }
 }

@@ -18,8 +18,6 @@ pub enum Table {
     Materials,
     /// One row for each alias.
     Aliases,
-    /// One row for each grant.
-    Grants,
     /// One row for each custom key store.
     KeyStores,
 }
@@ -31,7 +29,6 @@ impl Table {
         Self::Keys,
         Self::Materials,
         Self::Aliases,
-        Self::Grants,
         Self::KeyStores,
     ];
 
@@ -43,7 +40,6 @@ impl Table {
             Self::Keys => "keys",
             Self::Materials => "materials",
             Self::Aliases => "aliases",
-            Self::Grants => "grants",
             Self::KeyStores => "key_stores",
         }
     }

@@ -65,7 +65,11 @@ fn create(keys: &Keys, id: &str) -> Result<(), KmsError> {
         materials: vec![MaterialRecord {
             id: material.id_text().to_owned(),
             since_ms: NOW.unix_millis(),
+            rotation: None,
+            import: None,
         }],
+        rotation: None,
+        grants: Vec::new(),
         last_use: None,
     };
     keys.create(&account, &region, id, record, vec![Arc::new(material)])

@@ -11,6 +11,8 @@ use crate::keys::store::Row;
 use crate::keys::store::Store;
 use crate::keys::store::StoreError;
 use crate::keys::store::Table;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 /// A store under its root key.
@@ -101,6 +103,20 @@ impl Vault {
         Ok((Self { store, key }, Vec::new()))
     }
 
+    /// A text sealed for that kind of token, in base64.
+    #[must_use]
+    pub fn seal_token(&self, kind: &str, text: &str) -> String {
+        URL_SAFE_NO_PAD.encode(self.key.seal(TOKENS, kind, text.as_bytes()))
+    }
+
+    /// The text of a token of that kind; none if it was not sealed here.
+    #[must_use]
+    pub fn open_token(&self, kind: &str, token: &str) -> Option<String> {
+        let sealed = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let text = self.key.open(TOKENS, kind, &sealed).ok()?;
+        String::from_utf8(text.to_vec()).ok()
+    }
+
     /// Seals and does all changes or none; they are durable when it returns.
     ///
     /// # Errors
@@ -154,6 +170,8 @@ pub enum OpenError {
     },
 }
 
+/// Stands where rows have their table.
+const TOKENS: &str = "tokens";
 const SCHEMA: &str = "schema";
 const SCHEMA_VERSION: &str = "1";
 const SALT: &str = "salt";

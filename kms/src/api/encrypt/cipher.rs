@@ -1,6 +1,7 @@
 //! Sealing and opening under KMS keys of every kind that encrypts.
 
 use crate::api::Call;
+use crate::api::call::Purpose;
 use crate::api::sign::incompatible;
 use crate::authorize::Permitted;
 use crate::crypto::ciphertext::Blob;
@@ -45,7 +46,9 @@ pub(crate) struct Sealed {
 
 pub(crate) fn open(call: &mut Call<'_>, source: &Source<'_>) -> Result<Opened, KmsError> {
     let named = match source.key_id {
-        Some(key_id) => Some(call.key_for_action(Some(key_id), source.action)?),
+        Some(key_id) => {
+            Some(call.key_for_action(Some(key_id), source.action, Some(source.context))?)
+        }
         None => None,
     };
     if source.authorization_only
@@ -88,7 +91,7 @@ fn open_symmetric(
             ));
         }
         (Some(key), _) => key,
-        (None, Some(blob)) => key_of(call, blob, source.action)?,
+        (None, Some(blob)) => key_of(call, blob, source)?,
         (None, None) => {
             call.charge(None)?;
             return Err(KmsError::invalid_ciphertext());
@@ -141,7 +144,7 @@ fn open_asymmetric(
 fn key_of(
     call: &mut Call<'_>,
     blob: &Blob<'_>,
-    action: &str,
+    source: &Source<'_>,
 ) -> Result<Permitted<Arc<Key>>, KmsError> {
     let region = &call.caller.region;
     let found = if *blob.key.region == **region {
@@ -155,7 +158,12 @@ fn key_of(
         call.charge(None)?;
         return Err(KmsError::access_denied(NOT_YOURS));
     };
-    call.take(key, action, true)
+    let purpose = Purpose {
+        action: source.action,
+        uses: true,
+        context: Some(source.context),
+    };
+    call.take(key, None, &purpose)
         .map_err(|error| match error.code() {
             Code::AccessDeniedException => KmsError::access_denied(NOT_YOURS),
             _ => error,

@@ -7,6 +7,7 @@ use crate::crypto::material::Material;
 use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::key::Key;
+use crate::keys::key::default_policy;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
 use crate::keys::metadata::Manager;
@@ -22,6 +23,7 @@ pub(crate) struct Asked {
     pub(crate) usage: Option<String>,
     pub(crate) origin: Option<String>,
     pub(crate) policy: Option<String>,
+    pub(crate) lockout_accepted: bool,
     pub(crate) description: String,
     pub(crate) multi_region: bool,
     pub(crate) tags: Vec<(String, String)>,
@@ -86,14 +88,17 @@ impl Draft {
         if origin != Origin::AwsKms || asked.multi_region || spec == KeySpec::Sm2 {
             return Err(not_offered());
         }
+        let key_id = uuid::Builder::from_random_bytes(crypto::random_array())
+            .into_uuid()
+            .to_string();
         let policy = match asked.policy {
-            Some(policy) => key_policy::checked(policy)?,
-            None => key_policy::default_policy(call.caller),
+            Some(policy) => {
+                key_policy::checked(call, policy, &call.key_arn(&key_id), asked.lockout_accepted)?
+            }
+            None => default_policy(call.caller.partition(), &call.caller.account),
         };
         Ok(Self {
-            key_id: uuid::Builder::from_random_bytes(crypto::random_array())
-                .into_uuid()
-                .to_string(),
+            key_id,
             spec,
             usage,
             manager: Manager::Customer,
@@ -126,7 +131,11 @@ impl Draft {
             materials: vec![MaterialRecord {
                 id: material.id_text().to_owned(),
                 since_ms: now_ms,
+                rotation: None,
+                import: None,
             }],
+            rotation: None,
+            grants: Vec::new(),
             last_use: None,
         };
         let caller = call.caller;

@@ -247,7 +247,7 @@ fn a_keys_policy_is_told_as_it_was_given() {
     let (id, _) = world.key();
     let policy = || text(&world.ok("GetKeyPolicy", json!({"KeyId": id}))["Policy"]);
     assert!(policy().contains(&format!("arn:aws:iam::{ACCOUNT}:root")));
-    let given = "{\"Version\":\"2012-10-17\", \"Statement\":[]}";
+    let given = policy_of_all();
     world.ok(
         "PutKeyPolicy",
         json!({"KeyId": id, "PolicyName": "default", "Policy": given}),
@@ -335,4 +335,10 @@ fn the_gateways_own_key_is_seen_and_used_by_s3_only() {
         world.refusal("CreateAlias", taken),
         "NotAuthorizedException"
     );
+}
+
+fn policy_of_all() -> String {
+    let statement =
+        json!({"Effect": "Allow", "Action": "kms:*", "Resource": "*", "Principal": "*"});
+    json!({"Version": "2012-10-17", "Statement": [statement]}).to_string()
 }

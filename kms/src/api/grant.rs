@@ -1,0 +1,343 @@
+//! Grants: made, listed, retired by those they are for, revoked by their makers.
+
+use crate::api::Call;
+use crate::api::call::By;
+use crate::api::key::seconds;
+use crate::api::page;
+use crate::api::page::Limits;
+use crate::api::violations;
+use crate::crypto;
+use crate::error::Code;
+use crate::error::KmsError;
+use crate::keys::grant::Grant;
+use crate::keys::key::Key;
+use crate::keys::state::Group;
+use proto::kms::v1;
+
+/// Gives a principal permissions on a key.
+pub(crate) fn create(
+    call: &mut Call<'_>,
+    request: v1::CreateGrantRequest,
+) -> Result<v1::CreateGrantResponse, KmsError> {
+    call.parameter_text("keyId", request.key_id.as_deref());
+    call.parameter_text("granteePrincipal", request.grantee_principal.as_deref());
+    call.parameter_text("retiringPrincipal", request.retiring_principal.as_deref());
+    call.parameter("operations", request.operations.clone());
+    violations::check(&request)?;
+    let key = call.key(request.key_id.as_deref(), By::Id)?;
+    call.check_state(&key, Group::CreateGrant)?;
+    call.end_dry_run(request.dry_run)?;
+    let drafted = draft(call, &request)?;
+    let id = call.kms.keys.change(&key, |record| {
+        let same = |grant: &&Grant| {
+            grant.name.is_some()
+                && Grant {
+                    id: String::new(),
+                    created_ms: 0,
+                    ..(*grant).clone()
+                } == drafted
+        };
+        if let Some(present) = record.grants.iter().find(same) {
+            return Ok(present.id.clone());
+        }
+        if record.grants.len() >= GRANTS_MAX {
+            let text = format!(
+                "{} has reached the limit of {GRANTS_MAX} grants.",
+                key.arn()
+            );
+            return Err(KmsError::new(Code::LimitExceededException, text));
+        }
+        let id = hex::encode(crypto::random_array::<32>());
+        let created_ms = call.now.unix_millis();
+        record.grants.push(Grant {
+            id: id.clone(),
+            created_ms,
+            ..drafted
+        });
+        Ok(id)
+    })?;
+    call.respond("grantId", &*id);
+    let token = call
+        .kms
+        .keys
+        .seal_token(TOKEN, &format!("{} {id}", key.arn()));
+    Ok(v1::CreateGrantResponse {
+        grant_token: Some(token),
+        grant_id: Some(id),
+    })
+}
+
+/// Lists the grants of a key.
+pub(crate) fn list(
+    call: &mut Call<'_>,
+    request: v1::ListGrantsRequest,
+) -> Result<v1::ListGrantsResponse, KmsError> {
+    call.parameter_text("keyId", request.key_id.as_deref());
+    violations::check(&request)?;
+    let key = call.key(request.key_id.as_deref(), By::Id)?;
+    let wanted = |grant: &&Grant| {
+        let id = request.grant_id.as_ref().is_none_or(|id| *id == grant.id);
+        let principal = request.grantee_principal.as_ref();
+        let service = request.grantee_service_principal.as_ref();
+        id && principal
+            .or(service)
+            .is_none_or(|grantee| *grantee == grant.grantee)
+    };
+    let grants = key
+        .snapshot()
+        .record
+        .grants
+        .iter()
+        .filter(wanted)
+        .cloned()
+        .collect();
+    let page = cut(grants, request.marker.as_deref(), request.limit)?;
+    Ok(v1::ListGrantsResponse {
+        grants: page
+            .items
+            .into_iter()
+            .map(|grant| entry(&key, grant))
+            .collect(),
+        next_marker: page.next_marker,
+        truncated: Some(page.truncated),
+    })
+}
+
+/// Lists the grants of the caller's account and Region that a principal may retire.
+pub(crate) fn list_retirable(
+    call: &mut Call<'_>,
+    request: v1::ListRetirableGrantsRequest,
+) -> Result<v1::ListRetirableGrantsResponse, KmsError> {
+    call.parameter_text("retiringPrincipal", request.retiring_principal.as_deref());
+    violations::check(&request)?;
+    call.charge(None)?;
+    let principal = request
+        .retiring_principal
+        .or(request.retiring_service_principal);
+    let Some(principal) = principal else {
+        return Err(KmsError::validation("RetiringPrincipal is required."));
+    };
+    let caller = call.caller;
+    let mut grants = Vec::new();
+    for key in call
+        .kms
+        .keys
+        .list(&caller.account, &caller.region, call.now)
+    {
+        let snapshot = key.snapshot();
+        let retirable = |grant: &&Grant| grant.retiring.as_ref() == Some(&principal);
+        grants.extend(
+            snapshot
+                .record
+                .grants
+                .iter()
+                .filter(retirable)
+                .map(|grant| entry(&key, grant.clone())),
+        );
+    }
+    grants.sort_by(|a, b| a.grant_id.cmp(&b.grant_id));
+    let name = |entry: &v1::GrantListEntry| entry.grant_id.clone().unwrap_or_default();
+    let named: Vec<_> = grants
+        .into_iter()
+        .map(|entry| (name(&entry), entry))
+        .collect();
+    let marker = request.marker.as_deref();
+    let page = page::page(named, |(name, _)| name, marker, request.limit, LIMITS)?;
+    Ok(v1::ListRetirableGrantsResponse {
+        grants: page.items.into_iter().map(|(_, entry)| entry).collect(),
+        next_marker: page.next_marker,
+        truncated: Some(page.truncated),
+    })
+}
+
+/// Ends a grant, for its maker.
+pub(crate) fn revoke(
+    call: &mut Call<'_>,
+    request: v1::RevokeGrantRequest,
+) -> Result<v1::RevokeGrantResponse, KmsError> {
+    call.parameter_text("keyId", request.key_id.as_deref());
+    call.parameter_text("grantId", request.grant_id.as_deref());
+    violations::check(&request)?;
+    let key = call.key(request.key_id.as_deref(), By::Id)?;
+    let id = request.grant_id.as_deref().unwrap_or_default();
+    find(&key, id)?;
+    call.end_dry_run(request.dry_run)?;
+    remove(call, &key, id)?;
+    Ok(v1::RevokeGrantResponse {})
+}
+
+/// Ends a grant, for those it is for.
+pub(crate) fn retire(
+    call: &mut Call<'_>,
+    request: v1::RetireGrantRequest,
+) -> Result<v1::RetireGrantResponse, KmsError> {
+    call.parameter_text("keyId", request.key_id.as_deref());
+    call.parameter_text("grantId", request.grant_id.as_deref());
+    violations::check(&request)?;
+    call.charge(None)?;
+    let (arn, id) = match (request.grant_token, request.key_id, request.grant_id) {
+        (Some(token), None, None) => {
+            let invalid = || KmsError::new(Code::InvalidGrantTokenException, "");
+            let opened = call
+                .kms
+                .keys
+                .open_token(TOKEN, &token)
+                .ok_or_else(invalid)?;
+            let (arn, id) = opened.split_once(' ').ok_or_else(invalid)?;
+            (arn.to_owned(), id.to_owned())
+        }
+        (None, Some(key_id), Some(id)) => (key_id, id),
+        _ => {
+            return Err(KmsError::validation(
+                "You must specify a grant token, or a key ID and a grant ID, but not both.",
+            ));
+        }
+    };
+    let key = call.resolve(&arn, By::Id)?;
+    let grant = find(&key, &id)?;
+    let caller = call.caller;
+    let own = *caller.account == **key.account();
+    let root = caller.principal_arn.ends_with(":root");
+    if !(grant.retirable_by(&caller.principal_arn) || (own && root)) {
+        return Err(KmsError::access_denied(format!(
+            "User: {} is not authorized to perform: kms:RetireGrant on resource: {}",
+            caller.principal_arn,
+            key.arn()
+        )));
+    }
+    call.end_dry_run(request.dry_run)?;
+    remove(call, &key, &id)?;
+    call.made(&key);
+    Ok(v1::RetireGrantResponse {})
+}
+
+/// The grant asked for, without id and time.
+fn draft(call: &Call<'_>, request: &v1::CreateGrantRequest) -> Result<Grant, KmsError> {
+    let constraints = request.constraints.clone().unwrap_or_default();
+    let either = |principal: &Option<String>, service: &Option<String>| {
+        principal.clone().or_else(|| service.clone())
+    };
+    let grantee = either(
+        &request.grantee_principal,
+        &request.grantee_service_principal,
+    );
+    let Some(grantee) = grantee else {
+        return Err(KmsError::validation(
+            "1 validation error detected: Value null at 'granteePrincipal' failed to satisfy \
+             constraint: Member must not be null",
+        ));
+    };
+    let limited = !(constraints.encryption_context_subset.is_empty()
+        && constraints.encryption_context_equals.is_empty());
+    let subset = !constraints.encryption_context_subset.is_empty();
+    if subset && !constraints.encryption_context_equals.is_empty() {
+        return Err(KmsError::validation(
+            "You cannot specify both EncryptionContextSubset and EncryptionContextEquals.",
+        ));
+    }
+    if limited
+        && request
+            .operations
+            .iter()
+            .any(|operation| WITHOUT_CONTEXT.contains(&&**operation))
+    {
+        return Err(KmsError::validation(
+            "Encryption context constraints are not valid for the operations of this grant.",
+        ));
+    }
+    Ok(Grant {
+        id: String::new(),
+        name: request.name.clone(),
+        created_ms: 0,
+        issuing_account: format!(
+            "arn:{}:iam::{}:root",
+            call.caller.partition(),
+            call.caller.account
+        ),
+        grantee,
+        retiring: either(
+            &request.retiring_principal,
+            &request.retiring_service_principal,
+        ),
+        operations: request.operations.clone(),
+        context_subset: constraints.encryption_context_subset,
+        context_equals: constraints.encryption_context_equals,
+        source_arn: constraints.source_arn,
+    })
+}
+
+fn find(key: &Key, id: &str) -> Result<Grant, KmsError> {
+    let snapshot = key.snapshot();
+    let found = snapshot
+        .record
+        .grants
+        .iter()
+        .find(|grant| grant.id == id)
+        .cloned();
+    found.ok_or_else(|| KmsError::not_found(format!("Grant ID {id} not found")))
+}
+
+fn remove(call: &Call<'_>, key: &Key, id: &str) -> Result<(), KmsError> {
+    call.kms.keys.change(key, |record| {
+        record.grants.retain(|grant| grant.id != id);
+        Ok(())
+    })
+}
+
+fn cut(
+    mut grants: Vec<Grant>,
+    marker: Option<&str>,
+    limit: Option<i32>,
+) -> Result<page::Page<Grant>, KmsError> {
+    grants.sort_by(|a, b| a.id.cmp(&b.id));
+    page::page(grants, |grant| &grant.id, marker, limit, LIMITS)
+}
+
+fn entry(key: &Key, grant: Grant) -> v1::GrantListEntry {
+    let is_service = |name: &String| !name.starts_with("arn:") && name.contains('.');
+    let constrained = !grant.context_subset.is_empty()
+        || !grant.context_equals.is_empty()
+        || grant.source_arn.is_some();
+    let constraints = constrained.then(|| v1::GrantConstraints {
+        encryption_context_subset: grant.context_subset,
+        encryption_context_equals: grant.context_equals,
+        source_arn: grant.source_arn,
+    });
+    let grantee = Some(grant.grantee);
+    v1::GrantListEntry {
+        key_id: Some(key.arn().to_string()),
+        grant_id: Some(grant.id),
+        name: Some(grant.name.unwrap_or_default()),
+        creation_date: Some(seconds(grant.created_ms)),
+        grantee_service_principal: grantee.clone().filter(is_service),
+        grantee_principal: grantee,
+        retiring_service_principal: grant.retiring.clone().filter(is_service),
+        retiring_principal: grant.retiring,
+        issuing_account: Some(grant.issuing_account),
+        operations: grant.operations,
+        constraints,
+    }
+}
+
+/// What a token of a grant is sealed for.
+const TOKEN: &str = "grant token";
+
+const LIMITS: Limits = Limits {
+    default: 50,
+    most: 100,
+};
+
+/// Most grants of a key.
+const GRANTS_MAX: usize = 50_000;
+
+/// Operations that know no encryption context, so a grant for them cannot constrain it.
+const WITHOUT_CONTEXT: &[&str] = &[
+    "Sign",
+    "Verify",
+    "GetPublicKey",
+    "GenerateMac",
+    "VerifyMac",
+    "DeriveSharedSecret",
+    "Encapsulate",
+    "Decapsulate",
+];

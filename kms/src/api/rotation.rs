@@ -1,0 +1,276 @@
+//! Rotation: new key material for a key, by itself or on demand.
+
+use crate::api::Call;
+use crate::api::call::By;
+use crate::api::key::seconds;
+use crate::api::page;
+use crate::api::page::Limits;
+use crate::api::violations;
+use crate::authorize::Permitted;
+use crate::crypto::material::Material;
+use crate::error::Code;
+use crate::error::KmsError;
+use crate::keys::DAY_MS;
+use crate::keys::key::Key;
+use crate::keys::metadata::KeySpec;
+use crate::keys::metadata::Origin;
+use crate::keys::record::MaterialRecord;
+use crate::keys::record::Record;
+use crate::keys::record::Rotation;
+use crate::keys::record::RotationType;
+use crate::keys::state::Group;
+use proto::kms::v1;
+use proto::time::Timestamp;
+use std::sync::Arc;
+
+/// Lets a key rotate by itself.
+pub(crate) fn enable(
+    call: &mut Call<'_>,
+    request: v1::EnableKeyRotationRequest,
+) -> Result<v1::EnableKeyRotationResponse, KmsError> {
+    call.parameter_text("keyId", request.key_id.as_deref());
+    violations::check(&request)?;
+    let period_days = request
+        .rotation_period_in_days
+        .unwrap_or(PERIOD_DAYS_DEFAULT);
+    call.parameter("rotationPeriodInDays", period_days);
+    let key = rotating(call, request.key_id.as_deref())?;
+    let next_ms = call.now.unix_millis() + i64::from(period_days) * DAY_MS;
+    call.kms.keys.change(&key, |record| {
+        let same = record
+            .rotation
+            .filter(|rotation| rotation.period_days == period_days);
+        record.rotation = same.or(Some(Rotation {
+            period_days,
+            next_ms,
+        }));
+        Ok(())
+    })?;
+    Ok(v1::EnableKeyRotationResponse {})
+}
+
+/// Stops a key from rotating by itself.
+pub(crate) fn disable(
+    call: &mut Call<'_>,
+    request: v1::DisableKeyRotationRequest,
+) -> Result<v1::DisableKeyRotationResponse, KmsError> {
+    call.parameter_text("keyId", request.key_id.as_deref());
+    violations::check(&request)?;
+    let key = rotating(call, request.key_id.as_deref())?;
+    call.kms.keys.change(&key, |record| {
+        record.rotation = None;
+        Ok(())
+    })?;
+    Ok(v1::DisableKeyRotationResponse {})
+}
+
+/// Tells whether and when a key rotates by itself.
+pub(crate) fn status(
+    call: &mut Call<'_>,
+    request: v1::GetKeyRotationStatusRequest,
+) -> Result<v1::GetKeyRotationStatusResponse, KmsError> {
+    call.parameter_text("keyId", request.key_id.as_deref());
+    violations::check(&request)?;
+    let key = call.key(request.key_id.as_deref(), By::Id)?;
+    let snapshot = key.snapshot();
+    let rotation = snapshot.record.rotation;
+    Ok(v1::GetKeyRotationStatusResponse {
+        key_rotation_enabled: Some(rotation.is_some()),
+        key_id: Some(key.id().to_string()),
+        rotation_period_in_days: rotation.map(|rotation| rotation.period_days),
+        next_rotation_date: rotation.map(|rotation| seconds(rotation.next_ms)),
+        on_demand_rotation_start_date: None,
+    })
+}
+
+/// Rotates a key now. Rotation by itself goes on as planned.
+pub(crate) fn rotate_on_demand(
+    call: &mut Call<'_>,
+    request: v1::RotateKeyOnDemandRequest,
+) -> Result<v1::RotateKeyOnDemandResponse, KmsError> {
+    call.parameter_text("keyId", request.key_id.as_deref());
+    violations::check(&request)?;
+    let key = call.key(request.key_id.as_deref(), By::Id)?;
+    check_symmetric(&key)?;
+    call.check_state(&key, Group::Rotation)?;
+    let now_ms = call.now.unix_millis();
+    call.kms
+        .keys
+        .change_with_materials(&key, |record, materials| {
+            check_limit(record, key.arn())?;
+            if record.origin == Origin::External {
+                return rotate_to_imported(record, key.arn(), call.now);
+            }
+            let material = Material::generate(record.spec, key.id());
+            let material = Arc::new(material.ok_or_else(KmsError::internal)?);
+            record.materials.push(MaterialRecord {
+                id: material.id_text().to_owned(),
+                since_ms: now_ms,
+                rotation: Some(RotationType::OnDemand),
+                import: None,
+            });
+            materials.push(material);
+            Ok(())
+        })?;
+    call.respond("keyId", &**key.arn());
+    Ok(v1::RotateKeyOnDemandResponse {
+        key_id: Some(key.id().to_string()),
+    })
+}
+
+/// Lists a key's rotations, or all of its materials.
+pub(crate) fn list(
+    call: &mut Call<'_>,
+    request: v1::ListKeyRotationsRequest,
+) -> Result<v1::ListKeyRotationsResponse, KmsError> {
+    call.parameter_text("keyId", request.key_id.as_deref());
+    violations::check(&request)?;
+    let key = call.key(request.key_id.as_deref(), By::Id)?;
+    check_symmetric(&key)?;
+    let all = request.include_key_material.as_deref() == Some("ALL_KEY_MATERIAL");
+    let snapshot = key.snapshot();
+    let record = &snapshot.record;
+    // Names that stand in the order of the materials.
+    let numbered: Vec<(String, &MaterialRecord)> = (0..)
+        .map(|number: u32| format!("{number:08}"))
+        .zip(&record.materials)
+        .filter(|(_, material)| all || material.rotation.is_some())
+        .collect();
+    let limits = Limits {
+        default: 100,
+        most: 1_000,
+    };
+    let marker = request.marker.as_deref();
+    let page = page::page(numbered, |(name, _)| name, marker, request.limit, limits)?;
+    let rotations = page
+        .items
+        .iter()
+        .map(|(_, material)| entry(&key, record, material, call.now))
+        .collect();
+    Ok(v1::ListKeyRotationsResponse {
+        rotations,
+        next_marker: page.next_marker,
+        truncated: Some(page.truncated),
+    })
+}
+
+fn entry(
+    key: &Key,
+    record: &Record,
+    material: &MaterialRecord,
+    now: Timestamp,
+) -> v1::RotationsListEntry {
+    let import = material.import.as_ref();
+    let is_current = record
+        .current()
+        .is_some_and(|current| current.id == material.id);
+    let state = if import.is_some_and(|import| import.pending_rotation) {
+        "PENDING_ROTATION"
+    } else if is_current {
+        "CURRENT"
+    } else {
+        "NON_CURRENT"
+    };
+    let valid_to = import.and_then(|import| import.valid_to_ms);
+    let imported = |import: &crate::keys::record::Import| {
+        if import.is_here(now) {
+            "IMPORTED"
+        } else {
+            "PENDING_IMPORT"
+        }
+    };
+    let expires = |_| {
+        if valid_to.is_some() {
+            "KEY_MATERIAL_EXPIRES"
+        } else {
+            "KEY_MATERIAL_DOES_NOT_EXPIRE"
+        }
+    };
+    v1::RotationsListEntry {
+        key_id: Some(key.id().to_string()),
+        key_material_id: Some(material.id.clone()),
+        key_material_description: import.and_then(|import| import.description.clone()),
+        import_state: import.map(|import| imported(import).to_owned()),
+        key_material_state: Some(state.to_owned()),
+        expiration_model: import.map(expires).map(str::to_owned),
+        valid_to: valid_to.map(seconds),
+        rotation_date: material.rotation.map(|_| seconds(material.since_ms)),
+        rotation_type: material
+            .rotation
+            .map(|rotation| rotation.as_str().to_owned()),
+    }
+}
+
+/// The material imported for the purpose takes the key's place.
+fn rotate_to_imported(record: &mut Record, arn: &str, now: Timestamp) -> Result<(), KmsError> {
+    let waiting = record.materials.iter_mut().find(|material| {
+        material
+            .import
+            .as_ref()
+            .is_some_and(|import| import.pending_rotation && import.is_here(now))
+    });
+    let Some(material) = waiting else {
+        return Err(KmsError::new(
+            Code::KmsInvalidStateException,
+            format!("No available key material pending rotation for the key: {arn}."),
+        ));
+    };
+    material.since_ms = now.unix_millis();
+    material.rotation = Some(RotationType::OnDemand);
+    if let Some(import) = &mut material.import {
+        import.pending_rotation = false;
+    }
+    Ok(())
+}
+
+/// The key named, if keys of its kind rotate by themselves.
+fn rotating(call: &mut Call<'_>, reference: Option<&str>) -> Result<Permitted<Arc<Key>>, KmsError> {
+    let key = call.key(reference, By::Id)?;
+    check_symmetric(&key)?;
+    let origin = key.snapshot().record.origin;
+    if origin != Origin::AwsKms {
+        return Err(KmsError::new(
+            Code::UnsupportedOperationException,
+            format!(
+                "{} origin is {} which is not valid for this operation.",
+                key.arn(),
+                origin.as_str()
+            ),
+        ));
+    }
+    call.check_state(&key, Group::Rotation)?;
+    Ok(key)
+}
+
+/// Only symmetric encryption keys rotate.
+fn check_symmetric(key: &Key) -> Result<(), KmsError> {
+    if key.snapshot().record.spec == KeySpec::SymmetricDefault {
+        return Ok(());
+    }
+    Err(KmsError::new(Code::UnsupportedOperationException, ""))
+}
+
+fn check_limit(record: &Record, arn: &str) -> Result<(), KmsError> {
+    let on_demand = record
+        .materials
+        .iter()
+        .filter(|m| m.rotation == Some(RotationType::OnDemand))
+        .count();
+    if on_demand < ON_DEMAND_MAX {
+        return Ok(());
+    }
+    Err(KmsError::new(
+        Code::LimitExceededException,
+        format!(
+            "The on-demand rotations limit has been reached for the given keyId. No more on-demand \
+             rotations can be performed for this key: {arn}"
+        ),
+    ))
+}
+
+const PERIOD_DAYS_DEFAULT: i32 = 365;
+
+/// Most rotations on demand of a key.
+///
+/// Source: <https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html>
+const ON_DEMAND_MAX: usize = 25;

@@ -1,0 +1,200 @@
+//! Key policies and grants.
+
+use crate::api::tests::ACCOUNT;
+use crate::api::tests::World;
+use crate::api::tests::text;
+use crate::authorize::Enforcement;
+use crate::caller::Caller;
+use serde_json::Value;
+use serde_json::json;
+
+const OTHER: &str = "444455556666";
+
+fn user(account: &str, name: &str) -> Caller {
+    let mut caller = Caller::root(account, "us-east-1");
+    caller.principal_arn = format!("arn:aws:iam::{account}:user/{name}").into();
+    caller
+}
+
+fn policy(statements: &Value) -> String {
+    let own = json!({
+        "Effect": "Allow", "Action": "kms:*", "Resource": "*",
+        "Principal": {"AWS": format!("arn:aws:iam::{ACCOUNT}:root")},
+    });
+    let mut all = vec![own];
+    all.extend(statements.as_array().unwrap().clone());
+    json!({"Version": "2012-10-17", "Statement": all}).to_string()
+}
+
+fn encrypt(world: &World, caller: &Caller, key: &str) -> Result<Value, String> {
+    let request = json!({"KeyId": key, "Plaintext": "AAAA", "EncryptionContext": {"a": "1"}});
+    world
+        .call_as(caller, "Encrypt", request)
+        .map_err(|error| error.to_string())
+}
+
+#[test]
+fn another_account_uses_a_key_that_its_policy_opens() {
+    let world = World::new();
+    let (id, arn) = world.key();
+    let bob = user(OTHER, "bob");
+    assert!(encrypt(&world, &bob, &arn).is_err());
+    let open = json!([{
+        "Effect": "Allow", "Action": ["kms:Encrypt", "kms:Decrypt"], "Resource": "*",
+        "Principal": {"AWS": format!("arn:aws:iam::{OTHER}:root")},
+    }]);
+    world.ok(
+        "PutKeyPolicy",
+        json!({"KeyId": id, "Policy": policy(&open)}),
+    );
+    let sealed = encrypt(&world, &bob, &arn).unwrap();
+    assert_eq!(sealed["KeyId"], arn);
+    let open = json!({
+        "CiphertextBlob": sealed["CiphertextBlob"], "EncryptionContext": {"a": "1"},
+    });
+    world.call_as(&bob, "Decrypt", open).unwrap();
+    let data_key = json!({"KeyId": arn, "KeySpec": "AES_256"});
+    let refusal = world
+        .call_as(&bob, "GenerateDataKey", data_key)
+        .unwrap_err();
+    assert_eq!(refusal.code().name(), "AccessDeniedException");
+}
+
+#[test]
+fn a_statement_that_denies_outweighs_all() {
+    let world = World::new();
+    let (id, arn) = world.key();
+    let deny = json!([{
+        "Effect": "Deny", "Action": "kms:Encrypt", "Resource": "*", "Principal": "*",
+        "Condition": {"StringEquals": {"kms:EncryptionContext:a": "1"}},
+    }]);
+    world.ok(
+        "PutKeyPolicy",
+        json!({"KeyId": id, "Policy": policy(&deny)}),
+    );
+    let expected = format!(
+        "AccessDeniedException: User: arn:aws:iam::{ACCOUNT}:root is not authorized to perform: \
+         kms:Encrypt on resource: {arn} with an explicit deny in a resource-based policy"
+    );
+    assert_eq!(encrypt(&world, &world.caller, &id).unwrap_err(), expected);
+    world.ok("Encrypt", json!({"KeyId": id, "Plaintext": "AAAA"}));
+
+    world.kms.enforce(Enforcement::Warn);
+    encrypt(&world, &world.caller, &id).unwrap();
+    world.kms.enforce(Enforcement::Off);
+    encrypt(&world, &world.caller, &id).unwrap();
+    assert!(encrypt(&world, &user(OTHER, "bob"), &arn).is_err());
+}
+
+#[test]
+fn a_policy_may_demand_the_service_that_calls() {
+    let world = World::new();
+    let (id, _) = world.key();
+    let deny = json!([{
+        "Effect": "Deny", "Action": "kms:Encrypt", "Resource": "*", "Principal": "*",
+        "Condition": {"StringNotEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}},
+    }]);
+    world.ok(
+        "PutKeyPolicy",
+        json!({"KeyId": id, "Policy": policy(&deny)}),
+    );
+    assert!(encrypt(&world, &world.caller, &id).is_err());
+    let mut s3 = world.caller.clone();
+    s3.via_service = Some("s3.us-east-1.amazonaws.com".into());
+    encrypt(&world, &s3, &id).unwrap();
+}
+
+#[test]
+fn a_policy_that_locks_its_maker_out_is_refused_unless_that_is_wanted() {
+    let world = World::new();
+    let (id, _) = world.key();
+    let locked = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Action": "kms:Encrypt", "Resource": "*", "Principal": "*",
+    }]})
+    .to_string();
+    let mut request = json!({"KeyId": id, "Policy": locked});
+    assert_eq!(
+        world.refusal("PutKeyPolicy", request.clone()),
+        "MalformedPolicyDocumentException: The new key policy will not allow you to update the key \
+         policy in the future."
+    );
+    request["BypassPolicyLockoutSafetyCheck"] = json!(true);
+    world.ok("PutKeyPolicy", request);
+}
+
+#[test]
+fn a_grant_permits_until_it_is_revoked() {
+    let world = World::new();
+    let (id, arn) = world.key();
+    let bob = user(OTHER, "bob");
+    let request = json!({
+        "KeyId": id, "GranteePrincipal": bob.principal_arn.to_string(), "Operations": ["Encrypt"],
+        "Constraints": {"EncryptionContextSubset": {"a": "1"}}, "Name": "for-bob",
+    });
+    let made = world.ok("CreateGrant", request.clone());
+    let again = world.ok("CreateGrant", request);
+    assert_eq!(made["GrantId"], again["GrantId"]);
+    assert_ne!(made["GrantToken"], again["GrantToken"]);
+
+    encrypt(&world, &bob, &arn).unwrap();
+    let other = json!({"KeyId": arn, "Plaintext": "AAAA", "EncryptionContext": {"a": "2"}});
+    world.call_as(&bob, "Encrypt", other).unwrap_err();
+    let listed = world.ok("ListGrants", json!({"KeyId": id}));
+    let expected = json!([{
+        "Constraints": {"EncryptionContextSubset": {"a": "1"}},
+        "CreationDate": 1_767_225_600.0,
+        "GrantId": made["GrantId"],
+        "GranteePrincipal": bob.principal_arn.to_string(),
+        "IssuingAccount": format!("arn:aws:iam::{ACCOUNT}:root"),
+        "KeyId": arn,
+        "Name": "for-bob",
+        "Operations": ["Encrypt"],
+    }]);
+    assert_eq!(listed["Grants"], expected);
+
+    let revoke = json!({"KeyId": id, "GrantId": made["GrantId"]});
+    world.ok("RevokeGrant", revoke.clone());
+    assert!(encrypt(&world, &bob, &arn).is_err());
+    assert_eq!(
+        world.refusal("RevokeGrant", revoke),
+        format!(
+            "NotFoundException: Grant ID {} not found",
+            text(&made["GrantId"])
+        )
+    );
+}
+
+#[test]
+fn a_grant_is_retired_by_those_it_names() {
+    let world = World::new();
+    let (id, arn) = world.key();
+    let (bob, eve) = (user(ACCOUNT, "bob"), user(ACCOUNT, "eve"));
+    let grant = || {
+        let request = json!({
+            "KeyId": id, "GranteePrincipal": format!("arn:aws:iam::{OTHER}:root"),
+            "RetiringPrincipal": bob.principal_arn.to_string(), "Operations": ["Decrypt"],
+        });
+        world.ok("CreateGrant", request)
+    };
+    let made = grant();
+    let by_token = json!({"GrantToken": made["GrantToken"]});
+    let refusal = world
+        .call_as(&eve, "RetireGrant", by_token.clone())
+        .unwrap_err();
+    assert_eq!(refusal.code().name(), "AccessDeniedException");
+    world
+        .call_as(&bob, "RetireGrant", by_token.clone())
+        .unwrap();
+    let gone = world.call_as(&bob, "RetireGrant", by_token).unwrap_err();
+    assert_eq!(gone.code().name(), "NotFoundException");
+
+    let made = grant();
+    let retirable = json!({"RetiringPrincipal": bob.principal_arn.to_string()});
+    let listed = world.ok("ListRetirableGrants", retirable);
+    assert_eq!(listed["Grants"][0]["GrantId"], made["GrantId"]);
+    let by_id = json!({"KeyId": arn, "GrantId": made["GrantId"]});
+    world.call_as(&bob, "RetireGrant", by_id).unwrap();
+    let forged = json!({"GrantToken": "AAAA"});
+    let refusal = world.call_as(&bob, "RetireGrant", forged).unwrap_err();
+    assert_eq!(refusal.code().name(), "InvalidGrantTokenException");
+}

@@ -1,0 +1,134 @@
+//! Rotation by the clock and on demand.
+
+use crate::api::tests::World;
+use crate::api::tests::text;
+use serde_json::Value;
+use serde_json::json;
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn material(world: &World, id: &str) -> String {
+    let described = world.ok("DescribeKey", json!({"KeyId": id}));
+    text(&described["KeyMetadata"]["CurrentKeyMaterialId"])
+}
+
+fn sealed(world: &World, id: &str) -> Value {
+    world.ok("Encrypt", json!({"KeyId": id, "Plaintext": "AAAA"}))["CiphertextBlob"].clone()
+}
+
+#[test]
+fn a_key_rotates_by_itself_when_its_period_is_over() {
+    let world = World::new();
+    let (id, _) = world.key();
+    world.ok(
+        "EnableKeyRotation",
+        json!({"KeyId": id, "RotationPeriodInDays": 90}),
+    );
+    let status = world.ok("GetKeyRotationStatus", json!({"KeyId": id}));
+    let expected = json!({
+        "KeyId": id,
+        "KeyRotationEnabled": true,
+        "NextRotationDate": 1_767_225_600.0 + 90.0 * 86_400.0,
+        "RotationPeriodInDays": 90,
+    });
+    assert_eq!(status, expected);
+    let (first, old) = (material(&world, &id), sealed(&world, &id));
+    world.clock.advance(90 * DAY - Duration::from_millis(1));
+    assert_eq!(material(&world, &id), first);
+    world.clock.advance(Duration::from_millis(1));
+    let second = material(&world, &id);
+    assert_ne!(second, first);
+    let opened = world.ok("Decrypt", json!({"CiphertextBlob": old}));
+    assert_eq!(opened["KeyMaterialId"], first);
+    let fresh = world.ok("Decrypt", json!({"CiphertextBlob": sealed(&world, &id)}));
+    assert_eq!(fresh["KeyMaterialId"], second);
+
+    // A long leap does every rotation that would have been.
+    world.clock.advance(270 * DAY);
+    material(&world, &id);
+    let listed = world.ok("ListKeyRotations", json!({"KeyId": id}));
+    let dates: Vec<f64> = listed["Rotations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rotation| rotation["RotationDate"].as_f64().unwrap())
+        .collect();
+    let day = 86_400.0;
+    let expected: Vec<f64> = [90.0, 180.0, 270.0, 360.0]
+        .iter()
+        .map(|days| 1_767_225_600.0 + days * day)
+        .collect();
+    assert_eq!(dates, expected);
+    assert_eq!(listed["Rotations"][3]["RotationType"], "AUTOMATIC");
+    assert_eq!(listed["Rotations"][3]["KeyMaterialState"], "CURRENT");
+    assert_eq!(listed["Rotations"][0]["KeyMaterialState"], "NON_CURRENT");
+}
+
+#[test]
+fn rotation_by_itself_stops_when_told() {
+    let world = World::new();
+    let (id, _) = world.key();
+    world.ok("EnableKeyRotation", json!({"KeyId": id}));
+    world.ok("DisableKeyRotation", json!({"KeyId": id}));
+    let status = world.ok("GetKeyRotationStatus", json!({"KeyId": id}));
+    assert_eq!(status, json!({"KeyId": id, "KeyRotationEnabled": false}));
+    let first = material(&world, &id);
+    world.clock.advance(1_000 * DAY);
+    assert_eq!(material(&world, &id), first);
+}
+
+#[test]
+fn a_key_rotates_on_demand_25_times() {
+    let world = World::new();
+    let (id, arn) = world.key();
+    let old = sealed(&world, &id);
+    for _ in 0..25 {
+        let before = material(&world, &id);
+        assert_eq!(
+            world.ok("RotateKeyOnDemand", json!({"KeyId": id})),
+            json!({"KeyId": id})
+        );
+        assert_ne!(material(&world, &id), before);
+    }
+    assert_eq!(
+        world.refusal("RotateKeyOnDemand", json!({"KeyId": id})),
+        format!(
+            "LimitExceededException: The on-demand rotations limit has been reached for the given \
+             keyId. No more on-demand rotations can be performed for this key: {arn}"
+        )
+    );
+    world.ok("Decrypt", json!({"CiphertextBlob": old}));
+    let page = world.ok("ListKeyRotations", json!({"KeyId": id, "Limit": 20}));
+    assert_eq!(page["Rotations"].as_array().unwrap().len(), 20);
+    let all = json!({"KeyId": id, "IncludeKeyMaterial": "ALL_KEY_MATERIAL"});
+    let listed = world.ok("ListKeyRotations", all);
+    assert_eq!(listed["Rotations"].as_array().unwrap().len(), 26);
+    assert!(listed["Rotations"][0].get("RotationDate").is_none());
+}
+
+#[test]
+fn keys_that_do_not_rotate_say_so() {
+    let world = World::new();
+    let asked = json!({"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"});
+    let id = text(&world.ok("CreateKey", asked)["KeyMetadata"]["KeyId"]);
+    for name in [
+        "EnableKeyRotation",
+        "DisableKeyRotation",
+        "RotateKeyOnDemand",
+    ] {
+        let refusal = world.refusal(name, json!({"KeyId": id}));
+        assert_eq!(refusal, "UnsupportedOperationException", "{name}");
+    }
+    let (id, arn) = world.key();
+    world.ok("DisableKey", json!({"KeyId": id}));
+    let disabled = format!("DisabledException: {arn} is disabled.");
+    assert_eq!(
+        world.refusal("RotateKeyOnDemand", json!({"KeyId": id})),
+        disabled
+    );
+    assert_eq!(
+        world.refusal("EnableKeyRotation", json!({"KeyId": id})),
+        disabled
+    );
+}

@@ -1,0 +1,144 @@
+//! Grants: permissions on one key, given without changing its policy.
+//!
+//! Source: <https://docs.aws.amazon.com/kms/latest/developerguide/grants.html>
+
+use serde::Deserialize;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A permission on one key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// Its id: 64 hex digits.
+    pub id: String,
+    /// Its maker's name for it, which makes a repeated CreateGrant answer the same grant.
+    pub name: Option<String>,
+    /// When it was made.
+    pub created_ms: i64,
+    /// Account that made it.
+    pub issuing_account: String,
+    /// Who may use it: an ARN, or the name of a service.
+    pub grantee: String,
+    /// Who may retire it, besides the grantee if RetireGrant is among its operations.
+    pub retiring: Option<String>,
+    /// What it allows.
+    pub operations: Vec<String>,
+    /// The pairs that an encryption context must have at least.
+    pub context_subset: BTreeMap<String, String>,
+    /// The pairs that an encryption context must be, if there are any.
+    pub context_equals: BTreeMap<String, String>,
+    /// The resource on whose behalf a service must call.
+    pub source_arn: Option<String>,
+}
+
+impl Grant {
+    /// Whether it lets the principal do the action, under that encryption context where the action
+    /// has one.
+    #[must_use]
+    pub fn allows(
+        &self,
+        principal_arn: &str,
+        action: &str,
+        context: Option<&BTreeMap<String, String>>,
+    ) -> bool {
+        names(&self.grantee, principal_arn)
+            && self.operations.iter().any(|operation| operation == action)
+            && context.is_none_or(|context| self.constraints_hold(context))
+    }
+
+    /// Whether the principal may retire it.
+    #[must_use]
+    pub fn retirable_by(&self, principal_arn: &str) -> bool {
+        self.retiring
+            .as_deref()
+            .is_some_and(|retiring| names(retiring, principal_arn))
+            || (names(&self.grantee, principal_arn)
+                && self
+                    .operations
+                    .iter()
+                    .any(|operation| operation == "RetireGrant"))
+    }
+
+    fn constraints_hold(&self, context: &BTreeMap<String, String>) -> bool {
+        let subset = self
+            .context_subset
+            .iter()
+            .all(|(name, value)| context.get(name) == Some(value));
+        subset && (self.context_equals.is_empty() || self.context_equals == *context)
+    }
+}
+
+/// Whether a grant's principal is the caller, its account, or the role of its session.
+fn names(named: &str, principal_arn: &str) -> bool {
+    if named == principal_arn {
+        return true;
+    }
+    let Some((head, rest)) = principal_arn.split_once("::") else {
+        return false;
+    };
+    let Some((account, resource)) = rest.split_once(':') else {
+        return false;
+    };
+    let partition = head.split(':').nth(1).unwrap_or("aws");
+    if named == account || *named == format!("arn:{partition}:iam::{account}:root") {
+        return true;
+    }
+    let role = resource
+        .strip_prefix("assumed-role/")
+        .and_then(|rest| rest.split('/').next());
+    role.is_some_and(|role| *named == format!("arn:{partition}:iam::{account}:role/{role}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(of: &[(&str, &str)]) -> BTreeMap<String, String> {
+        of.iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    fn grant() -> Grant {
+        Grant {
+            id: "g".to_owned(),
+            name: None,
+            created_ms: 0,
+            issuing_account: "111122223333".to_owned(),
+            grantee: "arn:aws:iam::111122223333:role/reader".to_owned(),
+            retiring: None,
+            operations: vec!["Decrypt".to_owned()],
+            context_subset: BTreeMap::new(),
+            context_equals: BTreeMap::new(),
+            source_arn: None,
+        }
+    }
+
+    #[test]
+    fn a_grant_is_for_its_principal_and_operations() {
+        let session = "arn:aws:sts::111122223333:assumed-role/reader/session";
+        assert!(grant().allows(session, "Decrypt", None));
+        assert!(!grant().allows(session, "Encrypt", None));
+        assert!(!grant().allows("arn:aws:iam::111122223333:role/writer", "Decrypt", None));
+    }
+
+    #[test]
+    fn constraints_compare_the_encryption_context() {
+        let principal = "arn:aws:iam::111122223333:role/reader";
+        let mut grant = grant();
+        grant.context_subset = pairs(&[("a", "1")]);
+        assert!(grant.allows(
+            principal,
+            "Decrypt",
+            Some(&pairs(&[("a", "1"), ("b", "2")]))
+        ));
+        assert!(!grant.allows(principal, "Decrypt", Some(&pairs(&[("a", "2")]))));
+        grant.context_equals = pairs(&[("a", "1")]);
+        assert!(!grant.allows(
+            principal,
+            "Decrypt",
+            Some(&pairs(&[("a", "1"), ("b", "2")]))
+        ));
+        assert!(grant.allows(principal, "Decrypt", Some(&pairs(&[("a", "1")]))));
+    }
+}
