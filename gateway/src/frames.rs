@@ -16,6 +16,7 @@ pub mod trailer;
 pub(crate) mod cipher;
 mod message;
 mod outer;
+mod room;
 
 use crate::frames::random::Random;
 use zeroize::{Zeroize, ZeroizeOnDrop};

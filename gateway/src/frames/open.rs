@@ -8,6 +8,7 @@ use crate::frames::layout::{
 };
 use crate::frames::message::MessageKeys;
 use crate::frames::outer::OuterLayer;
+use crate::frames::room;
 use crate::frames::segment::{Kind, Segment};
 use crate::frames::trailer::{Record, TrailerKey};
 use crate::frames::{DataKey, Keys, OpenError, Salt};
@@ -29,6 +30,8 @@ pub struct Opener {
     trailer: Option<TrailerKey>,
     /// Plaintext, then the stored bytes of what is not complete yet.
     buffer: BytesMut,
+    /// Room to take at once: never more than the object can need.
+    capacity: usize,
     /// How much of the buffer is plaintext, every byte of it under a tag that was right.
     opened: usize,
     /// Plaintext to drop before the first byte asked for.
@@ -103,9 +106,6 @@ impl Opener {
     /// All chunks of a message whose keys are committed to.
     fn message(keys: MessageKeys, plaintext_bytes: u64) -> Result<Self, OpenError> {
         let stored = layout::segment_bytes(plaintext_bytes).map_err(|_| OpenError::Size)?;
-        let capacity = usize::try_from(stored)
-            .unwrap_or(BUFFER_BYTES)
-            .min(BUFFER_BYTES);
         Ok(Self {
             keys,
             outer: None,
@@ -113,7 +113,9 @@ impl Opener {
             head: None,
             chunks: 0..layout::chunk_count(plaintext_bytes),
             trailer: None,
-            buffer: BytesMut::with_capacity(capacity),
+            buffer: BytesMut::new(),
+            capacity: usize::try_from(stored + TRAILER_BYTES as u64)
+                .map_or(BUFFER_BYTES, |stored| stored.min(BUFFER_BYTES)),
             opened: 0,
             skip: 0,
             take: plaintext_bytes,
@@ -139,7 +141,7 @@ impl Opener {
     }
 
     fn advance(&mut self, mut stored: &[u8]) -> Result<(), OpenError> {
-        self.buffer.reserve(stored.len());
+        room::make(&mut self.buffer, stored.len(), self.capacity);
         while !stored.is_empty() {
             let missing = self.unit() - (self.buffer.len() - self.opened);
             if missing == 0 {
@@ -271,5 +273,5 @@ pub fn message(key: &DataKey, context: &[u8], message: &[u8]) -> Result<Vec<u8>,
     Ok(plaintext)
 }
 
-/// What an opener's buffer is made to hold: more is allocated only when more is pushed at once.
-const BUFFER_BYTES: usize = 8 * SEALED_CHUNK_BYTES;
+/// Room for what usually comes at once.
+const BUFFER_BYTES: usize = 4 * SEALED_CHUNK_BYTES;

@@ -7,6 +7,7 @@ use crate::frames::layout::{self, CHUNK_BYTES, HEAD_BYTES, SEALED_CHUNK_BYTES, T
 use crate::frames::message::MessageKeys;
 use crate::frames::outer::OuterLayer;
 use crate::frames::random::Random;
+use crate::frames::room;
 use crate::frames::segment::{self, Kind, Segment};
 use crate::frames::trailer::{Record, TrailerKey};
 use crate::frames::{Keys, Salt, SealError};
@@ -100,8 +101,8 @@ impl Sealer {
             .ok_or(SealError::LengthExceeded)?;
 
         let chunks = plaintext.len() / CHUNK_BYTES + 1;
-        self.buffer
-            .reserve(plaintext.len() + (chunks + 1) * layout::TAG_BYTES);
+        let needed = plaintext.len() + (chunks + 1) * layout::TAG_BYTES;
+        room::make(&mut self.buffer, needed, BUFFER_BYTES);
         while !plaintext.is_empty() {
             let missing = CHUNK_BYTES - (self.buffer.len() - self.sealed);
             let (now, later) = plaintext.split_at(missing.min(plaintext.len()));
@@ -185,5 +186,6 @@ impl Sealer {
     }
 }
 
-/// What a sealer's buffer is made to hold: more is allocated only when more is pushed at once.
-const BUFFER_BYTES: usize = 8 * SEALED_CHUNK_BYTES;
+/// Room for what a caller collects before it sends it on, eight chunks or so, and for the piece
+/// that comes on top.
+const BUFFER_BYTES: usize = 12 * SEALED_CHUNK_BYTES;

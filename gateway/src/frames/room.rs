@@ -1,0 +1,42 @@
+//! Room in the buffers that sealers and openers hand on.
+
+use bytes::BytesMut;
+
+/// Makes room for `needed` more bytes behind what the buffer holds.
+///
+/// What was handed on shares the buffer's memory. Once the reader has dropped it, that memory is
+/// used again; until then new memory is taken, at least `capacity` bytes at once, so that what is
+/// already in the buffer is not copied each time it grows by a little.
+pub(super) fn make(buffer: &mut BytesMut, needed: usize, capacity: usize) {
+    let enough = buffer.capacity() - buffer.len() >= needed;
+    if enough || buffer.try_reclaim(needed) {
+        return;
+    }
+    let mut fresh = BytesMut::with_capacity((buffer.len() + needed).max(capacity));
+    fresh.extend_from_slice(buffer);
+    *buffer = fresh;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::make;
+    use bytes::BytesMut;
+
+    #[test]
+    fn memory_is_used_again_once_the_reader_dropped_it() {
+        let mut buffer = BytesMut::with_capacity(1_000);
+        buffer.extend_from_slice(&[1; 1_000]);
+        let place = buffer.as_ptr();
+        drop(buffer.split_to(990).freeze());
+        make(&mut buffer, 900, 1_000);
+        assert_eq!(buffer.as_ptr(), place);
+        assert_eq!(buffer[..], [1; 10]);
+
+        buffer.extend_from_slice(&[2; 900]);
+        let kept = buffer.split_to(900).freeze();
+        make(&mut buffer, 900, 1_000);
+        assert!(buffer.capacity() >= 1_000);
+        assert_eq!(buffer[..], [2; 10]);
+        assert_eq!(kept.len(), 900);
+    }
+}
