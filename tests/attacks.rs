@@ -1,0 +1,24 @@
+//! Attacks on the way into the gateway: each is refused, and the backend saw nothing of it.
+//!
+//! The names start with the case's id: A are signatures, B framing, C names of buckets and keys, D
+//! names of headers. There is no KMS here: what is let in uses customer keys or passes through.
+
+#[path = "attacks/gate.rs"]
+mod gate;
+
+#[path = "attacks/chunks.rs"]
+mod chunks;
+#[path = "attacks/credentials.rs"]
+mod credentials;
+#[path = "attacks/framing.rs"]
+mod framing;
+#[path = "attacks/names.rs"]
+mod names;
+#[path = "attacks/payload.rs"]
+mod payload;
+#[path = "attacks/targets.rs"]
+mod targets;
+#[path = "attacks/time.rs"]
+mod time;
+#[path = "attacks/unsigned_headers.rs"]
+mod unsigned_headers;
