@@ -14,7 +14,7 @@ const CUSTOMER_KEY: [u8; 32] = [1; 32];
 
 /// The modes: how a write asks for one, how a read does, and how a copy from it does.
 type Change = fn(Asked) -> Asked;
-fn modes() -> [(&'static str, Change, Change, Change); 4] {
+fn modes() -> [(&'static str, Change, Change, Change); 5] {
     const SWITCH: &str = "x-amz-server-side-encryption-bucket-key-enabled";
     let same: Change = |asked| asked;
     [
@@ -23,6 +23,12 @@ fn modes() -> [(&'static str, Change, Change, Change); 4] {
         (
             "aws:kms",
             |asked| asked.header(SSE, "aws:kms").header(SWITCH, "true"),
+            same,
+            same,
+        ),
+        (
+            "aws:kms:dsse",
+            |asked| asked.header(SSE, "aws:kms:dsse"),
             same,
             same,
         ),
@@ -328,4 +334,31 @@ async fn attributes_tell_what_was_asked_for_of_the_plaintext() {
         .refused(400, "InvalidRequest");
     let missing = Asked::on("none").header("x-amz-object-attributes", "ETag");
     world.attributes(missing).await.refused(404, "NoSuchKey");
+}
+
+#[tokio::test]
+async fn an_unsealed_object_is_sealed_by_a_copy_onto_itself() {
+    let world = Direct::with(gateway::object::Config {
+        adopted_buckets: vec![BUCKET.to_owned()],
+        ..gateway::object::Config::default()
+    })
+    .await;
+    for (key, body) in [("old", content(300_000)), ("empty", content(0))] {
+        let headers = vec![("content-type".to_owned(), "text/x".to_owned())];
+        let object = tests::backend::Stored::new(body.clone(), headers);
+        world.backend.plant(BUCKET, key, object);
+        let attributes = Asked::on(key).header("x-amz-object-attributes", "ObjectSize");
+        let told = world.attributes(attributes).await.ok();
+        let told = String::from_utf8(told.body.to_vec()).unwrap();
+        let size = format!("<ObjectSize>{}</ObjectSize>", body.len());
+        assert!(told.contains(&size), "{told}");
+
+        world.copy(copy(key, &format!("bucket/{key}"))).await.ok();
+        let stored = world.backend.object(BUCKET, key).unwrap();
+        assert_eq!(&stored.body[..8], b"sealgate");
+        let got = world.get(Asked::on(key)).await.ok();
+        assert_eq!(got.body, body);
+        assert_eq!(got.header("content-type"), "text/x");
+        assert_eq!(got.header("x-sealgate-unsealed"), "");
+    }
 }

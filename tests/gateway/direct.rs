@@ -175,7 +175,12 @@ impl Direct {
     }
 
     pub async fn delete(&self, request: Asked) -> Answer {
-        Answer::of(self.objects.delete(&request.into_request(Method::DELETE)).await).await
+        Answer::of(
+            self.objects
+                .delete(&request.into_request(Method::DELETE))
+                .await,
+        )
+        .await
     }
 
     pub async fn delete_all(&self, request: Asked) -> Answer {

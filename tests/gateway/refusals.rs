@@ -99,13 +99,6 @@ async fn a_refused_write_reaches_neither_backend_nor_kms() {
             "Invalid value",
         ),
         (
-            "dual layer",
-            put().header(SSE, "aws:kms:dsse"),
-            501,
-            "NotImplemented",
-            "Dual-layer",
-        ),
-        (
             "KMS over HTTP",
             plain_http(kms()),
             400,

@@ -42,7 +42,7 @@ struct Mode {
     told: fn() -> Vec<(&'static str, String)>,
 }
 
-fn modes() -> [Mode; 4] {
+fn modes() -> [Mode; 5] {
     const SSE: &str = "x-amz-server-side-encryption";
     const KEY: &str = "x-amz-server-side-encryption-aws-kms-key-id";
     const SWITCH: &str = "x-amz-server-side-encryption-bucket-key-enabled";
@@ -70,6 +70,17 @@ fn modes() -> [Mode; 4] {
                     (SWITCH, "true".to_owned()),
                 ]
             },
+        },
+        Mode {
+            name: "DSSE-KMS",
+            ask: |asked| {
+                asked
+                    .header(SSE, "aws:kms:dsse")
+                    .header(KEY, "alias/blue")
+                    .header(SWITCH, "true")
+            },
+            read: |asked| asked,
+            told: || vec![(SSE, "aws:kms:dsse".to_owned()), (KEY, arn("alias/blue"))],
         },
         Mode {
             name: "SSE-C",
@@ -255,6 +266,11 @@ async fn the_kms_is_called_as_aws_calls_it() {
     for mode in modes() {
         let (write, read): (&[&str], &[&str]) = match mode.name {
             "SSE-KMS" => (&["GenerateDataKey"], &["Decrypt"]),
+            // A key for each layer.
+            "DSSE-KMS" => (
+                &["GenerateDataKey", "GenerateDataKey"],
+                &["Decrypt", "Decrypt"],
+            ),
             // The first objects of a bucket key; the next ones cost nothing.
             "bucket key" => (&["GenerateDataKey"], &["Decrypt"]),
             _ => (&[], &[]),

@@ -61,7 +61,10 @@ async fn world() -> (Direct, Vec<Asked>) {
         .put(Asked::on("c").body(content(SIZE)).customer_key(&[1; 32]))
         .await
         .ok();
+    let dsse = Asked::on("dsse").body(content(SIZE));
+    world.put(dsse.header(kms, "aws:kms:dsse")).await.ok();
     let reads = vec![
+        Asked::on("dsse"),
         Asked::on("s3"),
         Asked::on("kms"),
         Asked::on("bk"),

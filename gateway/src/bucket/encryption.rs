@@ -300,7 +300,7 @@ impl Rule {
         let algorithm = match self.algorithm {
             Algorithm::SseS3 => DefaultAlgorithm::SseS3,
             Algorithm::SseKms => DefaultAlgorithm::SseKms(self.kms_key_id.clone()),
-            Algorithm::Dsse => DefaultAlgorithm::Dsse,
+            Algorithm::Dsse => DefaultAlgorithm::Dsse(self.kms_key_id.clone()),
         };
         BucketDefault {
             algorithm,

@@ -14,6 +14,7 @@ use http::header;
 use crate::backend::Backend;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::frames::trailer::Checksum;
 use crate::object::Objects;
 use crate::object::checksum;
 use crate::object::conditions::Names;
@@ -22,13 +23,12 @@ use crate::object::stored::Found;
 use crate::object::stored::Needs;
 use crate::object::stored::ReadError;
 use crate::object::stored::Reader;
-use crate::object::stored::Stored;
-use crate::object::stored::Unlocked;
 use crate::request::Body;
 use crate::request::S3Request;
 use crate::request::full_body;
 use crate::sse::choice;
 use crate::sse::choice::Transport;
+use crate::sse::customer_key;
 use crate::xml::Element;
 
 impl Objects {
@@ -63,6 +63,11 @@ impl Objects {
         let range = HeaderValue::from_static("bytes=0-0");
         let request = reader.request(Method::GET).header(header::RANGE, range);
         let answer = self.backend.send(request).await?;
+        if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE && self.adopts(&reader.name.bucket)
+        {
+            // A sealed object is never without bytes.
+            return self.plain_attributes(reader, asked).await;
+        }
         if !matches!(
             answer.status(),
             StatusCode::OK | StatusCode::PARTIAL_CONTENT
@@ -73,9 +78,7 @@ impl Objects {
         let bucket = &reader.name.bucket;
         let stored = match self.recognise(bucket, parts.status, parts.headers)? {
             Found::Sealed(stored) => stored,
-            Found::Plain => {
-                return Err(S3Error::not_implemented("Unsealed objects are not shown.").into());
-            }
+            Found::Plain(_) => return self.plain_attributes(reader, asked).await,
         };
         let needs = Needs {
             key: false,
@@ -84,7 +87,38 @@ impl Objects {
         let nothing = HeaderMap::new();
         let conditions = (&nothing, &Names::of_reads());
         let unlocked = self.unlock(reader, &stored, needs, conditions).await?;
-        Ok(answer_of(asked, &stored, &unlocked)?)
+        let checksum = unlocked
+            .record
+            .as_ref()
+            .and_then(|record| record.checksum.as_ref());
+        let bytes = stored.segment.plaintext_bytes;
+        Ok(answer_of(
+            asked,
+            &stored.headers,
+            &unlocked.etag,
+            bytes,
+            checksum,
+        )?)
+    }
+
+    /// Those of an unsealed object, in a bucket that was adopted.
+    async fn plain_attributes(
+        &self,
+        reader: &Reader,
+        asked: &[Attribute],
+    ) -> Result<Response<Body>, ReadError> {
+        if reader.customer_key.is_some() {
+            return Err(customer_key::not_applicable().into());
+        }
+        let etag = self.begins_unsealed(reader).await?;
+        let headers = self.head_backend(reader).await?;
+        let etag = etag.filter(|etag| headers.get(header::ETAG) == Some(etag));
+        let etag = etag.ok_or(ReadError::Changed)?;
+        let bytes = headers
+            .get(header::CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse().ok())
+            .ok_or_else(S3Error::internal)?;
+        Ok(answer_of(asked, &headers, &etag, bytes, None)?)
     }
 }
 
@@ -126,16 +160,17 @@ fn asked(headers: &HeaderMap) -> Result<Vec<Attribute>, S3Error> {
 
 fn answer_of(
     asked: &[Attribute],
-    stored: &Stored,
-    unlocked: &Unlocked,
+    backend: &HeaderMap,
+    etag: &HeaderValue,
+    plaintext_bytes: u64,
+    checksum: Option<&Checksum>,
 ) -> Result<Response<Body>, S3Error> {
     let mut document = Element::root("GetObjectAttributesResponse");
     if asked.contains(&Attribute::ETag) {
-        let etag = unlocked.etag.to_str().map_err(|_| S3Error::internal())?;
+        let etag = etag.to_str().map_err(|_| S3Error::internal())?;
         document = document.with(Element::with_text("ETag", etag.trim_matches('"')));
     }
-    let record = unlocked.record.as_ref();
-    if let Some(checksum) = record.and_then(|record| record.checksum.as_ref())
+    if let Some(checksum) = checksum
         && asked.contains(&Attribute::Checksum)
     {
         let mut told = Element::new("Checksum");
@@ -145,14 +180,14 @@ fn answer_of(
         document = document.with(told);
     }
     if asked.contains(&Attribute::StorageClass) {
-        let class = stored.headers.get("x-amz-storage-class");
+        let class = backend.get("x-amz-storage-class");
         let class = class
             .and_then(|class| class.to_str().ok())
             .unwrap_or("STANDARD");
         document = document.with(Element::with_text("StorageClass", class));
     }
     if asked.contains(&Attribute::ObjectSize) {
-        let size = stored.segment.plaintext_bytes.to_string();
+        let size = plaintext_bytes.to_string();
         document = document.with(Element::with_text("ObjectSize", size));
     }
 
@@ -163,7 +198,7 @@ fn answer_of(
         HeaderValue::from_static("application/xml"),
     );
     for name in [header::LAST_MODIFIED, VERSION_ID] {
-        if let Some(value) = stored.headers.get(&name) {
+        if let Some(value) = backend.get(&name) {
             headers.insert(name, value.clone());
         }
     }

@@ -28,6 +28,7 @@ use crate::object::conditions::Names;
 use crate::object::copy_source::CopySource;
 use crate::object::headers;
 use crate::object::opened::OpenedBody;
+use crate::object::plain::PlainBody;
 use crate::object::put::customer_key_md5;
 use crate::object::store::NewObject;
 use crate::object::store::Written;
@@ -36,7 +37,7 @@ use crate::object::stored::Found;
 use crate::object::stored::Needs;
 use crate::object::stored::ReadError;
 use crate::object::stored::Reader;
-use crate::object::stored::Stored;
+use crate::object::stored::judge;
 use crate::request::Body;
 use crate::request::Payload;
 use crate::request::S3Request;
@@ -45,6 +46,7 @@ use crate::sse::answer;
 use crate::sse::choice;
 use crate::sse::choice::DefaultAlgorithm;
 use crate::sse::choice::Transport;
+use crate::sse::customer_key;
 use crate::sse::data_key::refuse_tampered;
 use crate::sse::kms::Requester;
 use crate::xml::Element;
@@ -52,8 +54,10 @@ use crate::xml::Limits;
 
 /// The source of a copy, its first piece opened.
 struct Source {
-    stored: Box<Stored>,
-    body: OpenedBody,
+    /// Headers of the backend's answer.
+    headers: HeaderMap,
+    plaintext_bytes: u64,
+    body: Payload,
     algorithm: Option<Algorithm>,
 }
 
@@ -80,7 +84,8 @@ impl Objects {
             || CHANGES
                 .iter()
                 .any(|name| request.headers.contains_key(*name));
-        if on_itself && !changes {
+        // Where unsealed objects are, a copy onto itself is how one is sealed.
+        if on_itself && !changes && !self.adopts(&name.bucket) {
             return Err(S3Error::invalid_request(ON_ITSELF));
         }
 
@@ -99,13 +104,13 @@ impl Objects {
         let mut headers = if replace_metadata {
             headers::of_write(&request.headers)?
         } else {
-            let mut headers = headers::of_copied(&source.stored.headers);
+            let mut headers = headers::of_copied(&source.headers);
             headers.extend(headers::of_placement(&request.headers));
             headers
         };
         if !replace_tags {
             headers.remove("x-amz-tagging");
-            self.copy_tags(&reader, &source.stored.headers, &mut headers)
+            self.copy_tags(&reader, &source.headers, &mut headers)
                 .await?;
         }
 
@@ -113,7 +118,7 @@ impl Objects {
             .data_keys
             .for_write(&encryption, &name, &requester)
             .await?;
-        let plaintext_bytes = source.stored.segment.plaintext_bytes;
+        let plaintext_bytes = source.plaintext_bytes;
         let object = NewObject {
             name,
             headers,
@@ -121,9 +126,8 @@ impl Objects {
             expected: Expected::nothing(algorithm.or(source.algorithm)),
             plaintext_bytes,
         };
-        let body = Payload::from_stream(source.body, Some(plaintext_bytes));
-        let written = self.store(object, body).await?;
-        answer(&written, &source.stored, customer_key_md5(&encryption))
+        let written = self.store(object, source.body).await?;
+        answer(&written, &source.headers, customer_key_md5(&encryption))
     }
 
     /// Opens the source of a copy.
@@ -154,8 +158,8 @@ impl Objects {
         let bucket = &reader.name.bucket;
         let stored = match self.recognise(bucket, parts.status, parts.headers)? {
             Found::Sealed(stored) => stored,
-            Found::Plain => {
-                return Err(S3Error::not_implemented("Unsealed objects cannot be copied.").into());
+            Found::Plain(headers) => {
+                return self.plain_source(reader, conditions, headers, body).await;
             }
         };
         if stored.segment.plaintext_bytes > SOURCE_BYTES_MAX {
@@ -169,18 +173,51 @@ impl Objects {
         let unlocked = self
             .unlock(reader, &stored, needs, (conditions, &names))
             .await?;
-        let key = unlocked.key.as_ref().ok_or_else(S3Error::internal)?;
-        let opener = Opener::object(key, &stored.segment)?;
-        let body = open(body, opener, &stored).open_first().await?;
+        let keys = unlocked.keys.as_ref().ok_or_else(S3Error::internal)?;
+        let opener = Opener::object(keys.keys(), &stored.segment)?;
+        let body = OpenedBody::new(body, opener, 0, stored.stored_bytes);
         let checksum = unlocked
             .record
             .as_ref()
             .and_then(|record| record.checksum.as_ref());
-        let algorithm = checksum.map(|checksum| checksum.algorithm);
+        let plaintext_bytes = stored.segment.plaintext_bytes;
         Ok(Source {
-            stored,
-            body,
-            algorithm,
+            algorithm: checksum.map(|checksum| checksum.algorithm),
+            body: Payload::from_stream(body.open_first().await?, Some(plaintext_bytes)),
+            headers: stored.headers,
+            plaintext_bytes,
+        })
+    }
+
+    /// An unsealed source, in a bucket that was adopted.
+    async fn plain_source(
+        &self,
+        reader: &Reader,
+        conditions: &HeaderMap,
+        headers: HeaderMap,
+        body: ReplyBody,
+    ) -> Result<Source, ReadError> {
+        if reader.customer_key.is_some() {
+            return Err(customer_key::not_applicable().into());
+        }
+        let etag = self.begins_unsealed(reader).await?;
+        if headers.get(header::ETAG) != etag.as_ref() {
+            return Err(ReadError::Changed);
+        }
+        let etag = etag.ok_or_else(S3Error::internal)?;
+        judge((conditions, &Names::of_copy_sources()), &etag, &headers)?;
+        let plaintext_bytes = headers
+            .get(header::CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse().ok())
+            .ok_or_else(S3Error::internal)?;
+        if plaintext_bytes > SOURCE_BYTES_MAX {
+            return Err(S3Error::invalid_request(TOO_LARGE).into());
+        }
+        Ok(Source {
+            algorithm: None,
+            body: Payload::from_stream(PlainBody(body), Some(plaintext_bytes)),
+            headers,
+            plaintext_bytes,
         })
     }
 
@@ -204,11 +241,6 @@ impl Objects {
         headers.insert(HeaderName::from_static("x-amz-tagging"), value);
         Ok(())
     }
-}
-
-/// The whole body of a stored object.
-fn open(body: ReplyBody, opener: Opener, stored: &Stored) -> OpenedBody {
-    OpenedBody::new(body, opener, 0, stored.stored_bytes)
 }
 
 /// The tags of a `Tagging` document as a query string.
@@ -246,7 +278,7 @@ fn replaces(
 /// The answer: `CopyObjectResult`, and headers about versions and encryption.
 fn answer(
     written: &Written,
-    source: &Stored,
+    source: &HeaderMap,
     customer_key_md5: Option<&str>,
 ) -> Result<Response<Body>, S3Error> {
     let etag = written.etag.to_str().map_err(|_| S3Error::internal())?;
@@ -267,7 +299,7 @@ fn answer(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/xml"),
     );
-    if let Some(version) = source.headers.get("x-amz-version-id") {
+    if let Some(version) = source.get("x-amz-version-id") {
         let name = HeaderName::from_static("x-amz-copy-source-version-id");
         headers.insert(name, version.clone());
     }

@@ -176,7 +176,7 @@ impl Objects {
         let plain_bytes = bytes.and_then(|value| value.parse().ok());
         let found = self.recognise(&reader.name.bucket, StatusCode::OK, headers.clone())?;
         let facts = match found {
-            Found::Plain => Facts {
+            Found::Plain(_) => Facts {
                 etag: backend_etag.clone(),
                 bytes: plain_bytes.ok_or_else(S3Error::internal)?,
                 algorithm: None,

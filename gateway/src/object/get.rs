@@ -19,7 +19,7 @@ use http_body_util::BodyExt as _;
 use crate::backend::Backend;
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::frames::DataKey;
+use crate::frames::Keys;
 use crate::frames::layout;
 use crate::frames::open::Opener;
 use crate::object::Objects;
@@ -129,7 +129,7 @@ impl Objects {
         let (parts, body) = answer.into_parts();
         let stored = match self.recognise(&reader.name.bucket, parts.status, parts.headers)? {
             Found::Sealed(stored) => stored,
-            Found::Plain => {
+            Found::Plain(_) => {
                 drop(body);
                 return self.plain(read, Method::GET).await;
             }
@@ -145,8 +145,8 @@ impl Objects {
             .unlock(reader, &stored, needs, (&read.headers, &names))
             .await?;
         let span = read.wanted.resolve(stored.segment.plaintext_bytes)?;
-        let key = unlocked.key.as_ref().ok_or_else(S3Error::internal)?;
-        let body = open(&stored, key, span, parts.status, body)?
+        let keys = unlocked.keys.as_ref().ok_or_else(S3Error::internal)?;
+        let body = open(&stored, keys.keys(), span, parts.status, body)?
             .open_first()
             .await?;
         let mut response = Response::new(body.boxed_unsync());
@@ -160,7 +160,7 @@ impl Objects {
         let bucket = &read.reader.name.bucket;
         let stored = match self.recognise(bucket, StatusCode::OK, headers)? {
             Found::Sealed(stored) => stored,
-            Found::Plain => return self.plain(read, Method::GET).await,
+            Found::Plain(_) => return self.plain(read, Method::GET).await,
         };
         let needs = Needs {
             key: false,
@@ -240,7 +240,7 @@ pub(crate) fn describe<B>(
 /// The body of the answer: the chunks that hold `span`, opened.
 fn open(
     stored: &Stored,
-    key: &DataKey,
+    keys: Keys<'_>,
     span: Option<Span>,
     status: StatusCode,
     body: crate::backend::ReplyBody,
@@ -266,10 +266,10 @@ fn open(
         Some(span) if !whole || span != all => {
             let span = layout::span(plaintext_bytes, span.first..span.last + 1)
                 .ok_or_else(S3Error::internal)?;
-            (Opener::span(key, &stored.segment, &span)?, span.stored)
+            (Opener::span(keys, &stored.segment, &span)?, span.stored)
         }
         _ => (
-            Opener::object(key, &stored.segment)?,
+            Opener::object(keys, &stored.segment)?,
             0..stored.stored_bytes,
         ),
     };

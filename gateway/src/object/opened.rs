@@ -139,7 +139,8 @@ impl PayloadStream for OpenedBody {
     }
 }
 
-fn broken_off(cause: &dyn std::fmt::Display) -> S3Error {
+/// What a client hears of a backend that ends an answer early.
+pub(crate) fn broken_off(cause: &dyn std::fmt::Display) -> S3Error {
     tracing::warn!(%cause, "the backend broke off an answer");
     S3Error::new(crate::error::S3Code::ServiceUnavailable)
 }

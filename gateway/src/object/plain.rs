@@ -4,6 +4,12 @@
 //! metric and a line in the log. What has no envelope but begins like a sealed object has lost its
 //! envelope, and is refused: ciphertext is never handed out.
 
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
+
+use bytes::Bytes;
 use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
@@ -11,9 +17,11 @@ use http::Method;
 use http::Response;
 use http::StatusCode;
 use http::header;
+use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
 use crate::backend::Backend;
+use crate::backend::ReplyBody;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::frames::segment::MAGIC;
@@ -21,9 +29,11 @@ use crate::object::Objects;
 use crate::object::get::Read;
 use crate::object::get::Wanted;
 use crate::object::headers;
+use crate::object::opened::broken_off;
 use crate::object::stored::ReadError;
 use crate::object::stored::Reader;
 use crate::request::Body;
+use crate::request::PayloadStream;
 use crate::sse::customer_key;
 use crate::sse::data_key::refuse_tampered;
 
@@ -77,7 +87,10 @@ impl Objects {
     }
 
     /// Checks the first bytes of an object without an envelope; its ETag at the backend.
-    async fn begins_unsealed(&self, reader: &Reader) -> Result<Option<HeaderValue>, ReadError> {
+    pub(crate) async fn begins_unsealed(
+        &self,
+        reader: &Reader,
+    ) -> Result<Option<HeaderValue>, ReadError> {
         let range = HeaderValue::from_static("bytes=0-7");
         let request = reader.request(Method::GET).header(header::RANGE, range);
         let answer = match self.backend.fetch(request).await {
@@ -95,6 +108,27 @@ impl Objects {
             return Err(refuse_tampered(&"it is sealed and has no envelope").into());
         }
         Ok(answer.headers().get(header::ETAG).cloned())
+    }
+}
+
+/// The body of an unsealed object, as the source of a copy.
+pub(crate) struct PlainBody(pub(crate) ReplyBody);
+
+impl PayloadStream for PlainBody {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, S3Error>>> {
+        loop {
+            match ready!(Pin::new(&mut self.0).poll_frame(context)) {
+                None => return Poll::Ready(None),
+                Some(Err(cause)) => return Poll::Ready(Some(Err(broken_off(&*cause)))),
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data()
+                        && !data.is_empty()
+                    {
+                        return Poll::Ready(Some(Ok(data)));
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -137,7 +137,7 @@ fn answer(written: &Written, encryption: &Encryption) -> Response<Body> {
 pub(crate) fn customer_key_md5(encryption: &Encryption) -> Option<&str> {
     match encryption {
         Encryption::SseC(key) => Some(key.md5()),
-        Encryption::SseS3 | Encryption::SseKms(_) => None,
+        Encryption::SseS3 | Encryption::SseKms(_) | Encryption::Dsse(_) => None,
     }
 }
 

@@ -82,8 +82,8 @@ impl Objects {
             expected,
             plaintext_bytes,
         } = object;
-        let NewKey { key, protection } = key;
-        let sealer = Sealer::new(&key, Kind::Whole, plaintext_bytes, &*self.random)?;
+        let NewKey { keys, protection } = key;
+        let sealer = Sealer::new(keys.keys(), Kind::Whole, plaintext_bytes, &*self.random)?;
         let segment = sealer.segment().clone();
         let digests = Running::new(expected, etag_is_md5(&protection));
 
@@ -110,10 +110,10 @@ impl Objects {
             BackendBody::stream(body, stored_bytes)
         };
 
-        let value = HeaderValue::from_str(&envelope.seal(&key, &name.arn))
+        let value = HeaderValue::from_str(&envelope.seal(&keys.data, &name.arn))
             .map_err(|_| S3Error::internal())?;
         headers.insert(HeaderName::from_static(HEADER), value);
-        drop(key);
+        drop(keys);
         let mut request = BackendRequest::object(Method::PUT, &name.bucket, &name.key).body(body);
         request.headers = headers;
         let answer = self.backend.fetch(request).await?;

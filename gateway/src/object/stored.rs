@@ -35,6 +35,7 @@ use crate::object::store::etag_is_md5;
 use crate::request::S3Request;
 use crate::sse::choice::Transport;
 use crate::sse::customer_key::CustomerKey;
+use crate::sse::data_key::ObjectKeys;
 use crate::sse::data_key::ObjectName;
 use crate::sse::data_key::refuse_tampered;
 use crate::sse::kms::Requester;
@@ -43,8 +44,8 @@ use crate::sse::kms::Requester;
 pub(crate) enum Found {
     /// An object that the gateway sealed.
     Sealed(Box<Stored>),
-    /// An object that lay there before, in a bucket that was adopted.
-    Plain,
+    /// An object that lay there before, in a bucket that was adopted: the backend's headers.
+    Plain(HeaderMap),
 }
 
 /// A sealed object, as the headers of the backend's answer describe it.
@@ -70,8 +71,8 @@ pub(crate) struct Reader {
 
 /// What a read learned about an object.
 pub(crate) struct Unlocked {
-    /// The data key, where it was asked for or cost nothing.
-    pub(crate) key: Option<DataKey>,
+    /// The keys, where they were asked for or cost nothing.
+    pub(crate) keys: Option<ObjectKeys>,
     /// The digests, where they were asked for.
     pub(crate) record: Option<Arc<Record>>,
     /// The ETag that clients see, quoted.
@@ -137,7 +138,7 @@ impl Objects {
         let (envelope, second) = (envelopes.next(), envelopes.next());
         let Some(envelope) = envelope else {
             if self.adopts(bucket) {
-                return Ok(Found::Plain);
+                return Ok(Found::Plain(headers));
             }
             return Err(refuse_tampered(&"it has no envelope"));
         };
@@ -198,14 +199,14 @@ impl Objects {
             judge(conditions, &etag, &stored.headers)?;
             if !needs.key && !needs.checksum {
                 return Ok(Unlocked {
-                    key: None,
+                    keys: None,
                     record: None,
                     etag,
                 });
             }
         }
 
-        let (key, envelope) = self
+        let (keys, envelope) = self
             .data_keys
             .open(
                 stored.sealed.clone(),
@@ -217,7 +218,7 @@ impl Objects {
             .await?;
         let md5_is_etag = etag_is_md5(&envelope.protection);
         let record = if md5_is_etag || needs.checksum {
-            Some(self.record(reader, stored, &key, &envelope).await?)
+            Some(self.record(reader, stored, &keys.data, &envelope).await?)
         } else {
             None
         };
@@ -226,7 +227,7 @@ impl Objects {
             judge(conditions, &etag, &stored.headers)?;
         }
         Ok(Unlocked {
-            key: Some(key),
+            keys: Some(keys),
             record,
             etag,
         })
@@ -337,7 +338,7 @@ impl Objects {
 }
 
 /// Answers 304 or 412 where the conditions say so.
-fn judge(
+pub(crate) fn judge(
     (headers, names): (&HeaderMap, &Names),
     etag: &HeaderValue,
     backend: &HeaderMap,

@@ -27,6 +27,9 @@ pub enum Encryption {
     /// `aws:kms`: under a KMS key.
     SseKms(KmsChoice),
 
+    /// `aws:kms:dsse`: two layers, under two data keys of one KMS key. Never with a bucket key.
+    Dsse(KmsChoice),
+
     /// A key that the customer sent.
     SseC(CustomerKey),
 }
@@ -60,8 +63,8 @@ pub enum DefaultAlgorithm {
     SseS3,
     /// `aws:kms` with the key as the configuration names it.
     SseKms(Option<String>),
-    /// `aws:kms:dsse`, which is not offered yet.
-    Dsse,
+    /// `aws:kms:dsse` with the key as the configuration names it.
+    Dsse(Option<String>),
 }
 
 /// How SSE-C and SSE-KMS are held back from connections that anyone can read.
@@ -121,7 +124,7 @@ impl Transport {
 /// # Errors
 ///
 /// What S3 answers to headers that contradict themselves, to customer keys where they are blocked,
-/// and to encryption over a connection that does not protect it. `NotImplemented` for DSSE-KMS.
+/// and to encryption over a connection that does not protect it.
 pub fn for_write(
     headers: &HeaderMap,
     default: &BucketDefault,
@@ -150,7 +153,15 @@ pub fn for_write(
                 bucket_key: asked.bucket_key.unwrap_or(default.bucket_key),
             }))
         }
-        Some("aws:kms:dsse") => Err(S3Error::not_implemented(NO_DSSE)),
+        Some("aws:kms:dsse") => {
+            transport.allow_kms()?;
+            // A bucket key may be asked for; as at AWS, it is not used.
+            Ok(Encryption::Dsse(KmsChoice {
+                key: asked.key.map(str::to_owned),
+                context: asked.context.unwrap_or_default(),
+                bucket_key: false,
+            }))
+        }
         Some(other) => Err(S3Error::invalid_argument(UNKNOWN, ALGORITHM, other)),
     }
 }
@@ -280,7 +291,14 @@ fn from_default(
                 bucket_key: bucket_key.unwrap_or(default.bucket_key),
             }))
         }
-        DefaultAlgorithm::Dsse => Err(S3Error::not_implemented(NO_DSSE)),
+        DefaultAlgorithm::Dsse(key) => {
+            transport.allow_kms()?;
+            Ok(Encryption::Dsse(KmsChoice {
+                key: key.clone(),
+                context: EncryptionContext::default(),
+                bucket_key: false,
+            }))
+        }
     }
 }
 
@@ -308,7 +326,6 @@ const KMS_HEADER: &str = "Server Side Encryption with AWS KMS managed key requir
 const KMS_INSECURE: &str = "Requests specifying Server Side Encryption with AWS KMS managed keys must be made over a secure connection.";
 const KMS_UNSIGNED: &str = "Requests specifying Server Side Encryption with AWS KMS managed keys require AWS Signature Version 4.";
 const CUSTOMER_KEYS_BLOCKED: &str = "Server-side encryption with customer-provided keys (SSE-C) is blocked for this bucket. Use PutBucketEncryption to unblock SSE-C.";
-const NO_DSSE: &str = "Dual-layer encryption (aws:kms:dsse) is not implemented.";
 
 impl Default for BucketDefault {
     /// What every bucket has that was never configured: SSE-S3, customer keys allowed.

@@ -9,6 +9,7 @@
 //! | SSE-S3 | random, under the gateway's root key | none |
 //! | SSE-KMS | the KMS's | one `GenerateDataKey` a write, one `Decrypt` a read |
 //! | SSE-KMS with a bucket key | random, under the bucket key | one each for a requester and a span of time |
+//! | DSSE-KMS | two of the KMS's | two `GenerateDataKey` a write, two `Decrypt` a read |
 //! | SSE-C | random, under the customer's key | none |
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::envelope::WrappingKey;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::frames::DataKey;
+use crate::frames::Keys;
 use crate::frames::OpenError;
 use crate::frames::SealError;
 use crate::frames::random::Random;
@@ -35,6 +37,7 @@ use crate::sse::choice::Transport;
 use crate::sse::context::EncryptionContext;
 use crate::sse::customer_key;
 use crate::sse::customer_key::CustomerKey;
+use crate::sse::kms::GeneratedKey;
 use crate::sse::kms::KeyService;
 use crate::sse::kms::Requester;
 use crate::state::keyring::Keyring;
@@ -92,10 +95,35 @@ pub struct DataKeys {
     random: Arc<dyn Random>,
 }
 
-/// A new object's data key, and what its envelope says about it.
-pub struct NewKey {
+/// The keys that one object's bytes are sealed under.
+pub struct ObjectKeys {
     /// The data key.
-    pub key: DataKey,
+    pub data: DataKey,
+    /// The outer layer's, under DSSE-KMS.
+    outer: Option<DataKey>,
+}
+
+impl ObjectKeys {
+    /// For sealing and opening.
+    #[must_use]
+    pub fn keys(&self) -> Keys<'_> {
+        Keys {
+            data: &self.data,
+            outer: self.outer.as_ref(),
+        }
+    }
+}
+
+impl From<DataKey> for ObjectKeys {
+    fn from(data: DataKey) -> Self {
+        Self { data, outer: None }
+    }
+}
+
+/// A new object's keys, and what its envelope says about them.
+pub struct NewKey {
+    /// The keys.
+    pub keys: ObjectKeys,
     /// How to find it again.
     pub protection: Protection,
 }
@@ -134,33 +162,73 @@ impl DataKeys {
                 let key = DataKey::generate(&*self.random);
                 let protection =
                     Protection::sse_s3(&root_key, generation, &key, &object.arn, &*self.random);
-                Ok(NewKey { key, protection })
+                Ok(NewKey {
+                    keys: key.into(),
+                    protection,
+                })
             }
             Encryption::SseC(customer_key) => {
                 let key = DataKey::generate(&*self.random);
                 let wrapping_key = wrapping_key(customer_key)?;
                 let protection = Protection::sse_c(&wrapping_key, &key, &object.arn, &*self.random);
-                Ok(NewKey { key, protection })
+                Ok(NewKey {
+                    keys: key.into(),
+                    protection,
+                })
             }
             Encryption::SseKms(choice) if choice.bucket_key => {
                 self.under_bucket_key(choice, object, requester).await
             }
             Encryption::SseKms(choice) => {
                 let context = choice.context.clone().with_arn(&object.arn);
-                let generated = self
-                    .kms
-                    .generate_data_key(requester, key_id(choice), &context)
-                    .await?;
+                let (key, generated) = self.generate(requester, choice, &context).await?;
                 let protection = Protection::SseKms {
                     key_arn: generated.key_arn,
                     blob: generated.blob,
                     context: pairs(&choice.context),
                 };
-                let key = DataKey::from_slice(generated.plaintext.as_slice())
-                    .map_err(|_| S3Error::internal())?;
-                Ok(NewKey { key, protection })
+                Ok(NewKey {
+                    keys: key.into(),
+                    protection,
+                })
+            }
+            Encryption::Dsse(choice) => {
+                let context = choice.context.clone().with_arn(&object.arn);
+                let (data, inner) = self.generate(requester, choice, &context).await?;
+                let (outer, second) = self.generate(requester, choice, &context).await?;
+                if inner.key_arn != second.key_arn {
+                    // The alias was moved in between: one envelope names one key.
+                    return Err(S3Error::new(S3Code::ServiceUnavailable));
+                }
+                let protection = Protection::Dsse {
+                    key_arn: inner.key_arn,
+                    blob: inner.blob,
+                    outer_blob: second.blob,
+                    context: pairs(&choice.context),
+                };
+                let keys = ObjectKeys {
+                    data,
+                    outer: Some(outer),
+                };
+                Ok(NewKey { keys, protection })
             }
         }
+    }
+
+    /// One data key of the KMS's.
+    async fn generate(
+        &self,
+        requester: &Requester,
+        choice: &KmsChoice,
+        context: &EncryptionContext,
+    ) -> Result<(DataKey, GeneratedKey), S3Error> {
+        let generated = self
+            .kms
+            .generate_data_key(requester, key_id(choice), context)
+            .await?;
+        let key =
+            DataKey::from_slice(generated.plaintext.as_slice()).map_err(|_| S3Error::internal())?;
+        Ok((key, generated))
     }
 
     async fn under_bucket_key(
@@ -192,7 +260,10 @@ impl DataKeys {
             &object.arn,
             &*self.random,
         );
-        Ok(NewKey { key, protection })
+        Ok(NewKey {
+            keys: key.into(),
+            protection,
+        })
     }
 
     /// The data key of an object, and its envelope, authenticated.
@@ -208,10 +279,11 @@ impl DataKeys {
         object: &ObjectName,
         requester: &Requester,
         transport: Transport,
-    ) -> Result<(DataKey, Envelope), S3Error> {
+    ) -> Result<(ObjectKeys, Envelope), S3Error> {
         self.check(&sealed, customer_key, object, transport)?;
         let protection = &sealed.claims().protection;
-        let key = match protection {
+        let mut outer = None;
+        let data = match protection {
             Protection::SseS3 { generation, .. } => {
                 let root_key = self.root_keys.generation(*generation).await?;
                 protection.unwrap_key(&root_key, &object.arn)?
@@ -226,8 +298,7 @@ impl DataKeys {
                 context,
             } => {
                 let context = own_context(context).with_arn(&object.arn);
-                let plaintext = self.kms.decrypt(requester, key_arn, blob, &context).await?;
-                DataKey::from_slice(&plaintext).map_err(|_| S3Error::internal())?
+                self.decrypt(requester, key_arn, blob, &context).await?
             }
             Protection::BucketKey {
                 key_arn,
@@ -248,14 +319,34 @@ impl DataKeys {
                     .await?;
                 protection.unwrap_key(&bucket_key, &object.arn)?
             }
-            Protection::Dsse { .. } => {
-                return Err(S3Error::not_implemented(
-                    "Dual-layer encryption is not implemented.",
-                ));
+            Protection::Dsse {
+                key_arn,
+                blob,
+                outer_blob,
+                context,
+            } => {
+                let context = own_context(context).with_arn(&object.arn);
+                outer = Some(
+                    self.decrypt(requester, key_arn, outer_blob, &context)
+                        .await?,
+                );
+                self.decrypt(requester, key_arn, blob, &context).await?
             }
         };
-        let envelope = sealed.open(&key, &object.arn)?;
-        Ok((key, envelope))
+        let envelope = sealed.open(&data, &object.arn)?;
+        Ok((ObjectKeys { data, outer }, envelope))
+    }
+
+    /// One data key unwrapped by the KMS.
+    async fn decrypt(
+        &self,
+        requester: &Requester,
+        key_arn: &str,
+        blob: &[u8],
+        context: &EncryptionContext,
+    ) -> Result<DataKey, S3Error> {
+        let plaintext = self.kms.decrypt(requester, key_arn, blob, context).await?;
+        DataKey::from_slice(&plaintext).map_err(|_| S3Error::internal())
     }
 
     /// Whether a request may ask for this object's data key at all: the parts that cost no key.

@@ -73,6 +73,13 @@ fn name(choice: &Encryption) -> String {
     match choice {
         Encryption::SseS3 => "AES256".to_owned(),
         Encryption::SseC(_) => "customer".to_owned(),
+        Encryption::Dsse(kms) => {
+            format!(
+                "dsse {} {}",
+                kms.key.as_deref().unwrap_or("aws/s3"),
+                kms.bucket_key
+            )
+        }
         Encryption::SseKms(kms) => {
             format!(
                 "kms {} {}",
@@ -186,10 +193,17 @@ fn a_customer_key_excludes_every_other_encryption() {
 }
 
 #[test]
-fn dual_layer_encryption_is_refused_until_it_exists() {
-    let given = headers(&[(SSE, "aws:kms:dsse")]);
-    let error = refused(for_write(&given, &BucketDefault::default(), SAFE));
-    assert_eq!(error.code_text(), "NotImplemented");
+fn dual_layer_encryption_never_has_a_bucket_key() {
+    let asked = headers(&[(SSE, "aws:kms:dsse"), (KEY, "k"), (SWITCH, "true")]);
+    let default = BucketDefault {
+        algorithm: DefaultAlgorithm::Dsse(Some("k".to_owned())),
+        bucket_key: true,
+        ..BucketDefault::default()
+    };
+    for (given, default) in [(asked, &BucketDefault::default()), (headers(&[]), &default)] {
+        let choice = for_write(&given, default, SAFE).ok().unwrap();
+        assert_eq!(name(&choice), "dsse k false");
+    }
 }
 
 #[test]
