@@ -11,6 +11,8 @@
 //! | `POST /admin/quotas/restart` | forgets what was used |
 //! | `GET /admin/clock` | the time that keys and quotas follow |
 //! | `POST /admin/clock` | freezes, moves or releases that clock |
+//! | `GET /admin/faults` | failures on purpose, and how many calls each has struck |
+//! | `PUT /admin/faults` | puts a fault plan in force from its beginning |
 //! | `GET /admin/events` | audit events: `?name=&key=&account=&limit=` |
 //!
 //! Controls answer to `application/json` only and never to a page of another origin, so that no web
@@ -43,6 +45,7 @@ use tokio_util::sync::CancellationToken;
 use crate::audit::Audit;
 use crate::authenticate::Secret;
 use crate::clock::MovableClock;
+use crate::faults::Faults;
 use crate::metrics::Metrics;
 use crate::quota::Quotas;
 use crate::transport::Hosts;
@@ -61,6 +64,8 @@ pub struct Control {
     pub clock: Arc<MovableClock>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Failures on purpose.
+    pub faults: Arc<Faults>,
     /// Set when the server is stopping.
     pub stopping: CancellationToken,
 }
@@ -167,6 +172,8 @@ async fn controlled(control: &Control, request: Request<Incoming>) -> Outcome {
         }
         ("GET", "/admin/clock") => Ok(controls::clock(control)),
         ("POST", "/admin/clock") => controls::move_clock(control, &body),
+        ("GET", "/admin/faults") => Ok(controls::faults(control)),
+        ("PUT", "/admin/faults") => controls::set_faults(control, &body),
         ("GET", "/admin/events") => controls::events(control, query),
         _ => refused(StatusCode::NOT_FOUND, "there is nothing here"),
     }

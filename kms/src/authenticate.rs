@@ -18,6 +18,7 @@ use proto::sigv4::sha256_hex;
 use proto::time::Clock;
 use serde::Deserialize;
 use subtle::ConstantTimeEq as _;
+use tokio_util::sync::CancellationToken;
 
 pub use crate::authenticate::credentials::Credential;
 pub use crate::authenticate::credentials::Secret;
@@ -84,6 +85,8 @@ pub struct Connection {
     pub peer: IpAddr,
     /// Whether the connection is TLS.
     pub secure: bool,
+    /// Cancelled to close the connection without an answer.
+    pub cut: CancellationToken,
 }
 
 /// Checks who calls.

@@ -11,6 +11,7 @@ use crate::authenticate;
 pub use crate::authenticate::Credential;
 pub use crate::authenticate::Secret;
 pub use crate::authenticate::Signatures;
+use crate::faults;
 use crate::quota;
 pub use crate::transport::Limits;
 
@@ -42,6 +43,9 @@ pub struct Config {
     /// Request quotas.
     pub quotas: quota::Config,
 
+    /// Failures and delays on purpose.
+    pub faults: faults::Plan,
+
     /// Where audit events go.
     pub audit: audit::Config,
 
@@ -59,6 +63,7 @@ impl Default for Config {
             store: Store::default(),
             authenticate: authenticate::Config::default(),
             quotas: quota::Config::default(),
+            faults: faults::Plan::default(),
             audit: audit::Config::default(),
             limits: Limits::default(),
         }

@@ -9,6 +9,7 @@
 //! | [`admin`] | health, metrics and controls on a port of their own |
 //! | [`transport`] | the two doors, gRPC and AWS JSON, on one port |
 //! | [`metrics`] | what is counted for Prometheus |
+//! | [`faults`] | failures and delays on purpose |
 //! | [`authenticate`] | signatures and the shared secret |
 //! | [`api`] | the operations and the common order of their checks |
 //! | [`quota`] | request quotas like AWS's |
@@ -25,6 +26,7 @@ pub mod config;
 pub mod admin;
 pub mod transport;
 pub mod metrics;
+pub mod faults;
 pub mod authenticate;
 pub mod api;
 pub mod quota;

@@ -23,6 +23,7 @@ use crate::clock::MovableClock;
 use crate::config::Config;
 use crate::config::Store;
 use crate::crypto::root_key::RootKey;
+use crate::faults::Faults;
 use crate::keys::redb_store::RedbStore;
 use crate::metrics::Metrics;
 use crate::quota::Quotas;
@@ -79,10 +80,14 @@ pub async fn start(config: Config, real_clock: Arc<dyn Clock>) -> Result<Running
         .map_err(|e| StartError::bind(config.admin.listen, e))?;
 
     let metrics = Arc::new(Metrics::new());
+    let faults = Arc::new(Faults::default());
+    faults.set(config.faults.clone())?;
     let doors = Arc::new(Doors::new(
         Arc::clone(&kms),
         Authenticator::new(&config.authenticate, real_clock),
         Arc::clone(&metrics),
+        Arc::clone(&quotas),
+        Arc::clone(&faults),
         &config.limits,
         Hosts::of(address.ip(), &config.hosts),
     ));
@@ -94,6 +99,7 @@ pub async fn start(config: Config, real_clock: Arc<dyn Clock>) -> Result<Running
         audit: Arc::clone(&audit),
         clock: Arc::clone(&clock),
         metrics: Arc::clone(&metrics),
+        faults,
         stopping: stop.clone(),
     });
     let endpoint = format!(

@@ -6,6 +6,7 @@
 mod grpc;
 mod hosts;
 mod json;
+mod service_quotas;
 mod sts;
 
 use std::convert::Infallible;
@@ -33,10 +34,14 @@ pub use crate::authenticate::Connection;
 use crate::caller::Caller;
 use crate::error::Code;
 use crate::error::KmsError;
+use crate::faults::Effect;
+use crate::faults::Faults;
 use crate::metrics::Door;
 use crate::metrics::Metrics;
+use crate::quota::Quotas;
 use crate::transport::grpc::Grpc;
 pub use crate::transport::hosts::Hosts;
+use crate::transport::service_quotas::Increases;
 
 /// What one request may cost.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -93,6 +98,9 @@ pub(crate) struct Core {
     kms: Arc<Kms>,
     authenticator: Authenticator,
     metrics: Arc<Metrics>,
+    quotas: Arc<Quotas>,
+    increases: Increases,
+    faults: Arc<Faults>,
     body_bytes_max: usize,
     body_timeout: Duration,
     in_flight: Arc<Semaphore>,
@@ -105,6 +113,8 @@ impl Doors {
         kms: Arc<Kms>,
         authenticator: Authenticator,
         metrics: Arc<Metrics>,
+        quotas: Arc<Quotas>,
+        faults: Arc<Faults>,
         limits: &Limits,
         hosts: Hosts,
     ) -> Self {
@@ -113,6 +123,9 @@ impl Doors {
             kms,
             authenticator,
             metrics,
+            quotas,
+            increases: Increases::default(),
+            faults,
             body_bytes_max: limits.body_bytes_max,
             body_timeout: Duration::from_millis(limits.body_timeout_ms),
             in_flight: Arc::new(Semaphore::new(in_flight)),
@@ -161,6 +174,7 @@ impl Core {
     async fn call(
         &self,
         door: Door,
+        connection: &Connection,
         caller: Caller,
         operation: Operation,
     ) -> Result<Answer, KmsError> {
@@ -172,6 +186,14 @@ impl Core {
         };
         let name = operation.name();
         let start = Instant::now();
+        if let Some(effect) = self.faults.effect(&caller, &operation)
+            && let Some(error) = suffer(effect, connection).await
+        {
+            self.metrics
+                .count(&caller, door, name, Some(&error), start.elapsed());
+            return Err(error);
+        }
+
         let (caller, result) = if name.is_slow() {
             let kms = Arc::clone(&self.kms);
             let work = move || {
@@ -201,6 +223,22 @@ impl Core {
     }
 }
 
+/// Lets a planned effect happen; an error, if that is what the plan answers.
+async fn suffer(effect: Effect, connection: &Connection) -> Option<KmsError> {
+    if !effect.delay.is_zero() {
+        tokio::time::sleep(effect.delay).await;
+    }
+
+    if effect.drop_connection {
+        connection.cut.cancel();
+        // Nothing may be answered before the connection is gone.
+        tokio::time::sleep(CUT_WITHIN).await;
+        return Some(KmsError::internal());
+    }
+
+    effect.error
+}
+
 /// An id for a request that has none yet.
 pub(crate) fn request_id() -> Arc<str> {
     EventId::fresh().to_string().into()
@@ -213,3 +251,6 @@ fn misdirected() -> Response<Body> {
     *response.status_mut() = StatusCode::MISDIRECTED_REQUEST;
     response
 }
+
+/// A connection that is cut is gone by then.
+const CUT_WITHIN: Duration = Duration::from_secs(5);

@@ -14,6 +14,7 @@ use crate::admin::Control;
 use crate::admin::Outcome;
 use crate::admin::Refusal;
 use crate::audit::Event;
+use crate::faults::Plan;
 use crate::quota;
 use crate::quota::Adjustment;
 
@@ -112,6 +113,21 @@ pub(crate) fn move_clock(control: &Control, body: &[u8]) -> Outcome {
     }
 
     Ok(clock(control))
+}
+
+/// The fault plan in force, and how many calls each fault has struck.
+pub(crate) fn faults(control: &Control) -> Value {
+    let (plan, struck) = control.faults.state();
+    json!({ "plan": plan, "struck": struck })
+}
+
+/// Puts a fault plan in force from its beginning.
+pub(crate) fn set_faults(control: &Control, body: &[u8]) -> Outcome {
+    control
+        .faults
+        .set(read::<Plan>(body)?)
+        .map_err(Refusal::bad)?;
+    Ok(faults(control))
 }
 
 /// Audit events, newest first.

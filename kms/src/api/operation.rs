@@ -77,6 +77,15 @@ macro_rules! make {
                 .map_err(|error| not_awss_json(error.line(), error.column()))
             }
 
+            /// The request by AWS's member names, to be looked at and never shown: it may hold
+            /// secrets.
+            pub(crate) fn to_value(&self) -> serde_json::Value {
+                match self {
+                    $(Self::$name(request) => serde_json::to_value(request),)+
+                }
+                .unwrap_or_default()
+            }
+
             pub(crate) fn run(self, call: &mut Call<'_>) -> Result<Answer, KmsError> {
                 match self {
                     $(Self::$name(request) => $run(call, request).map(Answer::$name),)+

@@ -14,6 +14,8 @@ use proto::sigv4::sign_request;
 use proto::time::ManualClock;
 use proto::time::Timestamp;
 
+use tokio_util::sync::CancellationToken;
+
 use super::Authenticator;
 use super::Config;
 use super::Connection;
@@ -86,6 +88,7 @@ fn connection() -> Connection {
     Connection {
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
         secure: false,
+        cut: CancellationToken::new(),
     }
 }
 

@@ -162,6 +162,7 @@ impl Serving {
         let connection = Arc::new(Connection {
             peer: peer.ip(),
             secure,
+            cut: CancellationToken::new(),
         });
         let Some(acceptor) = self.tls.clone() else {
             return self.http(stream, connection, answer).await;
@@ -182,10 +183,16 @@ impl Serving {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        let cut = connection.cut.clone();
         let service = service_fn(move |request| answer(Arc::clone(&connection), request));
         let serving = self.http.serve_connection(TokioIo::new(stream), service);
-        if let Err(error) = self.watcher.watch(serving.into_owned()).await {
-            tracing::debug!(%error, "a connection ended badly");
+        tokio::select! {
+            served = self.watcher.watch(serving.into_owned()) => {
+                if let Err(error) = served {
+                    tracing::debug!(%error, "a connection ended badly");
+                }
+            }
+            () = cut.cancelled() => tracing::debug!("a connection was cut on purpose"),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use crate::config::ConfigError;
+use crate::faults::PlanError;
 use crate::quota::ProfileError;
 
 /// Why a server did not start.
@@ -27,6 +28,9 @@ pub enum StartError {
     /// The configuration is refused.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The fault plan means nothing.
+    #[error(transparent)]
+    Faults(#[from] PlanError),
     /// A file cannot be read or made.
     #[error("{}: {error}", path.display())]
     File {

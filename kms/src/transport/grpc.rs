@@ -120,7 +120,10 @@ impl Methods {
             self.core.metrics.count_refused(error.code());
             status(&error)
         })?;
-        let result = self.core.call(Door::Grpc, caller, operation(message)).await;
+        let result = self
+            .core
+            .call(Door::Grpc, connection, caller, operation(message))
+            .await;
         result.map_err(|error| status(&error))
     }
 }

@@ -29,6 +29,7 @@ use crate::error::KmsError;
 use crate::metrics::Door;
 use crate::transport::Core;
 use crate::transport::request_id;
+use crate::transport::service_quotas;
 use crate::transport::sts;
 
 /// Answers one request that is not gRPC.
@@ -40,6 +41,12 @@ pub(crate) async fn answer(
     let request_id = request_id();
     let content_type = media_type(request.headers());
     let mut response = match content_type.as_deref() {
+        Some(JSON_1_1 | JSON_1_0) if service_quotas::is_meant(request.headers()) => {
+            match service_quotas::answer(core, connection, &request_id, request).await {
+                Ok(body) => json(StatusCode::OK, body.to_string().into_bytes()),
+                Err(failed) => failure(StatusCode::BAD_REQUEST, failed.code, &failed.message),
+            }
+        }
         Some(JSON_1_1 | JSON_1_0) => {
             match operation(core, connection, &request_id, request).await {
                 Ok(body) => json(StatusCode::OK, body),
@@ -72,7 +79,7 @@ async fn operation(
         core.authenticator
             .signed(&parts, &body, "kms", connection, Arc::clone(request_id))?;
     let operation = Operation::from_json(name, &body)?;
-    let answer = core.call(Door::Json, caller, operation).await?;
+    let answer = core.call(Door::Json, connection, caller, operation).await?;
     Ok(answer.to_json())
 }
 
@@ -144,13 +151,18 @@ pub(crate) fn refuse(core: &Core, error: &KmsError) -> Response<Full<Bytes>> {
         core.metrics.count_refused(code);
     }
 
+    let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    failure(status, code.name(), error.message())
+}
+
+/// An error by its AWS name. AWS leaves out the messages it has no text for.
+fn failure(status: StatusCode, code: &str, message: &str) -> Response<Full<Bytes>> {
     let mut body = serde_json::Map::new();
-    body.insert("__type".to_owned(), code.name().into());
-    if !error.message().is_empty() {
-        body.insert("message".to_owned(), error.message().into());
+    body.insert("__type".to_owned(), code.into());
+    if !message.is_empty() {
+        body.insert("message".to_owned(), message.into());
     }
 
-    let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let body = serde_json::to_vec(&body).expect("an object of texts is JSON");
     json(status, body)
 }

@@ -1,0 +1,530 @@
+//! Failures and delays on purpose, by a plan that gives the same outcome every time.
+//!
+//! "The 5th Decrypt under key X answers KMSInternalException" is one [`Fault`]. Whether a call is
+//! struck depends on the plan, its seed and how many matching calls came before, and on nothing
+//! else, so that a run can be repeated.
+
+use std::collections::BTreeMap;
+use std::f64::consts::TAU;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use serde::Deserialize;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::api::Operation;
+use crate::api::OperationName;
+use crate::caller::Caller;
+use crate::error::Code;
+use crate::error::KmsError;
+
+/// What goes wrong, and how long things take.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Plan {
+    /// Where every chance in the plan starts from.
+    pub seed: u64,
+
+    /// Failures. The first that strikes decides.
+    pub faults: Vec<Fault>,
+
+    /// How long operations take besides their work. The first that matches decides.
+    pub latencies: Vec<Latency>,
+}
+
+/// Calls that fail.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Fault {
+    /// Operation it is about; every one if left out.
+    pub operation: Option<String>,
+
+    /// Account of the caller; every one if left out.
+    pub account: Option<String>,
+
+    /// Region that is called; every one if left out.
+    pub region: Option<String>,
+
+    /// Key as the caller names it: id, ARN or alias; every one if left out.
+    pub key: Option<String>,
+
+    /// Pairs that the encryption context must have.
+    pub context: BTreeMap<String, String>,
+
+    /// The first matching call that is struck, counted from 1.
+    pub first: u64,
+
+    /// Of the matching calls from there on, every so-many-th is struck.
+    pub every: u64,
+
+    /// How many calls are struck in all; no end if left out.
+    pub times: Option<u64>,
+
+    /// Chance that such a call is struck, from 0 to 1.
+    pub probability: f64,
+
+    /// AWS's name of the error that is answered, such as `KMSInternalException`.
+    pub error: Option<String>,
+
+    /// The error's text.
+    pub message: String,
+
+    /// Close the connection instead of answering.
+    pub drop_connection: bool,
+
+    /// Wait so long before that, or before doing the operation if nothing else is asked for.
+    pub delay_ms: u64,
+}
+
+impl Default for Fault {
+    fn default() -> Self {
+        Self {
+            operation: None,
+            account: None,
+            region: None,
+            key: None,
+            context: BTreeMap::new(),
+            first: 1,
+            every: 1,
+            times: None,
+            probability: 1.0,
+            error: None,
+            message: String::new(),
+            drop_connection: false,
+            delay_ms: 0,
+        }
+    }
+}
+
+/// How long calls take besides their work: lognormal, as services do.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Latency {
+    /// Operation it is about; every one if left out.
+    pub operation: Option<String>,
+
+    /// Half of the calls take longer than this, in milliseconds.
+    pub median_ms: f64,
+
+    /// Spread: 0 is always the median; at 0.5 one call in twenty takes more than twice as long.
+    pub sigma: f64,
+
+    /// No call takes longer than this, in milliseconds; no limit if left out.
+    pub max_ms: Option<f64>,
+}
+
+/// The plan in force.
+#[derive(Default)]
+pub struct Faults {
+    running: ArcSwapOption<RunningPlan>,
+}
+
+/// A plan and how far it has got.
+struct RunningPlan {
+    plan: Plan,
+    /// Matching calls so far, for each fault and then for each latency.
+    matched: Vec<AtomicU64>,
+    struck: Vec<AtomicU64>,
+}
+
+/// What happens to one call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Effect {
+    /// Wait first.
+    pub delay: Duration,
+    /// Then answer this.
+    pub error: Option<KmsError>,
+    /// Then close the connection.
+    pub drop_connection: bool,
+}
+
+impl Faults {
+    /// Puts a plan in force from its beginning; an empty one lets everything be.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError`] for a name or number that means nothing; then the old plan goes on.
+    pub fn set(&self, plan: Plan) -> Result<(), PlanError> {
+        plan.check()?;
+        if plan.faults.is_empty() && plan.latencies.is_empty() {
+            self.running.store(None);
+            return Ok(());
+        }
+
+        let count = || AtomicU64::new(0);
+        let matched = (0..plan.faults.len() + plan.latencies.len())
+            .map(|_| count())
+            .collect();
+        let struck = plan.faults.iter().map(|_| count()).collect();
+        self.running.store(Some(Arc::new(RunningPlan {
+            plan,
+            matched,
+            struck,
+        })));
+        Ok(())
+    }
+
+    /// The plan in force, and how many calls each fault has struck.
+    #[must_use]
+    pub fn state(&self) -> (Plan, Vec<u64>) {
+        self.running
+            .load()
+            .as_ref()
+            .map_or_else(Default::default, |running| {
+                let struck = running
+                    .struck
+                    .iter()
+                    .map(|count| count.load(Ordering::Relaxed));
+                (running.plan.clone(), struck.collect())
+            })
+    }
+
+    /// What happens to this call; nothing, as a rule.
+    #[must_use]
+    pub fn effect(&self, caller: &Caller, operation: &Operation) -> Option<Effect> {
+        self.running
+            .load()
+            .as_ref()
+            .map(|running| running.effect(caller, operation))
+    }
+}
+
+impl RunningPlan {
+    /// What happens to this call.
+    fn effect(&self, caller: &Caller, operation: &Operation) -> Effect {
+        let name = operation.name().as_str();
+        let mut effect = Effect {
+            delay: self.latency(name),
+            ..Effect::default()
+        };
+        for (index, fault) in self.plan.faults.iter().enumerate() {
+            if fault.matches(caller, operation) && self.strikes(index, fault) {
+                effect.delay += Duration::from_millis(fault.delay_ms);
+                effect.drop_connection = fault.drop_connection;
+                let code = fault.error.as_deref().and_then(Code::from_name);
+                effect.error = code.map(|code| fault.told(code));
+                break;
+            }
+        }
+
+        effect
+    }
+
+    /// Counts a matching call and tells whether it is struck.
+    fn strikes(&self, index: usize, fault: &Fault) -> bool {
+        let (Some(matched), Some(struck)) = (self.matched.get(index), self.struck.get(index))
+        else {
+            return false;
+        };
+        let before = matched.fetch_add(1, Ordering::Relaxed);
+        let Some(since_first) = (before + 1).checked_sub(fault.first) else {
+            return false;
+        };
+        if since_first % fault.every != 0 || self.chance(index, before) >= fault.probability {
+            return false;
+        }
+
+        let limit = fault.times.unwrap_or(u64::MAX);
+        let more = |count| (count < limit).then_some(count + 1);
+        struck
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
+            .is_ok()
+    }
+
+    /// How long a call takes besides its work.
+    fn latency(&self, operation: &str) -> Duration {
+        let fits = |latency: &&Latency| latency.operation.as_deref().is_none_or(|o| o == operation);
+        let mut latencies = self.plan.latencies.iter();
+        let Some(position) = latencies.position(|latency| fits(&latency)) else {
+            return Duration::ZERO;
+        };
+        let index = self.plan.faults.len() + position;
+        let (Some(latency), Some(matched)) =
+            (self.plan.latencies.get(position), self.matched.get(index))
+        else {
+            return Duration::ZERO;
+        };
+        let count = matched.fetch_add(1, Ordering::Relaxed);
+        // Box and Muller's way from two even chances to a normal one.
+        let (first, second) = (
+            self.chance(index, count * 2),
+            self.chance(index, count * 2 + 1),
+        );
+        let normal = (-2.0 * (1.0 - first).ln()).sqrt() * (TAU * second).cos();
+        let millis = latency.median_ms * (latency.sigma * normal).exp();
+        let millis = millis
+            .min(latency.max_ms.unwrap_or(DELAY_MS_MAX))
+            .min(DELAY_MS_MAX);
+        Duration::try_from_secs_f64(millis / 1_000.0).unwrap_or_default()
+    }
+
+    /// A number from 0 to 1, the same for the same seed, rule and count.
+    fn chance(&self, index: usize, count: u64) -> f64 {
+        let index = u64::try_from(index).unwrap_or(u64::MAX);
+        let mixed = mix(mix(mix(self.plan.seed) ^ index) ^ count);
+        let bits = u32::try_from(mixed >> 32).expect("half of 64 bits are 32");
+        f64::from(bits) / (f64::from(u32::MAX) + 1.0)
+    }
+}
+
+impl Fault {
+    /// Whether the call is one of those the fault is about.
+    fn matches(&self, caller: &Caller, operation: &Operation) -> bool {
+        let is =
+            |wanted: &Option<String>, given: &str| wanted.as_deref().is_none_or(|w| w == given);
+        if !is(&self.operation, operation.name().as_str())
+            || !is(&self.account, &caller.account)
+            || !is(&self.region, &caller.region)
+        {
+            return false;
+        }
+
+        if self.key.is_none() && self.context.is_empty() {
+            return true;
+        }
+
+        let request = operation.to_value();
+        let names_key = |name: &str| {
+            let given = request
+                .get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            let wanted = self.key.as_deref().unwrap_or_default();
+            given == wanted
+                || given
+                    .rsplit_once(":key/")
+                    .is_some_and(|(_, id)| id == wanted)
+        };
+        let has_pair = |(name, value): (&String, &String)| {
+            let context = request.get("EncryptionContext");
+            let given = context.and_then(|context| context.get(name));
+            given.and_then(Value::as_str) == Some(value)
+        };
+        (self.key.is_none() || ["KeyId", "SourceKeyId"].into_iter().any(names_key))
+            && self.context.iter().all(has_pair)
+    }
+
+    /// The error that is answered.
+    fn told(&self, code: Code) -> KmsError {
+        if code == Code::ThrottlingException {
+            return KmsError::throttled("FaultPlan", Duration::from_secs(1));
+        }
+
+        KmsError::new(code, self.message.clone())
+    }
+}
+
+impl Plan {
+    /// Checks every name and number.
+    fn check(&self) -> Result<(), PlanError> {
+        let operations = self.faults.iter().map(|fault| &fault.operation);
+        let operations = operations.chain(self.latencies.iter().map(|l| &l.operation));
+        for operation in operations.flatten() {
+            if OperationName::from_name(operation).is_none() {
+                return Err(PlanError::Operation {
+                    name: operation.clone(),
+                });
+            }
+        }
+
+        for fault in &self.faults {
+            if let Some(name) = &fault.error
+                && Code::from_name(name).is_none()
+            {
+                return Err(PlanError::Error { name: name.clone() });
+            }
+
+            if !(0.0..=1.0).contains(&fault.probability) || fault.first == 0 || fault.every == 0 {
+                return Err(PlanError::Number);
+            }
+        }
+
+        let positive = |number: f64| number.is_finite() && number >= 0.0;
+        let sound = |latency: &Latency| {
+            positive(latency.median_ms)
+                && positive(latency.sigma)
+                && latency.max_ms.is_none_or(positive)
+        };
+        if self.latencies.iter().all(sound) {
+            Ok(())
+        } else {
+            Err(PlanError::Number)
+        }
+    }
+}
+
+/// Spreads the bits of a number (SplitMix64's finish).
+fn mix(seed: u64) -> u64 {
+    let seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let seed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let seed = (seed ^ (seed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    seed ^ (seed >> 31)
+}
+
+/// Why a plan is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// There is no such error.
+    #[error("KMS has no error `{name}`")]
+    Error {
+        /// What was written.
+        name: String,
+    },
+    /// A number is out of its range.
+    #[error("a probability is from 0 to 1, `first` and `every` from 1, times are not negative")]
+    Number,
+    /// There is no such operation.
+    #[error("there is no operation `{name}`")]
+    Operation {
+        /// What was written.
+        name: String,
+    },
+}
+
+/// No planned delay is longer, in milliseconds.
+const DELAY_MS_MAX: f64 = 600_000.0;
+
+#[cfg(test)]
+mod tests {
+    use proto::kms::v1;
+
+    use super::Effect;
+    use super::Fault;
+    use super::Faults;
+    use super::Latency;
+    use super::Plan;
+    use crate::api::Operation;
+    use crate::caller::Caller;
+    use crate::error::Code;
+
+    fn decrypt(key: &str) -> Operation {
+        let request = v1::DecryptRequest {
+            key_id: Some(key.to_owned()),
+            ..v1::DecryptRequest::default()
+        };
+        Operation::Decrypt(request)
+    }
+
+    fn faults(plan: Plan) -> Faults {
+        let faults = Faults::default();
+        faults.set(plan).unwrap();
+        faults
+    }
+
+    /// Which of the next `count` calls are struck with an error.
+    fn struck(faults: &Faults, operation: &Operation, count: usize) -> Vec<usize> {
+        let caller = Caller::root("111122223333", "us-east-1");
+        let strikes = |_: &usize| {
+            faults
+                .effect(&caller, operation)
+                .is_some_and(|effect| effect.error.is_some())
+        };
+        (1..=count).filter(strikes).collect()
+    }
+
+    #[test]
+    fn the_fifth_decrypt_of_one_key_fails() {
+        let faults = faults(Plan {
+            faults: vec![Fault {
+                operation: Some("Decrypt".to_owned()),
+                key: Some("k".to_owned()),
+                first: 5,
+                times: Some(1),
+                error: Some("KMSInternalException".to_owned()),
+                ..Fault::default()
+            }],
+            ..Plan::default()
+        });
+        assert!(struck(&faults, &decrypt("other"), 10).is_empty());
+        let random = Operation::GenerateRandom(v1::GenerateRandomRequest::default());
+        assert!(struck(&faults, &random, 10).is_empty());
+        assert_eq!(
+            struck(&faults, &decrypt("arn:aws:kms:us-east-1:1:key/k"), 10),
+            [5]
+        );
+        assert_eq!(faults.state().1, [1]);
+    }
+
+    #[test]
+    fn a_chance_is_the_same_in_every_run() {
+        let plan = |seed| Plan {
+            seed,
+            faults: vec![Fault {
+                probability: 0.3,
+                error: Some("ThrottlingException".to_owned()),
+                ..Fault::default()
+            }],
+            ..Plan::default()
+        };
+        let run = |seed| struck(&faults(plan(seed)), &decrypt("k"), 1_000);
+        assert_eq!(run(7), run(7));
+        assert_ne!(run(7), run(8));
+        assert!((250..350).contains(&run(7).len()), "{}", run(7).len());
+    }
+
+    #[test]
+    fn latencies_lie_around_their_median() {
+        let faults = faults(Plan {
+            latencies: vec![Latency {
+                median_ms: 10.0,
+                sigma: 0.5,
+                ..Latency::default()
+            }],
+            ..Plan::default()
+        });
+        let caller = Caller::root("111122223333", "us-east-1");
+        let delay = |_| {
+            faults
+                .effect(&caller, &decrypt("k"))
+                .unwrap()
+                .delay
+                .as_secs_f64()
+        };
+        let delays: Vec<f64> = (0..1_000).map(delay).collect();
+        let below = delays.iter().filter(|delay| **delay < 0.010).count();
+        assert!((450..550).contains(&below), "{below}");
+        assert!(delays.iter().any(|delay| *delay > 0.020));
+    }
+
+    #[test]
+    fn an_empty_plan_costs_nothing_and_a_senseless_one_is_refused() {
+        let caller = Caller::root("111122223333", "us-east-1");
+        assert_eq!(
+            Faults::default().effect(&caller, &decrypt("k")),
+            None::<Effect>
+        );
+        let refused = |fault: Fault| {
+            Faults::default()
+                .set(Plan {
+                    faults: vec![fault],
+                    ..Plan::default()
+                })
+                .is_err()
+        };
+        assert!(refused(Fault {
+            error: Some("NoSuch".to_owned()),
+            ..Fault::default()
+        }));
+        assert!(refused(Fault {
+            operation: Some("NoSuch".to_owned()),
+            ..Fault::default()
+        }));
+        assert!(refused(Fault {
+            probability: 1.5,
+            ..Fault::default()
+        }));
+        assert!(refused(Fault {
+            every: 0,
+            ..Fault::default()
+        }));
+        assert!(!refused(Fault {
+            error: Some(Code::KeyUnavailableException.name().to_owned()),
+            ..Fault::default()
+        }));
+    }
+}
