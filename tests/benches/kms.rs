@@ -1,0 +1,320 @@
+//! How many GenerateDataKey a second the KMS answers, on both doors, and what one costs in CPU.
+//!
+//! The server is a process of its own with one thread, on one core where `taskset` is there; the
+//! client is this process, on another. Signatures are checked, quotas charged, events kept. The
+//! CPU time is the server's as the system accounts it, so it holds on a busy machine, too.
+//!
+//! Run: `cargo bench -p tests --bench kms`.
+
+use std::io::BufRead as _;
+use std::io::BufReader;
+use std::io::Write as _;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use anyhow::ensure;
+use bytes::Bytes;
+use http::Request;
+use http_body_util::BodyExt as _;
+use http_body_util::Full;
+use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::TokioIo;
+use kms::api::Operation;
+use kms::caller::Caller;
+use kms::config::Config;
+use kms::config::Credential;
+use kms::config::Secret;
+use kms::config::Signatures;
+use proto::kms::v1;
+use proto::sigv4::Credentials;
+use proto::sigv4::OutboundRequest;
+use proto::sigv4::sha256_hex;
+use proto::sigv4::sign_request;
+use proto::time::Clock as _;
+use proto::time::SystemClock;
+use tokio::io::AsyncReadExt as _;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const ACCOUNT: &str = "111122223333";
+const REGION: &str = "us-east-1";
+const KEY_ID: &str = "AKIDEXAMPLE";
+const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+const TOKEN: &str = "the secret between the two houses";
+
+fn main() -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    if std::env::args().any(|argument| argument == "serve") {
+        return runtime.block_on(serve());
+    }
+
+    let mut server = Server::start()?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "GenerateDataKey (AES_256, encryption context), one server thread")?;
+    writeln!(out, "{:<34}{:>12}{:>16}", "door", "per second", "CPU us per call")?;
+    for (name, streams) in [("gRPC, 64 streams", 64), ("gRPC, 1 stream", 1)] {
+        let rate = runtime.block_on(grpc(&server, streams))?;
+        writeln!(out, "{name:<34}{:>12.0}{:>16.2}", rate.per_second, rate.cpu_us)?;
+    }
+
+    for (name, connections, depth) in [
+        ("JSON + SigV4, 64 connections", 64, 1),
+        ("JSON + SigV4, 4 x 16 pipelined", 4, 16),
+        ("JSON + SigV4, 1 connection", 1, 1),
+    ] {
+        let rate = runtime.block_on(json(&server, connections, depth))?;
+        writeln!(out, "{name:<34}{:>12.0}{:>16.2}", rate.per_second, rate.cpu_us)?;
+    }
+
+    server.stop()
+}
+
+/// The server's process: prints its port and the key's ARN, serves until its input closes.
+async fn serve() -> anyhow::Result<()> {
+    let mut config = Config::fixture();
+    config.authenticate.signatures = Signatures::Checked;
+    config.authenticate.service_secret = Some(Secret::new(TOKEN));
+    config.authenticate.credentials = vec![Credential {
+        access_key_id: KEY_ID.to_owned(),
+        secret_access_key: Secret::new(SECRET),
+        account: ACCOUNT.to_owned(),
+        principal_arn: None,
+    }];
+    config.quotas.shape = kms::quota::Shape::Window;
+    config.quotas.scale = 100.0;
+    let running = kms::server::start(config, Arc::new(SystemClock)).await?;
+    let create = Operation::CreateKey(v1::CreateKeyRequest::default());
+    let answer = running.kms.call(&Caller::root(ACCOUNT, REGION), create)?;
+    let answer: serde_json::Value = serde_json::from_slice(&answer.to_json())?;
+    let arn = answer["KeyMetadata"]["Arn"].as_str().context("a key has an ARN")?;
+    writeln!(std::io::stdout(), "{} {arn}", running.address)?;
+    let wait = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
+    wait.await??;
+    running.stop().await;
+    Ok(())
+}
+
+/// The server's process, seen from the client.
+struct Server {
+    child: Child,
+    address: String,
+    key_arn: String,
+    requests: AtomicU64,
+}
+
+/// What was measured.
+struct Rate {
+    per_second: f64,
+    cpu_us: f64,
+}
+
+impl Server {
+    /// Starts the server on the last core and moves this process to the first.
+    fn start() -> anyhow::Result<Self> {
+        let this = std::env::current_exe()?;
+        let pinned = Command::new("taskset").args(["-cp", "0"]).arg(std::process::id().to_string())
+            .stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success());
+        let mut command = if pinned { Command::new("taskset") } else { Command::new(&this) };
+        if pinned {
+            command.args(["-c", "1"]).arg(&this);
+        }
+
+        let mut child =
+            command.arg("serve").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let output = child.stdout.take().context("its output is piped")?;
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+        let (address, key_arn) = line.trim().split_once(' ').context("it tells where it is")?;
+        Ok(Self {
+            address: address.to_owned(),
+            key_arn: key_arn.to_owned(),
+            child,
+            requests: AtomicU64::new(0),
+        })
+    }
+
+    /// Ends the server.
+    fn stop(&mut self) -> anyhow::Result<()> {
+        drop(self.child.stdin.take());
+        ensure!(self.child.wait()?.success(), "the server failed");
+        Ok(())
+    }
+
+    /// CPU time the server has used so far, in microseconds, and requests answered.
+    fn used(&self) -> anyhow::Result<(u64, u64)> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/schedstat", self.child.id()))?;
+        let nanos: u64 = stat.split(' ').next().context("schedstat has fields")?.parse()?;
+        Ok((nanos / 1_000, self.requests.load(Ordering::Relaxed)))
+    }
+
+    /// Lets the clients warm up, then measures.
+    async fn measure(&self) -> anyhow::Result<Rate> {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let (cpu_before, requests_before) = self.used()?;
+        let start = Instant::now();
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let (cpu, requests) = self.used()?;
+        let seconds = start.elapsed().as_secs_f64();
+        let requests = u32::try_from(requests - requests_before)?;
+        let cpu = u32::try_from(cpu - cpu_before)?;
+        Ok(Rate {
+            per_second: f64::from(requests) / seconds,
+            cpu_us: f64::from(cpu) / f64::from(requests),
+        })
+    }
+}
+
+/// Many calls at once over one HTTP/2 connection.
+async fn grpc(server: &Server, streams: usize) -> anyhow::Result<Rate> {
+    let stream = TcpStream::connect(&server.address).await?;
+    stream.set_nodelay(true)?;
+    let (client, connection) =
+        hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+            .initial_connection_window_size(4 << 20)
+            .handshake::<_, Full<Bytes>>(TokioIo::new(stream))
+            .await?;
+    let local = tokio::task::LocalSet::new();
+    local.spawn_local(connection);
+    let message = message(server);
+    let call = async |mut client: hyper::client::conn::http2::SendRequest<Full<Bytes>>| {
+        let uri = format!("http://{}/sealgate.kms.v1.KeyManagement/GenerateDataKey", server.address);
+        let request = Request::post(uri)
+            .header("content-type", "application/grpc")
+            .header("te", "trailers")
+            .header("authorization", format!("Bearer {TOKEN}"))
+            .header("sealgate-account", ACCOUNT)
+            .body(Full::new(message.clone()))?;
+        client.ready().await?;
+        let body = client.send_request(request).await?.into_body().collect().await?;
+        let status = body.trailers().and_then(|trailers| trailers.get("grpc-status"));
+        ensure!(status.is_some_and(|status| status == "0"), "gRPC status {status:?}");
+        server.requests.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    };
+    let calls = (0..streams).map(|_| async {
+        loop {
+            if let Err(error) = call(client.clone()).await {
+                return error;
+            }
+        }
+    });
+    let failed = async {
+        let (error, ..) = futures_util::future::select_all(calls.map(Box::pin)).await;
+        error
+    };
+    local
+        .run_until(async {
+            tokio::select! {
+                rate = server.measure() => rate,
+                error = failed => Err(error),
+            }
+        })
+        .await
+}
+
+/// A GenerateDataKey message in its gRPC frame.
+fn message(server: &Server) -> Bytes {
+    let request = v1::GenerateDataKeyRequest {
+        key_id: Some(server.key_arn.clone()),
+        key_spec: Some("AES_256".to_owned()),
+        encryption_context: [("aws:s3:arn".to_owned(), "arn:aws:s3:::demo/object".to_owned())].into(),
+        ..v1::GenerateDataKeyRequest::default()
+    };
+    let message = prost::Message::encode_to_vec(&request);
+    let mut framed = vec![0];
+    framed.extend_from_slice(&u32::try_from(message.len()).unwrap_or_default().to_be_bytes());
+    framed.extend_from_slice(&message);
+    Bytes::from(framed)
+}
+
+/// Signed requests over HTTP/1.1, `depth` on their way on each connection.
+async fn json(server: &Server, connections: usize, depth: usize) -> anyhow::Result<Rate> {
+    let request = signed(server);
+    let connection = async || -> anyhow::Result<()> {
+        let mut stream = TcpStream::connect(&server.address).await?;
+        stream.set_nodelay(true)?;
+        let burst = request.repeat(depth);
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            stream.write_all(&burst).await?;
+            let (mut answered, mut filled) = (0, 0);
+            while answered < depth {
+                let read = stream.read(&mut buffer[filled..]).await?;
+                ensure!(read > 0, "the server closed the connection");
+                filled += read;
+                while let Some(length) = answer_bytes(&buffer[..filled])? {
+                    buffer.copy_within(length..filled, 0);
+                    filled -= length;
+                    answered += 1;
+                }
+            }
+
+            server.requests.fetch_add(depth as u64, Ordering::Relaxed);
+        }
+    };
+    let all = (0..connections).map(|_| Box::pin(connection()));
+    tokio::select! {
+        rate = server.measure() => rate,
+        (ended, ..) = futures_util::future::select_all(all) => {
+            ended?;
+            anyhow::bail!("a connection ended")
+        }
+    }
+}
+
+/// How long the answer at the front is, if it is all there.
+fn answer_bytes(buffer: &[u8]) -> anyhow::Result<Option<usize>> {
+    let Some(head) = buffer.windows(4).position(|window| window == b"\r\n\r\n") else {
+        return Ok(None);
+    };
+    let text = std::str::from_utf8(&buffer[..head])?;
+    ensure!(text.starts_with("HTTP/1.1 200"), "{}", String::from_utf8_lossy(buffer));
+    let (_, length) = text.split_once("content-length: ").context("an answer has a length")?;
+    let length: usize = length.split("\r\n").next().unwrap_or_default().parse()?;
+    Ok((buffer.len() >= head + 4 + length).then_some(head + 4 + length))
+}
+
+/// A GenerateDataKey request, signed, as it goes over the wire.
+fn signed(server: &Server) -> Vec<u8> {
+    let body = serde_json::json!({
+        "KeyId": server.key_arn,
+        "KeySpec": "AES_256",
+        "EncryptionContext": { "aws:s3:arn": "arn:aws:s3:::demo/object" },
+    });
+    let body = body.to_string();
+    let headers: [(&str, &[u8]); 2] = [
+        ("content-type", b"application/x-amz-json-1.1"),
+        ("x-amz-target", b"TrentService.GenerateDataKey"),
+    ];
+    let outbound = OutboundRequest {
+        method: "POST",
+        host: &server.address,
+        path: "/",
+        query: &[],
+        headers: &headers,
+        payload_hash: &sha256_hex(body.as_bytes()),
+    };
+    let credentials = Credentials::new(KEY_ID, SECRET);
+    let added = sign_request(&outbound, &credentials, REGION, "kms", SystemClock.now());
+    let mut request = format!("POST / HTTP/1.1\r\nhost: {}\r\n", server.address);
+    for (name, value) in headers {
+        request += &format!("{name}: {}\r\n", String::from_utf8_lossy(value));
+    }
+
+    for (name, value) in added {
+        request += &format!("{name}: {value}\r\n");
+    }
+
+    request += &format!("user-agent: bench/1\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    request.into_bytes()
+}
