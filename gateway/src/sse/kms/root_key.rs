@@ -17,6 +17,9 @@ use crate::state::keyring::RootKeyWrap;
 use crate::state::keyring::WrappedRootKey;
 
 /// Wraps root keys by a KMS, in the gateway's own name.
+///
+/// A root key wrapped by another KMS key does not unwrap, whatever its file says. So a KMS key that
+/// is to replace the configured one needs the root keys wrapped anew.
 pub struct KmsRootKeyWrap {
     kms: Arc<dyn KeyService>,
     requester: Requester,
@@ -63,8 +66,10 @@ impl RootKeyWrap for KmsRootKeyWrap {
     ) -> BoxFuture<'a, Result<Zeroizing<Vec<u8>>, S3Error>> {
         async move {
             let context: EncryptionContext = context.iter().copied().collect();
+            // Under the configured key and no other: the file that names one lies at the backend,
+            // and whoever may write there and use some KMS key could bring a root key of their own.
             self.kms
-                .decrypt(&self.requester, &wrapped.key_arn, &wrapped.blob, &context)
+                .decrypt(&self.requester, &self.key_id, &wrapped.blob, &context)
                 .await
                 .map_err(own_failure)
         }
@@ -80,3 +85,72 @@ fn own_failure(error: crate::sse::kms::KeyServiceError) -> S3Error {
 
 /// The KMS key of root keys in the emulated KMS.
 pub const ROOT_KEY_ALIAS: &str = "alias/sealgate/sse-s3";
+
+#[cfg(test)]
+mod tests {
+    use super::KmsRootKeyWrap;
+    use super::ROOT_KEY_ALIAS;
+    use crate::sse::context::EncryptionContext;
+    use crate::sse::kms::EncryptedBlob;
+    use crate::sse::kms::GeneratedKey;
+    use crate::sse::kms::KeyService;
+    use crate::sse::kms::KeyServiceError;
+    use crate::sse::kms::Requester;
+    use crate::state::keyring::RootKeyWrap as _;
+    use futures_util::FutureExt as _;
+    use futures_util::future::BoxFuture;
+    use std::sync::Arc;
+    use zeroize::Zeroizing;
+
+    /// A KMS whose blobs are the key's name and the plaintext; an alias is its key's name.
+    struct NamedBlobs;
+
+    impl KeyService for NamedBlobs {
+        fn generate_data_key<'a>(
+            &'a self,
+            _: &'a Requester,
+            _: &'a str,
+            _: &'a EncryptionContext,
+        ) -> BoxFuture<'a, Result<GeneratedKey, KeyServiceError>> {
+            async { Err(KeyServiceError::Unusable("not asked for")) }.boxed()
+        }
+
+        fn decrypt<'a>(
+            &'a self,
+            _: &'a Requester,
+            key_arn: &'a str,
+            blob: &'a [u8],
+            _: &'a EncryptionContext,
+        ) -> BoxFuture<'a, Result<Zeroizing<Vec<u8>>, KeyServiceError>> {
+            async move {
+                blob.strip_prefix(key_arn.as_bytes())
+                    .map(|plaintext| Zeroizing::new(plaintext.to_vec()))
+                    .ok_or(KeyServiceError::Unusable("another key's"))
+            }
+            .boxed()
+        }
+
+        fn encrypt<'a>(
+            &'a self,
+            _: &'a Requester,
+            key_id: &'a str,
+            plaintext: &'a [u8],
+            _: &'a EncryptionContext,
+        ) -> BoxFuture<'a, Result<EncryptedBlob, KeyServiceError>> {
+            let blob = [key_id.as_bytes(), plaintext].concat();
+            let key_arn = key_id.to_owned();
+            async move { Ok(EncryptedBlob { key_arn, blob }) }.boxed()
+        }
+    }
+
+    #[test]
+    fn a_root_key_that_someone_wrapped_under_a_kms_key_of_their_own_is_refused() {
+        let ours = KmsRootKeyWrap::new(Arc::new(NamedBlobs), "1", ROOT_KEY_ALIAS);
+        let theirs = KmsRootKeyWrap::new(Arc::new(NamedBlobs), "1", "alias/theirs");
+        let now = |wrap: &KmsRootKeyWrap| wrap.wrap(&[7; 32], &[]).now_or_never().unwrap().unwrap();
+        let (own, planted) = (now(&ours), now(&theirs));
+        let unwrapped = ours.unwrap(&own, &[]).now_or_never().unwrap();
+        assert_eq!(unwrapped.unwrap().as_slice(), [7; 32]);
+        assert!(ours.unwrap(&planted, &[]).now_or_never().unwrap().is_err());
+    }
+}
