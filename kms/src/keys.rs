@@ -11,6 +11,7 @@ pub mod record;
 pub mod redb_store;
 pub mod state;
 pub mod store;
+mod upkeep;
 pub mod vault;
 
 use crate::caller::partition;
@@ -24,7 +25,6 @@ use crate::keys::realm::Place;
 use crate::keys::realm::Realms;
 use crate::keys::record::MaterialRecord;
 use crate::keys::record::Record;
-use crate::keys::record::RotationType;
 use crate::keys::store::Store;
 use crate::keys::store::StoreError;
 use crate::keys::store::Table;
@@ -235,36 +235,6 @@ impl Keys {
         Ok(answer)
     }
 
-    /// Does the automatic rotations of a key that are due.
-    ///
-    /// # Errors
-    ///
-    /// `KMSInternalException` when the change could not be made durable.
-    pub fn rotate_if_due(&self, key: &Key, now: Timestamp) -> Result<(), KmsError> {
-        if !key.snapshot().record.rotation_due(now) {
-            return Ok(());
-        }
-        self.change_with_materials(key, |record, materials| {
-            while record.rotation_due(now) {
-                let Some(rotation) = &mut record.rotation else {
-                    break;
-                };
-                let due_ms = rotation.next_ms;
-                rotation.next_ms += i64::from(rotation.period_days) * DAY_MS;
-                let material = Material::generate(record.spec, key.id());
-                let material = Arc::new(material.ok_or_else(KmsError::internal)?);
-                record.materials.push(MaterialRecord {
-                    id: material.id_text().to_owned(),
-                    since_ms: due_ms,
-                    rotation: Some(RotationType::Automatic),
-                    import: None,
-                });
-                materials.push(material);
-            }
-            Ok(())
-        })
-    }
-
     /// Makes or moves an alias: `edit` is given the alias that is there, if one is.
     ///
     /// # Errors
@@ -295,40 +265,6 @@ impl Keys {
                 self.commit(vec![delete(Table::Aliases, row)])?;
                 self.realms.remove_alias(place);
             }
-        }
-        Ok(())
-    }
-
-    /// Removes for good the keys whose waiting period is over, with their material and aliases.
-    ///
-    /// # Errors
-    ///
-    /// `KMSInternalException` when their removal could not be made durable.
-    pub fn sweep(&self, now: Timestamp) -> Result<(), KmsError> {
-        let _one_at_a_time = self.change.lock().unwrap_or_else(PoisonError::into_inner);
-        for key in self.realms.all_keys() {
-            let snapshot = key.snapshot();
-            if !snapshot.record.is_deleted(now) {
-                continue;
-            }
-            let place = Place::of(&key);
-            let mut changes = vec![delete(Table::Keys, place.to_string())];
-            for material in &snapshot.materials {
-                changes.push(delete(
-                    Table::Materials,
-                    material_name(&place, material.id_text()),
-                ));
-            }
-            let aliases = self.realms.aliases_of(&key);
-            for name in &aliases {
-                let alias = Place { name, ..place };
-                changes.push(delete(Table::Aliases, alias.to_string()));
-            }
-            self.commit(changes)?;
-            for name in &aliases {
-                self.realms.remove_alias(Place { name, ..place });
-            }
-            self.realms.remove_key(place);
         }
         Ok(())
     }

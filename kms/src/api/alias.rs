@@ -5,12 +5,12 @@ use crate::api::call::By;
 use crate::api::call::alias_arn;
 use crate::api::call::no_such_alias;
 use crate::api::key::Draft;
+use crate::api::key::fresh_id;
 use crate::api::key::seconds;
 use crate::api::page;
 use crate::api::page::Limits;
 use crate::api::violations;
 use crate::caller::Caller;
-use crate::crypto;
 use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::Alias;
@@ -19,6 +19,7 @@ use crate::keys::key::default_policy;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
 use crate::keys::metadata::Manager;
+use crate::keys::metadata::Origin;
 use crate::keys::state::Group;
 use proto::kms::v1;
 use std::sync::Arc;
@@ -250,11 +251,11 @@ impl Call<'_> {
             return Ok(None);
         };
         let draft = Draft {
-            key_id: uuid::Builder::from_random_bytes(crypto::random_array())
-                .into_uuid()
-                .to_string(),
+            key_id: fresh_id(false),
             spec: KeySpec::SymmetricDefault,
             usage: KeyUsage::EncryptDecrypt,
+            origin: Origin::AwsKms,
+            multi_region: false,
             manager,
             description,
             policy: default_policy(self.caller.partition(), &self.caller.account),

@@ -123,6 +123,13 @@ impl<'a> Call<'a> {
         purpose: &Purpose<'_>,
     ) -> Result<Permitted<Arc<Key>>, KmsError> {
         let reference = reference.unwrap_or_default();
+        // What became of a replica may have started its primary's waiting period.
+        if !purpose.uses
+            && let Ok(key) = self.resolve(reference, by)
+            && key.snapshot().record.multi_region.is_some()
+        {
+            self.kms.keys.sweep(self.now)?;
+        }
         match self.resolve(reference, by) {
             Ok(key) => {
                 let alias = reference.find("alias/").and_then(|at| reference.get(at..));

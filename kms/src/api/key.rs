@@ -5,6 +5,7 @@ mod make;
 use crate::api::Call;
 use crate::api::call::By;
 pub(crate) use crate::api::key::make::Draft;
+pub(crate) use crate::api::key::make::fresh_id;
 use crate::api::page;
 use crate::api::page::Limits;
 use crate::api::tag;
@@ -14,6 +15,7 @@ use crate::keys::key::Key;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
 use crate::keys::metadata::Manager;
+use crate::keys::record::MultiRegion;
 use crate::keys::state::Group;
 use crate::keys::state::KeyState;
 use proto::kms::v1;
@@ -167,19 +169,28 @@ pub(crate) fn schedule_deletion(
     }
     let key = call.key(request.key_id.as_deref(), By::Id)?;
     call.check_state(&key, Group::ScheduleDeletion)?;
+    let record = key.snapshot().record.clone();
+    let replicas = record
+        .multi_region
+        .is_some_and(|known| known.regions.len() > 1)
+        && key.snapshot().record.is_primary(key.region());
     let wait = Duration::from_secs(u64::from(days.unsigned_abs()) * 86_400);
-    let deletion = call.now.plus(wait);
+    let deletion = Some(call.now.plus(wait)).filter(|_| !replicas);
     call.kms.keys.change(&key, |record| {
         record.enabled = false;
-        record.deletion_ms = Some(deletion.unix_millis());
+        record.deletion_ms = deletion.map(Timestamp::unix_millis);
+        record.deletion_window_days = Some(days).filter(|_| replicas);
         Ok(())
     })?;
     call.respond("keyId", &**key.arn());
-    call.respond("deletionDate", deletion.iso8601());
+    if let Some(deletion) = deletion {
+        call.respond("deletionDate", deletion.iso8601());
+    }
+    let state = key.snapshot().record.state(call.now);
     Ok(v1::ScheduleKeyDeletionResponse {
         key_id: Some(key.arn().to_string()),
-        deletion_date: Some(deletion.unix_seconds_f64()),
-        key_state: Some(KeyState::PendingDeletion.as_str().to_owned()),
+        deletion_date: deletion.map(Timestamp::unix_seconds_f64),
+        key_state: Some(state.as_str().to_owned()),
         pending_window_in_days: Some(days),
     })
 }
@@ -195,6 +206,7 @@ pub(crate) fn cancel_deletion(
     call.check_state(&key, Group::CancelDeletion)?;
     call.kms.keys.change(&key, |record| {
         record.deletion_ms = None;
+        record.deletion_window_days = None;
         Ok(())
     })?;
     call.respond("keyId", &**key.arn());
@@ -236,6 +248,10 @@ pub(crate) fn metadata(key: &Key, now: Timestamp) -> v1::KeyMetadata {
         .current()
         .filter(|_| record.spec == KeySpec::SymmetricDefault);
     let current = current.map(|material| material.id_text().to_owned());
+    let import = record
+        .current()
+        .and_then(|material| material.import.as_ref());
+    let import = import.filter(|import| import.is_here(now));
     v1::KeyMetadata {
         aws_account_id: Some(key.account().to_string()),
         key_id: Some(key.id().to_string()),
@@ -262,9 +278,50 @@ pub(crate) fn metadata(key: &Key, now: Timestamp) -> v1::KeyMetadata {
         mac_algorithms: algorithms(KeyUsage::GenerateVerifyMac),
         key_agreement_algorithms: algorithms(KeyUsage::KeyAgreement),
         encapsulation_algorithms: algorithms(KeyUsage::EncapsulateDecapsulate),
-        multi_region: Some(false),
+        multi_region: Some(record.multi_region.is_some()),
+        multi_region_configuration: record
+            .multi_region
+            .as_ref()
+            .map(|multi_region| configuration(key, multi_region)),
+        pending_deletion_window_in_days: record.deletion_window_days,
+        expiration_model: import.map(|import| {
+            let expires = import.valid_to_ms.is_some();
+            let model = if expires {
+                "KEY_MATERIAL_EXPIRES"
+            } else {
+                "KEY_MATERIAL_DOES_NOT_EXPIRE"
+            };
+            model.to_owned()
+        }),
+        valid_to: import.and_then(|import| import.valid_to_ms).map(seconds),
+        custom_key_store_id: record.key_store.as_ref().map(|link| link.id.clone()),
+        cloud_hsm_cluster_id: record
+            .key_store
+            .as_ref()
+            .and_then(|link| link.cluster.clone()),
         current_key_material_id: current,
         ..v1::KeyMetadata::default()
+    }
+}
+
+/// Which Regions a multi-Region key is in.
+fn configuration(key: &Key, multi_region: &MultiRegion) -> v1::MultiRegionConfiguration {
+    let related = |region: &String| v1::MultiRegionKey {
+        arn: Some(
+            key.arn()
+                .replacen(&format!(":{}:", key.region()), &format!(":{region}:"), 1),
+        ),
+        region: Some(region.clone()),
+    };
+    let own = multi_region.primary == **key.region();
+    let replicas = multi_region
+        .regions
+        .iter()
+        .filter(|region| **region != multi_region.primary);
+    v1::MultiRegionConfiguration {
+        multi_region_key_type: Some(if own { "PRIMARY" } else { "REPLICA" }.to_owned()),
+        primary_key: Some(related(&multi_region.primary)),
+        replica_keys: replicas.map(related).collect(),
     }
 }
 

@@ -46,6 +46,7 @@ pub(crate) fn enable(
         }));
         Ok(())
     })?;
+    call.kms.keys.share(&key, call.now)?;
     Ok(v1::EnableKeyRotationResponse {})
 }
 
@@ -61,6 +62,7 @@ pub(crate) fn disable(
         record.rotation = None;
         Ok(())
     })?;
+    call.kms.keys.share(&key, call.now)?;
     Ok(v1::DisableKeyRotationResponse {})
 }
 
@@ -92,6 +94,7 @@ pub(crate) fn rotate_on_demand(
     violations::check(&request)?;
     let key = call.key(request.key_id.as_deref(), By::Id)?;
     check_symmetric(&key)?;
+    check_primary(&key)?;
     call.check_state(&key, Group::Rotation)?;
     let now_ms = call.now.unix_millis();
     call.kms
@@ -112,6 +115,7 @@ pub(crate) fn rotate_on_demand(
             materials.push(material);
             Ok(())
         })?;
+    call.kms.keys.share(&key, call.now)?;
     call.respond("keyId", &**key.arn());
     Ok(v1::RotateKeyOnDemandResponse {
         key_id: Some(key.id().to_string()),
@@ -238,6 +242,7 @@ fn rotating(call: &mut Call<'_>, reference: Option<&str>) -> Result<Permitted<Ar
             ),
         ));
     }
+    check_primary(&key)?;
     call.check_state(&key, Group::Rotation)?;
     Ok(key)
 }
@@ -248,6 +253,20 @@ fn check_symmetric(key: &Key) -> Result<(), KmsError> {
         return Ok(());
     }
     Err(KmsError::new(Code::UnsupportedOperationException, ""))
+}
+
+/// A multi-Region key rotates as its primary key is told. Imported material is each Region's own.
+fn check_primary(key: &Key) -> Result<(), KmsError> {
+    let snapshot = key.snapshot();
+    let record = &snapshot.record;
+    let rotates = record.multi_region.is_none() || record.is_primary(key.region());
+    if rotates || record.origin == Origin::External {
+        return Ok(());
+    }
+    Err(KmsError::new(
+        Code::UnsupportedOperationException,
+        format!("{} is not a multi-region primary key.", key.arn()),
+    ))
 }
 
 fn check_limit(record: &Record, arn: &str) -> Result<(), KmsError> {

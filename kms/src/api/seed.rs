@@ -17,6 +17,7 @@ use crate::keys::key::default_policy;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
 use crate::keys::metadata::Manager;
+use crate::keys::metadata::Origin;
 use zeroize::Zeroizing;
 
 /// A key that is to be there.
@@ -106,13 +107,15 @@ impl Kms {
                     key_id: key_id.clone(),
                     spec: seed.spec,
                     usage: seed.usage,
+                    origin: Origin::AwsKms,
+                    multi_region: key_id.starts_with("mrk-"),
                     manager: Manager::Customer,
                     description: seed.description.clone(),
                     policy: default_policy(caller.partition(), account),
                     tags: seed.tags.clone(),
                 };
                 match material {
-                    Some(material) => draft.make_of(&call, material)?,
+                    Some(material) => draft.make_of(&call, Some(material))?,
                     None => draft.make(&call)?,
                 };
             }

@@ -27,6 +27,8 @@ macro_rules! operations {
                 -> DecryptResponse = crate::api::encrypt::decrypt, use;
             DeleteAlias delete_alias(DeleteAliasRequest)
                 -> DeleteAliasResponse = crate::api::alias::delete, write;
+            DeleteImportedKeyMaterial delete_imported_key_material(DeleteImportedKeyMaterialRequest)
+                -> DeleteImportedKeyMaterialResponse = crate::api::import::delete_material, write;
             DeriveSharedSecret derive_shared_secret(DeriveSharedSecretRequest)
                 -> DeriveSharedSecretResponse = crate::api::shared_secret::derive, use;
             DescribeKey describe_key(DescribeKeyRequest)
@@ -63,8 +65,12 @@ macro_rules! operations {
                 -> GetKeyPolicyResponse = crate::api::key_policy::get, read;
             GetKeyRotationStatus get_key_rotation_status(GetKeyRotationStatusRequest)
                 -> GetKeyRotationStatusResponse = crate::api::rotation::status, read;
+            GetParametersForImport get_parameters_for_import(GetParametersForImportRequest)
+                -> GetParametersForImportResponse = crate::api::import::parameters, heavy;
             GetPublicKey get_public_key(GetPublicKeyRequest)
                 -> GetPublicKeyResponse = crate::api::sign::public_key, read;
+            ImportKeyMaterial import_key_material(ImportKeyMaterialRequest)
+                -> ImportKeyMaterialResponse = crate::api::import::import_material, write;
             ListAliases list_aliases(ListAliasesRequest)
                 -> ListAliasesResponse = crate::api::alias::list, read;
             ListGrants list_grants(ListGrantsRequest)
@@ -83,6 +89,8 @@ macro_rules! operations {
                 -> PutKeyPolicyResponse = crate::api::key_policy::put, write;
             ReEncrypt re_encrypt(ReEncryptRequest)
                 -> ReEncryptResponse = crate::api::encrypt::re_encrypt, use;
+            ReplicateKey replicate_key(ReplicateKeyRequest)
+                -> ReplicateKeyResponse = crate::api::multi_region::replicate, write;
             RetireGrant retire_grant(RetireGrantRequest)
                 -> RetireGrantResponse = crate::api::grant::retire, write;
             RevokeGrant revoke_grant(RevokeGrantRequest)
@@ -101,6 +109,8 @@ macro_rules! operations {
                 -> UpdateAliasResponse = crate::api::alias::update, write;
             UpdateKeyDescription update_key_description(UpdateKeyDescriptionRequest)
                 -> UpdateKeyDescriptionResponse = crate::api::key::update_description, write;
+            UpdatePrimaryRegion update_primary_region(UpdatePrimaryRegionRequest)
+                -> UpdatePrimaryRegionResponse = crate::api::multi_region::update_primary, write;
             Verify verify(VerifyRequest)
                 -> VerifyResponse = crate::api::sign::verify, use;
             VerifyMac verify_mac(VerifyMacRequest)

@@ -20,9 +20,11 @@ use std::sync::Arc;
 
 mod aliases;
 mod encryption;
+mod imports;
 mod keys;
 mod pairs;
 mod permissions;
+mod regions;
 mod rotation;
 mod store;
 mod tags;

@@ -17,6 +17,7 @@ use aws_lc_rs::rsa::OAEP_SHA256_MGF1SHA256;
 use aws_lc_rs::rsa::OaepAlgorithm;
 use aws_lc_rs::rsa::OaepPrivateDecryptingKey;
 use aws_lc_rs::rsa::OaepPublicEncryptingKey;
+use aws_lc_rs::rsa::Pkcs1PrivateDecryptingKey;
 use aws_lc_rs::rsa::PrivateDecryptingKey;
 use aws_lc_rs::signature;
 use aws_lc_rs::signature::KeyPair as _;
@@ -117,6 +118,28 @@ impl RsaPair {
             .len();
         out.truncate(length);
         Ok(out)
+    }
+
+    /// Decrypts PKCS #1 v1.5; `pkcs8` is this pair.
+    pub(crate) fn decrypt_pkcs1(
+        &self,
+        pkcs8: &[u8],
+        ciphertext: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Unauthentic> {
+        let key = PrivateDecryptingKey::from_pkcs8(pkcs8).map_err(|_| Unauthentic)?;
+        let key = Pkcs1PrivateDecryptingKey::new(key).map_err(|_| Unauthentic)?;
+        let mut out = Zeroizing::new(vec![0; self.modulus_bytes()]);
+        let length = key
+            .decrypt(ciphertext, &mut out)
+            .map_err(|_| Unauthentic)?
+            .len();
+        out.truncate(length);
+        Ok(out)
+    }
+
+    /// Bytes of the modulus, and so of each ciphertext.
+    pub(crate) fn modulus_bytes(&self) -> usize {
+        self.signing.public_modulus_len()
     }
 
     pub(crate) fn sign(&self, algorithm: &str, message: Message<'_>) -> Result<Vec<u8>, SignError> {

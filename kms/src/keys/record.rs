@@ -39,6 +39,15 @@ pub struct Record {
     /// How it rotates by itself, if it does.
     #[serde(default)]
     pub rotation: Option<Rotation>,
+    /// The Regions it is in, if it is a multi-Region key.
+    #[serde(default)]
+    pub multi_region: Option<MultiRegion>,
+    /// Days it will wait for its deletion once its last replica is deleted.
+    #[serde(default)]
+    pub deletion_window_days: Option<i32>,
+    /// The custom key store it is in, if it is in one.
+    #[serde(default)]
+    pub key_store: Option<KeyStoreLink>,
     /// Its grants, oldest first.
     #[serde(default)]
     pub grants: Vec<Grant>,
@@ -97,6 +106,26 @@ pub struct Import {
     pub description: Option<String>,
 }
 
+/// The Regions of a multi-Region key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MultiRegion {
+    /// Region of the primary key.
+    pub primary: String,
+    /// All Regions, the primary's among them, in their order.
+    pub regions: Vec<String>,
+}
+
+/// Where a key of a custom key store really is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyStoreLink {
+    /// Id of the custom key store.
+    pub id: String,
+    /// Id of the external key, in an external key store.
+    pub external_key: Option<String>,
+    /// Id of the cluster, in an AWS CloudHSM key store.
+    pub cluster: Option<String>,
+}
+
 /// Rotation by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rotation {
@@ -131,6 +160,8 @@ impl Record {
         };
         if self.deletion_ms.is_some() {
             KeyState::PendingDeletion
+        } else if self.deletion_window_days.is_some() {
+            KeyState::PendingReplicaDeletion
         } else if self.current().is_none() || self.materials.iter().any(missing) {
             KeyState::PendingImport
         } else if self.enabled {
@@ -147,6 +178,14 @@ impl Record {
             .iter()
             .rev()
             .find(|material| !material.import.as_ref().is_some_and(|i| i.pending_rotation))
+    }
+
+    /// Whether it is the primary of a multi-Region key, seen from its own Region.
+    #[must_use]
+    pub fn is_primary(&self, region: &str) -> bool {
+        self.multi_region
+            .as_ref()
+            .is_some_and(|multi_region| multi_region.primary == region)
     }
 
     /// Whether a rotation is due.

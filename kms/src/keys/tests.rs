@@ -69,6 +69,9 @@ fn create(keys: &Keys, id: &str) -> Result<(), KmsError> {
             import: None,
         }],
         rotation: None,
+        multi_region: None,
+        deletion_window_days: None,
+        key_store: None,
         grants: Vec::new(),
         last_use: None,
     };

@@ -147,7 +147,7 @@ fn key_of(
     source: &Source<'_>,
 ) -> Result<Permitted<Arc<Key>>, KmsError> {
     let region = &call.caller.region;
-    let found = if *blob.key.region == **region {
+    let found = if *blob.key.region == **region || is_multi_region(blob.key.key_id) {
         call.kms
             .keys
             .find(blob.key.account, region, blob.key.key_id, call.now)
@@ -171,7 +171,14 @@ fn key_of(
 }
 
 fn is_for(blob: &Blob<'_>, key: &Key) -> bool {
-    blob.key == key.name()
+    let Blob { key: named, .. } = blob;
+    let same = named.account == &**key.account() && named.key_id == &**key.id();
+    same && (named.region == &**key.region() || is_multi_region(named.key_id))
+}
+
+/// Blobs of a multi-Region key open in each of its Regions.
+fn is_multi_region(key_id: &str) -> bool {
+    key_id.starts_with("mrk-")
 }
 
 /// A ciphertext of `plaintext` under the key's current material.

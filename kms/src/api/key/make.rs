@@ -13,6 +13,7 @@ use crate::keys::metadata::KeyUsage;
 use crate::keys::metadata::Manager;
 use crate::keys::metadata::Origin;
 use crate::keys::record::MaterialRecord;
+use crate::keys::record::MultiRegion;
 use crate::keys::record::Record;
 use std::sync::Arc;
 
@@ -34,6 +35,8 @@ pub(crate) struct Draft {
     pub(crate) key_id: String,
     pub(crate) spec: KeySpec,
     pub(crate) usage: KeyUsage,
+    pub(crate) origin: Origin,
+    pub(crate) multi_region: bool,
     pub(crate) manager: Manager,
     pub(crate) description: String,
     pub(crate) policy: String,
@@ -85,12 +88,11 @@ impl Draft {
         }
         call.parameter("description", &*asked.description);
         call.parameter("multiRegion", asked.multi_region);
-        if origin != Origin::AwsKms || asked.multi_region || spec == KeySpec::Sm2 {
+        let in_store = matches!(origin, Origin::AwsCloudHsm | Origin::ExternalKeyStore);
+        if in_store || spec == KeySpec::Sm2 {
             return Err(not_offered());
         }
-        let key_id = uuid::Builder::from_random_bytes(crypto::random_array())
-            .into_uuid()
-            .to_string();
+        let key_id = fresh_id(asked.multi_region);
         let policy = match asked.policy {
             Some(policy) => {
                 key_policy::checked(call, policy, &call.key_arn(&key_id), asked.lockout_accepted)?
@@ -101,6 +103,8 @@ impl Draft {
             key_id,
             spec,
             usage,
+            origin,
+            multi_region: asked.multi_region,
             manager: Manager::Customer,
             description: asked.description,
             policy,
@@ -110,17 +114,32 @@ impl Draft {
 
     /// Makes the key in the caller's account and Region.
     pub(crate) fn make(self, call: &Call<'_>) -> Result<Arc<Key>, KmsError> {
+        if self.origin == Origin::External {
+            return self.make_of(call, None);
+        }
         let material = Material::generate(self.spec, &self.key_id).ok_or_else(not_offered)?;
-        self.make_of(call, material)
+        self.make_of(call, Some(material))
     }
 
-    /// Makes the key of that material.
-    pub(crate) fn make_of(self, call: &Call<'_>, material: Material) -> Result<Arc<Key>, KmsError> {
+    /// Makes the key of that material, or one that waits for its import.
+    pub(crate) fn make_of(
+        self,
+        call: &Call<'_>,
+        material: Option<Material>,
+    ) -> Result<Arc<Key>, KmsError> {
         let now_ms = call.now.unix_millis();
+        let caller = call.caller;
+        let of = |material: &Material| MaterialRecord {
+            id: material.id_text().to_owned(),
+            since_ms: now_ms,
+            rotation: None,
+            import: None,
+        };
+        let region = caller.region.to_string();
         let record = Record {
             spec: self.spec,
             usage: self.usage,
-            origin: Origin::AwsKms,
+            origin: self.origin,
             manager: self.manager,
             description: self.description,
             created_ms: now_ms,
@@ -128,18 +147,18 @@ impl Draft {
             deletion_ms: None,
             tags: self.tags,
             policy: self.policy,
-            materials: vec![MaterialRecord {
-                id: material.id_text().to_owned(),
-                since_ms: now_ms,
-                rotation: None,
-                import: None,
-            }],
+            materials: material.iter().map(of).collect(),
             rotation: None,
+            multi_region: self.multi_region.then(|| MultiRegion {
+                primary: region.clone(),
+                regions: vec![region],
+            }),
+            deletion_window_days: None,
+            key_store: None,
             grants: Vec::new(),
             last_use: None,
         };
-        let caller = call.caller;
-        let materials = vec![Arc::new(material)];
+        let materials = material.into_iter().map(Arc::new).collect();
         call.kms.keys.create(
             &caller.account,
             &caller.region,
@@ -150,7 +169,17 @@ impl Draft {
     }
 }
 
-/// SM2 exists in China Regions only; other origins and multi-Region keys are not made here.
+/// An id that no other key has: a UUID, or for multi-Region keys `mrk-` and 32 hex digits.
+pub(crate) fn fresh_id(multi_region: bool) -> String {
+    if multi_region {
+        return format!("mrk-{}", hex::encode(crypto::random_array::<16>()));
+    }
+    uuid::Builder::from_random_bytes(crypto::random_array())
+        .into_uuid()
+        .to_string()
+}
+
+/// SM2 exists in China Regions only.
 fn not_offered() -> KmsError {
     KmsError::new(
         Code::UnsupportedOperationException,

@@ -1,0 +1,296 @@
+//! Imported key material: its way in, its expiry and its way out.
+
+use crate::api::Call;
+use crate::api::call::By;
+use crate::api::violations;
+use crate::authorize::Permitted;
+use crate::crypto::import;
+use crate::crypto::material::Material;
+use crate::error::Code;
+use crate::error::KmsError;
+use crate::keys::key::Key;
+use crate::keys::metadata::KeySpec;
+use crate::keys::metadata::Origin;
+use crate::keys::record::Import;
+use crate::keys::record::MaterialRecord;
+use crate::keys::record::Record;
+use crate::keys::state::Group;
+use proto::kms::v1;
+use proto::time::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// Makes a key to wrap material under, and the token that goes with the material.
+pub(crate) fn parameters(
+    call: &mut Call<'_>,
+    request: v1::GetParametersForImportRequest,
+) -> Result<v1::GetParametersForImportResponse, KmsError> {
+    call.parameter_text("keyId", request.key_id.as_deref());
+    call.parameter_text("wrappingAlgorithm", request.wrapping_algorithm.as_deref());
+    call.parameter_text("wrappingKeySpec", request.wrapping_key_spec.as_deref());
+    violations::check(&request)?;
+    let key = importing(call, request.key_id.as_deref())?;
+    let algorithm = request.wrapping_algorithm.unwrap_or_default();
+    let spec = request
+        .wrapping_key_spec
+        .as_deref()
+        .and_then(KeySpec::parse);
+    let unsupported = || {
+        KmsError::new(
+            Code::UnsupportedOperationException,
+            "The wrapping key spec is not available in this Region.",
+        )
+    };
+    let spec = spec.ok_or_else(unsupported)?;
+    let (private_key, public_key) = import::wrapping_pair(spec).ok_or_else(unsupported)?;
+    let valid_to = call.now.plus(TOKEN_LIFE);
+    let token = Zeroizing::new(format!(
+        "{} {} {algorithm} {} {}",
+        key.arn(),
+        valid_to.unix_millis(),
+        spec.as_str(),
+        hex::encode(&*private_key)
+    ));
+    Ok(v1::GetParametersForImportResponse {
+        key_id: Some(key.arn().to_string()),
+        import_token: Some(call.kms.keys.seal_token(TOKEN, &token).into_bytes()),
+        public_key: Some(public_key),
+        parameters_valid_to: Some(valid_to.unix_seconds_f64()),
+    })
+}
+
+/// Takes wrapped material in.
+pub(crate) fn import_material(
+    call: &mut Call<'_>,
+    request: v1::ImportKeyMaterialRequest,
+) -> Result<v1::ImportKeyMaterialResponse, KmsError> {
+    call.parameter_text("keyId", request.key_id.as_deref());
+    call.parameter_text("expirationModel", request.expiration_model.as_deref());
+    call.parameter_text("importType", request.import_type.as_deref());
+    violations::check(&request)?;
+    let key = importing(call, request.key_id.as_deref())?;
+    let valid_to_ms = valid_to(&request, call.now)?;
+    let spec = key.snapshot().record.spec;
+    let material = unwrapped(call, &key, spec, &request)?;
+    if request
+        .key_material_id
+        .as_deref()
+        .is_some_and(|id| id != material.id_text())
+    {
+        return Err(incorrect());
+    }
+    let material = Arc::new(material);
+    let import = Import {
+        present: true,
+        pending_rotation: false,
+        valid_to_ms,
+        description: None,
+    };
+    let import_type = request.import_type.as_deref();
+    let now_ms = call.now.unix_millis();
+    call.kms
+        .keys
+        .change_with_materials(&key, |record, materials| {
+            place(record, &material, import, import_type, now_ms)?;
+            let named = record
+                .materials
+                .iter_mut()
+                .find(|known| known.id == material.id_text());
+            if let Some(import) = named.and_then(|known| known.import.as_mut()) {
+                import.description = request
+                    .key_material_description
+                    .or(import.description.take());
+            }
+            if !materials.iter().any(|known| known.id() == material.id()) {
+                materials.push(Arc::clone(&material));
+            }
+            Ok(())
+        })?;
+    call.material(Some(material.id_text()));
+    Ok(v1::ImportKeyMaterialResponse {
+        key_id: Some(key.arn().to_string()),
+        key_material_id: Some(material.id_text().to_owned()),
+    })
+}
+
+/// Forgets imported material at once. The key waits for it to be imported again.
+pub(crate) fn delete_material(
+    call: &mut Call<'_>,
+    request: v1::DeleteImportedKeyMaterialRequest,
+) -> Result<v1::DeleteImportedKeyMaterialResponse, KmsError> {
+    call.parameter_text("keyId", request.key_id.as_deref());
+    call.parameter_text("keyMaterialId", request.key_material_id.as_deref());
+    violations::check(&request)?;
+    let key = importing(call, request.key_id.as_deref())?;
+    let id = call
+        .kms
+        .keys
+        .change_with_materials(&key, |record, materials| {
+            let current = record.current().map(|material| material.id.clone());
+            let wanted = request.key_material_id.or(current).unwrap_or_default();
+            let named = record
+                .materials
+                .iter_mut()
+                .find(|material| material.id == wanted);
+            let Some(import) = named.and_then(|material| material.import.as_mut()) else {
+                return Err(KmsError::new(
+                    Code::KmsInvalidStateException,
+                    format!("{} is pending import.", key.arn()),
+                ));
+            };
+            import.present = false;
+            materials.retain(|material| material.id_text() != wanted);
+            Ok(wanted)
+        })?;
+    call.material(Some(&id));
+    Ok(v1::DeleteImportedKeyMaterialResponse {
+        key_id: Some(key.arn().to_string()),
+        key_material_id: Some(id),
+    })
+}
+
+/// The key named, if its material is imported.
+fn importing(
+    call: &mut Call<'_>,
+    reference: Option<&str>,
+) -> Result<Permitted<Arc<Key>>, KmsError> {
+    let key = call.key(reference, By::Id)?;
+    let origin = key.snapshot().record.origin;
+    if origin != Origin::External {
+        return Err(KmsError::new(
+            Code::UnsupportedOperationException,
+            format!(
+                "{} origin is {} which is not valid for this operation.",
+                key.arn(),
+                origin.as_str()
+            ),
+        ));
+    }
+    call.check_state(&key, Group::Import)?;
+    Ok(key)
+}
+
+/// When the material expires.
+fn valid_to(
+    request: &v1::ImportKeyMaterialRequest,
+    now: Timestamp,
+) -> Result<Option<i64>, KmsError> {
+    let expires = request.expiration_model.as_deref() != Some("KEY_MATERIAL_DOES_NOT_EXPIRE");
+    match (expires, request.valid_to) {
+        (true, None) => Err(KmsError::validation(
+            "A validTo date must be set if the ExpirationModel is KEY_MATERIAL_EXPIRES",
+        )),
+        (false, Some(_)) => Err(KmsError::validation(
+            "A validTo date must not be set if the ExpirationModel is \
+             KEY_MATERIAL_DOES_NOT_EXPIRE",
+        )),
+        (false, None) => Ok(None),
+        (true, Some(seconds)) => {
+            let after = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+            let at = Timestamp::UNIX_EPOCH.plus(after);
+            if at <= now || at.since(now) > LIFE_MAX {
+                return Err(KmsError::validation(
+                    "The validTo date must be in the future and at most 365 days away",
+                ));
+            }
+            Ok(Some(at.unix_millis()))
+        }
+    }
+}
+
+/// The material, if the token is one for the key and the material is wrapped as it says.
+fn unwrapped(
+    call: &Call<'_>,
+    key: &Key,
+    spec: KeySpec,
+    request: &v1::ImportKeyMaterialRequest,
+) -> Result<Material, KmsError> {
+    let invalid = || KmsError::new(Code::InvalidImportTokenException, "");
+    let token = request
+        .import_token
+        .as_deref()
+        .and_then(|token| std::str::from_utf8(token).ok());
+    let token = token.and_then(|token| call.kms.keys.open_token(TOKEN, token));
+    let token = Zeroizing::new(token.ok_or_else(invalid)?);
+    let mut parts = token.split(' ');
+    let mut part = || parts.next().ok_or_else(invalid);
+    let (arn, valid_to, algorithm) = (part()?, part()?, part()?);
+    let wrapping = KeySpec::parse(part()?).ok_or_else(invalid)?;
+    let private_key = Zeroizing::new(hex::decode(part()?).map_err(|_| invalid())?);
+    if arn != &**key.arn() {
+        return Err(invalid());
+    }
+    if valid_to
+        .parse::<i64>()
+        .is_ok_and(|at| at <= call.now.unix_millis())
+    {
+        return Err(KmsError::new(Code::ExpiredImportTokenException, ""));
+    }
+    let wrapped = request
+        .encrypted_key_material
+        .as_deref()
+        .unwrap_or_default();
+    let secret = import::unwrap(wrapping, &private_key, algorithm, wrapped)
+        .map_err(|_| KmsError::invalid_ciphertext())?;
+    Material::from_secret(spec, key.id(), secret).ok_or_else(incorrect)
+}
+
+/// Puts material among the key's: again where it was, or as new.
+fn place(
+    record: &mut Record,
+    material: &Material,
+    mut import: Import,
+    import_type: Option<&str>,
+    now_ms: i64,
+) -> Result<(), KmsError> {
+    let known = record
+        .materials
+        .iter_mut()
+        .find(|known| known.id == material.id_text());
+    if let Some(known) = known {
+        import.pending_rotation = known.import.as_ref().is_some_and(|i| i.pending_rotation);
+        import.description = known.import.as_ref().and_then(|i| i.description.clone());
+        known.import = Some(import);
+        return Ok(());
+    }
+    let first = record.materials.is_empty();
+    if !first {
+        if import_type != Some("NEW_KEY_MATERIAL") || record.spec != KeySpec::SymmetricDefault {
+            return Err(incorrect());
+        }
+        let waits = |known: &MaterialRecord| {
+            known
+                .import
+                .as_ref()
+                .is_some_and(|import| import.pending_rotation)
+        };
+        if record.materials.iter().any(waits) {
+            return Err(KmsError::new(
+                Code::ConflictException,
+                "The key has key material pending rotation already.",
+            ));
+        }
+        import.pending_rotation = true;
+    }
+    record.materials.push(MaterialRecord {
+        id: material.id_text().to_owned(),
+        since_ms: now_ms,
+        rotation: None,
+        import: Some(import),
+    });
+    Ok(())
+}
+
+fn incorrect() -> KmsError {
+    KmsError::new(Code::IncorrectKeyMaterialException, "")
+}
+
+/// What an import token is sealed for.
+const TOKEN: &str = "import token";
+
+/// How long an import token and its wrapping key are good for.
+const TOKEN_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Longest life of imported material that expires.
+const LIFE_MAX: Duration = Duration::from_secs(365 * 86_400);

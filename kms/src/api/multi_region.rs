@@ -1,0 +1,158 @@
+//! Multi-Region keys: the same key, by id and material, in several Regions.
+
+use crate::api::Call;
+use crate::api::call::By;
+use crate::api::key::metadata;
+use crate::api::key_policy;
+use crate::api::tag;
+use crate::api::violations;
+use crate::authorize::Permitted;
+use crate::error::Code;
+use crate::error::KmsError;
+use crate::keys::key::Key;
+use crate::keys::key::default_policy;
+use crate::keys::metadata::Origin;
+use crate::keys::record::Record;
+use crate::keys::state::Group;
+use crate::quota::Class;
+use proto::kms::v1;
+use std::sync::Arc;
+
+/// Makes a replica of a primary key in another Region.
+pub(crate) fn replicate(
+    call: &mut Call<'_>,
+    request: v1::ReplicateKeyRequest,
+) -> Result<v1::ReplicateKeyResponse, KmsError> {
+    call.parameter_text("keyId", request.key_id.as_deref());
+    call.parameter_text("replicaRegion", request.replica_region.as_deref());
+    violations::check(&request)?;
+    let primary = primary(call, request.key_id.as_deref())?;
+    call.check_state(&primary, Group::Use)?;
+    let region = request.replica_region.unwrap_or_default();
+    let (account, id) = (primary.account(), primary.id());
+    if call.kms.keys.find(account, &region, id, call.now).is_some() {
+        return Err(KmsError::new(
+            Code::AlreadyExistsException,
+            format!("Unable to replicate key in region {region}, as it already exists there."),
+        ));
+    }
+    // A dry run and the making itself, both in the replica's Region.
+    call.kms
+        .quotas
+        .charge_times(&call.caller.account, &region, Class::CreateKey, 2)?;
+    let tags = tag::checked(&[], request.tags)?;
+    let policy = match request.policy {
+        Some(policy) => {
+            let lockout_accepted = request.bypass_policy_lockout_safety_check == Some(true);
+            key_policy::checked(call, policy, primary.arn(), lockout_accepted)?
+        }
+        None => default_policy(call.caller.partition(), account),
+    };
+    let replica = make_replica(call, &primary, &region, |record| {
+        record.description = request.description.unwrap_or_default();
+        record.policy = policy;
+        record.tags = tags;
+    })?;
+    call.made(&replica);
+    let record = replica.snapshot().record.clone();
+    let told = |(name, value)| v1::Tag {
+        tag_key: Some(name),
+        tag_value: Some(value),
+    };
+    Ok(v1::ReplicateKeyResponse {
+        replica_key_metadata: Some(metadata(&replica, call.now)),
+        replica_policy: Some(record.policy),
+        replica_tags: record.tags.into_iter().map(told).collect(),
+    })
+}
+
+/// Makes another Region's key the primary one.
+pub(crate) fn update_primary(
+    call: &mut Call<'_>,
+    request: v1::UpdatePrimaryRegionRequest,
+) -> Result<v1::UpdatePrimaryRegionResponse, KmsError> {
+    call.parameter_text("keyId", request.key_id.as_deref());
+    call.parameter_text("primaryRegion", request.primary_region.as_deref());
+    violations::check(&request)?;
+    let primary = primary(call, request.key_id.as_deref())?;
+    call.check_state(&primary, Group::Use)?;
+    let region = request.primary_region.unwrap_or_default();
+    let known = primary
+        .snapshot()
+        .record
+        .multi_region
+        .clone()
+        .unwrap_or_default();
+    if region == known.primary || !known.regions.contains(&region) {
+        return Err(KmsError::new(
+            Code::UnsupportedOperationException,
+            format!("{} has no replica key in {region}.", primary.arn()),
+        ));
+    }
+    call.kms
+        .quotas
+        .charge(&call.caller.account, &region, Class::UpdatePrimaryRegion)?;
+    let rotation = primary.snapshot().record.rotation;
+    for key in call.kms.keys.related(&primary, call.now) {
+        call.kms.keys.change(&key, |record| {
+            if let Some(multi_region) = &mut record.multi_region {
+                multi_region.primary.clone_from(&region);
+            }
+            record.rotation = rotation;
+            Ok(())
+        })?;
+    }
+    Ok(v1::UpdatePrimaryRegionResponse {})
+}
+
+fn make_replica(
+    call: &Call<'_>,
+    primary: &Key,
+    region: &str,
+    edit: impl FnOnce(&mut Record),
+) -> Result<Arc<Key>, KmsError> {
+    let keys = &call.kms.keys;
+    let snapshot = primary.snapshot();
+    let mut record = snapshot.record.clone();
+    let mut multi_region = record.multi_region.take().unwrap_or_default();
+    multi_region.regions.push(region.to_owned());
+    multi_region.regions.sort();
+    record.multi_region = Some(multi_region.clone());
+    record.created_ms = call.now.unix_millis();
+    record.enabled = true;
+    record.grants.clear();
+    record.last_use = None;
+    let mut materials = snapshot.materials.clone();
+    if record.origin == Origin::External {
+        // The owner brings the same material to each Region.
+        materials.clear();
+        for import in record
+            .materials
+            .iter_mut()
+            .filter_map(|known| known.import.as_mut())
+        {
+            import.present = false;
+        }
+    }
+    edit(&mut record);
+    let replica = keys.create(primary.account(), region, primary.id(), record, materials)?;
+    for key in keys.related(primary, call.now) {
+        keys.change(&key, |record| {
+            record.multi_region = Some(multi_region.clone());
+            Ok(())
+        })?;
+    }
+    Ok(replica)
+}
+
+/// The key named, if it is the primary one of a multi-Region key.
+fn primary(call: &mut Call<'_>, reference: Option<&str>) -> Result<Permitted<Arc<Key>>, KmsError> {
+    let key = call.key(reference, By::Id)?;
+    if key.snapshot().record.is_primary(key.region()) {
+        return Ok(key);
+    }
+    Err(KmsError::new(
+        Code::UnsupportedOperationException,
+        format!("{} is not a multi-region primary key.", key.arn()),
+    ))
+}
