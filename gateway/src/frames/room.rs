@@ -12,7 +12,9 @@ pub(super) fn make(buffer: &mut BytesMut, needed: usize, capacity: usize) {
     if enough || buffer.try_reclaim(needed) {
         return;
     }
-    let mut fresh = BytesMut::with_capacity((buffer.len() + needed).max(capacity));
+    // Twice what is there, for a caller that collects more than is usual.
+    let capacity = capacity.max(buffer.len() + needed.max(buffer.len()));
+    let mut fresh = BytesMut::with_capacity(capacity);
     fresh.extend_from_slice(buffer);
     *buffer = fresh;
 }
@@ -21,6 +23,20 @@ pub(super) fn make(buffer: &mut BytesMut, needed: usize, capacity: usize) {
 mod tests {
     use super::make;
     use bytes::BytesMut;
+
+    #[test]
+    fn a_buffer_that_nobody_takes_from_grows_in_few_steps() {
+        let mut buffer = BytesMut::new();
+        let mut moves = 0;
+        for _ in 0..1_000 {
+            let place = buffer.as_ptr();
+            make(&mut buffer, 100, 1_000);
+            moves += u32::from(buffer.as_ptr() != place);
+            buffer.extend_from_slice(&[1; 100]);
+        }
+        assert_eq!(buffer.len(), 100_000);
+        assert!(moves <= 8, "{moves}");
+    }
 
     #[test]
     fn memory_is_used_again_once_the_reader_dropped_it() {
