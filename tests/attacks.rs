@@ -16,6 +16,8 @@ mod framing;
 mod names;
 #[path = "attacks/payload.rs"]
 mod payload;
+#[path = "attacks/pressure.rs"]
+mod pressure;
 #[path = "attacks/targets.rs"]
 mod targets;
 #[path = "attacks/time.rs"]

@@ -385,6 +385,29 @@ mod tests {
         }
     }
 
+    /// The file that shows every field.
+    const SHOWN: &str = include_str!("../../deploy/gateway.toml");
+
+    #[test]
+    fn the_file_that_shows_the_defaults_is_right() {
+        assert_eq!(toml::from_str::<Config>(SHOWN).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn the_file_that_shows_the_defaults_names_every_field() {
+        let config = format!("{:#?}", Config::default());
+        for line in config.lines() {
+            let Some((name, _)) = line.trim().split_once(": ") else {
+                continue;
+            };
+            let is_shown = [format!("{name} = "), format!("[{name}]"), format!("[[{name}]]")]
+                .iter()
+                .chain([&format!(".{name}]")])
+                .any(|text| SHOWN.contains(text));
+            assert!(is_shown, "{name} is not in deploy/gateway.toml");
+        }
+    }
+
     #[test]
     fn secrets_are_not_shown() {
         let credentials = "[backend_credentials]\nsecret_access_key = \"backendsecret\"";

@@ -1,5 +1,6 @@
 //! Requests that two servers could take for different ones, sent as raw bytes.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -43,7 +44,12 @@ async fn exchange(gate: &Gate, request: &Signed, lines: &str, body: &str) -> Vec
 /// Sends bytes on a new connection, leaves it open, and reads until the gateway closes it or falls
 /// silent.
 pub async fn talk(gate: &Gate, bytes: &[u8]) -> String {
-    let mut stream = TcpStream::connect(gate.target.address).await.unwrap();
+    talk_to(gate.target.address, bytes).await
+}
+
+/// [`talk`] with whoever listens at `address`.
+pub async fn talk_to(address: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
     let _ = stream.write_all(bytes).await;
     let mut answer = Vec::new();
     let silence = Duration::from_millis(500);

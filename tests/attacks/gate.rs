@@ -159,8 +159,13 @@ impl Gate {
 
 /// A write of an object under a customer's key, which needs no KMS.
 pub fn put(key: &str, body: impl Into<Bytes>) -> Draft {
+    put_as(Method::PUT, key, body)
+}
+
+/// The same request by another method.
+pub fn put_as(method: Method, key: &str, body: impl Into<Bytes>) -> Draft {
     let customer_key = [7; 32];
-    Draft::new(Method::PUT, BUCKET, key)
+    Draft::new(method, BUCKET, key)
         .header("x-amz-server-side-encryption-customer-algorithm", "AES256")
         .header(
             "x-amz-server-side-encryption-customer-key",
