@@ -400,10 +400,14 @@ mod tests {
             let Some((name, _)) = line.trim().split_once(": ") else {
                 continue;
             };
-            let is_shown = [format!("{name} = "), format!("[{name}]"), format!("[[{name}]]")]
-                .iter()
-                .chain([&format!(".{name}]")])
-                .any(|text| SHOWN.contains(text));
+            let is_shown = [
+                format!("{name} = "),
+                format!("[{name}]"),
+                format!("[[{name}]]"),
+            ]
+            .iter()
+            .chain([&format!(".{name}]")])
+            .any(|text| SHOWN.contains(text));
             assert!(is_shown, "{name} is not in deploy/gateway.toml");
         }
     }

@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
+use tokio::time::Instant;
 use tokio::time::Sleep;
 
 /// Counts the beginnings and ends of a connection's requests: odd while one is being answered.
@@ -50,10 +51,19 @@ pub(super) struct Timed<T> {
     phase: Phase,
     head_timeout: Duration,
     write_timeout: Duration,
-    /// Ends the head that is being read, and the phase it began in.
-    head: Option<(u64, Pin<Box<Sleep>>)>,
+    /// The head that is being read.
+    head: Option<Head>,
     /// Ends the write that is being waited for.
     write: Option<Pin<Box<Sleep>>>,
+}
+
+/// A head whose first bytes came and whose end did not.
+struct Head {
+    /// The phase that it began in.
+    phase: u64,
+    began: Instant,
+    /// Set up when more bytes must be waited for: most heads come in one piece.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl<T> Timed<T> {
@@ -73,25 +83,38 @@ impl<T> Timed<T> {
         }
     }
 
-    /// Whether the head that is being read took too long. `began`: bytes of it came just now.
-    fn head_is_late(&mut self, context: &mut Context<'_>, began: bool) -> bool {
+    /// Whether the head that is being read takes too long. `came`: bytes of it came just now.
+    fn head_is_late(&mut self, context: &mut Context<'_>, came: bool) -> bool {
         let phase = self.phase.now();
-        if self
-            .head
-            .as_ref()
-            .is_some_and(|(armed_in, _)| *armed_in != phase)
-        {
+        if self.head.as_ref().is_some_and(|head| head.phase != phase) {
             self.head = None;
         }
         let is_busy = phase % 2 == 1;
         if is_busy {
             return false;
         }
-        if began && self.head.is_none() {
-            self.head = Some((phase, Box::pin(tokio::time::sleep(self.head_timeout))));
+        let timeout = self.head_timeout;
+        match &mut self.head {
+            None if came => {
+                self.head = Some(Head {
+                    phase,
+                    began: Instant::now(),
+                    timer: None,
+                });
+                false
+            }
+            None => false,
+            Some(head) if came => head.began.elapsed() >= timeout,
+            Some(head) => {
+                let end = head.began + timeout;
+                let sleep = || Box::pin(tokio::time::sleep_until(end));
+                head.timer
+                    .get_or_insert_with(sleep)
+                    .as_mut()
+                    .poll(context)
+                    .is_ready()
+            }
         }
-        let timer = self.head.as_mut();
-        timer.is_some_and(|(_, timer)| timer.as_mut().poll(context).is_ready())
     }
 
     /// The outcome of a write, unless it has been waited for too long.
@@ -123,8 +146,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for Timed<T> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let outcome = Pin::new(&mut self.inner).poll_read(context, buffer);
-        let began = outcome.is_ready() && buffer.filled().len() > before;
-        if self.head_is_late(context, began) {
+        let came = outcome.is_ready() && buffer.filled().len() > before;
+        if self.head_is_late(context, came) {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         outcome

@@ -363,3 +363,38 @@ fn the_last_bytes_of_a_chunk_with_a_wrong_signature_are_not_given_out() {
     let mut input = Bytes::from(body);
     assert!(decoder.decode(&mut input).is_err());
 }
+
+/// Decodes at once, and gives content and trailers.
+fn outcome(body: &[u8], length: u64) -> Result<(Vec<u8>, HeaderMap), S3Error> {
+    let mut decoder = Decoder::new(length, Some(signing()), names(&[CRC]));
+    let content = run(&mut decoder, body, body.len().max(1))?;
+    Ok((content, std::mem::take(&mut decoder.trailers)))
+}
+
+#[test]
+fn a5_no_change_of_a_byte_makes_other_content_or_trailers_pass() {
+    let long = [b'x'; 8192];
+    let body = signed(&[&long, b"end"], &[(CRC, "mnG7TA==")]).concat();
+    let whole = outcome(&body, 8_195).unwrap();
+    let edges = (0..200).chain(8_200..body.len());
+    for at in edges.filter(|at| *at < body.len()) {
+        for change in [0x01, 0x20, 0x80, 0x0d ^ 0x0a] {
+            let mut damaged = body.clone();
+            damaged[at] ^= change;
+            if let Ok(other) = outcome(&damaged, 8_195) {
+                assert_eq!(other, whole, "byte {at} changed by {change:#x}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a5_a_body_cut_anywhere_does_not_end() {
+    let body = signed(&[b"hello"], &[(CRC, "mnG7TA==")]).concat();
+    for length in 0..body.len() {
+        assert!(
+            outcome(&body[..length], 5).is_err(),
+            "cut after {length} bytes"
+        );
+    }
+}
