@@ -12,6 +12,8 @@ mod deleting;
 mod direct;
 #[path = "gateway/integrity.rs"]
 mod integrity;
+#[path = "gateway/key_service.rs"]
+mod key_service;
 #[path = "gateway/listing.rs"]
 mod listing;
 #[path = "gateway/read.rs"]

@@ -129,11 +129,15 @@ pub struct BackendCredentials {
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Kms {
-    /// Endpoint: `grpc://host:port`.
+    /// Endpoint: `grpc://host:port`; or AWS KMS itself, `aws://kms.<region>.amazonaws.com`, or an
+    /// emulation of it, `aws+http://host:port`.
     pub url: String,
 
-    /// File with the secret that the gateway shares with the KMS.
+    /// File with the secret that the gateway shares with the KMS, for `grpc://`.
     pub secret_file: Option<PathBuf>,
+
+    /// What the gateway signs with, for `aws://` and `aws+http://`: AWS KMS decides by them alone.
+    pub credentials: BackendCredentials,
 
     /// The account whose KMS key wraps the root keys of SSE-S3.
     pub account: String,
@@ -202,6 +206,7 @@ impl Default for Kms {
         Self {
             url: "grpc://127.0.0.1:9080".to_owned(),
             secret_file: None,
+            credentials: BackendCredentials::default(),
             account: "000000000000".to_owned(),
             root_key: "alias/sealgate/sse-s3".to_owned(),
             call_timeout_ms: 1_000,

@@ -25,6 +25,7 @@ use crate::sse::bucket_key::BucketKeys;
 use crate::sse::data_key::DataKeys;
 use crate::sse::kms::KeyService;
 use crate::sse::kms::Patience;
+use crate::sse::kms::aws_json::AwsKeyService;
 use crate::sse::kms::grpc::GrpcKeyService;
 use crate::sse::kms::root_key::KmsRootKeyWrap;
 use crate::state::State;
@@ -39,7 +40,7 @@ pub(super) fn responder(
     kms_secret: Option<Zeroizing<String>>,
 ) -> Result<(Responder, Arc<Backend>), StartError> {
     let backend = Arc::new(backend(config, Arc::clone(&clock))?);
-    let kms = key_service(config, kms_secret)?;
+    let kms = key_service(config, kms_secret, &clock)?;
     let operations = operations(config, &backend, kms, &clock, &random);
 
     let mut seed = [0; 8];
@@ -118,7 +119,24 @@ fn backend(config: &Config, clock: Arc<dyn Clock>) -> Result<Backend, StartError
 fn key_service(
     config: &Config,
     secret: Option<Zeroizing<String>>,
+    clock: &Arc<dyn Clock>,
 ) -> Result<Arc<dyn KeyService>, StartError> {
+    let patience = Patience {
+        call: Duration::from_millis(config.kms.call_timeout_ms),
+        total: Duration::from_millis(config.kms.total_timeout_ms),
+    };
+    let refuse = |cause: String| StartError::Part("kms", cause);
+    if config.kms.url.starts_with("aws") {
+        let credentials = &config.kms.credentials;
+        let credentials = proto::sigv4::Credentials::new(
+            &credentials.access_key_id,
+            &credentials.secret_access_key,
+        );
+        let clock = Arc::clone(clock);
+        let (url, region) = (&config.kms.url, &config.region);
+        let kms = AwsKeyService::new(url, credentials, region, clock, patience);
+        return Ok(Arc::new(kms.map_err(|cause| refuse(cause.to_string()))?));
+    }
     let secret = match (secret, &config.kms.secret_file) {
         (Some(secret), _) => secret,
         (None, Some(file)) => {
@@ -129,11 +147,7 @@ fn key_service(
         }
         (None, None) => return Err(ConfigError::Field("kms.secret_file", "is missing").into()),
     };
-    let patience = Patience {
-        call: Duration::from_millis(config.kms.call_timeout_ms),
-        total: Duration::from_millis(config.kms.total_timeout_ms),
-    };
     let kms = GrpcKeyService::new(&config.kms.url, &secret, &config.region, patience)
-        .map_err(|cause| StartError::Part("kms", cause.to_string()))?;
+        .map_err(|cause| refuse(cause.to_string()))?;
     Ok(Arc::new(kms))
 }

@@ -9,7 +9,6 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use zeroize::Zeroizing;
@@ -19,8 +18,13 @@ use crate::error::S3Error;
 use crate::request::S3Request;
 use crate::sse::context::EncryptionContext;
 
+pub mod aws_json;
 pub mod grpc;
+mod messages;
+mod patience;
 pub mod root_key;
+
+pub use patience::Patience;
 
 /// A KMS, as the gateway uses it.
 ///
@@ -188,24 +192,6 @@ impl From<KeyServiceError> for S3Error {
                     Self::internal()
                 }
             },
-        }
-    }
-}
-
-/// How a KMS is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
-    /// How long one call may take.
-    pub call: Duration,
-    /// How long a call and its repetitions may take together.
-    pub total: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            call: Duration::from_secs(1),
-            total: Duration::from_secs(3),
         }
     }
 }

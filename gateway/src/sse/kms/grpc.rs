@@ -5,16 +5,11 @@
 //! metadata.
 
 use std::fmt;
-use std::future::Future;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use proto::kms::v1::DecryptRequest;
-use proto::kms::v1::EncryptRequest;
-use proto::kms::v1::GenerateDataKeyRequest;
 use proto::kms::v1::key_management_client::KeyManagementClient;
-use tokio::time::Instant;
 use tonic::Code;
 use tonic::Request;
 use tonic::Status;
@@ -26,13 +21,13 @@ use tonic_types::StatusExt as _;
 use zeroize::Zeroizing;
 
 use crate::sse::context::EncryptionContext;
-use crate::sse::kms::DATA_KEY_BYTES;
 use crate::sse::kms::EncryptedBlob;
 use crate::sse::kms::GeneratedKey;
 use crate::sse::kms::KeyService;
 use crate::sse::kms::KeyServiceError;
 use crate::sse::kms::Patience;
 use crate::sse::kms::Requester;
+use crate::sse::kms::messages;
 
 /// A KMS that speaks `sealgate.kms.v1`.
 pub struct GrpcKeyService {
@@ -109,31 +104,6 @@ impl GrpcKeyService {
         }
         Ok(request)
     }
-
-    /// Calls until there is an answer, or patience ends. Only a KMS that was not reached is called
-    /// again: an exception is an answer.
-    async fn call<T, F, A>(&self, attempt: A) -> Result<T, KeyServiceError>
-    where
-        F: Future<Output = Result<tonic::Response<T>, Status>>,
-        A: Fn() -> Result<F, KeyServiceError>,
-    {
-        let give_up = Instant::now() + self.patience.total;
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let limit = Instant::now() + self.patience.call;
-            let failure = match tokio::time::timeout_at(limit.min(give_up), attempt()?).await {
-                Ok(Ok(answer)) => return Ok(answer.into_inner()),
-                Ok(Err(status)) => from_status(&status),
-                Err(_) => KeyServiceError::Unreachable("no answer in time".to_owned()),
-            };
-            let unreached = matches!(failure, KeyServiceError::Unreachable(_));
-            if !unreached || Instant::now() + pause >= give_up {
-                return Err(failure);
-            }
-            tokio::time::sleep(pause).await;
-            pause *= 4;
-        }
-    }
 }
 
 impl KeyService for GrpcKeyService {
@@ -144,32 +114,14 @@ impl KeyService for GrpcKeyService {
         context: &'a EncryptionContext,
     ) -> BoxFuture<'a, Result<GeneratedKey, KeyServiceError>> {
         async move {
-            let answer = self
-                .call(|| {
-                    let request = self.request(
-                        requester,
-                        GenerateDataKeyRequest {
-                            key_id: Some(key_id.to_owned()),
-                            encryption_context: pairs(context),
-                            key_spec: Some("AES_256".to_owned()),
-                            ..GenerateDataKeyRequest::default()
-                        },
-                    )?;
-                    let mut client = self.client.clone();
-                    Ok(async move { client.generate_data_key(request).await })
-                })
-                .await?;
-            let plaintext = Zeroizing::new(answer.plaintext.unwrap_or_default());
-            let (Some(blob), Some(key_arn)) = (answer.ciphertext_blob, answer.key_id) else {
-                return Err(KeyServiceError::Unusable(
-                    "a data key lacks its blob or its key",
-                ));
+            let attempt = || async {
+                let message = messages::generate(key_id, context);
+                let request = self.request(requester, message)?;
+                let answer = self.client.clone().generate_data_key(request).await;
+                answer.map_err(|status| from_status(&status))
             };
-            Ok(GeneratedKey {
-                plaintext: data_key(&plaintext)?,
-                blob,
-                key_arn,
-            })
+            let answer = self.patience.call(attempt).await?;
+            messages::generated(answer.into_inner())
         }
         .boxed()
     }
@@ -182,25 +134,14 @@ impl KeyService for GrpcKeyService {
         context: &'a EncryptionContext,
     ) -> BoxFuture<'a, Result<Zeroizing<Vec<u8>>, KeyServiceError>> {
         async move {
-            let answer = self
-                .call(|| {
-                    let request = self.request(
-                        requester,
-                        DecryptRequest {
-                            key_id: Some(key_arn.to_owned()),
-                            ciphertext_blob: Some(blob.to_vec()),
-                            encryption_context: pairs(context),
-                            ..DecryptRequest::default()
-                        },
-                    )?;
-                    let mut client = self.client.clone();
-                    Ok(async move { client.decrypt(request).await })
-                })
-                .await?;
-            answer
-                .plaintext
-                .map(Zeroizing::new)
-                .ok_or(KeyServiceError::Unusable("an unwrapped key is missing"))
+            let attempt = || async {
+                let message = messages::decrypt(key_arn, blob, context);
+                let request = self.request(requester, message)?;
+                let answer = self.client.clone().decrypt(request).await;
+                answer.map_err(|status| from_status(&status))
+            };
+            let answer = self.patience.call(attempt).await?;
+            messages::decrypted(answer.into_inner())
         }
         .boxed()
     }
@@ -213,27 +154,14 @@ impl KeyService for GrpcKeyService {
         context: &'a EncryptionContext,
     ) -> BoxFuture<'a, Result<EncryptedBlob, KeyServiceError>> {
         async move {
-            let answer = self
-                .call(|| {
-                    let request = self.request(
-                        requester,
-                        EncryptRequest {
-                            key_id: Some(key_id.to_owned()),
-                            plaintext: Some(plaintext.to_vec()),
-                            encryption_context: pairs(context),
-                            ..EncryptRequest::default()
-                        },
-                    )?;
-                    let mut client = self.client.clone();
-                    Ok(async move { client.encrypt(request).await })
-                })
-                .await?;
-            match (answer.ciphertext_blob, answer.key_id) {
-                (Some(blob), Some(key_arn)) => Ok(EncryptedBlob { blob, key_arn }),
-                _ => Err(KeyServiceError::Unusable(
-                    "a wrapped key lacks its blob or its key",
-                )),
-            }
+            let attempt = || async {
+                let message = messages::encrypt(key_id, plaintext, context);
+                let request = self.request(requester, message)?;
+                let answer = self.client.clone().encrypt(request).await;
+                answer.map_err(|status| from_status(&status))
+            };
+            let answer = self.patience.call(attempt).await?;
+            messages::encrypted(answer.into_inner())
         }
         .boxed()
     }
@@ -269,23 +197,6 @@ fn from_status(status: &Status) -> KeyServiceError {
 fn ascii(text: &str) -> Option<MetadataValue<Ascii>> {
     MetadataValue::try_from(text).ok()
 }
-
-fn pairs(context: &EncryptionContext) -> std::collections::BTreeMap<String, String> {
-    context
-        .iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
-}
-
-/// A data key of the one length there is.
-fn data_key(bytes: &[u8]) -> Result<Zeroizing<[u8; DATA_KEY_BYTES]>, KeyServiceError> {
-    <[u8; DATA_KEY_BYTES]>::try_from(bytes)
-        .map(Zeroizing::new)
-        .map_err(|_| KeyServiceError::Unusable("a data key has another length than was asked for"))
-}
-
-/// Pause before a KMS that was not reached is called again; four times as long each time.
-const FIRST_PAUSE: Duration = Duration::from_millis(25);
 
 #[cfg(test)]
 mod tests {
