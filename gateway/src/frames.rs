@@ -50,6 +50,15 @@ impl DataKey {
         Ok(key)
     }
 
+    /// The key that the object's part table is sealed under.
+    ///
+    /// It opens no part. Under SSE-C, whoever completes an upload need not send the customer's key
+    /// again, so this key is all that the gateway keeps while the upload lasts.
+    #[must_use]
+    pub fn for_footer(&self) -> Self {
+        Self(*cipher::expand::<KEY_BYTES>(&self.0, &[FOOTER_LABEL]))
+    }
+
     /// The key itself, for the rooms that derive from it or wrap it.
     pub(crate) fn expose(&self) -> &[u8; KEY_BYTES] {
         &self.0
@@ -155,6 +164,9 @@ pub enum SealError {
     #[error("not the record of this object")]
     Record,
 }
+
+/// Names the use of a data key as the footer's; the zero byte ends the name.
+const FOOTER_LABEL: &[u8] = b"sealgate/footer@v1\0";
 
 /// Length of a data key (AES-256), in bytes.
 pub const KEY_BYTES: usize = 32;

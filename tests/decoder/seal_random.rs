@@ -209,7 +209,14 @@ fn multipart(index: usize) -> Result<Value, Box<dyn Error>> {
             parts,
             checksum: table_checksum,
         }
-        .seal(keys, listed, &SystemRandom)?,
+        .seal(
+            Keys {
+                data: &keys.data.for_footer(),
+                ..keys
+            },
+            listed,
+            &SystemRandom,
+        )?,
     );
 
     let protection = secrets.protection()?;

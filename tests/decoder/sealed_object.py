@@ -252,7 +252,8 @@ def open_table(keys, body):
 
     start = len(body) - footer_bytes(parts)
     require(start >= padding and not any(body[start - padding:start]), "the padding is not zero")
-    table = open_segment(keys, body[start:-TAIL], FOOTER, 0, table_bytes(parts))
+    footer_keys = Keys(expand(keys.data, b"sealgate/footer@v1\0", 32), keys.outer)
+    table = open_segment(footer_keys, body[start:-TAIL], FOOTER, 0, table_bytes(parts))
     version, algorithm, kind, zero = table[:4]
     require(version == 1 and zero == 0 and kind in (0, 1, 2) and (algorithm == 0) == (kind == 0), "an unknown table")
     require(table[4:32] == tail[12:], "the table does not repeat the tail")

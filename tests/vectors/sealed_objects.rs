@@ -87,7 +87,13 @@ fn open(mut opener: Opener, stored: &[u8]) -> Vec<u8> {
 fn open_parts(keys: Keys<'_>, body: &[u8]) -> Vec<u8> {
     let tail = body.last_chunk().expect("a tail ends the object");
     let tail = Tail::parse(tail, body.len() as u64).expect("the tail fits the size");
-    let table = tail.open(keys, body).expect("the table is the object's");
+    let footer_keys = Keys {
+        data: &keys.data.for_footer(),
+        ..keys
+    };
+    let table = tail
+        .open(footer_keys, body)
+        .expect("the table is the object's");
     let mut plaintext = Vec::new();
     for (part, stored) in table.segments() {
         let at = |offset| usize::try_from(offset).expect("the object is small");

@@ -99,7 +99,8 @@ impl Table {
         pieces
     }
 
-    /// Padding, sealed table and tail, to be stored behind the parts.
+    /// Padding, sealed table and tail, to be stored behind the parts; sealed under the footer key
+    /// ([`crate::frames::DataKey::for_footer`]).
     ///
     /// `backend_parts` is the number of parts the backend will list: one more than the table's
     /// where the footer becomes a part of its own.
@@ -195,12 +196,23 @@ impl Tail {
         self.plaintext_bytes
     }
 
+    /// Number of parts, as the tail has it.
+    pub fn parts(&self) -> u32 {
+        self.parts
+    }
+
+    /// Length of the padding in front of the sealed table, as the tail has it.
+    pub fn padding_bytes(&self) -> u64 {
+        self.padding
+    }
+
     /// How many of the object's last bytes to read for [`Tail::open`].
     pub fn footer_bytes(&self) -> u64 {
         layout::footer_bytes(self.parts).unwrap_or(0)
     }
 
-    /// Opens the part table; `footer` is the object's last [`Tail::footer_bytes`], or more.
+    /// Opens the part table by the footer key; `footer` is the object's last
+    /// [`Tail::footer_bytes`], or more.
     ///
     /// # Errors
     ///

@@ -95,6 +95,14 @@ pub(crate) fn footer_bytes(parts: u32) -> Option<u64> {
     Some(segment_bytes(table_bytes(parts)?).ok()? + FOOTER_TAIL_BYTES as u64)
 }
 
+/// Longest footer of an object that the backend lists with so many parts, padding included; `None`
+/// for a number of parts no object has.
+pub(crate) fn footer_with_padding_bytes(parts: u32) -> Option<u64> {
+    // One tag for each part but the first, and one entry that a footer of its own leaves unused.
+    let padding = TAG_BYTES as u64 * u64::from(parts) + TABLE_ENTRY_BYTES as u64 + TAG_BYTES as u64;
+    Some(footer_bytes(parts)? + padding)
+}
+
 /// Length of the table of so many parts; `None` for a number of parts no object has.
 pub(crate) fn table_bytes(parts: u32) -> Option<u64> {
     (1..=PARTS_MAX)
