@@ -6,7 +6,8 @@
 //! | name | what it is | protected by |
 //! |---|---|---|
 //! | `root-keys/<id>` | a root key of SSE-S3 ([`keyring`]) | wrapped by the KMS |
-//! | `buckets/<bucket>/<subject>` | a configuration ([`record`]) | a sealed object like any other |
+//! | `buckets/<bucket>/<subject>` | a configuration, or the head of an upload ([`record`]) | a sealed object like any other |
+//! | `uploads/<slot>/...` | parts of uploads that are not complete ([`uploads`]) | sealed |
 //!
 //! What cannot be read is an error, never an absence: a bucket whose encryption is unknown takes no
 //! writes.
@@ -30,6 +31,7 @@ use crate::xml::Limits;
 
 pub mod keyring;
 pub mod record;
+pub mod uploads;
 
 /// Where the state is kept.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]

@@ -1,0 +1,426 @@
+//! Multipart uploads that are not complete: their heads, what is known of their parts, and the
+//! small parts themselves.
+//!
+//! | name | what it is |
+//! |---|---|
+//! | `buckets/<bucket>/uploads/<slot>` | the head: envelope, checksum, keys ([`Head`]) |
+//! | `uploads/<slot>/parts/<number>/...` | empty objects whose names say, sealed, what a part is ([`part_record`]) |
+//! | `uploads/<slot>/stash/<salt>` | the stored bytes of a part that may have to be sent again |
+//!
+//! A slot is a digest of bucket, key and upload id. The upload id is the backend's own, so any
+//! gateway continues an upload that another one began. A head is written before its upload id is
+//! told and stays after the upload is complete, so that completing it again can be answered.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
+use futures_util::stream;
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::Method;
+use md5::Digest as _;
+use md5::Md5;
+use proto::time::Clock;
+use serde::Deserialize;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::backend::BackendBody;
+use crate::backend::BackendRequest;
+use crate::backend::ReplyBody;
+use crate::error::S3Error;
+use crate::frames::DataKey;
+use crate::frames::Salt;
+use crate::frames::cipher;
+use crate::frames::random::Random;
+use crate::frames::trailer::Algorithm;
+use crate::frames::trailer::ChecksumKind;
+use crate::state::State;
+use crate::state::is_absent;
+use crate::state::record::Found;
+use crate::state::record::Records;
+use crate::state::unavailable;
+use crate::xml::Element;
+use crate::xml::Limits;
+
+pub mod part_record;
+
+pub use crate::state::uploads::part_record::PartRecord;
+
+/// The uploads of a gateway.
+pub struct Uploads {
+    state: State,
+    records: Records,
+    random: Arc<dyn Random>,
+    clock: Arc<dyn Clock>,
+    /// The last moment that was given to a part record.
+    moment: AtomicU64,
+    /// Heads do not change once they are written.
+    heads: moka::sync::Cache<String, Arc<Head>>,
+}
+
+/// Which upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UploadName<'a> {
+    /// Bucket of the object.
+    pub bucket: &'a str,
+    /// Key of the object.
+    pub key: &'a str,
+    /// The backend's upload id.
+    pub upload_id: &'a str,
+}
+
+/// The checksum that an object will have once its upload is complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UploadChecksum {
+    /// How it is computed.
+    pub algorithm: Algorithm,
+    /// What it covers.
+    pub kind: ChecksumKind,
+    /// Whether the client chose it; else it is S3's own choice.
+    pub chosen: bool,
+}
+
+/// What is known of an upload since it was created.
+pub struct Head {
+    slot: String,
+    /// The value of the envelope's header, as the backend has it for the object to be.
+    pub envelope: String,
+    /// The object's checksum, where it will have one.
+    pub checksum: Option<UploadChecksum>,
+    /// The key of the part table under SSE-C, because completing need not bring the customer's.
+    pub footer_key: Option<DataKey>,
+    record_key: DataKey,
+}
+
+/// A head before it is written.
+pub struct NewHead<'a> {
+    /// See [`Head::envelope`].
+    pub envelope: String,
+    /// See [`Head::checksum`].
+    pub checksum: Option<UploadChecksum>,
+    /// See [`Head::footer_key`].
+    pub footer_key: Option<&'a DataKey>,
+}
+
+/// A head as it is stored, sealed.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    key: String,
+    upload_id: String,
+    envelope: String,
+    algorithm: u8,
+    kind: u8,
+    chosen: bool,
+    footer_key: Option<String>,
+    record_key: String,
+    created_millis: u64,
+}
+
+impl Uploads {
+    /// The uploads in `state`, their heads among `records`.
+    #[must_use]
+    pub fn new(
+        state: State,
+        records: Records,
+        random: Arc<dyn Random>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            state,
+            records,
+            random,
+            clock,
+            moment: AtomicU64::new(0),
+            heads: moka::sync::Cache::new(HEADS_MAX),
+        }
+    }
+
+    /// Remembers a new upload.
+    ///
+    /// # Errors
+    ///
+    /// `ServiceUnavailable` when the backend or the KMS cannot be asked.
+    pub async fn begin(&self, name: UploadName<'_>, head: NewHead<'_>) -> Result<(), S3Error> {
+        let encode = |key: &DataKey| STANDARD.encode(key.expose());
+        let document = Document {
+            key: name.key.to_owned(),
+            upload_id: name.upload_id.to_owned(),
+            envelope: head.envelope,
+            algorithm: head.checksum.map_or(0, |sum| sum.algorithm.code()),
+            kind: head.checksum.map_or(0, |sum| sum.kind.code()),
+            chosen: head.checksum.is_some_and(|sum| sum.chosen),
+            footer_key: head.footer_key.map(encode),
+            record_key: encode(&DataKey::generate(&*self.random)),
+            created_millis: self.now_millis(),
+        };
+        let subject = subject(&slot(name));
+        self.records.write(name.bucket, &subject, &document).await?;
+        Ok(())
+    }
+
+    /// The head of an upload; none if there is no such upload.
+    ///
+    /// # Errors
+    ///
+    /// `ServiceUnavailable` when the backend or the KMS cannot be asked; `InternalError` for a head
+    /// that is not as it was written.
+    pub async fn head(&self, name: UploadName<'_>) -> Result<Option<Arc<Head>>, S3Error> {
+        let slot = slot(name);
+        if let Some(head) = self.heads.get(&slot) {
+            return Ok(Some(head));
+        }
+        let found = self
+            .records
+            .read::<Document>(name.bucket, &subject(&slot), None)
+            .await?;
+        let Found::Value(document, _) = found else {
+            return Ok(None);
+        };
+        if document.key != name.key || document.upload_id != name.upload_id {
+            return Err(S3Error::internal());
+        }
+        let head = Arc::new(document.into_head(slot.clone())?);
+        self.heads.insert(slot, Arc::clone(&head));
+        Ok(Some(head))
+    }
+
+    /// A number that grows with every call, so that of two records the later one can be told.
+    pub fn next_moment(&self) -> u64 {
+        let now = self.now_millis().saturating_mul(1_000);
+        let step = |last: u64| Some(now.max(last.saturating_add(1)));
+        let last = self
+            .moment
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, step);
+        let last = last.unwrap_or_else(|last| last);
+        now.max(last.saturating_add(1))
+    }
+
+    /// Remembers a part that the backend has.
+    ///
+    /// # Errors
+    ///
+    /// `ServiceUnavailable` when the backend cannot be asked.
+    pub async fn add_part(&self, head: &Head, part: &PartRecord) -> Result<(), S3Error> {
+        let names = part_record::names(part, &head.record_key);
+        let nothing = HeaderMap::new();
+        let writes = names.into_iter().map(|name| {
+            let name = format!("{}{name}", parts_prefix(&head.slot));
+            let nothing = &nothing;
+            async move { self.state.write(&name, nothing, Bytes::new()).await }
+        });
+        let writes: Vec<_> = writes.collect();
+        futures_util::future::try_join_all(writes).await?;
+        Ok(())
+    }
+
+    /// What is known of an upload's parts, in the order of their numbers, then of their writing.
+    ///
+    /// # Errors
+    ///
+    /// `ServiceUnavailable` when the backend cannot be asked; `InternalError` for a record that is
+    /// not as it was written.
+    pub async fn parts(&self, head: &Head) -> Result<Vec<PartRecord>, S3Error> {
+        let prefix = parts_prefix(&head.slot);
+        let names = self.names(&prefix).await?;
+        let names = names.iter().filter_map(|name| name.strip_prefix(&prefix));
+        part_record::read(names, &head.record_key)
+    }
+
+    /// Keeps the stored bytes of a part that may have to be sent again.
+    ///
+    /// # Errors
+    ///
+    /// What was wrong with the body; `ServiceUnavailable` when the backend cannot be asked.
+    pub async fn stash(&self, head: &Head, salt: &Salt, body: BackendBody) -> Result<(), S3Error> {
+        let request = BackendRequest::object(
+            Method::PUT,
+            self.state.bucket(),
+            stash_name(&head.slot, salt),
+        );
+        self.state.backend.fetch(request.body(body)).await?;
+        Ok(())
+    }
+
+    /// The stored bytes of a part, and their number; none if they were not kept.
+    ///
+    /// # Errors
+    ///
+    /// `ServiceUnavailable` when the backend cannot be asked or refuses.
+    pub async fn stashed(
+        &self,
+        head: &Head,
+        salt: &Salt,
+    ) -> Result<Option<(u64, ReplyBody)>, S3Error> {
+        let name = stash_name(&head.slot, salt);
+        let request = BackendRequest::object(Method::GET, self.state.bucket(), name.as_str());
+        match self.state.backend.call(request).await {
+            Ok(answer) => {
+                let length = answer.headers().get(http::header::CONTENT_LENGTH);
+                let length = length.and_then(|length| length.to_str().ok());
+                let length = length
+                    .and_then(|length| length.parse().ok())
+                    .ok_or_else(|| unavailable(&name, &"no length"))?;
+                Ok(Some((length, answer.into_body())))
+            }
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(unavailable(&name, &error)),
+        }
+    }
+
+    /// Removes the records and the kept bytes of an upload that was completed. The head stays, so
+    /// that completing it again can be answered.
+    ///
+    /// What cannot be removed stays behind, is logged, and does no harm.
+    pub async fn clear(&self, head: &Head) {
+        let prefix = format!("uploads/{}/", head.slot);
+        let outcome = async {
+            let names = self.names(&prefix).await?;
+            stream::iter(names.chunks(NAMES_MAX).map(Ok))
+                .try_for_each_concurrent(4, |names| self.remove_all(names))
+                .await
+        };
+        if let Err(error) = outcome.await {
+            tracing::warn!(slot = head.slot, %error, "records of an upload stay behind");
+        }
+    }
+
+    /// Forgets an upload that was aborted.
+    ///
+    /// # Errors
+    ///
+    /// `ServiceUnavailable` when the backend cannot be asked or refuses.
+    pub async fn end(&self, name: UploadName<'_>, head: &Head) -> Result<(), S3Error> {
+        self.clear(head).await;
+        self.heads.invalidate(&head.slot);
+        self.records.remove(name.bucket, &subject(&head.slot)).await
+    }
+
+    /// All names that start with `prefix`, in order.
+    async fn names(&self, prefix: &str) -> Result<Vec<String>, S3Error> {
+        let mut names: Vec<String> = Vec::new();
+        loop {
+            let request = BackendRequest::bucket(Method::GET, self.state.bucket())
+                .query("list-type", "2")
+                .query("prefix", prefix)
+                .query_if("start-after", names.last().map(String::as_str));
+            let answer = match self.state.backend.fetch(request).await {
+                Ok(answer) => answer,
+                Err(error) if is_absent(&error) => return Ok(names),
+                Err(error) => return Err(unavailable(prefix, &error)),
+            };
+            let listing = Element::parse(answer.body(), Limits::ANSWER)
+                .map_err(|error| unavailable(prefix, &error))?;
+            let before = names.len();
+            let page = listing
+                .all("Contents")
+                .filter_map(|entry| entry.text_of("Key"))
+                .filter(|name| name.starts_with(prefix))
+                .map(str::to_owned);
+            names.extend(page);
+            names.sort_unstable();
+            names.dedup();
+            if listing.text_of("IsTruncated") != Some("true") {
+                return Ok(names);
+            }
+            if names.len() == before {
+                return Err(unavailable(prefix, &"a listing that does not go on"));
+            }
+        }
+    }
+
+    async fn remove_all(&self, names: &[String]) -> Result<(), S3Error> {
+        let objects = names
+            .iter()
+            .map(|name| Element::new("Object").with(Element::with_text("Key", name)));
+        let document = objects
+            .fold(Element::root("Delete"), Element::with)
+            .with(Element::with_text("Quiet", "true"))
+            .to_document();
+        let md5 = STANDARD.encode(Md5::digest(&document));
+        let md5 = HeaderValue::from_str(&md5).map_err(|_| S3Error::internal())?;
+        let request = BackendRequest::bucket(Method::POST, self.state.bucket())
+            .query("delete", "")
+            .header(HeaderName::from_static("content-md5"), md5)
+            .body(BackendBody::Bytes(document));
+        self.state.backend.fetch(request).await?;
+        Ok(())
+    }
+
+    fn now_millis(&self) -> u64 {
+        u64::try_from(self.clock.now().unix_millis()).unwrap_or(0)
+    }
+}
+
+impl Document {
+    fn into_head(self, slot: String) -> Result<Head, S3Error> {
+        let decode = |text: &str| {
+            let bytes = STANDARD.decode(text).map(Zeroizing::new).ok();
+            bytes
+                .and_then(|bytes| DataKey::from_slice(&bytes).ok())
+                .ok_or_else(S3Error::internal)
+        };
+        let checksum = match (
+            Algorithm::from_code(self.algorithm),
+            ChecksumKind::from_code(self.kind),
+        ) {
+            (Some(algorithm), Some(kind)) => Some(UploadChecksum {
+                algorithm,
+                kind,
+                chosen: self.chosen,
+            }),
+            (None, None) if self.algorithm == 0 && self.kind == 0 => None,
+            _ => return Err(S3Error::internal()),
+        };
+        Ok(Head {
+            slot,
+            checksum,
+            footer_key: self.footer_key.as_deref().map(decode).transpose()?,
+            record_key: decode(&self.record_key)?,
+            envelope: self.envelope,
+        })
+    }
+}
+
+/// The place of an upload: the start of a digest of its name, each piece after its length.
+fn slot(name: UploadName<'_>) -> String {
+    let length = |text: &str| (text.len() as u64).to_be_bytes();
+    let digest = cipher::sha256(&[
+        b"sealgate/upload@v1\0",
+        &length(name.bucket),
+        name.bucket.as_bytes(),
+        &length(name.key),
+        name.key.as_bytes(),
+        name.upload_id.as_bytes(),
+    ]);
+    let (start, _) = digest.split_at(SLOT_BYTES);
+    hex::encode(start)
+}
+
+fn subject(slot: &str) -> String {
+    format!("uploads/{slot}")
+}
+
+fn parts_prefix(slot: &str) -> String {
+    format!("uploads/{slot}/parts/")
+}
+
+fn stash_name(slot: &str, salt: &Salt) -> String {
+    format!("uploads/{slot}/stash/{}", hex::encode(salt.as_bytes()))
+}
+
+/// Length of a slot, before it is written in hex.
+const SLOT_BYTES: usize = 16;
+
+/// Heads that are remembered; about 1 KiB each.
+const HEADS_MAX: u64 = 10_000;
+
+/// Most names that one request removes; S3's own limit.
+const NAMES_MAX: usize = 1_000;
