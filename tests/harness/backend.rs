@@ -8,6 +8,7 @@
 mod answer;
 mod fault;
 mod listing;
+mod multipart;
 mod store;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -25,7 +26,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper_util::rt::TokioIo;
 
 pub use crate::backend::fault::{Action, Fault};
-pub use crate::backend::store::{Bucket, Stored, Versioning};
+pub use crate::backend::store::{Bucket, Stored, Upload, Versioning};
 
 /// The access key the backend takes.
 pub const ACCESS_KEY_ID: &str = "BACKENDACCESSKEYEXMP";
@@ -228,6 +229,25 @@ impl Backend {
             .keys()
             .cloned()
             .collect()
+    }
+
+    /// The uploads that are not complete, by id.
+    #[must_use]
+    pub fn uploads(&self) -> BTreeMap<String, Upload> {
+        self.shared.store.lock().unwrap().uploads.clone()
+    }
+
+    /// Changes an upload behind the gateway's back.
+    pub fn tamper_upload(&self, id: &str, change: impl FnOnce(&mut Upload)) {
+        change(
+            self.shared
+                .store
+                .lock()
+                .unwrap()
+                .uploads
+                .get_mut(id)
+                .unwrap(),
+        );
     }
 
     /// Stores an object behind the gateway's back: a copy, a rollback, a swap.

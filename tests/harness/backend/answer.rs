@@ -5,7 +5,7 @@ use http::{HeaderMap, Method, Response};
 use percent_encoding::percent_decode_str;
 
 use crate::backend::store::{Store, Stored, Versioning};
-use crate::backend::{ACCESS_KEY_ID, Recorded, listing};
+use crate::backend::{ACCESS_KEY_ID, Recorded, listing, multipart};
 
 /// A parsed request.
 pub(crate) struct Asked {
@@ -103,9 +103,7 @@ fn bucket_answer(store: &mut Store, asked: &Asked) -> Response<Bytes> {
         }
         Method::POST if asked.get("delete").is_some() => delete_many(store, asked),
         Method::GET if asked.get("location").is_some() => xml("<LocationConstraint/>".into()),
-        Method::GET if asked.get("uploads").is_some() => {
-            xml("<ListMultipartUploadsResult/>".into())
-        }
+        Method::GET if asked.get("uploads").is_some() => multipart::uploads(store, asked),
         Method::GET if asked.get("versions").is_some() => xml(listing::versions(store, asked)),
         Method::GET => xml(listing::objects(store, asked)),
         _ => error(405, "MethodNotAllowed"),
@@ -163,25 +161,21 @@ fn delete_many(store: &mut Store, asked: &Asked) -> Response<Bytes> {
     ))
 }
 
-fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
+pub(crate) fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
     let rest = text.split_once(start)?.1;
     Some(rest.split_once(end)?.0)
 }
 
 fn object_answer(store: &mut Store, asked: &Asked) -> Response<Bytes> {
-    for unsupported in [
-        "uploads",
-        "uploadId",
-        "attributes",
-        "retention",
-        "legal-hold",
-        "torrent",
-    ] {
+    for unsupported in ["attributes", "retention", "legal-hold", "torrent"] {
         if asked.get(unsupported).is_some() {
             return error(501, "NotImplemented");
         }
     }
     match asked.seen.method {
+        _ if asked.get("uploads").is_some() || asked.get("uploadId").is_some() => {
+            multipart::answer(store, asked)
+        }
         _ if asked.get("tagging").is_some() => object_tags(store, asked),
         _ if asked.get("acl").is_some() => xml("<AccessControlPolicy/>".into()),
         Method::PUT => put(store, asked),
@@ -228,22 +222,8 @@ fn object_tags(store: &mut Store, asked: &Asked) -> Response<Bytes> {
 }
 
 fn put(store: &mut Store, asked: &Asked) -> Response<Bytes> {
-    let current = store
-        .buckets
-        .get(&asked.bucket)
-        .and_then(|b| b.current(&asked.key))
-        .cloned();
-    let condition = |name: &str| asked.seen.header(name).trim_matches('"').to_owned();
-    let (wanted, unwanted) = (condition("if-match"), condition("if-none-match"));
-    match &current {
-        None if !wanted.is_empty() => return error(404, "NoSuchKey"),
-        Some(object) if !wanted.is_empty() && wanted != object.etag && wanted != "*" => {
-            return error(412, "PreconditionFailed");
-        }
-        Some(object) if unwanted == "*" || unwanted == object.etag => {
-            return error(412, "PreconditionFailed");
-        }
-        _ => {}
+    if let Some(refused) = write_condition(store, asked) {
+        return refused;
     }
     if let Some(source) = asked.seen.headers.get("x-amz-copy-source") {
         return copy(store, asked, source.to_str().unwrap_or_default());
@@ -257,6 +237,28 @@ fn put(store: &mut Store, asked: &Asked) -> Response<Bytes> {
             ("x-amz-version-id", version(&stored)),
         ],
     )
+}
+
+/// The refusal of a write whose conditions do not hold.
+pub(crate) fn write_condition(store: &Store, asked: &Asked) -> Option<Response<Bytes>> {
+    let current = store
+        .buckets
+        .get(&asked.bucket)
+        .and_then(|b| b.current(&asked.key))
+        .cloned();
+    let condition = |name: &str| asked.seen.header(name).trim_matches('"').to_owned();
+    let (wanted, unwanted) = (condition("if-match"), condition("if-none-match"));
+    match &current {
+        None if !wanted.is_empty() => return Some(error(404, "NoSuchKey")),
+        Some(object) if !wanted.is_empty() && wanted != object.etag && wanted != "*" => {
+            return Some(error(412, "PreconditionFailed"));
+        }
+        Some(object) if unwanted == "*" || unwanted == object.etag => {
+            return Some(error(412, "PreconditionFailed"));
+        }
+        _ => {}
+    }
+    None
 }
 
 fn copy(store: &mut Store, asked: &Asked, source: &str) -> Response<Bytes> {
@@ -398,7 +400,7 @@ fn range(header: &str, total: usize) -> Range {
 }
 
 /// The headers an object gives back.
-fn kept(headers: &HeaderMap) -> Vec<(String, String)> {
+pub(crate) fn kept(headers: &HeaderMap) -> Vec<(String, String)> {
     let keep = |name: &str| KEPT.contains(&name) || name.starts_with("x-amz-meta-");
     let pairs = headers.iter().filter(|(name, _)| keep(name.as_str()));
     let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
@@ -407,7 +409,7 @@ fn kept(headers: &HeaderMap) -> Vec<(String, String)> {
         .collect()
 }
 
-fn version(object: &Stored) -> &str {
+pub(crate) fn version(object: &Stored) -> &str {
     if object.version_id == "null" {
         ""
     } else {
@@ -431,7 +433,7 @@ pub(crate) fn error(code: u16, name: &str) -> Response<Bytes> {
         .unwrap()
 }
 
-fn empty(code: u16) -> Response<Bytes> {
+pub(crate) fn empty(code: u16) -> Response<Bytes> {
     let answer = Response::builder().status(code);
     answer
         .header("x-amz-request-id", BACKEND_REQUEST_ID)
@@ -439,7 +441,7 @@ fn empty(code: u16) -> Response<Bytes> {
         .unwrap()
 }
 
-fn xml(body: String) -> Response<Bytes> {
+pub(crate) fn xml(body: String) -> Response<Bytes> {
     let body = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}");
     let answer = Response::builder().header("content-type", "application/xml");
     answer
@@ -449,7 +451,10 @@ fn xml(body: String) -> Response<Bytes> {
 }
 
 /// Adds headers; empty values are left out.
-fn with(mut answer: Response<Bytes>, headers: &[(&'static str, &str)]) -> Response<Bytes> {
+pub(crate) fn with(
+    mut answer: Response<Bytes>,
+    headers: &[(&'static str, &str)],
+) -> Response<Bytes> {
     for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
         answer.headers_mut().insert(*name, value.parse().unwrap());
     }

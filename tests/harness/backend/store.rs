@@ -9,7 +9,22 @@ use md5::{Digest, Md5};
 #[derive(Default)]
 pub(crate) struct Store {
     pub(crate) buckets: BTreeMap<String, Bucket>,
+    /// Uploads that are not complete, by id.
+    pub(crate) uploads: BTreeMap<String, Upload>,
     ticks: u64,
+}
+
+/// A multipart upload.
+#[derive(Clone, Debug, Default)]
+pub struct Upload {
+    /// Bucket.
+    pub bucket: String,
+    /// Key.
+    pub key: String,
+    /// Headers that the object will give back.
+    pub headers: Vec<(String, String)>,
+    /// Parts by number.
+    pub parts: BTreeMap<u32, Stored>,
 }
 
 /// A bucket.

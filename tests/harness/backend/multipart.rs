@@ -1,0 +1,166 @@
+//! Multipart uploads, as S3 does them: parts are compared by ETag, and but for the last have 5 MiB.
+
+use bytes::Bytes;
+use http::{Method, Response};
+use md5::{Digest, Md5};
+
+use crate::backend::answer::{
+    Asked, between, empty, error, kept, version, with, write_condition, xml,
+};
+use crate::backend::listing;
+use crate::backend::store::{Store, Stored, Upload};
+
+/// Answers a request about one upload.
+pub(crate) fn answer(store: &mut Store, asked: &Asked) -> Response<Bytes> {
+    if asked.get("uploads").is_some() {
+        return create(store, asked);
+    }
+    let id = asked.get("uploadId").unwrap_or_default().to_owned();
+    let known = store
+        .uploads
+        .get(&id)
+        .is_some_and(|upload| (&upload.bucket, &upload.key) == (&asked.bucket, &asked.key));
+    if !known {
+        return error(404, "NoSuchUpload");
+    }
+    match asked.seen.method {
+        Method::PUT => part(store, asked, &id),
+        Method::GET => parts(store, asked, &id),
+        Method::POST => complete(store, asked, &id),
+        Method::DELETE => {
+            store.uploads.remove(&id);
+            empty(204)
+        }
+        _ => error(405, "MethodNotAllowed"),
+    }
+}
+
+fn create(store: &mut Store, asked: &Asked) -> Response<Bytes> {
+    let id = format!("upload-{}", store.now());
+    let upload = Upload {
+        bucket: asked.bucket.clone(),
+        key: asked.key.clone(),
+        headers: kept(&asked.seen.headers),
+        ..Upload::default()
+    };
+    store.uploads.insert(id.clone(), upload);
+    let (bucket, key) = (listing::escape(&asked.bucket), listing::escape(&asked.key));
+    xml(format!(
+        "<InitiateMultipartUploadResult xmlns=\"{}\"><Bucket>{bucket}</Bucket><Key>{key}</Key>\
+         <UploadId>{id}</UploadId></InitiateMultipartUploadResult>",
+        listing::NAMESPACE
+    ))
+}
+
+fn part(store: &mut Store, asked: &Asked, id: &str) -> Response<Bytes> {
+    let number = asked.get("partNumber").and_then(|text| text.parse().ok());
+    let Some(number @ 1..=10_000) = number else {
+        return error(400, "InvalidArgument");
+    };
+    let mut part = Stored::new(asked.body.clone(), Vec::new());
+    part.modified = store.now();
+    let etag = format!("\"{}\"", part.etag);
+    store
+        .uploads
+        .get_mut(id)
+        .unwrap()
+        .parts
+        .insert(number, part);
+    with(empty(200), &[("etag", &etag)])
+}
+
+fn parts(store: &Store, asked: &Asked, id: &str) -> Response<Bytes> {
+    let marker = asked.get("part-number-marker");
+    let marker: u32 = marker.and_then(|text| text.parse().ok()).unwrap_or(0);
+    let upload = &store.uploads[id];
+    let mut after = upload.parts.range(marker + 1..);
+    let mut listed = String::new();
+    let mut next = marker;
+    for (number, part) in after.by_ref().take(1_000) {
+        next = *number;
+        listed.push_str(&format!(
+            "<Part><PartNumber>{number}</PartNumber><LastModified>{}</LastModified>\
+             <ETag>&quot;{}&quot;</ETag><Size>{}</Size></Part>",
+            listing::iso(part.modified),
+            part.etag,
+            part.body.len()
+        ));
+    }
+    let truncated = after.next().is_some();
+    xml(format!(
+        "<ListPartsResult><NextPartNumberMarker>{next}</NextPartNumberMarker>\
+         <IsTruncated>{truncated}</IsTruncated>{listed}<StorageClass>STANDARD</StorageClass>\
+         </ListPartsResult>"
+    ))
+}
+
+fn complete(store: &mut Store, asked: &Asked, id: &str) -> Response<Bytes> {
+    let upload = store.uploads[id].clone();
+    let document = String::from_utf8_lossy(&asked.body).into_owned();
+    let mut body = Vec::new();
+    let mut digests = Vec::new();
+    let mut previous = 0;
+    let mut short = false;
+    for listed in document.split("<Part>").skip(1) {
+        let number = between(listed, "<PartNumber>", "</PartNumber>").unwrap_or_default();
+        let number: u32 = number.parse().unwrap_or(0);
+        let etag = between(listed, "<ETag>", "</ETag>").unwrap_or_default();
+        let etag = listing::unescape(etag);
+        if number <= previous {
+            return error(400, "InvalidPartOrder");
+        }
+        previous = number;
+        let Some(part) = upload.parts.get(&number) else {
+            return error(400, "InvalidPart");
+        };
+        if etag.trim_matches('"') != part.etag {
+            return error(400, "InvalidPart");
+        }
+        if short {
+            return error(400, "EntityTooSmall");
+        }
+        short = part.body.len() < 5 << 20;
+        digests.extend(hex::decode(&part.etag).unwrap());
+        body.extend_from_slice(&part.body);
+    }
+    if previous == 0 {
+        return error(400, "MalformedXML");
+    }
+    if let Some(refused) = write_condition(store, asked) {
+        return refused;
+    }
+    let mut object = Stored::new(body, upload.headers);
+    object.etag = format!(
+        "{}-{}",
+        hex::encode(Md5::digest(&digests)),
+        digests.len() / 16
+    );
+    let stored = store.put(&asked.bucket, &asked.key, object);
+    store.uploads.remove(id);
+    let body = format!(
+        "<CompleteMultipartUploadResult><Location>http://backend-host-canary/</Location>\
+         <ETag>&quot;{}&quot;</ETag></CompleteMultipartUploadResult>",
+        stored.etag
+    );
+    with(xml(body), &[("x-amz-version-id", version(&stored))])
+}
+
+/// Answers a list of a bucket's uploads.
+pub(crate) fn uploads(store: &Store, asked: &Asked) -> Response<Bytes> {
+    let prefix = asked.get("prefix").unwrap_or_default();
+    let of_bucket = store
+        .uploads
+        .iter()
+        .filter(|(_, upload)| upload.bucket == asked.bucket && upload.key.starts_with(prefix));
+    let listed: String = of_bucket
+        .map(|(id, upload)| {
+            let key = listing::escape(&upload.key);
+            format!("<Upload><Key>{key}</Key><UploadId>{id}</UploadId></Upload>")
+        })
+        .collect();
+    let bucket = listing::escape(&asked.bucket);
+    xml(format!(
+        "<ListMultipartUploadsResult><Bucket>{bucket}</Bucket>{listed}\
+         <IsTruncated>false</IsTruncated></ListMultipartUploadsResult>"
+    ))
+}
