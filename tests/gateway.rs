@@ -16,6 +16,12 @@ mod integrity;
 mod key_service;
 #[path = "gateway/listing.rs"]
 mod listing;
+#[path = "gateway/multipart.rs"]
+mod multipart;
+#[path = "gateway/multipart/reading.rs"]
+mod multipart_reading;
+#[path = "gateway/multipart/refusals.rs"]
+mod multipart_refusals;
 #[path = "gateway/read.rs"]
 mod read;
 #[path = "gateway/refusals.rs"]

@@ -19,6 +19,7 @@ use crate::request::Target;
 use crate::sse::choice::BucketDefault;
 use crate::sse::data_key::DataKeys;
 use crate::sse::data_key::ObjectName;
+use crate::state::uploads::Uploads;
 
 pub mod attributes;
 pub mod checksum;
@@ -32,6 +33,7 @@ pub mod get;
 pub mod head;
 pub mod headers;
 pub mod list;
+pub mod multipart;
 pub mod opened;
 pub mod plain;
 pub mod put;
@@ -108,6 +110,12 @@ pub struct Objects {
     records: moka::sync::Cache<[u8; SALT_BYTES], Arc<Record>>,
     /// What clients see of objects, by what a listing of the backend tells.
     pub(crate) known: facts::KnownFacts,
+    /// Uploads that are not complete.
+    pub(crate) uploads: Uploads,
+    /// Footers of objects in parts, as they are stored.
+    pub(crate) footers: moka::sync::Cache<String, Arc<multipart::footer::Footer>>,
+    /// Whose turn it is to complete an upload.
+    pub(crate) turns: moka::sync::Cache<String, Arc<tokio::sync::Mutex<()>>>,
 }
 
 impl Objects {
@@ -120,6 +128,7 @@ impl Objects {
         data_keys: DataKeys,
         defaults: Arc<dyn BucketDefaults>,
         random: Arc<dyn Random>,
+        uploads: Uploads,
     ) -> Self {
         let records = moka::sync::Cache::new(config.records_max);
         let known = facts::KnownFacts::new(config.listing.known_max_bytes);
@@ -134,6 +143,12 @@ impl Objects {
             reserved_bucket: None,
             records,
             known,
+            uploads,
+            footers: moka::sync::Cache::builder()
+                .max_capacity(FOOTER_BYTES_MAX)
+                .weigher(|_, footer: &Arc<multipart::footer::Footer>| footer.weight())
+                .build(),
+            turns: moka::sync::Cache::new(TURNS_MAX),
         }
     }
 
@@ -168,3 +183,9 @@ impl Objects {
             .any(|adopted| adopted == bucket)
     }
 }
+
+/// Footers of objects in parts that are remembered, in bytes; one has 120 bytes for each part.
+const FOOTER_BYTES_MAX: u64 = 32 << 20;
+
+/// Uploads that can be completed at a time without waiting in vain for one another.
+const TURNS_MAX: u64 = 10_000;

@@ -40,6 +40,10 @@ use gateway::sse::kms::GeneratedKey;
 use gateway::sse::kms::KeyService;
 use gateway::sse::kms::KeyServiceError;
 use gateway::sse::kms::Requester;
+use gateway::state::State;
+use gateway::state::keyring::Keyring;
+use gateway::state::record::Records;
+use gateway::state::uploads::Uploads;
 use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
@@ -51,6 +55,8 @@ use proto::time::ManualClock;
 use proto::time::Timestamp;
 use tests::backend::Backend;
 use zeroize::Zeroizing;
+
+use crate::state::FakeWrap;
 
 pub const BUCKET: &str = "bucket";
 
@@ -115,21 +121,23 @@ impl Direct {
                 tests::backend::SECRET_ACCESS_KEY,
             ),
             clock.clone(),
-        )
-        .unwrap();
+        );
+        let upstream = Arc::new(upstream.unwrap());
         let data_keys = DataKeys::new(
             kms.clone(),
             root_keys.clone(),
             BucketKeys::new(bucket_key::Config::default(), clock.clone()),
             Arc::new(SystemRandom),
         );
+        let uploads = uploads(&upstream, &clock);
         let objects = Objects::new(
             config.clone(),
             "us-east-1",
-            Arc::new(upstream),
+            upstream,
             data_keys,
             Arc::new(Defaults(default.clone())),
             Arc::new(SystemRandom),
+            uploads,
         )
         .reserving("sealgate-state");
         Self {
@@ -191,6 +199,16 @@ impl Direct {
     pub async fn head(&self, request: Asked) -> Answer {
         Answer::of(self.objects.head(request.into_request(Method::HEAD)).await).await
     }
+}
+
+/// The uploads in the state bucket of a backend.
+fn uploads(upstream: &Arc<Upstream>, clock: &Arc<ManualClock>) -> Uploads {
+    let state = State::new(upstream.clone(), &gateway::state::Config::default());
+    let random = Arc::new(SystemRandom);
+    let wrap = Arc::new(FakeWrap::default());
+    let keyring = Keyring::new(state.clone(), wrap, random.clone(), clock.clone());
+    let records = Records::new(state.clone(), Arc::new(keyring), random.clone());
+    Uploads::new(state, records, random, clock.clone())
 }
 
 /// A request as a test says it.

@@ -18,6 +18,7 @@ use crate::frames::trailer::Checksum;
 use crate::object::Objects;
 use crate::object::checksum;
 use crate::object::conditions::Names;
+use crate::object::multipart::attributes::Page;
 use crate::object::stored::ATTEMPTS;
 use crate::object::stored::Found;
 use crate::object::stored::Needs;
@@ -42,10 +43,11 @@ impl Objects {
         let transport = Transport::of(&request, self.config.allow_insecure_sse);
         let customer_key = choice::for_read(&request.headers, transport)?;
         let asked = asked(&request.headers)?;
+        let page = Page::read(&request.headers)?;
         let name = self.name(&request.target)?;
         let reader = Reader::of(&request, name, customer_key, transport);
         for _ in 0..ATTEMPTS {
-            match self.attributes_once(&reader, &asked).await {
+            match self.attributes_once(&reader, &asked, page).await {
                 Ok(answer) => return Ok(answer),
                 Err(ReadError::Changed) => {}
                 Err(ReadError::Refused(error)) => return Err(error),
@@ -58,6 +60,7 @@ impl Objects {
         &self,
         reader: &Reader,
         asked: &[Attribute],
+        page: Page,
     ) -> Result<Response<Body>, ReadError> {
         // A read of one byte, because errors of HEAD have no document.
         let range = HeaderValue::from_static("bytes=0-0");
@@ -78,6 +81,9 @@ impl Objects {
         let bucket = &reader.name.bucket;
         let stored = match self.recognise(bucket, parts.status, parts.headers)? {
             Found::Sealed(stored) => stored,
+            Found::Parts(stored) => {
+                return self.attributes_of_parts(reader, asked, page, &stored).await;
+            }
             Found::Plain(_) => return self.plain_attributes(reader, asked).await,
         };
         let needs = Needs {
@@ -124,7 +130,7 @@ impl Objects {
 
 /// One of the attributes there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Attribute {
+pub(crate) enum Attribute {
     ETag,
     Checksum,
     ObjectParts,
@@ -180,17 +186,25 @@ fn answer_of(
         document = document.with(told);
     }
     if asked.contains(&Attribute::StorageClass) {
-        let class = backend.get("x-amz-storage-class");
-        let class = class
-            .and_then(|class| class.to_str().ok())
-            .unwrap_or("STANDARD");
-        document = document.with(Element::with_text("StorageClass", class));
+        document = document.with(storage_class(backend));
     }
     if asked.contains(&Attribute::ObjectSize) {
         let size = plaintext_bytes.to_string();
         document = document.with(Element::with_text("ObjectSize", size));
     }
 
+    Ok(response(&document, backend))
+}
+
+/// The storage class that the backend tells.
+pub(crate) fn storage_class(backend: &HeaderMap) -> Element {
+    let class = backend.get("x-amz-storage-class");
+    let class = class.and_then(|class| class.to_str().ok());
+    Element::with_text("StorageClass", class.unwrap_or("STANDARD"))
+}
+
+/// The answer with this document.
+pub(crate) fn response(document: &Element, backend: &HeaderMap) -> Response<Body> {
     let mut response = Response::new(full_body(document.to_document()));
     let headers = response.headers_mut();
     headers.insert(
@@ -202,7 +216,7 @@ fn answer_of(
             headers.insert(name, value.clone());
         }
     }
-    Ok(response)
+    response
 }
 
 const HEADER: &str = "x-amz-object-attributes";

@@ -25,6 +25,8 @@ use crate::frames::trailer::ChecksumKind;
 use crate::frames::trailer::Record;
 use crate::xml::Element;
 
+pub mod parts;
+
 /// What a client claims about the bytes that it sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
@@ -69,6 +71,12 @@ impl Expected {
             value,
             in_trailer,
         })
+    }
+
+    /// The same claims; the checksum, which none is about, is computed by `algorithm`.
+    pub(crate) fn computed_by(mut self, algorithm: Option<Algorithm>) -> Self {
+        self.algorithm = algorithm.unwrap_or(DEFAULT);
+        self
     }
 
     /// Nothing claimed; the checksum is computed by `algorithm`, or by S3's choice.

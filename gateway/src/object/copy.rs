@@ -53,12 +53,12 @@ use crate::xml::Element;
 use crate::xml::Limits;
 
 /// The source of a copy, its first piece opened.
-struct Source {
+pub(crate) struct Source {
     /// Headers of the backend's answer.
-    headers: HeaderMap,
-    plaintext_bytes: u64,
-    body: Payload,
-    algorithm: Option<Algorithm>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) plaintext_bytes: u64,
+    pub(crate) body: Payload,
+    pub(crate) algorithm: Option<Algorithm>,
 }
 
 impl Objects {
@@ -158,6 +158,11 @@ impl Objects {
         let bucket = &reader.name.bucket;
         let stored = match self.recognise(bucket, parts.status, parts.headers)? {
             Found::Sealed(stored) => stored,
+            Found::Parts(stored) => {
+                return self
+                    .parts_source(reader, conditions, *stored, body, SOURCE_BYTES_MAX)
+                    .await;
+            }
             Found::Plain(headers) => {
                 return self.plain_source(reader, conditions, headers, body).await;
             }
@@ -310,7 +315,7 @@ fn answer(
 }
 
 /// When the backend wrote the target, by its own clock.
-fn modified(headers: &HeaderMap) -> String {
+pub(crate) fn modified(headers: &HeaderMap) -> String {
     let date = headers
         .get(header::DATE)
         .and_then(|date| date.to_str().ok());

@@ -181,6 +181,7 @@ impl Objects {
                 bytes: plain_bytes.ok_or_else(S3Error::internal)?,
                 algorithm: None,
             },
+            Found::Parts(stored) => self.facts_of_parts(reader, &stored).await?,
             Found::Sealed(stored) if !etag_is_md5(&stored.sealed.claims().protection) => Facts {
                 etag: backend_etag.clone(),
                 bytes: stored.segment.plaintext_bytes,

@@ -113,7 +113,7 @@ impl Objects {
         })
     }
 
-    async fn get_once(&self, read: &Read) -> Result<Response<Body>, ReadError> {
+    pub(crate) async fn get_once(&self, read: &Read) -> Result<Response<Body>, ReadError> {
         let reader = &read.reader;
         let mut request = reader.request(Method::GET);
         if let Some(range) = backend_range(&read.wanted) {
@@ -129,6 +129,11 @@ impl Objects {
         let (parts, body) = answer.into_parts();
         let stored = match self.recognise(&reader.name.bucket, parts.status, parts.headers)? {
             Found::Sealed(stored) => stored,
+            Found::Parts(stored) => {
+                let whole = parts.status == StatusCode::OK && read.wanted == Wanted::Whole;
+                let body = whole.then_some(body);
+                return self.get_parts(read, &stored, body).await;
+            }
             Found::Plain(_) => {
                 drop(body);
                 return self.plain(read, Method::GET).await;
@@ -160,6 +165,7 @@ impl Objects {
         let bucket = &read.reader.name.bucket;
         let stored = match self.recognise(bucket, StatusCode::OK, headers)? {
             Found::Sealed(stored) => stored,
+            Found::Parts(stored) => return Err(self.parts_not_satisfiable(read, &stored).await),
             Found::Plain(_) => return self.plain(read, Method::GET).await,
         };
         let needs = Needs {

@@ -46,6 +46,7 @@ impl Objects {
         let headers = self.head_backend(reader).await?;
         let stored = match self.recognise(&reader.name.bucket, StatusCode::OK, headers)? {
             Found::Sealed(stored) => stored,
+            Found::Parts(stored) => return self.head_parts(read, &stored).await,
             Found::Plain(_) => return self.plain(read, Method::HEAD).await,
         };
         let ranged = matches!(read.wanted, Wanted::Range(..));

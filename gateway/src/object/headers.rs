@@ -93,6 +93,18 @@ pub fn of_write_answer(backend: &HeaderMap) -> HeaderMap {
     headers
 }
 
+/// The headers of the backend's answer to the creation of an upload that are the client's.
+#[must_use]
+pub fn of_upload_answer(backend: &HeaderMap) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for name in ["x-amz-abort-date", "x-amz-abort-rule-id"] {
+        if let Some(value) = backend.get(name) {
+            headers.insert(HeaderName::from_static(name), value.clone());
+        }
+    }
+    headers
+}
+
 /// Refuses metadata that could be taken for the envelope, in any spelling.
 ///
 /// # Errors

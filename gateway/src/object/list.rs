@@ -115,7 +115,7 @@ impl Objects {
             let stored = entry
                 .text_of("Size")
                 .and_then(|text| text.trim().parse().ok());
-            if let Some(bytes) = stored.and_then(layout::plaintext_bytes) {
+            if let Some(bytes) = stored.and_then(|stored| plaintext_bytes(entry, stored)) {
                 entry.set_text_of("Size", bytes.to_string());
             }
             if exact || adopted {
@@ -145,6 +145,15 @@ impl Objects {
             }
         }
         Ok(())
+    }
+}
+
+/// The size that clients see, of a sealed object that the backend lists with this one.
+fn plaintext_bytes(entry: &Element, stored_bytes: u64) -> Option<u64> {
+    let etag = entry.text_of("ETag").unwrap_or_default();
+    match etag.trim().trim_matches('"').rsplit_once('-') {
+        Some((_, parts)) => layout::plaintext_bytes_in_parts(stored_bytes, parts.parse().ok()?),
+        None => layout::plaintext_bytes(stored_bytes),
     }
 }
 

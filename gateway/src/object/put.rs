@@ -69,7 +69,7 @@ impl Objects {
 
     /// Judges the conditions of a write, and adds those that the backend has to judge again at the
     /// moment it commits.
-    async fn write_conditions(
+    pub(crate) async fn write_conditions(
         &self,
         request: &HeaderMap,
         name: &ObjectName,

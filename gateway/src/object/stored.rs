@@ -29,6 +29,7 @@ use crate::object::Objects;
 use crate::object::conditions;
 use crate::object::conditions::Names;
 use crate::object::conditions::Outcome;
+use crate::object::multipart::footer::StoredParts;
 use crate::object::put::failed;
 use crate::object::range::ContentRange;
 use crate::object::store::etag_is_md5;
@@ -44,6 +45,8 @@ use crate::sse::kms::Requester;
 pub(crate) enum Found {
     /// An object that the gateway sealed.
     Sealed(Box<Stored>),
+    /// An object that the gateway sealed, in parts.
+    Parts(Box<StoredParts>),
     /// An object that lay there before, in a bucket that was adopted: the backend's headers.
     Plain(HeaderMap),
 }
@@ -149,14 +152,18 @@ impl Objects {
             .to_str()
             .map_err(|_| refuse_tampered(&"its envelope is no text"))?;
         let sealed = SealedEnvelope::parse(envelope)?;
-        let Layout::Whole(segment) = &sealed.claims().layout else {
-            return Err(S3Error::not_implemented(
-                "Multipart objects are not implemented.",
-            ));
-        };
-        let segment = segment.clone();
         let stored_bytes = stored_bytes(status, &headers)
             .ok_or_else(|| refuse_tampered(&"the backend does not tell its size"))?;
+        let segment = match &sealed.claims().layout {
+            Layout::Whole(segment) => segment.clone(),
+            Layout::Parts => {
+                return Ok(Found::Parts(Box::new(StoredParts {
+                    headers,
+                    stored_bytes,
+                    sealed,
+                })));
+            }
+        };
         if layout::stored_bytes(segment.plaintext_bytes).ok() != Some(stored_bytes) {
             return Err(refuse_tampered(&"its size is not the one of its envelope"));
         }
@@ -320,17 +327,18 @@ impl Objects {
             .cloned()
             .ok_or_else(S3Error::internal)?;
         let mut client = backend.clone();
-        if let Found::Sealed(stored) =
-            self.recognise(&reader.name.bucket, StatusCode::OK, headers)?
-            && etag_is_md5(&stored.sealed.claims().protection)
-        {
-            let nothing = HeaderMap::new();
-            let needs = Needs {
-                key: false,
-                checksum: false,
-            };
-            let conditions = (&nothing, &Names::of_reads());
-            client = self.unlock(reader, &stored, needs, conditions).await?.etag;
+        match self.recognise(&reader.name.bucket, StatusCode::OK, headers)? {
+            Found::Sealed(stored) if etag_is_md5(&stored.sealed.claims().protection) => {
+                let nothing = HeaderMap::new();
+                let needs = Needs {
+                    key: false,
+                    checksum: false,
+                };
+                let conditions = (&nothing, &Names::of_reads());
+                client = self.unlock(reader, &stored, needs, conditions).await?.etag;
+            }
+            Found::Parts(stored) => client = self.facts_of_parts(reader, &stored).await?.etag,
+            Found::Sealed(_) | Found::Plain(_) => {}
         }
         let client = client.to_str().map_err(|_| S3Error::internal())?.to_owned();
         Ok((client, backend))

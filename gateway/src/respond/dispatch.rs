@@ -43,6 +43,13 @@ impl Operations {
         let bucket = request.target.bucket.clone().unwrap_or_default();
         match operation {
             Operation::CopyObject => self.objects.copy(request).await,
+            Operation::AbortMultipartUpload => self.objects.abort_upload(request).await,
+            Operation::CompleteMultipartUpload => self.objects.complete_upload(request).await,
+            Operation::CreateMultipartUpload => self.objects.create_upload(request).await,
+            Operation::ListMultipartUploads => self.objects.list_uploads(request).await,
+            Operation::ListParts => self.objects.list_parts(request).await,
+            Operation::UploadPart => self.objects.upload_part(request).await,
+            Operation::UploadPartCopy => self.objects.upload_part_copy(request).await,
             Operation::DeleteBucketEncryption => self.encryptions.delete(&bucket).await,
             Operation::DeleteObject => self.objects.delete(&request).await,
             Operation::DeleteObjects => self.objects.delete_all(&mut request).await,

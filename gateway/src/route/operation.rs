@@ -15,8 +15,14 @@ use crate::request::Target;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {
+    /// `AbortMultipartUpload`.
+    AbortMultipartUpload,
+    /// `CompleteMultipartUpload`.
+    CompleteMultipartUpload,
     /// `CopyObject`.
     CopyObject,
+    /// `CreateMultipartUpload`.
+    CreateMultipartUpload,
     /// `DeleteBucketEncryption`.
     DeleteBucketEncryption,
     /// `DeleteObject`.
@@ -33,16 +39,24 @@ pub enum Operation {
     HeadObject,
     /// `ListBuckets`: passes through without the gateway's own bucket.
     ListBuckets,
+    /// `ListMultipartUploads`.
+    ListMultipartUploads,
     /// `ListObjects`.
     ListObjects,
     /// `ListObjectsV2`.
     ListObjectsV2,
     /// `ListObjectVersions`.
     ListObjectVersions,
+    /// `ListParts`.
+    ListParts,
     /// `PutBucketEncryption`.
     PutBucketEncryption,
     /// `PutObject`.
     PutObject,
+    /// `UploadPart`.
+    UploadPart,
+    /// `UploadPartCopy`.
+    UploadPartCopy,
     /// Any operation that neither shows nor changes the bytes of an object; by its API name.
     PassThrough(&'static str),
 }
@@ -51,7 +65,10 @@ impl Operation {
     /// The name in the S3 API.
     pub fn name(self) -> &'static str {
         match self {
+            Self::AbortMultipartUpload => "AbortMultipartUpload",
+            Self::CompleteMultipartUpload => "CompleteMultipartUpload",
             Self::CopyObject => "CopyObject",
+            Self::CreateMultipartUpload => "CreateMultipartUpload",
             Self::DeleteBucketEncryption => "DeleteBucketEncryption",
             Self::DeleteObject => "DeleteObject",
             Self::DeleteObjects => "DeleteObjects",
@@ -60,18 +77,22 @@ impl Operation {
             Self::GetObjectAttributes => "GetObjectAttributes",
             Self::HeadObject => "HeadObject",
             Self::ListBuckets => "ListBuckets",
+            Self::ListMultipartUploads => "ListMultipartUploads",
             Self::ListObjects => "ListObjects",
             Self::ListObjectsV2 => "ListObjectsV2",
             Self::ListObjectVersions => "ListObjectVersions",
+            Self::ListParts => "ListParts",
             Self::PutBucketEncryption => "PutBucketEncryption",
             Self::PutObject => "PutObject",
+            Self::UploadPart => "UploadPart",
+            Self::UploadPartCopy => "UploadPartCopy",
             Self::PassThrough(name) => name,
         }
     }
 
     /// Whether its body may be `aws-chunked`; S3 takes that for the bytes of objects only.
     pub fn takes_chunked_body(self) -> bool {
-        self == Self::PutObject
+        matches!(self, Self::PutObject | Self::UploadPart)
     }
 }
 
@@ -148,7 +169,12 @@ fn list_kind(query: &Query) -> Operation {
 fn on_object(method: &str, query: &Query, headers: &HeaderMap) -> Result<Operation, S3Error> {
     for (name, _) in query.iter() {
         if let Some(row) = OBJECT.iter().find(|row| row.0 == name && row.1 == method) {
-            return choose(row.2);
+            return match choose(row.2)? {
+                Operation::UploadPart if headers.contains_key("x-amz-copy-source") => {
+                    Ok(Operation::UploadPartCopy)
+                }
+                operation => Ok(operation),
+            };
         }
     }
 
@@ -230,7 +256,6 @@ fn method_not_allowed(method: &str, resource_type: &str) -> S3Error {
 
 const APPEND: &str = "a sealed object has one length, fixed when it is written.";
 const FORM: &str = "the fields of a browser's form are not checked yet.";
-const MULTIPART: &str = "parts are not sealed yet, and nothing is ever stored in clear.";
 const OBJECT_LAMBDA: &str = "the gateway has no Object Lambda access points.";
 const RENAME: &str = "an object is sealed under its own name; copy it instead.";
 const REPLICATION: &str =
@@ -308,7 +333,7 @@ const BUCKET: &[(&str, &str, Row)] = &[
     ("tagging", "DELETE", Pass("DeleteBucketTagging")),
     ("tagging", "GET", Pass("GetBucketTagging")),
     ("tagging", "PUT", Pass("PutBucketTagging")),
-    ("uploads", "GET", Refuse("ListMultipartUploads", MULTIPART)),
+    ("uploads", "GET", Own(Operation::ListMultipartUploads)),
     ("versioning", "GET", Pass("GetBucketVersioning")),
     ("versioning", "PUT", Pass("PutBucketVersioning")),
     ("versions", "GET", Own(Operation::ListObjectVersions)),
@@ -335,11 +360,11 @@ const OBJECT: &[(&str, &str, Row)] = &[
     ("tagging", "GET", Pass("GetObjectTagging")),
     ("tagging", "PUT", Pass("PutObjectTagging")),
     ("torrent", "GET", Refuse("GetObjectTorrent", TORRENT)),
-    ("uploadId", "DELETE", Refuse("AbortMultipartUpload", MULTIPART)),
-    ("uploadId", "GET", Refuse("ListParts", MULTIPART)),
-    ("uploadId", "POST", Refuse("CompleteMultipartUpload", MULTIPART)),
-    ("uploadId", "PUT", Refuse("UploadPart", MULTIPART)),
-    ("uploads", "POST", Refuse("CreateMultipartUpload", MULTIPART)),
+    ("uploadId", "DELETE", Own(Operation::AbortMultipartUpload)),
+    ("uploadId", "GET", Own(Operation::ListParts)),
+    ("uploadId", "POST", Own(Operation::CompleteMultipartUpload)),
+    ("uploadId", "PUT", Own(Operation::UploadPart)),
+    ("uploads", "POST", Own(Operation::CreateMultipartUpload)),
 ];
 
 #[cfg(test)]

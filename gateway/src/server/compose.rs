@@ -31,6 +31,7 @@ use crate::sse::kms::root_key::KmsRootKeyWrap;
 use crate::state::State;
 use crate::state::keyring::Keyring;
 use crate::state::record::Records;
+use crate::state::uploads::Uploads;
 
 /// The responder of a gateway, and its backend.
 pub(super) fn responder(
@@ -75,13 +76,19 @@ fn operations(
     let records = Records::new(state.clone(), Arc::clone(&keyring), Arc::clone(random));
     let encryptions = Arc::new(DefaultEncryptions::new(
         Arc::clone(backend),
-        records,
+        records.clone(),
         Arc::clone(clock),
         config.default_encryption,
     ));
 
     let bucket_keys = BucketKeys::new(config.bucket_keys, Arc::clone(clock));
     let data_keys = DataKeys::new(kms, keyring, bucket_keys, Arc::clone(random));
+    let uploads = Uploads::new(
+        state.clone(),
+        records,
+        Arc::clone(random),
+        Arc::clone(clock),
+    );
     let objects = Objects::new(
         config.objects.clone(),
         &config.region,
@@ -89,6 +96,7 @@ fn operations(
         data_keys,
         Arc::clone(&encryptions) as _,
         Arc::clone(random),
+        uploads,
     )
     .reserving(state.bucket());
     let buckets = Buckets::new(

@@ -73,12 +73,6 @@ fn the_operations_without_bytes_of_objects_pass_through() {
 #[test]
 fn the_operations_that_would_bypass_sealing_are_refused() {
     for line in [
-        "POST /demo/k?uploads",
-        "PUT /demo/k?partNumber=1&uploadId=u",
-        "POST /demo/k?uploadId=u",
-        "GET /demo/k?uploadId=u",
-        "DELETE /demo/k?uploadId=u",
-        "GET /demo?uploads",
         "GET /demo?session",
         "GET /demo/k?torrent",
         "POST /demo/k?select&select-type=2",
@@ -90,6 +84,23 @@ fn the_operations_that_would_bypass_sealing_are_refused() {
         "POST /demo/k?novelty",
     ] {
         assert_eq!(refusal(line), S3Code::NotImplemented, "{line}");
+    }
+}
+
+#[test]
+fn the_operations_of_multipart_uploads_are_known_by_method_and_query() {
+    for (line, operation) in [
+        ("POST /demo/k?uploads", Operation::CreateMultipartUpload),
+        ("PUT /demo/k?partNumber=1&uploadId=u", Operation::UploadPart),
+        (
+            "POST /demo/k?uploadId=u",
+            Operation::CompleteMultipartUpload,
+        ),
+        ("GET /demo/k?uploadId=u", Operation::ListParts),
+        ("DELETE /demo/k?uploadId=u", Operation::AbortMultipartUpload),
+        ("GET /demo?uploads", Operation::ListMultipartUploads),
+    ] {
+        assert_eq!(ask(line, &[]).unwrap(), operation, "{line}");
     }
 }
 
@@ -111,7 +122,7 @@ fn a_copy_source_makes_a_put_a_copy() {
     let source = [("x-amz-copy-source", "/demo/other")];
     assert_eq!(ask("PUT /demo/k", &source).unwrap(), Operation::CopyObject);
     let part = ask("PUT /demo/k?partNumber=1&uploadId=u", &source);
-    assert_eq!(part.unwrap_err().code(), S3Code::NotImplemented);
+    assert_eq!(part.unwrap(), Operation::UploadPartCopy);
     let append = [("x-amz-write-offset-bytes", "5")];
     assert_eq!(
         ask("PUT /demo/k", &append).unwrap_err().code(),

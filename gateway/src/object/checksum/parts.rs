@@ -1,0 +1,260 @@
+//! Checksums of objects that are made of parts.
+//!
+//! A full-object checksum is combined from those of the parts: a CRC can be. A composite one is the
+//! checksum of the parts' checksums, and is told with the number of parts behind it.
+//!
+//! Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use crc_fast::CrcAlgorithm;
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+
+use crate::error::S3Error;
+use crate::frames::footer::TableChecksum;
+use crate::frames::trailer::Algorithm;
+use crate::frames::trailer::ChecksumKind;
+use crate::object::checksum::ALGORITHMS;
+use crate::object::checksum::Expected;
+use crate::object::checksum::Hasher;
+use crate::object::checksum::algorithm_by_name;
+use crate::object::checksum::header_name;
+use crate::object::checksum::in_headers;
+use crate::object::checksum::kind_name;
+use crate::object::checksum::name;
+use crate::object::checksum::refuse_unknown;
+use crate::state::uploads::UploadChecksum;
+use crate::xml::Element;
+
+/// The checksum that the object of a new upload will have.
+///
+/// # Errors
+///
+/// `InvalidRequest` for an algorithm or a type that there is not, or that do not go together.
+pub fn of_create(headers: &HeaderMap) -> Result<Option<UploadChecksum>, S3Error> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let kind = match text(TYPE) {
+        None => None,
+        Some("COMPOSITE") => Some(ChecksumKind::Composite),
+        Some("FULL_OBJECT") => Some(ChecksumKind::FullObject),
+        Some(_) => {
+            return Err(S3Error::invalid_request(
+                "Value for x-amz-checksum-type header is invalid.",
+            ));
+        }
+    };
+    let Some(algorithm) = text("x-amz-checksum-algorithm") else {
+        return match kind {
+            None => Ok(None),
+            Some(_) => Err(S3Error::invalid_request(TYPE_ALONE)),
+        };
+    };
+    let algorithm = algorithm_by_name(algorithm)?;
+    let is_crc = crc(algorithm).is_some();
+    let kind = kind.unwrap_or(if algorithm == Algorithm::Crc64Nvme {
+        ChecksumKind::FullObject
+    } else {
+        ChecksumKind::Composite
+    });
+    let fits = match kind {
+        ChecksumKind::FullObject => is_crc,
+        ChecksumKind::Composite => algorithm != Algorithm::Crc64Nvme,
+    };
+    if !fits {
+        let (kind, name) = (kind_name(kind), name(algorithm).to_ascii_lowercase());
+        return Err(S3Error::invalid_request(format!(
+            "The {kind} checksum type cannot be used with the {name} checksum algorithm."
+        )));
+    }
+    Ok(Some(UploadChecksum {
+        algorithm,
+        kind,
+        chosen: true,
+    }))
+}
+
+impl Expected {
+    /// The algorithm of the checksum that the client claims, if it claims one.
+    pub(crate) fn claimed(&self) -> Option<Algorithm> {
+        (self.value.is_some() || self.in_trailer).then_some(self.algorithm)
+    }
+}
+
+/// The checksum of an object from those of its parts, each with the part's length.
+#[must_use]
+pub fn of_parts<'a>(
+    checksum: UploadChecksum,
+    parts: impl Iterator<Item = (&'a [u8], u64)>,
+) -> TableChecksum {
+    let algorithm = checksum.algorithm;
+    let value = match (checksum.kind, crc(algorithm)) {
+        (ChecksumKind::FullObject, Some(crc)) => {
+            let number = |value: &[u8]| {
+                value
+                    .iter()
+                    .fold(0, |number, byte| (number << 8) | u64::from(*byte))
+            };
+            let combine = |(whole, _): (u64, u64), (value, bytes): (&[u8], u64)| {
+                let part = number(value);
+                (crc_fast::checksum_combine(crc, whole, part, bytes), bytes)
+            };
+            let empty = number(&Hasher::new(algorithm).finish());
+            let (whole, _) = parts.fold((empty, 0), combine);
+            let bytes = whole.to_be_bytes();
+            let (_, value) = bytes.split_at(bytes.len() - algorithm.bytes());
+            value.to_vec()
+        }
+        _ => {
+            let mut hasher = Hasher::new(algorithm);
+            parts.for_each(|(value, _)| hasher.update(value));
+            hasher.finish()
+        }
+    };
+    TableChecksum {
+        algorithm,
+        kind: checksum.kind,
+        value,
+    }
+}
+
+/// The value of an object's checksum as clients see it.
+#[must_use]
+pub fn shown(checksum: &TableChecksum, parts: usize) -> String {
+    let value = STANDARD.encode(&checksum.value);
+    match checksum.kind {
+        ChecksumKind::FullObject => value,
+        ChecksumKind::Composite => format!("{value}-{parts}"),
+    }
+}
+
+/// Adds the headers that tell the checksum of an object of so many parts.
+pub fn tell(headers: &mut HeaderMap, checksum: &TableChecksum, parts: usize) {
+    if let Ok(value) = HeaderValue::from_str(&shown(checksum, parts)) {
+        let name = HeaderName::from_static(header_name(checksum.algorithm));
+        headers.insert(name, value);
+    }
+    let kind = HeaderValue::from_static(kind_name(checksum.kind));
+    headers.insert(HeaderName::from_static(TYPE), kind);
+}
+
+/// The elements that tell the checksum of an object of so many parts.
+#[must_use]
+pub fn elements(checksum: &TableChecksum, parts: usize) -> [Element; 2] {
+    [
+        Element::with_text(element_name(checksum.algorithm), shown(checksum, parts)),
+        Element::with_text("ChecksumType", kind_name(checksum.kind)),
+    ]
+}
+
+/// The element that tells the checksum of one part.
+#[must_use]
+pub fn part_element(algorithm: Algorithm, value: &[u8]) -> Element {
+    Element::with_text(element_name(algorithm), STANDARD.encode(value))
+}
+
+/// The checksums in a `Part` element.
+pub fn in_part(part: &Element) -> impl Iterator<Item = (Algorithm, &str)> {
+    ALGORITHMS.into_iter().filter_map(|algorithm| {
+        let text = part.text_of(&element_name(algorithm))?;
+        Some((algorithm, text.trim())).filter(|(_, text)| !text.is_empty())
+    })
+}
+
+/// The checksum that the headers of a completing request claim of the whole object.
+///
+/// # Errors
+///
+/// `InvalidRequest` for more than one; `NotImplemented` for one that is not offered.
+pub fn claimed_of_object(headers: &HeaderMap) -> Result<Option<(Algorithm, &str)>, S3Error> {
+    refuse_unknown(headers.keys())?;
+    let mut claims = in_headers(headers);
+    match (claims.next(), claims.next()) {
+        (None, _) => Ok(None),
+        (Some((algorithm, value)), None) => {
+            Ok(Some((algorithm, value.to_str().unwrap_or_default())))
+        }
+        _ => Err(S3Error::invalid_request(super::SEVERAL)),
+    }
+}
+
+fn element_name(algorithm: Algorithm) -> String {
+    format!("Checksum{}", name(algorithm))
+}
+
+/// The CRC behind an algorithm, where it is one.
+fn crc(algorithm: Algorithm) -> Option<CrcAlgorithm> {
+    match algorithm {
+        Algorithm::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
+        Algorithm::Crc32c => Some(CrcAlgorithm::Crc32Iscsi),
+        Algorithm::Crc64Nvme => Some(CrcAlgorithm::Crc64Nvme),
+        Algorithm::Sha1 | Algorithm::Sha256 => None,
+    }
+}
+
+const TYPE: &str = "x-amz-checksum-type";
+const TYPE_ALONE: &str =
+    "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.";
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::of_parts;
+    use crate::frames::trailer::Algorithm;
+    use crate::frames::trailer::ChecksumKind;
+    use crate::object::checksum::Expected;
+    use crate::object::checksum::Running;
+    use crate::state::uploads::UploadChecksum;
+
+    fn checksum(algorithm: Algorithm, bytes: &[u8]) -> Vec<u8> {
+        let mut running = Running::new(Expected::nothing(Some(algorithm)), false);
+        running.update(bytes);
+        let record = running.finish(&HeaderMap::new()).unwrap();
+        record.checksum.unwrap().value
+    }
+
+    #[test]
+    fn the_crcs_of_parts_make_the_crc_of_the_object() {
+        let whole: Vec<u8> = (0..=255).cycle().take(70_001).collect();
+        for algorithm in [Algorithm::Crc32, Algorithm::Crc32c, Algorithm::Crc64Nvme] {
+            for cuts in [vec![], vec![1], vec![16_384, 16_385, 16_385, 70_000]] {
+                let mut parts = Vec::new();
+                let mut start = 0;
+                for cut in cuts.into_iter().chain([whole.len()]) {
+                    parts.push(&whole[start..cut]);
+                    start = cut;
+                }
+                let sums: Vec<_> = parts
+                    .iter()
+                    .map(|part| (checksum(algorithm, part), part.len() as u64))
+                    .collect();
+                let upload = UploadChecksum {
+                    algorithm,
+                    kind: ChecksumKind::FullObject,
+                    chosen: false,
+                };
+                let sums = sums.iter().map(|(sum, bytes)| (sum.as_slice(), *bytes));
+                assert_eq!(of_parts(upload, sums).value, checksum(algorithm, &whole));
+            }
+        }
+    }
+
+    #[test]
+    fn a_composite_checksum_is_one_of_checksums() {
+        let upload = UploadChecksum {
+            algorithm: Algorithm::Sha256,
+            kind: ChecksumKind::Composite,
+            chosen: true,
+        };
+        let parts = [[1; 32], [2; 32]];
+        let sums = parts.iter().map(|part| (part.as_slice(), 5));
+        let whole = of_parts(upload, sums);
+        assert_eq!(
+            whole.value,
+            checksum(Algorithm::Sha256, parts.as_flattened())
+        );
+        assert!(super::shown(&whole, 2).ends_with("=-2"));
+    }
+}
