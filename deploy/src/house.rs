@@ -19,7 +19,12 @@ pub async fn kms(file: &Path) -> anyhow::Result<()> {
     process::stop_on_signals(stop.clone())?;
     let context = || format!("in {}", file.display());
     let text = std::fs::read_to_string(file).with_context(context)?;
-    let config: kms::config::Config = toml::from_str(&text).with_context(context)?;
+    let mut config: kms::config::Config = toml::from_str(&text).with_context(context)?;
+    if let Some(file) = std::env::var_os("SEALGATE_SERVICE_SECRET_FILE") {
+        let read = || format!("reading {}", file.display());
+        let secret = std::fs::read_to_string(&file).with_context(read)?;
+        config.authenticate.service_secret = Some(kms::config::Secret::new(secret.trim()));
+    }
     config.check().with_context(context)?;
     let running = kms::server::start(config, Arc::new(SystemClock)).await?;
     tracing::info!(
@@ -42,7 +47,14 @@ pub async fn gateway(file: &Path) -> anyhow::Result<()> {
     process::stop_on_signals(stop.clone())?;
     let context = || format!("in {}", file.display());
     let text = std::fs::read_to_string(file).with_context(context)?;
-    let config = gateway::config::Config::from_toml(&text).with_context(context)?;
+    let mut config = gateway::config::Config::from_toml(&text).with_context(context)?;
+    let credentials = &mut config.backend_credentials;
+    if let Ok(id) = std::env::var("SEALGATE_BACKEND_ACCESS_KEY_ID") {
+        credentials.access_key_id = id;
+    }
+    if let Ok(secret) = std::env::var("SEALGATE_BACKEND_SECRET_ACCESS_KEY") {
+        credentials.secret_access_key = secret;
+    }
     let running = gateway::server::start(config, gateway::server::Parts::default()).await?;
     tracing::info!(s3 = ?running.s3_addr, tls = ?running.tls_addr, "the gateway is up");
     stop.cancelled().await;
