@@ -435,6 +435,3 @@ fn own_context(pairs: &[(String, String)]) -> EncryptionContext {
 
 /// The key of SSE-KMS where neither the request nor the bucket names one.
 const AWS_MANAGED_KEY: &str = "alias/aws/s3";
-
-#[cfg(test)]
-mod tests;
