@@ -22,6 +22,7 @@ mod grant;
 mod import;
 mod key;
 mod key_policy;
+mod key_store;
 mod multi_region;
 mod operation;
 mod page;

@@ -5,6 +5,7 @@
 
 pub mod grant;
 pub mod key;
+pub mod key_store;
 pub mod metadata;
 mod realm;
 pub mod record;
@@ -66,7 +67,12 @@ impl Keys {
                     secrets.insert(row.name, row.value);
                 }
                 Table::Aliases => aliases.push(row),
-                Table::Meta | Table::KeyStores => {}
+                Table::KeyStores => {
+                    let place = Place::parse(&row.name).ok_or_else(|| damaged(&row))?;
+                    let store = serde_json::from_slice(&row.value).map_err(|_| damaged(&row))?;
+                    realms.put_key_store(place, store);
+                }
+                Table::Meta => {}
             }
         }
         for row in keys {

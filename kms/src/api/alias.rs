@@ -256,6 +256,7 @@ impl Call<'_> {
             usage: KeyUsage::EncryptDecrypt,
             origin: Origin::AwsKms,
             multi_region: false,
+            key_store: None,
             manager,
             description,
             policy: default_policy(self.caller.partition(), &self.caller.account),

@@ -157,6 +157,9 @@ impl<'a> Call<'a> {
         if manager != Manager::AwsOwned {
             self.charge(Some(spec.as_str()))?;
         }
+        if purpose.uses {
+            self.charge_key_store(&key)?;
+        }
         self.kms.keys.rotate_if_due(&key, self.now)?;
         let Purpose {
             action,
@@ -187,6 +190,19 @@ impl<'a> Call<'a> {
             .kms
             .quotas
             .charge(&self.caller.account, &self.caller.region, class)?)
+    }
+
+    /// A key in a custom key store is charged to the store's quota as well.
+    fn charge_key_store(&self, key: &Key) -> Result<(), KmsError> {
+        let snapshot = key.snapshot();
+        let Some(link) = snapshot.record.key_store.as_ref() else {
+            return Ok(());
+        };
+        let class = match link.cluster {
+            Some(_) => Class::KeyStoreCloudHsm,
+            None => Class::KeyStoreExternal,
+        };
+        Ok(self.kms.quotas.charge_key_store(&link.id, class)?)
     }
 
     /// The key that a caller's text names, without any permission to use it.
@@ -255,10 +271,7 @@ impl<'a> Call<'a> {
 
     /// Lets the operation through if the key's state does.
     pub(crate) fn check_state(&self, key: &Key, group: Group) -> Result<(), KmsError> {
-        key.snapshot()
-            .record
-            .state(self.now)
-            .check(group, key.arn())
+        self.kms.keys.state(key, self.now).check(group, key.arn())
     }
 
     /// Lets cryptography through if the key's state and usage do.
@@ -269,7 +282,7 @@ impl<'a> Call<'a> {
         usage: KeyUsage,
     ) -> Result<(), KmsError> {
         let record = &snapshot.record;
-        record.state(self.now).check(Group::Use, key.arn())?;
+        self.check_state(key, Group::Use)?;
         if record.usage == usage {
             return Ok(());
         }

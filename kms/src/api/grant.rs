@@ -298,7 +298,7 @@ fn entry(key: &Key, grant: Grant) -> v1::GrantListEntry {
     let constrained = !grant.context_subset.is_empty()
         || !grant.context_equals.is_empty()
         || grant.source_arn.is_some();
-    let constraints = constrained.then(|| v1::GrantConstraints {
+    let constraints = constrained.then_some(v1::GrantConstraints {
         encryption_context_subset: grant.context_subset,
         encryption_context_equals: grant.context_equals,
         source_arn: grant.source_arn,

@@ -37,6 +37,8 @@ pub(crate) fn create(
             deprecated_spec: request.customer_master_key_spec,
             usage: request.key_usage,
             origin: request.origin,
+            key_store_id: request.custom_key_store_id,
+            external_key: request.xks_key_id,
             policy: request.policy,
             lockout_accepted: request.bypass_policy_lockout_safety_check == Some(true),
             description: request.description.unwrap_or_default(),
@@ -46,7 +48,7 @@ pub(crate) fn create(
     )?;
     let key = draft.make(call)?;
     call.made(&key);
-    let metadata = metadata(&key, call.now);
+    let metadata = metadata(call, &key);
     call.respond("keyId", &**key.arn());
     Ok(v1::CreateKeyResponse {
         key_metadata: Some(metadata),
@@ -62,7 +64,7 @@ pub(crate) fn describe(
     violations::check(&request)?;
     let key = call.key(request.key_id.as_deref(), By::Alias)?;
     Ok(v1::DescribeKeyResponse {
-        key_metadata: Some(metadata(&key, call.now)),
+        key_metadata: Some(metadata(call, &key)),
     })
 }
 
@@ -186,7 +188,7 @@ pub(crate) fn schedule_deletion(
     if let Some(deletion) = deletion {
         call.respond("deletionDate", deletion.iso8601());
     }
-    let state = key.snapshot().record.state(call.now);
+    let state = call.kms.keys.state(&key, call.now);
     Ok(v1::ScheduleKeyDeletionResponse {
         key_id: Some(key.arn().to_string()),
         deletion_date: deletion.map(Timestamp::unix_seconds_f64),
@@ -239,10 +241,10 @@ pub(crate) fn last_usage(
 }
 
 /// What KMS tells of a key.
-pub(crate) fn metadata(key: &Key, now: Timestamp) -> v1::KeyMetadata {
+pub(crate) fn metadata(call: &Call<'_>, key: &Key) -> v1::KeyMetadata {
     let snapshot = key.snapshot();
     let record = &snapshot.record;
-    let state = record.state(now);
+    let state = call.kms.keys.state(key, call.now);
     let algorithms = |usage| record.algorithms(usage);
     let current = snapshot
         .current()
@@ -251,7 +253,7 @@ pub(crate) fn metadata(key: &Key, now: Timestamp) -> v1::KeyMetadata {
     let import = record
         .current()
         .and_then(|material| material.import.as_ref());
-    let import = import.filter(|import| import.is_here(now));
+    let import = import.filter(|import| import.is_here(call.now));
     v1::KeyMetadata {
         aws_account_id: Some(key.account().to_string()),
         key_id: Some(key.id().to_string()),
@@ -294,13 +296,17 @@ pub(crate) fn metadata(key: &Key, now: Timestamp) -> v1::KeyMetadata {
             model.to_owned()
         }),
         valid_to: import.and_then(|import| import.valid_to_ms).map(seconds),
+        xks_key_configuration: record
+            .key_store
+            .as_ref()
+            .and_then(|link| link.external_key.clone())
+            .map(|id| v1::XksKeyConfigurationType { id: Some(id) }),
         custom_key_store_id: record.key_store.as_ref().map(|link| link.id.clone()),
         cloud_hsm_cluster_id: record
             .key_store
             .as_ref()
             .and_then(|link| link.cluster.clone()),
         current_key_material_id: current,
-        ..v1::KeyMetadata::default()
     }
 }
 

@@ -60,7 +60,7 @@ pub(crate) fn replicate(
         tag_value: Some(value),
     };
     Ok(v1::ReplicateKeyResponse {
-        replica_key_metadata: Some(metadata(&replica, call.now)),
+        replica_key_metadata: Some(metadata(call, &replica)),
         replica_policy: Some(record.policy),
         replica_tags: record.tags.into_iter().map(told).collect(),
     })

@@ -109,6 +109,7 @@ impl Kms {
                     usage: seed.usage,
                     origin: Origin::AwsKms,
                     multi_region: key_id.starts_with("mrk-"),
+                    key_store: None,
                     manager: Manager::Customer,
                     description: seed.description.clone(),
                     policy: default_policy(caller.partition(), account),

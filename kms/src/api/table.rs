@@ -15,8 +15,12 @@ macro_rules! operations {
         $each! {
             CancelKeyDeletion cancel_key_deletion(CancelKeyDeletionRequest)
                 -> CancelKeyDeletionResponse = crate::api::key::cancel_deletion, write;
+            ConnectCustomKeyStore connect_custom_key_store(ConnectCustomKeyStoreRequest)
+                -> ConnectCustomKeyStoreResponse = crate::api::key_store::connect, write;
             CreateAlias create_alias(CreateAliasRequest)
                 -> CreateAliasResponse = crate::api::alias::create, write;
+            CreateCustomKeyStore create_custom_key_store(CreateCustomKeyStoreRequest)
+                -> CreateCustomKeyStoreResponse = crate::api::key_store::create, write;
             CreateGrant create_grant(CreateGrantRequest)
                 -> CreateGrantResponse = crate::api::grant::create, write;
             CreateKey create_key(CreateKeyRequest)
@@ -27,16 +31,22 @@ macro_rules! operations {
                 -> DecryptResponse = crate::api::encrypt::decrypt, use;
             DeleteAlias delete_alias(DeleteAliasRequest)
                 -> DeleteAliasResponse = crate::api::alias::delete, write;
+            DeleteCustomKeyStore delete_custom_key_store(DeleteCustomKeyStoreRequest)
+                -> DeleteCustomKeyStoreResponse = crate::api::key_store::delete, write;
             DeleteImportedKeyMaterial delete_imported_key_material(DeleteImportedKeyMaterialRequest)
                 -> DeleteImportedKeyMaterialResponse = crate::api::import::delete_material, write;
             DeriveSharedSecret derive_shared_secret(DeriveSharedSecretRequest)
                 -> DeriveSharedSecretResponse = crate::api::shared_secret::derive, use;
+            DescribeCustomKeyStores describe_custom_key_stores(DescribeCustomKeyStoresRequest)
+                -> DescribeCustomKeyStoresResponse = crate::api::key_store::describe, read;
             DescribeKey describe_key(DescribeKeyRequest)
                 -> DescribeKeyResponse = crate::api::key::describe, read;
             DisableKey disable_key(DisableKeyRequest)
                 -> DisableKeyResponse = crate::api::key::disable, write;
             DisableKeyRotation disable_key_rotation(DisableKeyRotationRequest)
                 -> DisableKeyRotationResponse = crate::api::rotation::disable, write;
+            DisconnectCustomKeyStore disconnect_custom_key_store(DisconnectCustomKeyStoreRequest)
+                -> DisconnectCustomKeyStoreResponse = crate::api::key_store::disconnect, write;
             EnableKey enable_key(EnableKeyRequest)
                 -> EnableKeyResponse = crate::api::key::enable, write;
             EnableKeyRotation enable_key_rotation(EnableKeyRotationRequest)
@@ -107,6 +117,8 @@ macro_rules! operations {
                 -> UntagResourceResponse = crate::api::tag::untag, write;
             UpdateAlias update_alias(UpdateAliasRequest)
                 -> UpdateAliasResponse = crate::api::alias::update, write;
+            UpdateCustomKeyStore update_custom_key_store(UpdateCustomKeyStoreRequest)
+                -> UpdateCustomKeyStoreResponse = crate::api::key_store::update, write;
             UpdateKeyDescription update_key_description(UpdateKeyDescriptionRequest)
                 -> UpdateKeyDescriptionResponse = crate::api::key::update_description, write;
             UpdatePrimaryRegion update_primary_region(UpdatePrimaryRegionRequest)

@@ -21,6 +21,7 @@ use std::sync::Arc;
 mod aliases;
 mod encryption;
 mod imports;
+mod key_stores;
 mod keys;
 mod pairs;
 mod permissions;
@@ -120,6 +121,11 @@ fn every_operation_is_found_by_its_name() {
         assert_eq!(OperationName::from_name(name.as_str()), Some(*name));
     }
     assert_eq!(OperationName::from_name("createKey"), None);
+}
+
+#[test]
+fn all_56_operations_are_offered() {
+    assert_eq!(OperationName::ALL.len(), 56);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The keys and aliases of one account in one Region, and the map of all such realms.
 
 use crate::keys::key::Key;
+use crate::keys::key_store::KeyStore;
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use serde::Deserialize;
@@ -66,6 +67,7 @@ impl fmt::Display for Place<'_> {
 pub(crate) struct Realm {
     keys: DashMap<Arc<str>, Arc<Key>>,
     aliases: DashMap<Arc<str>, Alias>,
+    key_stores: DashMap<String, KeyStore>,
 }
 
 impl Realm {
@@ -75,6 +77,14 @@ impl Realm {
 
     pub(crate) fn alias(&self, name: &str) -> Option<Alias> {
         self.aliases.get(name).map(|alias| alias.clone())
+    }
+
+    pub(crate) fn key_store(&self, id: &str) -> Option<KeyStore> {
+        self.key_stores.get(id).map(|store| store.clone())
+    }
+
+    pub(crate) fn key_stores(&self) -> Vec<KeyStore> {
+        self.key_stores.iter().map(|store| store.clone()).collect()
     }
 
     pub(crate) fn keys(&self) -> Vec<Arc<Key>> {
@@ -141,6 +151,18 @@ impl Realms {
     pub(crate) fn remove_alias(&self, place: Place<'_>) {
         if let Some(realm) = self.realm(place.account, place.region) {
             realm.aliases.remove(place.name);
+        }
+    }
+
+    pub(crate) fn put_key_store(&self, place: Place<'_>, store: KeyStore) {
+        self.realm_or_new(place)
+            .key_stores
+            .insert(store.id.clone(), store);
+    }
+
+    pub(crate) fn remove_key_store(&self, place: Place<'_>) {
+        if let Some(realm) = self.realm(place.account, place.region) {
+            realm.key_stores.remove(place.name);
         }
     }
 

@@ -2,16 +2,19 @@
 
 use crate::api::Call;
 use crate::api::key_policy;
+use crate::api::key_store;
 use crate::crypto;
 use crate::crypto::material::Material;
 use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::key::Key;
 use crate::keys::key::default_policy;
+use crate::keys::key_store::Backing;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
 use crate::keys::metadata::Manager;
 use crate::keys::metadata::Origin;
+use crate::keys::record::KeyStoreLink;
 use crate::keys::record::MaterialRecord;
 use crate::keys::record::MultiRegion;
 use crate::keys::record::Record;
@@ -23,6 +26,8 @@ pub(crate) struct Asked {
     pub(crate) deprecated_spec: Option<String>,
     pub(crate) usage: Option<String>,
     pub(crate) origin: Option<String>,
+    pub(crate) key_store_id: Option<String>,
+    pub(crate) external_key: Option<String>,
     pub(crate) policy: Option<String>,
     pub(crate) lockout_accepted: bool,
     pub(crate) description: String,
@@ -37,6 +42,7 @@ pub(crate) struct Draft {
     pub(crate) usage: KeyUsage,
     pub(crate) origin: Origin,
     pub(crate) multi_region: bool,
+    pub(crate) key_store: Option<KeyStoreLink>,
     pub(crate) manager: Manager,
     pub(crate) description: String,
     pub(crate) policy: String,
@@ -57,54 +63,46 @@ impl Draft {
             .as_deref()
             .and_then(KeySpec::parse)
             .unwrap_or(KeySpec::SymmetricDefault);
-        let usage = match asked.usage.as_deref().and_then(KeyUsage::parse) {
-            Some(usage) => usage,
-            None if spec == KeySpec::SymmetricDefault => KeyUsage::EncryptDecrypt,
-            None => {
-                return Err(KmsError::validation(
-                    "You must specify a KeyUsage value for all KMS keys except for symmetric \
-                     encryption keys.",
-                ));
-            }
-        };
-        if !spec.allows(usage) {
-            return Err(KmsError::validation(format!(
-                "KeyUsage {} is not compatible with KeySpec {}",
-                usage.as_str(),
-                spec.as_str()
-            )));
-        }
+        let usage = usage(asked.usage.as_deref(), spec)?;
         let origin = asked
             .origin
             .as_deref()
             .and_then(Origin::parse)
             .unwrap_or(Origin::AwsKms);
-        for (name, value) in [
-            ("keySpec", spec.as_str()),
-            ("keyUsage", usage.as_str()),
-            ("origin", origin.as_str()),
-        ] {
-            call.parameter(name, value);
-        }
+        call.parameter("keySpec", spec.as_str());
+        call.parameter("keyUsage", usage.as_str());
+        call.parameter("origin", origin.as_str());
         call.parameter("description", &*asked.description);
         call.parameter("multiRegion", asked.multi_region);
-        let in_store = matches!(origin, Origin::AwsCloudHsm | Origin::ExternalKeyStore);
-        if in_store || spec == KeySpec::Sm2 {
+        if spec == KeySpec::Sm2 {
             return Err(not_offered());
         }
-        let key_id = fresh_id(asked.multi_region);
-        let policy = match asked.policy {
-            Some(policy) => {
-                key_policy::checked(call, policy, &call.key_arn(&key_id), asked.lockout_accepted)?
-            }
-            None => default_policy(call.caller.partition(), &call.caller.account),
+        let link = KeyStoreAsked {
+            origin,
+            id: asked.key_store_id,
+            external_key: asked.external_key,
+            ordinary: spec == KeySpec::SymmetricDefault && !asked.multi_region,
         };
+        let key_store = link.checked(call)?;
+        let key_id = fresh_id(asked.multi_region);
+        let policy = asked.policy.map_or_else(
+            || {
+                Ok(default_policy(
+                    call.caller.partition(),
+                    &call.caller.account,
+                ))
+            },
+            |policy| {
+                key_policy::checked(call, policy, &call.key_arn(&key_id), asked.lockout_accepted)
+            },
+        )?;
         Ok(Self {
             key_id,
             spec,
             usage,
             origin,
             multi_region: asked.multi_region,
+            key_store,
             manager: Manager::Customer,
             description: asked.description,
             policy,
@@ -154,7 +152,7 @@ impl Draft {
                 regions: vec![region],
             }),
             deletion_window_days: None,
-            key_store: None,
+            key_store: self.key_store,
             grants: Vec::new(),
             last_use: None,
         };
@@ -166,6 +164,93 @@ impl Draft {
             record,
             materials,
         )
+    }
+}
+
+/// The usage asked for, or that of symmetric encryption keys.
+fn usage(asked: Option<&str>, spec: KeySpec) -> Result<KeyUsage, KmsError> {
+    let usage = match asked.and_then(KeyUsage::parse) {
+        Some(usage) => usage,
+        None if spec == KeySpec::SymmetricDefault => KeyUsage::EncryptDecrypt,
+        None => {
+            return Err(KmsError::validation(
+                "You must specify a KeyUsage value for all KMS keys except for symmetric \
+                 encryption keys.",
+            ));
+        }
+    };
+    if spec.allows(usage) {
+        return Ok(usage);
+    }
+    Err(KmsError::validation(format!(
+        "KeyUsage {} is not compatible with KeySpec {}",
+        usage.as_str(),
+        spec.as_str()
+    )))
+}
+
+/// The custom key store that a key is to be in, as asked for.
+struct KeyStoreAsked {
+    origin: Origin,
+    id: Option<String>,
+    external_key: Option<String>,
+    /// A symmetric encryption key of one Region; only those may be in a custom key store.
+    ordinary: bool,
+}
+
+impl KeyStoreAsked {
+    /// The store, if it is connected and of the origin's kind; none for keys outside such stores.
+    fn checked(self, call: &Call<'_>) -> Result<Option<KeyStoreLink>, KmsError> {
+        let external = self.origin == Origin::ExternalKeyStore;
+        if !external && self.origin != Origin::AwsCloudHsm {
+            return match self.id.or(self.external_key) {
+                None => Ok(None),
+                Some(_) => Err(KmsError::validation(format!(
+                    "A custom key store is not valid for origin {}.",
+                    self.origin.as_str()
+                ))),
+            };
+        }
+        if !self.ordinary {
+            return Err(KmsError::new(Code::UnsupportedOperationException, ""));
+        }
+        let Some(id) = self.id else {
+            return Err(KmsError::validation("CustomKeyStoreId is required."));
+        };
+        let store = key_store::named(call, Some(&id))?;
+        if !store.connected {
+            return Err(key_store::invalid_state(&store, "must be connected"));
+        }
+        match (store.backing, self.external_key) {
+            (Backing::CloudHsm { cluster, .. }, None) if !external => Ok(Some(KeyStoreLink {
+                id,
+                external_key: None,
+                cluster: Some(cluster),
+            })),
+            (Backing::External { .. }, Some(key)) if external => {
+                let taken = |other: &Arc<Key>| {
+                    let snapshot = other.snapshot();
+                    let link = snapshot.record.key_store.as_ref();
+                    link.is_some_and(|l| l.id == id && l.external_key.as_ref() == Some(&key))
+                };
+                let caller = call.caller;
+                let keys = call
+                    .kms
+                    .keys
+                    .list(&caller.account, &caller.region, call.now);
+                if keys.iter().any(taken) {
+                    return Err(KmsError::new(Code::XksKeyAlreadyInUseException, ""));
+                }
+                Ok(Some(KeyStoreLink {
+                    id,
+                    external_key: Some(key),
+                    cluster: None,
+                }))
+            }
+            _ => Err(KmsError::validation(
+                "The origin, the custom key store and the external key do not fit together.",
+            )),
+        }
     }
 }
 

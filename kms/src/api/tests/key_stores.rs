@@ -1,0 +1,116 @@
+//! Custom key stores.
+
+use crate::api::tests::World;
+use crate::api::tests::text;
+use serde_json::Value;
+use serde_json::json;
+
+fn cloud_hsm(world: &World) -> String {
+    let request = json!({
+        "CustomKeyStoreName": "cluster", "CloudHsmClusterId": "cluster-234567abcde",
+        "TrustAnchorCertificate": "certificate", "KeyStorePassword": "canary7",
+    });
+    text(&world.ok("CreateCustomKeyStore", request)["CustomKeyStoreId"])
+}
+
+fn external(world: &World) -> String {
+    let request = json!({
+        "CustomKeyStoreName": "proxy",
+        "CustomKeyStoreType": "EXTERNAL_KEY_STORE",
+        "XksProxyConnectivity": "PUBLIC_ENDPOINT",
+        "XksProxyUriEndpoint": "https://xks.example.com",
+        "XksProxyUriPath": "/kms/xks/v1",
+        "XksProxyAuthenticationCredential": {
+            "AccessKeyId": "ABCDEFGHIJKLMNOPQRST", "RawSecretAccessKey": "c".repeat(43),
+        },
+    });
+    text(&world.ok("CreateCustomKeyStore", request)["CustomKeyStoreId"])
+}
+
+fn described(world: &World, id: &str) -> Value {
+    let list = world.ok("DescribeCustomKeyStores", json!({"CustomKeyStoreId": id}));
+    list["CustomKeyStores"][0].clone()
+}
+
+#[test]
+fn a_key_of_a_store_is_available_while_the_store_is_connected() {
+    let world = World::new();
+    let store = cloud_hsm(&world);
+    assert_eq!(described(&world, &store)["ConnectionState"], "DISCONNECTED");
+    let create = json!({"Origin": "AWS_CLOUDHSM", "CustomKeyStoreId": store});
+    let refusal = world.refusal("CreateKey", create.clone());
+    assert!(
+        refusal.starts_with("CustomKeyStoreInvalidStateException"),
+        "{refusal}"
+    );
+
+    world.ok("ConnectCustomKeyStore", json!({"CustomKeyStoreId": store}));
+    let key = world.ok("CreateKey", create)["KeyMetadata"].clone();
+    assert_eq!(key["CloudHsmClusterId"], "cluster-234567abcde");
+    let encrypt = json!({"KeyId": key["KeyId"], "Plaintext": "AAAA"});
+    world.ok("Encrypt", encrypt.clone());
+
+    world.ok(
+        "DisconnectCustomKeyStore",
+        json!({"CustomKeyStoreId": store}),
+    );
+    let arn = text(&key["Arn"]);
+    let unavailable = format!("KMSInvalidStateException: {arn} is unavailable.");
+    assert_eq!(world.refusal("Encrypt", encrypt), unavailable);
+    let refusal = world.refusal("DeleteCustomKeyStore", json!({"CustomKeyStoreId": store}));
+    assert!(
+        refusal.starts_with("CustomKeyStoreHasCMKsException"),
+        "{refusal}"
+    );
+}
+
+#[test]
+fn an_external_store_is_described_without_its_secret() {
+    let world = World::new();
+    let store = external(&world);
+    let told = described(&world, &store);
+    let configuration = json!({
+        "AccessKeyId": "ABCDEFGHIJKLMNOPQRST",
+        "Connectivity": "PUBLIC_ENDPOINT",
+        "UriEndpoint": "https://xks.example.com",
+        "UriPath": "/kms/xks/v1",
+    });
+    assert_eq!(told["XksProxyConfiguration"], configuration);
+
+    world.ok("ConnectCustomKeyStore", json!({"CustomKeyStoreId": store}));
+    let create = json!({
+        "Origin": "EXTERNAL_KEY_STORE", "CustomKeyStoreId": store, "XksKeyId": "outside-1",
+    });
+    let key = world.ok("CreateKey", create.clone());
+    assert_eq!(
+        key["KeyMetadata"]["XksKeyConfiguration"],
+        json!({"Id": "outside-1"})
+    );
+    assert_eq!(
+        world.refusal("CreateKey", create),
+        "XksKeyAlreadyInUseException"
+    );
+}
+
+#[test]
+fn a_store_is_changed_and_forgotten() {
+    let world = World::new();
+    let store = external(&world);
+    let by_id = json!({"CustomKeyStoreId": store});
+    let rename = json!({"CustomKeyStoreId": store, "NewCustomKeyStoreName": "other"});
+    world.ok("UpdateCustomKeyStore", rename);
+    assert_eq!(described(&world, &store)["CustomKeyStoreName"], "other");
+    world.ok("ConnectCustomKeyStore", by_id.clone());
+    let refusal = world.refusal("DeleteCustomKeyStore", by_id.clone());
+    assert!(
+        refusal.starts_with("CustomKeyStoreInvalidStateException"),
+        "{refusal}"
+    );
+    world.ok("DisconnectCustomKeyStore", by_id.clone());
+    world.ok("DeleteCustomKeyStore", by_id.clone());
+    let refusal = world.refusal("DescribeCustomKeyStores", by_id);
+    assert!(
+        refusal.starts_with("CustomKeyStoreNotFoundException"),
+        "{refusal}"
+    );
+}
