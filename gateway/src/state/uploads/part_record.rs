@@ -201,9 +201,10 @@ const VERSION: u8 = 1;
 const LABEL: &[u8] = b"sealgate/part-record@v1\0";
 
 /// Characters of a record that tell its pieces from other records'.
-const START_CHARS: usize = 11;
+const START_CHARS: usize = 8;
 
-/// Most characters of one piece. The embedded backend takes names of up to 154 characters.
+/// Most characters of one piece. The embedded backend takes names of up to 154 characters, and these
+/// have 65 more.
 const PIECE_CHARS: usize = 88;
 
 #[cfg(test)]
@@ -242,7 +243,8 @@ mod tests {
             .rev()
             .flat_map(|part| names(part, &key))
             .collect();
-        assert!(all.iter().all(|name| name.len() <= 5 + 1 + 11 + 4 + 88));
+        let prefix = crate::state::uploads::parts_prefix(&"0".repeat(32));
+        assert!(all.iter().all(|name| prefix.len() + name.len() <= 154));
         let found = read(all.iter().map(String::as_str), &key).unwrap();
         assert_eq!(found, parts);
     }
