@@ -32,6 +32,7 @@ pub mod facts;
 pub mod get;
 pub mod head;
 pub mod headers;
+mod if_range;
 pub mod list;
 pub mod multipart;
 pub mod opened;

@@ -222,6 +222,8 @@ pub struct Asked {
     pub body: Bytes,
     /// The length as announced; the body's own by default.
     pub length: Option<u64>,
+    /// Whether any length is announced.
+    pub length_told: bool,
     pub secure: bool,
     pub auth: AuthType,
     pub user: &'static str,
@@ -237,6 +239,7 @@ impl Asked {
             trailers: HeaderMap::new(),
             body: Bytes::new(),
             length: None,
+            length_told: true,
             secure: true,
             auth: AuthType::Header,
             user: "alice",
@@ -323,7 +326,8 @@ impl Asked {
                 tls: None,
             },
             request_id: RequestId::from_number(1),
-            body: Payload::from_stream(pieces, Some(length)).announcing(announced),
+            body: Payload::from_stream(pieces, self.length_told.then_some(length))
+                .announcing(announced),
         }
     }
 }

@@ -429,3 +429,37 @@ async fn unsealed_objects_are_refused_unless_their_bucket_was_adopted() {
     let with_key = Asked::on("old").customer_key(&[1; 32]);
     adopting.get(with_key).await.refused(400, "InvalidRequest");
 }
+
+#[tokio::test]
+async fn a_range_of_another_version_than_the_one_begun_is_answered_whole() {
+    let world = Direct::start().await;
+    let old = world.put(Asked::on("k").body(content(300_000))).await.ok();
+    let old = old.header("etag").to_owned();
+    let resume = |etag: &str, range: &str| {
+        let asked = Asked::on("k").header("range", range);
+        asked.header("if-range", etag)
+    };
+    let got = world.get(resume(&old, "bytes=100-199")).await.ok();
+    assert_eq!((got.status.as_u16(), got.body.len()), (206, 100));
+    world
+        .get(resume(&old, "bytes=400000-"))
+        .await
+        .refused(416, "InvalidRange");
+
+    world.put(Asked::on("k").body(content(200))).await.ok();
+    for range in ["bytes=100-199", "bytes=250000-"] {
+        let got = world.get(resume(&old, range)).await.ok();
+        assert_eq!((got.status.as_u16(), got.body), (200, content(200)));
+        let head = world.head(resume(&old, range)).await.ok();
+        assert_eq!(head.header("content-length"), "200");
+    }
+}
+
+#[tokio::test]
+async fn a_body_whose_length_nobody_told_is_refused() {
+    let world = Direct::start().await;
+    let mut asked = Asked::on("k").body(content(10));
+    asked.length_told = false;
+    world.put(asked).await.refused(411, "MissingContentLength");
+    assert!(world.backend.requests().is_empty());
+}

@@ -26,6 +26,7 @@ use crate::object::Objects;
 use crate::object::checksum;
 use crate::object::conditions::Names;
 use crate::object::headers;
+use crate::object::if_range;
 use crate::object::opened::OpenedBody;
 use crate::object::range::ByteRange;
 use crate::object::range::ContentRange;
@@ -76,9 +77,26 @@ impl Objects {
     /// S3's answer to whatever is wrong with the request; `InternalError` for an object that is not
     /// as it was written.
     pub async fn get(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
-        let read = self.read(&request)?;
+        let mut read = self.read(&request)?;
+        let answer = self.get_settled(&read).await;
+        let Some(condition) = read.if_range() else {
+            return answer;
+        };
+        if if_range::may_stand(&condition, &answer) {
+            return answer;
+        }
+        read.widen();
+        let whole = self.get_settled(&read).await?;
+        if answer.is_err() && if_range::holds(&condition, whole.headers()) {
+            return answer;
+        }
+        Ok(whole)
+    }
+
+    /// The answer, after the object held still.
+    async fn get_settled(&self, read: &Read) -> Result<Response<Body>, S3Error> {
         for _ in 0..ATTEMPTS {
-            match self.get_once(&read).await {
+            match self.get_once(read).await {
                 Ok(answer) => return Ok(answer),
                 Err(ReadError::Changed) => {}
                 Err(ReadError::Refused(error)) => return Err(error),

@@ -15,6 +15,7 @@ use crate::object::conditions::Names;
 use crate::object::get::Read;
 use crate::object::get::Wanted;
 use crate::object::get::describe;
+use crate::object::if_range;
 use crate::object::stored::ATTEMPTS;
 use crate::object::stored::Found;
 use crate::object::stored::Needs;
@@ -30,9 +31,26 @@ impl Objects {
     ///
     /// As [`Objects::get`].
     pub async fn head(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
-        let read = self.read(&request)?;
+        let mut read = self.read(&request)?;
+        let answer = self.head_settled(&read).await;
+        let Some(condition) = read.if_range() else {
+            return answer;
+        };
+        if if_range::may_stand(&condition, &answer) {
+            return answer;
+        }
+        read.widen();
+        let whole = self.head_settled(&read).await?;
+        if answer.is_err() && if_range::holds(&condition, whole.headers()) {
+            return answer;
+        }
+        Ok(whole)
+    }
+
+    /// The answer, after the object held still.
+    async fn head_settled(&self, read: &Read) -> Result<Response<Body>, S3Error> {
         for _ in 0..ATTEMPTS {
-            match self.head_once(&read).await {
+            match self.head_once(read).await {
                 Ok(answer) => return Ok(answer),
                 Err(ReadError::Changed) => {}
                 Err(ReadError::Refused(error)) => return Err(error),
