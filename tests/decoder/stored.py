@@ -53,7 +53,10 @@ def keys(envelope, key):
         return {"wrapping_key": CUSTOMER}
     if mode == "BUCKET-KEY":
         return {"wrapping_key": decrypt(envelope.fields[10], envelope.context, "arn:aws:s3:::decoded")}
-    return {"data_key": decrypt(envelope.fields[10], envelope.context, arn(key))}
+    inner = {"data_key": decrypt(envelope.fields[10], envelope.context, arn(key))}
+    if mode == "DSSE-KMS":
+        return {**inner, "outer_key": decrypt(envelope.fields[11], envelope.context, arn(key))}
+    return inner
 
 
 CUSTOMER = os.urandom(32)
@@ -63,6 +66,7 @@ MODES = {
     "context": {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key_id,
                 "SSEKMSEncryptionContext": "eyJ0ZWFtIjoiYmx1ZSIsImEiOiJiIn0="},
     "bucket-key": {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key_id, "BucketKeyEnabled": True},
+    "dsse": {"ServerSideEncryption": "aws:kms:dsse", "SSEKMSKeyId": key_id},
     "sse-c": {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": CUSTOMER},
 }
 
