@@ -55,7 +55,11 @@ pub async fn gateway(file: &Path) -> anyhow::Result<()> {
     if let Ok(secret) = std::env::var("SEALGATE_BACKEND_SECRET_ACCESS_KEY") {
         credentials.secret_access_key = secret;
     }
-    let running = gateway::server::start(config, gateway::server::Parts::default()).await?;
+    let parts = gateway::server::Parts {
+        metrics: process::collect_metrics(),
+        ..gateway::server::Parts::default()
+    };
+    let running = gateway::server::start(config, parts).await?;
     tracing::info!(s3 = ?running.s3_addr, tls = ?running.tls_addr, "the gateway is up");
     stop.cancelled().await;
     running.stop().await;

@@ -1,5 +1,10 @@
 //! The process: its logs, its core dumps, and what makes it stop.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateway::server::MetricsText;
+use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -18,6 +23,25 @@ pub fn start_logs() {
     } else {
         logs.with_ansi(false).try_init()
     };
+}
+
+/// Collects what the process counts; gives Prometheus's text. None when something else in the
+/// process collects it already.
+#[must_use]
+pub fn collect_metrics() -> Option<MetricsText> {
+    let builder = PrometheusBuilder::new()
+        .set_buckets(&BUCKETS_SECONDS)
+        .ok()?;
+    let handle = builder.install_recorder().ok()?;
+    let folding = handle.clone();
+    std::thread::spawn(move || {
+        loop {
+            // What was recorded waits in memory until it is folded into the buckets.
+            std::thread::sleep(Duration::from_secs(5));
+            folding.run_upkeep();
+        }
+    });
+    Some(Arc::new(move || handle.render()))
 }
 
 /// Keeps key material out of core dumps and away from debuggers of the same user.
@@ -69,3 +93,6 @@ pub fn stop_with_input(stop: CancellationToken) {
         stop.cancel();
     });
 }
+
+/// Upper bounds of the buckets that durations are counted in, in seconds.
+const BUCKETS_SECONDS: [f64; 10] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 60.0];

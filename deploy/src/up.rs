@@ -83,6 +83,10 @@ impl Together {
         };
         let mut kms_config = kms_config(&settings, flags, data, &users, &secret);
         let mut gateway_config = gateway_config(&settings, flags, &users);
+        if flags.config.is_none() {
+            // No load balancer has to notice that this stops.
+            gateway_config.limits.drain_delay_ms = 0;
+        }
         if flags.fixture {
             take_free_ports(&mut kms_config, &mut gateway_config);
         }
@@ -110,6 +114,7 @@ impl Together {
         let parts = gateway::server::Parts {
             certificate: Some(certificate),
             kms_secret: Some(secret),
+            metrics: process::collect_metrics(),
             ..gateway::server::Parts::default()
         };
         let gateway = gateway::server::start(gateway_config, parts).await?;
