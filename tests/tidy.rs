@@ -52,7 +52,14 @@ fn every_file_says_what_it_is_and_stays_readable() {
     let mut wrong = Vec::new();
     for (file, text) in all_sources() {
         let lines = text.lines().count();
-        if lines > FILE_LINES_MAX {
+        let tests = show(&file).contains("tests");
+        if lines
+            > if tests {
+                TEST_FILE_LINES_MAX
+            } else {
+                FILE_LINES_MAX
+            }
+        {
             wrong.push(format!("{} has {lines} lines", show(&file)));
         }
         if !text.starts_with("//! ") {
@@ -290,6 +297,7 @@ const CONFIGURATIONS: [(&str, &[&str]); 2] = [
             "kms/src/authenticate.rs",
             "kms/src/authenticate/credentials.rs",
             "kms/src/quota.rs",
+            "kms/src/faults.rs",
             "kms/src/audit.rs",
             "kms/src/transport.rs",
         ],
@@ -311,6 +319,8 @@ const CONFIGURATIONS: [(&str, &[&str]); 2] = [
 
 /// Longest file anybody has to read.
 const FILE_LINES_MAX: usize = 600;
+/// Tests are read one at a time.
+const TEST_FILE_LINES_MAX: usize = 700;
 const EMPTY_FILE_NAMES: [&str; 10] = [
     "util", "utils", "common", "helper", "helpers", "misc", "types", "manager", "handler", "mod",
 ];
