@@ -14,6 +14,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
@@ -57,7 +58,7 @@ pub use wire::WireLimits;
 
 /// Checks signatures for one Region's S3.
 pub struct Authenticator {
-    users: Users,
+    users: ArcSwap<Users>,
     region: String,
     clock: Arc<dyn Clock>,
 }
@@ -116,12 +117,17 @@ struct Claim {
 impl Authenticator {
     /// An authenticator for these users.
     pub fn new(users: &[User], region: impl Into<String>, clock: Arc<dyn Clock>) -> Self {
-        let users = Users::new(users);
+        let users = ArcSwap::from_pointee(Users::new(users));
         Self {
             users,
             region: region.into(),
             clock,
         }
+    }
+
+    /// Takes other users from the next request on. Requests that were checked go on.
+    pub fn replace_users(&self, users: &[User]) {
+        self.users.store(Arc::new(Users::new(users)));
     }
 
     /// Judges the head of a request.
@@ -261,7 +267,8 @@ impl Authenticator {
         let canonical_hash = sigv4::sha256_hex(&canonical);
         let string_to_sign = sigv4::string_to_sign(claim.timestamp, &claim.scope, &canonical_hash);
 
-        let (signer, known) = self.users.find(&claim.access_key_id);
+        let users = self.users.load();
+        let (signer, known) = users.find(&claim.access_key_id);
         let key = signer.key(&claim.scope);
         let matches = key.verify(&string_to_sign, &claim.signature);
         if !known {

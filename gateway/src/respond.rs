@@ -24,6 +24,7 @@ use tokio::time::Instant;
 use crate::authenticate;
 use crate::authenticate::Authenticator;
 use crate::authenticate::Head;
+use crate::authenticate::User;
 use crate::authenticate::Verified;
 use crate::authenticate::Wire;
 use crate::authenticate::WireBody;
@@ -104,6 +105,11 @@ impl Responder {
             },
             host_id: HeaderValue::try_from(host_id).expect("hex digits are a header value"),
         }
+    }
+
+    /// Takes other users from the next request on.
+    pub fn replace_users(&self, users: &[User]) {
+        self.authenticator.replace_users(users);
     }
 
     /// Requests that are being answered now.

@@ -172,16 +172,20 @@ impl Running {
         self.shared.responder.in_flight()
     }
 
-    /// Reads the certificate's files again, for the connections to come.
+    /// Takes the users of another configuration, and reads the certificate's files again; nothing
+    /// else of a configuration can change while a gateway runs. No connection is dropped.
     ///
     /// # Errors
     ///
-    /// [`TlsError`]; the certificate before stays in use.
-    pub fn reload_certificate(&self) -> Result<(), TlsError> {
-        self.shared
-            .certificates
-            .as_ref()
-            .map_or(Ok(()), Certificates::reload)
+    /// [`StartError`] for a configuration that cannot work or a certificate that cannot be used;
+    /// then everything stays as it was.
+    pub fn reload(&self, config: &Config) -> Result<(), StartError> {
+        config.check()?;
+        if let Some(certificates) = &self.shared.certificates {
+            certificates.reload()?;
+        }
+        self.shared.responder.replace_users(&config.users);
+        Ok(())
     }
 
     /// Stops: `/readyz` says so at once; after the configured delay no connection is accepted, and

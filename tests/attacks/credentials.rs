@@ -11,6 +11,7 @@ use crate::gate::BUCKET;
 use crate::gate::Gate;
 use crate::gate::every_route;
 use crate::gate::put;
+use crate::gate::user;
 
 fn crc_trailer() -> Vec<(String, String)> {
     vec![("x-amz-checksum-crc32".to_owned(), "NhCmhg==".to_owned())]
@@ -292,4 +293,26 @@ async fn a15_a_malformed_authorization_is_never_no_authorization() {
     }
     assert!(gate.asked().is_empty());
     gate.accepts(&whole).await;
+}
+
+#[tokio::test]
+async fn a_user_that_was_taken_away_may_do_nothing_more() {
+    let gate = Gate::open().await;
+    let request = gate.sign(put("key", "hello"));
+    gate.accepts(&request).await;
+
+    let mut config = gateway::config::Config::default();
+    assert!(
+        gate.running.reload(&config).is_err(),
+        "nobody could do anything"
+    );
+    gate.accepts(&request).await;
+    config.users = vec![user("AKIDTHREE", "third-secret-of-tests")];
+    gate.running.reload(&config).unwrap();
+    gate.backend.forget();
+    gate.refuses(&request, "InvalidAccessKeyId", 403).await;
+
+    let new = Access::new("AKIDTHREE", "third-secret-of-tests");
+    gate.accepts(&put("key", "hello").sign(&new, gate.now(), &gate.host))
+        .await;
 }

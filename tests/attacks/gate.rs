@@ -46,12 +46,6 @@ impl Gate {
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let backend = Backend::start().await;
         backend.create_bucket(BUCKET);
-        let user = |id: &str, secret: &str| User {
-            access_key_id: id.to_owned(),
-            secret_access_key: secret.to_owned().into(),
-            account: "111122223333".to_owned(),
-            principal_arn: None,
-        };
         let loopback = Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
         let mut config = Config {
             users: vec![
@@ -154,6 +148,15 @@ impl Gate {
             response.body()
         );
         response
+    }
+}
+
+pub fn user(id: &str, secret: &str) -> User {
+    User {
+        access_key_id: id.to_owned(),
+        secret_access_key: secret.to_owned().into(),
+        account: "111122223333".to_owned(),
+        principal_arn: None,
     }
 }
 
