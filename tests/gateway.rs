@@ -10,6 +10,8 @@ mod copy;
 mod deleting;
 #[path = "gateway/direct.rs"]
 mod direct;
+#[path = "gateway/fake_kms.rs"]
+mod fake_kms;
 #[path = "gateway/integrity.rs"]
 mod integrity;
 #[path = "gateway/key_service.rs"]
