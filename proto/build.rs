@@ -30,8 +30,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     for file in &contract.file {
         for message in &file.message_type {
             let path = format!(".{}.{}", file.package(), message.name());
-            let lists = message.name().ends_with("Response")
-                && (message.name().starts_with("List") || message.name().starts_with("Describe"));
+            let name = message.name();
+            let lists = name == "MultiRegionConfiguration"
+                || name.ends_with("Response")
+                    && (name.starts_with("List") || name.starts_with("Describe"));
             let mut secret = false;
             let mut shown = Vec::new();
             for field in &message.field {

@@ -92,7 +92,7 @@ pub(crate) fn import_material(
     call.kms
         .keys
         .change_with_materials(&key, |record, materials| {
-            place(record, &material, import, import_type, now_ms)?;
+            place(record, key.id(), &material, import, import_type, now_ms)?;
             let named = record
                 .materials
                 .iter_mut()
@@ -239,6 +239,7 @@ fn unwrapped(
 /// Puts material among the key's: again where it was, or as new.
 fn place(
     record: &mut Record,
+    key_id: &str,
     material: &Material,
     mut import: Import,
     import_type: Option<&str>,
@@ -259,16 +260,21 @@ fn place(
         if import_type != Some("NEW_KEY_MATERIAL") || record.spec != KeySpec::SymmetricDefault {
             return Err(incorrect());
         }
-        let waits = |known: &MaterialRecord| {
+        let waits = |known: &&MaterialRecord| {
             known
                 .import
                 .as_ref()
                 .is_some_and(|import| import.pending_rotation)
         };
-        if record.materials.iter().any(waits) {
+        if let Some(waiting) = record.materials.iter().find(waits) {
             return Err(KmsError::new(
-                Code::ConflictException,
-                "The key has key material pending rotation already.",
+                Code::KmsInvalidStateException,
+                format!(
+                    "New key material (id: {}) cannot be imported into KMS key {key_id}, because \
+                     another key material (id: {}) is pending rotation.",
+                    material.id_text(),
+                    waiting.id
+                ),
             ));
         }
         import.pending_rotation = true;

@@ -14,6 +14,7 @@ use crate::keys::key::default_policy;
 use crate::keys::metadata::Origin;
 use crate::keys::record::Record;
 use crate::keys::state::Group;
+use crate::keys::state::KeyState;
 use crate::quota::Class;
 use proto::kms::v1;
 use std::sync::Arc;
@@ -55,12 +56,19 @@ pub(crate) fn replicate(
     })?;
     call.made(&replica);
     let record = replica.snapshot().record.clone();
+    // AWS makes replicas in the background and answers before they are ready.
+    let replica_key_metadata = v1::KeyMetadata {
+        enabled: Some(false),
+        key_state: Some(KeyState::Creating.as_str().to_owned()),
+        current_key_material_id: None,
+        ..metadata(call, &replica)
+    };
     let told = |(name, value)| v1::Tag {
         tag_key: Some(name),
         tag_value: Some(value),
     };
     Ok(v1::ReplicateKeyResponse {
-        replica_key_metadata: Some(metadata(call, &replica)),
+        replica_key_metadata: Some(replica_key_metadata),
         replica_policy: Some(record.policy),
         replica_tags: record.tags.into_iter().map(told).collect(),
     })

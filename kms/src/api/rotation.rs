@@ -118,7 +118,7 @@ pub(crate) fn rotate_on_demand(
     call.kms.keys.share(&key, call.now)?;
     call.respond("keyId", &**key.arn());
     Ok(v1::RotateKeyOnDemandResponse {
-        key_id: Some(key.id().to_string()),
+        key_id: Some(key.arn().to_string()),
     })
 }
 

@@ -34,12 +34,7 @@ pub(crate) fn derive(
     };
     let secret = pair
         .agree(request.public_key.as_deref().unwrap_or_default())
-        .ok_or_else(|| {
-            KmsError::validation(format!(
-                "The public key is not valid for key spec {}.",
-                snapshot.record.spec.as_str()
-            ))
-        })?;
+        .ok_or_else(|| KmsError::validation(""))?;
     call.end_dry_run(request.dry_run)?;
     call.note_use(&key);
     Ok(v1::DeriveSharedSecretResponse {

@@ -85,10 +85,8 @@ fn a_key_rotates_on_demand_25_times() {
     let old = sealed(&world, &id);
     for _ in 0..25 {
         let before = material(&world, &id);
-        assert_eq!(
-            world.ok("RotateKeyOnDemand", json!({"KeyId": id})),
-            json!({"KeyId": id})
-        );
+        let rotated = world.ok("RotateKeyOnDemand", json!({"KeyId": id}));
+        assert_eq!(rotated, json!({"KeyId": arn}));
         assert_ne!(material(&world, &id), before);
     }
     assert_eq!(
