@@ -43,12 +43,15 @@ pub struct World {
     _folder: tempfile::TempDir,
 }
 
+/// What a test changes of a configuration.
+type Change<C> = Box<dyn FnOnce(&mut C) + Send>;
+
 /// What a world may be started with.
 #[derive(Default)]
 pub struct Setup {
     clock: Option<Arc<ManualClock>>,
-    gateway: Option<Box<dyn FnOnce(&mut gateway::config::Config) + Send>>,
-    kms: Option<Box<dyn FnOnce(&mut kms::config::Config) + Send>>,
+    gateway: Option<Change<gateway::config::Config>>,
+    kms: Option<Change<kms::config::Config>>,
 }
 
 impl Setup {

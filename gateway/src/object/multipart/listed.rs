@@ -23,6 +23,7 @@ use crate::object::checksum::parts;
 use crate::object::multipart::current;
 use crate::object::multipart::no_such_upload;
 use crate::request::Body;
+use crate::request::Query;
 use crate::request::S3Request;
 use crate::request::empty_body;
 use crate::request::full_body;
@@ -59,15 +60,9 @@ impl Objects {
     ///
     /// `NoSuchUpload`; `InvalidArgument` for a query that is none; the backend's refusal.
     pub async fn list_parts(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
-        let number = |name: &'static str, default: usize| match request.target.query.get(name) {
-            None | Some("") => Ok(default),
-            Some(text) => text.parse().map_err(|_| {
-                let message = format!("Provided {name} not an integer or within integer range");
-                S3Error::invalid_argument(message, name, text)
-            }),
-        };
-        let max = number("max-parts", PARTS_LISTED_MAX)?.min(PARTS_LISTED_MAX);
-        let marker = number("part-number-marker", 0)?;
+        let query = &request.target.query;
+        let max = number(query, "max-parts", PARTS_LISTED_MAX)?.min(PARTS_LISTED_MAX);
+        let marker = number(query, "part-number-marker", 0)?;
         let upload = self.upload(&request.target).await?;
         let held = match self.backend_parts(&upload).await {
             Ok(held) => held,
@@ -97,14 +92,13 @@ impl Objects {
                 "IsTruncated",
                 after.next().is_some().to_string(),
             ));
+        let chosen = upload.head.checksum.filter(|checksum| checksum.chosen);
         for part in shown {
             let modified = held.parts.get(&part.number);
+            let modified = modified.map_or("", |part| &part.modified);
             let mut element = Element::new("Part")
                 .with(Element::with_text("PartNumber", part.number.to_string()))
-                .with(Element::with_text(
-                    "LastModified",
-                    modified.map_or("", |part| &part.modified),
-                ))
+                .with(Element::with_text("LastModified", modified))
                 .with(Element::with_text(
                     "ETag",
                     format!("\"{}\"", upload.part_etag(part)),
@@ -113,7 +107,6 @@ impl Objects {
                     "Size",
                     part.segment.plaintext_bytes.to_string(),
                 ));
-            let chosen = upload.head.checksum.filter(|checksum| checksum.chosen);
             if let (Some(checksum), Some(value)) = (chosen, &part.checksum) {
                 element = element.with(parts::part_element(checksum.algorithm, value));
             }
@@ -124,16 +117,12 @@ impl Objects {
                 result = result.with(told.clone());
             }
         }
-        if let Some(checksum) = upload.head.checksum.filter(|checksum| checksum.chosen) {
+        if let Some(checksum) = chosen {
+            let algorithm = checksum::name(checksum.algorithm);
+            let kind = checksum::kind_name(checksum.kind);
             result = result
-                .with(Element::with_text(
-                    "ChecksumAlgorithm",
-                    checksum::name(checksum.algorithm),
-                ))
-                .with(Element::with_text(
-                    "ChecksumType",
-                    checksum::kind_name(checksum.kind),
-                ));
+                .with(Element::with_text("ChecksumAlgorithm", algorithm))
+                .with(Element::with_text("ChecksumType", kind));
         }
         Ok(document(&result))
     }
@@ -168,6 +157,17 @@ impl Objects {
             upload.remove("ChecksumType");
         }
         Ok(document(&root))
+    }
+}
+
+/// A number of the query, or what stands for it.
+fn number(query: &Query, name: &'static str, default: usize) -> Result<usize, S3Error> {
+    match query.get(name) {
+        None | Some("") => Ok(default),
+        Some(text) => text.parse().map_err(|_| {
+            let message = format!("Provided {name} not an integer or within integer range");
+            S3Error::invalid_argument(message, name, text)
+        }),
     }
 }
 
