@@ -279,9 +279,7 @@ async fn b9_requests_above_the_limit_are_told_to_slow_down() {
             tokio::task::yield_now().await;
         }
     };
-    timeout(Duration::from_secs(4), has_begun)
-        .await
-        .unwrap();
+    timeout(Duration::from_secs(4), has_begun).await.unwrap();
     let request = gate.sign(Draft::new(Method::GET, BUCKET, "").query("location", ""));
     let response = gate.send(&request).await;
     tests::expect::expect_s3_error(&response, "SlowDown", 503);

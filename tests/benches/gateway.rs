@@ -72,6 +72,9 @@ const SMOKE: Size = Size {
     large_bytes: 64 << 20,
 };
 
+/// A header of a request: its name and its value.
+type Field = (&'static str, String);
+
 async fn run(size: &Size) {
     let binary = binary();
     let backend = Backend::start_forgetful().await;
@@ -119,7 +122,7 @@ async fn throughput(size: &Size, passage: &Passage, gateway: &Gateway) {
             "true".to_owned(),
         ),
     ];
-    let modes: [(&str, &[(&'static str, String)], bool); 4] = [
+    let modes: [(&str, &[Field], bool); 4] = [
         ("SSE-S3", &[], false),
         ("SSE-KMS", &kms, false),
         ("Bucket Key", &bucket_key, false),
@@ -266,7 +269,7 @@ async fn memory(size: &Size, gateway: &Gateway) {
 }
 
 /// A whole-object PUT or GET.
-fn transfer(method: &Method, name: &str, bytes: u64, headers: &[(&'static str, String)]) -> Call {
+fn transfer(method: &Method, name: &str, bytes: u64, headers: &[Field]) -> Call {
     let body = if method == Method::PUT {
         Load::plain(bytes)
     } else {

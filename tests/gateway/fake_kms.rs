@@ -18,10 +18,13 @@ use zeroize::Zeroizing;
 /// A KMS that keeps its data keys in a table.
 #[derive(Default)]
 pub struct FakeKms {
-    keys: Mutex<HashMap<Vec<u8>, (Vec<u8>, String, EncryptionContext)>>,
+    keys: Mutex<HashMap<Vec<u8>, Wrapped>>,
     calls: Mutex<Vec<Call>>,
     refusal: Mutex<Option<KeyServiceError>>,
 }
+
+/// What a blob stands for: the data key, the ARN of its KMS key, the context.
+type Wrapped = (Vec<u8>, String, EncryptionContext);
 
 /// One call as the KMS got it.
 #[derive(Clone, Debug, PartialEq, Eq)]

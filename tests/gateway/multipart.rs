@@ -174,8 +174,11 @@ pub fn md5_of_md5s(parts: &[(u32, Bytes)]) -> String {
     format!("\"{digest}-{}\"", parts.len())
 }
 
+/// What a mode adds to a request.
+pub type Ask = fn(Asked) -> Asked;
+
 /// A way to ask for a mode: at the creation, and with each later request.
-pub fn modes() -> [(&'static str, fn(Asked) -> Asked, fn(Asked) -> Asked); 5] {
+pub fn modes() -> [(&'static str, Ask, Ask); 5] {
     const SSE: &str = "x-amz-server-side-encryption";
     const SWITCH: &str = "x-amz-server-side-encryption-bucket-key-enabled";
     [

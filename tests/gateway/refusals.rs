@@ -29,6 +29,7 @@ fn kms() -> Asked {
     put().header(SSE, "aws:kms").header(KEY_ID, "alias/blue")
 }
 
+#[allow(clippy::too_many_lines, reason = "one list of cases, read as a table")]
 #[tokio::test]
 async fn a_refused_write_reaches_neither_backend_nor_kms() {
     let world = Direct::start().await;

@@ -99,6 +99,7 @@ async fn tags_versioning_and_website_pass_through_and_come_back() {
     s3.get_bucket_acl().bucket("demo").send().await.unwrap();
 }
 
+#[allow(clippy::too_many_lines, reason = "one list of cases, read as a table")]
 #[tokio::test]
 async fn a_default_of_a_bucket_encrypts_what_asks_for_nothing() {
     let world = World::start().await;

@@ -380,6 +380,7 @@ fn memchr(hay: &[u8], needle: &[u8]) -> bool {
     false
 }
 
+#[allow(clippy::too_many_lines, reason = "one list of cases, read as a table")]
 #[tokio::test]
 async fn whatever_is_changed_in_an_object_in_parts_is_never_handed_out() {
     let world = Direct::start().await;
