@@ -44,6 +44,8 @@ struct Secrets {
     outer: [u8; 32],
     arn: String,
     mode: Mode,
+    /// Whether the data key is older than its KMS key.
+    rewrapped: bool,
 }
 
 impl Secrets {
@@ -62,6 +64,7 @@ impl Secrets {
             outer: bytes(),
             arn: format!("arn:aws:s3:::bucket-{index}/{name}"),
             mode: modes[index % 5],
+            rewrapped: index / 5 % 2 == 1,
         }
     }
 
@@ -87,10 +90,15 @@ impl Secrets {
                 let generation = u64::from_be_bytes(bytes());
                 Protection::sse_s3(&wrapping, generation, &data, arn, &SystemRandom)
             }
+            Mode::SseKms if self.rewrapped => {
+                let kms = (key_arn, blob, context);
+                Protection::sse_kms(&wrapping, kms, &data, arn, &SystemRandom)
+            }
             Mode::SseKms => Protection::SseKms {
                 key_arn,
                 blob,
                 context,
+                wrapped: None,
             },
             Mode::BucketKey => {
                 let kms = (key_arn, blob, context);
@@ -114,7 +122,7 @@ impl Secrets {
         record: &Value,
     ) -> Result<Value, Box<dyn Error>> {
         let (key, outer) = match self.mode {
-            Mode::SseKms => (("data_key", self.data), None),
+            Mode::SseKms if !self.rewrapped => (("data_key", self.data), None),
             Mode::Dsse => (("data_key", self.data), Some(hex::encode(self.outer))),
             _ => (("wrapping_key", self.wrapping), None),
         };

@@ -111,7 +111,7 @@ class Envelope:
 
     NUMBERS = {1, 2, 4, 8}
     ALLOWED = {
-        1: {8, 13, 14}, 2: {9, 10, 12}, 3: {9, 10, 12, 13, 14}, 4: {9, 10, 11, 12}, 5: {13, 14, 15},
+        1: {8, 13, 14}, 2: {9, 10, 12, 13, 14}, 3: {9, 10, 12, 13, 14}, 4: {9, 10, 11, 12}, 5: {13, 14, 15},
     }
     LENGTHS = {3: 16, 5: 24, 6: 32, 7: TRAILER, 13: 24, 14: 48, 15: 32}
 
@@ -138,8 +138,10 @@ class Envelope:
         self.layout, self.mode = self.fields.get(1), self.fields.get(2)
         require(self.layout in (1, 2) and self.mode in MODES, "an unknown layout or mode")
         own = {1, 2, 3} | ({4, 5, 6, 7} if self.layout == 1 else set()) | self.ALLOWED[self.mode]
-        optional = {4, 7, 8, 12}
         present = set(self.fields)
+        # A re-wrapped SSE-KMS object has a wrapped data key, as a whole.
+        rewrapped = {13, 14} if self.mode == 2 and not present & {13, 14} else set()
+        optional = {4, 7, 8, 12} | rewrapped
         require(present <= own and own - optional <= present, "a field too many or too few")
 
     @staticmethod

@@ -22,14 +22,17 @@ pub enum Protection {
         /// The data key.
         wrapped: Wrapped,
     },
-    /// SSE-KMS: the data key is the KMS's own.
+    /// SSE-KMS: the data key is the KMS's own; or, where an object that was there already came
+    /// under a KMS key, it is wrapped under one of the KMS's own.
     SseKms {
         /// The KMS key, as an ARN.
         key_arn: String,
-        /// The data key, encrypted by the KMS.
+        /// The data key, or the key that it is wrapped under, encrypted by the KMS.
         blob: Vec<u8>,
         /// The caller's encryption context, without what the gateway adds, in the caller's order.
         context: Vec<(String, String)>,
+        /// The data key, where it is older than `blob`.
+        wrapped: Option<Wrapped>,
     },
     /// SSE-KMS with an S3 Bucket Key: the data key is wrapped under a key of the bucket.
     BucketKey {
@@ -136,6 +139,30 @@ impl Protection {
         }
     }
 
+    /// Wraps the data key of an object that is there already under `wrapping_key`, which the KMS gave
+    /// as `blob` under the KMS key `key_arn` and the caller's `context`, for this object alone.
+    pub fn sse_kms(
+        wrapping_key: &WrappingKey,
+        (key_arn, blob, context): (String, Vec<u8>, Vec<(String, String)>),
+        key: &DataKey,
+        object_arn: &str,
+        random: &dyn Random,
+    ) -> Self {
+        let bound = Bound {
+            mode: Mode::SseKms,
+            object_arn,
+            key_arn: &key_arn,
+            generation: 0,
+        };
+        let (wrapped, _) = wrapping_key.wrap(key, &bound, random);
+        Self::SseKms {
+            key_arn,
+            blob,
+            context,
+            wrapped: Some(wrapped),
+        }
+    }
+
     /// Wraps a data key under the customer's key.
     pub fn sse_c(
         customer_key: &WrappingKey,
@@ -184,14 +211,14 @@ impl Protection {
         }
     }
 
-    /// The data key of the object with this ARN, unwrapped by the root key, the bucket key or the
-    /// customer's key.
+    /// The data key of the object with this ARN, unwrapped by the root key, the bucket key, the
+    /// customer's key or the object's own key of the KMS.
     ///
     /// # Errors
     ///
     /// [`EnvelopeError::CustomerKey`] if the customer's key is a wrong one;
-    /// [`EnvelopeError::Forged`] if the wrapped key was changed, is another object's, or the root
-    /// or bucket key is a wrong one; [`EnvelopeError::NotWrapped`] if the data key comes from the
+    /// [`EnvelopeError::Forged`] if the wrapped key was changed, is another object's, or the
+    /// wrapping key is a wrong one; [`EnvelopeError::NotWrapped`] if the data key comes from the
     /// KMS.
     pub fn unwrap_key(
         &self,
@@ -201,7 +228,13 @@ impl Protection {
         let (wrapped, check) = match self {
             Self::SseS3 { wrapped, .. } | Self::BucketKey { wrapped, .. } => (wrapped, None),
             Self::SseC { check, wrapped } => (wrapped, Some(check)),
-            Self::SseKms { .. } | Self::Dsse { .. } => return Err(EnvelopeError::NotWrapped),
+            Self::SseKms {
+                wrapped: Some(wrapped),
+                ..
+            } => (wrapped, None),
+            Self::SseKms { wrapped: None, .. } | Self::Dsse { .. } => {
+                return Err(EnvelopeError::NotWrapped);
+            }
         };
         let generation = match self {
             Self::SseS3 { generation, .. } => *generation,
@@ -218,7 +251,7 @@ impl Protection {
     }
 }
 
-/// A key that wraps data keys: a root key, a bucket key or a customer's key.
+/// A key that wraps data keys: a root key, a bucket key, a customer's key or one of the KMS's.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct WrappingKey([u8; KEY_BYTES]);
 

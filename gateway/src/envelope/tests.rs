@@ -41,6 +41,7 @@ fn protection(mode: Mode, wrapping: &WrappingKey, data: &DataKey, arn: &str) -> 
             key_arn,
             blob,
             context,
+            wrapped: None,
         },
         Mode::BucketKey => {
             Protection::bucket_key(wrapping, (key_arn, blob, context), data, arn, &SystemRandom)
@@ -86,10 +87,21 @@ impl Case {
     }
 
     fn all() -> impl Iterator<Item = Self> {
-        MODES.into_iter().flat_map(|mode| {
+        let each_layout = |mode| {
             [(true, true), (true, false), (false, false)]
                 .map(|(whole, inline)| Self::new(mode, whole, inline))
-        })
+        };
+        let rewrapped = each_layout(Mode::SseKms).map(Self::rewrapped);
+        MODES.into_iter().flat_map(each_layout).chain(rewrapped)
+    }
+
+    /// As an SSE-KMS object whose data key is older than its KMS key.
+    fn rewrapped(mut self) -> Self {
+        let kms = (KEY_ARN.to_owned(), vec![0xB3; 184], Vec::new());
+        let (wrapping, data) = (&self.wrapping, &self.data);
+        self.envelope.protection = Protection::sse_kms(wrapping, kms, data, ARN, &SystemRandom);
+        self.header = self.envelope.seal(&self.data, ARN);
+        self
     }
 
     /// The way a reader goes: parse, get the data key, open.
@@ -333,13 +345,14 @@ fn t19_t20_t22_mode_key_and_context_cannot_be_swapped() {
                     Protection::SseKms {
                         key_arn, context, ..
                     },
-                    Protection::SseKms { blob, .. },
+                    Protection::SseKms { blob, wrapped, .. },
                 ) => {
                     let key_arn = key_arn.replace("1234abcd", "dcba4321");
                     Protection::SseKms {
                         key_arn,
                         blob,
                         context,
+                        wrapped,
                     }
                 }
                 (
@@ -404,6 +417,28 @@ fn one_data_key_is_never_wrapped_to_the_same_bytes_twice() {
 }
 
 #[test]
+fn a_wrap_under_a_key_of_the_kms_serves_no_other_mode() {
+    let case = Case::new(Mode::SseKms, true, false).rewrapped();
+    let Protection::SseKms {
+        key_arn,
+        blob,
+        context,
+        wrapped: Some(wrapped),
+    } = case.envelope.protection.clone()
+    else {
+        panic!("the case is of a re-wrapped object")
+    };
+    let relabelled = Protection::BucketKey {
+        key_arn,
+        blob,
+        context,
+        wrapped,
+    };
+    let unwrapped = relabelled.unwrap_key(&case.wrapping, ARN);
+    assert_eq!(unwrapped.err(), Some(EnvelopeError::Forged));
+}
+
+#[test]
 fn a_part_or_an_inline_record_of_a_multipart_object_is_no_envelope() {
     let mut case = Case::new(Mode::SseS3, true, true);
     case.envelope.layout = Layout::Parts;
@@ -435,7 +470,7 @@ proptest! {
         let data = DataKey::generate(&SystemRandom);
         let sealer = Sealer::new(&data, Kind::Whole, plaintext_bytes, &SystemRandom).unwrap();
         let layout = if whole { Layout::Whole(sealer.segment().clone()) } else { Layout::Parts };
-        let protection = Protection::SseKms { key_arn, blob, context };
+        let protection = Protection::SseKms { key_arn, blob, context, wrapped: None };
         let envelope = Envelope { layout, protection, record: None };
         let sealed = SealedEnvelope::parse(&envelope.seal(&data, &arn)).unwrap();
         prop_assert_eq!(sealed.open(&data, &arn), Ok(envelope));

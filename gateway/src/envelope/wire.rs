@@ -117,8 +117,12 @@ impl Record {
                 key_arn,
                 blob,
                 context,
+                wrapped,
             } => {
                 self.put_kms(key_arn, blob, context);
+                if let Some(wrapped) = wrapped {
+                    self.put_wrapped(wrapped);
+                }
             }
             Protection::BucketKey {
                 key_arn,
@@ -189,7 +193,10 @@ impl Record {
                 if self.key_arn.is_empty() || self.blob.is_empty() {
                     return Err(EnvelopeError::Form);
                 }
-                let wrapped = (mode == Mode::BucketKey).then(wrapped).transpose()?;
+                let is_wrapped = !self.wrapped.is_empty() && mode == Mode::SseKms;
+                let wrapped = (is_wrapped || mode == Mode::BucketKey)
+                    .then(wrapped)
+                    .transpose()?;
                 let context = self
                     .context
                     .into_iter()
@@ -204,16 +211,17 @@ impl Record {
                         outer_blob,
                         context,
                     },
-                    (_, Some(wrapped)) => Protection::BucketKey {
+                    (Mode::BucketKey, Some(wrapped)) => Protection::BucketKey {
                         key_arn,
                         blob,
                         context,
                         wrapped,
                     },
-                    (_, None) => Protection::SseKms {
+                    (_, wrapped) => Protection::SseKms {
                         key_arn,
                         blob,
                         context,
+                        wrapped,
                     },
                 }
             }

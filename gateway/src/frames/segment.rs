@@ -59,6 +59,15 @@ impl Segment {
         })
     }
 
+    /// Checks that this is the data key which the segment is sealed under, without opening it.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Commitment`] if it is not, or the segment's salt, kind or length were changed.
+    pub fn check(&self, key: &DataKey) -> Result<(), OpenError> {
+        self.keys(key).map(drop)
+    }
+
     /// The segment's keys, after its commitment was checked against them.
     pub(crate) fn keys(&self, key: &DataKey) -> Result<MessageKeys, OpenError> {
         let context = context(self.kind, self.plaintext_bytes);

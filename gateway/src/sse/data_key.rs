@@ -7,7 +7,7 @@
 //! | mode | data key | calls to the KMS |
 //! |---|---|---|
 //! | SSE-S3 | random, under the gateway's root key | none |
-//! | SSE-KMS | the KMS's | one `GenerateDataKey` a write, one `Decrypt` a read |
+//! | SSE-KMS | the KMS's; of a re-wrapped object, under one of the KMS's | one `GenerateDataKey` a write, one `Decrypt` a read |
 //! | SSE-KMS with a bucket key | random, under the bucket key | one each for a requester and a span of time |
 //! | DSSE-KMS | two of the KMS's | two `GenerateDataKey` a write, two `Decrypt` a read |
 //! | SSE-C | random, under the customer's key | none |
@@ -157,35 +157,14 @@ impl DataKeys {
         requester: &Requester,
     ) -> Result<NewKey, S3Error> {
         match encryption {
-            Encryption::SseS3 => {
-                let (generation, root_key) = self.root_keys.current().await?;
-                let key = DataKey::generate(&*self.random);
-                let protection =
-                    Protection::sse_s3(&root_key, generation, &key, &object.arn, &*self.random);
-                Ok(NewKey {
-                    keys: key.into(),
-                    protection,
-                })
-            }
-            Encryption::SseC(customer_key) => {
-                let key = DataKey::generate(&*self.random);
-                let wrapping_key = wrapping_key(customer_key)?;
-                let protection = Protection::sse_c(&wrapping_key, &key, &object.arn, &*self.random);
-                Ok(NewKey {
-                    keys: key.into(),
-                    protection,
-                })
-            }
-            Encryption::SseKms(choice) if choice.bucket_key => {
-                self.under_bucket_key(choice, object, requester).await
-            }
-            Encryption::SseKms(choice) => {
+            Encryption::SseKms(choice) if !choice.bucket_key => {
                 let context = choice.context.clone().with_arn(&object.arn);
                 let (key, generated) = self.generate(requester, choice, &context).await?;
                 let protection = Protection::SseKms {
                     key_arn: generated.key_arn,
                     blob: generated.blob,
                     context: pairs(&choice.context),
+                    wrapped: None,
                 };
                 Ok(NewKey {
                     keys: key.into(),
@@ -212,6 +191,69 @@ impl DataKeys {
                 };
                 Ok(NewKey { keys, protection })
             }
+            Encryption::SseS3 | Encryption::SseC(_) | Encryption::SseKms(_) => {
+                let key = DataKey::generate(&*self.random);
+                let protection = self.wrap(&key, encryption, object, requester).await?;
+                Ok(NewKey {
+                    keys: key.into(),
+                    protection,
+                })
+            }
+        }
+    }
+
+    /// Wraps a data key for `object`: a new one, or that of an object whose sealed bytes `object`
+    /// shares. The KMS is called as for a new object, so the same permissions are needed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::for_write`]; `InternalError` for DSSE-KMS, whose outer layer has a key of its own.
+    pub async fn wrap(
+        &self,
+        key: &DataKey,
+        encryption: &Encryption,
+        object: &ObjectName,
+        requester: &Requester,
+    ) -> Result<Protection, S3Error> {
+        match encryption {
+            Encryption::SseS3 => {
+                let (generation, root_key) = self.root_keys.current().await?;
+                let random = &*self.random;
+                Ok(Protection::sse_s3(
+                    &root_key,
+                    generation,
+                    key,
+                    &object.arn,
+                    random,
+                ))
+            }
+            Encryption::SseC(customer_key) => {
+                let wrapping_key = wrapping_key(customer_key)?;
+                let random = &*self.random;
+                Ok(Protection::sse_c(&wrapping_key, key, &object.arn, random))
+            }
+            Encryption::SseKms(choice) if choice.bucket_key => {
+                self.under_bucket_key(key, choice, object, requester).await
+            }
+            Encryption::SseKms(choice) => {
+                let context = choice.context.clone().with_arn(&object.arn);
+                let generated = self
+                    .kms
+                    .generate_data_key(requester, key_id(choice), &context)
+                    .await?;
+                let wrapping_key = WrappingKey::from_slice(generated.plaintext.as_slice())
+                    .map_err(|_| S3Error::internal())?;
+                let blob = (generated.key_arn, generated.blob, pairs(&choice.context));
+                let random = &*self.random;
+                Ok(Protection::sse_kms(
+                    &wrapping_key,
+                    blob,
+                    key,
+                    &object.arn,
+                    random,
+                ))
+            }
+            Encryption::Dsse(_) => Err(S3Error::internal()),
         }
     }
 
@@ -233,10 +275,11 @@ impl DataKeys {
 
     async fn under_bucket_key(
         &self,
+        key: &DataKey,
         choice: &KmsChoice,
         object: &ObjectName,
         requester: &Requester,
-    ) -> Result<NewKey, S3Error> {
+    ) -> Result<Protection, S3Error> {
         let context = choice.context.clone().with_arn(&object.bucket_arn);
         let bucket_key = self
             .bucket_keys
@@ -248,22 +291,17 @@ impl DataKeys {
                 &context,
             )
             .await?;
-        let key = DataKey::generate(&*self.random);
-        let protection = Protection::bucket_key(
+        Ok(Protection::bucket_key(
             &bucket_key.key,
             (
                 bucket_key.key_arn.clone(),
                 bucket_key.blob.clone(),
                 pairs(&choice.context),
             ),
-            &key,
+            key,
             &object.arn,
             &*self.random,
-        );
-        Ok(NewKey {
-            keys: key.into(),
-            protection,
-        })
+        ))
     }
 
     /// The data key of an object, and its envelope, authenticated.
@@ -296,9 +334,16 @@ impl DataKeys {
                 key_arn,
                 blob,
                 context,
+                wrapped,
             } => {
                 let context = own_context(context).with_arn(&object.arn);
-                self.decrypt(requester, key_arn, blob, &context).await?
+                let key = self.kms.decrypt(requester, key_arn, blob, &context).await?;
+                if wrapped.is_some() {
+                    let key = WrappingKey::from_slice(&key).map_err(|_| S3Error::internal())?;
+                    protection.unwrap_key(&key, &object.arn)?
+                } else {
+                    DataKey::from_slice(&key).map_err(|_| S3Error::internal())?
+                }
             }
             Protection::BucketKey {
                 key_arn,
