@@ -28,6 +28,8 @@ mod multipart_refusals;
 mod read;
 #[path = "gateway/refusals.rs"]
 mod refusals;
+#[path = "gateway/rewrap.rs"]
+mod rewrap;
 #[path = "gateway/round_trip.rs"]
 mod round_trip;
 #[path = "gateway/state.rs"]

@@ -29,6 +29,7 @@ use crate::backend::signing::Line;
 
 mod address;
 mod body;
+mod copy;
 mod failure;
 mod forward;
 mod passage;
@@ -38,6 +39,7 @@ mod request;
 mod signing;
 mod tls;
 
+pub use copy::BackendCopy;
 pub use failure::BackendError;
 pub use reply::BackendResponse;
 pub use reply::ReplyBody;

@@ -19,6 +19,7 @@ use crate::request::Target;
 use crate::sse::choice::BucketDefault;
 use crate::sse::data_key::DataKeys;
 use crate::sse::data_key::ObjectName;
+use crate::state::copies::Copies;
 use crate::state::uploads::Uploads;
 
 pub mod attributes;
@@ -39,6 +40,7 @@ pub mod opened;
 pub mod plain;
 pub mod put;
 pub mod range;
+mod rewrap;
 pub mod store;
 pub mod stored;
 
@@ -80,6 +82,9 @@ pub struct Config {
     /// request to the backend instead of two. About 200 bytes each.
     pub records_max: u64,
 
+    /// How copies are made.
+    pub copy: copy::Making,
+
     /// How listings are made.
     pub listing: list::Config,
 }
@@ -91,6 +96,7 @@ impl Default for Config {
             allow_insecure_sse: false,
             adopted_buckets: Vec::new(),
             records_max: 100_000,
+            copy: copy::Making::default(),
             listing: list::Config::default(),
         }
     }
@@ -113,6 +119,8 @@ pub struct Objects {
     pub(crate) known: facts::KnownFacts,
     /// Uploads that are not complete.
     pub(crate) uploads: Uploads,
+    /// What the backend's own copies are good for.
+    pub(crate) copies: Copies,
     /// Footers of objects in parts, as they are stored.
     pub(crate) footers: moka::sync::Cache<String, Arc<multipart::footer::Footer>>,
     /// Whose turn it is to complete an upload.
@@ -134,6 +142,7 @@ impl Objects {
         let records = moka::sync::Cache::new(config.records_max);
         let known = facts::KnownFacts::new(config.listing.known_max_bytes);
         let partition = proto::arn::partition(region);
+        let copies = Copies::new(uploads.state().clone(), Arc::clone(&random));
         Self {
             config,
             backend,
@@ -145,6 +154,7 @@ impl Objects {
             records,
             known,
             uploads,
+            copies,
             footers: moka::sync::Cache::builder()
                 .max_capacity(FOOTER_BYTES_MAX)
                 .weigher(|_, footer: &Arc<multipart::footer::Footer>| footer.weight())

@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | `root-keys/<id>` | a root key of SSE-S3 ([`keyring`]) | wrapped by the KMS |
 //! | `buckets/<bucket>/<subject>` | a configuration, or the head of an upload ([`record`]) | a sealed object like any other |
+//! | `copies/<id>-...` | trials of the backend's own copies ([`copies`]), removed at once | nothing: they hold nothing |
 //! | `uploads/<slot>/...` | parts of uploads that are not complete ([`uploads`]) | sealed |
 //!
 //! What cannot be read is an error, never an absence: a bucket whose encryption is unknown takes no
@@ -29,6 +30,7 @@ use crate::error::S3Error;
 use crate::xml::Element;
 use crate::xml::Limits;
 
+pub mod copies;
 pub mod keyring;
 pub mod record;
 pub mod uploads;

@@ -1,8 +1,9 @@
-//! CopyObject: one object opened, another sealed.
+//! CopyObject: one object under another name, key or mode.
 //!
 //! The target's encryption is what the request asks for, or its bucket's default; nothing is inherited
-//! from the source. The source's bytes stream through; its tags are checked before its last piece is
-//! sealed, so a source that does not open leaves no target behind.
+//! from the source. Where that allows it, the backend copies the sealed bytes and only the data key is
+//! wrapped anew ([`crate::object::rewrap`]). Otherwise the source's bytes stream through: its tags are
+//! checked before its last piece is sealed, so a source that does not open leaves no target behind.
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>
 
@@ -30,6 +31,7 @@ use crate::object::headers;
 use crate::object::opened::OpenedBody;
 use crate::object::plain::PlainBody;
 use crate::object::put::customer_key_md5;
+use crate::object::rewrap::Rewrapped;
 use crate::object::store::NewObject;
 use crate::object::store::Written;
 use crate::object::stored::ATTEMPTS;
@@ -45,12 +47,27 @@ use crate::request::full_body;
 use crate::sse::answer;
 use crate::sse::choice;
 use crate::sse::choice::DefaultAlgorithm;
+use crate::sse::choice::Encryption;
 use crate::sse::choice::Transport;
 use crate::sse::customer_key;
+use crate::sse::data_key::ObjectName;
 use crate::sse::data_key::refuse_tampered;
 use crate::sse::kms::Requester;
 use crate::xml::Element;
 use crate::xml::Limits;
+
+/// How copies are made, where there is a choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Making {
+    /// The backend copies the sealed bytes, and their data key is wrapped anew: takes no longer for a
+    /// large object than for a small one. Who could open the source could forge the copy at the
+    /// backend.
+    #[default]
+    Rewrap,
+    /// Objects are opened and sealed under a data key of their own.
+    Reencrypt,
+}
 
 /// The source of a copy, its first piece opened.
 pub(crate) struct Source {
@@ -61,6 +78,19 @@ pub(crate) struct Source {
     pub(crate) algorithm: Option<Algorithm>,
 }
 
+/// A copy as it was asked for.
+struct Asked {
+    name: ObjectName,
+    reader: Reader,
+    encryption: Encryption,
+    /// The checksum's algorithm, where the request names one.
+    algorithm: Option<Algorithm>,
+    replace_metadata: bool,
+    replace_tags: bool,
+    /// The headers of the request.
+    headers: HeaderMap,
+}
+
 impl Objects {
     /// Copies an object, or a version of one.
     ///
@@ -69,6 +99,34 @@ impl Objects {
     /// S3's answer to whatever is wrong with the request, its source or its target; nothing was
     /// stored then.
     pub async fn copy(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
+        let asked = self.asked_copy(request).await?;
+        if let Some((written, source)) = self.copy_rewrapped(&asked).await? {
+            return answer(&written, &source, customer_key_md5(&asked.encryption));
+        }
+        let source = self.source(&asked.reader, &asked.headers).await?;
+        let headers = self.target_headers(&asked, &source.headers).await?;
+        let requester = &asked.reader.requester;
+        let key = self
+            .data_keys
+            .for_write(&asked.encryption, &asked.name, requester)
+            .await?;
+        let object = NewObject {
+            name: asked.name,
+            headers,
+            key,
+            expected: Expected::nothing(asked.algorithm.or(source.algorithm)),
+            plaintext_bytes: source.plaintext_bytes,
+        };
+        let written = self.store(object, source.body).await?;
+        answer(
+            &written,
+            &source.headers,
+            customer_key_md5(&asked.encryption),
+        )
+    }
+
+    /// What a request asks to copy.
+    async fn asked_copy(&self, request: S3Request) -> Result<Asked, S3Error> {
         let name = self.name(&request.target)?;
         let transport = Transport::of(&request, self.config.allow_insecure_sse);
         let source_name = CopySource::read(&request.headers)?;
@@ -92,42 +150,91 @@ impl Objects {
         let customer_key = choice::for_copy_source(&request.headers, transport)?;
         let algorithm = request.header("x-amz-checksum-algorithm");
         let algorithm = algorithm.map(checksum::algorithm_by_name).transpose()?;
-        let requester = Requester::of(&request);
         let reader = Reader {
             name: self.named(&source_name.bucket, &source_name.key)?,
             version: source_name.version,
             customer_key,
-            requester: requester.clone(),
+            requester: Requester::of(&request),
             transport,
         };
-        let source = self.source(&reader, &request.headers).await?;
-        let mut headers = if replace_metadata {
-            headers::of_write(&request.headers)?
+        Ok(Asked {
+            name,
+            reader,
+            encryption,
+            algorithm,
+            replace_metadata,
+            replace_tags,
+            headers: request.headers,
+        })
+    }
+
+    /// Copies by a new envelope alone; none where the bytes must be sealed anew. The headers are those
+    /// of the source.
+    async fn copy_rewrapped(&self, asked: &Asked) -> Result<Option<(Written, HeaderMap)>, S3Error> {
+        let allowed = self.config.copy == Making::Rewrap
+            && asked.algorithm.is_none()
+            && !matches!(asked.encryption, Encryption::Dsse(_));
+        if !allowed || !self.copies.are_faithful().await {
+            return Ok(None);
+        }
+        for _ in 0..ATTEMPTS {
+            match self.copy_rewrapped_once(asked).await {
+                Ok(outcome) => return Ok(outcome),
+                Err(ReadError::Changed) => {}
+                Err(ReadError::Refused(error)) => return Err(error),
+            }
+        }
+        Err(S3Error::new(S3Code::ConditionalRequestConflict))
+    }
+
+    async fn copy_rewrapped_once(
+        &self,
+        asked: &Asked,
+    ) -> Result<Option<(Written, HeaderMap)>, ReadError> {
+        let reader = &asked.reader;
+        let source = self
+            .rewrappable(reader, &asked.headers, &asked.encryption)
+            .await?;
+        let Some(source) = source else {
+            return Ok(None);
+        };
+        if source.stored.segment.plaintext_bytes > SOURCE_BYTES_MAX {
+            return Err(S3Error::invalid_request(TOO_LARGE).into());
+        }
+        let mut headers = self.target_headers(asked, &source.stored.headers).await?;
+        let from_request = asked.replace_tags || headers.contains_key(TAGS);
+        let directive = if from_request { "REPLACE" } else { "COPY" };
+        headers.insert(TAGGING_DIRECTIVE, HeaderValue::from_static(directive));
+        let target = Rewrapped {
+            name: &asked.name,
+            headers,
+            encryption: &asked.encryption,
+            requester: &reader.requester,
+        };
+        let written = self.rewrap(reader, &source, target).await?;
+        Ok(Some((written, source.stored.headers)))
+    }
+
+    /// The target's headers for the backend, after its conditions were found to hold.
+    async fn target_headers(
+        &self,
+        asked: &Asked,
+        source: &HeaderMap,
+    ) -> Result<HeaderMap, S3Error> {
+        let mut headers = if asked.replace_metadata {
+            headers::of_write(&asked.headers)?
         } else {
-            let mut headers = headers::of_copied(&source.headers);
-            headers.extend(headers::of_placement(&request.headers));
+            let mut headers = headers::of_copied(source);
+            headers.extend(headers::of_placement(&asked.headers));
             headers
         };
-        if !replace_tags {
-            headers.remove("x-amz-tagging");
-            self.copy_tags(&reader, &source.headers, &mut headers)
-                .await?;
+        if !asked.replace_tags {
+            headers.remove(TAGS);
+            self.copy_tags(&asked.reader, source, &mut headers).await?;
         }
-
-        let key = self
-            .data_keys
-            .for_write(&encryption, &name, &requester)
+        self.write_conditions(&asked.headers, &asked.name, &mut headers)
             .await?;
-        let plaintext_bytes = source.plaintext_bytes;
-        let object = NewObject {
-            name,
-            headers,
-            key,
-            expected: Expected::nothing(algorithm.or(source.algorithm)),
-            plaintext_bytes,
-        };
-        let written = self.store(object, source.body).await?;
-        answer(&written, &source.headers, customer_key_md5(&encryption))
+        Ok(headers)
     }
 
     /// Opens the source of a copy.
@@ -243,7 +350,7 @@ impl Objects {
             .map_err(|_| refuse_tampered(&"its tags are no XML"))?;
         let encoded = tags(&document);
         let value = HeaderValue::from_str(&encoded).map_err(|_| S3Error::internal())?;
-        headers.insert(HeaderName::from_static("x-amz-tagging"), value);
+        headers.insert(TAGS, value);
         Ok(())
     }
 }
@@ -323,6 +430,9 @@ pub(crate) fn modified(headers: &HeaderMap) -> String {
     time.unwrap_or(Timestamp::UNIX_EPOCH).iso8601_millis()
 }
 
+const TAGS: HeaderName = HeaderName::from_static("x-amz-tagging");
+const TAGGING_DIRECTIVE: HeaderName = HeaderName::from_static("x-amz-tagging-directive");
+
 /// Largest object that one copy takes, in bytes: 5 GiB.
 const SOURCE_BYTES_MAX: u64 = 5 << 30;
 
@@ -332,6 +442,6 @@ const CHANGES: [&str; 2] = ["x-amz-storage-class", "x-amz-website-redirect-locat
 const METADATA: &str = "Unknown metadata directive.";
 const TAGGING: &str = "Unknown tagging directive.";
 const ON_ITSELF: &str = "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.";
-const DELETE_MARKER: &str =
+pub(crate) const DELETE_MARKER: &str =
     "The source of a copy request may not specifically refer to a delete marker by version id.";
 const TOO_LARGE: &str = "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120";

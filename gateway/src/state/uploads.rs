@@ -125,6 +125,12 @@ struct Document {
 }
 
 impl Uploads {
+    /// Where they are kept.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
     /// The uploads in `state`, their heads among `records`.
     #[must_use]
     pub fn new(

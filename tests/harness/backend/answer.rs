@@ -228,7 +228,8 @@ fn put(store: &mut Store, asked: &Asked) -> Response<Bytes> {
     if let Some(source) = asked.seen.headers.get("x-amz-copy-source") {
         return copy(store, asked, source.to_str().unwrap_or_default());
     }
-    let object = Stored::new(asked.body.clone(), kept(&asked.seen.headers));
+    let mut object = Stored::new(asked.body.clone(), kept(&asked.seen.headers));
+    object.tags = tag_set(asked.seen.header("x-amz-tagging"));
     let stored = store.put(&asked.bucket, &asked.key, object);
     with(
         empty(200),
@@ -278,8 +279,15 @@ fn copy(store: &mut Store, asked: &Asked, source: &str) -> Response<Bytes> {
     let Some(mut object) = found.filter(|o| !o.delete_marker).cloned() else {
         return error(404, "NoSuchKey");
     };
+    let wanted = asked.seen.header("x-amz-copy-source-if-match");
+    if !wanted.is_empty() && wanted.trim_matches('"') != object.etag {
+        return error(412, "PreconditionFailed");
+    }
     if asked.seen.header("x-amz-metadata-directive") == "REPLACE" {
         object.headers = kept(&asked.seen.headers);
+    }
+    if asked.seen.header("x-amz-tagging-directive") == "REPLACE" {
+        object.tags = tag_set(asked.seen.header("x-amz-tagging"));
     }
     object.version_id = "null".into();
     let stored = store.put(&asked.bucket, &asked.key, object);
@@ -352,7 +360,29 @@ fn get(store: &Store, asked: &Asked) -> Response<Bytes> {
     if !version(object).is_empty() {
         answer = answer.header("x-amz-version-id", version(object));
     }
+    if let Some(tags) = &object.tags {
+        let count = String::from_utf8_lossy(tags).matches("<Tag>").count();
+        answer = answer.header("x-amz-tagging-count", count);
+    }
     answer.body(body).unwrap()
+}
+
+/// The tags of a query string as a document; none of an empty one.
+fn tag_set(text: &str) -> Option<Bytes> {
+    let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let tags: String = text
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(key, value)| {
+            let (key, value) = (
+                listing::escape(&decode(key)),
+                listing::escape(&decode(value)),
+            );
+            format!("<Tag><Key>{key}</Key><Value>{value}</Value></Tag>")
+        })
+        .collect();
+    let document = format!("<Tagging><TagSet>{tags}</TagSet></Tagging>");
+    (!tags.is_empty()).then(|| document.into())
 }
 
 fn precondition(headers: &HeaderMap, object: &Stored) -> Option<Response<Bytes>> {

@@ -1,0 +1,194 @@
+//! A new envelope for bytes that stay as they are: the data key wrapped once more.
+//!
+//! The backend copies the sealed bytes by itself, under metadata of ours. What the envelope says, the
+//! segment's head and the record are checked before; the chunks are not read, so whatever somebody
+//! changed of them is changed in the copy too, and opens as little there.
+//!
+//! | from | to | re-wrapped |
+//! |---|---|---|
+//! | SSE-S3 | SSE-S3, SSE-KMS, Bucket Key, SSE-C | yes |
+//! | SSE-KMS, Bucket Key, SSE-C | SSE-KMS, Bucket Key, SSE-C | yes |
+//! | SSE-KMS, Bucket Key, SSE-C | SSE-S3 | no: its ETag is the MD5, which nobody computed |
+//! | DSSE-KMS, or any | any, or DSSE-KMS | no: the outer layer is in the bytes |
+//! | an object in parts | any | no: a copy is an object of one part |
+//!
+//! Source: `gateway/FORMAT.md`, section "Where the data key comes from".
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::Method;
+use http::StatusCode;
+use http::header;
+
+use crate::backend::Backend;
+use crate::backend::BackendCopy;
+use crate::envelope::Envelope;
+use crate::envelope::HEADER;
+use crate::envelope::Layout;
+use crate::envelope::Mode;
+use crate::error::S3Error;
+use crate::frames::DataKey;
+use crate::frames::OpenError;
+use crate::frames::layout;
+use crate::frames::trailer::Record;
+use crate::object::Objects;
+use crate::object::conditions::Names;
+use crate::object::copy::DELETE_MARKER;
+use crate::object::facts::Facts;
+use crate::object::store::Written;
+use crate::object::stored::Found;
+use crate::object::stored::Needs;
+use crate::object::stored::ReadError;
+use crate::object::stored::Reader;
+use crate::object::stored::Stored;
+use crate::sse::choice::Encryption;
+use crate::sse::data_key::ObjectName;
+use crate::sse::kms::Requester;
+
+/// An object whose bytes need not be read to be copied.
+pub(crate) struct Rewrappable {
+    pub(crate) stored: Box<Stored>,
+    pub(crate) record: Arc<Record>,
+    data_key: DataKey,
+}
+
+/// What a re-wrapped object is to be.
+pub(crate) struct Rewrapped<'a> {
+    pub(crate) name: &'a ObjectName,
+    /// Headers for the backend: what describes the object, its tags, and conditions.
+    pub(crate) headers: HeaderMap,
+    pub(crate) encryption: &'a Encryption,
+    pub(crate) requester: &'a Requester,
+}
+
+impl Objects {
+    /// The source of a copy, if its bytes can stay as they are under `encryption`.
+    pub(crate) async fn rewrappable(
+        &self,
+        reader: &Reader,
+        conditions: &HeaderMap,
+        encryption: &Encryption,
+    ) -> Result<Option<Rewrappable>, ReadError> {
+        // A read, because errors of HEAD have no document; and of the head, because it is compared.
+        let range = format!("bytes=0-{}", layout::HEAD_BYTES - 1);
+        let range = HeaderValue::from_str(&range).map_err(|_| S3Error::internal())?;
+        let request = reader.request(Method::GET).header(header::RANGE, range);
+        let answer = self.backend.send(request).await?;
+        match answer.status() {
+            StatusCode::OK | StatusCode::PARTIAL_CONTENT => {}
+            StatusCode::RANGE_NOT_SATISFIABLE => return Ok(None),
+            StatusCode::METHOD_NOT_ALLOWED => {
+                return Err(S3Error::invalid_request(DELETE_MARKER).into());
+            }
+            _ => return Err(Backend::refusal(&Method::GET, answer).await.into()),
+        }
+        let (parts, body) = answer.into_parts();
+        let bucket = &reader.name.bucket;
+        let Found::Sealed(stored) = self.recognise(bucket, parts.status, parts.headers)? else {
+            return Ok(None);
+        };
+        if !keeps_bytes(stored.sealed.claims().protection.mode(), encryption) {
+            return Ok(None);
+        }
+        if parts.status == StatusCode::PARTIAL_CONTENT {
+            let head = body.collect(layout::HEAD_BYTES).await?;
+            if head != stored.segment.head()[..] {
+                return Err(OpenError::OtherSegment.into());
+            }
+        }
+        let needs = Needs {
+            key: true,
+            checksum: true,
+        };
+        let names = Names::of_copy_sources();
+        let unlocked = self
+            .unlock(reader, &stored, needs, (conditions, &names))
+            .await?;
+        match (unlocked.keys, unlocked.record) {
+            (Some(keys), Some(record)) => {
+                // The commitment binds the data key to these very bytes.
+                stored.segment.check(&keys.data)?;
+                Ok(Some(Rewrappable {
+                    stored,
+                    record,
+                    data_key: keys.data,
+                }))
+            }
+            _ => Err(S3Error::internal().into()),
+        }
+    }
+
+    /// Has the backend copy an object under a new envelope.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Changed`] where the source is another one by now.
+    pub(crate) async fn rewrap(
+        &self,
+        reader: &Reader,
+        source: &Rewrappable,
+        target: Rewrapped<'_>,
+    ) -> Result<Written, ReadError> {
+        let stored = &source.stored;
+        let protection = self
+            .data_keys
+            .wrap(
+                &source.data_key,
+                target.encryption,
+                target.name,
+                target.requester,
+            )
+            .await?;
+        let envelope = Envelope {
+            layout: Layout::Whole(stored.segment.clone()),
+            protection,
+            record: stored.sealed.claims().record,
+        };
+        let value = envelope.seal(&source.data_key, &target.name.arn);
+        let value = HeaderValue::from_str(&value).map_err(|_| S3Error::internal())?;
+        let mut headers = target.headers;
+        headers.insert(HeaderName::from_static(HEADER), value);
+        let etag = stored.headers.get(header::ETAG);
+        let copy = BackendCopy {
+            from: (&reader.name.bucket, &reader.name.key),
+            version: reader.version.as_deref(),
+            etag: etag.ok_or_else(S3Error::internal)?,
+            to: (&target.name.bucket, &target.name.key),
+            headers,
+        };
+        let headers = match self.backend.copy(copy).await {
+            // Of the source or the target: reading both again tells which.
+            Err(error) if error.is_refused_as(StatusCode::PRECONDITION_FAILED) => {
+                return Err(ReadError::Changed);
+            }
+            headers => headers?,
+        };
+        let record = Record::clone(&source.record);
+        let etag = self.etag(&envelope.protection, Some(&record), &headers)?;
+        let facts = Facts {
+            etag: etag.clone(),
+            bytes: stored.segment.plaintext_bytes,
+            algorithm: record.checksum.as_ref().map(|checksum| checksum.algorithm),
+        };
+        self.known.learn(target.name, &headers, facts);
+        Ok(Written {
+            headers,
+            record,
+            etag,
+            protection: envelope.protection,
+        })
+    }
+}
+
+/// Whether an object can come from a mode to another one as it is.
+fn keeps_bytes(from: Mode, to: &Encryption) -> bool {
+    match (from, to) {
+        (Mode::Dsse, _) | (_, Encryption::Dsse(_)) => false,
+        (Mode::SseS3, _) => true,
+        (_, Encryption::SseS3) => false,
+        (_, Encryption::SseKms(_) | Encryption::SseC(_)) => true,
+    }
+}
