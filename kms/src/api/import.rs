@@ -15,6 +15,8 @@ use crate::keys::record::Import;
 use crate::keys::record::MaterialRecord;
 use crate::keys::record::Record;
 use crate::keys::state::Group;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use proto::kms::v1;
 use proto::time::Timestamp;
 use std::sync::Arc;
@@ -50,7 +52,7 @@ pub(crate) fn parameters(
         key.arn(),
         valid_to.unix_millis(),
         spec.as_str(),
-        hex::encode(&*private_key)
+        STANDARD.encode(&*private_key)
     ));
     Ok(v1::GetParametersForImportResponse {
         key_id: Some(key.arn().to_string()),
@@ -92,7 +94,7 @@ pub(crate) fn import_material(
     call.kms
         .keys
         .change_with_materials(&key, |record, materials| {
-            place(record, key.id(), &material, import, import_type, now_ms)?;
+            place(record, key.arn(), &material, import, import_type, now_ms)?;
             let named = record
                 .materials
                 .iter_mut()
@@ -217,7 +219,7 @@ fn unwrapped(
     let mut part = || parts.next().ok_or_else(invalid);
     let (arn, valid_to, algorithm) = (part()?, part()?, part()?);
     let wrapping = KeySpec::parse(part()?).ok_or_else(invalid)?;
-    let private_key = Zeroizing::new(hex::decode(part()?).map_err(|_| invalid())?);
+    let private_key = Zeroizing::new(STANDARD.decode(part()?).map_err(|_| invalid())?);
     if arn != &**key.arn() {
         return Err(invalid());
     }
@@ -239,7 +241,7 @@ fn unwrapped(
 /// Puts material among the key's: again where it was, or as new.
 fn place(
     record: &mut Record,
-    key_id: &str,
+    key_arn: &str,
     material: &Material,
     mut import: Import,
     import_type: Option<&str>,
@@ -270,7 +272,7 @@ fn place(
             return Err(KmsError::new(
                 Code::KmsInvalidStateException,
                 format!(
-                    "New key material (id: {}) cannot be imported into KMS key {key_id}, because \
+                    "New key material (id: {}) cannot be imported into KMS key {key_arn}, because \
                      another key material (id: {}) is pending rotation.",
                     material.id_text(),
                     waiting.id

@@ -246,10 +246,11 @@ pub(crate) fn metadata(call: &Call<'_>, key: &Key) -> v1::KeyMetadata {
     let record = &snapshot.record;
     let state = call.kms.keys.state(key, call.now);
     let algorithms = |usage| record.algorithms(usage);
-    let current = snapshot
+    // It is told while imported material is gone, too.
+    let current = record
         .current()
         .filter(|_| record.spec == KeySpec::SymmetricDefault);
-    let current = current.map(|material| material.id_text().to_owned());
+    let current = current.map(|material| material.id.clone());
     let import = record
         .current()
         .and_then(|material| material.import.as_ref());

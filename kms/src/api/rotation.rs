@@ -78,7 +78,7 @@ pub(crate) fn status(
     let rotation = snapshot.record.rotation;
     Ok(v1::GetKeyRotationStatusResponse {
         key_rotation_enabled: Some(rotation.is_some()),
-        key_id: Some(key.id().to_string()),
+        key_id: Some(key.arn().to_string()),
         rotation_period_in_days: rotation.map(|rotation| rotation.period_days),
         next_rotation_date: rotation.map(|rotation| seconds(rotation.next_ms)),
         on_demand_rotation_start_date: None,
@@ -93,9 +93,9 @@ pub(crate) fn rotate_on_demand(
     call.parameter_text("keyId", request.key_id.as_deref());
     violations::check(&request)?;
     let key = call.key(request.key_id.as_deref(), By::Id)?;
+    call.check_state(&key, Group::Rotation)?;
     check_symmetric(&key)?;
     check_primary(&key)?;
-    call.check_state(&key, Group::Rotation)?;
     let now_ms = call.now.unix_millis();
     call.kms
         .keys

@@ -66,6 +66,8 @@ fn imported_material_works_until_it_is_deleted_and_again_when_it_is_back() {
 
     world.ok("DeleteImportedKeyMaterial", json!({"KeyId": id}));
     assert_eq!(world.refusal("Encrypt", encrypt), pending);
+    let metadata = &world.ok("DescribeKey", json!({"KeyId": id}))["KeyMetadata"];
+    assert_eq!(metadata["CurrentKeyMaterialId"], imported["KeyMaterialId"]);
     let other = forever(wrapped(&world, &id, 2));
     assert_eq!(
         world.refusal("ImportKeyMaterial", other),
@@ -177,4 +179,16 @@ fn keys_made_here_take_no_material() {
              operation."
         )
     );
+}
+
+#[test]
+fn an_import_token_for_the_largest_wrapping_key_fits_into_its_member() {
+    let world = World::new();
+    let (id, _) = external(&world);
+    let asked = json!({
+        "KeyId": id, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_4096",
+    });
+    let parameters = world.ok("GetParametersForImport", asked);
+    let token = STANDARD.decode(text(&parameters["ImportToken"])).unwrap();
+    assert!(token.len() <= 6_144, "{} bytes", token.len());
 }

@@ -20,14 +20,14 @@ fn sealed(world: &World, id: &str) -> Value {
 #[test]
 fn a_key_rotates_by_itself_when_its_period_is_over() {
     let world = World::new();
-    let (id, _) = world.key();
+    let (id, arn) = world.key();
     world.ok(
         "EnableKeyRotation",
         json!({"KeyId": id, "RotationPeriodInDays": 90}),
     );
     let status = world.ok("GetKeyRotationStatus", json!({"KeyId": id}));
     let expected = json!({
-        "KeyId": id,
+        "KeyId": arn,
         "KeyRotationEnabled": true,
         "NextRotationDate": 1_767_225_600.0 + 90.0 * 86_400.0,
         "RotationPeriodInDays": 90,
@@ -68,11 +68,11 @@ fn a_key_rotates_by_itself_when_its_period_is_over() {
 #[test]
 fn rotation_by_itself_stops_when_told() {
     let world = World::new();
-    let (id, _) = world.key();
+    let (id, arn) = world.key();
     world.ok("EnableKeyRotation", json!({"KeyId": id}));
     world.ok("DisableKeyRotation", json!({"KeyId": id}));
     let status = world.ok("GetKeyRotationStatus", json!({"KeyId": id}));
-    assert_eq!(status, json!({"KeyId": id, "KeyRotationEnabled": false}));
+    assert_eq!(status, json!({"KeyId": arn, "KeyRotationEnabled": false}));
     let first = material(&world, &id);
     world.clock.advance(1_000 * DAY);
     assert_eq!(material(&world, &id), first);
@@ -128,5 +128,23 @@ fn keys_that_do_not_rotate_say_so() {
     assert_eq!(
         world.refusal("EnableKeyRotation", json!({"KeyId": id})),
         disabled
+    );
+}
+
+#[test]
+fn a_disabled_key_is_told_so_before_that_its_kind_does_not_rotate() {
+    let world = World::new();
+    let asked = json!({"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"});
+    let metadata = &world.ok("CreateKey", asked)["KeyMetadata"];
+    let (id, arn) = (text(&metadata["KeyId"]), text(&metadata["Arn"]));
+    let rotate = json!({"KeyId": id});
+    assert_eq!(
+        world.refusal("RotateKeyOnDemand", rotate.clone()),
+        "UnsupportedOperationException"
+    );
+    world.ok("DisableKey", rotate.clone());
+    assert_eq!(
+        world.refusal("RotateKeyOnDemand", rotate),
+        format!("DisabledException: {arn} is disabled.")
     );
 }

@@ -1,4 +1,5 @@
-//! The values of AWS's enumerations, in the order of the service model.
+//! The values of AWS's enumerations, in the order of AWS's errors where one was recorded, else in
+//! that of the service model.
 
 pub(crate) const KEY_USAGE: &[&str] = &[
     "SIGN_VERIFY",
@@ -85,9 +86,9 @@ pub(crate) const SIGNING_ALGORITHM: &[&str] = &[
     "ED25519_PH_SHA_512",
 ];
 pub(crate) const MAC_ALGORITHM: &[&str] = &[
-    "HMAC_SHA_224",
-    "HMAC_SHA_256",
     "HMAC_SHA_384",
+    "HMAC_SHA_256",
+    "HMAC_SHA_224",
     "HMAC_SHA_512",
 ];
 pub(crate) const KEY_AGREEMENT_ALGORITHM: &[&str] = &["ECDH"];
