@@ -23,8 +23,8 @@ pub struct Arguments {
 pub enum Command {
     /// KMS and gateway in one process, with a backend in a folder unless one is named.
     Up(Up),
-    /// The KMS alone, as its file says.
-    Kms(House),
+    /// The KMS alone, as its file says, or in the place of another emulator.
+    Kms(Kms),
     /// The gateway alone, as its file says.
     Gateway(House),
 }
@@ -58,7 +58,7 @@ pub struct Up {
     /// Take SSE-C and SSE-KMS over plain HTTP too: customer keys then cross the wire in clear.
     #[arg(long)]
     pub allow_insecure_sse: bool,
-    /// A TOML file of KMS keys to make at start.
+    /// KMS keys to make at start: TOML, or local-kms's YAML.
     #[arg(long, value_name = "FILE")]
     pub seed: Option<PathBuf>,
     /// Keep nothing: KMS keys in memory, the rest in a temporary folder.
@@ -68,6 +68,26 @@ pub struct Up {
     /// status 0 when standard input closes.
     #[arg(long)]
     pub fixture: bool,
+}
+
+/// Flags of the KMS alone.
+#[derive(Args)]
+pub struct Kms {
+    /// The KMS's TOML file; deploy/kms.toml shows every field.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "SEALGATE_CONFIG",
+        required_unless_present = "compat"
+    )]
+    pub config: Option<PathBuf>,
+    /// Take the place of another emulator: its port, its account, and what its users rely on. With
+    /// `local-kms`, its environment names are read, too.
+    #[arg(long, value_name = "EMULATOR", value_parser = ["localstack", "moto", "local-kms"])]
+    pub compat: Option<String>,
+    /// KMS keys to make at start: TOML, or local-kms's YAML.
+    #[arg(long, value_name = "FILE")]
+    pub seed: Option<PathBuf>,
 }
 
 /// Flags of a house alone.

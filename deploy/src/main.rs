@@ -18,7 +18,7 @@ fn main() -> anyhow::Result<()> {
         match arguments.command {
             None => Box::pin(up::run(arguments.up)).await,
             Some(Command::Up(flags)) => Box::pin(up::run(flags)).await,
-            Some(Command::Kms(flags)) => house::kms(&flags.config).await,
+            Some(Command::Kms(flags)) => house::kms(&flags).await,
             Some(Command::Gateway(flags)) => Box::pin(house::gateway(&flags.config)).await,
         }
     });

@@ -1,103 +1,246 @@
-//! KMS keys to make at start, for suites that expect certain ids.
+//! KMS keys to make at start, with ids and material that are known beforehand.
+//!
+//! Two kinds of files: ours, below, and the `seed.yaml` of local-kms, unchanged. Keys that are there
+//! already stay as they are.
 //!
 //! ```toml
 //! [[key]]
 //! id = "testkey-1"             # need not be a UUID
-//! aliases = ["alias/test"]     # optional
-//! account = "123456789012"     # optional: the main user's
-//! region = "us-east-1"         # optional: the Region of `up`
-//! description = "for tests"    # optional
-//! material = "MDEy...=="       # optional: 32 bytes in base64; random when absent
+//! aliases = ["alias/test"]     # this and all that follows may be left out
+//! account = "123456789012"     # the main user's
+//! region = "us-east-1"         # the Region of `up`
+//! description = "for tests"
+//! tags = { team = "storage" }
+//! spec = "SYMMETRIC_DEFAULT"   # as in CreateKey; with a private key, that key's
+//! usage = "ENCRYPT_DECRYPT"    # as in CreateKey; the spec's first
+//! origin = "AWS_KMS"           # or "EXTERNAL": imported material, or none yet
+//! material = "MDEy...=="       # in base64; random when absent
+//! materials = ["MDEy...=="]    # several, oldest first: a key that was rotated
+//! private_key = """-----BEGIN PRIVATE KEY-----
+//! ...
+//! -----END PRIVATE KEY-----"""  # of a pair: PKCS #8, PKCS #1 or SEC 1
+//! next_rotation = "2026-09-12T15:19:21Z"   # rotates by itself from then on, once a year
 //! ```
 
+mod local_kms;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use kms::config::Secret;
+use kms::crypto::pair;
+use kms::keys::metadata::{KeySpec, KeyUsage, Origin};
+use proto::time::Timestamp;
 use serde::Deserialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
-/// A seed file.
+use crate::seed::local_kms::LocalKmsSeed;
+
+/// Keys to make.
+pub struct Seed {
+    keys: Vec<SeedKey>,
+}
+
+/// A seed file of ours.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Seed {
-    /// Keys, in order.
+struct SeedFile {
     #[serde(default)]
-    pub key: Vec<SeedKey>,
+    key: Vec<SeedKey>,
 }
 
-/// One key.
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SeedKey {
-    /// Key id.
-    pub id: String,
-    /// Aliases, each with its `alias/`.
-    #[serde(default)]
-    pub aliases: Vec<String>,
-    /// Account; the main user's when absent.
-    pub account: Option<String>,
-    /// Region; that of `up` when absent.
-    pub region: Option<String>,
-    /// Description.
-    #[serde(default)]
-    pub description: String,
-    /// Key material, 32 bytes; random when absent.
-    #[serde(default, deserialize_with = "base64")]
-    pub material: Option<Zeroizing<Vec<u8>>>,
-}
-
-fn base64<'de, D>(deserializer: D) -> Result<Option<Zeroizing<Vec<u8>>>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-{
-    let text = Zeroizing::new(String::deserialize(deserializer)?);
-    let bytes = STANDARD.decode(text.as_bytes());
-    bytes
-        .map(|bytes| Some(Zeroizing::new(bytes)))
-        .map_err(serde::de::Error::custom)
+/// One key, as a file of ours has it.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct SeedKey {
+    id: String,
+    aliases: Vec<String>,
+    account: Option<String>,
+    region: Option<String>,
+    description: String,
+    tags: BTreeMap<String, String>,
+    spec: Option<String>,
+    usage: Option<String>,
+    origin: Option<String>,
+    material: Option<Secret>,
+    materials: Vec<Secret>,
+    private_key: Option<Secret>,
+    next_rotation: Option<String>,
 }
 
 impl Seed {
-    /// Reads a seed file.
+    /// Reads a seed file: YAML by its name, else TOML.
     ///
     /// # Errors
     ///
     /// When it cannot be read, has unknown fields, or an alias without `alias/`.
     pub fn read(file: &Path) -> anyhow::Result<Self> {
         let context = || format!("in the seed file {}", file.display());
-        Self::parse(&std::fs::read_to_string(file).with_context(context)?).with_context(context)
+        let text = Zeroizing::new(std::fs::read_to_string(file).with_context(context)?);
+        let yaml = file
+            .extension()
+            .is_some_and(|kind| kind == "yaml" || kind == "yml");
+        if yaml {
+            return LocalKmsSeed::parse(&text).with_context(context);
+        }
+        Self::parse(&text).with_context(context)
     }
 
     fn parse(text: &str) -> anyhow::Result<Self> {
-        let seed: Self = toml::from_str(text)?;
-        for alias in seed.key.iter().flat_map(|key| &key.aliases) {
+        let seed: SeedFile = toml::from_str(text)?;
+        Self::of(seed.key)
+    }
+
+    fn of(keys: Vec<SeedKey>) -> anyhow::Result<Self> {
+        for alias in keys.iter().flat_map(|key| &key.aliases) {
             anyhow::ensure!(
                 alias.starts_with("alias/"),
                 "{alias} does not start with alias/"
             );
         }
-        Ok(seed)
+        for key in &keys {
+            key.seed("000000000000", "us-east-1")?;
+        }
+        Ok(Self { keys })
     }
+
+    /// Makes the keys that are not there yet, those that name no account or Region in these.
+    ///
+    /// # Errors
+    ///
+    /// When the KMS refuses one of them.
+    pub fn plant(&self, kms: &kms::api::Kms, account: &str, region: &str) -> anyhow::Result<()> {
+        let seeds: anyhow::Result<Vec<_>> = self
+            .keys
+            .iter()
+            .map(|key| key.seed(account, region))
+            .collect();
+        kms.seed(&seeds?)
+            .map_err(|error| anyhow::anyhow!("the KMS refused a seed: {error}"))
+    }
+}
+
+impl SeedKey {
+    fn seed(&self, account: &str, region: &str) -> anyhow::Result<kms::api::seed::Seed> {
+        let id = &self.id;
+        let unknown = |what: &str, text: &str| format!("{id}: `{text}` is no {what}");
+        let given = self
+            .spec
+            .as_deref()
+            .map(|text| KeySpec::parse(text).with_context(|| unknown("key spec", text)));
+        let given = given.transpose()?;
+        let private_key = match &self.private_key {
+            Some(pem) => Some(
+                pair::from_pem(pem.expose())
+                    .with_context(|| format!("{id}: the private key cannot be read"))?,
+            ),
+            None => None,
+        };
+        let own = private_key.as_ref().map(|(spec, _)| *spec);
+        let spec = given.or(own).unwrap_or(KeySpec::SymmetricDefault);
+        let usage = match self.usage.as_deref() {
+            Some(text) => KeyUsage::parse(text).with_context(|| unknown("key usage", text))?,
+            None => first_usage(spec),
+        };
+        let origin = match self.origin.as_deref() {
+            Some(text) => Origin::parse(text).with_context(|| unknown("origin", text))?,
+            None => Origin::AwsKms,
+        };
+        let texts = self.materials.iter().chain(&self.material);
+        let decoded = texts.map(|text| STANDARD.decode(text.expose()).map(Zeroizing::new));
+        let mut materials = decoded
+            .collect::<Result<Vec<_>, _>>()
+            .with_context(|| format!("{id}: the material is no base64"))?;
+        materials.extend(private_key.map(|(_, pkcs8)| pkcs8));
+        let next_rotation = self.next_rotation.as_deref().map(time).transpose()?;
+        Ok(kms::api::seed::Seed {
+            account: self.account.clone().unwrap_or_else(|| account.to_owned()),
+            region: self.region.clone().unwrap_or_else(|| region.to_owned()),
+            key_id: id.clone(),
+            aliases: self.aliases.clone(),
+            description: self.description.clone(),
+            tags: self.tags.clone().into_iter().collect(),
+            spec,
+            usage,
+            origin,
+            materials,
+            next_rotation,
+        })
+    }
+}
+
+/// The usage of a spec that may be left out.
+fn first_usage(spec: KeySpec) -> KeyUsage {
+    let usages = [
+        KeyUsage::EncryptDecrypt,
+        KeyUsage::SignVerify,
+        KeyUsage::GenerateVerifyMac,
+        KeyUsage::EncapsulateDecapsulate,
+    ];
+    let fits = usages.into_iter().find(|usage| spec.allows(*usage));
+    fits.unwrap_or(KeyUsage::EncryptDecrypt)
+}
+
+/// A time such as `2019-09-12T15:19:21+00:00`.
+fn time(text: &str) -> anyhow::Result<Timestamp> {
+    let time = OffsetDateTime::parse(text, &Rfc3339)
+        .with_context(|| format!("`{text}` is no time such as 2026-09-12T15:19:21Z"))?;
+    Ok(Timestamp::from_unix_seconds(time.unix_timestamp()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn seeds(text: &str) -> Vec<kms::api::seed::Seed> {
+        let seed = Seed::parse(text).unwrap();
+        let of = |key: &SeedKey| key.seed("123456789012", "eu-west-1").unwrap();
+        seed.keys.iter().map(of).collect()
+    }
+
     #[test]
     fn ids_need_not_be_uuids() {
         let text = "[[key]]\nid='testkey-1'\naliases=['alias/a']\n[[key]]\nid='testkey-2'\n";
-        let seed = Seed::parse(text).unwrap();
-        assert_eq!(seed.key[0].id, "testkey-1");
-        assert_eq!(seed.key[1].aliases.len(), 0);
+        let seeds = seeds(text);
+        assert_eq!(seeds[0].key_id, "testkey-1");
+        assert_eq!(seeds[1].aliases.len(), 0);
+        assert_eq!(seeds[1].region, "eu-west-1");
+    }
+
+    #[test]
+    fn a_seed_may_say_what_a_key_is_made_of_and_for() {
+        let text = "[[key]]\nid='a'\nspec='HMAC_256'\nregion='us-east-2'\n\
+                    material='AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA='\n\
+                    tags={team='storage'}\nnext_rotation='2026-09-12T15:19:21+02:00'\n";
+        let seed = &seeds(text)[0];
+        assert_eq!(seed.usage, KeyUsage::GenerateVerifyMac);
+        assert_eq!(seed.materials[0].len(), 32);
+        assert_eq!(seed.region, "us-east-2");
+        assert_eq!(seed.tags, [("team".to_owned(), "storage".to_owned())]);
+        let next = seed.next_rotation.unwrap().iso8601();
+        assert_eq!(next, "2026-09-12T13:19:21Z");
     }
 
     #[test]
     fn a_wrong_alias_or_field_is_refused() {
-        assert!(Seed::parse("[[key]]\nid='a'\naliases=['b']\n").is_err());
-        assert!(Seed::parse("[[key]]\nid='a'\nmaterial='?'\n").is_err());
-        assert!(Seed::parse("[[key]]\nid='a'\npolicy='c'\n").is_err());
+        for line in [
+            "aliases=['b']",
+            "material='?'",
+            "policy='c'",
+            "spec='AES'",
+            "usage='ALL'",
+            "private_key='x'",
+            "next_rotation='soon'",
+        ] {
+            assert!(
+                Seed::parse(&format!("[[key]]\nid='a'\n{line}\n")).is_err(),
+                "{line}"
+            );
+        }
     }
 }

@@ -101,7 +101,7 @@ impl Together {
         let kms = kms::server::start(kms_config, Arc::new(SystemClock)).await?;
         let main = users.main();
         if let Some(seed) = &seed {
-            demo::seed(&kms, seed, &main.account, &flags.region)?;
+            seed.plant(&kms.kms, &main.account, &flags.region)?;
         }
         demo::make_key(&kms, &main.account, &flags.region)?;
 

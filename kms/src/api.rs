@@ -19,10 +19,12 @@ mod data_key;
 mod data_key_pair;
 mod encrypt;
 mod grant;
+mod image;
 mod import;
 mod key;
 mod key_policy;
 mod key_store;
+mod localstack;
 mod multi_region;
 mod operation;
 mod page;
@@ -44,10 +46,11 @@ pub(crate) use crate::api::table::operations;
 use crate::audit::Audit;
 use crate::authorize::Enforcement;
 use crate::caller::Caller;
+use crate::compat::Compat;
 use crate::crypto::root_key::RootKey;
 use crate::error::KmsError;
 use crate::keys::Keys;
-use crate::keys::store::MemoryStore;
+use crate::keys::store::NoStore;
 use crate::keys::store::Store;
 use crate::keys::vault::OpenError;
 use crate::quota::Quotas;
@@ -62,6 +65,7 @@ pub struct Kms {
     pub(crate) quotas: Arc<Quotas>,
     pub(crate) audit: Arc<Audit>,
     enforcement: ArcSwap<Enforcement>,
+    compat: Compat,
 }
 
 impl Kms {
@@ -84,6 +88,7 @@ impl Kms {
             quotas,
             audit,
             enforcement: ArcSwap::from_pointee(Enforcement::default()),
+            compat: Compat::Aws,
         };
         if let Err(error) = kms.keys.sweep(kms.clock.now()) {
             tracing::warn!(%error, "keys whose waiting period is over are still in the store");
@@ -94,9 +99,26 @@ impl Kms {
     /// A KMS without keys that forgets everything when dropped.
     #[must_use]
     pub fn ephemeral(clock: Arc<dyn Clock>, quotas: Arc<Quotas>, audit: Arc<Audit>) -> Self {
-        let store = Box::new(MemoryStore::default());
-        Self::open(store, &RootKey::generate(), clock, quotas, audit)
-            .expect("an empty store in memory opens under any root key")
+        Self::open(
+            Box::new(NoStore),
+            &RootKey::generate(),
+            clock,
+            quotas,
+            audit,
+        )
+        .expect("a store that keeps nothing opens under any root key")
+    }
+
+    /// The same KMS in the place of another emulator.
+    #[must_use]
+    pub fn compatible(mut self, compat: Compat) -> Self {
+        self.compat = compat;
+        self
+    }
+
+    /// Which emulator this one takes the place of.
+    pub(crate) const fn compat(&self) -> Compat {
+        self.compat
     }
 
     /// Changes how strictly key policies are followed, from the next call on.
@@ -119,7 +141,10 @@ impl Kms {
     /// AWS's exception for the situation.
     pub fn call(&self, caller: &Caller, operation: Operation) -> Result<Answer, KmsError> {
         let mut call = Call::new(self, caller, operation.name());
-        let answer = operation.run(&mut call);
+        let mut answer = operation.run(&mut call);
+        if self.compat == Compat::LocalStack {
+            answer = localstack::as_recorded(answer);
+        }
         call.tell(answer.as_ref().err());
         answer
     }

@@ -21,6 +21,7 @@ use proto::policy::Principal;
 use proto::policy::Request;
 use proto::policy::evaluate;
 use proto::time::Timestamp;
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -38,9 +39,15 @@ impl<T> Deref for Permitted<T> {
     }
 }
 
-/// How strictly key policies are followed. Keys of other accounts always need a permission.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How strictly key policies are followed. Unless it is said here, keys of other accounts need a
+/// permission.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Enforcement {
+    /// Callers of every account may do everything, as in LocalStack.
+    Open,
+    /// Only what a policy denies outright is refused, as in moto.
+    DenialsOnly,
     /// Callers of the key's account may do everything.
     Off,
     /// As [`Enforcement::Off`], but what a policy would refuse is logged.
@@ -95,6 +102,8 @@ pub fn permit(
     }
     let error = denied(intent, &key, decision == Decision::Deny);
     match enforcement {
+        Enforcement::Open => Ok(Permitted(key)),
+        Enforcement::DenialsOnly if decision != Decision::Deny => Ok(Permitted(key)),
         Enforcement::Off if own => Ok(Permitted(key)),
         Enforcement::Warn if own => {
             tracing::warn!(%error, "allowed, because key policies are not enforced");

@@ -11,6 +11,8 @@ use crate::authenticate;
 pub use crate::authenticate::Credential;
 pub use crate::authenticate::Secret;
 pub use crate::authenticate::Signatures;
+pub use crate::authorize::Enforcement;
+pub use crate::compat::Compat;
 use crate::faults;
 use crate::quota;
 pub use crate::transport::Limits;
@@ -40,6 +42,12 @@ pub struct Config {
     /// Who may call, and how they prove it.
     pub authenticate: authenticate::Config,
 
+    /// How strictly key policies are followed.
+    pub enforce: Enforcement,
+
+    /// Which other emulator this one takes the place of.
+    pub compat: Compat,
+
     /// Request quotas.
     pub quotas: quota::Config,
 
@@ -62,6 +70,8 @@ impl Default for Config {
             admin: Admin::default(),
             store: Store::default(),
             authenticate: authenticate::Config::default(),
+            enforce: Enforcement::default(),
+            compat: Compat::default(),
             quotas: quota::Config::default(),
             faults: faults::Plan::default(),
             audit: audit::Config::default(),
@@ -133,6 +143,30 @@ impl Config {
         };
         config.authenticate.signatures = Signatures::Accepted;
         config.quotas.shape = quota::Shape::Off;
+        config
+    }
+
+    /// A configuration in the place of another emulator: its port, its account and Region, keys in
+    /// memory, no quotas enforced, signatures accepted unchecked.
+    #[must_use]
+    pub fn in_place_of(compat: Compat) -> Self {
+        let mut config = Self {
+            compat,
+            ..Self::default()
+        };
+        let Some(port) = compat.port() else {
+            return config;
+        };
+        config.listen.set_port(port);
+        config.authenticate.signatures = Signatures::Accepted;
+        config.authenticate.account = compat.account().to_owned();
+        config.authenticate.region = compat.region().to_owned();
+        config.quotas.shape = quota::Shape::Off;
+        config.enforce = match compat {
+            Compat::LocalStack => Enforcement::Open,
+            Compat::Moto => Enforcement::DenialsOnly,
+            Compat::Aws | Compat::LocalKms => Enforcement::default(),
+        };
         config
     }
 

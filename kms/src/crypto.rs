@@ -6,6 +6,7 @@
 pub mod ciphertext;
 pub mod ecc;
 pub mod encryption_context;
+pub mod foreign;
 pub mod import;
 pub mod mac;
 pub mod material;

@@ -4,6 +4,7 @@
 //! and only then seen by readers; changes are made one at a time.
 
 pub mod grant;
+mod image;
 pub mod key;
 pub mod key_store;
 pub mod metadata;
@@ -19,6 +20,7 @@ use crate::caller::partition;
 use crate::crypto::material::Material;
 use crate::crypto::root_key::RootKey;
 use crate::error::KmsError;
+pub use crate::keys::image::Image;
 use crate::keys::key::Key;
 use crate::keys::key::Snapshot;
 pub use crate::keys::realm::Alias;
@@ -211,6 +213,10 @@ impl Keys {
         edit: impl FnOnce(&mut Record, &mut Vec<Arc<Material>>) -> Result<T, KmsError>,
     ) -> Result<T, KmsError> {
         let _one_at_a_time = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.realms.holds(key) {
+            let text = format!("Key '{}' does not exist", key.arn());
+            return Err(KmsError::not_found(text));
+        }
         let before = key.snapshot();
         let mut record = before.record.clone();
         let mut materials = before.materials.clone();
@@ -310,8 +316,7 @@ fn load_key(
             row: format!("{}/{name}", Table::Materials.name()),
         };
         let secret = secrets.get(&name).ok_or_else(lost)?;
-        let material =
-            Material::from_secret(record.spec, place.name, secret.clone()).ok_or_else(lost)?;
+        let material = Material::kept(record.spec, place.name, secret.clone()).ok_or_else(lost)?;
         materials.push(Arc::new(material));
     }
     let Place {

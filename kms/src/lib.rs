@@ -19,6 +19,7 @@
 //! | [`crypto`] | the only room that names algorithms |
 //! | [`clock`] | a clock that can be frozen and moved |
 //! | [`caller`] | who calls |
+//! | [`compat`] | taking the place of another emulator |
 //! | [`error`] | AWS's exceptions |
 
 pub mod server;
@@ -36,4 +37,5 @@ pub mod keys;
 pub mod crypto;
 pub mod clock;
 pub mod caller;
+pub mod compat;
 pub mod error;

@@ -69,7 +69,9 @@ pub async fn start(config: Config, real_clock: Arc<dyn Clock>) -> Result<Running
     let quotas = Quotas::new(config.quotas.clone(), Arc::clone(&clock) as Arc<dyn Clock>)?;
     let quotas = Arc::new(quotas);
     let audit = Arc::new(Audit::open(&config.audit).map_err(StartError::Audit)?);
-    let kms = Arc::new(open(&config.store, &clock, &quotas, &audit)?);
+    let kms = open(&config.store, &clock, &quotas, &audit)?;
+    let kms = Arc::new(kms.compatible(config.compat));
+    kms.enforce(config.enforce);
     let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
     let (door, admin_door) = (bind(config.listen).await?, bind(config.admin.listen).await?);
     let address = door

@@ -3,6 +3,7 @@
 //! Both make the same caller and the same operation, call the same core, and tell the same error
 //! in their own words.
 
+mod compat;
 mod grpc;
 mod hosts;
 mod json;

@@ -53,18 +53,31 @@ const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 const TOKEN: &str = "the secret between the two houses";
 
 fn main() -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     if std::env::args().any(|argument| argument == "serve") {
         return runtime.block_on(serve());
     }
 
     let mut server = Server::start()?;
     let mut out = std::io::stdout().lock();
-    writeln!(out, "GenerateDataKey (AES_256, encryption context), one server thread")?;
-    writeln!(out, "{:<34}{:>12}{:>16}", "door", "per second", "CPU us per call")?;
+    writeln!(
+        out,
+        "GenerateDataKey (AES_256, encryption context), one server thread"
+    )?;
+    writeln!(
+        out,
+        "{:<34}{:>12}{:>16}",
+        "door", "per second", "CPU us per call"
+    )?;
     for (name, streams) in [("gRPC, 64 streams", 64), ("gRPC, 1 stream", 1)] {
         let rate = runtime.block_on(grpc(&server, streams))?;
-        writeln!(out, "{name:<34}{:>12.0}{:>16.2}", rate.per_second, rate.cpu_us)?;
+        writeln!(
+            out,
+            "{name:<34}{:>12.0}{:>16.2}",
+            rate.per_second, rate.cpu_us
+        )?;
     }
 
     for (name, connections, depth) in [
@@ -73,7 +86,11 @@ fn main() -> anyhow::Result<()> {
         ("JSON + SigV4, 1 connection", 1, 1),
     ] {
         let rate = runtime.block_on(json(&server, connections, depth))?;
-        writeln!(out, "{name:<34}{:>12.0}{:>16.2}", rate.per_second, rate.cpu_us)?;
+        writeln!(
+            out,
+            "{name:<34}{:>12.0}{:>16.2}",
+            rate.per_second, rate.cpu_us
+        )?;
     }
 
     server.stop()
@@ -96,7 +113,9 @@ async fn serve() -> anyhow::Result<()> {
     let create = Operation::CreateKey(v1::CreateKeyRequest::default());
     let answer = running.kms.call(&Caller::root(ACCOUNT, REGION), create)?;
     let answer: serde_json::Value = serde_json::from_slice(&answer.to_json())?;
-    let arn = answer["KeyMetadata"]["Arn"].as_str().context("a key has an ARN")?;
+    let arn = answer["KeyMetadata"]["Arn"]
+        .as_str()
+        .context("a key has an ARN")?;
     writeln!(std::io::stdout(), "{} {arn}", running.address)?;
     let wait = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
     wait.await??;
@@ -122,19 +141,34 @@ impl Server {
     /// Starts the server on the last core and moves this process to the first.
     fn start() -> anyhow::Result<Self> {
         let this = std::env::current_exe()?;
-        let pinned = Command::new("taskset").args(["-cp", "0"]).arg(std::process::id().to_string())
-            .stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success());
-        let mut command = if pinned { Command::new("taskset") } else { Command::new(&this) };
+        let pinned = Command::new("taskset")
+            .args(["-cp", "0"])
+            .arg(std::process::id().to_string())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|s| s.success());
+        let mut command = if pinned {
+            Command::new("taskset")
+        } else {
+            Command::new(&this)
+        };
         if pinned {
             command.args(["-c", "1"]).arg(&this);
         }
 
-        let mut child =
-            command.arg("serve").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let mut child = command
+            .arg("serve")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
         let output = child.stdout.take().context("its output is piped")?;
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line)?;
-        let (address, key_arn) = line.trim().split_once(' ').context("it tells where it is")?;
+        let (address, key_arn) = line
+            .trim()
+            .split_once(' ')
+            .context("it tells where it is")?;
         Ok(Self {
             address: address.to_owned(),
             key_arn: key_arn.to_owned(),
@@ -153,7 +187,11 @@ impl Server {
     /// CPU time the server has used so far, in microseconds, and requests answered.
     fn used(&self) -> anyhow::Result<(u64, u64)> {
         let stat = std::fs::read_to_string(format!("/proc/{}/schedstat", self.child.id()))?;
-        let nanos: u64 = stat.split(' ').next().context("schedstat has fields")?.parse()?;
+        let nanos: u64 = stat
+            .split(' ')
+            .next()
+            .context("schedstat has fields")?
+            .parse()?;
         Ok((nanos / 1_000, self.requests.load(Ordering::Relaxed)))
     }
 
@@ -178,16 +216,18 @@ impl Server {
 async fn grpc(server: &Server, streams: usize) -> anyhow::Result<Rate> {
     let stream = TcpStream::connect(&server.address).await?;
     stream.set_nodelay(true)?;
-    let (client, connection) =
-        hyper::client::conn::http2::Builder::new(TokioExecutor::new())
-            .initial_connection_window_size(4 << 20)
-            .handshake::<_, Full<Bytes>>(TokioIo::new(stream))
-            .await?;
+    let (client, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+        .initial_connection_window_size(4 << 20)
+        .handshake::<_, Full<Bytes>>(TokioIo::new(stream))
+        .await?;
     let local = tokio::task::LocalSet::new();
     local.spawn_local(connection);
     let message = message(server);
     let call = async |mut client: hyper::client::conn::http2::SendRequest<Full<Bytes>>| {
-        let uri = format!("http://{}/sealgate.kms.v1.KeyManagement/GenerateDataKey", server.address);
+        let uri = format!(
+            "http://{}/sealgate.kms.v1.KeyManagement/GenerateDataKey",
+            server.address
+        );
         let request = Request::post(uri)
             .header("content-type", "application/grpc")
             .header("te", "trailers")
@@ -195,9 +235,19 @@ async fn grpc(server: &Server, streams: usize) -> anyhow::Result<Rate> {
             .header("sealgate-account", ACCOUNT)
             .body(Full::new(message.clone()))?;
         client.ready().await?;
-        let body = client.send_request(request).await?.into_body().collect().await?;
-        let status = body.trailers().and_then(|trailers| trailers.get("grpc-status"));
-        ensure!(status.is_some_and(|status| status == "0"), "gRPC status {status:?}");
+        let body = client
+            .send_request(request)
+            .await?
+            .into_body()
+            .collect()
+            .await?;
+        let status = body
+            .trailers()
+            .and_then(|trailers| trailers.get("grpc-status"));
+        ensure!(
+            status.is_some_and(|status| status == "0"),
+            "gRPC status {status:?}"
+        );
         server.requests.fetch_add(1, Ordering::Relaxed);
         Ok(())
     };
@@ -227,12 +277,20 @@ fn message(server: &Server) -> Bytes {
     let request = v1::GenerateDataKeyRequest {
         key_id: Some(server.key_arn.clone()),
         key_spec: Some("AES_256".to_owned()),
-        encryption_context: [("aws:s3:arn".to_owned(), "arn:aws:s3:::demo/object".to_owned())].into(),
+        encryption_context: [(
+            "aws:s3:arn".to_owned(),
+            "arn:aws:s3:::demo/object".to_owned(),
+        )]
+        .into(),
         ..v1::GenerateDataKeyRequest::default()
     };
     let message = prost::Message::encode_to_vec(&request);
     let mut framed = vec![0];
-    framed.extend_from_slice(&u32::try_from(message.len()).unwrap_or_default().to_be_bytes());
+    framed.extend_from_slice(
+        &u32::try_from(message.len())
+            .unwrap_or_default()
+            .to_be_bytes(),
+    );
     framed.extend_from_slice(&message);
     Bytes::from(framed)
 }
@@ -278,8 +336,14 @@ fn answer_bytes(buffer: &[u8]) -> anyhow::Result<Option<usize>> {
         return Ok(None);
     };
     let text = std::str::from_utf8(&buffer[..head])?;
-    ensure!(text.starts_with("HTTP/1.1 200"), "{}", String::from_utf8_lossy(buffer));
-    let (_, length) = text.split_once("content-length: ").context("an answer has a length")?;
+    ensure!(
+        text.starts_with("HTTP/1.1 200"),
+        "{}",
+        String::from_utf8_lossy(buffer)
+    );
+    let (_, length) = text
+        .split_once("content-length: ")
+        .context("an answer has a length")?;
     let length: usize = length.split("\r\n").next().unwrap_or_default().parse()?;
     Ok((buffer.len() >= head + 4 + length).then_some(head + 4 + length))
 }
@@ -315,6 +379,9 @@ fn signed(server: &Server) -> Vec<u8> {
         request += &format!("{name}: {value}\r\n");
     }
 
-    request += &format!("user-agent: bench/1\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    request += &format!(
+        "user-agent: bench/1\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
     request.into_bytes()
 }

@@ -5,22 +5,6 @@ use kms::caller::Caller;
 use kms::server::Running;
 use serde_json::json;
 
-use crate::seed::Seed;
-
-/// Makes the seed's keys that are not there yet.
-pub(super) fn seed(kms: &Running, seed: &Seed, account: &str, region: &str) -> anyhow::Result<()> {
-    let keys = seed.key.iter().map(|key| kms::api::seed::Seed {
-        account: key.account.clone().unwrap_or_else(|| account.to_owned()),
-        region: key.region.clone().unwrap_or_else(|| region.to_owned()),
-        key_id: key.id.clone(),
-        aliases: key.aliases.clone(),
-        description: key.description.clone(),
-        material: key.material.clone(),
-        ..kms::api::seed::Seed::new("", "", "")
-    });
-    kms.kms.seed(&keys.collect::<Vec<_>>()).map_err(failed)
-}
-
 /// Makes a key with the alias that the printed example uses, unless the alias is there.
 pub(super) fn make_key(kms: &Running, account: &str, region: &str) -> anyhow::Result<()> {
     let caller = Caller::root(account, region);

@@ -3,10 +3,11 @@
 mod cipher;
 
 use crate::api::Call;
+pub(crate) use crate::api::encrypt::cipher::Opened;
 pub(crate) use crate::api::encrypt::cipher::SYMMETRIC;
 pub(crate) use crate::api::encrypt::cipher::Sealed;
-use crate::api::encrypt::cipher::Source;
-use crate::api::encrypt::cipher::check_algorithm;
+pub(crate) use crate::api::encrypt::cipher::Source;
+pub(crate) use crate::api::encrypt::cipher::check_algorithm;
 pub(crate) use crate::api::encrypt::cipher::check_symmetric;
 use crate::api::encrypt::cipher::open;
 pub(crate) use crate::api::encrypt::cipher::seal;

@@ -6,6 +6,7 @@ use crate::api::Call;
 use crate::api::call::By;
 pub(crate) use crate::api::key::make::Draft;
 pub(crate) use crate::api::key::make::fresh_id;
+use crate::api::localstack::Chosen;
 use crate::api::page;
 use crate::api::page::Limits;
 use crate::api::tag;
@@ -25,12 +26,13 @@ use std::time::Duration;
 /// Makes a key of the caller's account in the Region called.
 pub(crate) fn create(
     call: &mut Call<'_>,
-    request: v1::CreateKeyRequest,
+    mut request: v1::CreateKeyRequest,
 ) -> Result<v1::CreateKeyResponse, KmsError> {
+    let mut chosen = Chosen::of(call, &mut request.tags)?;
     violations::check(&request)?;
     call.charge(None)?;
     let tags = tag::checked(&[], request.tags)?;
-    let draft = Draft::of_request(
+    let mut draft = Draft::of_request(
         call,
         make::Asked {
             spec: request.key_spec,
@@ -46,7 +48,13 @@ pub(crate) fn create(
             tags,
         },
     )?;
-    let key = draft.make(call)?;
+    if let Some(key_id) = chosen.key_id.take() {
+        draft.key_id = key_id;
+    }
+    let key = match chosen.material(draft.spec, &draft.key_id)? {
+        Some(material) => draft.make_of(call, Some(material))?,
+        None => draft.make(call)?,
+    };
     call.made(&key);
     let metadata = metadata(call, &key);
     call.respond("keyId", &**key.arn());

@@ -97,10 +97,11 @@ pub(crate) fn rotate_on_demand(
     check_symmetric(&key)?;
     check_primary(&key)?;
     let now_ms = call.now.unix_millis();
+    let most = call.kms.compat().on_demand_rotations_max();
     call.kms
         .keys
         .change_with_materials(&key, |record, materials| {
-            check_limit(record, key.arn())?;
+            check_limit(record, key.arn(), most)?;
             if record.origin == Origin::External {
                 return rotate_to_imported(record, key.arn(), call.now);
             }
@@ -269,13 +270,13 @@ fn check_primary(key: &Key) -> Result<(), KmsError> {
     ))
 }
 
-fn check_limit(record: &Record, arn: &str) -> Result<(), KmsError> {
+fn check_limit(record: &Record, arn: &str, most: usize) -> Result<(), KmsError> {
     let on_demand = record
         .materials
         .iter()
         .filter(|m| m.rotation == Some(RotationType::OnDemand))
         .count();
-    if on_demand < ON_DEMAND_MAX {
+    if on_demand < most {
         return Ok(());
     }
     Err(KmsError::new(
@@ -288,8 +289,3 @@ fn check_limit(record: &Record, arn: &str) -> Result<(), KmsError> {
 }
 
 const PERIOD_DAYS_DEFAULT: i32 = 365;
-
-/// Most rotations on demand of a key.
-///
-/// Source: <https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html>
-const ON_DEMAND_MAX: usize = 25;

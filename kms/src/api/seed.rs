@@ -18,6 +18,11 @@ use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
 use crate::keys::metadata::Manager;
 use crate::keys::metadata::Origin;
+use crate::keys::record::MaterialRecord;
+use crate::keys::record::Rotation;
+use crate::keys::record::RotationType;
+use proto::time::Timestamp;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// A key that is to be there.
@@ -38,9 +43,13 @@ pub struct Seed {
     pub spec: KeySpec,
     /// What the key may be used for.
     pub usage: KeyUsage,
-    /// The key's material; random if none is given. Symmetric and HMAC material is the bare key, that
-    /// of a pair is PKCS #8 in DER.
-    pub material: Option<Zeroizing<Vec<u8>>>,
+    /// Where its material comes from: made here, or imported.
+    pub origin: Origin,
+    /// The key's materials, oldest first; random if none is given, unless it is to be imported.
+    /// Symmetric and HMAC material is the bare key, that of a pair is PKCS #8 in DER.
+    pub materials: Vec<Zeroizing<Vec<u8>>>,
+    /// When the key rotates by itself for the first time, if it does; then every 365 days.
+    pub next_rotation: Option<Timestamp>,
 }
 
 impl Seed {
@@ -56,7 +65,9 @@ impl Seed {
             tags: Vec::new(),
             spec: KeySpec::SymmetricDefault,
             usage: KeyUsage::EncryptDecrypt,
-            material: None,
+            origin: Origin::AwsKms,
+            materials: Vec::new(),
+            next_rotation: None,
         }
     }
 }
@@ -83,43 +94,20 @@ impl Kms {
             ..
         } = seed;
         check(seed)?;
-        let material = match &seed.material {
-            Some(secret) => Some(
-                Material::from_secret(seed.spec, key_id, secret.clone())
-                    .ok_or_else(|| unfit(seed, "material"))?,
-            ),
-            None => None,
-        };
+        let materials = materials(seed)?;
         let caller = Caller::root(account, region);
         let call = Call::new(self, &caller, OperationName::CreateKey);
         match self.keys.find(account, region, key_id, call.now) {
             Some(key) => {
-                let differs =
-                    material.is_some_and(|given| key.snapshot().material(given.id()).is_none());
-                if differs {
+                let snapshot = key.snapshot();
+                let lacks = |given: &Material| snapshot.material(given.id()).is_none();
+                if materials.iter().any(lacks) {
                     return Err(KmsError::validation(format!(
                         "{key_id} is there with other material than the seed has"
                     )));
                 }
             }
-            None => {
-                let draft = Draft {
-                    key_id: key_id.clone(),
-                    spec: seed.spec,
-                    usage: seed.usage,
-                    origin: Origin::AwsKms,
-                    multi_region: key_id.starts_with("mrk-"),
-                    key_store: None,
-                    manager: Manager::Customer,
-                    description: seed.description.clone(),
-                    policy: default_policy(caller.partition(), account),
-                    tags: seed.tags.clone(),
-                };
-                match material {
-                    Some(material) => draft.make_of(&call, Some(material))?,
-                    None => draft.make(&call)?,
-                };
-            }
+            None => self.seed_key(&call, seed, materials)?,
         }
         let now_ms = call.now.unix_millis();
         for name in alias_names(seed) {
@@ -138,6 +126,66 @@ impl Kms {
         }
         Ok(())
     }
+
+    fn seed_key(
+        &self,
+        call: &Call<'_>,
+        seed: &Seed,
+        materials: Vec<Material>,
+    ) -> Result<(), KmsError> {
+        if !seed.spec.allows(seed.usage) {
+            return Err(unfit(seed, "usage"));
+        }
+        let draft = Draft {
+            key_id: seed.key_id.clone(),
+            spec: seed.spec,
+            usage: seed.usage,
+            origin: seed.origin,
+            multi_region: seed.key_id.starts_with("mrk-"),
+            key_store: None,
+            manager: Manager::Customer,
+            description: seed.description.clone(),
+            policy: default_policy(call.caller.partition(), &seed.account),
+            tags: seed.tags.clone(),
+        };
+        let mut materials = materials.into_iter();
+        let key = match materials.next() {
+            Some(first) => draft.make_of(call, Some(first))?,
+            None => draft.make(call)?,
+        };
+        let newer: Vec<_> = materials.map(Arc::new).collect();
+        if newer.is_empty() && seed.next_rotation.is_none() {
+            return Ok(());
+        }
+        let since_ms = call.now.unix_millis();
+        let rotated = |material: &Arc<Material>| MaterialRecord {
+            id: material.id_text().to_owned(),
+            since_ms,
+            rotation: Some(RotationType::Automatic),
+            import: None,
+        };
+        self.keys.change_with_materials(&key, |record, kept| {
+            record.materials.extend(newer.iter().map(rotated));
+            kept.extend(newer.iter().map(Arc::clone));
+            record.rotation = seed.next_rotation.map(|next| Rotation {
+                period_days: 365,
+                next_ms: next.unix_millis(),
+            });
+            Ok(())
+        })
+    }
+}
+
+fn materials(seed: &Seed) -> Result<Vec<Material>, KmsError> {
+    let of = |secret: &Zeroizing<Vec<u8>>| {
+        Material::from_secret(seed.spec, &seed.key_id, secret.clone())
+            .ok_or_else(|| unfit(seed, "material"))
+    };
+    let single = seed.spec != KeySpec::SymmetricDefault || seed.origin == Origin::External;
+    if single && seed.materials.len() > 1 {
+        return Err(unfit(seed, "number of materials"));
+    }
+    seed.materials.iter().map(of).collect()
 }
 
 fn check(seed: &Seed) -> Result<(), KmsError> {

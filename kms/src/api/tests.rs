@@ -19,7 +19,9 @@ use serde_json::json;
 use std::sync::Arc;
 
 mod aliases;
+mod compat;
 mod encryption;
+mod images;
 mod imports;
 mod key_stores;
 mod keys;

@@ -47,6 +47,21 @@ impl EccPair {
         Some(Zeroizing::new(pair.to_pkcs8v1().ok()?.as_ref().to_vec()))
     }
 
+    /// PKCS #8 of a private key in SEC 1 that names its curve.
+    pub(crate) fn pkcs8_of_sec1(sec1: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let curves = [
+            KeySpec::EccNistP256,
+            KeySpec::EccNistP384,
+            KeySpec::EccNistP521,
+            KeySpec::EccSecgP256K1,
+        ];
+        let read =
+            |spec: &KeySpec| EcdsaKeyPair::from_private_key_der(curve(*spec)?.sign, sec1).ok();
+        let pair = curves.iter().find_map(read)?;
+        let pkcs8 = pair.to_pkcs8v1().ok()?;
+        Some(Zeroizing::new(pkcs8.as_ref().to_vec()))
+    }
+
     pub(crate) fn from_pkcs8(spec: KeySpec, pkcs8: &[u8]) -> Option<Self> {
         let curve = curve(spec)?;
         let signing = EcdsaKeyPair::from_pkcs8(curve.sign, pkcs8).ok()?;

@@ -81,10 +81,20 @@ impl Material {
     /// decapsulation key of FIPS 203. `None` unless the material is of that spec.
     #[must_use]
     pub fn from_secret(spec: KeySpec, key_id: &str, secret: Zeroizing<Vec<u8>>) -> Option<Self> {
+        if secret_bytes(spec).is_some_and(|bytes| secret.len() != bytes) {
+            return None;
+        }
+        Self::kept(spec, key_id, secret)
+    }
+
+    /// As [`Material::from_secret`], for material that was taken in before: symmetric and HMAC
+    /// material of LocalStack's users may have any length.
+    #[must_use]
+    pub fn kept(spec: KeySpec, key_id: &str, secret: Zeroizing<Vec<u8>>) -> Option<Self> {
         let ready = match secret_bytes(spec) {
-            Some(bytes) if secret.len() != bytes => return None,
+            Some(_) if secret.is_empty() => return None,
             Some(_) if spec.is_hmac() => Ready::Mac(Box::new(MacKey::new(spec, &secret)?)),
-            Some(_) => Ready::Symmetric(Box::new(SymmetricKey::new(&secret)?)),
+            Some(_) => Ready::Symmetric(Box::new(SymmetricKey::new(&secret))),
             None => Ready::Pair(Box::new(Pair::from_secret(spec, &secret)?)),
         };
         let id = name(key_id, &secret);

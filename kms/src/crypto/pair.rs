@@ -6,6 +6,8 @@ use crate::crypto::ml_dsa::MlDsaPair;
 use crate::crypto::ml_kem::MlKemPair;
 use crate::crypto::rsa::RsaPair;
 use crate::crypto::spec::KeySpec;
+use rustls_pki_types::PrivateKeyDer;
+use rustls_pki_types::pem::PemObject as _;
 use zeroize::Zeroizing;
 
 /// A pair of a private and a public key.
@@ -146,3 +148,31 @@ pub fn generate_outside(spec: KeySpec) -> Option<(Zeroizing<Vec<u8>>, Vec<u8>)> 
     };
     Some((private_key, pair.public_key().to_vec()))
 }
+
+/// A private key from outside and its spec: PEM of PKCS #8, PKCS #1 (RSA) or SEC 1 (elliptic
+/// curves). The key comes as PKCS #8, as a pair's material is kept.
+#[must_use]
+pub fn from_pem(text: &str) -> Option<(KeySpec, Zeroizing<Vec<u8>>)> {
+    let pkcs8 = match PrivateKeyDer::from_pem_slice(text.as_bytes()).ok()? {
+        PrivateKeyDer::Pkcs8(der) => Zeroizing::new(der.secret_pkcs8_der().to_vec()),
+        PrivateKeyDer::Pkcs1(der) => RsaPair::pkcs8_of_pkcs1(der.secret_pkcs1_der())?,
+        PrivateKeyDer::Sec1(der) => EccPair::pkcs8_of_sec1(der.secret_sec1_der())?,
+        _ => return None,
+    };
+    let spec = FROM_OUTSIDE
+        .iter()
+        .find(|spec| Pair::from_secret(**spec, &pkcs8).is_some())?;
+    Some((*spec, pkcs8))
+}
+
+/// Kinds of pairs that tools outside make.
+const FROM_OUTSIDE: &[KeySpec] = &[
+    KeySpec::EccNistP256,
+    KeySpec::EccNistP384,
+    KeySpec::EccNistP521,
+    KeySpec::EccSecgP256K1,
+    KeySpec::EccNistEdwards25519,
+    KeySpec::Rsa2048,
+    KeySpec::Rsa3072,
+    KeySpec::Rsa4096,
+];

@@ -53,6 +53,13 @@ impl RsaPair {
         Some(Zeroizing::new(pkcs8.as_ref().to_vec()))
     }
 
+    /// PKCS #8 of a private key in PKCS #1.
+    pub(crate) fn pkcs8_of_pkcs1(pkcs1: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let pair = KeyPair::from_der(pkcs1).ok()?;
+        let pkcs8: Pkcs8V1Der<'_> = pair.as_der().ok()?;
+        Some(Zeroizing::new(pkcs8.as_ref().to_vec()))
+    }
+
     pub(crate) fn from_pkcs8(spec: KeySpec, pkcs8: &[u8]) -> Option<Self> {
         let signing = KeyPair::from_pkcs8(pkcs8).ok()?;
         let bytes = match spec {

@@ -6,6 +6,8 @@ use crate::crypto::ciphertext::Blob;
 use crate::crypto::ciphertext::KeyName;
 use crate::crypto::material::MaterialId;
 use crate::crypto::xaes::Xaes256Gcm;
+use sha2::Digest as _;
+use sha2::Sha256;
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
@@ -17,10 +19,18 @@ pub struct SymmetricKey {
 }
 
 impl SymmetricKey {
-    pub(crate) fn new(secret: &[u8]) -> Option<Self> {
-        Some(Self {
-            cipher: Xaes256Gcm::new(secret.try_into().ok()?),
-        })
+    /// Material of another length than AWS's is hashed to it.
+    pub(crate) fn new(secret: &[u8]) -> Self {
+        let digest;
+        let key: &[u8; SYMMETRIC_BYTES] = if let Ok(key) = secret.try_into() {
+            key
+        } else {
+            digest = Zeroizing::new(Sha256::digest(secret).into());
+            &digest
+        };
+        Self {
+            cipher: Xaes256Gcm::new(key),
+        }
     }
 
     /// A ciphertext blob of `plaintext`, bound to the key's name and the encryption context.

@@ -143,6 +143,18 @@ impl Key {
         self.snapshot.load()
     }
 
+    /// The same key for another working set: as it is now, and changed by itself from now on.
+    pub(crate) fn twin(&self) -> Self {
+        Self {
+            account: Arc::clone(&self.account),
+            region: Arc::clone(&self.region),
+            id: Arc::clone(&self.id),
+            arn: Arc::clone(&self.arn),
+            snapshot: ArcSwap::new(self.snapshot.load_full()),
+            last_use: Mutex::new(self.last_use()),
+        }
+    }
+
     pub(crate) fn replace(&self, snapshot: Snapshot) {
         self.snapshot.store(Arc::new(snapshot));
     }

@@ -166,6 +166,30 @@ impl Realms {
         }
     }
 
+    /// Whether it is this very key that is in its place, not one that was there before.
+    pub(crate) fn holds(&self, key: &Key) -> bool {
+        self.realm(key.account(), key.region())
+            .and_then(|realm| realm.key(key.id()))
+            .is_some_and(|held| std::ptr::eq(&raw const *held, key))
+    }
+
+    /// All realms, each with its account and Region.
+    pub(crate) fn all(&self) -> Vec<(String, String, Arc<Realm>)> {
+        let map = self.by_account.load();
+        let of = |(account, regions): (&String, &HashMap<String, Arc<Realm>>)| {
+            let realm = |(region, realm): (&String, &Arc<Realm>)| {
+                (account.clone(), region.clone(), Arc::clone(realm))
+            };
+            regions.iter().map(realm).collect::<Vec<_>>()
+        };
+        map.iter().flat_map(of).collect()
+    }
+
+    /// Takes what `others` holds, at once for all readers. Only called while changes are locked.
+    pub(crate) fn become_those_of(&self, others: &Self) {
+        self.by_account.store(others.by_account.load_full());
+    }
+
     pub(crate) fn all_keys(&self) -> Vec<Arc<Key>> {
         let map = self.by_account.load();
         map.values()

@@ -120,6 +120,20 @@ impl Store for MemoryStore {
     }
 }
 
+/// A store that keeps nothing, for a KMS whose keys live in its working set alone.
+#[derive(Clone, Copy, Debug)]
+pub struct NoStore;
+
+impl Store for NoStore {
+    fn rows(&self) -> Result<Vec<Row>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn commit(&self, _changes: Vec<Change>) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
 impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
     fn rows(&self) -> Result<Vec<Row>, StoreError> {
         (**self).rows()

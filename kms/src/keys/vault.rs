@@ -13,12 +13,13 @@ use crate::keys::store::StoreError;
 use crate::keys::store::Table;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// A store under its root key.
 pub struct Vault {
     store: Box<dyn Store>,
-    key: RowKey,
+    key: Arc<RowKey>,
 }
 
 /// A row, opened.
@@ -84,6 +85,7 @@ impl Vault {
             .filter(|row| row.table != Table::Meta)
             .map(|row| open_row(&key, row))
             .collect::<Result<_, _>>()?;
+        let key = Arc::new(key);
         Ok((Self { store, key }, open))
     }
 
@@ -100,7 +102,14 @@ impl Vault {
             meta(SALT, salt.to_vec()),
             meta(PROOF, key.seal(Table::Meta.name(), PROOF, b"")),
         ])?;
+        let key = Arc::new(key);
         Ok((Self { store, key }, Vec::new()))
+    }
+
+    /// Another store under the same key, so that tokens given out open there as well.
+    pub(crate) fn on(&self, store: Box<dyn Store>) -> Self {
+        let key = Arc::clone(&self.key);
+        Self { store, key }
     }
 
     /// A text sealed for that kind of token, in base64.
@@ -181,8 +190,6 @@ const PROOF: &str = "proof";
 mod tests {
     use super::*;
     use crate::keys::store::MemoryStore;
-    use std::sync::Arc;
-
     fn root_key() -> RootKey {
         RootKey::from_bytes([1; 32])
     }

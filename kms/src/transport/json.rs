@@ -28,6 +28,7 @@ use crate::error::Code;
 use crate::error::KmsError;
 use crate::metrics::Door;
 use crate::transport::Core;
+use crate::transport::compat;
 use crate::transport::request_id;
 use crate::transport::service_quotas;
 use crate::transport::sts;
@@ -40,7 +41,8 @@ pub(crate) async fn answer(
 ) -> Response<Full<Bytes>> {
     let request_id = request_id();
     let content_type = media_type(request.headers());
-    let mut response = match content_type.as_deref() {
+    let content_type = content_type.as_deref();
+    let mut response = match content_type {
         Some(JSON_1_1 | JSON_1_0) if service_quotas::is_meant(request.headers()) => {
             match service_quotas::answer(core, connection, &request_id, request).await {
                 Ok(body) => json(StatusCode::OK, body.to_string().into_bytes()),
@@ -54,7 +56,13 @@ pub(crate) async fn answer(
             }
         }
         Some(FORM) => sts::answer(core, connection, &request_id, request).await,
-        _ => not_an_operation(),
+        kind if compat::is_plain_json(core, kind, request.headers()) => {
+            match operation(core, connection, &request_id, request).await {
+                Ok(body) => json(StatusCode::OK, body),
+                Err(error) => refuse(core, &error),
+            }
+        }
+        _ => compat::answer(core, &request).unwrap_or_else(not_an_operation),
     };
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&request_id) {

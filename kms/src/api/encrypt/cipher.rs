@@ -2,8 +2,10 @@
 
 use crate::api::Call;
 use crate::api::call::Purpose;
+use crate::api::localstack;
 use crate::api::sign::incompatible;
 use crate::authorize::Permitted;
+use crate::compat::Compat;
 use crate::crypto::ciphertext::Blob;
 use crate::crypto::pair::Pair;
 use crate::crypto::rsa::RsaPair;
@@ -82,6 +84,11 @@ fn open_symmetric(
     bytes: &[u8],
 ) -> Result<Opened, KmsError> {
     let blob = Blob::parse(bytes);
+    if blob.is_none()
+        && let Some(opened) = localstack::open(call, source, named.as_ref(), bytes)?
+    {
+        return Ok(opened);
+    }
     let key = match (named, &blob) {
         (Some(key), Some(blob)) if !is_for(blob, &key) => {
             return Err(KmsError::new(
@@ -129,9 +136,13 @@ fn open_asymmetric(
     call.check_use(&key, &snapshot, KeyUsage::EncryptDecrypt)?;
     check_algorithm(&snapshot, source.algorithm)?;
     check_no_context(source.context)?;
-    let plaintext = rsa(&snapshot)?
-        .decrypt(source.algorithm, bytes)
-        .map_err(|_| KmsError::invalid_ciphertext())?;
+    let rsa = rsa(&snapshot)?;
+    let mut opened = rsa.decrypt(source.algorithm, bytes);
+    if opened.is_err() && call.kms.compat() == Compat::LocalStack {
+        // It takes every ciphertext for one of this algorithm.
+        opened = rsa.decrypt("RSAES_OAEP_SHA_256", bytes);
+    }
+    let plaintext = opened.map_err(|_| KmsError::invalid_ciphertext())?;
     Ok(Opened {
         key,
         plaintext,

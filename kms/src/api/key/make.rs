@@ -3,6 +3,7 @@
 use crate::api::Call;
 use crate::api::key_policy;
 use crate::api::key_store;
+use crate::compat::Compat;
 use crate::crypto;
 use crate::crypto::material::Material;
 use crate::error::Code;
@@ -14,6 +15,7 @@ use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
 use crate::keys::metadata::Manager;
 use crate::keys::metadata::Origin;
+use crate::keys::record::Import;
 use crate::keys::record::KeyStoreLink;
 use crate::keys::record::MaterialRecord;
 use crate::keys::record::MultiRegion;
@@ -63,7 +65,7 @@ impl Draft {
             .as_deref()
             .and_then(KeySpec::parse)
             .unwrap_or(KeySpec::SymmetricDefault);
-        let usage = usage(asked.usage.as_deref(), spec)?;
+        let usage = usage(asked.usage.as_deref(), spec, call.kms.compat())?;
         let origin = asked
             .origin
             .as_deref()
@@ -131,7 +133,12 @@ impl Draft {
             id: material.id_text().to_owned(),
             since_ms: now_ms,
             rotation: None,
-            import: None,
+            import: (self.origin == Origin::External).then_some(Import {
+                present: true,
+                pending_rotation: false,
+                valid_to_ms: None,
+                description: None,
+            }),
         };
         let region = caller.region.to_string();
         let record = Record {
@@ -168,7 +175,7 @@ impl Draft {
 }
 
 /// The usage asked for, or that of symmetric encryption keys.
-fn usage(asked: Option<&str>, spec: KeySpec) -> Result<KeyUsage, KmsError> {
+fn usage(asked: Option<&str>, spec: KeySpec, compat: Compat) -> Result<KeyUsage, KmsError> {
     let usage = match asked.and_then(KeyUsage::parse) {
         Some(usage) => usage,
         None if spec == KeySpec::SymmetricDefault => KeyUsage::EncryptDecrypt,
@@ -181,6 +188,13 @@ fn usage(asked: Option<&str>, spec: KeySpec) -> Result<KeyUsage, KmsError> {
     };
     if spec.allows(usage) {
         return Ok(usage);
+    }
+    if compat == Compat::LocalKms && spec == KeySpec::SymmetricDefault {
+        return Err(KmsError::validation(format!(
+            "The operation failed because the KeyUsage value of the CMK is {}. To perform this \
+             operation, the KeyUsage value must be ENCRYPT_DECRYPT.",
+            usage.as_str()
+        )));
     }
     Err(KmsError::validation(format!(
         "KeyUsage {} is not compatible with KeySpec {}",

@@ -12,6 +12,7 @@ use crate::caller::Caller;
 use crate::crypto::root_key::RootKey;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
+use crate::keys::metadata::Origin;
 use crate::keys::redb_store::RedbStore;
 use crate::keys::vault::OpenError;
 use proto::time::Clock;
@@ -43,7 +44,12 @@ fn seed(key_id: &str, aliases: &[&str], material: Option<u8>) -> Seed {
         tags: Vec::new(),
         spec: KeySpec::SymmetricDefault,
         usage: KeyUsage::EncryptDecrypt,
-        material: material.map(|byte| Zeroizing::new(vec![byte; 32])),
+        materials: material
+            .map(|byte| Zeroizing::new(vec![byte; 32]))
+            .into_iter()
+            .collect(),
+        origin: Origin::AwsKms,
+        next_rotation: None,
     }
 }
 
@@ -137,6 +143,6 @@ fn a_seed_that_cannot_be_is_refused() {
     world.kms.seed(&[seed("a/b", &[], None)]).unwrap_err();
     world.kms.seed(&[seed("a", &["aws/s3"], None)]).unwrap_err();
     let mut short = seed("b", &[], None);
-    short.material = Some(Zeroizing::new(vec![0; 31]));
+    short.materials = vec![Zeroizing::new(vec![0; 31])];
     world.kms.seed(&[short]).unwrap_err();
 }

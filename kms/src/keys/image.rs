@@ -1,0 +1,211 @@
+//! All keys at one moment: to come back to, to start another KMS from, to keep in a file.
+//!
+//! Taking an image copies no material: records and materials never change once they are made, so an
+//! image holds the very ones in use. It takes microseconds for each thousand keys.
+
+use crate::crypto::root_key::RootKey;
+use crate::error::KmsError;
+use crate::keys::Keys;
+use crate::keys::delete;
+use crate::keys::key::Key;
+use crate::keys::key_store::KeyStore;
+use crate::keys::material_name;
+use crate::keys::material_row;
+use crate::keys::not_durable;
+use crate::keys::put;
+use crate::keys::realm::Alias;
+use crate::keys::realm::Place;
+use crate::keys::realm::Realms;
+use crate::keys::store::Change;
+use crate::keys::store::MemoryStore;
+use crate::keys::store::NoStore;
+use crate::keys::store::Row;
+use crate::keys::store::Store;
+use crate::keys::store::Table;
+use crate::keys::vault::OpenChange;
+use crate::keys::vault::OpenError;
+use crate::keys::vault::Vault;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+/// All keys, aliases and custom key stores at one moment. The empty image is of no keys at all.
+#[derive(Default)]
+pub struct Image {
+    keys: Vec<Key>,
+    /// By the name of their row.
+    aliases: Vec<(String, Alias)>,
+    /// By the name of their row.
+    key_stores: Vec<(String, KeyStore)>,
+}
+
+impl Image {
+    /// How many keys there are.
+    #[must_use]
+    pub const fn keys(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// How many aliases there are.
+    #[must_use]
+    pub const fn aliases(&self) -> usize {
+        self.aliases.len()
+    }
+
+    /// The image as rows sealed under that root key, to be kept in a file.
+    ///
+    /// # Errors
+    ///
+    /// `KMSInternalException` when a record cannot be written down.
+    pub fn to_rows(&self, root_key: &RootKey) -> Result<Vec<Row>, KmsError> {
+        let store = Arc::new(MemoryStore::default());
+        let (vault, _) = Vault::open(Box::new(Arc::clone(&store)), root_key)
+            .map_err(|_| KmsError::internal())?;
+        vault
+            .commit(self.rows()?)
+            .map_err(|error| not_durable(&error))?;
+        store.rows().map_err(|error| not_durable(&error))
+    }
+
+    /// The image that [`Image::to_rows`] gave.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] under another root key, or when a row was changed, moved or lost.
+    pub fn from_rows(rows: Vec<Row>, root_key: &RootKey) -> Result<Self, OpenError> {
+        let store = MemoryStore::default();
+        let change = |row: Row| Change {
+            table: row.table,
+            name: row.name,
+            value: Some(row.value),
+        };
+        store.commit(rows.into_iter().map(change).collect())?;
+        Ok(Keys::open(Box::new(store), root_key)?.image())
+    }
+
+    /// What the store holds of it.
+    fn rows(&self) -> Result<Vec<OpenChange>, KmsError> {
+        let mut rows = Vec::with_capacity(2 * self.keys.len() + self.aliases.len());
+        for key in &self.keys {
+            let place = Place::of(key);
+            let snapshot = key.snapshot();
+            rows.push(put(Table::Keys, &place.to_string(), &snapshot.record)?);
+            let materials = snapshot.materials.iter();
+            rows.extend(materials.map(|material| material_row(&place, material)));
+        }
+        for (name, alias) in &self.aliases {
+            rows.push(put(Table::Aliases, name, alias)?);
+        }
+        for (name, store) in &self.key_stores {
+            rows.push(put(Table::KeyStores, name, store)?);
+        }
+        Ok(rows)
+    }
+
+    /// Where each row of it lies.
+    fn row_names(&self) -> impl Iterator<Item = (Table, String)> {
+        let of_key = |key: &Key| {
+            let place = Place::of(key);
+            let material = |id: &str| (Table::Materials, material_name(&place, id));
+            let snapshot = key.snapshot();
+            let mut names: Vec<_> = snapshot
+                .materials
+                .iter()
+                .map(|made| material(made.id_text()))
+                .collect();
+            names.push((Table::Keys, place.to_string()));
+            names
+        };
+        let aliases = self.aliases.iter();
+        let stores = self.key_stores.iter();
+        self.keys
+            .iter()
+            .flat_map(of_key)
+            .chain(aliases.map(|(name, _)| (Table::Aliases, name.clone())))
+            .chain(stores.map(|(name, _)| (Table::KeyStores, name.clone())))
+    }
+
+    fn fill(&self, realms: &Realms) {
+        for key in &self.keys {
+            realms.put_key(Place::of(key), key.twin());
+        }
+        for (name, alias) in &self.aliases {
+            if let Some(place) = Place::parse(name) {
+                realms.put_alias(place, alias.clone());
+            }
+        }
+        for (name, store) in &self.key_stores {
+            if let Some(place) = Place::parse(name) {
+                realms.put_key_store(place, store.clone());
+            }
+        }
+    }
+}
+
+impl Keys {
+    /// All keys as they are now.
+    #[must_use]
+    pub fn image(&self) -> Image {
+        let _one_at_a_time = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        self.realms.image()
+    }
+
+    /// Puts an image in the place of all keys: durable, and all or nothing in the store.
+    ///
+    /// # Errors
+    ///
+    /// `KMSInternalException` when it could not be made durable; then nothing has changed.
+    pub fn restore(&self, image: &Image) -> Result<(), KmsError> {
+        let _one_at_a_time = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        let stays: HashSet<(Table, String)> = image.row_names().collect();
+        let before = self.realms.image();
+        let goes = before.row_names().filter(|name| !stays.contains(name));
+        let mut changes: Vec<_> = goes.map(|(table, name)| delete(table, name)).collect();
+        changes.extend(image.rows()?);
+        self.commit(changes)?;
+        let realms = Realms::default();
+        image.fill(&realms);
+        self.realms.become_those_of(&realms);
+        Ok(())
+    }
+
+    /// The same keys for another KMS: what happens to either does not happen to the other. Nothing
+    /// of it outlives the process.
+    #[must_use]
+    pub fn fork(&self, image: &Image) -> Self {
+        let realms = Realms::default();
+        image.fill(&realms);
+        Self {
+            realms,
+            vault: self.vault.on(Box::new(NoStore)),
+            change: Mutex::new(()),
+        }
+    }
+}
+
+impl Realms {
+    fn image(&self) -> Image {
+        let mut image = Image::default();
+        for (account, region, realm) in self.all() {
+            let row = |name: &str| {
+                let place = Place {
+                    account: &account,
+                    region: &region,
+                    name,
+                };
+                place.to_string()
+            };
+            image.keys.extend(realm.keys().iter().map(|key| key.twin()));
+            let aliases = realm.aliases().into_iter();
+            image
+                .aliases
+                .extend(aliases.map(|(name, alias)| (row(&name), alias)));
+            let stores = realm.key_stores().into_iter();
+            image
+                .key_stores
+                .extend(stores.map(|store| (row(&store.id), store)));
+        }
+        image
+    }
+}

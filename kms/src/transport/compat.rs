@@ -1,0 +1,52 @@
+//! Paths besides `POST /` that the users of another emulator ask for.
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::Method;
+use http::Request;
+use http::Response;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use http::header::ORIGIN;
+use http_body_util::Full;
+use hyper::body::Incoming;
+
+use crate::compat::Compat;
+use crate::transport::Core;
+
+/// The answer to a path of the emulator whose place this takes; none for all other requests.
+///
+/// Pages of another origin are never answered: a browser would send them without asking.
+pub(crate) fn answer(core: &Core, request: &Request<Incoming>) -> Option<Response<Full<Bytes>>> {
+    if request.headers().contains_key(ORIGIN) {
+        return None;
+    }
+    match (core.kms.compat(), request.method(), request.uri().path()) {
+        (Compat::Moto, &Method::POST, "/moto-api/reset") => Some(match core.kms.reset() {
+            Ok(()) => json(StatusCode::OK, r#"{"status": "ok"}"#),
+            Err(_) => json(StatusCode::INTERNAL_SERVER_ERROR, r#"{"status": "failed"}"#),
+        }),
+        (Compat::LocalStack, &Method::GET, "/_localstack/health") => {
+            let body = r#"{"services": {"kms": "running", "sts": "running"}, "edition": "sealgate", "version": "4.14.0"}"#;
+            Some(json(StatusCode::OK, body))
+        }
+        _ => None,
+    }
+}
+
+/// Whether the request is an operation in plain JSON, as users of local-kms write it by hand.
+pub(crate) fn is_plain_json(core: &Core, content_type: Option<&str>, headers: &HeaderMap) -> bool {
+    core.kms.compat() == Compat::LocalKms
+        && headers.contains_key("x-amz-target")
+        && content_type.is_none_or(|kind| kind == "application/json")
+}
+
+fn json(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        http::HeaderValue::from_static("application/json"),
+    );
+    response
+}
