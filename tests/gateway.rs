@@ -36,3 +36,5 @@ mod round_trip;
 mod state;
 #[path = "gateway/tamper.rs"]
 mod tamper;
+#[path = "gateway/update_encryption.rs"]
+mod update_encryption;

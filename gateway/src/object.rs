@@ -43,6 +43,7 @@ pub mod range;
 mod rewrap;
 pub mod store;
 pub mod stored;
+pub mod update_encryption;
 
 /// Where the default encryption of buckets is known.
 pub trait BucketDefaults: Send + Sync {

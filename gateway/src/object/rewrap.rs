@@ -72,6 +72,19 @@ impl Objects {
         conditions: &HeaderMap,
         encryption: &Encryption,
     ) -> Result<Option<Rewrappable>, ReadError> {
+        match self.look_at(reader).await? {
+            Some(Found::Sealed(stored))
+                if keeps_bytes(stored.sealed.claims().protection.mode(), encryption) =>
+            {
+                let source = self.unlock_to_rewrap(reader, stored, conditions).await?;
+                Ok(Some(source))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// What is at the backend, by its headers and its first bytes; none if there are no bytes.
+    pub(crate) async fn look_at(&self, reader: &Reader) -> Result<Option<Found>, ReadError> {
         // A read, because errors of HEAD have no document; and of the head, because it is compared.
         let range = format!("bytes=0-{}", layout::HEAD_BYTES - 1);
         let range = HeaderValue::from_str(&range).map_err(|_| S3Error::internal())?;
@@ -86,19 +99,25 @@ impl Objects {
             _ => return Err(Backend::refusal(&Method::GET, answer).await.into()),
         }
         let (parts, body) = answer.into_parts();
-        let bucket = &reader.name.bucket;
-        let Found::Sealed(stored) = self.recognise(bucket, parts.status, parts.headers)? else {
-            return Ok(None);
-        };
-        if !keeps_bytes(stored.sealed.claims().protection.mode(), encryption) {
-            return Ok(None);
-        }
-        if parts.status == StatusCode::PARTIAL_CONTENT {
+        let found = self.recognise(&reader.name.bucket, parts.status, parts.headers)?;
+        if let Found::Sealed(stored) = &found
+            && parts.status == StatusCode::PARTIAL_CONTENT
+        {
             let head = body.collect(layout::HEAD_BYTES).await?;
             if head != stored.segment.head()[..] {
                 return Err(OpenError::OtherSegment.into());
             }
         }
+        Ok(Some(found))
+    }
+
+    /// The data key and the record of an object, after the conditions of its copy were judged.
+    pub(crate) async fn unlock_to_rewrap(
+        &self,
+        reader: &Reader,
+        stored: Box<Stored>,
+        conditions: &HeaderMap,
+    ) -> Result<Rewrappable, ReadError> {
         let needs = Needs {
             key: true,
             checksum: true,
@@ -111,11 +130,11 @@ impl Objects {
             (Some(keys), Some(record)) => {
                 // The commitment binds the data key to these very bytes.
                 stored.segment.check(&keys.data)?;
-                Ok(Some(Rewrappable {
+                Ok(Rewrappable {
                     stored,
                     record,
                     data_key: keys.data,
-                }))
+                })
             }
             _ => Err(S3Error::internal().into()),
         }

@@ -53,6 +53,8 @@ pub enum Operation {
     PutBucketEncryption,
     /// `PutObject`.
     PutObject,
+    /// `UpdateObjectEncryption`.
+    UpdateObjectEncryption,
     /// `UploadPart`.
     UploadPart,
     /// `UploadPartCopy`.
@@ -84,6 +86,7 @@ impl Operation {
             Self::ListParts => "ListParts",
             Self::PutBucketEncryption => "PutBucketEncryption",
             Self::PutObject => "PutObject",
+            Self::UpdateObjectEncryption => "UpdateObjectEncryption",
             Self::UploadPart => "UploadPart",
             Self::UploadPartCopy => "UploadPartCopy",
             Self::PassThrough(name) => name,
@@ -260,7 +263,6 @@ const OBJECT_LAMBDA: &str = "the gateway has no Object Lambda access points.";
 const RENAME: &str = "an object is sealed under its own name; copy it instead.";
 const REPLICATION: &str =
     "an object is sealed under its own bucket's name, so a replica could not be opened.";
-const REWRAP: &str = "the encryption of an object is changed by copying it onto itself.";
 const SELECT: &str = "the backend would search the sealed bytes.";
 const SESSION: &str = "it belongs to directory buckets, whose requests sign with session keys.";
 const TORRENT: &str = "the backend would share the sealed bytes.";
@@ -348,7 +350,7 @@ const OBJECT: &[(&str, &str, Row)] = &[
     ("acl", "GET", Pass("GetObjectAcl")),
     ("acl", "PUT", Pass("PutObjectAcl")),
     ("attributes", "GET", Own(Operation::GetObjectAttributes)),
-    ("encryption", "PUT", Refuse("UpdateObjectEncryption", REWRAP)),
+    ("encryption", "PUT", Own(Operation::UpdateObjectEncryption)),
     ("legal-hold", "GET", Pass("GetObjectLegalHold")),
     ("legal-hold", "PUT", Pass("PutObjectLegalHold")),
     ("renameObject", "PUT", Refuse("RenameObject", RENAME)),

@@ -40,6 +40,10 @@ fn the_operations_done_here_are_recognised() {
         ("GET /demo/k?attributes", "GetObjectAttributes"),
         ("HEAD /demo/k", "HeadObject"),
         ("PUT /demo/k?x-id=PutObject", "PutObject"),
+        (
+            "PUT /demo/k?encryption&versionId=v",
+            "UpdateObjectEncryption",
+        ),
         ("DELETE /demo/k?versionId=v", "DeleteObject"),
     ] {
         assert_eq!(name(line), expected, "{line}");
@@ -76,7 +80,6 @@ fn the_operations_that_would_bypass_sealing_are_refused() {
         "GET /demo?session",
         "GET /demo/k?torrent",
         "POST /demo/k?select&select-type=2",
-        "PUT /demo/k?encryption",
         "PUT /demo/k?renameObject",
         "PUT /demo?replication",
         "PUT /demo/k?novelty",

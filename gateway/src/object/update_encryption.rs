@@ -1,0 +1,186 @@
+//! UpdateObjectEncryption: an object comes under another KMS key, its bytes as they are.
+//!
+//! The object is copied onto itself at the backend under a new envelope: metadata, tags, storage class,
+//! checksum and the client's encryption context stay. S3 has no way to change an object in place, so the backend's `Last-Modified` does
+//! not stay, and where versions are kept there would be one more: that is refused.
+//!
+//! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_UpdateObjectEncryption.html>
+
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::Response;
+use proto::arn::KeyArn;
+
+use crate::envelope::Mode;
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::object::Objects;
+use crate::object::document;
+use crate::object::headers;
+use crate::object::rewrap::Rewrapped;
+use crate::object::stored::ATTEMPTS;
+use crate::object::stored::Found;
+use crate::object::stored::ReadError;
+use crate::object::stored::Reader;
+use crate::request::Body;
+use crate::request::S3Request;
+use crate::request::empty_body;
+use crate::sse::choice::Encryption;
+use crate::sse::choice::KmsChoice;
+use crate::sse::choice::Transport;
+use crate::sse::context::EncryptionContext;
+use crate::xml::Element;
+use crate::xml::Limits;
+
+impl Objects {
+    /// Puts an object under the KMS key that the request's document names.
+    ///
+    /// # Errors
+    ///
+    /// S3's answer to a document or an object that this cannot be done with; `NotImplemented` where
+    /// the backend cannot do it. The object is as it was then.
+    pub async fn update_encryption(
+        &self,
+        mut request: S3Request,
+    ) -> Result<Response<Body>, S3Error> {
+        let name = self.name(&request.target)?;
+        let transport = Transport::of(&request, self.config.allow_insecure_sse);
+        document::require_digest(&request)?;
+        let document = document::read(&mut request).await?;
+        let choice = asked(&document, &request.caller.account)?;
+        transport.allow_kms()?;
+        let reader = Reader::of(&request, name, None, transport);
+        if !self.copies.are_faithful().await {
+            return Err(S3Error::not_implemented(COPIES));
+        }
+        for _ in 0..ATTEMPTS {
+            match self.update_encryption_once(&reader, &choice).await {
+                Ok(()) => return Ok(Response::new(empty_body())),
+                Err(ReadError::Changed) => {}
+                Err(ReadError::Refused(error)) => return Err(error),
+            }
+        }
+        Err(S3Error::new(S3Code::ConditionalRequestConflict))
+    }
+
+    async fn update_encryption_once(
+        &self,
+        reader: &Reader,
+        choice: &KmsChoice,
+    ) -> Result<(), ReadError> {
+        let stored = match self.look_at(reader).await? {
+            Some(Found::Sealed(stored)) => stored,
+            Some(Found::Parts(_)) => return Err(S3Error::not_implemented(PARTS).into()),
+            Some(Found::Plain(_)) | None => {
+                return Err(S3Error::invalid_request(UNENCRYPTED).into());
+            }
+        };
+        check_mode(stored.sealed.claims().protection.mode())?;
+        check_kept(&stored.headers)?;
+        let source = self
+            .unlock_to_rewrap(reader, stored, &HeaderMap::new())
+            .await?;
+        let context = source.stored.sealed.claims().protection.context();
+        let encryption = Encryption::SseKms(KmsChoice {
+            context: context.iter().cloned().collect(),
+            ..choice.clone()
+        });
+        let target = Rewrapped {
+            name: &reader.name,
+            headers: kept(&source.stored.headers),
+            encryption: &encryption,
+            requester: &reader.requester,
+        };
+        self.rewrap(reader, &source, target).await?;
+        Ok(())
+    }
+}
+
+/// The encryption that a document asks for.
+fn asked(document: &[u8], account: &str) -> Result<KmsChoice, S3Error> {
+    let malformed = |_| S3Error::new(S3Code::MalformedXml);
+    let document = Element::parse(document, Limits::REQUEST).map_err(malformed)?;
+    if document.name() != "ObjectEncryption" {
+        return Err(S3Error::new(S3Code::MalformedXml));
+    }
+    let asked = match document.children() {
+        [asked] if asked.name() == "SSE-KMS" => asked,
+        [other] if matches!(other.name(), "SSE-C" | "DSSE-KMS") => {
+            return Err(S3Error::invalid_request(NOT_TO_THESE));
+        }
+        _ => return Err(S3Error::invalid_request(NOT_A_TYPE)),
+    };
+    let key = asked.text_of("KMSKeyArn").unwrap_or_default().trim();
+    if key.is_empty() {
+        return Err(S3Error::invalid_request(NO_ARN));
+    }
+    let arn: KeyArn = key
+        .parse()
+        .map_err(|_| S3Error::invalid_request(NOT_AN_ARN))?;
+    if arn.account != account {
+        return Err(S3Error::with_message(S3Code::AccessDenied, OTHER_ACCOUNT));
+    }
+    let bucket_key = match asked.text_of("BucketKeyEnabled").map(str::trim) {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(S3Error::invalid_request(NOT_A_SWITCH)),
+    };
+    Ok(KmsChoice {
+        key: Some(key.to_owned()),
+        context: EncryptionContext::default(),
+        bucket_key,
+    })
+}
+
+/// Refuses objects that AWS does not do this with.
+fn check_mode(mode: Mode) -> Result<(), S3Error> {
+    match mode {
+        Mode::SseS3 | Mode::SseKms | Mode::BucketKey => Ok(()),
+        Mode::Dsse | Mode::SseC => Err(S3Error::invalid_request(NOT_FROM_THESE)),
+    }
+}
+
+/// Refuses objects that are not to change.
+fn check_kept(backend: &HeaderMap) -> Result<(), S3Error> {
+    let is = |name: &str, value: &str| {
+        let found = backend.get(name).map(HeaderValue::as_bytes);
+        found.is_some_and(|found| value.is_empty() || found == value.as_bytes())
+    };
+    if is("x-amz-object-lock-mode", "") || is("x-amz-object-lock-legal-hold", "ON") {
+        return Err(S3Error::with_message(S3Code::AccessDenied, LOCKED));
+    }
+    if is("x-amz-version-id", "") && !is("x-amz-version-id", "null") {
+        return Err(S3Error::not_implemented(VERSIONS));
+    }
+    Ok(())
+}
+
+/// The object's headers for the backend, as they were.
+fn kept(backend: &HeaderMap) -> HeaderMap {
+    let mut headers = headers::of_copied(backend);
+    for name in [STORAGE_CLASS, REDIRECT] {
+        if let Some(value) = backend.get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    let directive = HeaderName::from_static("x-amz-tagging-directive");
+    headers.insert(directive, HeaderValue::from_static("COPY"));
+    headers
+}
+
+const STORAGE_CLASS: HeaderName = HeaderName::from_static("x-amz-storage-class");
+const REDIRECT: HeaderName = HeaderName::from_static("x-amz-website-redirect-location");
+
+const UNENCRYPTED: &str = "The UpdateObjectEncryption operation doesn't supported unencrypted source objects. Only source objects encrypted with SSE-S3 or SSE-KMS are supported.";
+const NOT_FROM_THESE: &str = "The UpdateObjectEncryption operation doesn't support source objects with the encryption type DSSE-KMS or SSE-C. Only source objects encrypted with SSE-S3 or SSE-KMS are supported.";
+const NOT_TO_THESE: &str = "The UpdateObjectEncryption operation doesn't support updating the encryption type to DSSE-KMS or SSE-C. Modify the request to specify SSE-KMS for the updated encryption type, and then try again.";
+const NOT_A_TYPE: &str = "Requests that modify an object encryption configuration require a valid new encryption type. Valid values are SSEKMS. Modify the request to specify SSE-KMS for the updated encryption type, and then try again.";
+const NO_ARN: &str = "Requests that modify an object's encryption type to SSE-KMS require an Amazon Web Services KMS key Amazon Resource Name (ARN). Modify the request to specify a KMS key ARN, and then try again.";
+const NOT_AN_ARN: &str = "Requests that modify an object's encryption type to SSE-KMS require a valid Amazon Web Services KMS key Amazon Resource Name (ARN). Confirm that you have a correctly formatted KMS key ARN in your request, and then try again.";
+const NOT_A_SWITCH: &str = "The BucketKeyEnabled value isn't valid. Valid values are true or false. Modify the request to specify a valid value, and then try again.";
+const OTHER_ACCOUNT: &str = "The Amazon Web Services KMS key in the request must be owned by the same account as the bucket. Modify the request to specify a KMS key from the same account, and then try again.";
+const LOCKED: &str = "The encryption type for the specified object can\u{2019}t be updated because that object is protected by S3 Object Lock. If the object has a governance-mode retention period or a legal hold, you must first remove the Object Lock status on the object before you issue your UpdateObjectEncryption request. You can't use the UpdateObjectEncryption operation with objects that have an Object Lock compliance mode retention period applied to them.";
+const VERSIONS: &str = "UpdateObjectEncryption is not implemented for buckets with versions: the backend cannot change a version; copy the object onto itself instead.";
+const PARTS: &str = "UpdateObjectEncryption is not implemented for objects in parts; copy the object onto itself instead.";
+const COPIES: &str = "UpdateObjectEncryption is not implemented: the backend does not copy objects under new metadata; copy the object onto itself instead.";

@@ -1,0 +1,214 @@
+//! `PUT key?encryption`: another KMS key for an object whose bytes stay.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::Method;
+use md5::Digest as _;
+use tests::backend::Versioning;
+
+use crate::direct::Answer;
+use crate::direct::Asked;
+use crate::direct::BUCKET;
+use crate::direct::Direct;
+use crate::direct::arn;
+use crate::direct::content;
+
+const SSE: &str = "x-amz-server-side-encryption";
+const KEY_ID: &str = "x-amz-server-side-encryption-aws-kms-key-id";
+const SWITCH: &str = "x-amz-server-side-encryption-bucket-key-enabled";
+
+fn document(kms: &str) -> String {
+    let namespace = "http://s3.amazonaws.com/doc/2006-03-01/";
+    format!("<ObjectEncryption xmlns=\"{namespace}\">{kms}</ObjectEncryption>")
+}
+
+fn to(key: &str, more: &str) -> String {
+    document(&format!(
+        "<SSE-KMS><KMSKeyArn>{}</KMSKeyArn>{more}</SSE-KMS>",
+        arn(key)
+    ))
+}
+
+impl Direct {
+    async fn update(&self, asked: Asked, document: &str) -> Answer {
+        let md5 = STANDARD.encode(md5::Md5::digest(document));
+        let asked = asked.header("content-md5", &md5).query("encryption", "");
+        let request = asked.body(document.to_owned()).into_request(Method::PUT);
+        Answer::of(self.objects.update_encryption(request).await).await
+    }
+}
+
+#[tokio::test]
+async fn an_object_comes_under_another_kms_key_as_it_is() {
+    let world = Direct::start().await;
+    let body = content(300_000);
+    let context = STANDARD.encode(r#"{"team":"blue"}"#);
+    let put = |key: &str| {
+        let asked = Asked::on(key).body(body.clone());
+        let asked = asked
+            .header("x-amz-meta-a", "1")
+            .header("x-amz-tagging", "t=1");
+        asked.header("content-type", "text/x")
+    };
+    let under = |asked: Asked| asked.header(SSE, "aws:kms").header(KEY_ID, "first");
+    let context_header = "x-amz-server-side-encryption-context";
+    for (asked, keeps_context) in [
+        (put("k"), false),
+        (under(put("k")).header(context_header, &context), true),
+        (under(put("k")).header(SWITCH, "true"), false),
+    ] {
+        world.put(asked).await.ok();
+        let before = world.backend.object(BUCKET, "k").unwrap();
+        for (more, bucket_key) in [
+            ("", ""),
+            ("<BucketKeyEnabled>true</BucketKeyEnabled>", "true"),
+        ] {
+            world.kms.calls();
+            world.backend.forget();
+            // One that has no bucket key in use.
+            let another = world.another();
+            let document = to("second", more);
+            let answer = another.update(Asked::on("k"), &document).await.ok();
+            assert!(answer.body.is_empty());
+            let made = world.kms.calls().pop().unwrap();
+            assert_eq!(made.operation, "GenerateDataKey");
+            let team = ("team".to_owned(), "blue".to_owned());
+            assert_eq!(made.context.contains(&team), keeps_context);
+            let requests = world.backend.requests().into_iter();
+            let mut of_clients = requests.filter(|it| it.path.starts_with("/bucket/"));
+            assert!(of_clients.all(|request| request.body.is_empty()));
+
+            let after = world.backend.object(BUCKET, "k").unwrap();
+            assert_eq!(before.body, after.body);
+            assert_eq!(before.tags, after.tags);
+            let got = world.another().get(Asked::on("k")).await.ok();
+            assert_eq!(got.body, body);
+            assert_eq!(got.header(SSE), "aws:kms");
+            assert_eq!(got.header(KEY_ID), arn("second"));
+            assert_eq!(got.header(SWITCH), bucket_key);
+            assert_eq!(got.header("x-amz-meta-a"), "1");
+            assert_eq!(got.header("content-type"), "text/x");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_document_may_not_ask_is_refused_in_the_words_of_aws() {
+    let world = Direct::start().await;
+    world.put(Asked::on("k").body(content(10))).await.ok();
+    let before = world.backend.object(BUCKET, "k").unwrap();
+    let other_account = to("x", "").replace("111122223333", "444455556666");
+    for (document, status, code, words) in [
+        (
+            document(""),
+            400,
+            "InvalidRequest",
+            "a valid new encryption type",
+        ),
+        (
+            document("<SSE-S3/>"),
+            400,
+            "InvalidRequest",
+            "Valid values are SSEKMS",
+        ),
+        (
+            document("<SSE-C/>"),
+            400,
+            "InvalidRequest",
+            "to DSSE-KMS or SSE-C",
+        ),
+        (
+            document("<SSE-KMS/>"),
+            400,
+            "InvalidRequest",
+            "require an Amazon",
+        ),
+        (
+            document("<SSE-KMS><KMSKeyArn>alias/a</KMSKeyArn></SSE-KMS>"),
+            400,
+            "InvalidRequest",
+            "require a valid Amazon",
+        ),
+        (
+            to("x", "<BucketKeyEnabled>yes</BucketKeyEnabled>"),
+            400,
+            "InvalidRequest",
+            "BucketKeyEnabled",
+        ),
+        (other_account, 403, "AccessDenied", "same account"),
+        ("<Other/>".to_owned(), 400, "MalformedXML", ""),
+        ("no XML".to_owned(), 400, "MalformedXML", ""),
+    ] {
+        let error = world.update(Asked::on("k"), &document).await;
+        let error = error.refused(status, code);
+        assert!(error.message().contains(words), "{error}");
+    }
+    let mut plain = Asked::on("k");
+    plain.secure = false;
+    let refused = world.update(plain, &to("x", "")).await;
+    refused.refused(400, "InvalidArgument");
+    let no_digest = Asked::on("k").query("encryption", "").body(to("x", ""));
+    let refused = world
+        .objects
+        .update_encryption(no_digest.into_request(Method::PUT));
+    Answer::of(refused.await)
+        .await
+        .refused(400, "InvalidRequest");
+    let after = world.backend.object(BUCKET, "k").unwrap();
+    assert_eq!(before.headers, after.headers);
+}
+
+#[tokio::test]
+async fn only_objects_under_sse_s3_or_sse_kms_come_under_another_key() {
+    let world = Direct::with(gateway::object::Config {
+        adopted_buckets: vec![BUCKET.to_owned()],
+        ..gateway::object::Config::default()
+    })
+    .await;
+    let body = content(10);
+    let put = |key: &str| Asked::on(key).body(body.clone());
+    world.put(put("c").customer_key(&[1; 32])).await.ok();
+    world.put(put("d").header(SSE, "aws:kms:dsse")).await.ok();
+    for (key, bytes) in [("plain", content(10)), ("empty", content(0))] {
+        let object = tests::backend::Stored::new(bytes, Vec::new());
+        world.backend.plant(BUCKET, key, object);
+    }
+    for (key, words) in [
+        (
+            "c",
+            "source objects with the encryption type DSSE-KMS or SSE-C",
+        ),
+        (
+            "d",
+            "source objects with the encryption type DSSE-KMS or SSE-C",
+        ),
+        ("plain", "unencrypted source objects"),
+        ("empty", "unencrypted source objects"),
+    ] {
+        let refused = world.update(Asked::on(key), &to("x", "")).await;
+        let error = refused.refused(400, "InvalidRequest");
+        assert!(error.message().contains(words), "{error}");
+    }
+    let missing = world.update(Asked::on("none"), &to("x", "")).await;
+    missing.refused(404, "NoSuchKey");
+}
+
+#[tokio::test]
+async fn a_locked_object_or_one_with_versions_keeps_its_encryption() {
+    let world = Direct::start().await;
+    for (name, value) in [
+        ("x-amz-object-lock-mode", "GOVERNANCE"),
+        ("x-amz-object-lock-legal-hold", "ON"),
+    ] {
+        world.put(Asked::on("k").body(content(10))).await.ok();
+        let locked = |stored: &mut tests::backend::Stored| stored.set_header(name, value);
+        world.backend.tamper(BUCKET, "k", locked);
+        let refused = world.update(Asked::on("k"), &to("x", "")).await;
+        let error = refused.refused(403, "AccessDenied");
+        assert!(error.message().contains("Object Lock"), "{error}");
+    }
+    world.backend.set_versioning(BUCKET, Versioning::Enabled);
+    world.put(Asked::on("k").body(content(10))).await.ok();
+    let refused = world.update(Asked::on("k"), &to("x", "")).await;
+    refused.refused(501, "NotImplemented");
+}
