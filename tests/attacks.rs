@@ -10,6 +10,8 @@ mod gate;
 mod chunks;
 #[path = "attacks/credentials.rs"]
 mod credentials;
+#[path = "attacks/forms.rs"]
+mod forms;
 #[path = "attacks/framing.rs"]
 mod framing;
 #[path = "attacks/names.rs"]

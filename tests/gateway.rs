@@ -24,6 +24,8 @@ mod multipart;
 mod multipart_reading;
 #[path = "gateway/multipart/refusals.rs"]
 mod multipart_refusals;
+#[path = "gateway/post_form.rs"]
+mod post_form;
 #[path = "gateway/read.rs"]
 mod read;
 #[path = "gateway/refusals.rs"]

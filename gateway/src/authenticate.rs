@@ -2,7 +2,8 @@
 //!
 //! A request is checked once, before it is routed, by one of two mechanisms: AWS Signature Version 4
 //! in the `Authorization` header or in the query (a presigned URL). Whatever looks like a signature
-//! and is none of these is refused; only a request without any trace of one is anonymous.
+//! and is none of these is refused; only a request without any trace of one is anonymous. A browser's
+//! form is signed inside its body, and anonymous until [`Authenticator::form`] has read it.
 //!
 //! [`Authenticator::check`] judges the head of the request. [`payload`] then gives the body, which
 //! checks itself as it is read: against the length, the hash, or the chunk signatures that the
@@ -43,6 +44,7 @@ use crate::request::Query;
 
 mod body;
 mod chunked;
+mod form;
 mod head;
 mod hoisted;
 mod refusal;

@@ -38,6 +38,7 @@ pub mod list;
 pub mod multipart;
 pub mod opened;
 pub mod plain;
+pub mod post;
 pub mod put;
 pub mod range;
 mod rewrap;

@@ -212,7 +212,7 @@ impl Responder {
 
         let body = authenticate::payload(wire, &headers, coverage)?;
         let request_id = record.request_id;
-        let request = S3Request {
+        let mut request = S3Request {
             method,
             target,
             headers,
@@ -222,6 +222,12 @@ impl Responder {
             request_id,
             body,
         };
+        if operation == route::Operation::PostObject {
+            request = Box::pin(self.authenticator.form(request)).await?;
+            route::check_headers(&request.headers)?;
+            record.caller = Some(request.caller.clone());
+            record.target.key.clone_from(&request.target.key);
+        }
         let permitted = authorize::permit(request)?;
         Box::pin(self.operations.run(operation, permitted)).await
     }

@@ -163,9 +163,6 @@ async fn operations_that_would_bypass_sealing_are_refused() {
             .query("select", "")
             .query("select-type", "2")
             .body("<a/>"),
-        on(Method::PUT, BUCKET, "key")
-            .query("encryption", "")
-            .body("<a/>"),
         on(Method::PUT, BUCKET, "key").query("renameObject", ""),
         on(Method::PUT, BUCKET, "")
             .query("replication", "")
@@ -177,7 +174,6 @@ async fn operations_that_would_bypass_sealing_are_refused() {
         on(Method::PUT, BUCKET, "key")
             .header("x-amz-write-offset-bytes", "5")
             .body("hello"),
-        on(Method::POST, BUCKET, "").header("content-type", "multipart/form-data; boundary=a"),
     ] {
         gate.refuses(&gate.sign(draft), "NotImplemented", 501).await;
     }

@@ -3,6 +3,7 @@ import base64
 import hashlib
 import os
 import ssl
+import urllib.error
 import urllib.request
 
 import boto3
@@ -97,6 +98,66 @@ request = urllib.request.Request(url, data=canary, method="PUT")
 assert urllib.request.urlopen(request, context=tls).status == 200
 url = s3.generate_presigned_url("get_object", Params={"Bucket": "boto", "Key": "signed"})
 assert urllib.request.urlopen(url, context=tls).read() == canary
+
+# Presigned in each mode: what a client must send along is signed.
+SIGNED = {
+    "sse-s3": ({"ServerSideEncryption": "AES256"}, {"x-amz-server-side-encryption": "AES256"}, {}),
+    "sse-kms": (MODES["sse-kms"][0], {
+        "x-amz-server-side-encryption": "aws:kms",
+        "x-amz-server-side-encryption-aws-kms-key-id": "alias/boto"}, {}),
+    "sse-c": (customer, *[{
+        "x-amz-server-side-encryption-customer-algorithm": "AES256",
+        "x-amz-server-side-encryption-customer-key": base64.b64encode(customer["SSECustomerKey"]).decode(),
+        "x-amz-server-side-encryption-customer-key-MD5":
+            base64.b64encode(hashlib.md5(customer["SSECustomerKey"]).digest()).decode()}] * 2),
+}
+for mode, (arguments, sent, read) in SIGNED.items():
+    name = f"presigned/{mode}"
+    url = s3.generate_presigned_url("put_object", Params={"Bucket": "boto", "Key": name, **arguments})
+    request = urllib.request.Request(url, data=canary, method="PUT", headers=sent)
+    assert urllib.request.urlopen(request, context=tls).status == 200, mode
+    url = s3.generate_presigned_url("get_object", Params={
+        "Bucket": "boto", "Key": name, **(arguments if mode == "sse-c" else {})})
+    request = urllib.request.Request(url, headers=read)
+    assert urllib.request.urlopen(request, context=tls).read() == canary, mode
+
+
+# A presigned form.
+def post(form, file):
+    body = b""
+    for field, value in [*form["fields"].items(), ("file", file)]:
+        value = value.encode() if isinstance(value, str) else value
+        named = f'name="{field}"' + ('; filename="f"' if field == "file" else "")
+        body += f"--edge\r\nContent-Disposition: form-data; {named}\r\n\r\n".encode() + value + b"\r\n"
+    request = urllib.request.Request(form["url"], data=body + b"--edge--\r\n", headers={
+        "Content-Type": "multipart/form-data; boundary=edge"})
+    return urllib.request.urlopen(request, context=tls)
+
+
+for size in (len(canary), 3_000_000):
+    body = (canary * (size // len(canary) + 1))[:size]
+    fields = {"x-amz-server-side-encryption": "aws:kms", "x-amz-meta-who": "me"}
+    form = s3.generate_presigned_post("boto", "posted/${filename}", Fields=fields, Conditions=[
+        *[{name: value} for name, value in fields.items()], ["content-length-range", 1, 5_000_000]])
+    answer = post(form, body)
+    assert answer.status == 204 and answer.headers["x-amz-server-side-encryption"] == "aws:kms"
+    got = s3.get_object(Bucket="boto", Key="posted/f")
+    assert got["Body"].read() == body and got["Metadata"] == {"who": "me"}
+try:
+    post({**form, "fields": {**form["fields"], "acl": "public-read"}}, canary)
+    raise AssertionError("a field that no condition is about was let in")
+except urllib.error.HTTPError as error:
+    assert error.code == 403 and b"Extra input fields: acl" in error.read()
+
+# Copies and other keys for objects that stay where they are.
+s3.copy_object(Bucket="boto", Key="copied", CopySource={"Bucket": "boto", "Key": "presigned/sse-s3"},
+               **MODES["sse-kms"][0])
+assert s3.get_object(Bucket="boto", Key="copied")["Body"].read() == canary
+if hasattr(s3, "update_object_encryption"):
+    s3.update_object_encryption(Bucket="boto", Key="presigned/sse-s3", ObjectEncryption={
+        "SSEKMS": {"KMSKeyArn": key["Arn"], "BucketKeyEnabled": True}})
+    got = s3.get_object(Bucket="boto", Key="presigned/sse-s3")
+    assert got["Body"].read() == canary and got["SSEKMSKeyId"] == key["Arn"]
 
 # Virtual-hosted addressing.
 hosted = boto3.client("s3", endpoint_url=os.environ["AWS_ENDPOINT_URL_S3"].replace(

@@ -3,6 +3,7 @@
 //! - [`backend`]: an S3 backend in memory that keeps every byte it saw and can misbehave.
 //! - [`expect`]: one check per claim.
 //! - [`clients`]: the AWS SDKs, pointed at a world.
+//! - [`form`]: browsers' forms, signed by hand.
 //! - [`signed`]: requests signed by hand, for what no SDK would send.
 //! - [`world`]: KMS, gateway and backend, started together on ephemeral ports.
 //!
@@ -10,6 +11,7 @@
 
 // In the order of use; `tests/tidy.rs` reads it.
 pub mod world;
+pub mod form;
 pub mod signed;
 pub mod clients;
 pub mod expect;

@@ -111,6 +111,15 @@ pub(super) fn mismatch(
         .detail("CanonicalRequestBytes", bytes)
 }
 
+/// The error for the signature of a form, which covers its policy and nothing else.
+pub(super) fn form_mismatch(access_key_id: &str, signature: &str, policy: &str) -> S3Error {
+    S3Error::new(S3Code::SignatureDoesNotMatch)
+        .detail("AWSAccessKeyId", access_key_id)
+        .detail("StringToSign", policy)
+        .detail("SignatureProvided", signature)
+        .detail("StringToSignBytes", spaced_hex(policy.as_bytes()))
+}
+
 /// `AccessDenied` with a message of its own.
 fn denied(message: String) -> S3Error {
     S3Error::with_message(S3Code::AccessDenied, message)

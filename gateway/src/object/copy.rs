@@ -356,7 +356,7 @@ impl Objects {
 }
 
 /// The tags of a `Tagging` document as a query string.
-fn tags(document: &Element) -> String {
+pub(crate) fn tags(document: &Element) -> String {
     let encode = proto::sigv4::encode_component;
     let tags = document
         .child("TagSet")

@@ -33,6 +33,17 @@ impl Objects {
     ///
     /// S3's answer to whatever is wrong with the request or its body; nothing was stored then.
     pub async fn put(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
+        let (written, encryption) = self.put_object(request).await?;
+        let mut response = Response::new(empty_body());
+        *response.headers_mut() = answer(&written, &encryption);
+        Ok(response)
+    }
+
+    /// As [`Self::put`]: what was written, and what was asked for.
+    pub(crate) async fn put_object(
+        &self,
+        request: S3Request,
+    ) -> Result<(Written, Encryption), S3Error> {
         let name = self.name(&request.target)?;
         let plaintext_bytes = request
             .body
@@ -64,7 +75,7 @@ impl Objects {
             plaintext_bytes,
         };
         let written = self.store(object, request.body).await?;
-        Ok(answer(&written, &encryption))
+        Ok((written, encryption))
     }
 
     /// Judges the conditions of a write, and adds those that the backend has to judge again at the
@@ -117,7 +128,8 @@ fn not_implemented(header: &'static str, message: &'static str) -> S3Error {
         .detail("additionalMessage", message)
 }
 
-fn answer(written: &Written, encryption: &Encryption) -> Response<Body> {
+/// The headers that tell of an object that was written.
+pub(crate) fn answer(written: &Written, encryption: &Encryption) -> HeaderMap {
     let mut headers = headers::of_write_answer(&written.headers);
     headers.insert(header::ETAG, written.etag.clone());
     if let Some(checksum) = &written.record.checksum {
@@ -128,9 +140,7 @@ fn answer(written: &Written, encryption: &Encryption) -> Response<Body> {
         &written.protection,
         customer_key_md5(encryption),
     );
-    let mut response = Response::new(empty_body());
-    *response.headers_mut() = headers;
-    response
+    headers
 }
 
 /// The digest that came with the customer's key, to be echoed.

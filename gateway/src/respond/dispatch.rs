@@ -66,6 +66,7 @@ impl Operations {
                 self.encryptions.put(&bucket, &document).await
             }
             Operation::PutObject => self.objects.put(request).await,
+            Operation::PostObject => self.objects.post(request).await,
             Operation::UpdateObjectEncryption => self.objects.update_encryption(request).await,
             Operation::PassThrough(name) => {
                 let document = document::read(&mut request).await?;

@@ -49,6 +49,8 @@ pub enum Operation {
     ListObjectVersions,
     /// `ListParts`.
     ListParts,
+    /// `PostObject`: a browser's form.
+    PostObject,
     /// `PutBucketEncryption`.
     PutBucketEncryption,
     /// `PutObject`.
@@ -84,6 +86,7 @@ impl Operation {
             Self::ListObjectsV2 => "ListObjectsV2",
             Self::ListObjectVersions => "ListObjectVersions",
             Self::ListParts => "ListParts",
+            Self::PostObject => "PostObject",
             Self::PutBucketEncryption => "PutBucketEncryption",
             Self::PutObject => "PutObject",
             Self::UpdateObjectEncryption => "UpdateObjectEncryption",
@@ -130,7 +133,11 @@ fn on_service(method: &str) -> Result<Operation, S3Error> {
 /// Operations on a bucket: the first subresource in the query that has one decides.
 fn on_bucket(method: &str, query: &Query, headers: &HeaderMap) -> Result<Operation, S3Error> {
     if method == "POST" && is_form(headers) {
-        return Err(refused("PostObject", FORM));
+        let more = query.iter().find(|(name, _)| !is_modifier(name));
+        return match more {
+            None => Ok(Operation::PostObject),
+            Some((name, _)) => Err(refused("PostObject", FORM).detail("Query", name)),
+        };
     }
     for (name, _) in query.iter() {
         if let Some(row) = BUCKET.iter().find(|row| row.0 == name && row.1 == method) {
@@ -258,7 +265,7 @@ fn method_not_allowed(method: &str, resource_type: &str) -> S3Error {
 }
 
 const APPEND: &str = "a sealed object has one length, fixed when it is written.";
-const FORM: &str = "the fields of a browser's form are not checked yet.";
+const FORM: &str = "with a query: a form says everything itself.";
 const OBJECT_LAMBDA: &str = "the gateway has no Object Lambda access points.";
 const RENAME: &str = "an object is sealed under its own name; copy it instead.";
 const REPLICATION: &str =

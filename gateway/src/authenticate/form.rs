@@ -1,0 +1,230 @@
+//! A browser's form (PostObject): its fields, its policy, its file.
+//!
+//! The signature covers the policy's text; the policy covers the fields. So the order is: the fields
+//! before the file are read, the signature is checked, then every field has to be allowed by a
+//! condition. What the form says becomes a request like any other: its fields are the headers, its
+//! file is the body. Of the request's own headers nothing is taken: nobody signed them.
+//!
+//! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-authentication-HTTPPOST.html>,
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html>
+
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::Method;
+use http::header;
+use proto::sigv4;
+use proto::sigv4::Credential;
+use proto::sigv4::CredentialError;
+use proto::time::Timestamp;
+
+use crate::authenticate::Authenticator;
+use crate::authenticate::form::fields::Fields;
+use crate::authenticate::form::policy::Policy;
+use crate::authenticate::form::reader::Form;
+use crate::authenticate::refusal;
+use crate::authenticate::several_mechanisms;
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::request::AuthType;
+use crate::request::Caller;
+use crate::request::Query;
+use crate::request::S3Request;
+use crate::request::Target;
+
+mod fields;
+mod file;
+mod policy;
+mod reader;
+
+impl Authenticator {
+    /// The request that a form stands for, after its policy was found to be signed and to allow it.
+    ///
+    /// Fields about the answer (`success_action_...`) and `tagging`, which is a document, are pairs of
+    /// its query.
+    ///
+    /// # Errors
+    ///
+    /// `MalformedPOSTRequest`, `InvalidArgument` for what is missing, `SignatureDoesNotMatch`,
+    /// `InvalidPolicyDocument`, and `AccessDenied` for what the policy does not allow.
+    pub async fn form(&self, request: S3Request) -> Result<S3Request, S3Error> {
+        if request.auth != AuthType::Anonymous {
+            return Err(several_mechanisms());
+        }
+        let unsigned = request.headers.keys().map(HeaderName::as_str);
+        let unsigned =
+            unsigned.filter(|name| name.starts_with("x-amz-") && !UNSIGNED.contains(name));
+        let unsigned: Vec<String> = unsigned.map(str::to_owned).collect();
+        if !unsigned.is_empty() {
+            return Err(refusal::not_signed(&unsigned));
+        }
+        let bucket = request.target.bucket.clone().unwrap_or_default();
+        let form = Form::read(request.body, &request.headers).await?;
+        let key = form.fields.get("key").filter(|key| !key.is_empty());
+        let key = key.ok_or_else(|| missing("key"))?.to_owned();
+        if key.len() > crate::route::KEY_BYTES_MAX {
+            return Err(S3Code::KeyTooLong.into());
+        }
+        let caller = self.signer_of(&form.fields)?;
+        let policy = Policy::parse(form.fields.get("policy").unwrap_or_default())?;
+        policy.allow(&form.fields, &bucket, form.file.length(), self.clock.now())?;
+
+        let mut headers = headers(&form.fields)?;
+        if let Some(host) = request.headers.get(header::HOST) {
+            headers.insert(header::HOST, host.clone());
+        }
+        let of_query = |name: &&str| {
+            let value = form.fields.get(name)?;
+            Some(((*name).to_owned(), value.to_owned()))
+        };
+        let query = IN_QUERY.iter().filter_map(of_query).collect();
+        Ok(S3Request {
+            method: Method::POST,
+            target: Target {
+                bucket: Some(bucket),
+                key: Some(key),
+                query: Query::from_pairs(query),
+            },
+            headers,
+            caller,
+            auth: AuthType::Post,
+            body: form.file,
+            ..request
+        })
+    }
+
+    /// Who signed the policy.
+    fn signer_of(&self, fields: &Fields) -> Result<Caller, S3Error> {
+        if !SIGNATURE.iter().any(|name| fields.get(name).is_some()) {
+            // The version before signed by other fields.
+            if fields.get("signature").is_some() || fields.get("awsaccesskeyid").is_some() {
+                let error = sigv4::AuthorizationError::Version2;
+                return Err(refusal::authorization(&error, ""));
+            }
+            return Err(S3Error::access_denied());
+        }
+        let required = |at: usize| {
+            let name = SIGNATURE.get(at).copied().unwrap_or_default();
+            fields
+                .get(name)
+                .ok_or_else(|| missing(SHOWN.get(at).copied().unwrap_or(name)))
+        };
+        let (algorithm, credential) = (required(0)?, required(1)?);
+        let (date, signature) = (required(2)?, required(3)?);
+        let policy = fields.get("policy").ok_or_else(|| missing("Policy"))?;
+        if algorithm != sigv4::ALGORITHM {
+            let message = "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\"";
+            return Err(S3Error::invalid_argument(
+                message,
+                "X-Amz-Algorithm",
+                algorithm,
+            ));
+        }
+        if Timestamp::parse_basic(date).is_err() {
+            return Err(S3Error::invalid_argument(BAD_DATE, "X-Amz-Date", date));
+        }
+        let Credential {
+            access_key_id,
+            scope,
+        } = Credential::parse(credential, &self.expected())
+            .map_err(|error| bad_credential(&error, credential))?;
+
+        let users = self.users.load();
+        let (signer, known) = users.find(&access_key_id);
+        let matches = signer.key(&scope).verify(policy, signature);
+        if !known {
+            return Err(
+                S3Error::new(S3Code::InvalidAccessKeyId).detail("AWSAccessKeyId", access_key_id)
+            );
+        }
+        if !matches {
+            return Err(refusal::form_mismatch(&access_key_id, signature, policy));
+        }
+        if fields.get("x-amz-security-token").is_some() {
+            return Err(S3Code::InvalidToken.into());
+        }
+        Ok(signer.caller.clone())
+    }
+}
+
+/// The headers that a form's fields stand for.
+fn headers(fields: &Fields) -> Result<HeaderMap, S3Error> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields.iter() {
+        let lower = name.to_ascii_lowercase();
+        let signs = SIGNATURE.contains(&lower.as_str()) || lower == "x-amz-security-token";
+        let is_header = HEADERS.contains(&lower.as_str()) || lower.starts_with("x-amz-") && !signs;
+        let lower = match lower.as_str() {
+            "acl" => "x-amz-acl",
+            lower if is_header => lower,
+            _ => continue,
+        };
+        let invalid = || S3Error::invalid_argument("This field has an invalid value.", name, value);
+        let header = HeaderName::from_bytes(lower.as_bytes()).map_err(|_| invalid())?;
+        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| invalid())?;
+        if headers.insert(header, value).is_some() {
+            return Err(fields::repeated(name));
+        }
+    }
+    Ok(headers)
+}
+
+/// The error for a field that has to be there, before the file.
+fn missing(name: &str) -> S3Error {
+    let message = format!(
+        "Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of the fields."
+    );
+    S3Error::invalid_argument(message, name, "")
+}
+
+/// The error for a credential that is none, or another server's.
+fn bad_credential(error: &CredentialError, credential: &str) -> S3Error {
+    let refused = S3Error::invalid_argument(error.to_string(), "X-Amz-Credential", credential);
+    match error {
+        CredentialError::WrongRegion { expected, .. } => refused.detail("Region", expected),
+        _ => refused,
+    }
+}
+
+/// The fields that make up the signature, all or none of them.
+const SIGNATURE: [&str; 4] = [
+    "x-amz-algorithm",
+    "x-amz-credential",
+    "x-amz-date",
+    "x-amz-signature",
+];
+
+/// How S3 names them.
+const SHOWN: [&str; 4] = [
+    "X-Amz-Algorithm",
+    "X-Amz-Credential",
+    "X-Amz-Date",
+    "X-Amz-Signature",
+];
+
+/// Fields that are headers of the same name.
+const HEADERS: [&str; 7] = [
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-md5",
+    "content-type",
+    "expires",
+];
+
+/// Fields that are pairs of the query.
+const IN_QUERY: [&str; 4] = [
+    "redirect",
+    "success_action_redirect",
+    "success_action_status",
+    "tagging",
+];
+
+/// Headers of the request that may be there although nobody signed them: they are not about the object.
+const UNSIGNED: [&str; 3] = ["x-amz-content-sha256", "x-amz-date", "x-amz-user-agent"];
+
+const BAD_DATE: &str = "X-Amz-Date must be formated via ISO8601 Long format";
+
+#[cfg(test)]
+mod tests;
