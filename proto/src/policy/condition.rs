@@ -74,6 +74,11 @@ enum Comparison {
 }
 
 impl Condition {
+    /// The key that it looks at, in lower case.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Reads the value of the element `Condition`.
     pub(crate) fn parse_all(value: &Json, variables: bool) -> Result<Vec<Self>, PolicyFault> {
         let Json::Object(operators) = value else {

@@ -159,6 +159,14 @@ impl PrincipalElement {
         })
     }
 
+    /// Whether the element means everybody, or all but a few.
+    pub(crate) fn means_anyone(&self) -> bool {
+        match self {
+            Self::Only(named) => named.contains(&Named::Anyone),
+            Self::Except(_) => true,
+        }
+    }
+
     /// How the element names `principal`, if it does.
     pub(crate) fn matches(&self, principal: &Principal) -> Option<PrincipalMatch> {
         match self {

@@ -66,6 +66,18 @@ impl Statement {
         self.resources.only()
     }
 
+    /// The keys that the statement's conditions look at, in lower case.
+    pub fn condition_keys(&self) -> impl Iterator<Item = &str> {
+        self.conditions.iter().map(Condition::key)
+    }
+
+    /// Whether the statement means everybody: by `*`, or by naming those it does not mean.
+    #[must_use]
+    pub fn means_anyone(&self) -> bool {
+        let element = self.principal.as_ref();
+        element.is_some_and(PrincipalElement::means_anyone)
+    }
+
     /// How the statement names the principal of `request`, if it matches the request at all.
     pub(crate) fn matches(&self, request: &Request<'_>) -> Option<PrincipalMatch> {
         let principal = match &self.principal {
