@@ -30,6 +30,7 @@ use crate::error::S3Error;
 use crate::xml::Element;
 use crate::xml::Limits;
 
+pub mod cached;
 pub mod copies;
 pub mod keyring;
 pub mod record;

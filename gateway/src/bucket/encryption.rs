@@ -13,11 +13,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
 use http::Response;
 use http::StatusCode;
 use proto::time::Clock;
-use proto::time::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -28,7 +26,7 @@ use crate::request::Body;
 use crate::request::empty_body;
 use crate::sse::choice::BucketDefault;
 use crate::sse::choice::DefaultAlgorithm;
-use crate::state::record::Found;
+use crate::state::cached::CachedRecords;
 use crate::state::record::Records;
 use crate::xml::Element;
 use crate::xml::Limits;
@@ -90,17 +88,8 @@ enum Algorithm {
 /// The default encryptions of all buckets.
 pub struct DefaultEncryptions {
     backend: Arc<Backend>,
-    records: Records,
-    clock: Arc<dyn Clock>,
+    rules: CachedRecords<Rule>,
     config: Config,
-    known: moka::sync::Cache<String, Known>,
-}
-
-#[derive(Clone)]
-struct Known {
-    rule: Option<Arc<Rule>>,
-    etag: Option<HeaderValue>,
-    read: Timestamp,
 }
 
 impl DefaultEncryptions {
@@ -112,13 +101,12 @@ impl DefaultEncryptions {
         clock: Arc<dyn Clock>,
         config: Config,
     ) -> Self {
-        let known = moka::sync::Cache::new(config.cached_max);
+        let fresh = Duration::from_millis(config.fresh_ms);
+        let rules = CachedRecords::new(records, SUBJECT, clock, fresh, config.cached_max);
         Self {
             backend,
-            records,
-            clock,
+            rules,
             config,
-            known,
         }
     }
 
@@ -129,7 +117,7 @@ impl DefaultEncryptions {
     /// `ServiceUnavailable` when the state cannot be read, `InternalError` when the configuration is
     /// not as it was written. A write must be refused then.
     pub async fn of(&self, bucket: &str) -> Result<BucketDefault, S3Error> {
-        Ok(self.rule(bucket).await?.map_or_else(
+        Ok(self.rules.get(bucket).await?.map_or_else(
             || self.fresh_rule().to_default(self.config.ssec_default),
             |rule| rule.to_default(self.config.ssec_default),
         ))
@@ -142,7 +130,7 @@ impl DefaultEncryptions {
     /// `NoSuchBucket`; as [`DefaultEncryptions::of`].
     pub async fn get(&self, bucket: &str) -> Result<Response<Body>, S3Error> {
         crate::bucket::check_exists(&self.backend, bucket).await?;
-        let rule = self.rule(bucket).await?;
+        let rule = self.rules.get(bucket).await?;
         let rule = rule
             .as_deref()
             .cloned()
@@ -159,15 +147,7 @@ impl DefaultEncryptions {
     pub async fn put(&self, bucket: &str, document: &[u8]) -> Result<Response<Body>, S3Error> {
         let rule = Rule::parse(document)?;
         crate::bucket::check_exists(&self.backend, bucket).await?;
-        let etag = self.records.write(bucket, SUBJECT, &rule).await;
-        // Whatever came of it, what was known may be wrong now.
-        self.forget(bucket);
-        let known = Known {
-            rule: Some(Arc::new(rule)),
-            etag: etag?,
-            read: self.clock.now(),
-        };
-        self.known.insert(bucket.to_owned(), known);
+        self.rules.put(bucket, rule).await?;
         Ok(Response::new(empty_body()))
     }
 
@@ -190,40 +170,12 @@ impl DefaultEncryptions {
     ///
     /// `ServiceUnavailable` when the state cannot be written.
     pub async fn remove(&self, bucket: &str) -> Result<(), S3Error> {
-        let removed = self.records.remove(bucket, SUBJECT).await;
-        self.forget(bucket);
-        removed
+        self.rules.remove(bucket).await
     }
 
     /// Forgets what is known of a bucket's configuration, so that it is read again.
     pub fn forget(&self, bucket: &str) {
-        self.known.invalidate(bucket);
-    }
-
-    async fn rule(&self, bucket: &str) -> Result<Option<Arc<Rule>>, S3Error> {
-        let now = self.clock.now();
-        let known = self.known.get(bucket);
-        let fresh = Duration::from_millis(self.config.fresh_ms);
-        if let Some(known) = &known
-            && now.since(known.read) < fresh
-        {
-            return Ok(known.rule.clone());
-        }
-        let etag = known.as_ref().and_then(|known| known.etag.as_ref());
-        let (rule, etag) = match self.records.read::<Rule>(bucket, SUBJECT, etag).await? {
-            Found::Unchanged => known.map_or((None, None), |known| (known.rule, known.etag)),
-            Found::Absent => (None, None),
-            Found::Value(rule, etag) => (Some(Arc::new(rule)), etag),
-        };
-        self.known.insert(
-            bucket.to_owned(),
-            Known {
-                rule: rule.clone(),
-                etag,
-                read: now,
-            },
-        );
-        Ok(rule)
+        self.rules.forget(bucket);
     }
 
     /// The configuration of a bucket that was never given one.
