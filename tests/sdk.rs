@@ -4,5 +4,7 @@
 mod buckets;
 #[path = "sdk/kms.rs"]
 mod kms;
+#[path = "sdk/policies.rs"]
+mod policies;
 #[path = "sdk/s3.rs"]
 mod s3;

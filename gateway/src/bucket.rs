@@ -1,8 +1,9 @@
 //! Buckets: what the gateway keeps about them itself, and what it passes through.
 //!
 //! Default encryption is the gateway's own ([`encryption`]): the backend must neither know which
-//! bucket is sealed how, nor encrypt anything itself. Everything else about a bucket is the
-//! backend's, but for the state bucket, which does not exist for clients ([`Buckets`]).
+//! bucket is sealed how, nor encrypt anything itself. So are policies ([`policy`]), which the
+//! backend would hold against the gateway. Everything else about a bucket is the backend's, but for
+//! the state bucket, which does not exist for clients ([`Buckets`]).
 
 use std::sync::Arc;
 
@@ -23,8 +24,10 @@ use crate::xml::Limits;
 
 pub mod encryption;
 mod location;
+pub mod policy;
 
 use crate::bucket::encryption::DefaultEncryptions;
+use crate::bucket::policy::BucketPolicies;
 
 /// Operations on buckets that need more than passing through.
 pub struct Buckets {
@@ -33,6 +36,7 @@ pub struct Buckets {
     backend: Arc<Backend>,
     state: State,
     encryptions: Arc<DefaultEncryptions>,
+    policies: Arc<BucketPolicies>,
 }
 
 impl Buckets {
@@ -43,6 +47,7 @@ impl Buckets {
         backend: Arc<Backend>,
         state: State,
         encryptions: Arc<DefaultEncryptions>,
+        policies: Arc<BucketPolicies>,
     ) -> Self {
         let region = region.to_owned();
         Self {
@@ -50,6 +55,7 @@ impl Buckets {
             backend,
             state,
             encryptions,
+            policies,
         }
     }
 
@@ -151,6 +157,7 @@ impl Buckets {
         match self.check_exists(&bucket).await {
             Err(error) if error.code() == S3Code::NoSuchBucket => {
                 self.encryptions.remove(&bucket).await?;
+                self.policies.remove(&bucket).await?;
             }
             _ => {}
         }
@@ -168,6 +175,7 @@ impl Buckets {
         let bucket = request.target.bucket.clone().unwrap_or_default();
         let answer = self.backend.forward(request).await?;
         self.encryptions.remove(&bucket).await?;
+        self.policies.remove(&bucket).await?;
         Ok(answer)
     }
 

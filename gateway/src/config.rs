@@ -58,6 +58,9 @@ pub struct Config {
     /// How buckets' default encryption behaves.
     pub default_encryption: bucket::encryption::Config,
 
+    /// How buckets' policies behave.
+    pub policies: bucket::policy::Config,
+
     /// How long bucket keys are used.
     pub bucket_keys: bucket_key::Config,
 }
@@ -167,6 +170,7 @@ impl Default for Config {
             state: state::Config::default(),
             objects: object::Config::default(),
             default_encryption: bucket::encryption::Config::default(),
+            policies: bucket::policy::Config::default(),
             bucket_keys: bucket_key::Config::default(),
         }
     }

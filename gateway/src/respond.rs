@@ -29,7 +29,6 @@ use crate::authenticate::Verified;
 use crate::authenticate::Wire;
 use crate::authenticate::WireBody;
 use crate::authenticate::WireLimits;
-use crate::authorize;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::request::AuthType;
@@ -228,8 +227,7 @@ impl Responder {
             record.caller = Some(request.caller.clone());
             record.target.key.clone_from(&request.target.key);
         }
-        let permitted = authorize::permit(request)?;
-        Box::pin(self.operations.run(operation, permitted)).await
+        Box::pin(self.operations.run(operation, request)).await
     }
 
     /// The answer that tells an error.

@@ -148,7 +148,7 @@ async fn a_document_above_a_mebibyte_does_not_pass_through() {
     };
     let refused: Response<Bytes> = put((1 << 20) + 1).await;
     expect_s3_error(&refused, "MaxMessageLengthExceeded", 400);
-    assert!(world.backend.requests().is_empty());
+    assert!(world.backend.requests_in("demo").is_empty());
     assert_eq!(put(1 << 20).await.status(), 200);
 }
 
@@ -167,7 +167,7 @@ async fn a_document_that_does_not_match_its_digest_does_not_pass_through() {
             .await;
         expect_s3_error(&answer, "BadDigest", 400);
     }
-    assert!(world.backend.requests().is_empty());
+    assert!(world.backend.requests_in("demo").is_empty());
 }
 
 /// A TLS front before a plain backend, with a certificate for these names.

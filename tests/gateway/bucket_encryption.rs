@@ -8,6 +8,7 @@ use gateway::bucket::Buckets;
 use gateway::bucket::encryption::Config;
 use gateway::bucket::encryption::CustomerKeys;
 use gateway::bucket::encryption::DefaultEncryptions;
+use gateway::bucket::policy::BucketPolicies;
 use gateway::error::S3Code;
 use gateway::sse::choice::DefaultAlgorithm;
 use gateway::xml::Element;
@@ -44,6 +45,7 @@ impl World {
             gateway.upstream.clone(),
             gateway.state.clone(),
             encryptions.clone(),
+            Arc::new(policies(&gateway)),
         );
         Self {
             backend,
@@ -71,6 +73,16 @@ impl World {
             .map(|it| it.algorithm)
             .map_err(|error| error.code())
     }
+}
+
+fn policies(gateway: &Gateway) -> BucketPolicies {
+    BucketPolicies::new(
+        "us-east-1",
+        gateway.upstream.clone(),
+        gateway.records.clone(),
+        gateway.clock.clone(),
+        gateway::bucket::policy::Config::default(),
+    )
 }
 
 fn encryptions(gateway: &Gateway, config: Config) -> DefaultEncryptions {

@@ -187,7 +187,7 @@ impl Direct {
 
     pub async fn delete_all(&self, request: Asked) -> Answer {
         let mut request = request.into_request(Method::POST);
-        Answer::of(self.objects.delete_all(&mut request).await).await
+        Answer::of(self.objects.delete_all(&mut request, &|_, _| true).await).await
     }
 
     pub async fn head(&self, request: Asked) -> Answer {

@@ -147,6 +147,14 @@ impl Backend {
             .collect()
     }
 
+    /// Requests about a bucket and what is in it; not those about the gateway's own bucket.
+    #[must_use]
+    pub fn requests_in(&self, bucket: &str) -> Vec<Recorded> {
+        let all = self.requests();
+        let named = |path: &str| path.split('/').nth(1) == Some(bucket);
+        all.into_iter().filter(|r| named(&r.path)).collect()
+    }
+
     /// Requests on one object's path: `bucket`, `key` unencoded.
     #[must_use]
     pub fn requests_on(&self, method: &Method, bucket: &str, key: &str) -> Vec<Recorded> {

@@ -58,13 +58,17 @@ impl Objects {
         self.backend.forward_request(onward).await
     }
 
-    /// Answers DeleteObjects.
+    /// Answers DeleteObjects; `may` says which objects, by key and version, the caller may delete.
     ///
     /// # Errors
     ///
     /// `InvalidRequest` without a digest of the body, `BadDigest` for a wrong one; `MalformedXML`
     /// for a document that is not a list of 1 to 1000 keys; the backend's S3 error.
-    pub async fn delete_all(&self, request: &mut S3Request) -> Result<Response<Body>, S3Error> {
+    pub async fn delete_all(
+        &self,
+        request: &mut S3Request,
+        may: &(dyn Fn(&str, Option<&str>) -> bool + Sync),
+    ) -> Result<Response<Body>, S3Error> {
         document::require_digest(request)?;
         let bytes = document::read(request).await?;
         let bucket = request.target.bucket.clone().unwrap_or_default();
@@ -72,6 +76,11 @@ impl Objects {
         let mut errors = Vec::new();
         let mut deletion = Element::root("Delete");
         for object in wanted.all("Object") {
+            let (key, version) = named(object);
+            if !may(key, version) {
+                errors.push(refusal(object, &S3Error::access_denied()));
+                continue;
+            }
             match self.translate_entry(&bucket, object).await {
                 Ok(entry) => deletion.children_mut().push(entry),
                 Err(error) => errors.push(refusal(object, &error)),
@@ -128,10 +137,7 @@ impl Objects {
 
     /// One entry of DeleteObjects as the backend gets it.
     async fn translate_entry(&self, bucket: &str, object: &Element) -> Result<Element, S3Error> {
-        let key = object.text_of("Key").unwrap_or_default();
-        let version = object
-            .text_of("VersionId")
-            .filter(|version| !version.is_empty());
+        let (key, version) = named(object);
         let mut entry = Element::new("Object").with(Element::with_text("Key", key));
         if let Some(version) = version {
             entry = entry.with(Element::with_text("VersionId", version));
@@ -215,6 +221,13 @@ struct Condition<'a> {
 struct Translated {
     etag: Option<HeaderValue>,
     bytes: Option<u64>,
+}
+
+/// Key and version of an entry.
+fn named(object: &Element) -> (&str, Option<&str>) {
+    let version = object.text_of("VersionId");
+    let key = object.text_of("Key").unwrap_or_default();
+    (key, version.filter(|version| !version.is_empty()))
 }
 
 fn parse(document: &[u8]) -> Result<Element, S3Error> {

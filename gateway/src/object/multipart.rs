@@ -30,6 +30,7 @@ use crate::object::Objects;
 use crate::object::store::etag_is_md5;
 use crate::request::S3Request;
 use crate::request::Target;
+use crate::sse::answer;
 use crate::sse::choice;
 use crate::sse::choice::Transport;
 use crate::sse::customer_key;
@@ -128,6 +129,18 @@ impl Objects {
             head,
             sealed,
         })
+    }
+
+    /// The headers that say how the object of an upload will be encrypted, as for who creates it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Objects::upload`].
+    pub(crate) async fn upload_encryption(&self, target: &Target) -> Result<HeaderMap, S3Error> {
+        let upload = self.upload(target).await?;
+        let mut headers = HeaderMap::new();
+        answer::of_read(&mut headers, upload.protection(), None);
+        Ok(headers)
     }
 
     /// The data key of an upload, after its customer key was found to be the right one.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use http::Response;
 
-use crate::authorize::Permitted;
+use crate::authorize::Authorizer;
 use crate::bucket::Buckets;
 use crate::bucket::encryption::DefaultEncryptions;
+use crate::bucket::policy::BucketPolicies;
 use crate::error::S3Error;
 use crate::object::Objects;
 use crate::object::document;
@@ -24,6 +25,10 @@ pub struct Operations {
     pub buckets: Buckets,
     /// The default encryption of buckets.
     pub encryptions: Arc<DefaultEncryptions>,
+    /// The policies of buckets.
+    pub policies: Arc<BucketPolicies>,
+    /// Who may do what.
+    pub authorizer: Authorizer,
 }
 
 impl Operations {
@@ -33,13 +38,17 @@ impl Operations {
         bucket.map_or(Ok(()), |bucket| self.buckets.refuse_reserved(bucket))
     }
 
-    /// Does a permitted operation.
+    /// Does an operation, if it is permitted.
     pub(super) async fn run(
         &self,
         operation: Operation,
-        request: Permitted<S3Request>,
+        request: S3Request,
     ) -> Result<Response<Body>, S3Error> {
-        let mut request = request.into_inner();
+        let permitted = self
+            .authorizer
+            .permit(operation.name(), request, &self.objects)
+            .await?;
+        let (mut request, deletions) = permitted.into_inner();
         let bucket = request.target.bucket.clone().unwrap_or_default();
         match operation {
             Operation::CopyObject => self.objects.copy(request).await,
@@ -52,8 +61,14 @@ impl Operations {
             Operation::UploadPartCopy => self.objects.upload_part_copy(request).await,
             Operation::DeleteBucketEncryption => self.encryptions.delete(&bucket).await,
             Operation::DeleteObject => self.objects.delete(&request).await,
-            Operation::DeleteObjects => self.objects.delete_all(&mut request).await,
+            Operation::DeleteBucketPolicy => self.policies.delete(&bucket).await,
+            Operation::DeleteObjects => {
+                let may = |key: &str, version: Option<&str>| deletions.may_delete(key, version);
+                self.objects.delete_all(&mut request, &may).await
+            }
             Operation::GetBucketEncryption => self.encryptions.get(&bucket).await,
+            Operation::GetBucketPolicy => self.policies.get(&bucket).await,
+            Operation::GetBucketPolicyStatus => self.policies.status(&bucket).await,
             Operation::GetObject => self.objects.get(request).await,
             Operation::GetObjectAttributes => self.objects.attributes(request).await,
             Operation::HeadObject => self.objects.head(request).await,
@@ -64,6 +79,10 @@ impl Operations {
             Operation::PutBucketEncryption => {
                 let document = document::read(&mut request).await?;
                 self.encryptions.put(&bucket, &document).await
+            }
+            Operation::PutBucketPolicy => {
+                let document = document::read(&mut request).await?;
+                self.policies.put(&bucket, &document).await
             }
             Operation::PutObject => self.objects.put(request).await,
             Operation::PostObject => self.objects.post(request).await,

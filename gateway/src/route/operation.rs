@@ -25,12 +25,18 @@ pub enum Operation {
     CreateMultipartUpload,
     /// `DeleteBucketEncryption`.
     DeleteBucketEncryption,
+    /// `DeleteBucketPolicy`.
+    DeleteBucketPolicy,
     /// `DeleteObject`.
     DeleteObject,
     /// `DeleteObjects`.
     DeleteObjects,
     /// `GetBucketEncryption`.
     GetBucketEncryption,
+    /// `GetBucketPolicy`.
+    GetBucketPolicy,
+    /// `GetBucketPolicyStatus`.
+    GetBucketPolicyStatus,
     /// `GetObject`.
     GetObject,
     /// `GetObjectAttributes`.
@@ -53,6 +59,8 @@ pub enum Operation {
     PostObject,
     /// `PutBucketEncryption`.
     PutBucketEncryption,
+    /// `PutBucketPolicy`.
+    PutBucketPolicy,
     /// `PutObject`.
     PutObject,
     /// `UpdateObjectEncryption`.
@@ -74,9 +82,12 @@ impl Operation {
             Self::CopyObject => "CopyObject",
             Self::CreateMultipartUpload => "CreateMultipartUpload",
             Self::DeleteBucketEncryption => "DeleteBucketEncryption",
+            Self::DeleteBucketPolicy => "DeleteBucketPolicy",
             Self::DeleteObject => "DeleteObject",
             Self::DeleteObjects => "DeleteObjects",
             Self::GetBucketEncryption => "GetBucketEncryption",
+            Self::GetBucketPolicy => "GetBucketPolicy",
+            Self::GetBucketPolicyStatus => "GetBucketPolicyStatus",
             Self::GetObject => "GetObject",
             Self::GetObjectAttributes => "GetObjectAttributes",
             Self::HeadObject => "HeadObject",
@@ -88,6 +99,7 @@ impl Operation {
             Self::ListParts => "ListParts",
             Self::PostObject => "PostObject",
             Self::PutBucketEncryption => "PutBucketEncryption",
+            Self::PutBucketPolicy => "PutBucketPolicy",
             Self::PutObject => "PutObject",
             Self::UpdateObjectEncryption => "UpdateObjectEncryption",
             Self::UploadPart => "UploadPart",
@@ -326,10 +338,10 @@ const BUCKET: &[(&str, &str, Row)] = &[
     ("ownershipControls", "DELETE", Pass("DeleteBucketOwnershipControls")),
     ("ownershipControls", "GET", Pass("GetBucketOwnershipControls")),
     ("ownershipControls", "PUT", Pass("PutBucketOwnershipControls")),
-    ("policy", "DELETE", Pass("DeleteBucketPolicy")),
-    ("policy", "GET", Pass("GetBucketPolicy")),
-    ("policy", "PUT", Pass("PutBucketPolicy")),
-    ("policyStatus", "GET", Pass("GetBucketPolicyStatus")),
+    ("policy", "DELETE", Own(Operation::DeleteBucketPolicy)),
+    ("policy", "GET", Own(Operation::GetBucketPolicy)),
+    ("policy", "PUT", Own(Operation::PutBucketPolicy)),
+    ("policyStatus", "GET", Own(Operation::GetBucketPolicyStatus)),
     ("publicAccessBlock", "DELETE", Pass("DeletePublicAccessBlock")),
     ("publicAccessBlock", "GET", Pass("GetPublicAccessBlock")),
     ("publicAccessBlock", "PUT", Pass("PutPublicAccessBlock")),

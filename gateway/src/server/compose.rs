@@ -7,10 +7,12 @@ use proto::time::Clock;
 use zeroize::Zeroizing;
 
 use crate::authenticate::Authenticator;
+use crate::authorize::Authorizer;
 use crate::backend;
 use crate::backend::Backend;
 use crate::bucket::Buckets;
 use crate::bucket::encryption::DefaultEncryptions;
+use crate::bucket::policy::BucketPolicies;
 use crate::config::Config;
 use crate::config::ConfigError;
 use crate::frames::random::Random;
@@ -85,10 +87,17 @@ fn operations(
     let data_keys = DataKeys::new(kms, keyring, bucket_keys, Arc::clone(random));
     let uploads = Uploads::new(
         state.clone(),
-        records,
+        records.clone(),
         Arc::clone(random),
         Arc::clone(clock),
     );
+    let policies = Arc::new(BucketPolicies::new(
+        &config.region,
+        Arc::clone(backend),
+        records,
+        Arc::clone(clock),
+        config.policies,
+    ));
     let objects = Objects::new(
         config.objects.clone(),
         &config.region,
@@ -104,11 +113,15 @@ fn operations(
         Arc::clone(backend),
         state,
         Arc::clone(&encryptions),
+        Arc::clone(&policies),
     );
+    let authorizer = Authorizer::new(Arc::clone(&policies), &config.region, Arc::clone(clock));
     Operations {
         objects,
         buckets,
         encryptions,
+        policies,
+        authorizer,
     }
 }
 

@@ -1,0 +1,394 @@
+//! Bucket policies: `PutBucketPolicy`, `GetBucketPolicy`, `DeleteBucketPolicy`,
+//! `GetBucketPolicyStatus`, and what requests are judged by.
+//!
+//! A policy is kept and judged here and never handed to the backend: the backend would hold it
+//! against the gateway, its only client, and against requests that no longer say which encryption
+//! the client asked for. A policy with a condition that the gateway cannot judge is not taken: to
+//! ignore it would be to permit what it denies.
+//!
+//! Sources: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html>,
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html>
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use http::Method;
+use http::Response;
+use http::StatusCode;
+use http::header;
+use proto::arn::Arn;
+use proto::policy::Effect;
+use proto::policy::Policy;
+use proto::policy::PolicyKind;
+use proto::policy::Statement;
+use proto::time::Clock;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::backend::Backend;
+use crate::backend::BackendError;
+use crate::backend::BackendRequest;
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::request::Body;
+use crate::request::empty_body;
+use crate::request::full_body;
+use crate::state::cached::CachedRecords;
+use crate::state::record::Records;
+use crate::xml::Element;
+use crate::xml::Limits;
+
+/// How policies behave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// How long a bucket's policy is used before it is asked for again, in milliseconds: so long one
+    /// that was put through another gateway may take to be followed.
+    pub fresh_ms: u64,
+    /// Most policies held in memory, those of buckets that have none among them.
+    pub cached_max: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            fresh_ms: 5_000,
+            cached_max: 10_000,
+        }
+    }
+}
+
+/// The policy of a bucket.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Document", into = "Document")]
+pub struct BucketPolicy {
+    text: String,
+    policy: Policy,
+}
+
+impl BucketPolicy {
+    /// What requests are judged by.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Whether it gives anything to everybody.
+    fn is_public(&self) -> bool {
+        self.policy.statements().iter().any(is_public)
+    }
+}
+
+/// A policy as it is stored.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    /// As it was put, to the letter.
+    policy: String,
+}
+
+impl TryFrom<Document> for BucketPolicy {
+    type Error = proto::policy::PolicyError;
+
+    fn try_from(document: Document) -> Result<Self, Self::Error> {
+        let text = document.policy;
+        let policy = Policy::parse(&text, PolicyKind::Resource)?;
+        Ok(Self { text, policy })
+    }
+}
+
+impl From<BucketPolicy> for Document {
+    fn from(policy: BucketPolicy) -> Self {
+        Self {
+            policy: policy.text,
+        }
+    }
+}
+
+/// The policies of all buckets.
+pub struct BucketPolicies {
+    partition: &'static str,
+    backend: Arc<Backend>,
+    policies: CachedRecords<BucketPolicy>,
+}
+
+impl BucketPolicies {
+    /// The policies kept in `records`, of buckets on `backend` as a gateway in `region` sees them.
+    #[must_use]
+    pub fn new(
+        region: &str,
+        backend: Arc<Backend>,
+        records: Records,
+        clock: Arc<dyn Clock>,
+        config: Config,
+    ) -> Self {
+        let fresh = Duration::from_millis(config.fresh_ms);
+        Self {
+            partition: proto::arn::partition(region),
+            backend,
+            policies: CachedRecords::new(records, SUBJECT, clock, fresh, config.cached_max),
+        }
+    }
+
+    /// The partition of the ARNs that policies name.
+    #[must_use]
+    pub fn partition(&self) -> &'static str {
+        self.partition
+    }
+
+    /// What requests about `bucket` are judged by, if it has a policy.
+    ///
+    /// # Errors
+    ///
+    /// `ServiceUnavailable` when the state cannot be read, `InternalError` when the policy is not as
+    /// it was written. The request must be refused then.
+    pub async fn of(&self, bucket: &str) -> Result<Option<Arc<BucketPolicy>>, S3Error> {
+        self.policies.get(bucket).await
+    }
+
+    /// `PutBucketPolicy`; `document` is the verified body of the request.
+    ///
+    /// # Errors
+    ///
+    /// `MalformedPolicy`; `NotImplemented` for a condition that cannot be judged here;
+    /// `AccessDenied` for a public policy where those are blocked; `NoSuchBucket`;
+    /// `ServiceUnavailable` when the state cannot be written.
+    pub async fn put(&self, bucket: &str, document: &[u8]) -> Result<Response<Body>, S3Error> {
+        let policy = self.parse(bucket, document)?;
+        crate::bucket::check_exists(&self.backend, bucket).await?;
+        if policy.is_public() && self.blocks(bucket, "BlockPublicPolicy").await? {
+            return Err(S3Error::access_denied());
+        }
+        self.policies.put(bucket, policy).await?;
+        Ok(no_content())
+    }
+
+    /// `GetBucketPolicy`: the text as it was put.
+    ///
+    /// # Errors
+    ///
+    /// `NoSuchBucketPolicy`, `NoSuchBucket`; as [`BucketPolicies::of`].
+    pub async fn get(&self, bucket: &str) -> Result<Response<Body>, S3Error> {
+        let policy = self.existing(bucket).await?;
+        let mut response = Response::new(full_body(policy.text.clone()));
+        let json = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(header::CONTENT_TYPE, json);
+        Ok(response)
+    }
+
+    /// `GetBucketPolicyStatus`: whether the policy gives anything to everybody.
+    ///
+    /// # Errors
+    ///
+    /// `NoSuchBucketPolicy`, `NoSuchBucket`; as [`BucketPolicies::of`].
+    pub async fn status(&self, bucket: &str) -> Result<Response<Body>, S3Error> {
+        let public = self.existing(bucket).await?.is_public().to_string();
+        let status = Element::root("PolicyStatus").with(Element::with_text("IsPublic", public));
+        Ok(crate::bucket::xml(&status))
+    }
+
+    /// `DeleteBucketPolicy`.
+    ///
+    /// # Errors
+    ///
+    /// `NoSuchBucket`; `ServiceUnavailable` when the state cannot be written.
+    pub async fn delete(&self, bucket: &str) -> Result<Response<Body>, S3Error> {
+        crate::bucket::check_exists(&self.backend, bucket).await?;
+        self.remove(bucket).await?;
+        Ok(no_content())
+    }
+
+    /// Removes the policy of a bucket, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// `ServiceUnavailable` when the state cannot be written.
+    pub async fn remove(&self, bucket: &str) -> Result<(), S3Error> {
+        self.policies.remove(bucket).await
+    }
+
+    /// Whether a bucket's public access block has this switch on. A backend that has no such blocks
+    /// blocks nothing.
+    ///
+    /// # Errors
+    ///
+    /// `ServiceUnavailable` when the backend gives no answer.
+    pub async fn blocks(&self, bucket: &str, switch: &str) -> Result<bool, S3Error> {
+        let request = BackendRequest::bucket(Method::GET, bucket).query("publicAccessBlock", "");
+        let answer = match self.backend.fetch(request).await {
+            Ok(answer) => answer,
+            Err(BackendError::Refused(error))
+                if error.status().is_client_error()
+                    || error.status() == StatusCode::NOT_IMPLEMENTED =>
+            {
+                return Ok(false);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let block = Element::parse(answer.body(), Limits::ANSWER).ok();
+        let value = block.as_ref().and_then(|block| block.text_of(switch));
+        Ok(value.is_some_and(|value| value.trim().eq_ignore_ascii_case("true")))
+    }
+
+    async fn existing(&self, bucket: &str) -> Result<Arc<BucketPolicy>, S3Error> {
+        crate::bucket::check_exists(&self.backend, bucket).await?;
+        let policy = self.of(bucket).await?;
+        let none = || S3Error::new(S3Code::NoSuchBucketPolicy).detail("BucketName", bucket);
+        policy.ok_or_else(none)
+    }
+
+    /// A policy that can be judged, for `bucket`.
+    fn parse(&self, bucket: &str, document: &[u8]) -> Result<BucketPolicy, S3Error> {
+        let text = std::str::from_utf8(document).map_err(|_| malformed(NOT_JSON))?;
+        if text.len() > POLICY_BYTES_MAX {
+            return Err(malformed(TOO_LARGE));
+        }
+        let policy = Policy::parse(text, PolicyKind::Resource)
+            .map_err(|error| malformed(error.fault.to_string()))?;
+        let bucket_arn = Arn::bucket(self.partition, bucket).to_string();
+        for statement in policy.statements() {
+            let foreign = |action: &str| action != "*" && !action.to_lowercase().starts_with("s3:");
+            if statement.actions().any(foreign) {
+                return Err(malformed("Policy has invalid action"));
+            }
+            if !statement.resources().all(|it| may_mean(it, &bucket_arn)) {
+                return Err(malformed("Policy has invalid resource"));
+            }
+            if let Some(key) = statement.condition_keys().find(|key| !is_judged(key)) {
+                let reason = format!("The condition key {key} is not judged by this gateway.");
+                return Err(S3Error::not_implemented(reason));
+            }
+        }
+        let text = text.to_owned();
+        Ok(BucketPolicy { text, policy })
+    }
+}
+
+/// Whether a pattern can match the bucket or objects in it.
+fn may_mean(pattern: &str, bucket_arn: &str) -> bool {
+    let literal = pattern.split(['*', '?', '$']).next().unwrap_or_default();
+    let objects = format!("{bucket_arn}/");
+    pattern == bucket_arn
+        || literal.starts_with(&objects)
+        || (literal.len() < pattern.len() && objects.starts_with(literal))
+}
+
+/// Whether the value of a condition key is known here; `key` is in lower case.
+fn is_judged(key: &str) -> bool {
+    CONDITION_KEYS.contains(&key) || key.starts_with("s3:requestobjecttag/")
+}
+
+/// Whether a statement gives to everybody, as AWS sees it: a condition that confines it to a known
+/// place or owner makes the difference.
+fn is_public(statement: &Statement) -> bool {
+    statement.effect() == Effect::Allow
+        && statement.means_anyone()
+        && !statement
+            .condition_keys()
+            .any(|key| CONFINING_KEYS.contains(&key))
+}
+
+fn no_content() -> Response<Body> {
+    let mut response = Response::new(empty_body());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+fn malformed(message: impl Into<std::borrow::Cow<'static, str>>) -> S3Error {
+    S3Error::with_message(S3Code::MalformedPolicy, message)
+}
+
+/// The condition keys that requests are told by, in lower case.
+///
+/// Sources: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>,
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
+const CONDITION_KEYS: [&str; 31] = [
+    "aws:currenttime",
+    "aws:epochtime",
+    "aws:principalaccount",
+    "aws:principalarn",
+    "aws:referer",
+    "aws:securetransport",
+    "aws:sourceip",
+    "aws:useragent",
+    "s3:authtype",
+    "s3:delimiter",
+    "s3:max-keys",
+    "s3:object-lock-legal-hold",
+    "s3:object-lock-mode",
+    "s3:object-lock-retain-until-date",
+    "s3:prefix",
+    "s3:signatureversion",
+    "s3:tlsversion",
+    "s3:versionid",
+    "s3:x-amz-acl",
+    "s3:x-amz-content-sha256",
+    "s3:x-amz-copy-source",
+    "s3:x-amz-grant-full-control",
+    "s3:x-amz-grant-read",
+    "s3:x-amz-grant-read-acp",
+    "s3:x-amz-grant-write",
+    "s3:x-amz-grant-write-acp",
+    "s3:x-amz-metadata-directive",
+    "s3:x-amz-server-side-encryption",
+    "s3:x-amz-server-side-encryption-aws-kms-key-id",
+    "s3:x-amz-server-side-encryption-customer-algorithm",
+    "s3:x-amz-storage-class",
+];
+
+/// Condition keys that keep a statement for everybody from being public.
+const CONFINING_KEYS: [&str; 3] = ["aws:principalaccount", "aws:principalarn", "aws:sourceip"];
+
+/// The name of the records.
+const SUBJECT: &str = "policy";
+
+/// Longest policy, in bytes.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html>
+const POLICY_BYTES_MAX: usize = 20 << 10;
+
+const NOT_JSON: &str = "Policies must be valid JSON and the first byte must be '{'";
+const TOO_LARGE: &str =
+    "Normalized policy document exceeds the maximum allowed size of 20480 bytes.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resource_must_be_able_to_mean_the_bucket() {
+        let bucket = "arn:aws:s3:::b";
+        for (pattern, fits) in [
+            ("arn:aws:s3:::b", true),
+            ("arn:aws:s3:::b/*", true),
+            ("arn:aws:s3:::b/logs/x", true),
+            ("arn:aws:s3:::*", true),
+            ("arn:aws:s3:::b*", true),
+            ("*", true),
+            ("arn:aws:s3:::bb/*", false),
+            ("arn:aws:s3:::a", false),
+            ("arn:aws:s3:::", false),
+        ] {
+            assert_eq!(may_mean(pattern, bucket), fits, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_policy_for_everybody_is_public_unless_a_condition_confines_it() {
+        let of = |principal: &str, condition: &str| {
+            let policy = format!(
+                r#"{{"Statement": {{"Effect": "Allow", "Principal": {principal},
+                "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"{condition}}}}}"#
+            );
+            BucketPolicy::try_from(Document { policy })
+                .unwrap()
+                .is_public()
+        };
+        let somebody = r#"{"AWS": "111122223333"}"#;
+        let inside = r#", "Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}"#;
+        assert!(of("\"*\"", ""));
+        assert!(!of(somebody, ""));
+        assert!(!of("\"*\"", inside));
+    }
+}
