@@ -20,8 +20,10 @@ use serde::Serialize;
 
 pub use crate::audit::event::Event;
 pub use crate::audit::event::EventId;
+pub use crate::audit::event::Fields;
 pub use crate::audit::event::Identity;
 pub use crate::audit::event::Resource;
+pub use crate::audit::event::Source;
 pub use crate::audit::event::TlsDetails;
 use crate::audit::writer::Queue;
 
@@ -81,7 +83,7 @@ impl Audit {
 
     /// Hands over one event. Waits only if the queue is full.
     pub fn record(&self, event: Event) {
-        self.queue.push(event);
+        self.queue.push(Arc::new(event));
     }
 
     /// The events kept in memory that `wanted` takes, newest first, at most `limit`.

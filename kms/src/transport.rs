@@ -242,7 +242,7 @@ async fn suffer(effect: Effect, connection: &Connection) -> Option<KmsError> {
 
 /// An id for a request that has none yet.
 pub(crate) fn request_id() -> Arc<str> {
-    EventId::fresh().to_string().into()
+    EventId::fresh().shared_text()
 }
 
 /// The answer to a request for a host we are not.

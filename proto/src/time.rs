@@ -103,13 +103,25 @@ impl Timestamp {
     /// `20250101T000000Z`, the form of SigV4's `X-Amz-Date`.
     #[must_use]
     pub fn basic(self) -> String {
-        self.write(BASIC)
+        // Every request's signature needs it, so it is not left to the formatter of any format.
+        let instant = self.date_time();
+        let (hour, minute, second) = instant.to_hms();
+        let mut text = String::with_capacity(BASIC_BYTES);
+        push_date8(&mut text, instant);
+        text.push('T');
+        for part in [hour, minute, second] {
+            push_two_digits(&mut text, part);
+        }
+        text.push('Z');
+        text
     }
 
     /// `20250101`, the date of a credential scope.
     #[must_use]
     pub fn date8(self) -> String {
-        self.write(DATE8)
+        let mut text = String::with_capacity(BASIC_BYTES);
+        push_date8(&mut text, self.date_time());
+        text
     }
 
     /// `2025-01-01T00:00:00.000Z`, ISO 8601 with milliseconds, as S3 writes times in XML.
@@ -137,7 +149,7 @@ impl Timestamp {
     /// [`TimestampError`] for any other form and for a day or a time that does not exist.
     pub fn parse_basic(text: &str) -> Result<Self, TimestampError> {
         // The format alone would take a sign before the year.
-        if text.len() != 16 || !text.starts_with(|c: char| c.is_ascii_digit()) {
+        if text.len() != BASIC_BYTES || !text.starts_with(|c: char| c.is_ascii_digit()) {
             return Err(TimestampError);
         }
         Self::read(text, BASIC)
@@ -205,12 +217,34 @@ impl Timestamp {
     }
 
     fn write(self, format: &[BorrowedFormatItem<'_>]) -> String {
-        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
-            .expect("a timestamp lies within the years 0000 to 9999")
+        self.date_time()
             .format(format)
             .expect("each format of this room names only parts that every instant has")
     }
+
+    fn date_time(self) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
+            .expect("a timestamp lies within the years 0000 to 9999")
+    }
 }
+
+fn push_date8(text: &mut String, instant: OffsetDateTime) {
+    let year = instant.year().unsigned_abs();
+    let (century, year) = (year / 100 % 100, year % 100);
+    for part in [century, year] {
+        push_two_digits(text, u8::try_from(part).unwrap_or_default());
+    }
+    push_two_digits(text, u8::from(instant.month()));
+    push_two_digits(text, instant.day());
+}
+
+fn push_two_digits(text: &mut String, number: u8) {
+    text.push(char::from(b'0' + number / 10 % 10));
+    text.push(char::from(b'0' + number % 10));
+}
+
+/// Bytes of `20250101T000000Z`.
+const BASIC_BYTES: usize = 16;
 
 /// ISO 8601 with milliseconds, as [`Timestamp::iso8601_millis`].
 impl fmt::Display for Timestamp {
@@ -293,7 +327,6 @@ const MILLIS_MAX: i64 = 253_402_300_799_999;
 
 const BASIC: &[BorrowedFormatItem<'_>] =
     format_description!("[year][month][day]T[hour][minute][second]Z");
-const DATE8: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]");
 const ISO8601: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
 const ISO8601_MILLIS: &[BorrowedFormatItem<'_>] =

@@ -71,6 +71,9 @@ fn main() -> anyhow::Result<()> {
         "{:<34}{:>12}{:>16}",
         "door", "per second", "CPU us per call"
     )?;
+    let rate = runtime.block_on(core())?;
+    let (per_second, cpu_us) = (rate.per_second, rate.cpu_us);
+    writeln!(out, "{:<34}{per_second:>12.0}{cpu_us:>16.2}", "no door")?;
     for (name, streams) in [("gRPC, 64 streams", 64), ("gRPC, 1 stream", 1)] {
         let rate = runtime.block_on(grpc(&server, streams))?;
         writeln!(
@@ -83,6 +86,7 @@ fn main() -> anyhow::Result<()> {
     for (name, connections, depth) in [
         ("JSON + SigV4, 64 connections", 64, 1),
         ("JSON + SigV4, 4 x 16 pipelined", 4, 16),
+        ("JSON + SigV4, 4 x 64 pipelined", 4, 64),
         ("JSON + SigV4, 1 connection", 1, 1),
     ] {
         let rate = runtime.block_on(json(&server, connections, depth))?;
@@ -96,8 +100,47 @@ fn main() -> anyhow::Result<()> {
     server.stop()
 }
 
-/// The server's process: prints its port and the key's ARN, serves until its input closes.
-async fn serve() -> anyhow::Result<()> {
+/// Calls without any door: what the KMS itself costs, quota, audit and metrics included.
+async fn core() -> anyhow::Result<Rate> {
+    let running = start().await?;
+    let caller = Caller::root(ACCOUNT, REGION);
+    let create = Operation::CreateKey(v1::CreateKeyRequest::default());
+    let answer = running.kms.call(&caller, create)?;
+    let answer: serde_json::Value = serde_json::from_slice(&answer.to_json())?;
+    let arn = answer["KeyMetadata"]["Arn"]
+        .as_str()
+        .context("a key has an ARN")?;
+    let request = request(arn);
+    let (start, cpu_before) = (Instant::now(), cpu_us(std::process::id())?);
+    for _ in 0..CORE_CALLS {
+        let operation = Operation::GenerateDataKey(request.clone());
+        running.kms.call(&caller, operation)?;
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let cpu = u32::try_from(cpu_us(std::process::id())? - cpu_before)?;
+    running.stop().await;
+    Ok(Rate {
+        per_second: f64::from(CORE_CALLS) / seconds,
+        cpu_us: f64::from(cpu) / f64::from(CORE_CALLS),
+    })
+}
+
+/// CPU time that a process's first thread has used, in microseconds.
+fn cpu_us(process: u32) -> anyhow::Result<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/schedstat"))?;
+    let nanos: u64 = stat
+        .split(' ')
+        .next()
+        .context("schedstat has fields")?
+        .parse()?;
+    Ok(nanos / 1_000)
+}
+
+/// Enough calls for a second or so.
+const CORE_CALLS: u32 = 300_000;
+
+/// A KMS that checks signatures and counts against quotas nobody reaches.
+async fn start() -> anyhow::Result<kms::server::Running> {
     let mut config = Config::fixture();
     config.authenticate.signatures = Signatures::Checked;
     config.authenticate.service_secret = Some(Secret::new(TOKEN));
@@ -109,7 +152,12 @@ async fn serve() -> anyhow::Result<()> {
     }];
     config.quotas.shape = kms::quota::Shape::Window;
     config.quotas.scale = 100.0;
-    let running = kms::server::start(config, Arc::new(SystemClock)).await?;
+    Ok(kms::server::start(config, Arc::new(SystemClock)).await?)
+}
+
+/// The server's process: prints its port and the key's ARN, serves until its input closes.
+async fn serve() -> anyhow::Result<()> {
+    let running = start().await?;
     let create = Operation::CreateKey(v1::CreateKeyRequest::default());
     let answer = running.kms.call(&Caller::root(ACCOUNT, REGION), create)?;
     let answer: serde_json::Value = serde_json::from_slice(&answer.to_json())?;
@@ -186,13 +234,8 @@ impl Server {
 
     /// CPU time the server has used so far, in microseconds, and requests answered.
     fn used(&self) -> anyhow::Result<(u64, u64)> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/schedstat", self.child.id()))?;
-        let nanos: u64 = stat
-            .split(' ')
-            .next()
-            .context("schedstat has fields")?
-            .parse()?;
-        Ok((nanos / 1_000, self.requests.load(Ordering::Relaxed)))
+        let cpu = cpu_us(self.child.id())?;
+        Ok((cpu, self.requests.load(Ordering::Relaxed)))
     }
 
     /// Lets the clients warm up, then measures.
@@ -272,10 +315,10 @@ async fn grpc(server: &Server, streams: usize) -> anyhow::Result<Rate> {
         .await
 }
 
-/// A GenerateDataKey message in its gRPC frame.
-fn message(server: &Server) -> Bytes {
-    let request = v1::GenerateDataKeyRequest {
-        key_id: Some(server.key_arn.clone()),
+/// A GenerateDataKey request.
+fn request(arn: &str) -> v1::GenerateDataKeyRequest {
+    v1::GenerateDataKeyRequest {
+        key_id: Some(arn.to_owned()),
         key_spec: Some("AES_256".to_owned()),
         encryption_context: [(
             "aws:s3:arn".to_owned(),
@@ -283,7 +326,12 @@ fn message(server: &Server) -> Bytes {
         )]
         .into(),
         ..v1::GenerateDataKeyRequest::default()
-    };
+    }
+}
+
+/// A GenerateDataKey message in its gRPC frame.
+fn message(server: &Server) -> Bytes {
+    let request = request(&server.key_arn);
     let message = prost::Message::encode_to_vec(&request);
     let mut framed = vec![0];
     framed.extend_from_slice(

@@ -130,6 +130,10 @@ impl Body for OpenedBody {
         let opened = ready!(self.poll_piece(context));
         Poll::Ready(opened.map(|bytes| bytes.map(Frame::data).map_err(Into::into)))
     }
+
+    fn is_end_stream(&self) -> bool {
+        self.opener.is_none() && self.ready.is_none()
+    }
 }
 
 // The source of a copy is read like the body of a request.

@@ -161,8 +161,8 @@ fn names_key(event: &Event, key: &str) -> bool {
     in_resources
         || event
             .request_parameters
-            .iter()
-            .any(|(name, value)| *name == "keyId" && value == key)
+            .get("keyId")
+            .is_some_and(|named| named == key)
 }
 
 /// Reads a control's body.

@@ -4,8 +4,10 @@ use crate::api::Kms;
 use crate::api::OperationName;
 use crate::audit::Event;
 use crate::audit::EventId;
+use crate::audit::Fields;
 use crate::audit::Identity;
 use crate::audit::Resource;
+use crate::audit::Source;
 use crate::authorize;
 use crate::authorize::Intent;
 use crate::authorize::Permitted;
@@ -16,14 +18,14 @@ use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::key::Key;
 use crate::keys::key::Snapshot;
+use crate::keys::key::Use;
 use crate::keys::metadata::KeyUsage;
 use crate::keys::metadata::Manager;
-use crate::keys::record::LastUse;
 use crate::keys::state::Group;
 use crate::quota::Class;
 use proto::arn::Arn;
 use proto::time::Timestamp;
-use serde_json::Value;
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -35,9 +37,9 @@ pub(crate) struct Call<'a> {
     pub(crate) now: Timestamp,
     event_id: EventId,
     charged: bool,
-    parameters: Vec<(&'static str, Value)>,
-    response: Vec<(&'static str, Value)>,
-    additional: Vec<(&'static str, Value)>,
+    parameters: Fields,
+    response: Fields,
+    additional: Fields,
     resources: Vec<Resource>,
 }
 
@@ -69,9 +71,9 @@ impl<'a> Call<'a> {
             now: kms.clock.now(),
             event_id: EventId::fresh(),
             charged: false,
-            parameters: Vec::new(),
-            response: Vec::new(),
-            additional: Vec::new(),
+            parameters: Fields::default(),
+            response: Fields::default(),
+            additional: Fields::default(),
             resources: Vec::new(),
         }
     }
@@ -310,23 +312,23 @@ impl<'a> Call<'a> {
 
     /// Notes that the key was used, for GetKeyLastUsage.
     pub(crate) fn note_use(&self, key: &Key) {
-        key.note_use(LastUse {
-            operation: self.name.as_str().into(),
+        key.note_use(Use {
+            operation: self.name.as_str(),
             at_ms: self.now.unix_millis(),
-            request_id: self.caller.request_id.to_string(),
-            event_id: self.event_id.to_string(),
+            request_id: Arc::clone(&self.caller.request_id),
+            event_id: self.event_id.uuid(),
         });
     }
 
     /// Tells the audit trail a parameter of the request. Never plaintext or ciphertext.
-    pub(crate) fn parameter(&mut self, name: &'static str, value: impl Into<Value>) {
-        self.parameters.push((name, value.into()));
+    pub(crate) fn parameter(&mut self, name: &'static str, value: impl Serialize) {
+        self.parameters.push(name, &value);
     }
 
     /// Tells the audit trail an optional text of the request.
     pub(crate) fn parameter_text(&mut self, name: &'static str, value: Option<&str>) {
         if let Some(text) = value {
-            self.parameters.push((name, Value::from(text)));
+            self.parameters.push(name, &text);
         }
     }
 
@@ -344,10 +346,7 @@ impl<'a> Call<'a> {
         if context.is_empty() {
             return Ok(());
         }
-        let pairs = context
-            .iter()
-            .map(|(name, value)| (name.clone(), Value::from(&**value)));
-        self.parameters.push((name, Value::Object(pairs.collect())));
+        self.parameters.push(name, context);
         if encryption_context::bytes(context) <= encryption_context::BYTES_MAX {
             return Ok(());
         }
@@ -358,14 +357,14 @@ impl<'a> Call<'a> {
     }
 
     /// Tells the audit trail what the answer of a change tells.
-    pub(crate) fn respond(&mut self, name: &'static str, value: impl Into<Value>) {
-        self.response.push((name, value.into()));
+    pub(crate) fn respond(&mut self, name: &'static str, value: impl Serialize) {
+        self.response.push(name, &value);
     }
 
     /// Tells the audit trail which key material was used.
     pub(crate) fn material(&mut self, material_id: Option<&str>) {
         if let Some(id) = material_id {
-            self.additional.push(("keyMaterialId", Value::from(id)));
+            self.additional.push("keyMaterialId", &id);
         }
     }
 
@@ -387,7 +386,7 @@ impl<'a> Call<'a> {
             region: Arc::clone(&caller.region),
             recipient_account: Arc::clone(&caller.account),
             identity: identity(caller),
-            source_ip: source(caller),
+            source: source(caller),
             user_agent: caller.user_agent.clone().unwrap_or_else(|| Arc::from("")),
             request_parameters: self.parameters,
             response_elements: self.response,
@@ -424,11 +423,11 @@ fn identity(caller: &Caller) -> Identity {
     }
 }
 
-fn source(caller: &Caller) -> Arc<str> {
+fn source(caller: &Caller) -> Source {
     match (&caller.via_service, caller.source_ip) {
-        (Some(service), _) => Arc::clone(service),
-        (None, Some(ip)) => ip.to_string().into(),
-        (None, None) => Arc::from("AWS Internal"),
+        (Some(service), _) => Source::Service(Arc::clone(service)),
+        (None, Some(address)) => Source::Address(address),
+        (None, None) => Source::Internal,
     }
 }
 

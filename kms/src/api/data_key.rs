@@ -6,6 +6,7 @@ use crate::api::encrypt::Sealed;
 use crate::api::violations;
 use crate::authorize::Permitted;
 use crate::crypto;
+use crate::crypto::MessageNonce;
 use crate::error::KmsError;
 use crate::keys::key::Key;
 use crate::keys::metadata::KeyUsage;
@@ -132,6 +133,7 @@ fn make(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Made, KmsError> {
         encrypt::SYMMETRIC,
         asked.context,
         &plaintext,
+        MessageNonce::fresh(),
     )?;
     call.material(sealed.material_id.as_deref());
     call.note_use(&key);

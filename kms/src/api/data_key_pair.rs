@@ -5,6 +5,7 @@ use crate::api::encrypt;
 use crate::api::encrypt::Sealed;
 use crate::api::violations;
 use crate::authorize::Permitted;
+use crate::crypto::MessageNonce;
 use crate::crypto::pair;
 use crate::error::Code;
 use crate::error::KmsError;
@@ -109,6 +110,7 @@ fn make(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Made, KmsError> {
         encrypt::SYMMETRIC,
         asked.context,
         &private_key,
+        MessageNonce::fresh(),
     )?;
     call.material(sealed.material_id.as_deref());
     call.note_use(&key);

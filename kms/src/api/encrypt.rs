@@ -12,6 +12,7 @@ pub(crate) use crate::api::encrypt::cipher::check_symmetric;
 use crate::api::encrypt::cipher::open;
 pub(crate) use crate::api::encrypt::cipher::seal;
 use crate::api::violations;
+use crate::crypto::MessageNonce;
 use crate::error::KmsError;
 use crate::keys::metadata::KeyUsage;
 use proto::kms::v1;
@@ -48,6 +49,7 @@ pub(crate) fn encrypt(
         algorithm,
         &request.encryption_context,
         &plaintext,
+        MessageNonce::fresh(),
     )?;
     call.material(sealed.material_id.as_deref());
     call.note_use(&key);
@@ -139,7 +141,14 @@ pub(crate) fn re_encrypt(
     call.check_use(&key, &snapshot, KeyUsage::EncryptDecrypt)?;
     check_algorithm(&snapshot, algorithm)?;
     call.end_dry_run(request.dry_run)?;
-    let sealed = seal(&key, &snapshot, algorithm, context, &opened.plaintext)?;
+    let sealed = seal(
+        &key,
+        &snapshot,
+        algorithm,
+        context,
+        &opened.plaintext,
+        MessageNonce::fresh(),
+    )?;
     call.material(opened.material_id.as_deref());
     call.note_use(&opened.key);
     call.note_use(&key);

@@ -2,6 +2,7 @@
 //!
 //! Source: <https://docs.aws.amazon.com/kms/latest/developerguide/understanding-kms-entries.html>
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
@@ -12,6 +13,7 @@ use serde::Serialize;
 use serde::Serializer;
 use serde::ser::SerializeMap;
 use serde_json::Value;
+use uuid::Uuid;
 
 /// What one request did. Written as CloudTrail's record, version 1.11.
 #[derive(Clone, Debug)]
@@ -29,15 +31,15 @@ pub struct Event {
     /// Who asked.
     pub identity: Identity,
     /// Where from.
-    pub source_ip: Arc<str>,
+    pub source: Source,
     /// With what program.
     pub user_agent: Arc<str>,
     /// The parameters worth telling, by their AWS names; never plaintext or ciphertext.
-    pub request_parameters: Vec<(&'static str, Value)>,
+    pub request_parameters: Fields,
     /// What the answer told, for operations that change something.
-    pub response_elements: Vec<(&'static str, Value)>,
+    pub response_elements: Fields,
     /// Such as `keyMaterialId`.
-    pub additional: Vec<(&'static str, Value)>,
+    pub additional: Fields,
     /// The id that the answer carried.
     pub request_id: Arc<str>,
     /// The event's own id.
@@ -50,6 +52,63 @@ pub struct Event {
     pub shared_id: Option<EventId>,
     /// How the connection was secured, if it was.
     pub tls: Option<TlsDetails>,
+}
+
+/// Where a request came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// From an address.
+    Address(IpAddr),
+    /// From an AWS service that acts for the caller, such as `s3.us-east-1.amazonaws.com`.
+    Service(Arc<str>),
+    /// From within.
+    Internal,
+}
+
+/// Named values, kept as JSON: a request pays one allocation for all of them, and whoever reads the
+/// event pays for taking them apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fields(Vec<u8>);
+
+impl Fields {
+    /// Adds a value. Names are not escaped; those of AWS need no escaping.
+    pub fn push(&mut self, name: &'static str, value: &impl Serialize) {
+        if self.0.is_empty() {
+            self.0.reserve(FIELDS_BYTES);
+        }
+        self.0.push(if self.0.is_empty() { b'{' } else { b',' });
+        self.0.push(b'"');
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b"\":");
+        let start = self.0.len();
+        if serde_json::to_writer(&mut self.0, value).is_err() {
+            self.0.truncate(start);
+            self.0.extend_from_slice(b"null");
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The value of that name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Value> {
+        self.object()?.get(name).cloned()
+    }
+
+    fn object(&self) -> Option<Value> {
+        serde_json::from_slice(&[self.0.as_slice(), b"}"].concat()).ok()
+    }
+}
+
+/// One object, or null if there are no fields, as CloudTrail writes them.
+impl Serialize for Fields {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.object().serialize(serializer)
+    }
 }
 
 /// Who asked.
@@ -99,17 +158,29 @@ impl EventId {
     /// An id that no other event of this or another run has.
     #[must_use]
     pub fn fresh() -> Self {
-        let run = *RUN.get_or_init(|| uuid::Uuid::new_v4().as_u128());
+        let run = *RUN.get_or_init(|| Uuid::new_v4().as_u128());
         let count = u128::from(COUNT.fetch_add(1, Ordering::Relaxed));
         // An odd multiplier permutes the ids, so that they do not look like a count.
         Self(run.wrapping_add(count.wrapping_mul(SPREAD)))
+    }
+
+    /// The id as a UUID.
+    #[must_use]
+    pub const fn uuid(self) -> Uuid {
+        uuid::Builder::from_random_bytes(self.0.to_be_bytes()).into_uuid()
+    }
+
+    /// The id as text that is shared, not copied.
+    #[must_use]
+    pub fn shared_text(self) -> Arc<str> {
+        let mut text = Uuid::encode_buffer();
+        Arc::from(&*self.uuid().hyphenated().encode_lower(&mut text))
     }
 }
 
 impl std::fmt::Display for EventId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let bytes = self.0.to_be_bytes();
-        uuid::Builder::from_random_bytes(bytes).into_uuid().fmt(f)
+        self.uuid().fmt(f)
     }
 }
 
@@ -122,17 +193,21 @@ impl Serialize for Event {
         map.serialize_entry("eventSource", "kms.amazonaws.com")?;
         map.serialize_entry("eventName", self.name)?;
         map.serialize_entry("awsRegion", &*self.region)?;
-        map.serialize_entry("sourceIPAddress", &*self.source_ip)?;
+        match &self.source {
+            Source::Address(address) => map.serialize_entry("sourceIPAddress", address)?,
+            Source::Service(service) => map.serialize_entry("sourceIPAddress", &**service)?,
+            Source::Internal => map.serialize_entry("sourceIPAddress", "AWS Internal")?,
+        }
         map.serialize_entry("userAgent", &*self.user_agent)?;
         if let Some((code, message)) = &self.error {
             map.serialize_entry("errorCode", &**code)?;
             map.serialize_entry("errorMessage", &**message)?;
         }
 
-        map.serialize_entry("requestParameters", &Pairs(&self.request_parameters))?;
-        map.serialize_entry("responseElements", &Pairs(&self.response_elements))?;
+        map.serialize_entry("requestParameters", &self.request_parameters)?;
+        map.serialize_entry("responseElements", &self.response_elements)?;
         if !self.additional.is_empty() {
-            map.serialize_entry("additionalEventData", &Pairs(&self.additional))?;
+            map.serialize_entry("additionalEventData", &self.additional)?;
         }
 
         map.serialize_entry("requestID", &*self.request_id)?;
@@ -201,18 +276,8 @@ impl Serialize for TlsDetails {
     }
 }
 
-/// Named values as one object, or null if there are none, as CloudTrail writes them.
-struct Pairs<'a>(&'a [(&'static str, Value)]);
-
-impl Serialize for Pairs<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.0.is_empty() {
-            return serializer.serialize_unit();
-        }
-
-        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
-    }
-}
+/// Room for the fields of most events, in bytes.
+const FIELDS_BYTES: usize = 192;
 
 /// Version of CloudTrail's record format that events follow.
 const EVENT_VERSION: &str = "1.11";

@@ -10,8 +10,18 @@ use super::Audit;
 use super::Config;
 use super::Event;
 use super::EventId;
+use super::Fields;
 use super::Identity;
 use super::Resource;
+use super::Source;
+
+fn fields(pairs: &[(&'static str, &str)]) -> Fields {
+    let mut fields = Fields::default();
+    for (name, value) in pairs {
+        fields.push(name, value);
+    }
+    fields
+}
 
 /// A GenerateDataKey that worked.
 fn event(key_id: &str) -> Event {
@@ -31,11 +41,11 @@ fn event(key_id: &str) -> Event {
             user_name: Some("Alice".into()),
             invoked_by: None,
         },
-        source_ip: "127.0.0.1".into(),
+        source: Source::Address([127, 0, 0, 1].into()),
         user_agent: "test".into(),
-        request_parameters: vec![("keyId", json!(key_id)), ("keySpec", json!("AES_256"))],
-        response_elements: Vec::new(),
-        additional: vec![("keyMaterialId", json!("m"))],
+        request_parameters: fields(&[("keyId", key_id), ("keySpec", "AES_256")]),
+        response_elements: Fields::default(),
+        additional: fields(&[("keyMaterialId", "m")]),
         request_id: "r".into(),
         id: EventId::fresh(),
         resources: vec![Resource {
@@ -46,6 +56,11 @@ fn event(key_id: &str) -> Event {
         shared_id: None,
         tls: None,
     }
+}
+
+fn key_id(event: &Event) -> String {
+    let key_id = event.request_parameters.get("keyId").unwrap();
+    key_id.as_str().unwrap().to_owned()
 }
 
 #[test]
@@ -126,18 +141,11 @@ fn a_lookup_sees_what_was_recorded_before_it_newest_first_and_only_so_much_is_ke
     })
     .unwrap();
     (0..5).for_each(|n| audit.record(event(&n.to_string())));
-    let ids = |events: Vec<Arc<Event>>| -> Vec<String> {
-        events
-            .iter()
-            .map(|e| e.request_parameters[0].1.as_str().unwrap().to_owned())
-            .collect()
-    };
+    let ids =
+        |events: Vec<Arc<Event>>| -> Vec<String> { events.iter().map(|e| key_id(e)).collect() };
     assert_eq!(ids(audit.lookup(10, |_| true)), ["4", "3", "2"]);
     assert_eq!(ids(audit.lookup(1, |_| true)), ["4"]);
-    assert_eq!(
-        ids(audit.lookup(9, |e| e.request_parameters[0].1 == "3")),
-        ["3"]
-    );
+    assert_eq!(ids(audit.lookup(9, |e| key_id(e) == "3")), ["3"]);
     audit.clear();
     assert!(audit.lookup(10, |_| true).is_empty());
 }

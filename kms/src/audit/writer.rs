@@ -34,7 +34,7 @@ pub(crate) struct Queue {
 /// What the lock guards.
 #[derive(Default)]
 struct Waiting {
-    events: Vec<Event>,
+    events: Vec<Arc<Event>>,
     /// Events ever handed over.
     pushed: u64,
     /// Events the writer is done with.
@@ -59,7 +59,7 @@ impl Queue {
     }
 
     /// Adds an event; waits while the queue is full.
-    pub(crate) fn push(&self, event: Event) {
+    pub(crate) fn push(&self, event: Arc<Event>) {
         let mut waiting = lock(&self.waiting);
         while waiting.events.len() >= self.waiting_max && !waiting.closed {
             waiting.urgent = true;
@@ -133,7 +133,7 @@ impl Queue {
     }
 
     /// Swaps the waiting events into the empty `batch`; false once closed and empty.
-    fn take(&self, batch: &mut Vec<Event>) -> bool {
+    fn take(&self, batch: &mut Vec<Arc<Event>>) -> bool {
         let mut waiting = lock(&self.waiting);
         while waiting.events.is_empty() {
             if waiting.closed {
@@ -156,10 +156,10 @@ impl Queue {
     }
 
     /// Writes a batch as lines.
-    fn write(&self, file: &mut BufWriter<File>, batch: &[Event]) {
+    fn write(&self, file: &mut BufWriter<File>, batch: &[Arc<Event>]) {
         let mut write = || -> io::Result<()> {
             for event in batch {
-                serde_json::to_writer(&mut *file, event)?;
+                serde_json::to_writer(&mut *file, &**event)?;
                 file.write_all(b"\n")?;
             }
 
@@ -173,7 +173,7 @@ impl Queue {
     }
 
     /// Moves a batch into the ring of kept events.
-    fn keep(&self, batch: &mut Vec<Event>) {
+    fn keep(&self, batch: &mut Vec<Arc<Event>>) {
         let skipped = batch.len().saturating_sub(self.kept_max);
         let mut kept = lock(&self.kept);
         for event in batch.drain(..).skip(skipped) {
@@ -181,7 +181,7 @@ impl Queue {
                 kept.pop_front();
             }
 
-            kept.push_back(Arc::new(event));
+            kept.push_back(event);
         }
     }
 }

@@ -7,7 +7,7 @@
 use crate::crypto::Unauthentic;
 use crate::crypto::encryption_context;
 use crate::crypto::material::MaterialId;
-use crate::crypto::random_array;
+use crate::crypto::xaes::MessageNonce;
 use crate::crypto::xaes::NONCE_BYTES;
 use crate::crypto::xaes::TAG_BYTES;
 use crate::crypto::xaes::Xaes256Gcm;
@@ -85,6 +85,7 @@ pub(crate) fn seal(
     material_id: &MaterialId,
     context: &BTreeMap<String, String>,
     plaintext: &[u8],
+    nonce: MessageNonce,
 ) -> Vec<u8> {
     let names = name.account.len() + name.region.len() + name.key_id.len();
     let mut blob = Vec::with_capacity(FIXED_BYTES + names + plaintext.len());
@@ -94,12 +95,10 @@ pub(crate) fn seal(
         blob.push(u8::try_from(part.len()).expect("names of keys are at most 255 bytes long"));
         blob.extend_from_slice(part.as_bytes());
     }
-    let nonce = random_array();
     let aad = aad(&blob, context);
     let checksum = check(&blob);
     blob.extend_from_slice(&checksum);
-    blob.extend_from_slice(&nonce);
-    key.seal(&nonce, &aad, plaintext, &mut blob);
+    key.seal(nonce, &aad, plaintext, &mut blob);
     blob
 }
 
@@ -150,7 +149,14 @@ mod tests {
     }
 
     fn sealed(key: &Xaes256Gcm) -> Vec<u8> {
-        seal(key, NAME, &MaterialId([9; 32]), &context("a"), b"secret")
+        seal(
+            key,
+            NAME,
+            &MaterialId([9; 32]),
+            &context("a"),
+            b"secret",
+            MessageNonce::fresh(),
+        )
     }
 
     #[test]

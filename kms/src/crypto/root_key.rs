@@ -2,7 +2,9 @@
 
 use crate::crypto::Unauthentic;
 use crate::crypto::random_array;
+use crate::crypto::xaes::MessageNonce;
 use crate::crypto::xaes::NONCE_BYTES;
+use crate::crypto::xaes::TAG_BYTES;
 use crate::crypto::xaes::Xaes256Gcm;
 use hkdf::Hkdf;
 use sha2::Sha256;
@@ -61,9 +63,9 @@ impl RowKey {
     /// Seals the value of the row `row` of `table`.
     #[must_use]
     pub fn seal(&self, table: &str, row: &str, value: &[u8]) -> Vec<u8> {
-        let nonce = random_array::<NONCE_BYTES>();
-        let mut out = nonce.to_vec();
-        self.0.seal(&nonce, &place(table, row), value, &mut out);
+        let mut out = Vec::with_capacity(NONCE_BYTES + value.len() + TAG_BYTES);
+        let nonce = MessageNonce::fresh();
+        self.0.seal(nonce, &place(table, row), value, &mut out);
         out
     }
 

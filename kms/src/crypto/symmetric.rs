@@ -5,6 +5,7 @@ use crate::crypto::ciphertext;
 use crate::crypto::ciphertext::Blob;
 use crate::crypto::ciphertext::KeyName;
 use crate::crypto::material::MaterialId;
+use crate::crypto::xaes::MessageNonce;
 use crate::crypto::xaes::Xaes256Gcm;
 use sha2::Digest as _;
 use sha2::Sha256;
@@ -41,8 +42,9 @@ impl SymmetricKey {
         material_id: &MaterialId,
         context: &BTreeMap<String, String>,
         plaintext: &[u8],
+        nonce: MessageNonce,
     ) -> Vec<u8> {
-        ciphertext::seal(&self.cipher, key, material_id, context, plaintext)
+        ciphertext::seal(&self.cipher, key, material_id, context, plaintext, nonce)
     }
 
     /// The plaintext of a blob.

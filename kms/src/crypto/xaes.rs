@@ -7,6 +7,7 @@
 //! Source: <https://c2sp.org/XAES-256-GCM>
 
 use crate::crypto::Unauthentic;
+use crate::crypto::random_array;
 use aes_gcm::KeyInit;
 use aes_gcm::aes::Aes256;
 use aes_gcm::aes::Block;
@@ -17,6 +18,17 @@ use aws_lc_rs::aead::LessSafeKey;
 use aws_lc_rs::aead::Nonce;
 use aws_lc_rs::aead::UnboundKey;
 use zeroize::Zeroizing;
+
+/// What makes one message's sealing unlike any other's: random, and spent by sealing.
+pub struct MessageNonce([u8; NONCE_BYTES]);
+
+impl MessageNonce {
+    /// A nonce that no other message has.
+    #[must_use]
+    pub fn fresh() -> Self {
+        Self(random_array())
+    }
+}
 
 /// A key that seals any number of short messages.
 pub(crate) struct Xaes256Gcm {
@@ -34,15 +46,16 @@ impl Xaes256Gcm {
         Self { cipher, mask }
     }
 
-    /// Appends the sealed `plaintext` and its tag to `out`.
+    /// Appends the nonce, the sealed `plaintext` and its tag to `out`.
     pub(crate) fn seal(
         &self,
-        nonce: &[u8; NONCE_BYTES],
+        nonce: MessageNonce,
         aad: &[u8],
         plaintext: &[u8],
         out: &mut Vec<u8>,
     ) {
-        let (key, nonce) = self.message_key(nonce);
+        out.extend_from_slice(&nonce.0);
+        let (key, nonce) = self.message_key(&nonce.0);
         let start = out.len();
         out.extend_from_slice(plaintext);
         let sealed = out
@@ -112,9 +125,9 @@ mod tests {
 
     fn seal(key: u8, aad: &[u8]) -> String {
         let mut out = Vec::new();
-        let nonce = b"ABCDEFGHIJKLMNOPQRSTUVWX";
+        let nonce = MessageNonce(*b"ABCDEFGHIJKLMNOPQRSTUVWX");
         Xaes256Gcm::new(&[key; 32]).seal(nonce, aad, b"XAES-256-GCM", &mut out);
-        hex::encode(out)
+        hex::encode(&out[NONCE_BYTES..])
     }
 
     /// The two test vectors of the specification.
@@ -134,10 +147,11 @@ mod tests {
     fn what_was_changed_does_not_open() {
         let key = Xaes256Gcm::new(&[7; 32]);
         let mut sealed = Vec::new();
-        key.seal(&[1; 24], b"aad", b"text", &mut sealed);
-        assert_eq!(*key.open(&[1; 24], b"aad", &sealed).unwrap(), b"text");
-        assert!(key.open(&[2; 24], b"aad", &sealed).is_err());
-        assert!(key.open(&[1; 24], b"AAD", &sealed).is_err());
+        key.seal(MessageNonce([1; 24]), b"aad", b"text", &mut sealed);
+        let sealed = &sealed[NONCE_BYTES..];
+        assert_eq!(*key.open(&[1; 24], b"aad", sealed).unwrap(), b"text");
+        assert!(key.open(&[2; 24], b"aad", sealed).is_err());
+        assert!(key.open(&[1; 24], b"AAD", sealed).is_err());
         assert!(key.open(&[1; 24], b"aad", &[]).is_err());
     }
 }

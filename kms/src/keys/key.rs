@@ -12,6 +12,7 @@ use proto::policy::PolicyKind;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use uuid::Uuid;
 
 /// A key. Its names never change; what does is read as one [`Snapshot`].
 pub struct Key {
@@ -20,7 +21,23 @@ pub struct Key {
     id: Arc<str>,
     arn: Arc<str>,
     snapshot: ArcSwap<Snapshot>,
-    last_use: Mutex<Option<LastUse>>,
+    last_use: Mutex<Latest>,
+}
+
+/// The latest use of a key.
+enum Latest {
+    /// As it was kept; none if there was none.
+    Kept(Option<LastUse>),
+    /// Since the key was read from the store.
+    Noted(Use),
+}
+
+/// A cryptographic use of a key, in the form that costs a call the least.
+pub(crate) struct Use {
+    pub(crate) operation: &'static str,
+    pub(crate) at_ms: i64,
+    pub(crate) request_id: Arc<str>,
+    pub(crate) event_id: Uuid,
 }
 
 /// A key at one moment.
@@ -92,7 +109,7 @@ impl Key {
         arn: &str,
         snapshot: Snapshot,
     ) -> Self {
-        let last_use = Mutex::new(snapshot.record.last_use.clone());
+        let last_use = Mutex::new(Latest::Kept(snapshot.record.last_use.clone()));
         Self {
             account: account.into(),
             region: region.into(),
@@ -151,7 +168,7 @@ impl Key {
             id: Arc::clone(&self.id),
             arn: Arc::clone(&self.arn),
             snapshot: ArcSwap::new(self.snapshot.load_full()),
-            last_use: Mutex::new(self.last_use()),
+            last_use: Mutex::new(Latest::Kept(self.last_use())),
         }
     }
 
@@ -162,15 +179,21 @@ impl Key {
     /// The latest cryptographic use of the key.
     #[must_use]
     pub fn last_use(&self) -> Option<LastUse> {
-        self.last_use
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        let latest = self.last_use.lock();
+        match &*latest.unwrap_or_else(PoisonError::into_inner) {
+            Latest::Kept(last_use) => last_use.clone(),
+            Latest::Noted(noted) => Some(LastUse {
+                operation: noted.operation.into(),
+                at_ms: noted.at_ms,
+                request_id: noted.request_id.to_string(),
+                event_id: noted.event_id.to_string(),
+            }),
+        }
     }
 
     /// Notes a cryptographic use. It is written down with the key's next change.
-    pub fn note_use(&self, last_use: LastUse) {
-        *self.last_use.lock().unwrap_or_else(PoisonError::into_inner) = Some(last_use);
+    pub(crate) fn note_use(&self, noted: Use) {
+        *self.last_use.lock().unwrap_or_else(PoisonError::into_inner) = Latest::Noted(noted);
     }
 }
 

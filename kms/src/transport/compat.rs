@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::HeaderMap;
+use http::HeaderValue;
 use http::Method;
 use http::Request;
 use http::Response;
@@ -35,18 +36,21 @@ pub(crate) fn answer(core: &Core, request: &Request<Incoming>) -> Option<Respons
 }
 
 /// Whether the request is an operation in plain JSON, as users of local-kms write it by hand.
-pub(crate) fn is_plain_json(core: &Core, content_type: Option<&str>, headers: &HeaderMap) -> bool {
+pub(crate) fn is_plain_json(core: &Core, headers: &HeaderMap) -> bool {
+    let is_json = |kind: &HeaderValue| {
+        let kind = kind.as_bytes().split(|byte| *byte == b';').next();
+        kind.is_some_and(|kind| kind.trim_ascii().eq_ignore_ascii_case(b"application/json"))
+    };
     core.kms.compat() == Compat::LocalKms
         && headers.contains_key("x-amz-target")
-        && content_type.is_none_or(|kind| kind == "application/json")
+        && headers.get(CONTENT_TYPE).is_none_or(is_json)
 }
 
 fn json(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
     *response.status_mut() = status;
-    response.headers_mut().insert(
-        CONTENT_TYPE,
-        http::HeaderValue::from_static("application/json"),
-    );
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

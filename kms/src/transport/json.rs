@@ -40,29 +40,25 @@ pub(crate) async fn answer(
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     let request_id = request_id();
-    let content_type = media_type(request.headers());
-    let content_type = content_type.as_deref();
-    let mut response = match content_type {
-        Some(JSON_1_1 | JSON_1_0) if service_quotas::is_meant(request.headers()) => {
+    let mut response = match Protocol::of(request.headers()) {
+        Some(Protocol::Json) if service_quotas::is_meant(request.headers()) => {
             match service_quotas::answer(core, connection, &request_id, request).await {
                 Ok(body) => json(StatusCode::OK, body.to_string().into_bytes()),
                 Err(failed) => failure(StatusCode::BAD_REQUEST, failed.code, &failed.message),
             }
         }
-        Some(JSON_1_1 | JSON_1_0) => {
+        Some(Protocol::Json) => match operation(core, connection, &request_id, request).await {
+            Ok(body) => json(StatusCode::OK, body),
+            Err(error) => refuse(core, &error),
+        },
+        Some(Protocol::Query) => sts::answer(core, connection, &request_id, request).await,
+        None if compat::is_plain_json(core, request.headers()) => {
             match operation(core, connection, &request_id, request).await {
                 Ok(body) => json(StatusCode::OK, body),
                 Err(error) => refuse(core, &error),
             }
         }
-        Some(FORM) => sts::answer(core, connection, &request_id, request).await,
-        kind if compat::is_plain_json(core, kind, request.headers()) => {
-            match operation(core, connection, &request_id, request).await {
-                Ok(body) => json(StatusCode::OK, body),
-                Err(error) => refuse(core, &error),
-            }
-        }
-        _ => compat::answer(core, &request).unwrap_or_else(not_an_operation),
+        None => compat::answer(core, &request).unwrap_or_else(not_an_operation),
     };
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&request_id) {
@@ -194,16 +190,26 @@ fn not_an_operation() -> Response<Full<Bytes>> {
     response
 }
 
-/// The content type without its parameters, in lower case.
-fn media_type(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    Some(
-        text.split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase(),
-    )
+/// The protocols that are spoken besides gRPC.
+enum Protocol {
+    /// AWS JSON.
+    Json,
+    /// AWS's query protocol.
+    Query,
+}
+
+impl Protocol {
+    /// The protocol of a request, by the content type without its parameters.
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let text = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+        let media_type = text.split(';').next().unwrap_or_default().trim();
+        let is = |other: &str| media_type.eq_ignore_ascii_case(other);
+        match () {
+            () if is(JSON_1_1) || is(JSON_1_0) => Some(Self::Json),
+            () if is(FORM) => Some(Self::Query),
+            () => None,
+        }
+    }
 }
 
 /// What stands before the operation's name.

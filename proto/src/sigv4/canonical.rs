@@ -44,8 +44,10 @@ impl CanonicalRequest<'_> {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut signed: Vec<&str> = self.signed_headers.iter().map(String::as_str).collect();
-        signed.sort_unstable();
-        signed.dedup();
+        if !signed.is_sorted_by(|one, next| one < next) {
+            signed.sort_unstable();
+            signed.dedup();
+        }
 
         let mut out = Vec::with_capacity(512);
         out.extend_from_slice(self.method.as_bytes());
@@ -56,13 +58,20 @@ impl CanonicalRequest<'_> {
         };
         out.extend_from_slice(path.as_bytes());
         out.push(b'\n');
-        out.extend_from_slice(canonical_query(self.query).as_bytes());
+        if !self.query.is_empty() {
+            out.extend_from_slice(canonical_query(self.query).as_bytes());
+        }
         out.push(b'\n');
         for name in &signed {
             self.write_header(&mut out, name);
         }
         out.push(b'\n');
-        out.extend_from_slice(signed.join(";").as_bytes());
+        for (position, name) in signed.iter().enumerate() {
+            if position > 0 {
+                out.push(b';');
+            }
+            out.extend_from_slice(name.as_bytes());
+        }
         out.push(b'\n');
         out.extend_from_slice(self.payload_hash.as_bytes());
         out

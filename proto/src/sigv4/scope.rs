@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use time::Date;
+use time::Month;
+
 use crate::sigv4::TERMINATOR;
 use crate::time::Timestamp;
 
@@ -138,7 +141,15 @@ impl Credential {
 
 /// Whether `text` is the eight digits of a day that exists.
 fn is_date(text: &str) -> bool {
-    text.len() == 8 && Timestamp::parse_basic(&format!("{text}T000000Z")).is_ok()
+    text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit()) && {
+        let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<u16>().ok();
+        let month = number(4..6).and_then(|month| Month::try_from(u8::try_from(month).ok()?).ok());
+        let day = number(6..8).and_then(|day| u8::try_from(day).ok());
+        let parts = number(0..4).zip(month).zip(day);
+        parts.is_some_and(|((year, month), day)| {
+            Date::from_calendar_date(year.into(), month, day).is_ok()
+        })
+    }
 }
 
 /// What is wrong with a credential. The texts are S3's, without the start that tells a header from a

@@ -45,7 +45,7 @@ impl SigningKey {
     /// The signature of `string_to_sign`.
     #[must_use]
     pub fn sign(&self, string_to_sign: &str) -> Signature {
-        hex::encode(hmac(&self.0, string_to_sign.as_bytes()))
+        hex32(&hmac(&self.0, string_to_sign.as_bytes()))
     }
 
     /// Whether `signature` is the one of `string_to_sign`, in time that tells nothing about where
@@ -67,10 +67,20 @@ pub fn string_to_sign(
     scope: &CredentialScope,
     canonical_sha256: &str,
 ) -> String {
-    format!(
-        "{ALGORITHM}\n{}\n{scope}\n{canonical_sha256}",
-        timestamp.basic()
-    )
+    let CredentialScope {
+        date,
+        region,
+        service,
+    } = scope;
+    let time = timestamp.basic();
+    let rest = [
+        "\n", &time, "\n", date, "/", region, "/", service, "/", TERMINATOR, "\n",
+    ];
+    let mut text = String::with_capacity(256);
+    text.push_str(ALGORITHM);
+    rest.iter().for_each(|part| text.push_str(part));
+    text.push_str(canonical_sha256);
+    text
 }
 
 /// The text that the signature of one chunk signs: `previous_signature` is that of the chunk before,
@@ -120,7 +130,14 @@ pub fn canonical_trailers(trailers: &[(&str, &str)]) -> String {
 /// SHA-256 of `bytes`, in hex.
 #[must_use]
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
+    hex32(&Sha256::digest(bytes).into())
+}
+
+/// 32 bytes as hex digits in lower case.
+fn hex32(bytes: &[u8; 32]) -> String {
+    let mut digits = vec![0; 64];
+    hex::encode_to_slice(bytes, &mut digits).expect("there is room for two digits a byte");
+    String::from_utf8(digits).expect("hex digits are ASCII")
 }
 
 fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {

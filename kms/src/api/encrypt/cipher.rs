@@ -6,6 +6,7 @@ use crate::api::localstack;
 use crate::api::sign::incompatible;
 use crate::authorize::Permitted;
 use crate::compat::Compat;
+use crate::crypto::MessageNonce;
 use crate::crypto::ciphertext::Blob;
 use crate::crypto::pair::Pair;
 use crate::crypto::rsa::RsaPair;
@@ -199,12 +200,13 @@ pub(crate) fn seal(
     algorithm: &str,
     context: &BTreeMap<String, String>,
     plaintext: &[u8],
+    nonce: MessageNonce,
 ) -> Result<Sealed, KmsError> {
     let spec = snapshot.record.spec;
     let material = snapshot.current().ok_or_else(KmsError::internal)?;
     if let Some(symmetric) = material.symmetric() {
         return Ok(Sealed {
-            blob: symmetric.seal(key.name(), &material.id(), context, plaintext),
+            blob: symmetric.seal(key.name(), &material.id(), context, plaintext, nonce),
             material_id: Some(material.id_text().to_owned()),
         });
     }
