@@ -223,3 +223,20 @@ async fn a_listing_that_the_backend_does_not_finish_is_no_listing() {
     asked.bucket = "nowhere".into();
     direct.list(asked).await.refused(404, "NoSuchBucket");
 }
+
+#[tokio::test]
+async fn a_listing_shows_what_another_gateway_made_of_an_object_in_place() {
+    let direct = Direct::start().await;
+    for size in [10, 500_000] {
+        let put = Asked::on("k").body(content(size));
+        direct.put(put).await.ok();
+        let before = listing(direct.list(Asked::on("")).await);
+        let copy = Asked::on("k").header("x-amz-copy-source", "bucket/k");
+        let copy = copy.header("x-amz-server-side-encryption", "aws:kms");
+        direct.another().copy(copy).await.ok();
+        let after = listing(direct.list(Asked::on("")).await);
+        let (before, after) = (entries(&before, "Contents"), entries(&after, "Contents"));
+        assert_ne!(before, after);
+        assert_eq!(after, heads(&direct, &["k".to_owned()]).await);
+    }
+}

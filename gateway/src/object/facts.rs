@@ -2,15 +2,17 @@
 //!
 //! A listing shows neither: the backend lists sealed sizes and ETags of sealed bytes. Sizes follow
 //! from the format. ETags of SSE-S3 objects are the MD5 of the plaintext, which only the object
-//! itself holds, sealed; they are remembered by what never means another object: bucket, key,
-//! version and the backend's own ETag.
+//! itself holds, sealed; they are remembered by what never means other bytes: bucket, key, version and
+//! the backend's own ETag.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderMap;
 use http::HeaderValue;
 use http::StatusCode;
 use http::header;
+use proto::time::Timestamp;
 
 use crate::error::S3Code;
 use crate::error::S3Error;
@@ -68,14 +70,25 @@ impl Identity {
 }
 
 /// What is remembered of objects.
+///
+/// An object whose key was wrapped anew in place, perhaps by another gateway, has the same bytes and
+/// so mostly the same ETag at the backend, but not always the same one for clients. So what is known
+/// is held against the time at which the object was last written.
 #[derive(Clone, Debug)]
-pub struct KnownFacts(moka::sync::Cache<Identity, Arc<Facts>>);
+pub struct KnownFacts(moka::sync::Cache<Identity, Known>);
+
+/// What is known of an object, and since when by the backend's clock.
+#[derive(Clone, Debug)]
+struct Known {
+    facts: Arc<Facts>,
+    since: Option<Timestamp>,
+}
 
 impl KnownFacts {
     /// Nothing yet, and never much more than `bytes_max` bytes.
     #[must_use]
     pub fn new(bytes_max: u64) -> Self {
-        let weigh = |identity: &Identity, _: &Arc<Facts>| {
+        let weigh = |identity: &Identity, _: &Known| {
             let names = identity.bucket.len() + identity.key.len() + identity.version.len();
             u32::try_from(names)
                 .unwrap_or(u32::MAX)
@@ -89,10 +102,15 @@ impl KnownFacts {
         )
     }
 
-    /// What is known of an object.
+    /// What is known of an object that was last written at `modified`.
     #[must_use]
-    pub fn get(&self, identity: &Identity) -> Option<Arc<Facts>> {
-        self.0.get(identity)
+    pub fn get(&self, identity: &Identity, modified: Option<Timestamp>) -> Option<Arc<Facts>> {
+        let known = self.0.get(identity)?;
+        let (Some(modified), Some(since)) = (modified, known.since) else {
+            return Some(known.facts);
+        };
+        // Headers tell whole seconds, listings fractions.
+        (modified < since.plus(Duration::from_secs(1))).then_some(known.facts)
     }
 
     /// Remembers what an answer of the backend, `headers`, and the object's own record said.
@@ -100,16 +118,23 @@ impl KnownFacts {
         let Some(backend_etag) = headers.get(header::ETAG) else {
             return;
         };
-        let facts = Arc::new(facts);
+        let time = |name| {
+            let text = headers.get(name).and_then(|value| value.to_str().ok())?;
+            Timestamp::parse_http_date(text).ok()
+        };
+        let known = Known {
+            facts: Arc::new(facts),
+            since: time(header::LAST_MODIFIED).or_else(|| time(header::DATE)),
+        };
         let version = headers
             .get("x-amz-version-id")
             .and_then(|value| value.to_str().ok());
         let identity =
             |version| Identity::new(&name.bucket, &name.key, version, backend_etag.as_bytes());
         if version.is_some_and(|version| version != "null") {
-            self.0.insert(identity(version), Arc::clone(&facts));
+            self.0.insert(identity(version), known.clone());
         }
-        self.0.insert(identity(None), facts);
+        self.0.insert(identity(None), known);
     }
 }
 

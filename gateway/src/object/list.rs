@@ -16,6 +16,7 @@ use http::Method;
 use http::Response;
 use http::header;
 use proto::sigv4;
+use proto::time::Timestamp;
 
 use crate::backend::BackendRequest;
 use crate::error::S3Code;
@@ -108,7 +109,9 @@ impl Objects {
                 tracing::error!(bucket, "backend listed an object without key or ETag");
                 return Err(S3Error::new(S3Code::ServiceUnavailable));
             };
-            if let Some(facts) = self.known.get(&identity) {
+            let modified = entry.text_of("LastModified").map(str::trim);
+            let modified = modified.and_then(|text| Timestamp::parse_iso8601(text).ok());
+            if let Some(facts) = self.known.get(&identity, modified) {
                 rewrite(entry, &facts);
                 continue;
             }

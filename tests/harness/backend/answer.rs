@@ -234,6 +234,7 @@ fn put(store: &mut Store, asked: &Asked) -> Response<Bytes> {
     with(
         empty(200),
         &[
+            ("date", &date(&stored)),
             ("etag", &format!("\"{}\"", stored.etag)),
             ("x-amz-version-id", version(&stored)),
         ],
@@ -297,7 +298,19 @@ fn copy(store: &mut Store, asked: &Asked, source: &str) -> Response<Bytes> {
         listing::iso(stored.modified),
         stored.etag
     );
-    with(xml(body), &[("x-amz-version-id", version(&stored))])
+    with(
+        xml(body),
+        &[
+            ("date", &date(&stored)),
+            ("x-amz-version-id", version(&stored)),
+        ],
+    )
+}
+
+/// When an object was written, as its answer's header tells it: the backend's clock is its own.
+pub(crate) fn date(object: &Stored) -> String {
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(object.modified);
+    httpdate::fmt_http_date(time)
 }
 
 fn get(store: &Store, asked: &Asked) -> Response<Bytes> {
@@ -335,7 +348,6 @@ fn get(store: &Store, asked: &Asked) -> Response<Bytes> {
     if let Some(refused) = precondition(&asked.seen.headers, object) {
         return refused;
     }
-    let modified = std::time::UNIX_EPOCH + std::time::Duration::from_secs(object.modified);
     let total = object.body.len();
     let (code, body, content_range) = match range(asked.seen.header("range"), total) {
         Range::Whole => (200, object.body.clone(), None),
@@ -350,7 +362,7 @@ fn get(store: &Store, asked: &Asked) -> Response<Bytes> {
         .header("accept-ranges", "bytes")
         .header("content-length", body.len())
         .header("etag", format!("\"{}\"", object.etag))
-        .header("last-modified", httpdate::fmt_http_date(modified));
+        .header("last-modified", date(object));
     for (name, value) in &object.headers {
         answer = answer.header(name, value);
     }

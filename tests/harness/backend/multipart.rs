@@ -5,7 +5,7 @@ use http::{Method, Response};
 use md5::{Digest, Md5};
 
 use crate::backend::answer::{
-    Asked, between, empty, error, kept, version, with, write_condition, xml,
+    Asked, between, date, empty, error, kept, version, with, write_condition, xml,
 };
 use crate::backend::listing;
 use crate::backend::store::{Store, Stored, Upload};
@@ -142,7 +142,12 @@ fn complete(store: &mut Store, asked: &Asked, id: &str) -> Response<Bytes> {
          <ETag>&quot;{}&quot;</ETag></CompleteMultipartUploadResult>",
         stored.etag
     );
-    with(xml(body), &[("x-amz-version-id", version(&stored))])
+    let date = date(&stored);
+    let headers = [
+        ("date", date.as_str()),
+        ("x-amz-version-id", version(&stored)),
+    ];
+    with(xml(body), &headers)
 }
 
 /// Answers a list of a bucket's uploads.
