@@ -26,6 +26,8 @@ mod multipart_reading;
 mod multipart_refusals;
 #[path = "gateway/post_form.rs"]
 mod post_form;
+#[path = "gateway/presigned.rs"]
+mod presigned;
 #[path = "gateway/read.rs"]
 mod read;
 #[path = "gateway/refusals.rs"]

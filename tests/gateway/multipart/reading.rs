@@ -180,6 +180,42 @@ async fn conditions_hold_against_the_etag_that_clients_see() {
 }
 
 #[tokio::test]
+async fn an_upload_is_completed_only_if_its_condition_holds() {
+    let world = Direct::start().await;
+    let uploading = world.uploading();
+    let sent = parts(&[100]);
+    for (name, create) in [
+        ("s3", (|asked| asked) as fn(Asked) -> Asked),
+        ("kms", |asked| asked.header(SSE, "aws:kms")),
+    ] {
+        let on = || Asked::on(name);
+        let put = world.put(create(on()).body(content(9))).await.ok();
+        let etag = put.header("etag").to_owned();
+        let id = uploading.begin(create(on())).await;
+        let etags = uploading.send(&on(), &id, &sent).await;
+        for (header, value) in [("if-none-match", "*"), ("if-match", "\"other\"")] {
+            let asked = on().header(header, value);
+            let refused = uploading.complete(asked, &id, &etags).await;
+            refused.refused(412, "PreconditionFailed");
+            assert_eq!(world.get(on()).await.ok().body, content(9));
+        }
+        // What was refused can be asked for again.
+        let asked = on().header("if-match", &etag);
+        uploading.complete(asked, &id, &etags).await.ok();
+        assert_eq!(world.get(on()).await.ok().body, joined(&sent));
+
+        let missing = || Asked::on("new");
+        let id = uploading.begin(create(missing())).await;
+        let etags = uploading.send(&missing(), &id, &sent).await;
+        let refused = uploading.complete(missing().header("if-match", &etag), &id, &etags);
+        refused.await.refused(404, "NoSuchKey");
+        let asked = missing().header("if-none-match", "*");
+        uploading.complete(asked, &id, &etags).await.ok();
+        world.delete(missing()).await.ok();
+    }
+}
+
+#[tokio::test]
 async fn an_object_in_parts_is_copied_to_a_whole_one_and_to_a_part() {
     let world = Direct::start().await;
     let whole = object(&world, "source", |asked| asked.header(SSE, "aws:kms")).await;
