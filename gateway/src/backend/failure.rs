@@ -98,6 +98,8 @@ pub(crate) fn read_error(method: &Method, status: StatusCode, body: &[u8]) -> S3
 
     if code.is_some_and(|code| OURS.contains(&code))
         || status.is_redirection() && status != StatusCode::NOT_MODIFIED
+        // Not the success that was asked for.
+        || status.is_success()
     {
         tracing::error!(%status, code, message, "backend does not accept the gateway's own request");
         return S3Error::new(S3Code::ServiceUnavailable);
