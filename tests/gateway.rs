@@ -10,6 +10,8 @@ mod copy;
 mod deleting;
 #[path = "gateway/direct.rs"]
 mod direct;
+#[path = "gateway/encryption_attacks.rs"]
+mod encryption_attacks;
 #[path = "gateway/fake_kms.rs"]
 mod fake_kms;
 #[path = "gateway/integrity.rs"]
@@ -40,5 +42,7 @@ mod round_trip;
 mod state;
 #[path = "gateway/tamper.rs"]
 mod tamper;
+#[path = "gateway/tamper/ways.rs"]
+mod tamper_ways;
 #[path = "gateway/update_encryption.rs"]
 mod update_encryption;

@@ -86,8 +86,13 @@ impl Direct {
 
     /// Another gateway before the same backend and KMS: it remembers nothing.
     pub fn another(&self) -> Self {
+        self.another_with(self.config.clone())
+    }
+
+    /// The same, with a configuration of its own.
+    pub fn another_with(&self, config: Config) -> Self {
         Self::over(
-            self.config.clone(),
+            config,
             self.backend.clone(),
             self.kms.clone(),
             self.default.clone(),

@@ -20,7 +20,7 @@ const ENVELOPE: &str = "x-amz-meta-sealgate";
 /// Fails the test if the answer holds anything but a beginning of `expected`, or ends cleanly
 /// without all of it.
 #[track_caller]
-fn assert_authentic(answer: &Answer, expected: &[u8], what: &str) {
+pub fn assert_authentic(answer: &Answer, expected: &[u8], what: &str) {
     if let Some(error) = &answer.error {
         assert!(error.status().is_server_error(), "{what}: {error}");
         assert!(
@@ -41,7 +41,7 @@ fn assert_authentic(answer: &Answer, expected: &[u8], what: &str) {
 
 /// Fails the test unless the read was refused or broken off.
 #[track_caller]
-fn assert_stopped(answer: &Answer, expected: &[u8], what: &str) {
+pub fn assert_stopped(answer: &Answer, expected: &[u8], what: &str) {
     assert_authentic(answer, expected, what);
     assert!(answer.error.is_some() || answer.broken, "{what}: served");
 }
