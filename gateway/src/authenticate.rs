@@ -33,6 +33,7 @@ use proto::sigv4::Presigned;
 use proto::sigv4::SigningKey;
 use proto::time::Clock;
 use proto::time::Timestamp;
+use proto::time::TimestampError;
 
 use crate::authenticate::refusal::CONTENT_SHA256;
 use crate::authenticate::users::Users;
@@ -369,12 +370,23 @@ fn presigned_hash(in_query: Option<&str>, in_header: Option<&str>) -> Result<Pay
 /// The time at which a request says it was signed in its header.
 fn header_time(headers: &HeaderMap) -> Result<Timestamp, S3Error> {
     let parse = |text: &str| {
-        let time = Timestamp::parse_basic(text).or_else(|_| Timestamp::parse_http_date(text));
+        let time = Timestamp::parse_basic(text).or_else(|_| mail_date(text));
         time.map_err(|_| refusal::no_date())
     };
     match single_text(headers, "x-amz-date")? {
         Some(text) => parse(text),
         None => single_text(headers, "date")?.map_or_else(|| Err(refusal::no_date()), parse),
+    }
+}
+
+/// Reads an HTTP date, whose zone may be written as in mail: boto3 signs `-0000` for `GMT`.
+fn mail_date(text: &str) -> Result<Timestamp, TimestampError> {
+    let zoneless = [" -0000", " +0000"]
+        .into_iter()
+        .find_map(|zone| text.strip_suffix(zone));
+    match zoneless {
+        Some(text) => Timestamp::parse_http_date(&format!("{text} GMT")),
+        None => Timestamp::parse_http_date(text),
     }
 }
 

@@ -139,3 +139,22 @@ fn the_error_for_a_wrong_signature_shows_no_customer_key() {
         "{xml}"
     );
 }
+
+#[test]
+fn the_time_of_a_signature_is_read_from_either_header_in_the_forms_that_clients_write() {
+    for (name, text) in [
+        ("x-amz-date", NOW),
+        ("date", NOW),
+        ("date", "Sun, 15 Jun 2025 12:00:00 GMT"),
+        ("date", "Sun, 15 Jun 2025 12:00:00 -0000"),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, HeaderValue::from_static(text));
+        let time = header_time(&headers).unwrap();
+        assert_eq!(time.basic(), NOW, "{name}: {text}");
+    }
+    let mut elsewhere = HeaderMap::new();
+    let text = HeaderValue::from_static("Sun, 15 Jun 2025 12:00:00 +0200");
+    elsewhere.insert("date", text);
+    assert!(header_time(&elsewhere).is_err());
+}
