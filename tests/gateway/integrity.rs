@@ -203,3 +203,23 @@ async fn headers_that_describe_an_object_come_back_and_no_others_reach_the_backe
     let plain = world.head(Asked::on("plain")).await.ok();
     assert_eq!(plain.header("content-type"), "binary/octet-stream");
 }
+
+#[tokio::test]
+async fn an_object_that_comes_with_a_lock_has_a_digest_of_its_stored_bytes() {
+    let world = Direct::start().await;
+    let locked = Asked::on("locked")
+        .body(Bytes::from_static(b"x"))
+        .header("x-amz-object-lock-mode", "GOVERNANCE")
+        .header(
+            "x-amz-object-lock-retain-until-date",
+            "2030-01-01T00:00:00Z",
+        );
+    world.put(locked).await.ok();
+    let seen = &world.backend.requests_on(&Method::PUT, BUCKET, "locked")[0];
+    let digest = STANDARD.encode(md5::Md5::digest(&seen.body));
+    assert_eq!(seen.header("content-md5"), digest);
+
+    world.put(Asked::on("free")).await.ok();
+    let seen = &world.backend.requests_on(&Method::PUT, BUCKET, "free")[0];
+    assert_eq!(seen.header("content-md5"), "");
+}

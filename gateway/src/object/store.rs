@@ -11,6 +11,8 @@ use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::HeaderName;
@@ -35,6 +37,7 @@ use crate::frames::trailer::Record;
 use crate::object::Objects;
 use crate::object::checksum::Expected;
 use crate::object::checksum::Running;
+use crate::object::document;
 use crate::object::facts::Facts;
 use crate::request::BoxError;
 use crate::request::Payload;
@@ -99,6 +102,7 @@ impl Objects {
             let (bytes, record, sealed_record) = seal_whole(sealer, digests, body).await?;
             envelope.record = Some(sealed_record);
             drop(done.set(record));
+            vouch_for_locked(&mut headers, &bytes)?;
             BackendBody::Bytes(bytes)
         } else {
             let stored_bytes = layout::stored_bytes(plaintext_bytes)?;
@@ -170,6 +174,18 @@ impl Objects {
     pub(crate) fn remembered(&self, segment: &Segment) -> Option<Arc<Record>> {
         self.records.get(segment.salt.as_bytes())
     }
+}
+
+/// Adds the digest that S3 demands of an object that comes with a lock: of what is stored, so that
+/// it says nothing of what was sealed.
+fn vouch_for_locked(headers: &mut HeaderMap, stored: &[u8]) -> Result<(), S3Error> {
+    let locked = |name: &HeaderName| name.as_str().starts_with("x-amz-object-lock-");
+    if headers.keys().any(locked) {
+        let md5 = STANDARD.encode(document::md5(stored)?);
+        let md5 = HeaderValue::from_str(&md5).map_err(|_| S3Error::internal())?;
+        headers.insert(HeaderName::from_static("content-md5"), md5);
+    }
+    Ok(())
 }
 
 /// Whether clients see the MD5 of the plaintext as the ETag.
