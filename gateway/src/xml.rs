@@ -325,6 +325,23 @@ fn escape(text: &str, out: &mut String) {
     }
 }
 
+/// The tags of a `Tagging` document as a query string: the form that the header `x-amz-tagging` has.
+#[must_use]
+pub fn tag_query(document: &Element) -> String {
+    let encode = proto::sigv4::encode_component;
+    let tags = document
+        .child("TagSet")
+        .into_iter()
+        .flat_map(|set| set.all("Tag"));
+    let pairs: Vec<_> = tags
+        .map(|tag| {
+            let text = |name| encode(tag.text_of(name).unwrap_or_default());
+            format!("{}={}", text("Key"), text("Value"))
+        })
+        .collect();
+    pairs.join("&")
+}
+
 /// The namespace of S3's documents.
 pub const S3_NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 

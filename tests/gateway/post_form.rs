@@ -274,3 +274,65 @@ async fn a_file_that_looks_like_a_delimiter_comes_back_as_it_is() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_bucket_policy_decides_on_forms_by_the_fields_they_carry() {
+    let world = world().await;
+    let target = world.tls_target();
+    let host = target.address.to_string();
+    let anonymous = |form: Form| {
+        let fields = form.signed_fields(&world.main, world.now());
+        let signed = [
+            "policy",
+            "x-amz-signature",
+            "x-amz-credential",
+            "x-amz-date",
+            "x-amz-algorithm",
+        ];
+        let kept = fields
+            .iter()
+            .filter(|(name, _)| !signed.contains(&name.as_str()));
+        let kept: Vec<_> = kept.cloned().collect();
+        form.request(&kept, &host)
+    };
+    let tags = "<Tagging><TagSet><Tag><Key>a</Key><Value>1</Value></Tag></TagSet></Tagging>";
+    let plain = Form::new("demo", "open/k", "hello");
+    let tagged = plain.clone().field("tagging", tags);
+    let closed = Form::new("demo", "closed/k", "hello");
+    let refused = anonymous(plain.clone()).send(&target).await.unwrap();
+    assert_eq!(refused.status(), 403);
+
+    let statements = json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": "*",
+                "Action": "s3:PutObject",
+                "Resource": "arn:aws:s3:::demo/open/*"
+            },
+            {
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:PutObjectTagging",
+                "Resource": "arn:aws:s3:::demo/*"
+            }
+        ]
+    });
+    let put = Draft::new(Method::PUT, "demo", "").query("policy", "");
+    let set = world.send_tls(put.body(statements.to_string())).await;
+    assert!(set.status().is_success(), "{:?}", set.body());
+    for (request, status) in [
+        (anonymous(plain.clone()), 204),
+        (anonymous(tagged.clone()), 403),
+        (anonymous(closed.clone()), 403),
+        (anonymous(plain.clone().field(SSE, "aws:kms")), 400),
+        (tagged.sign(&world.main, world.now(), &host), 403),
+        (closed.sign(&world.main, world.now(), &host), 204),
+    ] {
+        let answer = request.send(&target).await.unwrap();
+        assert_eq!(answer.status(), status, "{:?}", answer.body());
+    }
+    let stored = world.backend.object("demo", "open/k").unwrap();
+    assert_eq!(&stored.body[..8], b"sealgate");
+}

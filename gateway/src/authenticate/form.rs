@@ -31,6 +31,9 @@ use crate::request::Caller;
 use crate::request::Query;
 use crate::request::S3Request;
 use crate::request::Target;
+use crate::xml;
+use crate::xml::Element;
+use crate::xml::Limits;
 
 mod fields;
 mod file;
@@ -40,8 +43,8 @@ mod reader;
 impl Authenticator {
     /// The request that a form stands for, after its policy was found to be signed and to allow it.
     ///
-    /// Fields about the answer (`success_action_...`) and `tagging`, which is a document, are pairs of
-    /// its query.
+    /// Fields about the answer (`success_action_...`) are pairs of its query. A form without any trace of
+    /// a signature is anonymous.
     ///
     /// # Errors
     ///
@@ -66,10 +69,18 @@ impl Authenticator {
             return Err(S3Code::KeyTooLong.into());
         }
         let caller = self.signer_of(&form.fields)?;
-        let policy = Policy::parse(form.fields.get("policy").unwrap_or_default())?;
-        policy.allow(&form.fields, &bucket, form.file.length(), self.clock.now())?;
+        let auth = if caller.anonymous {
+            AuthType::Anonymous
+        } else {
+            let policy = Policy::parse(form.fields.get("policy").unwrap_or_default())?;
+            policy.allow(&form.fields, &bucket, form.file.length(), self.clock.now())?;
+            AuthType::Post
+        };
 
         let mut headers = headers(&form.fields)?;
+        if let Some(document) = form.fields.get("tagging") {
+            add_tags(&mut headers, document)?;
+        }
         if let Some(host) = request.headers.get(header::HOST) {
             headers.insert(header::HOST, host.clone());
         }
@@ -87,13 +98,13 @@ impl Authenticator {
             },
             headers,
             caller,
-            auth: AuthType::Post,
+            auth,
             body: form.file,
             ..request
         })
     }
 
-    /// Who signed the policy.
+    /// Who signed the policy; nobody, if nothing was signed.
     fn signer_of(&self, fields: &Fields) -> Result<Caller, S3Error> {
         if !SIGNATURE.iter().any(|name| fields.get(name).is_some()) {
             // The version before signed by other fields.
@@ -101,7 +112,7 @@ impl Authenticator {
                 let error = sigv4::AuthorizationError::Version2;
                 return Err(refusal::authorization(&error, ""));
             }
-            return Err(S3Error::access_denied());
+            return Ok(Caller::anonymous());
         }
         let required = |at: usize| {
             let name = SIGNATURE.get(at).copied().unwrap_or_default();
@@ -169,6 +180,21 @@ fn headers(fields: &Fields) -> Result<HeaderMap, S3Error> {
     Ok(headers)
 }
 
+/// Adds the tags of a `Tagging` document, as a header has them.
+fn add_tags(headers: &mut HeaderMap, document: &str) -> Result<(), S3Error> {
+    let malformed = || S3Error::new(S3Code::MalformedXml);
+    let document = Element::parse(document.as_bytes(), Limits::REQUEST).map_err(|_| malformed())?;
+    let tags = xml::tag_query(&document);
+    if tags.is_empty() {
+        return Ok(());
+    }
+    let tags = HeaderValue::from_str(&tags).map_err(|_| malformed())?;
+    match headers.insert(HeaderName::from_static("x-amz-tagging"), tags) {
+        None => Ok(()),
+        Some(_) => Err(fields::repeated("tagging")),
+    }
+}
+
 /// The error for a field that has to be there, before the file.
 fn missing(name: &str) -> S3Error {
     let message = format!(
@@ -214,11 +240,10 @@ const HEADERS: [&str; 7] = [
 ];
 
 /// Fields that are pairs of the query.
-const IN_QUERY: [&str; 4] = [
+const IN_QUERY: [&str; 3] = [
     "redirect",
     "success_action_redirect",
     "success_action_status",
-    "tagging",
 ];
 
 /// Headers of the request that may be there although nobody signed them: they are not about the object.

@@ -53,6 +53,7 @@ use crate::sse::customer_key;
 use crate::sse::data_key::ObjectName;
 use crate::sse::data_key::refuse_tampered;
 use crate::sse::kms::Requester;
+use crate::xml;
 use crate::xml::Element;
 use crate::xml::Limits;
 
@@ -348,27 +349,11 @@ impl Objects {
         let answer = self.backend.fetch(request).await?;
         let document = Element::parse(answer.body(), Limits::ANSWER)
             .map_err(|_| refuse_tampered(&"its tags are no XML"))?;
-        let encoded = tags(&document);
+        let encoded = xml::tag_query(&document);
         let value = HeaderValue::from_str(&encoded).map_err(|_| S3Error::internal())?;
         headers.insert(TAGS, value);
         Ok(())
     }
-}
-
-/// The tags of a `Tagging` document as a query string.
-pub(crate) fn tags(document: &Element) -> String {
-    let encode = proto::sigv4::encode_component;
-    let tags = document
-        .child("TagSet")
-        .into_iter()
-        .flat_map(|set| set.all("Tag"));
-    let pairs: Vec<_> = tags
-        .map(|tag| {
-            let text = |name| encode(tag.text_of(name).unwrap_or_default());
-            format!("{}={}", text("Key"), text("Value"))
-        })
-        .collect();
-    pairs.join("&")
 }
 
 /// Whether a directive says REPLACE; COPY is the default.

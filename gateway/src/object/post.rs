@@ -5,7 +5,6 @@
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html>
 
-use http::HeaderName;
 use http::HeaderValue;
 use http::Response;
 use http::StatusCode;
@@ -13,10 +12,8 @@ use http::Uri;
 use http::header;
 use proto::sigv4;
 
-use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::object::Objects;
-use crate::object::copy;
 use crate::object::put;
 use crate::request::Body;
 use crate::request::S3Request;
@@ -24,7 +21,6 @@ use crate::request::empty_body;
 use crate::request::full_body;
 use crate::sse::data_key::ObjectName;
 use crate::xml::Element;
-use crate::xml::Limits;
 
 /// What the client wants to hear.
 struct Wanted {
@@ -39,17 +35,9 @@ impl Objects {
     ///
     /// # Errors
     ///
-    /// As [`Self::put`]; `MalformedXML` for tags that are no document.
-    pub async fn post(&self, mut request: S3Request) -> Result<Response<Body>, S3Error> {
+    /// As [`Self::put`].
+    pub async fn post(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
         let name = self.name(&request.target)?;
-        if let Some(document) = request.target.query.get("tagging") {
-            let document = Element::parse(document.as_bytes(), Limits::REQUEST)
-                .map_err(|_| S3Error::new(S3Code::MalformedXml))?;
-            let tags = copy::tags(&document);
-            if let (false, Ok(tags)) = (tags.is_empty(), HeaderValue::from_str(&tags)) {
-                request.headers.insert(TAGS, tags);
-            }
-        }
         let wanted = Wanted::of(&request, &name);
         let (written, encryption) = self.put_object(request).await?;
         let etag = written.etag.to_str().map_err(|_| S3Error::internal())?;
@@ -149,8 +137,6 @@ fn location(request: &S3Request, name: &ObjectName) -> String {
         format!("{scheme}://{host}/{}/{key}", name.bucket)
     }
 }
-
-const TAGS: HeaderName = HeaderName::from_static("x-amz-tagging");
 
 #[cfg(test)]
 mod tests {
