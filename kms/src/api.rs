@@ -28,6 +28,7 @@ mod localstack;
 mod multi_region;
 mod operation;
 mod page;
+mod recipient;
 mod rotation;
 pub mod seed;
 mod shared_secret;

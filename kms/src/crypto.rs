@@ -5,6 +5,7 @@
 
 pub mod ciphertext;
 pub mod ecc;
+pub mod edwards;
 pub mod encryption_context;
 pub mod foreign;
 pub mod import;
@@ -13,6 +14,7 @@ pub mod material;
 pub mod ml_dsa;
 pub mod ml_kem;
 pub mod pair;
+pub mod recipient;
 pub mod root_key;
 pub mod rsa;
 pub mod spec;

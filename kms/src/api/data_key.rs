@@ -3,6 +3,7 @@
 use crate::api::Call;
 use crate::api::encrypt;
 use crate::api::encrypt::Sealed;
+use crate::api::recipient;
 use crate::api::violations;
 use crate::authorize::Permitted;
 use crate::crypto;
@@ -30,11 +31,12 @@ pub(crate) fn generate(
     asked.tell(call);
     violations::check(&request)?;
     let made = make(call, &asked)?;
+    let told = recipient::tell(request.recipient.as_ref(), &made.plaintext)?;
     Ok(v1::GenerateDataKeyResponse {
         ciphertext_blob: Some(made.sealed.blob),
-        plaintext: Some(made.plaintext.to_vec()),
+        plaintext: told.plaintext,
         key_id: Some(made.key.arn().to_string()),
-        ciphertext_for_recipient: None,
+        ciphertext_for_recipient: told.for_recipient,
         key_material_id: made.sealed.material_id,
     })
 }
@@ -72,11 +74,12 @@ pub(crate) fn generate_random(
     };
     call.parameter("numberOfBytes", count);
     call.charge(None)?;
-    let mut bytes = vec![0; usize::try_from(count).unwrap_or_default()];
+    let mut bytes = Zeroizing::new(vec![0; usize::try_from(count).unwrap_or_default()]);
     crypto::random(&mut bytes);
+    let told = recipient::tell(request.recipient.as_ref(), &bytes)?;
     Ok(v1::GenerateRandomResponse {
-        plaintext: Some(bytes),
-        ciphertext_for_recipient: None,
+        plaintext: told.plaintext,
+        ciphertext_for_recipient: told.for_recipient,
     })
 }
 

@@ -3,6 +3,7 @@
 use crate::api::Call;
 use crate::api::encrypt;
 use crate::api::encrypt::Sealed;
+use crate::api::recipient;
 use crate::api::violations;
 use crate::authorize::Permitted;
 use crate::crypto::MessageNonce;
@@ -31,13 +32,14 @@ pub(crate) fn generate(
     asked.tell(call);
     violations::check(&request)?;
     let made = make(call, &asked)?;
+    let told = recipient::tell(request.recipient.as_ref(), &made.private_key)?;
     Ok(v1::GenerateDataKeyPairResponse {
         private_key_ciphertext_blob: Some(made.sealed.blob),
-        private_key_plaintext: Some(made.private_key.to_vec()),
+        private_key_plaintext: told.plaintext,
         public_key: Some(made.public_key),
         key_id: Some(made.key.arn().to_string()),
         key_pair_spec: request.key_pair_spec,
-        ciphertext_for_recipient: None,
+        ciphertext_for_recipient: told.for_recipient,
         key_material_id: made.sealed.material_id,
     })
 }

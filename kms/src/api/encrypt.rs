@@ -11,6 +11,7 @@ pub(crate) use crate::api::encrypt::cipher::check_algorithm;
 pub(crate) use crate::api::encrypt::cipher::check_symmetric;
 use crate::api::encrypt::cipher::open;
 pub(crate) use crate::api::encrypt::cipher::seal;
+use crate::api::recipient;
 use crate::api::violations;
 use crate::crypto::MessageNonce;
 use crate::error::KmsError;
@@ -86,11 +87,12 @@ pub(crate) fn decrypt(
     call.end_dry_run(request.dry_run)?;
     call.material(opened.material_id.as_deref());
     call.note_use(&opened.key);
+    let told = recipient::tell(request.recipient.as_ref(), &opened.plaintext)?;
     Ok(v1::DecryptResponse {
         key_id: Some(opened.key.arn().to_string()),
-        plaintext: Some(opened.plaintext.to_vec()),
+        plaintext: told.plaintext,
         encryption_algorithm: Some(algorithm.to_owned()),
-        ciphertext_for_recipient: None,
+        ciphertext_for_recipient: told.for_recipient,
         key_material_id: opened.material_id,
     })
 }

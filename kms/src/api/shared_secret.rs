@@ -1,6 +1,7 @@
 //! Secrets shared with others: key agreement and key encapsulation.
 
 use crate::api::Call;
+use crate::api::recipient;
 use crate::api::sign;
 use crate::api::violations;
 use crate::crypto::ml_kem::MlKemPair;
@@ -37,10 +38,11 @@ pub(crate) fn derive(
         .ok_or_else(|| KmsError::validation(""))?;
     call.end_dry_run(request.dry_run)?;
     call.note_use(&key);
+    let told = recipient::tell(request.recipient.as_ref(), &secret)?;
     Ok(v1::DeriveSharedSecretResponse {
         key_id: Some(key.arn().to_string()),
-        shared_secret: Some(secret.to_vec()),
-        ciphertext_for_recipient: None,
+        shared_secret: told.plaintext,
+        ciphertext_for_recipient: told.for_recipient,
         key_agreement_algorithm: Some(algorithm.to_owned()),
         key_origin: Some(snapshot.record.origin.as_str().to_owned()),
     })

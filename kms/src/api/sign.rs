@@ -4,6 +4,7 @@ use crate::api::Call;
 use crate::api::call::By;
 use crate::api::violations;
 use crate::authorize::Permitted;
+use crate::compat::Compat;
 use crate::crypto::pair::Message;
 use crate::crypto::pair::SignError;
 use crate::error::Code;
@@ -161,6 +162,14 @@ pub(crate) fn public_key(
     let key = call.key(request.key_id.as_deref(), By::Alias)?;
     let snapshot = key.snapshot();
     let record = &snapshot.record;
+    if record.spec.is_symmetric() && call.kms.compat() == Compat::LocalStack {
+        return Ok(v1::GetPublicKeyResponse {
+            key_id: Some(key.arn().to_string()),
+            key_spec: Some(record.spec.as_str().to_owned()),
+            key_usage: Some(record.usage.as_str().to_owned()),
+            ..v1::GetPublicKeyResponse::default()
+        });
+    }
     if record.spec.is_symmetric() {
         return Err(KmsError::new(
             Code::UnsupportedOperationException,

@@ -13,7 +13,6 @@ use aws_lc_rs::signature;
 use aws_lc_rs::signature::EcdsaKeyPair;
 use aws_lc_rs::signature::EcdsaSigningAlgorithm;
 use aws_lc_rs::signature::EcdsaVerificationAlgorithm;
-use aws_lc_rs::signature::Ed25519KeyPair;
 use aws_lc_rs::signature::KeyPair;
 use aws_lc_rs::signature::UnparsedPublicKey;
 use zeroize::Zeroizing;
@@ -23,12 +22,6 @@ pub struct EccPair {
     curve: &'static Curve,
     signing: EcdsaKeyPair,
     agreeing: Option<agreement::PrivateKey>,
-    public_key: Vec<u8>,
-}
-
-/// A pair on Edwards25519.
-pub struct EdwardsPair {
-    signing: Ed25519KeyPair,
     public_key: Vec<u8>,
 }
 
@@ -127,51 +120,6 @@ impl EccPair {
             Message::ExternalMu(_) => return Err(SignError::MessageType),
         }
         .is_ok())
-    }
-}
-
-impl EdwardsPair {
-    pub(crate) fn generate() -> Option<Zeroizing<Vec<u8>>> {
-        let pair = Ed25519KeyPair::generate().ok()?;
-        Some(Zeroizing::new(pair.to_pkcs8v1().ok()?.as_ref().to_vec()))
-    }
-
-    pub(crate) fn from_pkcs8(pkcs8: &[u8]) -> Option<Self> {
-        let signing = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).ok()?;
-        let public: PublicKeyX509Der<'_> = signing.public_key().as_der().ok()?;
-        let public_key = public.as_ref().to_vec();
-        Some(Self {
-            signing,
-            public_key,
-        })
-    }
-
-    pub(crate) fn public_key(&self) -> &[u8] {
-        &self.public_key
-    }
-
-    pub(crate) fn sign(&self, algorithm: &str, message: Message<'_>) -> Result<Vec<u8>, SignError> {
-        match (algorithm, message) {
-            ("ED25519_SHA_512", Message::Raw(bytes)) => {
-                Ok(self.signing.sign(bytes).as_ref().to_vec())
-            }
-            ("ED25519_SHA_512", _) => Err(SignError::MessageType),
-            _ => Err(SignError::Algorithm),
-        }
-    }
-
-    pub(crate) fn verify(
-        &self,
-        algorithm: &str,
-        message: Message<'_>,
-        signature: &[u8],
-    ) -> Result<bool, SignError> {
-        let key = UnparsedPublicKey::new(&signature::ED25519, self.signing.public_key());
-        match (algorithm, message) {
-            ("ED25519_SHA_512", Message::Raw(bytes)) => Ok(key.verify(bytes, signature).is_ok()),
-            ("ED25519_SHA_512", _) => Err(SignError::MessageType),
-            _ => Err(SignError::Algorithm),
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Pairs of a private and a public key: what KMS's asymmetric keys are made of.
 
 use crate::crypto::ecc::EccPair;
-use crate::crypto::ecc::EdwardsPair;
+use crate::crypto::edwards::EdwardsPair;
 use crate::crypto::ml_dsa::MlDsaPair;
 use crate::crypto::ml_kem::MlKemPair;
 use crate::crypto::rsa::RsaPair;

@@ -1,0 +1,36 @@
+//! Answers for an enclave: sealed for the key of its attestation document instead of in plaintext.
+
+use crate::crypto::recipient::Recipient;
+use crate::error::KmsError;
+use proto::kms::v1;
+
+/// What an answer carries of a secret: the plaintext, or the envelope of it.
+pub(crate) struct Told {
+    pub(crate) plaintext: Option<Vec<u8>>,
+    pub(crate) for_recipient: Option<Vec<u8>>,
+}
+
+/// The secret for the caller, or for the recipient it names.
+///
+/// # Errors
+///
+/// `ValidationException` for an attestation document without a key.
+pub(crate) fn tell(recipient: Option<&v1::RecipientInfo>, secret: &[u8]) -> Result<Told, KmsError> {
+    let Some(recipient) = recipient else {
+        return Ok(Told {
+            plaintext: Some(secret.to_vec()),
+            for_recipient: None,
+        });
+    };
+    let document = recipient.attestation_document.as_deref();
+    let recipient = document
+        .and_then(Recipient::of_attestation)
+        .ok_or_else(|| {
+            KmsError::validation("The attestation document is malformed or has no RSA public key.")
+        })?;
+    let envelope = recipient.seal(secret).ok_or_else(KmsError::internal)?;
+    Ok(Told {
+        plaintext: None,
+        for_recipient: Some(envelope),
+    })
+}
