@@ -14,11 +14,23 @@
 //! | `GET /admin/faults` | failures on purpose, and how many calls each has struck |
 //! | `PUT /admin/faults` | puts a fault plan in force from its beginning |
 //! | `GET /admin/events` | audit events: `?name=&key=&account=&limit=` |
+//! | `POST /` | CloudTrail's LookupEvents, for AWS SDKs |
+//! | `GET /admin/snapshots` | snapshots of all keys, and forks |
+//! | `POST /admin/snapshots` | takes one: `{"name"}` |
+//! | `POST /admin/snapshots/restore` | puts one in the place of all keys: `{"name"}` |
+//! | `POST /admin/snapshots/forget` | forgets one: `{"name"}` |
+//! | `POST /admin/snapshots/export` | one as a file sealed under a key: `{"name", "key"}` |
+//! | `POST /admin/snapshots/import` | such a file as a snapshot: `{"name", "key", "file"}` |
+//! | `POST /admin/forks` | starts another KMS from a snapshot or from now: `{"name"?}` |
+//! | `POST /admin/forks/stop` | stops one: `{"id"}` |
+//! | `POST /admin/reset` | forgets all keys, events and usage |
 //!
 //! Controls answer to `application/json` only and never to a page of another origin, so that no web
 //! page can use them, and ask for the token if one is configured.
 
+mod cloud_trail;
 mod controls;
+mod snapshots;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -42,6 +54,10 @@ use serde_json::json;
 use subtle::ConstantTimeEq as _;
 use tokio_util::sync::CancellationToken;
 
+pub use crate::admin::snapshots::Fork;
+pub use crate::admin::snapshots::Forker;
+pub use crate::admin::snapshots::Snapshots;
+use crate::api::Kms;
 use crate::audit::Audit;
 use crate::authenticate::Secret;
 use crate::clock::MovableClock;
@@ -66,6 +82,10 @@ pub struct Control {
     pub metrics: Arc<Metrics>,
     /// Failures on purpose.
     pub faults: Arc<Faults>,
+    /// The KMS itself.
+    pub kms: Arc<Kms>,
+    /// Snapshots of its keys, and its forks.
+    pub snapshots: Snapshots,
     /// Set when the server is stopping.
     pub stopping: CancellationToken,
 }
@@ -114,14 +134,17 @@ pub(crate) async fn answer(
                 .render(&control.quotas, control.audit.lost()),
         ),
         _ => match controlled(&control, request).await {
-            Ok(value) => json_answer(StatusCode::OK, &value),
+            Ok((status, value)) => json_answer(status, &value),
             Err(refusal) => json_answer(refusal.status, &json!({ "error": refusal.message })),
         },
     })
 }
 
 /// Checks that the request may control anything, and does what it says.
-async fn controlled(control: &Control, request: Request<Incoming>) -> Outcome {
+async fn controlled(
+    control: &Control,
+    request: Request<Incoming>,
+) -> Result<(StatusCode, Value), Refusal> {
     let (parts, body) = request.into_parts();
     let headers = &parts.headers;
     let refused = |status, message: &str| {
@@ -150,32 +173,69 @@ async fn controlled(control: &Control, request: Request<Incoming>) -> Outcome {
         }
     }
 
-    let is_json = headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
+    let is_lookup = parts.uri.path() == "/" && cloud_trail::is_meant(headers);
+    let is_json = headers.get(CONTENT_TYPE).is_some_and(|value| {
+        let kind = value.as_bytes();
+        kind.starts_with(b"application/json")
+            || (is_lookup && kind.starts_with(b"application/x-amz-json-1.1"))
+    });
     if parts.method != Method::GET && !is_json {
         return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send application/json");
     }
 
-    let body = Limited::new(body, BODY_BYTES_MAX).collect().await;
+    let is_file = parts.uri.path() == "/admin/snapshots/import";
+    let bytes_max = if is_file {
+        FILE_BYTES_MAX
+    } else {
+        BODY_BYTES_MAX
+    };
+    let body = Limited::new(body, bytes_max).collect().await;
     let body = body
         .map_err(|error| Refusal::bad(format!("the body: {error}")))?
         .to_bytes();
+    if is_lookup && parts.method == Method::POST {
+        return Ok(cloud_trail::answer(control, &parts.headers, &body));
+    }
+
     let query = parts.uri.query().unwrap_or_default();
-    match (parts.method.as_str(), parts.uri.path()) {
+    let done = control_of(
+        control,
+        (parts.method.as_str(), parts.uri.path()),
+        query,
+        &body,
+    )
+    .await?;
+    Ok((StatusCode::OK, done))
+}
+
+/// Does what a control's method and path say.
+async fn control_of(control: &Control, named: (&str, &str), query: &str, body: &[u8]) -> Outcome {
+    match named {
         ("GET", "/admin/quotas") => Ok(controls::quotas(control)),
-        ("PUT", "/admin/quotas") => controls::configure(control, &body),
-        ("POST", "/admin/quotas/adjust") => controls::adjust(control, &body),
+        ("PUT", "/admin/quotas") => controls::configure(control, body),
+        ("POST", "/admin/quotas/adjust") => controls::adjust(control, body),
         ("POST", "/admin/quotas/restart") => {
             control.quotas.restart();
             Ok(controls::quotas(control))
         }
         ("GET", "/admin/clock") => Ok(controls::clock(control)),
-        ("POST", "/admin/clock") => controls::move_clock(control, &body),
+        ("POST", "/admin/clock") => controls::move_clock(control, body),
         ("GET", "/admin/faults") => Ok(controls::faults(control)),
-        ("PUT", "/admin/faults") => controls::set_faults(control, &body),
+        ("PUT", "/admin/faults") => controls::set_faults(control, body),
         ("GET", "/admin/events") => controls::events(control, query),
-        _ => refused(StatusCode::NOT_FOUND, "there is nothing here"),
+        ("GET", "/admin/snapshots") => Ok(snapshots::list(control)),
+        ("POST", "/admin/snapshots") => snapshots::take(control, body),
+        ("POST", "/admin/snapshots/restore") => snapshots::restore(control, body),
+        ("POST", "/admin/snapshots/forget") => snapshots::forget(control, body),
+        ("POST", "/admin/snapshots/export") => snapshots::export(control, body),
+        ("POST", "/admin/snapshots/import") => snapshots::import(control, body),
+        ("POST", "/admin/forks") => snapshots::fork(control, body).await,
+        ("POST", "/admin/forks/stop") => snapshots::stop(control, body),
+        ("POST", "/admin/reset") => snapshots::reset(control),
+        _ => Err(Refusal {
+            status: StatusCode::NOT_FOUND,
+            message: "there is nothing here".to_owned(),
+        }),
     }
 }
 
@@ -202,3 +262,6 @@ fn typed(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response<Full
 
 /// Largest control body, in bytes.
 const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// Largest snapshot file that is taken in, in bytes.
+const FILE_BYTES_MAX: usize = 64 << 20;

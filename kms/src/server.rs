@@ -1,5 +1,6 @@
 //! Starts the KMS: opens the store, binds the ports, serves, and drains when told to stop.
 
+mod fork;
 mod listener;
 mod start_error;
 mod tls;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin;
 use crate::admin::Control;
+use crate::admin::Snapshots;
 use crate::api::Kms;
 use crate::audit::Audit;
 use crate::authenticate::Authenticator;
@@ -72,14 +74,38 @@ pub async fn start(config: Config, real_clock: Arc<dyn Clock>) -> Result<Running
     let kms = open(&config.store, &clock, &quotas, &audit)?;
     let kms = Arc::new(kms.compatible(config.compat));
     kms.enforce(config.enforce);
+    let parts = Parts {
+        kms,
+        clock,
+        quotas,
+        audit,
+        real_clock,
+    };
+    serve(config, parts).await
+}
+
+/// What a server serves.
+struct Parts {
+    kms: Arc<Kms>,
+    clock: Arc<MovableClock>,
+    quotas: Arc<Quotas>,
+    audit: Arc<Audit>,
+    real_clock: Arc<dyn Clock>,
+}
+
+/// Binds the ports and serves.
+async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
+    let snapshots = Snapshots::new(fork::forker(&config, &parts));
+    let Parts {
+        kms,
+        clock,
+        quotas,
+        audit,
+        real_clock,
+    } = parts;
     let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
-    let (door, admin_door) = (bind(config.listen).await?, bind(config.admin.listen).await?);
-    let address = door
-        .local_addr()
-        .map_err(|e| StartError::bind(config.listen, e))?;
-    let admin_address = admin_door
-        .local_addr()
-        .map_err(|e| StartError::bind(config.admin.listen, e))?;
+    let (door, address) = bind(config.listen).await?;
+    let (admin_door, admin_address) = bind(config.admin.listen).await?;
 
     let metrics = Arc::new(Metrics::new());
     let faults = Arc::new(Faults::default());
@@ -102,6 +128,8 @@ pub async fn start(config: Config, real_clock: Arc<dyn Clock>) -> Result<Running
         clock: Arc::clone(&clock),
         metrics: Arc::clone(&metrics),
         faults,
+        kms: Arc::clone(&kms),
+        snapshots,
         stopping: stop.clone(),
     });
     let endpoint = format!(
@@ -198,11 +226,12 @@ fn root_key(path: &Path, store_is_new: bool) -> Result<RootKey, StartError> {
     Ok(key)
 }
 
-/// Takes a port.
-async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| StartError::bind(address, error))
+/// Takes a port; tells which.
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |error| StartError::bind(address, error);
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
 }
 
 /// Keeps the metrics small until the server stops.

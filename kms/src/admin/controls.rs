@@ -166,7 +166,7 @@ fn names_key(event: &Event, key: &str) -> bool {
 }
 
 /// Reads a control's body.
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(Refusal::bad)
 }
 

@@ -33,6 +33,9 @@ use crate::config::Secret;
 use crate::config::Signatures;
 use crate::quota::Shape;
 
+mod admin_state;
+mod both_doors;
+
 const SECRET: &str = "a secret between the houses";
 const JSON: &str = "application/x-amz-json-1.1";
 

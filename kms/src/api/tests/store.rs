@@ -146,3 +146,35 @@ fn a_seed_that_cannot_be_is_refused() {
     short.materials = vec![Zeroizing::new(vec![0; 31])];
     world.kms.seed(&[short]).unwrap_err();
 }
+
+#[test]
+fn a_seed_may_be_a_rotated_an_imported_or_a_waiting_key() {
+    let world = World::new();
+    let mut rotated = seed("rotated", &["alias/r"], Some(1));
+    rotated.materials.push(Zeroizing::new(vec![2; 32]));
+    rotated.next_rotation = Some(world.clock.now().plus(std::time::Duration::from_secs(60)));
+    let mut imported = seed("imported", &[], Some(3));
+    imported.origin = Origin::External;
+    let mut waiting = seed("waiting", &[], None);
+    waiting.origin = Origin::External;
+    world.kms.seed(&[rotated, imported, waiting]).unwrap();
+
+    let listed = |key: &str| {
+        let asked = json!({"KeyId": key, "IncludeKeyMaterial": "ALL_KEY_MATERIAL"});
+        world.ok("ListKeyRotations", asked)["Rotations"]
+            .as_array()
+            .unwrap()
+            .len()
+    };
+    assert_eq!(listed("rotated"), 2);
+    world.clock.advance(std::time::Duration::from_secs(60));
+    world.ok("Encrypt", json!({"KeyId": "alias/r", "Plaintext": "AAAA"}));
+    assert_eq!(listed("rotated"), 3, "it rotates by itself when it is time");
+    let state = |key: &str| {
+        world.ok("DescribeKey", json!({"KeyId": key}))["KeyMetadata"]["KeyState"].clone()
+    };
+    assert_eq!(state("imported"), "Enabled");
+    world.ok("DeleteImportedKeyMaterial", json!({"KeyId": "imported"}));
+    assert_eq!(state("imported"), "PendingImport");
+    assert_eq!(state("waiting"), "PendingImport");
+}

@@ -1,0 +1,188 @@
+//! CloudTrail's LookupEvents over the events kept in memory, so that an AWS SDK whose CloudTrail
+//! endpoint is the admin port can ask which calls were made.
+//!
+//! Events of all accounts and Regions are told, newest first. No signature is asked for; the admin
+//! port's own rules hold.
+//!
+//! Source: <https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html>
+
+use http::HeaderMap;
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::admin::Control;
+use crate::audit::Event;
+
+/// Whether the request is for CloudTrail.
+pub(crate) fn is_meant(headers: &HeaderMap) -> bool {
+    let target = headers.get("x-amz-target");
+    target.is_some_and(|target| target.as_bytes().starts_with(TARGET_PREFIX))
+}
+
+/// The answer: its status and its body.
+pub(crate) fn answer(control: &Control, headers: &HeaderMap, body: &[u8]) -> (StatusCode, Value) {
+    let target = headers.get("x-amz-target").map(|target| target.as_bytes());
+    if target != Some([TARGET_PREFIX, b"LookupEvents"].concat().as_slice()) {
+        return refused(
+            "UnsupportedOperationException",
+            "Only LookupEvents is served.",
+        );
+    }
+    let asked = match serde_json::from_slice::<Asked>(body) {
+        Ok(asked) => asked,
+        Err(error) => return refused("SerializationException", &error.to_string()),
+    };
+    let known = |attribute: &Attribute| ATTRIBUTES.contains(&&*attribute.attribute_key);
+    if !asked.lookup_attributes.iter().all(known) {
+        let text = format!("An attribute key is one of {}.", ATTRIBUTES.join(", "));
+        return refused("InvalidLookupAttributesException", &text);
+    }
+    let most = asked.max_results.unwrap_or(RESULTS_MAX);
+    if !(1..=RESULTS_MAX).contains(&most) {
+        let text = format!("MaxResults is from 1 to {RESULTS_MAX}.");
+        return refused("InvalidMaxResultsException", &text);
+    }
+    if asked
+        .start_time
+        .zip(asked.end_time)
+        .is_some_and(|(start, end)| start > end)
+    {
+        let text = "The start time is after the end time.";
+        return refused("InvalidTimeRangeException", text);
+    }
+
+    let found = control.audit.lookup(usize::MAX, |event| asked.wants(event));
+    let start = match &asked.next_token {
+        None => 0,
+        Some(last) => {
+            let at = found.iter().position(|event| event.id.to_string() == *last);
+            match at {
+                Some(at) => at + 1,
+                None => return refused("InvalidNextTokenException", "The token has expired."),
+            }
+        }
+    };
+    let rest = found.get(start..).unwrap_or_default();
+    let page = rest.get(..most).unwrap_or(rest);
+    let mut told = json!({ "Events": page.iter().map(|event| shown(event)).collect::<Vec<_>>() });
+    if page.len() < rest.len()
+        && let Some(last) = page.last()
+    {
+        put(&mut told, "NextToken", &last.id.to_string());
+    }
+    (StatusCode::OK, told)
+}
+
+/// What LookupEvents is asked.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Asked {
+    lookup_attributes: Vec<Attribute>,
+    /// Seconds since 1970.
+    start_time: Option<f64>,
+    /// Seconds since 1970.
+    end_time: Option<f64>,
+    max_results: Option<usize>,
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Attribute {
+    attribute_key: String,
+    attribute_value: String,
+}
+
+impl Asked {
+    fn wants(&self, event: &Event) -> bool {
+        let at = event.time.unix_seconds_f64();
+        self.start_time.is_none_or(|start| at >= start)
+            && self.end_time.is_none_or(|end| at <= end)
+            && self
+                .lookup_attributes
+                .iter()
+                .all(|attribute| attribute.fits(event))
+    }
+}
+
+impl Attribute {
+    fn fits(&self, event: &Event) -> bool {
+        let value = &*self.attribute_value;
+        let is = |text: Option<&str>| text == Some(value);
+        match &*self.attribute_key {
+            "AccessKeyId" => is(event.identity.access_key_id.as_deref()),
+            "EventId" => event.id.to_string() == value,
+            "EventName" => event.name == value,
+            "EventSource" => value == EVENT_SOURCE,
+            "ReadOnly" => event.read_only.to_string() == value,
+            "ResourceName" => {
+                let id = |arn: &str| arn.rsplit('/').next() == Some(value);
+                event
+                    .resources
+                    .iter()
+                    .any(|key| *key.arn == *value || id(&key.arn))
+            }
+            "ResourceType" => value == RESOURCE_TYPE && !event.resources.is_empty(),
+            "Username" => value == user_name(event),
+            _ => false,
+        }
+    }
+}
+
+/// An event as LookupEvents tells it: the whole record stands in it as a text.
+fn shown(event: &Event) -> Value {
+    let resource = |arn: &str| json!({ "ResourceType": RESOURCE_TYPE, "ResourceName": arn });
+    let resources = event.resources.iter().map(|key| resource(&key.arn));
+    let mut told = json!({
+        "EventId": event.id.to_string(),
+        "EventName": event.name,
+        "ReadOnly": event.read_only.to_string(),
+        "EventTime": event.time.unix_seconds_f64(),
+        "EventSource": EVENT_SOURCE,
+        "Username": user_name(event),
+        "Resources": resources.collect::<Vec<_>>(),
+        "CloudTrailEvent": serde_json::to_string(event).unwrap_or_default(),
+    });
+    if let Some(key) = &event.identity.access_key_id {
+        put(&mut told, "AccessKeyId", key);
+    }
+    told
+}
+
+fn put(object: &mut Value, name: &str, text: &str) {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(name.to_owned(), text.into());
+    }
+}
+
+/// The user's name, or `root`.
+fn user_name(event: &Event) -> &str {
+    event.identity.user_name.as_deref().unwrap_or("root")
+}
+
+fn refused(code: &str, message: &str) -> (StatusCode, Value) {
+    let body = json!({ "__type": code, "message": message });
+    (StatusCode::BAD_REQUEST, body)
+}
+
+/// What stands before the operation's name.
+const TARGET_PREFIX: &[u8] = b"com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.";
+
+const EVENT_SOURCE: &str = "kms.amazonaws.com";
+const RESOURCE_TYPE: &str = "AWS::KMS::Key";
+
+/// Most events of one answer, and how many there are unless the request says.
+const RESULTS_MAX: usize = 50;
+
+const ATTRIBUTES: [&str; 8] = [
+    "AccessKeyId",
+    "EventId",
+    "EventName",
+    "EventSource",
+    "ReadOnly",
+    "ResourceName",
+    "ResourceType",
+    "Username",
+];
