@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 mod aliases;
 mod compat;
+mod crash;
 mod encryption;
 mod images;
 mod imports;

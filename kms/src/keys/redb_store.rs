@@ -11,6 +11,7 @@ use redb::ReadableTable;
 use redb::StorageBackend;
 use redb::TableDefinition;
 use redb::backends::FileBackend;
+use std::fs::File;
 use std::fs::OpenOptions;
 use std::path::Path;
 
@@ -26,10 +27,11 @@ impl RedbStore {
     ///
     /// [`StoreError`] when the file cannot be opened, is in use by another process, or is no store.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        if !path.exists() {
+            make(path)?;
+        }
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.read(true).write(true);
         let file = options.open(path).map_err(failed)?;
         Self::on(FileBackend::new(file).map_err(failed)?)
     }
@@ -87,6 +89,27 @@ impl Store for RedbStore {
     }
 }
 
+/// Makes an empty store in that file. It has another name until it is whole, because what a failing
+/// power leaves of half a store is none.
+fn make(path: &Path) -> Result<(), StoreError> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let unfinished = path.with_file_name(name);
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(&unfinished).map_err(failed)?;
+    drop(RedbStore::on(FileBackend::new(file).map_err(failed)?)?);
+    std::fs::rename(&unfinished, path).map_err(failed)?;
+    // The name itself must be durable, too.
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = File::open(folder.unwrap_or_else(|| Path::new("."))).map_err(failed)?;
+    folder.sync_all().map_err(failed)
+}
+
 fn builder() -> redb::Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
@@ -135,6 +158,17 @@ mod tests {
             value: b"3".to_vec(),
         };
         assert_eq!(rows, [expected]);
+    }
+
+    #[test]
+    fn half_a_store_that_was_left_behind_does_not_hinder_a_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kms.redb");
+        std::fs::write(folder.path().join("kms.redb.new"), b"half").unwrap();
+        drop(RedbStore::open(&path).unwrap());
+        let names = std::fs::read_dir(folder.path()).unwrap();
+        let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["kms.redb"]);
     }
 
     #[test]
