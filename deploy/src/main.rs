@@ -1,5 +1,7 @@
 //! The `sealgate` binary.
 
+use std::process::ExitCode;
+
 use clap::Parser as _;
 use sealgate::cli::{Arguments, Command};
 use sealgate::{house, process, up};
@@ -7,10 +9,23 @@ use sealgate::{house, process, up};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
     process::start_logs();
     process::forbid_core_dumps();
+    process::refuse_huge_pages();
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // What is wrong in one line, without a backtrace: most often it is the configuration.
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Does what the command line says, until the end.
+fn run(arguments: Arguments) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

@@ -44,6 +44,15 @@ pub fn collect_metrics() -> Option<MetricsText> {
     Some(Arc::new(move || handle.render()))
 }
 
+/// Keeps the process small: the allocator would ask for pages of 2 MiB, of which a sidecar touches a
+/// fraction, and which count as its memory whole.
+pub fn refuse_huge_pages() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        tracing::debug!(%error, "huge pages could not be switched off");
+    }
+}
+
 /// Keeps key material out of core dumps and away from debuggers of the same user.
 pub fn forbid_core_dumps() {
     use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
