@@ -175,13 +175,6 @@ impl Load {
         load
     }
 
-    /// These bytes.
-    pub fn bytes(bytes: impl Into<Bytes>) -> Self {
-        let mut load = Self::default();
-        load.push(&bytes.into(), 1);
-        load
-    }
-
     fn push(&mut self, piece: &Bytes, times: u64) {
         if !piece.is_empty() && times > 0 {
             self.length += piece.len() as u64 * times;

@@ -53,7 +53,6 @@ struct Size {
     object_bytes: u64,
     objects: u64,
     small_requests: u64,
-    kms_calls: u64,
     large_bytes: u64,
 }
 
@@ -61,14 +60,12 @@ const FULL: Size = Size {
     object_bytes: 64 << 20,
     objects: 32,
     small_requests: 20_000,
-    kms_calls: 200_000,
     large_bytes: 5 << 30,
 };
 const SMOKE: Size = Size {
     object_bytes: 4 << 20,
     objects: 2,
     small_requests: 200,
-    kms_calls: 200,
     large_bytes: 64 << 20,
 };
 
@@ -79,13 +76,13 @@ async fn run(size: &Size) {
     let binary = binary();
     let backend = Backend::start_forgetful().await;
     backend.create_bucket("bench");
+    backend.create_bucket("unsealed");
     let folder = tempfile::tempdir().unwrap();
 
     let passage = Passage::start(&backend);
     let gateway = Gateway::start(&binary, &backend, folder.path());
     throughput(size, &passage, &gateway).await;
     small_gets(size, &passage, &gateway).await;
-    kms(size, &gateway).await;
     drop(gateway);
 
     let gateway = Gateway::start(&binary, &backend, folder.path());
@@ -112,6 +109,7 @@ async fn throughput(size: &Size, passage: &Passage, gateway: &Gateway) {
             None,
         );
     }
+    unsealed(size, passage, gateway, bare[1]).await;
     let customer = customer_headers();
     let sse = "x-amz-server-side-encryption";
     let kms = [(sse, "aws:kms".to_owned())];
@@ -159,27 +157,66 @@ async fn throughput(size: &Size, passage: &Passage, gateway: &Gateway) {
     }
 }
 
+/// Reads that open nothing: what the gateway costs without sealing. Writes have no such row, because
+/// nothing goes to the backend unsealed.
+async fn unsealed(size: &Size, passage: &Passage, gateway: &Gateway, bare: f64) {
+    let mut put = transfer(&Method::PUT, "large", size.object_bytes, &[]);
+    put.path = "/unsealed/large".to_owned();
+    repeat(&passage.side, &put, 1, 1).await;
+    let get = Call {
+        path: put.path,
+        ..transfer(&Method::GET, "large", size.object_bytes, &[])
+    };
+    let (pid, side) = (gateway.child.id(), &gateway.side);
+    let (cpu, time) = measured(pid, side, &get, size.objects).await;
+    let bytes = size.object_bytes * size.objects;
+    let per_gb = cpu.as_secs_f64() * 1e9 / to_f64(bytes);
+    let name = "GET without sealing";
+    line(name, per_gb, bytes, time, Some((bare, None)));
+}
+
 async fn small_gets(size: &Size, passage: &Passage, gateway: &Gateway) {
     println!("\nCPU microseconds per request, objects of 4 KiB");
     let count = size.small_requests;
     let micros = |cpu: Duration| cpu.as_secs_f64() * 1e6 / to_f64(count);
-    let sides = [
-        (&passage.side, passage.child.id(), None),
-        (&gateway.side, gateway.child.id(), Some(2.5)),
+    let (bare_pid, sealing_pid) = (passage.child.id(), gateway.child.id());
+    // The name of the row, who is asked, where the object lies, who puts it there.
+    let rows = [
+        (
+            "bare hyper proxy",
+            &passage.side,
+            bare_pid,
+            "/unsealed/small",
+            &passage.side,
+        ),
+        (
+            "without sealing",
+            &gateway.side,
+            sealing_pid,
+            "/unsealed/small",
+            &passage.side,
+        ),
+        (
+            "SSE-S3",
+            &gateway.side,
+            sealing_pid,
+            "/bench/small",
+            &gateway.side,
+        ),
     ];
     let mut bare = 0.0;
-    for (side, pid, goal) in sides {
-        let name = if goal.is_some() {
-            "small"
-        } else {
-            "small-bare"
+    for (name, side, pid, path, writer) in rows {
+        let goal = (name == "SSE-S3").then_some(2.5);
+        let small = |method| Call {
+            path: path.to_owned(),
+            ..transfer(&method, "small", 4096, &[])
         };
-        repeat(side, &transfer(&Method::PUT, name, 4096, &[]), 1, 1).await;
-        let get = transfer(&Method::GET, name, 4096, &[]);
+        repeat(writer, &small(Method::PUT), 1, 1).await;
+        let get = small(Method::GET);
         repeat(side, &get, count / 10, 8).await;
         let (cpu, time) = timed(pid, repeat(side, &get, count, 8)).await;
         let each = micros(cpu);
-        let ratio = goal.map(|goal| (bare, Some(goal)));
+        let ratio = (bare > 0.0).then_some((bare, goal));
         let rate = to_f64(count) / time.as_secs_f64();
         told(
             &format!("GET {name}"),
@@ -187,64 +224,10 @@ async fn small_gets(size: &Size, passage: &Passage, gateway: &Gateway) {
             each,
             ratio,
         );
-        if goal.is_none() {
+        if bare == 0.0 {
             bare = each;
         }
     }
-}
-
-async fn kms(size: &Size, gateway: &Gateway) {
-    println!("\nKMS GenerateDataKey per second of CPU (the client runs on the other core)");
-    let side = Side {
-        address: gateway.kms,
-        ..gateway.side.clone()
-    };
-    let body = br#"{"KeyId":"alias/demo","KeySpec":"AES_256"}"#;
-    let call = Call {
-        method: Method::POST,
-        path: "/".to_owned(),
-        headers: vec![
-            ("x-amz-target", "TrentService.GenerateDataKey".to_owned()),
-            ("content-type", "application/x-amz-json-1.1".to_owned()),
-        ],
-        payload_hash: Box::leak(proto::sigv4::sha256_hex(body).into_boxed_str()),
-        service: "kms",
-        body: Load::bytes(&body[..]),
-    };
-    let pid = gateway.child.id();
-    repeat(&side, &call, size.kms_calls / 10, 16).await;
-    let (cpu, time) = timed(pid, repeat(&side, &call, size.kms_calls, 16)).await;
-    rate("JSON", size.kms_calls, cpu, time);
-    grpc(gateway, size.kms_calls / 10).await;
-    let (cpu, time) = timed(pid, grpc(gateway, size.kms_calls)).await;
-    rate("gRPC", size.kms_calls, cpu, time);
-}
-
-async fn grpc(gateway: &Gateway, count: u64) -> u64 {
-    use proto::kms::v1;
-    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{}", gateway.kms));
-    let channel = endpoint.unwrap().connect().await.unwrap();
-    let mut workers = tokio::task::JoinSet::new();
-    for _ in 0..GRPC_CALLERS {
-        let channel = channel.clone();
-        workers.spawn(async move {
-            let mut client = v1::key_management_client::KeyManagementClient::new(channel);
-            for _ in 0..count / GRPC_CALLERS {
-                let mut request = tonic::Request::new(v1::GenerateDataKeyRequest {
-                    key_id: Some("alias/demo".to_owned()),
-                    key_spec: Some("AES_256".to_owned()),
-                    ..v1::GenerateDataKeyRequest::default()
-                });
-                let secret = format!("Bearer {SERVICE_SECRET}").parse().unwrap();
-                request.metadata_mut().insert("authorization", secret);
-                client.generate_data_key(request).await.unwrap();
-            }
-        });
-    }
-    while let Some(done) = workers.join_next().await {
-        done.unwrap();
-    }
-    0
 }
 
 async fn memory(size: &Size, gateway: &Gateway) {
@@ -347,15 +330,6 @@ fn told(name: &str, figures: &str, value: f64, ratio: Option<(f64, Option<f64>)>
     println!("  {name:<28} {figures}{told}");
 }
 
-fn rate(door: &str, count: u64, cpu: Duration, time: Duration) {
-    let per_cpu = to_f64(count) / cpu.as_secs_f64().max(0.001);
-    let per_second = to_f64(count) / time.as_secs_f64();
-    let verdict = verdict(per_cpu >= 100_000.0);
-    println!(
-        "  {door}: {per_cpu:9.0}/s (to reach: 100,000) {verdict}; on the clock {per_second:.0}/s"
-    );
-}
-
 fn verdict(reached: bool) -> &'static str {
     if !reached {
         MISSED.store(true, Ordering::SeqCst);
@@ -415,15 +389,13 @@ impl Drop for Passage {
 struct Gateway {
     child: Child,
     side: Side,
-    kms: std::net::SocketAddr,
 }
 
 impl Gateway {
     fn start(binary: &PathBuf, backend: &Backend, folder: &std::path::Path) -> Self {
         let config = folder.join("bench.toml");
-        let text = format!(
-            "[kms.quotas]\nshape = \"off\"\n[kms.authenticate]\nservice_secret = \"{SERVICE_SECRET}\"\n"
-        );
+        let text = "[kms.quotas]\nshape = \"off\"\n\
+                    [gateway.objects]\nadopted_buckets = [\"unsealed\"]\n";
         std::fs::write(&config, text).unwrap();
         let mut command = Command::new(binary);
         command.args(["up", "--fixture", "--allow-insecure-sse", "--data"]);
@@ -443,11 +415,7 @@ impl Gateway {
             access_key_id: text("access_key_id"),
             secret_access_key: text("secret_access_key"),
         };
-        Self {
-            child,
-            side,
-            kms: address("kms_endpoint"),
-        }
+        Self { child, side }
     }
 }
 
@@ -478,6 +446,4 @@ fn end(child: &mut Child) {
 }
 
 static MISSED: AtomicBool = AtomicBool::new(false);
-const GRPC_CALLERS: u64 = 64;
 const RSS_MAX_BYTES: u64 = 64 << 20;
-const SERVICE_SECRET: &str = "bench-service-secret-0123456789";

@@ -103,14 +103,21 @@ pub fn headers_not_signed<'a>(
     names: impl IntoIterator<Item = &'a str>,
     signed_headers: &[String],
 ) -> Vec<String> {
+    let must_be_signed = |name: &str| {
+        let is = |other: &str| name.eq_ignore_ascii_case(other);
+        let is_amz = name
+            .get(..6)
+            .is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"));
+        is("host") || is("content-md5") || (is_amz && !is("x-amz-content-sha256"))
+    };
+    let is_signed = |name: &str| {
+        let mut signed = signed_headers.iter();
+        signed.any(|signed| signed.eq_ignore_ascii_case(name))
+    };
     let mut unsigned: Vec<String> = names
         .into_iter()
+        .filter(|name| must_be_signed(name) && !is_signed(name))
         .map(str::to_ascii_lowercase)
-        .filter(|name| {
-            matches!(name.as_str(), "host" | "content-md5")
-                || (name.starts_with("x-amz-") && name != "x-amz-content-sha256")
-        })
-        .filter(|name| !signed_headers.contains(name))
         .collect();
     unsigned.sort();
     unsigned.dedup();
