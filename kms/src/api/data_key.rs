@@ -6,6 +6,7 @@ use crate::api::encrypt::Sealed;
 use crate::api::recipient;
 use crate::api::violations;
 use crate::authorize::Permitted;
+use crate::compat::Compat;
 use crate::crypto;
 use crate::crypto::MessageNonce;
 use crate::error::KmsError;
@@ -31,7 +32,7 @@ pub(crate) fn generate(
     asked.tell(call);
     violations::check(&request)?;
     let made = make(call, &asked)?;
-    let told = recipient::tell(request.recipient.as_ref(), &made.plaintext)?;
+    let told = recipient::tell(call, request.recipient.as_ref(), &made.plaintext)?;
     Ok(v1::GenerateDataKeyResponse {
         ciphertext_blob: Some(made.sealed.blob),
         plaintext: told.plaintext,
@@ -76,7 +77,7 @@ pub(crate) fn generate_random(
     call.charge(None)?;
     let mut bytes = Zeroizing::new(vec![0; usize::try_from(count).unwrap_or_default()]);
     crypto::random(&mut bytes);
-    let told = recipient::tell(request.recipient.as_ref(), &bytes)?;
+    let told = recipient::tell(call, request.recipient.as_ref(), &bytes)?;
     Ok(v1::GenerateRandomResponse {
         plaintext: told.plaintext,
         ciphertext_for_recipient: told.for_recipient,
@@ -108,11 +109,12 @@ impl Asked<'_> {
         }
     }
 
-    fn bytes(&self) -> Result<usize, KmsError> {
+    fn bytes(&self, compat: Compat) -> Result<usize, KmsError> {
         match (self.key_spec, self.number_of_bytes) {
             (Some("AES_128"), None) => Ok(16),
             (Some(_), None) => Ok(32),
             (None, Some(count)) => Ok(usize::try_from(count).unwrap_or_default()),
+            (None, None) if compat == Compat::LocalStack => Ok(32),
             _ => Err(KmsError::validation(
                 "Please specify either number of bytes or key spec.",
             )),
@@ -122,7 +124,7 @@ impl Asked<'_> {
 
 fn make(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Made, KmsError> {
     call.context(asked.context)?;
-    let bytes = asked.bytes()?;
+    let bytes = asked.bytes(call.kms.compat())?;
     let key = call.key_to_use(asked.key_id, Some(asked.context))?;
     let snapshot = key.snapshot();
     call.check_use(&key, &snapshot, KeyUsage::EncryptDecrypt)?;

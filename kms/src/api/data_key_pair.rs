@@ -32,7 +32,7 @@ pub(crate) fn generate(
     asked.tell(call);
     violations::check(&request)?;
     let made = make(call, &asked)?;
-    let told = recipient::tell(request.recipient.as_ref(), &made.private_key)?;
+    let told = recipient::tell(call, request.recipient.as_ref(), &made.private_key)?;
     Ok(v1::GenerateDataKeyPairResponse {
         private_key_ciphertext_blob: Some(made.sealed.blob),
         private_key_plaintext: told.plaintext,

@@ -87,7 +87,7 @@ pub(crate) fn decrypt(
     call.end_dry_run(request.dry_run)?;
     call.material(opened.material_id.as_deref());
     call.note_use(&opened.key);
-    let told = recipient::tell(request.recipient.as_ref(), &opened.plaintext)?;
+    let told = recipient::tell(call, request.recipient.as_ref(), &opened.plaintext)?;
     Ok(v1::DecryptResponse {
         key_id: Some(opened.key.arn().to_string()),
         plaintext: told.plaintext,

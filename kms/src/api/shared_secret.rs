@@ -38,7 +38,7 @@ pub(crate) fn derive(
         .ok_or_else(|| KmsError::validation(""))?;
     call.end_dry_run(request.dry_run)?;
     call.note_use(&key);
-    let told = recipient::tell(request.recipient.as_ref(), &secret)?;
+    let told = recipient::tell(call, request.recipient.as_ref(), &secret)?;
     Ok(v1::DeriveSharedSecretResponse {
         key_id: Some(key.arn().to_string()),
         shared_secret: told.plaintext,
