@@ -1,6 +1,7 @@
 """boto3: every mode, streaming, ranges, paging, presigned URLs. Run by tests/clients/run."""
 import base64
 import hashlib
+import io
 import os
 import ssl
 import urllib.error
@@ -8,6 +9,7 @@ import urllib.request
 
 import boto3
 import botocore.exceptions
+from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 
 # Presigned URLs default to Signature Version 2 otherwise.
@@ -158,6 +160,15 @@ if hasattr(s3, "update_object_encryption"):
         "SSEKMS": {"KMSKeyArn": key["Arn"], "BucketKeyEnabled": True}})
     got = s3.get_object(Bucket="boto", Key="presigned/sse-s3")
     assert got["Body"].read() == canary and got["SSEKMSKeyId"] == key["Arn"]
+    body = (canary * (13_000_000 // len(canary) + 1))[:13_000_000]
+    parts = TransferConfig(multipart_threshold=1, multipart_chunksize=6_000_000)
+    s3.upload_fileobj(io.BytesIO(body), "boto", "parted", Config=parts)
+    s3.update_object_encryption(Bucket="boto", Key="parted", ObjectEncryption={
+        "SSEKMS": {"KMSKeyArn": key["Arn"]}})
+    got = s3.get_object(Bucket="boto", Key="parted")
+    assert got["Body"].read() == body and got["SSEKMSKeyId"] == key["Arn"]
+    listed = s3.list_objects_v2(Bucket="boto", Prefix="parted")["Contents"][0]
+    assert listed["Size"] == len(body) and listed["ETag"] == got["ETag"], listed
 
 # Virtual-hosted addressing.
 hosted = boto3.client("s3", endpoint_url=os.environ["AWS_ENDPOINT_URL_S3"].replace(

@@ -4,6 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
 use md5::Digest as _;
+use tests::backend::Action;
+use tests::backend::Fault;
+use tests::backend::Recorded;
 use tests::backend::Versioning;
 
 use crate::direct::Answer;
@@ -12,6 +15,9 @@ use crate::direct::BUCKET;
 use crate::direct::Direct;
 use crate::direct::arn;
 use crate::direct::content;
+use crate::multipart::MIB;
+use crate::multipart::joined;
+use crate::multipart::parts;
 
 const SSE: &str = "x-amz-server-side-encryption";
 const KEY_ID: &str = "x-amz-server-side-encryption-aws-kms-key-id";
@@ -90,6 +96,99 @@ async fn an_object_comes_under_another_kms_key_as_it_is() {
             assert_eq!(got.header("content-type"), "text/x");
         }
     }
+}
+
+#[tokio::test]
+async fn an_object_in_parts_comes_under_another_kms_key_part_by_part() {
+    let world = Direct::start().await;
+    for sizes in [&[5 * MIB, 40_000][..], &[5 * MIB, 5 * MIB], &[100]] {
+        let sent = parts(sizes);
+        for create in [(|asked| asked) as fn(Asked) -> Asked, |asked| {
+            asked.header(SSE, "aws:kms")
+        }] {
+            let on = Asked::on("k").header("x-amz-meta-a", "1");
+            let on = on.header("x-amz-tagging", "t=1");
+            let uploading = world.uploading();
+            uploading.upload(create(on), &Asked::on("k"), &sent).await;
+            let before = world.backend.object(BUCKET, "k").unwrap();
+            world.backend.forget();
+            let document = to("second", "<BucketKeyEnabled>true</BucketKeyEnabled>");
+            world.update(Asked::on("k"), &document).await.ok();
+            let requests = world.backend.requests().into_iter();
+            let of_clients = requests.filter(|it| it.path.starts_with("/bucket/"));
+            let puts = of_clients.filter(|it| it.method == Method::PUT);
+            let written: usize = puts.map(|it| it.body.len()).sum();
+            assert_eq!(written, 0, "bytes of parts passed the gateway");
+
+            let after = world.backend.object(BUCKET, "k").unwrap();
+            assert_eq!((&before.etag, &before.tags), (&after.etag, &after.tags));
+            assert!(before.body == after.body);
+            assert_ne!(before.headers, after.headers);
+            let fresh = world.another();
+            let got = fresh.get(Asked::on("k")).await.ok();
+            assert!(got.body == joined(&sent));
+            assert_eq!(got.header(KEY_ID), arn("second"));
+            assert_eq!(got.header(SWITCH), "true");
+            assert_eq!(got.header("x-amz-meta-a"), "1");
+            let listed = fresh.list(Asked::on("")).await.ok();
+            let listed = String::from_utf8(listed.body.to_vec()).unwrap();
+            let size = format!("<Size>{}</Size>", joined(&sent).len());
+            assert!(listed.contains(&size), "{listed}");
+        }
+    }
+    assert!(world.backend.uploads().is_empty());
+}
+
+#[tokio::test]
+async fn parts_that_are_not_the_same_any_more_are_not_put_together() {
+    let world = Direct::start().await;
+    let sent = parts(&[5 * MIB, 40_000]);
+    let asked = Asked::on("k");
+    world.uploading().upload(asked.clone(), &asked, &sent).await;
+    let before = world.backend.object(BUCKET, "k").unwrap();
+    let copying = |request: &Recorded| {
+        request.header("x-amz-copy-source-range") != "" && request.path.starts_with("/bucket/")
+    };
+    // A backend that is not known to keep to conditions on parts.
+    let unconditional = Fault::on(
+        |request| {
+            request.header("x-amz-copy-source-range") != "" && request.path.contains("/copies/")
+        },
+        Action::Refuse(500, "InternalError"),
+    );
+    world.backend.inject(unconditional);
+    let other =
+        "<CopyPartResult><ETag>\"00000000000000000000000000000000\"</ETag></CopyPartResult>";
+    let late = "<Error><Code>PreconditionFailed</Code></Error>";
+    for (action, status, code) in [
+        (
+            Action::Refuse(412, "PreconditionFailed"),
+            409,
+            "ConditionalRequestConflict",
+        ),
+        (
+            Action::Replace(late.into()),
+            409,
+            "ConditionalRequestConflict",
+        ),
+        (Action::Replace(other.into()), 501, "NotImplemented"),
+        (Action::Refuse(500, "InternalError"), 500, "InternalError"),
+    ] {
+        world.backend.inject(Fault::on(copying, action));
+        let refused = world.another().update(Asked::on("k"), &to("x", "")).await;
+        refused.refused(status, code);
+        world.backend.take_fault();
+        let after = world.backend.object(BUCKET, "k").unwrap();
+        assert_eq!(
+            (&before.headers, &before.version_id),
+            (&after.headers, &after.version_id)
+        );
+        assert!(
+            world.backend.uploads().is_empty(),
+            "an upload was left behind"
+        );
+    }
+    world.update(Asked::on("k"), &to("x", "")).await.ok();
 }
 
 #[tokio::test]

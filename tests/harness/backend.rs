@@ -130,6 +130,11 @@ impl Backend {
         self.shared.faults.lock().unwrap().push(fault);
     }
 
+    /// Takes the fault away that was injected last.
+    pub fn take_fault(&self) {
+        self.shared.faults.lock().unwrap().pop();
+    }
+
     /// Takes all faults away.
     pub fn heal(&self) {
         self.shared.faults.lock().unwrap().clear();

@@ -1,5 +1,7 @@
 //! A copy that the backend makes by itself: no byte of the object passes the gateway.
 
+use std::ops::Range;
+
 use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
@@ -38,14 +40,43 @@ impl Backend {
     /// [`BackendError::Refused`] with status 412 where the source has another ETag by now, or where a
     /// condition among the headers does not hold.
     pub async fn copy(&self, copy: BackendCopy<'_>) -> Result<HeaderMap, BackendError> {
-        let unusable = |_| BackendError::Request("A name is no header value.");
-        let source = HeaderValue::from_str(&source(copy.from, copy.version)).map_err(unusable)?;
         let mut request = BackendRequest::object(Method::PUT, copy.to.0, copy.to.1);
-        request.headers = copy.headers;
-        let request = request
-            .header(SOURCE, source)
-            .header(SOURCE_IF_MATCH, copy.etag.clone())
+        request.headers = copy.headers.clone();
+        let request = copy
+            .source(request)?
             .header(METADATA_DIRECTIVE, HeaderValue::from_static("REPLACE"));
+        let (mut headers, etag) = self.fetch_copied(request).await?;
+        headers.insert(header::ETAG, etag);
+        Ok(headers)
+    }
+
+    /// Has the backend take a range of an object as a part of an upload; the part's ETag, quoted.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::copy`].
+    pub async fn copy_part(
+        &self,
+        copy: BackendCopy<'_>,
+        (upload_id, number): (&str, u32),
+        range: Range<u64>,
+    ) -> Result<HeaderValue, BackendError> {
+        let last = range.end.saturating_sub(1);
+        let range = HeaderValue::from_str(&format!("bytes={}-{last}", range.start))
+            .map_err(|_| BackendError::Request("A range is no header value."))?;
+        let request = BackendRequest::object(Method::PUT, copy.to.0, copy.to.1)
+            .query("partNumber", number.to_string())
+            .query("uploadId", upload_id)
+            .header(SOURCE_RANGE, range);
+        let (_, etag) = self.fetch_copied(copy.source(request)?).await?;
+        Ok(etag)
+    }
+
+    /// The headers of a copy's answer and the ETag that its document tells, quoted.
+    async fn fetch_copied(
+        &self,
+        request: BackendRequest,
+    ) -> Result<(HeaderMap, HeaderValue), BackendError> {
         let (parts, body) = self.fetch(request).await?.into_parts();
         let result = Element::parse(&body, Limits::ANSWER)
             .map_err(|_| BackendError::Protocol("a copy's answer that is no XML"))?;
@@ -53,17 +84,28 @@ impl Backend {
         if result.name() == "Error" {
             let code = result.text_of("Code").unwrap_or("InternalError").trim();
             let message = result.text_of("Message").unwrap_or_default().to_owned();
-            let status = StatusCode::INTERNAL_SERVER_ERROR;
-            return Err(BackendError::Refused(S3Error::foreign(
-                code, status, message,
-            )));
+            let status = match code {
+                "PreconditionFailed" => StatusCode::PRECONDITION_FAILED,
+                _ => StatusCode::INTERNAL_SERVER_ERROR,
+            };
+            let refusal = S3Error::foreign(code, status, message);
+            return Err(BackendError::Refused(refusal));
         }
         let etag = result.text_of("ETag").unwrap_or_default().trim();
         let etag = HeaderValue::from_str(&format!("\"{}\"", etag.trim_matches('"')))
             .map_err(|_| BackendError::Protocol("a copy's ETag that is none"))?;
-        let mut headers = parts.headers;
-        headers.insert(header::ETAG, etag);
-        Ok(headers)
+        Ok((parts.headers, etag))
+    }
+}
+
+impl BackendCopy<'_> {
+    /// A request with the headers that name the source.
+    fn source(&self, request: BackendRequest) -> Result<BackendRequest, BackendError> {
+        let source = HeaderValue::from_str(&source(self.from, self.version))
+            .map_err(|_| BackendError::Request("A name is no header value."))?;
+        Ok(request
+            .header(SOURCE, source)
+            .header(SOURCE_IF_MATCH, self.etag.clone()))
     }
 }
 
@@ -78,6 +120,7 @@ fn source((bucket, key): (&str, &str), version: Option<&str>) -> String {
 
 const SOURCE: HeaderName = HeaderName::from_static("x-amz-copy-source");
 const SOURCE_IF_MATCH: HeaderName = HeaderName::from_static("x-amz-copy-source-if-match");
+const SOURCE_RANGE: HeaderName = HeaderName::from_static("x-amz-copy-source-range");
 const METADATA_DIRECTIVE: HeaderName = HeaderName::from_static("x-amz-metadata-directive");
 
 #[cfg(test)]

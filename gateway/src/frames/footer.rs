@@ -201,6 +201,11 @@ impl Tail {
         self.parts
     }
 
+    /// Number of parts that the backend lists, as the tail has it.
+    pub fn backend_parts(&self) -> u32 {
+        self.backend_parts
+    }
+
     /// Length of the padding in front of the sealed table, as the tail has it.
     pub fn padding_bytes(&self) -> u64 {
         self.padding

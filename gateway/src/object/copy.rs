@@ -335,7 +335,7 @@ impl Objects {
     }
 
     /// Takes over the source's tags, where the backend says that it has some.
-    async fn copy_tags(
+    pub(crate) async fn copy_tags(
         &self,
         reader: &Reader,
         source: &HeaderMap,

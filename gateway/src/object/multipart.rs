@@ -7,6 +7,7 @@
 //! | CompleteMultipartUpload | [`complete`], [`placed`] |
 //! | AbortMultipartUpload, ListParts, ListMultipartUploads | [`listed`] |
 //! | reads of what came of it | [`footer`], [`read`], [`body`] |
+//! | another key for it | [`rewrap`] |
 //!
 //! The data key and the envelope are made when an upload is created, because S3 takes metadata then
 //! only; so the envelope says "in parts" and no more, and sizes and digests are in the footer.
@@ -54,6 +55,7 @@ pub mod listed;
 pub mod part;
 pub mod placed;
 pub mod read;
+pub mod rewrap;
 
 /// An upload that was created here.
 pub(crate) struct Upload {

@@ -1,7 +1,7 @@
 //! UpdateObjectEncryption: an object comes under another KMS key, its bytes as they are.
 //!
-//! The object is copied onto itself at the backend under a new envelope: metadata, tags, storage class,
-//! checksum and the client's encryption context stay. S3 has no way to change an object in place, so the backend's `Last-Modified` does
+//! The object is copied onto itself at the backend under a new envelope, one in parts part by part:
+//! metadata, tags, storage class, checksum and the client's encryption context stay. S3 has no way to change an object in place, so the backend's `Last-Modified` does
 //! not stay, and where versions are kept there would be one more: that is refused.
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_UpdateObjectEncryption.html>
@@ -69,30 +69,43 @@ impl Objects {
         reader: &Reader,
         choice: &KmsChoice,
     ) -> Result<(), ReadError> {
-        let stored = match self.look_at(reader).await? {
-            Some(Found::Sealed(stored)) => stored,
-            Some(Found::Parts(_)) => return Err(S3Error::not_implemented(PARTS).into()),
+        let found = self.look_at(reader).await?;
+        let (sealed, headers) = match &found {
+            Some(Found::Sealed(stored)) => (&stored.sealed, &stored.headers),
+            Some(Found::Parts(stored)) => (&stored.sealed, &stored.headers),
             Some(Found::Plain(_)) | None => {
                 return Err(S3Error::invalid_request(UNENCRYPTED).into());
             }
         };
-        check_mode(stored.sealed.claims().protection.mode())?;
-        check_kept(&stored.headers)?;
-        let source = self
-            .unlock_to_rewrap(reader, stored, &HeaderMap::new())
-            .await?;
-        let context = source.stored.sealed.claims().protection.context();
+        let protection = &sealed.claims().protection;
+        check_mode(protection.mode())?;
+        check_kept(headers)?;
         let encryption = Encryption::SseKms(KmsChoice {
-            context: context.iter().cloned().collect(),
+            context: protection.context().iter().cloned().collect(),
             ..choice.clone()
         });
-        let target = Rewrapped {
+        let mut target = Rewrapped {
             name: &reader.name,
-            headers: kept(&source.stored.headers),
+            headers: kept(headers),
             encryption: &encryption,
             requester: &reader.requester,
         };
-        self.rewrap(reader, &source, target).await?;
+        match found {
+            Some(Found::Sealed(stored)) => {
+                target
+                    .headers
+                    .insert(TAGGING, HeaderValue::from_static("COPY"));
+                let nothing = HeaderMap::new();
+                let source = self.unlock_to_rewrap(reader, stored, &nothing).await?;
+                self.rewrap(reader, &source, target).await?;
+            }
+            Some(Found::Parts(stored)) => {
+                self.copy_tags(reader, &stored.headers, &mut target.headers)
+                    .await?;
+                self.rewrap_parts(reader, &stored, target).await?;
+            }
+            Some(Found::Plain(_)) | None => {}
+        }
         Ok(())
     }
 }
@@ -164,11 +177,10 @@ fn kept(backend: &HeaderMap) -> HeaderMap {
             headers.insert(name, value.clone());
         }
     }
-    let directive = HeaderName::from_static("x-amz-tagging-directive");
-    headers.insert(directive, HeaderValue::from_static("COPY"));
     headers
 }
 
+const TAGGING: HeaderName = HeaderName::from_static("x-amz-tagging-directive");
 const STORAGE_CLASS: HeaderName = HeaderName::from_static("x-amz-storage-class");
 const REDIRECT: HeaderName = HeaderName::from_static("x-amz-website-redirect-location");
 
@@ -182,5 +194,4 @@ const NOT_A_SWITCH: &str = "The BucketKeyEnabled value isn't valid. Valid values
 const OTHER_ACCOUNT: &str = "The Amazon Web Services KMS key in the request must be owned by the same account as the bucket. Modify the request to specify a KMS key from the same account, and then try again.";
 const LOCKED: &str = "The encryption type for the specified object can\u{2019}t be updated because that object is protected by S3 Object Lock. If the object has a governance-mode retention period or a legal hold, you must first remove the Object Lock status on the object before you issue your UpdateObjectEncryption request. You can't use the UpdateObjectEncryption operation with objects that have an Object Lock compliance mode retention period applied to them.";
 const VERSIONS: &str = "UpdateObjectEncryption is not implemented for buckets with versions: the backend cannot change a version; copy the object onto itself instead.";
-const PARTS: &str = "UpdateObjectEncryption is not implemented for objects in parts; copy the object onto itself instead.";
 const COPIES: &str = "UpdateObjectEncryption is not implemented: the backend does not copy objects under new metadata; copy the object onto itself instead.";

@@ -11,21 +11,26 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
+use http::Method;
 use http::StatusCode;
 use tokio::sync::OnceCell;
 
 use crate::backend::BackendCopy;
 use crate::backend::BackendError;
+use crate::backend::BackendRequest;
 use crate::error::S3Error;
 use crate::frames::random::Random;
 use crate::state::Reading;
 use crate::state::State;
+use crate::xml::Element;
+use crate::xml::Limits;
 
 /// What is known of the backend's copies.
 pub struct Copies {
     state: State,
     random: Arc<dyn Random>,
     faithful: OnceCell<bool>,
+    parts_conditional: OnceCell<bool>,
 }
 
 impl Copies {
@@ -36,6 +41,7 @@ impl Copies {
             state,
             random,
             faithful: OnceCell::new(),
+            parts_conditional: OnceCell::new(),
         }
     }
 
@@ -45,6 +51,47 @@ impl Copies {
     pub async fn are_faithful(&self) -> bool {
         let tried = self.faithful.get_or_try_init(|| self.try_once()).await;
         tried.copied().unwrap_or(false)
+    }
+
+    /// Whether the backend keeps to `x-amz-copy-source-if-match` when it copies a part of an upload.
+    pub async fn of_parts_are_conditional(&self) -> bool {
+        let tried = self.parts_conditional.get_or_try_init(|| self.try_part());
+        tried.await.copied().unwrap_or(false)
+    }
+
+    async fn try_part(&self) -> Result<bool, S3Error> {
+        let mut id = [0; 16];
+        self.random.fill(&mut id);
+        let (from, to) = (
+            format!("copies/{}-from", hex::encode(id)),
+            format!("copies/{}-to", hex::encode(id)),
+        );
+        let bytes = Bytes::from_static(b"sealgate");
+        self.state.write(&from, &marked("old"), bytes).await?;
+        let bucket = self.state.bucket();
+        let create = BackendRequest::object(Method::POST, bucket, &to).query("uploads", "");
+        let outcome = async {
+            let answer = self.state.backend.fetch(create).await?;
+            let document = Element::parse(answer.body(), Limits::ANSWER)
+                .map_err(|_| BackendError::Protocol("an upload without a document"))?;
+            let id = document.text_of("UploadId").unwrap_or_default().trim();
+            let copy = BackendCopy {
+                from: (bucket, &from),
+                version: None,
+                etag: &HeaderValue::from_static(OTHER_ETAG),
+                to: (bucket, &to),
+                headers: HeaderMap::new(),
+            };
+            let copied = self.state.backend.copy_part(copy, (id, 1), 0..8).await;
+            let abort = BackendRequest::object(Method::DELETE, bucket, &to).query("uploadId", id);
+            drop(self.state.backend.fetch(abort).await);
+            Ok::<_, BackendError>(
+                copied.is_err_and(|error| error.is_refused_as(StatusCode::PRECONDITION_FAILED)),
+            )
+        };
+        let outcome = outcome.await;
+        drop(self.state.remove(&from).await);
+        Ok(outcome?)
     }
 
     async fn try_once(&self) -> Result<bool, S3Error> {
@@ -93,7 +140,7 @@ impl Copies {
         if copy.bytes != bytes || copy.headers.get(MARK) != marked("new").get(MARK) {
             return Ok(false);
         }
-        let other = HeaderValue::from_static("\"00000000000000000000000000000000\"");
+        let other = HeaderValue::from_static(OTHER_ETAG);
         let refused = self.copy(from, to, &other).await;
         Ok(refused.is_err_and(|error| error.is_refused_as(StatusCode::PRECONDITION_FAILED)))
     }
@@ -122,6 +169,9 @@ fn marked(value: &'static str) -> HeaderMap {
     headers.insert(MARK, HeaderValue::from_static(value));
     headers
 }
+
+/// The ETag of nothing that was written.
+const OTHER_ETAG: &str = "\"00000000000000000000000000000000\"";
 
 /// The header whose replacement is tried: the envelope's own.
 const MARK: HeaderName = HeaderName::from_static(crate::envelope::HEADER);

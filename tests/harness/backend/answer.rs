@@ -225,8 +225,8 @@ fn put(store: &mut Store, asked: &Asked) -> Response<Bytes> {
     if let Some(refused) = write_condition(store, asked) {
         return refused;
     }
-    if let Some(source) = asked.seen.headers.get("x-amz-copy-source") {
-        return copy(store, asked, source.to_str().unwrap_or_default());
+    if asked.seen.headers.contains_key("x-amz-copy-source") {
+        return copy(store, asked);
     }
     let mut object = Stored::new(asked.body.clone(), kept(&asked.seen.headers));
     object.tags = tag_set(asked.seen.header("x-amz-tagging"));
@@ -263,7 +263,9 @@ pub(crate) fn write_condition(store: &Store, asked: &Asked) -> Option<Response<B
     None
 }
 
-fn copy(store: &mut Store, asked: &Asked, source: &str) -> Response<Bytes> {
+/// The object that a copy is made from, if the request's conditions on it hold.
+pub(crate) fn source(store: &Store, asked: &Asked) -> Result<Stored, Response<Bytes>> {
+    let source = asked.seen.header("x-amz-copy-source");
     let source = percent_decode_str(source).decode_utf8_lossy().into_owned();
     let (path, id) = match source.split_once("?versionId=") {
         Some((path, id)) => (path.to_owned(), Some(id.to_owned())),
@@ -277,13 +279,21 @@ fn copy(store: &mut Store, asked: &Asked, source: &str) -> Response<Bytes> {
         .buckets
         .get(bucket)
         .and_then(|b| b.version(key, id.as_deref()));
-    let Some(mut object) = found.filter(|o| !o.delete_marker).cloned() else {
-        return error(404, "NoSuchKey");
+    let Some(object) = found.filter(|o| !o.delete_marker).cloned() else {
+        return Err(error(404, "NoSuchKey"));
     };
     let wanted = asked.seen.header("x-amz-copy-source-if-match");
     if !wanted.is_empty() && wanted.trim_matches('"') != object.etag {
-        return error(412, "PreconditionFailed");
+        return Err(error(412, "PreconditionFailed"));
     }
+    Ok(object)
+}
+
+fn copy(store: &mut Store, asked: &Asked) -> Response<Bytes> {
+    let mut object = match source(store, asked) {
+        Ok(object) => object,
+        Err(refused) => return refused,
+    };
     if asked.seen.header("x-amz-metadata-directive") == "REPLACE" {
         object.headers = kept(&asked.seen.headers);
     }

@@ -5,7 +5,7 @@ use http::{Method, Response};
 use md5::{Digest, Md5};
 
 use crate::backend::answer::{
-    Asked, between, date, empty, error, kept, version, with, write_condition, xml,
+    Asked, between, date, empty, error, kept, source, version, with, write_condition, xml,
 };
 use crate::backend::listing;
 use crate::backend::store::{Store, Stored, Upload};
@@ -57,7 +57,16 @@ fn part(store: &mut Store, asked: &Asked, id: &str) -> Response<Bytes> {
     let Some(number @ 1..=10_000) = number else {
         return error(400, "InvalidArgument");
     };
-    let mut part = Stored::new(asked.body.clone(), Vec::new());
+    let copied = asked.seen.headers.contains_key("x-amz-copy-source");
+    let body = if copied {
+        match copied_range(store, asked) {
+            Ok(body) => body,
+            Err(refused) => return refused,
+        }
+    } else {
+        asked.body.clone()
+    };
+    let mut part = Stored::new(body, Vec::new());
     part.modified = store.now();
     let etag = format!("\"{}\"", part.etag);
     store
@@ -66,7 +75,32 @@ fn part(store: &mut Store, asked: &Asked, id: &str) -> Response<Bytes> {
         .unwrap()
         .parts
         .insert(number, part);
+    if copied {
+        let etag = listing::escape(&etag);
+        return xml(format!(
+            "<CopyPartResult><ETag>{etag}</ETag></CopyPartResult>"
+        ));
+    }
     with(empty(200), &[("etag", &etag)])
+}
+
+/// The bytes that a part is copied from.
+fn copied_range(store: &Store, asked: &Asked) -> Result<Bytes, Response<Bytes>> {
+    let object = source(store, asked)?;
+    let range = asked.seen.header("x-amz-copy-source-range");
+    let Some((first, last)) = range
+        .strip_prefix("bytes=")
+        .and_then(|it| it.split_once('-'))
+    else {
+        return Ok(object.body);
+    };
+    let bounds = first.parse::<usize>().ok().zip(last.parse::<usize>().ok());
+    match bounds {
+        Some((first, last)) if first <= last && last < object.body.len() => {
+            Ok(object.body.slice(first..=last))
+        }
+        _ => Err(error(416, "InvalidRange")),
+    }
 }
 
 fn parts(store: &Store, asked: &Asked, id: &str) -> Response<Bytes> {

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use http::HeaderMap;
 use http::HeaderValue;
 use http::Method;
@@ -150,20 +151,10 @@ impl Objects {
         headers: HeaderMap,
         table: Table,
     ) -> Result<Completed, S3Error> {
-        let document = parts.iter().fold(
-            Element::root("CompleteMultipartUpload"),
-            |document, (number, etag)| {
-                document.with(
-                    Element::new("Part")
-                        .with(Element::with_text("PartNumber", number.to_string()))
-                        .with(Element::with_text("ETag", format!("\"{etag}\""))),
-                )
-            },
-        );
         let mut onward = upload
             .request(Method::POST)
             .query("uploadId", &upload.id)
-            .body(BackendBody::Bytes(document.to_document()));
+            .body(BackendBody::Bytes(document_of(parts)));
         onward.headers = headers;
         onward.headers.insert(
             header::CONTENT_TYPE,
@@ -171,19 +162,7 @@ impl Objects {
         );
         let answer = self.backend.fetch(onward).await?;
         let (head, body) = answer.into_parts();
-        let result = Element::parse(&body, Limits::ANSWER).map_err(|cause| {
-            tracing::error!(%cause, "backend's answer to a completed upload cannot be read");
-            S3Error::new(S3Code::ServiceUnavailable)
-        })?;
-        // The status was sent before the backend knew the outcome.
-        if result.name() == "Error" {
-            let code = result.text_of("Code").unwrap_or("InternalError").trim();
-            tracing::warn!(code, "backend did not complete an upload");
-            return Err(match S3Code::from_text(code) {
-                Some(code) => S3Error::new(code),
-                None => S3Error::internal(),
-            });
-        }
+        let result = result(&body)?;
         let etag = result.text_of("ETag").map(bare).unwrap_or_default();
         let backend_etag = HeaderValue::from_str(&format!("\"{etag}\""));
         let backend_etag = backend_etag.map_err(|_| S3Error::internal())?;
@@ -287,6 +266,37 @@ impl Completed {
         *response.headers_mut() = headers;
         Ok(response)
     }
+}
+
+/// The document by which the backend puts parts together: their numbers and its ETags.
+pub(crate) fn document_of(parts: &[(u32, String)]) -> Bytes {
+    let whole = Element::root("CompleteMultipartUpload");
+    let document = parts.iter().fold(whole, |document, (number, etag)| {
+        document.with(
+            Element::new("Part")
+                .with(Element::with_text("PartNumber", number.to_string()))
+                .with(Element::with_text("ETag", format!("\"{etag}\""))),
+        )
+    });
+    document.to_document()
+}
+
+/// What the backend answers to that, unless it is an error under a status of success.
+pub(crate) fn result(body: &[u8]) -> Result<Element, S3Error> {
+    let result = Element::parse(body, Limits::ANSWER).map_err(|cause| {
+        tracing::error!(%cause, "backend's answer to a completed upload cannot be read");
+        S3Error::new(S3Code::ServiceUnavailable)
+    })?;
+    // The status was sent before the backend knew the outcome.
+    if result.name() == "Error" {
+        let code = result.text_of("Code").unwrap_or("InternalError").trim();
+        tracing::warn!(code, "backend did not complete an upload");
+        return Err(match S3Code::from_text(code) {
+            Some(code) => S3Error::new(code),
+            None => S3Error::internal(),
+        });
+    }
+    Ok(result)
 }
 
 /// The object's URL, as the client addressed it.

@@ -116,7 +116,8 @@ impl Objects {
     }
 }
 
-fn upload_id(document: &[u8]) -> Result<String, S3Error> {
+/// The id in a backend's answer to the creation of an upload.
+pub(crate) fn upload_id(document: &[u8]) -> Result<String, S3Error> {
     let root = Element::parse(document, Limits::ANSWER).ok();
     root.as_ref()
         .and_then(|root| root.text_of("UploadId"))
