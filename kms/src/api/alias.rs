@@ -34,6 +34,7 @@ pub(crate) fn create(
     violations::check(&request)?;
     let name = request.alias_name.as_deref().unwrap_or_default();
     check_name(name)?;
+    check_target(request.target_key_id.as_deref())?;
     let key = call.key(request.target_key_id.as_deref(), By::Id)?;
     check_own(call, &key)?;
     call.check_state(&key, Group::Describe)?;
@@ -76,6 +77,7 @@ pub(crate) fn update(
     violations::check(&request)?;
     let name = request.alias_name.as_deref().unwrap_or_default();
     check_name(name)?;
+    check_target(request.target_key_id.as_deref())?;
     let Caller {
         account, region, ..
     } = call.caller;
@@ -183,6 +185,16 @@ fn put(
                 updated_ms: now_ms,
             }))
         })
+}
+
+/// An alias names a key, never another alias.
+fn check_target(target: Option<&str>) -> Result<(), KmsError> {
+    if target.is_some_and(|target| target.starts_with("alias/") || target.contains(":alias/")) {
+        return Err(KmsError::validation(
+            "Aliases must refer to keys. Not aliases",
+        ));
+    }
+    Ok(())
 }
 
 /// Whether clients may make and change aliases of that name.

@@ -158,12 +158,14 @@ impl Keys {
     /// `KMSInternalException` when it could not be made durable; then nothing has changed.
     pub fn restore(&self, image: &Image) -> Result<(), KmsError> {
         let _one_at_a_time = self.change.lock().unwrap_or_else(PoisonError::into_inner);
-        let stays: HashSet<(Table, String)> = image.row_names().collect();
-        let before = self.realms.image();
-        let goes = before.row_names().filter(|name| !stays.contains(name));
-        let mut changes: Vec<_> = goes.map(|(table, name)| delete(table, name)).collect();
-        changes.extend(image.rows()?);
-        self.commit(changes)?;
+        if self.vault.keeps() {
+            let stays: HashSet<(Table, String)> = image.row_names().collect();
+            let before = self.realms.image();
+            let goes = before.row_names().filter(|name| !stays.contains(name));
+            let mut changes: Vec<_> = goes.map(|(table, name)| delete(table, name)).collect();
+            changes.extend(image.rows()?);
+            self.commit(changes)?;
+        }
         let realms = Realms::default();
         image.fill(&realms);
         self.realms.become_those_of(&realms);

@@ -82,6 +82,11 @@ pub trait Store: Send + Sync {
     ///
     /// [`StoreError`] when they could not be made durable; then none is done.
     fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError>;
+
+    /// Whether anything is kept at all; changes need not be handed to a store that keeps nothing.
+    fn keeps(&self) -> bool {
+        true
+    }
 }
 
 /// A store that cannot be read or written.
@@ -132,6 +137,10 @@ impl Store for NoStore {
     fn commit(&self, _changes: Vec<Change>) -> Result<(), StoreError> {
         Ok(())
     }
+
+    fn keeps(&self) -> bool {
+        false
+    }
 }
 
 impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
@@ -141,5 +150,9 @@ impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
 
     fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {
         (**self).commit(changes)
+    }
+
+    fn keeps(&self) -> bool {
+        (**self).keeps()
     }
 }

@@ -112,6 +112,12 @@ impl Vault {
         Self { store, key }
     }
 
+    /// Whether the store keeps anything at all.
+    #[must_use]
+    pub fn keeps(&self) -> bool {
+        self.store.keeps()
+    }
+
     /// A text sealed for that kind of token, in base64.
     #[must_use]
     pub fn seal_token(&self, kind: &str, text: &str) -> String {
@@ -132,6 +138,9 @@ impl Vault {
     ///
     /// [`StoreError`] when they could not be made durable.
     pub fn commit(&self, changes: Vec<OpenChange>) -> Result<(), StoreError> {
+        if !self.keeps() {
+            return Ok(());
+        }
         let sealed = changes
             .into_iter()
             .map(|OpenChange { table, name, value }| {

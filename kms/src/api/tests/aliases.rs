@@ -127,3 +127,21 @@ fn a_key_pending_deletion_takes_no_alias_but_gives_its_own_away() {
     let back = json!({"AliasName": "alias/a", "TargetKeyId": one});
     assert_eq!(world.refusal("UpdateAlias", back), pending);
 }
+
+#[test]
+fn an_alias_names_no_other_alias() {
+    let world = World::new();
+    let (id, _) = world.key();
+    world.ok(
+        "CreateAlias",
+        json!({"AliasName": "alias/a", "TargetKeyId": id}),
+    );
+    for target in ["alias/a", &arn("alias/a")] {
+        for (name, alias) in [("CreateAlias", "alias/b"), ("UpdateAlias", "alias/a")] {
+            assert_eq!(
+                world.refusal(name, json!({"AliasName": alias, "TargetKeyId": target})),
+                "ValidationException: Aliases must refer to keys. Not aliases"
+            );
+        }
+    }
+}

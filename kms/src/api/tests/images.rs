@@ -1,5 +1,6 @@
 //! Reset, restore and fork.
 
+use crate::api::Kms;
 use crate::api::tests::ACCOUNT;
 use crate::api::tests::REGION;
 use crate::api::tests::World;
@@ -8,6 +9,7 @@ use crate::api::tests::parts;
 use crate::caller::Caller;
 use crate::crypto::root_key::RootKey;
 use crate::keys::Image;
+use crate::keys::redb_store::RedbStore;
 use proto::time::Clock;
 use serde_json::Value;
 use serde_json::json;
@@ -105,4 +107,45 @@ fn a_change_to_a_key_that_a_restore_took_away_is_refused() {
     let caller = Caller::root(ACCOUNT, REGION);
     let listed = call(&world.kms, &caller, "ListKeys", json!({})).unwrap();
     assert_eq!(listed["Keys"], json!([]));
+}
+
+#[test]
+fn a_restored_image_is_what_a_restart_finds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kms.redb");
+    let open = || {
+        let (clock, quotas, audit) = parts();
+        let clock: Arc<dyn Clock> = clock;
+        let store = Box::new(RedbStore::open(&path).unwrap());
+        Kms::open(store, &RootKey::from_bytes([1; 32]), clock, quotas, audit).unwrap()
+    };
+    let caller = Caller::root(ACCOUNT, REGION);
+    let kms = open();
+    let on_kms = |name: &str, request: Value| call(&kms, &caller, name, request).unwrap();
+    let made = on_kms("CreateKey", json!({}));
+    let id = &made["KeyMetadata"]["KeyId"];
+    on_kms(
+        "CreateAlias",
+        json!({"AliasName": "alias/a", "TargetKeyId": id}),
+    );
+    let image = kms.image();
+    on_kms("CreateKey", json!({}));
+    on_kms("DeleteAlias", json!({"AliasName": "alias/a"}));
+    on_kms("RotateKeyOnDemand", json!({"KeyId": id}));
+    kms.restore(&image).unwrap();
+    let listed = on_kms("ListAliases", json!({}));
+    drop(kms);
+
+    let again = open();
+    let on_again = |name: &str, request: Value| call(&again, &caller, name, request).unwrap();
+    assert_eq!(on_again("ListAliases", json!({})), listed);
+    let described = on_again("DescribeKey", json!({"KeyId": "alias/a"}));
+    assert_eq!(described["KeyMetadata"], made["KeyMetadata"]);
+    assert_eq!(
+        on_again("ListKeys", json!({}))["Keys"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
 }
