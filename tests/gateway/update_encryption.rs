@@ -147,12 +147,14 @@ async fn parts_that_are_not_the_same_any_more_are_not_put_together() {
     world.uploading().upload(asked.clone(), &asked, &sent).await;
     let before = world.backend.object(BUCKET, "k").unwrap();
     let copying = |request: &Recorded| {
-        request.header("x-amz-copy-source-range") != "" && request.path.starts_with("/bucket/")
+        !request.header("x-amz-copy-source-range").is_empty()
+            && request.path.starts_with("/bucket/")
     };
     // A backend that is not known to keep to conditions on parts.
     let unconditional = Fault::on(
         |request| {
-            request.header("x-amz-copy-source-range") != "" && request.path.contains("/copies/")
+            !request.header("x-amz-copy-source-range").is_empty()
+                && request.path.contains("/copies/")
         },
         Action::Refuse(500, "InternalError"),
     );

@@ -264,7 +264,7 @@ pub(crate) fn write_condition(store: &Store, asked: &Asked) -> Option<Response<B
 }
 
 /// The object that a copy is made from, if the request's conditions on it hold.
-pub(crate) fn source(store: &Store, asked: &Asked) -> Result<Stored, Response<Bytes>> {
+pub(crate) fn source(store: &Store, asked: &Asked) -> Result<Stored, Box<Response<Bytes>>> {
     let source = asked.seen.header("x-amz-copy-source");
     let source = percent_decode_str(source).decode_utf8_lossy().into_owned();
     let (path, id) = match source.split_once("?versionId=") {
@@ -280,11 +280,11 @@ pub(crate) fn source(store: &Store, asked: &Asked) -> Result<Stored, Response<By
         .get(bucket)
         .and_then(|b| b.version(key, id.as_deref()));
     let Some(object) = found.filter(|o| !o.delete_marker).cloned() else {
-        return Err(error(404, "NoSuchKey"));
+        return Err(Box::new(error(404, "NoSuchKey")));
     };
     let wanted = asked.seen.header("x-amz-copy-source-if-match");
     if !wanted.is_empty() && wanted.trim_matches('"') != object.etag {
-        return Err(error(412, "PreconditionFailed"));
+        return Err(Box::new(error(412, "PreconditionFailed")));
     }
     Ok(object)
 }
@@ -292,7 +292,7 @@ pub(crate) fn source(store: &Store, asked: &Asked) -> Result<Stored, Response<By
 fn copy(store: &mut Store, asked: &Asked) -> Response<Bytes> {
     let mut object = match source(store, asked) {
         Ok(object) => object,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     if asked.seen.header("x-amz-metadata-directive") == "REPLACE" {
         object.headers = kept(&asked.seen.headers);

@@ -61,7 +61,7 @@ fn part(store: &mut Store, asked: &Asked, id: &str) -> Response<Bytes> {
     let body = if copied {
         match copied_range(store, asked) {
             Ok(body) => body,
-            Err(refused) => return refused,
+            Err(refused) => return *refused,
         }
     } else {
         asked.body.clone()
@@ -85,7 +85,7 @@ fn part(store: &mut Store, asked: &Asked, id: &str) -> Response<Bytes> {
 }
 
 /// The bytes that a part is copied from.
-fn copied_range(store: &Store, asked: &Asked) -> Result<Bytes, Response<Bytes>> {
+fn copied_range(store: &Store, asked: &Asked) -> Result<Bytes, Box<Response<Bytes>>> {
     let object = source(store, asked)?;
     let range = asked.seen.header("x-amz-copy-source-range");
     let Some((first, last)) = range
@@ -99,7 +99,7 @@ fn copied_range(store: &Store, asked: &Asked) -> Result<Bytes, Response<Bytes>> 
         Some((first, last)) if first <= last && last < object.body.len() => {
             Ok(object.body.slice(first..=last))
         }
-        _ => Err(error(416, "InvalidRange")),
+        _ => Err(Box::new(error(416, "InvalidRange"))),
     }
 }
 
