@@ -42,8 +42,8 @@ pub async fn kms(flags: &Kms) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The KMS's configuration and the seed file, if there is one. What the file says comes before what
-/// the environment says, and both before the emulator's own values.
+/// The KMS's configuration and the seed file, if there is one. Without a configuration file, what
+/// the environment says comes before the emulator's own values.
 fn kms_config(
     flags: &Kms,
     env: impl Fn(&str) -> Option<String>,
@@ -142,4 +142,54 @@ fn gateway_config(file: &Path) -> anyhow::Result<gateway::config::Config> {
         credentials.secret_access_key = secret;
     }
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags(compat: Option<&str>, config: Option<PathBuf>) -> Kms {
+        Kms {
+            config,
+            compat: compat.map(str::to_owned),
+            seed: None,
+        }
+    }
+
+    #[test]
+    fn in_the_place_of_local_kms_its_environment_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let seed = folder.path().join("seed.yaml");
+        std::fs::write(&seed, "Keys: []").unwrap();
+        let env = |name: &str| {
+            let value = match name {
+                "PORT" => "18099",
+                "KMS_ACCOUNT_ID" => "222233334444",
+                "KMS_REGION" => "eu-west-1",
+                "KMS_SEED_PATH" => seed.to_str()?,
+                "KMS_DATA_PATH" => folder.path().to_str()?,
+                _ => return None,
+            };
+            Some(value.to_owned())
+        };
+        let (config, found) = kms_config(&flags(Some("local-kms"), None), env).unwrap();
+        assert_eq!(config.listen.port(), 18_099);
+        assert_eq!(config.authenticate.account, "222233334444");
+        assert_eq!(config.authenticate.region, "eu-west-1");
+        assert_eq!(config.store.file, Some(folder.path().join("keys.redb")));
+        assert_eq!(found, Some(seed.clone()));
+        let (config, found) = kms_config(&flags(Some("moto"), None), env).unwrap();
+        assert_eq!((config.listen.port(), found), (5_000, None));
+    }
+
+    #[test]
+    fn the_flag_puts_a_configured_kms_in_another_place_and_leaves_the_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("kms.toml");
+        std::fs::write(&file, "listen = '127.0.0.1:18098'").unwrap();
+        let (config, _) = kms_config(&flags(Some("localstack"), Some(file)), |_| None).unwrap();
+        assert_eq!(config.compat, Compat::LocalStack);
+        assert_eq!(config.listen.port(), 18_098);
+        assert!(config.openings().is_empty(), "signatures stay checked");
+    }
 }

@@ -222,6 +222,38 @@ impl Config {
     }
 }
 
+impl Config {
+    /// What this configuration leaves open that AWS does not, to be said at start.
+    #[must_use]
+    pub fn openings(&self) -> Vec<&'static str> {
+        let accepted = self.authenticate.signatures == Signatures::Accepted;
+        let openings = [
+            (
+                accepted,
+                "every caller is believed: signatures are not checked",
+            ),
+            (
+                self.enforce == Enforcement::Warn,
+                "key policies are not enforced, only logged",
+            ),
+            (
+                self.enforce == Enforcement::Off,
+                "key policies are not enforced for callers of the key's account",
+            ),
+            (
+                self.enforce == Enforcement::DenialsOnly,
+                "of key policies only denials are enforced",
+            ),
+            (
+                self.enforce == Enforcement::Open,
+                "key policies are not enforced: every account may use every key",
+            ),
+        ];
+        let open = openings.into_iter().filter(|(open, _)| *open);
+        open.map(|(_, text)| text).collect()
+    }
+}
+
 /// Why a configuration is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -257,6 +289,7 @@ const SECRET_BYTES_MIN: usize = 16;
 
 #[cfg(test)]
 mod tests {
+    use super::Compat;
     use super::Config;
     use super::ConfigError;
     use super::Secret;
@@ -281,6 +314,21 @@ mod tests {
         assert!(config.check().is_ok());
         config.admin.listen = "0.0.0.0:1".parse().unwrap();
         assert_eq!(config.check(), Err(ConfigError::AdminBeyondLoopback));
+    }
+
+    #[test]
+    fn what_is_open_is_said() {
+        let mut config = Config::default();
+        assert!(config.openings().is_empty());
+        config.enforce = toml::from_str::<Config>("enforce = 'warn'")
+            .unwrap()
+            .enforce;
+        assert_eq!(config.openings().len(), 1);
+        for compat in [Compat::LocalStack, Compat::Moto] {
+            let config = Config::in_place_of(compat);
+            assert!(config.check().is_ok());
+            assert_eq!(config.openings().len(), 2, "{compat:?}");
+        }
     }
 
     #[test]

@@ -67,6 +67,9 @@ pub struct Running {
 /// is not the store's, and ports that are taken.
 pub async fn start(config: Config, real_clock: Arc<dyn Clock>) -> Result<Running, StartError> {
     config.check()?;
+    for opening in config.openings() {
+        tracing::warn!("{opening}");
+    }
     let clock = Arc::new(MovableClock::new(Arc::clone(&real_clock)));
     let quotas = Quotas::new(config.quotas.clone(), Arc::clone(&clock) as Arc<dyn Clock>)?;
     let quotas = Arc::new(quotas);

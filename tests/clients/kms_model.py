@@ -3,12 +3,13 @@
 For every operation, with requests made from the model: each member is known and has its type, each
 required member is missed, each constraint (length, range, pattern, enumeration) is checked where it
 stands, with AWS's words and the model's own values; and each exception of the model can be answered
-with its HTTP status. What the model has and the JSON door does not handle is listed at the end.
+with its HTTP status; the contract's messages have every member, of answers too. What the model has and the JSON door does not handle is listed at the end.
 """
 import base64
 import collections
 import json
 import os
+import pathlib
 import re
 import sys
 import urllib.error
@@ -147,6 +148,29 @@ def walk(operation, shape, path, wrap):
                 expect(f"{kind} in a list", what, call(operation, request([value])), "ValidationException",
                        f"at {at}.1.member' failed to satisfy constraint: {words}")
 
+
+def contract(shape, message):
+    """Checks that the gRPC contract, which the JSON door reads and writes too, has every member."""
+    fields = messages.get(message)
+    for name, member in shape.members.items():
+        checked["member of the contract"] += 1
+        snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+        if fields is None or snake not in fields:
+            wrong.append(f"{message} lacks {name}")
+        inner = member.member if member.type_name == "list" else member
+        if inner.type_name == "structure" and inner.name not in seen_shapes:
+            seen_shapes.add(inner.name)
+            contract(inner, inner.name)
+
+
+text = (pathlib.Path(__file__).parents[2] / "proto" / "kms" / "v1" / "kms.proto").read_text()
+messages = {name: set(re.findall(r"(\w+) = \d+\b", body))
+            for name, body in re.findall(r"^message (\w+) \{(.*?)\}$", text, re.M | re.S)}
+seen_shapes = set()
+for operation in map(model.operation_model, model.operation_names):
+    contract(operation.input_shape, f"{operation.name}Request")
+    if operation.output_shape:
+        contract(operation.output_shape, f"{operation.name}Response")
 
 for operation in model.operation_names:
     shape = model.operation_model(operation).input_shape
