@@ -69,14 +69,18 @@ impl Authenticator {
             return Err(S3Code::KeyTooLong.into());
         }
         let caller = self.signer_of(&form.fields)?;
-        let auth = if caller.anonymous {
-            AuthType::Anonymous
+        // Nobody in particular has memory held for a file.
+        let (auth, in_memory_max) = match caller.anonymous {
+            true => (AuthType::Anonymous, 0),
+            false => (AuthType::Post, IN_MEMORY_BYTES_MAX),
+        };
+        let policy = if caller.anonymous {
+            None
         } else {
             let policy = Policy::parse(form.fields.get("policy").unwrap_or_default())?;
-            policy.allow(&form.fields, &bucket, form.file.length(), self.clock.now())?;
-            AuthType::Post
+            policy.allow(&form.fields, &bucket, self.clock.now())?;
+            Some(policy)
         };
-
         let mut headers = headers(&form.fields)?;
         if let Some(document) = form.fields.get("tagging") {
             add_tags(&mut headers, document)?;
@@ -89,6 +93,10 @@ impl Authenticator {
             Some(((*name).to_owned(), value.to_owned()))
         };
         let query = IN_QUERY.iter().filter_map(of_query).collect();
+        let file = form.file(in_memory_max).await?;
+        if let Some(policy) = policy {
+            policy.allow_length(file.length())?;
+        }
         Ok(S3Request {
             method: Method::POST,
             target: Target {
@@ -99,7 +107,7 @@ impl Authenticator {
             headers,
             caller,
             auth,
-            body: form.file,
+            body: file,
             ..request
         })
     }
@@ -248,6 +256,10 @@ const IN_QUERY: [&str; 3] = [
 
 /// Headers of the request that may be there although nobody signed them: they are not about the object.
 const UNSIGNED: [&str; 3] = ["x-amz-content-sha256", "x-amz-date", "x-amz-user-agent"];
+
+/// Largest rest of a signed form, from its file on, that is read before anything of it is sealed, in
+/// bytes.
+const IN_MEMORY_BYTES_MAX: u64 = 256 << 10;
 
 const BAD_DATE: &str = "X-Amz-Date must be formated via ISO8601 Long format";
 

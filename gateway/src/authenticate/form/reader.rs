@@ -24,8 +24,11 @@ use crate::request::Payload;
 pub(super) struct Form {
     /// The fields before the file.
     pub(super) fields: Fields,
-    /// The file; its length is known.
-    pub(super) file: Payload,
+    /// Where the file begins.
+    body: Body,
+    delimiter: String,
+    /// The request's length, in bytes.
+    total: u64,
 }
 
 /// A form's body, as far as it was read.
@@ -44,7 +47,7 @@ struct PartHead {
 }
 
 impl Form {
-    /// Reads the fields and finds the file.
+    /// Reads the fields and finds the file, of which nothing is read yet.
     ///
     /// # Errors
     ///
@@ -72,13 +75,33 @@ impl Form {
                 if let Some(file_name) = &head.file_name {
                     fields.name_file(last_segment(file_name));
                 }
-                let file = body.file(delimiter.as_bytes(), total).await?;
-                return Ok(Self { fields, file });
+                return Ok(Self {
+                    fields,
+                    body,
+                    delimiter,
+                    total,
+                });
             }
             let value = body.take_until(delimiter.as_bytes()).await?;
             let value = String::from_utf8(value.to_vec()).map_err(|_| malformed())?;
             fields.add(head.name, value)?;
         }
+    }
+
+    /// The file; its length is known. One with at most `in_memory_max` bytes, or what is left of the
+    /// form then, is read first.
+    ///
+    /// # Errors
+    ///
+    /// `MalformedPOSTRequest`; whatever was wrong with the body.
+    pub(super) async fn file(self, in_memory_max: u64) -> Result<Payload, S3Error> {
+        let Self {
+            body,
+            delimiter,
+            total,
+            ..
+        } = self;
+        body.file(delimiter.as_bytes(), total, in_memory_max).await
     }
 }
 
@@ -156,9 +179,14 @@ impl Body {
     }
 
     /// The file, which begins here.
-    async fn file(mut self, delimiter: &[u8], total: u64) -> Result<Payload, S3Error> {
+    async fn file(
+        mut self,
+        delimiter: &[u8],
+        total: u64,
+        in_memory_max: u64,
+    ) -> Result<Payload, S3Error> {
         let rest = total.checked_sub(self.taken).ok_or_else(malformed)?;
-        if rest > IN_MEMORY_BYTES_MAX {
+        if rest > in_memory_max {
             let last = [delimiter, b"--\r\n"].concat();
             let length = rest.checked_sub(last.len() as u64).ok_or_else(malformed)?;
             let file = File::new(self.payload, self.buffer, delimiter, last, length);
@@ -310,8 +338,5 @@ pub(super) fn malformed() -> S3Error {
 ///
 /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-UsingHTTPPOST.html>
 const FIELD_BYTES_MAX: u64 = 20_480;
-
-/// Largest rest of a form, from its file on, that is read before anything of it is sealed, in bytes.
-const IN_MEMORY_BYTES_MAX: u64 = 256 << 10;
 
 const NO_FILE: &str = "POST requires exactly one file upload per request.";
