@@ -69,6 +69,9 @@ pub struct Intent<'a> {
     pub context: Option<&'a BTreeMap<String, String>>,
     /// The alias the key was named by, if it was.
     pub alias: Option<&'a str>,
+    /// What the attestation document of the answer's recipient measured: registers and their values
+    /// in hex.
+    pub measurements: &'a [(u64, String)],
     /// When.
     pub now: Timestamp,
 }
@@ -180,6 +183,12 @@ fn conditions(intent: &Intent<'_>, snapshot: &Snapshot) -> Context {
     }
     if let Some(alias) = intent.alias {
         context.insert("kms:RequestAlias", alias);
+    }
+    for (register, value) in intent.measurements {
+        context.insert(&format!("kms:RecipientAttestation:PCR{register}"), &**value);
+        if *register == 0 {
+            context.insert("kms:RecipientAttestation:ImageSha384", &**value);
+        }
     }
     for (name, value) in &record.tags {
         context.insert(&format!("aws:ResourceTag/{name}"), &**value);

@@ -41,6 +41,8 @@ pub(crate) struct Call<'a> {
     response: Fields,
     additional: Fields,
     resources: Vec<Resource>,
+    /// Registers that the recipient's attestation document tells, with their values in hex.
+    pub(crate) measurements: Vec<(u64, String)>,
 }
 
 /// What a caller may name a key by.
@@ -75,6 +77,7 @@ impl<'a> Call<'a> {
             response: Fields::default(),
             additional: Fields::default(),
             resources: Vec::new(),
+            measurements: Vec::new(),
         }
     }
 
@@ -174,6 +177,7 @@ impl<'a> Call<'a> {
             uses,
             context,
             alias,
+            measurements: &self.measurements,
             now: self.now,
         };
         authorize::permit(&intent, key, &self.kms.keys, self.kms.enforcement())

@@ -31,6 +31,7 @@ pub(crate) fn generate(
     };
     asked.tell(call);
     violations::check(&request)?;
+    call.attest(request.recipient.as_ref());
     let made = make(call, &asked)?;
     let told = recipient::tell(call, request.recipient.as_ref(), &made.private_key)?;
     Ok(v1::GenerateDataKeyPairResponse {

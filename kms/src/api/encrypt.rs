@@ -70,6 +70,7 @@ pub(crate) fn decrypt(
     let algorithm = request.encryption_algorithm.as_deref().unwrap_or(SYMMETRIC);
     call.parameter("encryptionAlgorithm", algorithm);
     violations::check(&request)?;
+    call.attest(request.recipient.as_ref());
     call.context(&request.encryption_context)?;
     let source = Source {
         blob: request.ciphertext_blob.as_deref(),

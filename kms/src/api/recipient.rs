@@ -12,6 +12,20 @@ pub(crate) struct Told {
     pub(crate) for_recipient: Option<Vec<u8>>,
 }
 
+impl Call<'_> {
+    /// Takes in what the recipient's attestation document measured, for the key policy to look at.
+    pub(crate) fn attest(&mut self, recipient: Option<&v1::RecipientInfo>) {
+        let document = recipient.and_then(|named| named.attestation_document.as_deref());
+        let Some(attested) = document.and_then(Recipient::of_attestation) else {
+            return;
+        };
+        let measured = attested.measurements.into_iter();
+        self.measurements = measured
+            .map(|(register, value)| (register, hex::encode(value)))
+            .collect();
+    }
+}
+
 /// The secret for the caller, or for the recipient it names.
 ///
 /// # Errors

@@ -23,6 +23,7 @@ pub(crate) fn derive(
     call.parameter_text("keyId", request.key_id.as_deref());
     call.parameter("keyAgreementAlgorithm", algorithm);
     violations::check(&request)?;
+    call.attest(request.recipient.as_ref());
     let key = sign::key_for(
         call,
         request.key_id.as_deref(),

@@ -21,6 +21,7 @@ use std::sync::Arc;
 mod aliases;
 mod compat;
 mod crash;
+mod enclaves;
 mod encryption;
 mod images;
 mod imports;

@@ -24,6 +24,8 @@ pub struct Recipient {
     key: OaepPublicEncryptingKey,
     /// Names the key to whoever has several: the first half of its SHA-256 (RFC 7093).
     key_id: [u8; 20],
+    /// Platform configuration registers (PCRs) and their values.
+    pub measurements: Vec<(u64, Vec<u8>)>,
 }
 
 impl Recipient {
@@ -49,7 +51,19 @@ impl Recipient {
             })?;
         let key = PublicEncryptingKey::from_der(public_key).ok()?;
         let digest = Sha256::digest(public_key);
+        let measurements = members
+            .iter()
+            .find_map(|(name, value)| match (name, value) {
+                (Item::Text(b"pcrs"), Item::Map(registers)) => Some(registers),
+                _ => None,
+            });
+        let measured = |(register, value): &(Item<'_>, Item<'_>)| match (register, value) {
+            (Item::Number(register), Item::Bytes(value)) => Some((*register, value.to_vec())),
+            _ => None,
+        };
+        let measurements = measurements.into_iter().flatten().filter_map(measured);
         Some(Self {
+            measurements: measurements.collect(),
             key: OaepPublicEncryptingKey::new(key).ok()?,
             key_id: *digest.first_chunk()?,
         })
@@ -98,6 +112,7 @@ impl Recipient {
 
 /// An item of CBOR; of those that say nothing here, only the place is taken.
 enum Item<'a> {
+    Number(u64),
     Bytes(&'a [u8]),
     Text(&'a [u8]),
     List(Vec<Self>),
@@ -132,6 +147,7 @@ impl<'a> Item<'a> {
         };
         let count = usize::try_from(value).ok();
         match first >> 5 {
+            0 => Some((Self::Number(value), rest)),
             2 => {
                 let (bytes, rest) = rest.split_at_checked(count?)?;
                 Some((Self::Bytes(bytes), rest))
@@ -264,6 +280,7 @@ mod tests {
         let spec = KeySpec::Rsa2048;
         let (private, public) = wrapping_pair(spec).unwrap();
         let recipient = Recipient::of_attestation(&document(&public)).unwrap();
+        assert_eq!(recipient.measurements, [(0, vec![0xff])]);
         let envelope = recipient.seal(b"for the enclave").unwrap();
 
         let wrapped = after(&envelope, &[0x04, 0x82, 0x01, 0x00], 256);

@@ -7,10 +7,6 @@ use crate::api::tests::text;
 use crate::authorize::Enforcement;
 use crate::caller::Caller;
 use crate::compat::Compat;
-use crate::crypto::import;
-use crate::keys::metadata::KeySpec;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use serde_json::json;
 
@@ -125,29 +121,4 @@ fn with_localstack_what_it_lets_pass_passes() {
         "Recipient": {"AttestationDocument": "AAAA"},
     });
     assert_eq!(world.ok("Decrypt", decrypt)["Plaintext"], made["Plaintext"]);
-}
-
-#[test]
-fn an_answer_for_a_recipient_has_no_plaintext_and_a_document_without_a_key_is_refused() {
-    let world = world(Compat::Aws);
-    let (id, _) = world.key();
-    let (_, public_key) = import::wrapping_pair(KeySpec::Rsa2048).unwrap();
-    let length = u16::try_from(public_key.len()).unwrap().to_be_bytes();
-    let payload = [b"\xa1\x6apublic_key\x59".as_slice(), &length, &public_key].concat();
-    let length = u16::try_from(payload.len()).unwrap().to_be_bytes();
-    let document = [b"\x84\x40\xa0\x59".as_slice(), &length, &payload, b"\x40"].concat();
-    let asked = |document: &[u8]| {
-        json!({
-            "KeyId": id, "KeySpec": "AES_256",
-            "Recipient": {
-                "AttestationDocument": STANDARD.encode(document),
-                "KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256",
-            },
-        })
-    };
-    let made = world.ok("GenerateDataKey", asked(&document));
-    assert_eq!(made["Plaintext"], Value::Null);
-    assert!(made["CiphertextForRecipient"].is_string());
-    let refused = world.refusal("GenerateDataKey", asked(b"nothing"));
-    assert!(refused.starts_with("ValidationException"), "{refused}");
 }
