@@ -415,3 +415,52 @@ async fn t31_t32_an_object_in_parts_that_changes_while_it_is_read_is_never_mixed
         .await;
     got.refused(409, "ConditionalRequestConflict");
 }
+
+#[tokio::test]
+async fn t16_an_earlier_or_an_aborted_upload_of_a_part_is_not_read_in_its_place() {
+    let world = Direct::start().await;
+    let uploading = world.uploading();
+    let whole = content(5 * MIB + 9);
+    let (first, last) = (whole.slice(..5 * MIB), whole.slice(5 * MIB..));
+    let stored_part = |id: &str| world.backend.uploads()[id].parts[&1].body.clone();
+
+    let aborted = uploading.begin(Asked::on("k")).await;
+    uploading
+        .part(Asked::on("k"), &aborted, 1, first.clone())
+        .await
+        .ok();
+    let of_aborted = stored_part(&aborted);
+    uploading.abort(Asked::on("k"), &aborted).await.ok();
+
+    let id = uploading.begin(Asked::on("k")).await;
+    uploading
+        .part(Asked::on("k"), &id, 1, first.clone())
+        .await
+        .ok();
+    let earlier = stored_part(&id);
+    let sent = [(1, first), (2, last)];
+    let etags = uploading.send(&Asked::on("k"), &id, &sent).await;
+    uploading.complete(Asked::on("k"), &id, &etags).await.ok();
+
+    let victim = Victim {
+        key: "k",
+        plaintext: whole,
+        read: |asked| asked,
+        from: |asked| asked,
+    };
+    let good = world.backend.object(BUCKET, "k").unwrap();
+    for (what, part) in [("aborted", of_aborted), ("earlier", earlier)] {
+        let bytes = [&part[..], &good.body[part.len()..]].concat();
+        assert_ne!(bytes, good.body, "sealed alike");
+        world
+            .backend
+            .tamper(BUCKET, "k", |stored| stored.body = bytes.into());
+        let got = world.another().get(Asked::on("k")).await;
+        assert_stopped(&got, &victim.plaintext, what);
+        let range = Asked::on("k").header("range", "bytes=100-200");
+        let got = world.another().get(range).await;
+        assert_stopped(&got, &victim.plaintext[100..=200], what);
+        let (_, anew) = readers(&world);
+        expect_no_copy(&world, &anew, &victim, what).await;
+    }
+}
