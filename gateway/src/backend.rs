@@ -62,7 +62,8 @@ pub struct Config {
     /// How long a TCP connection may take to be made, in milliseconds.
     pub connect_timeout_ms: u64,
     /// How long the backend may do nothing, in milliseconds: before an answer's first byte, and
-    /// between any two steps of a body.
+    /// between any two steps of a body. Ten times as long before the answer to a copy that it makes
+    /// by itself, of which nothing is heard meanwhile.
     pub stall_timeout_ms: u64,
     /// How long an unused connection is kept, in milliseconds.
     ///
@@ -200,17 +201,23 @@ impl Backend {
             *request.headers_mut() = headers.clone();
             request
         };
+        let stall = match headers.contains_key("x-amz-copy-source") {
+            true => self.stall.saturating_mul(COPY_STALLS),
+            false => self.stall,
+        };
         let lent = self.pool.lend().await?;
         let reused = lent.reused;
-        let answer = match self.attempt(lent, head(), &upload).await {
+        let answer = match self.attempt(lent, head(), &upload, stall).await {
             Err(Attempt::Unsent) if reused => {
-                self.attempt(self.pool.open().await?, head(), &upload).await
+                self.attempt(self.pool.open().await?, head(), &upload, stall)
+                    .await
             }
             Err(Attempt::Failed(BackendError::Disconnected(cause)))
                 if reused && upload.can_begin() && is_repeatable(&method, &headers) =>
             {
                 tracing::debug!(cause, "kept connection was closed; sending again");
-                self.attempt(self.pool.open().await?, head(), &upload).await
+                self.attempt(self.pool.open().await?, head(), &upload, stall)
+                    .await
             }
             answer => answer,
         };
@@ -276,6 +283,7 @@ impl Backend {
         lent: Lent,
         request: Request<Outgoing>,
         upload: &Upload,
+        stall: Duration,
     ) -> Result<BackendResponse, Attempt> {
         let Lent { mut sender, .. } = lent;
         let asked = Instant::now();
@@ -287,9 +295,9 @@ impl Backend {
                 .unwrap_or_else(Instant::now);
             tokio::select! {
                 answer = &mut answer => break answer,
-                () = tokio::time::sleep_until(since + self.stall) => {
+                () = tokio::time::sleep_until(since + stall) => {
                     let waited = upload.backend_waited_for_since(asked);
-                    if waited.is_some_and(|since| since.elapsed() >= self.stall) {
+                    if waited.is_some_and(|since| since.elapsed() >= stall) {
                         return Err(Attempt::Failed(BackendError::TimedOut));
                     }
                 }
@@ -347,6 +355,9 @@ fn is_repeatable(method: &Method, headers: &http::HeaderMap) -> bool {
         headers.contains_key(header::IF_MATCH) || headers.contains_key(header::IF_NONE_MATCH);
     reading || writing && !conditional
 }
+
+/// How many times as long as for anything else the answer to a copy is waited for.
+const COPY_STALLS: u32 = 10;
 
 /// Longest answer that [`Backend::fetch`] takes, in bytes.
 const ANSWER_BYTES_MAX: usize = 16 << 20;

@@ -303,3 +303,18 @@ async fn a_copy_is_made_only_if_the_condition_on_its_target_holds() {
     let missing = copy("nothing", "bucket/k").header("if-match", &etag);
     world.copy(missing).await.refused(404, "NoSuchKey");
 }
+
+#[tokio::test]
+async fn a_copy_that_takes_the_backend_long_is_waited_for() {
+    let world = Direct::start().await;
+    world.put(Asked::on("k").body(content(400_000))).await.ok();
+    world.copy(copy("warm", "bucket/k")).await.ok();
+    // Longer than anything else may take here.
+    let slow = Action::Stall(std::time::Duration::from_millis(2_500));
+    world.backend.inject(Fault::on(
+        |request| !request.header("x-amz-copy-source").is_empty(),
+        slow,
+    ));
+    world.copy(copy("to", "bucket/k")).await.ok();
+    assert_eq!(world.get(Asked::on("to")).await.ok().body, content(400_000));
+}
