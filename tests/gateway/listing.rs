@@ -184,6 +184,17 @@ async fn a_listing_passes_prefixes_tokens_and_encoded_keys_through() {
 }
 
 #[tokio::test]
+async fn an_empty_delimiter_is_none_whatever_the_backend_makes_of_it() {
+    let direct = Direct::start().await;
+    direct.put(Asked::on("a/1").body("x")).await.ok();
+    let asked = Asked::on("").query("list-type", "2").query("delimiter", "");
+    let root = listing(direct.list(asked).await);
+    assert_eq!(entries(&root, "Contents").len(), 1);
+    let seen = direct.backend.requests().pop().unwrap();
+    assert!(!seen.query.contains("delimiter"), "{}", seen.query);
+}
+
+#[tokio::test]
 async fn one_object_that_is_not_as_it_was_written_does_not_hide_the_others() {
     let direct = Direct::start().await;
     for key in ["bad", "good"] {

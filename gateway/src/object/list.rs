@@ -169,6 +169,8 @@ fn onward(request: &S3Request, bucket: &str) -> BackendRequest {
         .pairs()
         .iter()
         .filter(|(name, _)| LISTED.contains(&name.as_str()))
+        // As good as none, which not every backend knows.
+        .filter(|(name, value)| name != "delimiter" || !value.is_empty())
         .cloned()
         .collect();
     for name in HEADERS {

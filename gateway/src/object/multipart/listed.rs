@@ -141,6 +141,8 @@ impl Objects {
             .pairs()
             .iter()
             .filter(|(name, _)| LISTED.contains(&name.as_str()))
+            // As good as none, which not every backend knows.
+            .filter(|(name, value)| name != "delimiter" || !value.is_empty())
             .cloned()
             .collect();
         let answer = self.backend.fetch(onward).await?;
