@@ -41,7 +41,7 @@ pub async fn start(folder: &Path, stop: CancellationToken) -> anyhow::Result<Emb
         .map_err(|error| anyhow::anyhow!("opening {}: {error:?}", folder.display()))?;
     let access_key_id = credentials::access_key_id()?;
     let secret_access_key = credentials::secret_access_key()?;
-    let mut builder = S3ServiceBuilder::new(Folder(files));
+    let mut builder = S3ServiceBuilder::new(Folder(files, folder.to_owned()));
     builder.set_auth(SimpleAuth::from_single(
         access_key_id.clone(),
         secret_access_key.clone(),

@@ -1,14 +1,16 @@
 //! `s3s-fs` made to do what the gateway relies on.
 //!
-//! Its listings lack ETags and never encode keys, and its reads ignore `If-Match` and
-//! `If-None-Match`; everything else is passed on.
+//! Its listings lack ETags and never encode keys, its reads ignore `If-Match` and `If-None-Match`,
+//! and fail for a key that is a folder's name; everything else is passed on.
+
+use std::path::PathBuf;
 
 use s3s::dto::*;
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 use s3s_fs::FileSystem;
 
-/// A folder served as S3.
-pub(super) struct Folder(pub(super) FileSystem);
+/// A folder served as S3, and where it is.
+pub(super) struct Folder(pub(super) FileSystem, pub(super) PathBuf);
 
 /// Implements [`S3`] with the operations that are passed on unchanged, and those written out.
 macro_rules! serve {
@@ -49,7 +51,9 @@ serve! {
             request: S3Request<GetObjectInput>,
         ) -> S3Result<S3Response<GetObjectOutput>> {
             let conditions = (request.input.if_match.clone(), request.input.if_none_match.clone());
-            let answer = self.0.get_object(request).await?;
+            let place = (request.input.bucket.clone(), request.input.key.clone());
+            let answer = self.0.get_object(request).await;
+            let answer = answer.map_err(|error| self.no_such_key(&place, error))?;
             check(conditions, answer.output.e_tag.as_ref())?;
             Ok(answer)
         }
@@ -59,7 +63,9 @@ serve! {
             request: S3Request<HeadObjectInput>,
         ) -> S3Result<S3Response<HeadObjectOutput>> {
             let conditions = (request.input.if_match.clone(), request.input.if_none_match.clone());
-            let answer = self.0.head_object(request).await?;
+            let place = (request.input.bucket.clone(), request.input.key.clone());
+            let answer = self.0.head_object(request).await;
+            let answer = answer.map_err(|error| self.no_such_key(&place, error))?;
             check(conditions, answer.output.e_tag.as_ref())?;
             Ok(answer)
         }
@@ -105,6 +111,15 @@ serve! {
 }
 
 impl Folder {
+    /// The error of a read, unless the key is a folder's name: there is no such object then.
+    fn no_such_key(&self, (bucket, key): &(String, String), error: S3Error) -> S3Error {
+        let is_folder = || self.1.join(bucket).join(key).is_dir();
+        if *error.code() == S3ErrorCode::InternalError && is_folder() {
+            return S3Error::new(S3ErrorCode::NoSuchKey);
+        }
+        error
+    }
+
     async fn add_etags(&self, bucket: &str, contents: &mut Option<ObjectList>) {
         for object in contents.iter_mut().flatten() {
             let Some(key) = object.key.clone() else {
