@@ -1,7 +1,8 @@
 //! `s3s-fs` made to do what the gateway relies on.
 //!
 //! Its listings lack ETags and never encode keys, its reads ignore `If-Match` and `If-None-Match`,
-//! and fail for a key that is a folder's name; everything else is passed on.
+//! and fail for a key that is a folder's name and for the end of an object that is shorter;
+//! everything else is passed on.
 
 use std::path::PathBuf;
 
@@ -48,8 +49,13 @@ serve! {
     {
         async fn get_object(
             &self,
-            request: S3Request<GetObjectInput>,
+            mut request: S3Request<GetObjectInput>,
         ) -> S3Result<S3Response<GetObjectOutput>> {
+            if let Some(Range::Suffix { length }) = request.input.range
+                && let Ok(head) = self.head(&request.input.bucket, &request.input.key).await
+            {
+                request.input.range = Some(suffix(length, head.content_length));
+            }
             let conditions = (request.input.if_match.clone(), request.input.if_none_match.clone());
             let place = (request.input.bucket.clone(), request.input.key.clone());
             let answer = self.0.get_object(request).await;
@@ -125,27 +131,43 @@ impl Folder {
             let Some(key) = object.key.clone() else {
                 continue;
             };
-            let built = HeadObjectInput::builder()
-                .bucket(bucket.to_owned())
-                .key(key)
-                .build();
-            let Ok(input) = built else { continue };
-            let head = S3Request {
-                input,
-                method: http::Method::HEAD,
-                uri: http::Uri::default(),
-                headers: http::HeaderMap::default(),
-                extensions: http::Extensions::default(),
-                credentials: None,
-                region: None,
-                service: None,
-                trailing_headers: None,
-            };
             // An object that went away meanwhile stays in the listing without its ETag.
-            if let Ok(head) = self.0.head_object(head).await {
-                object.e_tag = head.output.e_tag;
+            if let Ok(head) = self.head(bucket, &key).await {
+                object.e_tag = head.e_tag;
             }
         }
+    }
+
+    async fn head(&self, bucket: &str, key: &str) -> S3Result<HeadObjectOutput> {
+        let built = HeadObjectInput::builder()
+            .bucket(bucket.to_owned())
+            .key(key.to_owned())
+            .build();
+        let input = built.map_err(|_| S3Error::new(S3ErrorCode::InternalError))?;
+        let head = S3Request {
+            input,
+            method: http::Method::HEAD,
+            uri: http::Uri::default(),
+            headers: http::HeaderMap::default(),
+            extensions: http::Extensions::default(),
+            credentials: None,
+            region: None,
+            service: None,
+            trailing_headers: None,
+        };
+        Ok(self.0.head_object(head).await?.output)
+    }
+}
+
+/// The last `length` bytes of an object; all, if it has no more (RFC 9110, section 14.1.2).
+fn suffix(length: u64, object_bytes: Option<i64>) -> Range {
+    let object_bytes = object_bytes.and_then(|bytes| u64::try_from(bytes).ok());
+    match object_bytes {
+        Some(bytes) if bytes > 0 && length > bytes => Range::Int {
+            first: 0,
+            last: None,
+        },
+        _ => Range::Suffix { length },
     }
 }
 
@@ -197,4 +219,22 @@ fn last_name(contents: &Option<ObjectList>, prefixes: &Option<CommonPrefixList>)
         .flatten()
         .filter_map(|prefix| prefix.prefix.clone());
     keys.chain(prefixes).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_an_object_that_is_shorter_is_the_whole_object() {
+        let whole = Range::Int {
+            first: 0,
+            last: None,
+        };
+        let end = |length| Range::Suffix { length };
+        assert_eq!(suffix(11, Some(10)), whole);
+        assert_eq!(suffix(10, Some(10)), end(10));
+        assert_eq!(suffix(11, Some(0)), end(11));
+        assert_eq!(suffix(11, None), end(11));
+    }
 }
