@@ -40,6 +40,8 @@ mod rewrap;
 mod round_trip;
 #[path = "gateway/state.rs"]
 mod state;
+#[path = "gateway/sweep.rs"]
+mod sweep;
 #[path = "gateway/tamper.rs"]
 mod tamper;
 #[path = "gateway/tamper/ways.rs"]

@@ -106,7 +106,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         metrics,
     } = parts;
     let certificates = certificates(&config, certificate)?;
-    let (responder, backend) = compose::responder(&config, clock, random, kms_secret)?;
+    let composed = compose::compose(&config, clock, random, kms_secret)?;
 
     let http = bind(config.listen.http).await?;
     let https = bind(config.listen.https).await?;
@@ -124,7 +124,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
     ));
     let draining = CancellationToken::new();
     let shared = Arc::new(Shared {
-        responder,
+        responder: composed.responder,
         limits: config.limits,
         certificates,
         draining,
@@ -135,6 +135,8 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         slots,
     };
 
+    let closed = lifetime.closed.clone();
+    tokio::spawn(async move { closed.run_until_cancelled(composed.sweep.run()).await });
     if let Some(listener) = http {
         let shared = Arc::clone(&shared);
         let serve = move |stream, peer| connection::serve_plain(Arc::clone(&shared), stream, peer);
@@ -150,7 +152,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         tokio::spawn(acceptor.clone().run(listener, serve));
     }
     if let Some(listener) = admin_listener {
-        let readiness = Readiness::new(backend, lifetime.stopping.clone());
+        let readiness = Readiness::new(composed.backend, lifetime.stopping.clone());
         let admin = Arc::new(Admin { readiness, metrics });
         let acceptor = acceptor.for_admin();
         let serve = move |stream, _| Arc::clone(&admin).serve(stream);

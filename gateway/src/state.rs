@@ -10,16 +10,26 @@
 //! | `copies/<id>-...` | trials of the backend's own copies ([`copies`]), removed at once | nothing: they hold nothing |
 //! | `uploads/<slot>/...` | parts of uploads that are not complete ([`uploads`]) | sealed |
 //!
+//! What uploads leave behind is found by its age and removed ([`sweep`]).
+//!
 //! What cannot be read is an error, never an absence: a bucket whose encryption is unknown takes no
 //! writes.
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use futures_util::TryStreamExt as _;
+use futures_util::stream;
 use http::HeaderMap;
+use http::HeaderName;
 use http::HeaderValue;
 use http::Method;
 use http::header;
+use md5::Digest as _;
+use md5::Md5;
+use proto::time::Timestamp;
 
 use crate::backend::Backend;
 use crate::backend::BackendBody;
@@ -34,6 +44,7 @@ pub mod cached;
 pub mod copies;
 pub mod keyring;
 pub mod record;
+pub mod sweep;
 pub mod uploads;
 
 /// Where the state is kept.
@@ -44,12 +55,17 @@ pub struct Config {
     ///
     /// Clients can neither see nor name it. Gateways that serve the same buckets must name the same.
     pub bucket: String,
+
+    /// How long what is known of an upload stays after the upload is gone from the backend, in hours:
+    /// so long completing it again is answered as the first time.
+    pub gone_uploads_hours: u64,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
             bucket: "sealgate-state".to_owned(),
+            gone_uploads_hours: 7 * 24,
         }
     }
 }
@@ -79,6 +95,23 @@ pub enum Reading {
     Absent,
     /// It is this now.
     Found(Stored),
+}
+
+/// A page of a listing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Page {
+    /// In the order of their names.
+    pub(crate) entries: Vec<Listed>,
+    /// Where to go on, if there is more.
+    pub(crate) next: Option<String>,
+}
+
+/// A document in a listing, or the common start of several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub(crate) name: String,
+    /// When it was written, by the backend's clock.
+    pub(crate) modified: Option<Timestamp>,
 }
 
 impl State {
@@ -171,24 +204,99 @@ impl State {
     ///
     /// `ServiceUnavailable` when the backend cannot be asked, refuses, or lists something else.
     pub async fn list(&self, prefix: &str) -> Result<Vec<String>, S3Error> {
+        let page = self.page(prefix, None, false).await?;
+        Ok(page.entries.into_iter().map(|entry| entry.name).collect())
+    }
+
+    /// A page of what starts with `prefix` and comes after `after`; with `folders`, of what it has in
+    /// common up to the next slash.
+    pub(crate) async fn page(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        folders: bool,
+    ) -> Result<Page, S3Error> {
         let request = BackendRequest::bucket(Method::GET, &*self.bucket)
             .query("list-type", "2")
-            .query("prefix", prefix);
+            .query("prefix", prefix)
+            .query_if("delimiter", folders.then_some("/"))
+            .query_if("start-after", after);
         let answer = match self.backend.fetch(request).await {
             Ok(answer) => answer,
-            Err(error) if is_absent(&error) => return Ok(Vec::new()),
+            Err(error) if is_absent(&error) => return Ok(Page::default()),
             Err(error) => return Err(unavailable(prefix, &error)),
         };
         let listing = Element::parse(answer.body(), Limits::ANSWER)
             .map_err(|error| unavailable(prefix, &error))?;
-        let mut names: Vec<String> = listing
-            .all("Contents")
-            .filter_map(|entry| entry.text_of("Key"))
-            .filter(|name| name.starts_with(prefix))
-            .map(str::to_owned)
-            .collect();
-        names.sort_unstable();
-        Ok(names)
+        let document = |entry: &Element| {
+            let modified = entry.text_of("LastModified").map(str::trim);
+            Some(Listed {
+                name: entry.text_of("Key")?.to_owned(),
+                modified: modified.and_then(|text| Timestamp::parse_iso8601(text).ok()),
+            })
+        };
+        let folder = |entry: &Element| {
+            Some(Listed {
+                name: entry.text_of("Prefix")?.to_owned(),
+                modified: None,
+            })
+        };
+        let mut entries: Vec<Listed> = if folders {
+            listing.all("CommonPrefixes").filter_map(folder).collect()
+        } else {
+            listing.all("Contents").filter_map(document).collect()
+        };
+        entries.retain(|entry| entry.name.starts_with(prefix));
+        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        let mut next = None;
+        if listing.text_of("IsTruncated") == Some("true") {
+            let last = entries.last().map(|entry| entry.name.as_str());
+            if last <= after {
+                return Err(unavailable(prefix, &"a listing that does not go on"));
+            }
+            next = last.map(str::to_owned);
+        }
+        Ok(Page { entries, next })
+    }
+
+    /// All names that start with `prefix`, in order.
+    pub(crate) async fn names(&self, prefix: &str) -> Result<Vec<String>, S3Error> {
+        let mut names = Vec::new();
+        let mut after = None::<String>;
+        loop {
+            let page = self.page(prefix, after.as_deref(), false).await?;
+            names.extend(page.entries.into_iter().map(|entry| entry.name));
+            after = page.next;
+            if after.is_none() {
+                return Ok(names);
+            }
+        }
+    }
+
+    /// Removes everything whose name starts with `prefix`.
+    pub(crate) async fn remove_all(&self, prefix: &str) -> Result<(), S3Error> {
+        let names = self.names(prefix).await?;
+        stream::iter(names.chunks(NAMES_MAX).map(Ok))
+            .try_for_each_concurrent(4, |names| self.remove_named(names))
+            .await
+    }
+
+    async fn remove_named(&self, names: &[String]) -> Result<(), S3Error> {
+        let objects = names
+            .iter()
+            .map(|name| Element::new("Object").with(Element::with_text("Key", name)));
+        let document = objects
+            .fold(Element::root("Delete"), Element::with)
+            .with(Element::with_text("Quiet", "true"))
+            .to_document();
+        let md5 = STANDARD.encode(Md5::digest(&document));
+        let md5 = HeaderValue::from_str(&md5).map_err(|_| S3Error::internal())?;
+        let request = BackendRequest::bucket(Method::POST, &*self.bucket)
+            .query("delete", "")
+            .header(HeaderName::from_static("content-md5"), md5)
+            .body(BackendBody::Bytes(document));
+        self.backend.fetch(request).await?;
+        Ok(())
     }
 
     async fn make_bucket(&self) -> Result<(), S3Error> {
@@ -213,3 +321,6 @@ fn unavailable(name: &str, cause: &dyn std::fmt::Display) -> S3Error {
     tracing::error!(name, %cause, "state cannot be read or written");
     S3Error::new(S3Code::ServiceUnavailable)
 }
+
+/// Most names that one request removes; S3's own limit.
+const NAMES_MAX: usize = 1_000;

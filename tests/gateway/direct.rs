@@ -35,6 +35,8 @@ use gateway::sse::data_key::RootKeys;
 use gateway::state::State;
 use gateway::state::keyring::Keyring;
 use gateway::state::record::Records;
+use gateway::state::sweep::Sweep;
+use gateway::state::sweep::Swept;
 use gateway::state::uploads::Uploads;
 use http::HeaderMap;
 use http::HeaderName;
@@ -109,26 +111,15 @@ impl Direct {
         clock: Arc<ManualClock>,
         root_keys: Arc<FixedRootKeys>,
     ) -> Self {
-        let upstream = Upstream::new(
-            &gateway::backend::Config {
-                url: backend.endpoint(),
-                stall_timeout_ms: 2_000,
-                ..gateway::backend::Config::default()
-            },
-            Credentials::new(
-                tests::backend::ACCESS_KEY_ID,
-                tests::backend::SECRET_ACCESS_KEY,
-            ),
-            clock.clone(),
-        );
-        let upstream = Arc::new(upstream.unwrap());
+        let upstream = upstream(&backend, &clock);
         let data_keys = DataKeys::new(
             kms.clone(),
             root_keys.clone(),
             BucketKeys::new(bucket_key::Config::default(), clock.clone()),
             Arc::new(SystemRandom),
         );
-        let uploads = uploads(&upstream, &clock);
+        let (state, records) = state(&upstream, &clock);
+        let uploads = Uploads::new(state, records, Arc::new(SystemRandom), clock.clone());
         let objects = Objects::new(
             config.clone(),
             "us-east-1",
@@ -148,6 +139,14 @@ impl Direct {
             root_keys,
             config,
         }
+    }
+
+    /// Sweeps the state bucket once.
+    pub async fn sweep(&self) -> Result<Swept, S3Error> {
+        let (state, records) = state(&upstream(&self.backend, &self.clock), &self.clock);
+        let config = gateway::state::Config::default();
+        let sweep = Sweep::new(state, records, self.clock.clone(), &config);
+        sweep.once().await
     }
 
     /// Asserts that the backend holds no object and got no whole body.
@@ -200,14 +199,28 @@ impl Direct {
     }
 }
 
-/// The uploads in the state bucket of a backend.
-fn uploads(upstream: &Arc<Upstream>, clock: &Arc<ManualClock>) -> Uploads {
+/// The way to a backend.
+fn upstream(backend: &Backend, clock: &Arc<ManualClock>) -> Arc<Upstream> {
+    let config = gateway::backend::Config {
+        url: backend.endpoint(),
+        stall_timeout_ms: 2_000,
+        ..gateway::backend::Config::default()
+    };
+    let credentials = Credentials::new(
+        tests::backend::ACCESS_KEY_ID,
+        tests::backend::SECRET_ACCESS_KEY,
+    );
+    Arc::new(Upstream::new(&config, credentials, clock.clone()).unwrap())
+}
+
+/// The state bucket of a backend, and the records in it.
+fn state(upstream: &Arc<Upstream>, clock: &Arc<ManualClock>) -> (State, Records) {
     let state = State::new(upstream.clone(), &gateway::state::Config::default());
     let random = Arc::new(SystemRandom);
     let wrap = Arc::new(FakeWrap::default());
     let keyring = Keyring::new(state.clone(), wrap, random.clone(), clock.clone());
-    let records = Records::new(state.clone(), Arc::new(keyring), random.clone());
-    Uploads::new(state, records, random, clock.clone())
+    let records = Records::new(state.clone(), Arc::new(keyring), random);
+    (state, records)
 }
 
 /// A request as a test says it.

@@ -25,7 +25,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper_util::rt::TokioIo;
 
-pub use crate::backend::fault::{Action, Fault};
+pub use crate::backend::fault::{Action, Fault, Gate};
 pub use crate::backend::store::{Bucket, Stored, Upload, Versioning};
 
 /// The access key the backend takes.
@@ -250,6 +250,11 @@ impl Backend {
         self.shared.store.lock().unwrap().uploads.clone()
     }
 
+    /// Ends an upload behind the gateway's back, as a lifecycle does.
+    pub fn end_upload(&self, id: &str) {
+        self.shared.store.lock().unwrap().uploads.remove(id);
+    }
+
     /// Changes an upload behind the gateway's back.
     pub fn tamper_upload(&self, id: &str, change: impl FnOnce(&mut Upload)) {
         change(
@@ -321,11 +326,12 @@ async fn serve(shared: &Shared, request: Request<Incoming>) -> Option<Response<R
         Some(Action::Stall(time)) => tokio::time::sleep(*time).await,
         _ => {}
     }
-    let limit = match &action {
-        Some(Action::DropAfterRequestBytes(limit)) => Some(*limit),
-        _ => None,
-    };
-    receive(shared, index, body, limit).await?;
+    receive(shared, index, body, action.as_ref()).await?;
+    if let Some(Action::HoldBefore(gate)) = &action {
+        gate.reach();
+        // Until whoever sent it is gone.
+        return std::future::pending().await;
+    }
     let seen = if shared.forgetful {
         shared.recorded.lock().unwrap().remove(&index)?
     } else {
@@ -338,6 +344,10 @@ async fn serve(shared: &Shared, request: Request<Incoming>) -> Option<Response<R
     if matches!(action, Some(Action::DropAfterCommit)) {
         return None;
     }
+    if let Some(Action::HoldAfter(gate)) = &action {
+        gate.reach();
+        return std::future::pending().await;
+    }
     Some(match action {
         Some(action) => fault::bend(action, response),
         None => whole(response),
@@ -349,7 +359,7 @@ async fn receive(
     shared: &Shared,
     index: u64,
     mut body: Incoming,
-    limit: Option<usize>,
+    action: Option<&Action>,
 ) -> Option<()> {
     let length = body
         .size_hint()
@@ -370,8 +380,14 @@ async fn receive(
                 .trailers
                 .extend(frame.into_trailers().unwrap_or_default()),
         }
-        if limit.is_some_and(|limit| record.body.len() >= limit) {
-            return None;
+        match action {
+            Some(Action::DropAfterRequestBytes(limit)) if record.body.len() >= *limit => {
+                return None;
+            }
+            Some(Action::TellAfterRequestBytes(limit, gate)) if record.body.len() >= *limit => {
+                gate.reach();
+            }
+            _ => {}
         }
     }
     shared.recorded.lock().unwrap().get_mut(&index)?.whole = true;

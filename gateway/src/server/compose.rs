@@ -33,18 +33,26 @@ use crate::sse::kms::root_key::KmsRootKeyWrap;
 use crate::state::State;
 use crate::state::keyring::Keyring;
 use crate::state::record::Records;
+use crate::state::sweep::Sweep;
 use crate::state::uploads::Uploads;
 
-/// The responder of a gateway, and its backend.
-pub(super) fn responder(
+/// A gateway, put together.
+pub(super) struct Composed {
+    pub(super) responder: Responder,
+    pub(super) backend: Arc<Backend>,
+    pub(super) sweep: Sweep,
+}
+
+/// Puts a gateway together.
+pub(super) fn compose(
     config: &Config,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     kms_secret: Option<Zeroizing<String>>,
-) -> Result<(Responder, Arc<Backend>), StartError> {
+) -> Result<Composed, StartError> {
     let backend = Arc::new(backend(config, Arc::clone(&clock))?);
     let kms = key_service(config, kms_secret, &clock)?;
-    let operations = operations(config, &backend, kms, &clock, &random);
+    let (operations, sweep) = operations(config, &backend, kms, &clock, &random);
 
     let mut seed = [0; 8];
     random.fill(&mut seed);
@@ -56,17 +64,21 @@ pub(super) fn responder(
         seed: u64::from_le_bytes(seed),
     };
     let authenticator = Authenticator::new(&config.users, config.region.clone(), clock);
-    Ok((Responder::new(operations, authenticator, settings), backend))
+    Ok(Composed {
+        responder: Responder::new(operations, authenticator, settings),
+        backend,
+        sweep,
+    })
 }
 
-/// The rooms that do operations, over one backend and one KMS.
+/// The rooms that do operations, over one backend and one KMS, and what clears up behind them.
 fn operations(
     config: &Config,
     backend: &Arc<Backend>,
     kms: Arc<dyn KeyService>,
     clock: &Arc<dyn Clock>,
     random: &Arc<dyn Random>,
-) -> Operations {
+) -> (Operations, Sweep) {
     let state = State::new(Arc::clone(backend), &config.state);
     let wrap = KmsRootKeyWrap::new(Arc::clone(&kms), &config.kms.account, &config.kms.root_key);
     let keyring = Arc::new(Keyring::new(
@@ -90,6 +102,12 @@ fn operations(
         records.clone(),
         Arc::clone(random),
         Arc::clone(clock),
+    );
+    let sweep = Sweep::new(
+        state.clone(),
+        records.clone(),
+        Arc::clone(clock),
+        &config.state,
     );
     let policies = Arc::new(BucketPolicies::new(
         &config.region,
@@ -116,13 +134,14 @@ fn operations(
         Arc::clone(&policies),
     );
     let authorizer = Authorizer::new(Arc::clone(&policies), &config.region, Arc::clone(clock));
-    Operations {
+    let operations = Operations {
         objects,
         buckets,
         encryptions,
         policies,
         authorizer,
-    }
+    };
+    (operations, sweep)
 }
 
 /// The way to the backend.

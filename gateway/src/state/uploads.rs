@@ -9,7 +9,8 @@
 //!
 //! A slot is a digest of bucket, key and upload id. The upload id is the backend's own, so any
 //! gateway continues an upload that another one began. A head is written before its upload id is
-//! told and stays after the upload is complete, so that completing it again can be answered.
+//! told and stays after the upload is complete, so that completing it again can be answered; in the end
+//! it is swept ([`crate::state::sweep`]).
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -18,14 +19,8 @@ use std::sync::atomic::Ordering;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use futures_util::TryStreamExt as _;
-use futures_util::stream;
 use http::HeaderMap;
-use http::HeaderName;
-use http::HeaderValue;
 use http::Method;
-use md5::Digest as _;
-use md5::Md5;
 use proto::time::Clock;
 use serde::Deserialize;
 use serde::Serialize;
@@ -46,8 +41,6 @@ use crate::state::is_absent;
 use crate::state::record::Found;
 use crate::state::record::Records;
 use crate::state::unavailable;
-use crate::xml::Element;
-use crate::xml::Limits;
 
 pub mod part_record;
 
@@ -112,9 +105,9 @@ pub struct NewHead<'a> {
 /// A head as it is stored, sealed.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document {
-    key: String,
-    upload_id: String,
+pub(super) struct Document {
+    pub(super) key: String,
+    pub(super) upload_id: String,
     envelope: String,
     algorithm: u8,
     kind: u8,
@@ -235,7 +228,7 @@ impl Uploads {
     /// not as it was written.
     pub async fn parts(&self, head: &Head) -> Result<Vec<PartRecord>, S3Error> {
         let prefix = parts_prefix(&head.slot);
-        let names = self.names(&prefix).await?;
+        let names = self.state.names(&prefix).await?;
         let names = names.iter().filter_map(|name| name.strip_prefix(&prefix));
         part_record::read(names, &head.record_key)
     }
@@ -286,14 +279,7 @@ impl Uploads {
     ///
     /// What cannot be removed stays behind, is logged, and does no harm.
     pub async fn clear(&self, head: &Head) {
-        let prefix = format!("uploads/{}/", head.slot);
-        let outcome = async {
-            let names = self.names(&prefix).await?;
-            stream::iter(names.chunks(NAMES_MAX).map(Ok))
-                .try_for_each_concurrent(4, |names| self.remove_all(names))
-                .await
-        };
-        if let Err(error) = outcome.await {
+        if let Err(error) = self.state.remove_all(&pieces(&head.slot)).await {
             tracing::warn!(slot = head.slot, %error, "records of an upload stay behind");
         }
     }
@@ -307,57 +293,6 @@ impl Uploads {
         self.clear(head).await;
         self.heads.invalidate(&head.slot);
         self.records.remove(name.bucket, &subject(&head.slot)).await
-    }
-
-    /// All names that start with `prefix`, in order.
-    async fn names(&self, prefix: &str) -> Result<Vec<String>, S3Error> {
-        let mut names: Vec<String> = Vec::new();
-        loop {
-            let request = BackendRequest::bucket(Method::GET, self.state.bucket())
-                .query("list-type", "2")
-                .query("prefix", prefix)
-                .query_if("start-after", names.last().map(String::as_str));
-            let answer = match self.state.backend.fetch(request).await {
-                Ok(answer) => answer,
-                Err(error) if is_absent(&error) => return Ok(names),
-                Err(error) => return Err(unavailable(prefix, &error)),
-            };
-            let listing = Element::parse(answer.body(), Limits::ANSWER)
-                .map_err(|error| unavailable(prefix, &error))?;
-            let before = names.len();
-            let page = listing
-                .all("Contents")
-                .filter_map(|entry| entry.text_of("Key"))
-                .filter(|name| name.starts_with(prefix))
-                .map(str::to_owned);
-            names.extend(page);
-            names.sort_unstable();
-            names.dedup();
-            if listing.text_of("IsTruncated") != Some("true") {
-                return Ok(names);
-            }
-            if names.len() == before {
-                return Err(unavailable(prefix, &"a listing that does not go on"));
-            }
-        }
-    }
-
-    async fn remove_all(&self, names: &[String]) -> Result<(), S3Error> {
-        let objects = names
-            .iter()
-            .map(|name| Element::new("Object").with(Element::with_text("Key", name)));
-        let document = objects
-            .fold(Element::root("Delete"), Element::with)
-            .with(Element::with_text("Quiet", "true"))
-            .to_document();
-        let md5 = STANDARD.encode(Md5::digest(&document));
-        let md5 = HeaderValue::from_str(&md5).map_err(|_| S3Error::internal())?;
-        let request = BackendRequest::bucket(Method::POST, self.state.bucket())
-            .query("delete", "")
-            .header(HeaderName::from_static("content-md5"), md5)
-            .body(BackendBody::Bytes(document));
-        self.state.backend.fetch(request).await?;
-        Ok(())
     }
 
     fn now_millis(&self) -> u64 {
@@ -410,8 +345,13 @@ fn slot(name: UploadName<'_>) -> String {
     hex::encode(start)
 }
 
-fn subject(slot: &str) -> String {
+pub(super) fn subject(slot: &str) -> String {
     format!("uploads/{slot}")
+}
+
+/// The start of the names of everything of an upload but its head.
+pub(super) fn pieces(slot: &str) -> String {
+    format!("uploads/{slot}/")
 }
 
 fn parts_prefix(slot: &str) -> String {
@@ -427,6 +367,3 @@ const SLOT_BYTES: usize = 16;
 
 /// Heads that are remembered; about 1 KiB each.
 const HEADS_MAX: u64 = 10_000;
-
-/// Most names that one request removes; S3's own limit.
-const NAMES_MAX: usize = 1_000;

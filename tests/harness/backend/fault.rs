@@ -1,15 +1,18 @@
 //! What the backend can be told to do wrong.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+use tokio::sync::Notify;
 
 use crate::backend::{End, Recorded, Reply, Shared, whole};
 
 /// A misbehaviour and the requests it strikes.
 pub struct Fault {
     when: Box<dyn Fn(&Recorded) -> bool + Send>,
+    skip: u32,
     times: Option<u32>,
     action: Action,
 }
@@ -29,6 +32,12 @@ pub enum Action {
     DropAfterCommit,
     /// Wait, then answer as usual.
     Stall(Duration),
+    /// Commit nothing and never answer.
+    HoldBefore(Gate),
+    /// Commit, and never answer.
+    HoldAfter(Gate),
+    /// Tell when so many bytes of the request's body came, and go on.
+    TellAfterRequestBytes(usize, Gate),
     /// Announce the true length, break off after so many bytes of the answer's body.
     BreakAfter(usize),
     /// As [`Action::BreakAfter`], but hang for the time before it breaks off.
@@ -53,11 +62,27 @@ pub enum Action {
     IgnoreRange,
 }
 
+/// Tells that a request came as far as an action said.
+#[derive(Clone, Debug, Default)]
+pub struct Gate(Arc<Notify>);
+
+impl Gate {
+    /// Waits until it did.
+    pub async fn reached(&self) {
+        self.0.notified().await;
+    }
+
+    pub(crate) fn reach(&self) {
+        self.0.notify_one();
+    }
+}
+
 impl Fault {
     /// Strikes every request the closure picks, for ever.
     pub fn on(when: impl Fn(&Recorded) -> bool + Send + 'static, action: Action) -> Self {
         Self {
             when: Box::new(when),
+            skip: 0,
             times: None,
             action,
         }
@@ -79,6 +104,13 @@ impl Fault {
         Self::on(|_| true, action)
     }
 
+    /// Not the first `count` matching requests.
+    #[must_use]
+    pub fn skip(mut self, count: u32) -> Self {
+        self.skip = count;
+        self
+    }
+
     /// Only the first `times` matching requests.
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
@@ -94,6 +126,10 @@ pub(crate) fn matching(shared: &Shared, index: u64) -> Option<Action> {
     let fault = faults
         .iter_mut()
         .find(|f| f.times != Some(0) && (f.when)(&seen))?;
+    if fault.skip > 0 {
+        fault.skip -= 1;
+        return None;
+    }
     if let Some(times) = &mut fault.times {
         *times -= 1;
     }

@@ -116,6 +116,8 @@ impl Objects {
             Err(error) if error.refusal().is_some() => {
                 let before = self.completed_before(&upload, keys, &listed).await?;
                 let completed = before.ok_or_else(|| no_such_upload(&upload.id))?;
+                // Whoever completed it may have died before it could.
+                self.uploads.clear(&upload.head).await;
                 return completed.answer(&request, &upload);
             }
             Err(error) => return Err(error.into()),

@@ -1,0 +1,154 @@
+//! What uploads leave behind in the state bucket goes in the end, and nothing else does.
+
+use std::time::Duration;
+
+use gateway::state::sweep::Swept;
+use http::Method;
+use proto::time::Timestamp;
+use tests::backend::Action;
+use tests::backend::Fault;
+use tests::backend::Stored;
+
+use crate::direct::Asked;
+use crate::direct::BUCKET;
+use crate::direct::Direct;
+use crate::direct::content;
+use crate::multipart::parts;
+use crate::state::STATE_BUCKET;
+
+/// When the harness's backend begins to write.
+const WRITTEN: Timestamp = Timestamp::from_unix_seconds(1_767_225_600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Names in the state bucket that belong to uploads.
+fn left(world: &Direct) -> Vec<String> {
+    let mut names = world.backend.keys(STATE_BUCKET);
+    names.retain(|name| name.contains("uploads/"));
+    names
+}
+
+/// Three uploads: one complete, one that the backend ended by itself, and one that goes on.
+async fn uploads(world: &Direct) -> (Vec<(u32, String)>, [String; 3]) {
+    let uploading = world.uploading();
+    let asked = Asked::on("done");
+    let (done, etags, _) = uploading.upload(asked.clone(), &asked, &parts(&[30])).await;
+    let mut ids = vec![done];
+    for key in ["ended", "goes on"] {
+        let id = uploading.begin(Asked::on(key)).await;
+        uploading.send(&Asked::on(key), &id, &parts(&[40])).await;
+        ids.push(id);
+    }
+    world.backend.end_upload(&ids[1]);
+    (etags, ids.try_into().unwrap())
+}
+
+#[tokio::test]
+async fn what_is_known_of_an_upload_goes_when_the_backend_has_it_no_more_and_a_week_passed() {
+    let world = Direct::start().await;
+    let (etags, [done, ended, goes_on]) = uploads(&world).await;
+    let before = left(&world);
+    for young in [Duration::ZERO, 6 * DAY] {
+        world.clock.set(WRITTEN.plus(young));
+        assert_eq!(world.sweep().await, Ok(Swept::default()));
+        assert_eq!(left(&world), before);
+    }
+    let again = world.another();
+    let uploading = again.uploading();
+    let again = uploading.complete(Asked::on("done"), &done, &etags).await;
+    again.ok();
+
+    world.clock.set(WRITTEN.plus(8 * DAY));
+    let swept = Swept {
+        heads: 2,
+        ..Swept::default()
+    };
+    assert_eq!(world.sweep().await, Ok(swept));
+    assert_eq!(world.sweep().await, Ok(Swept::default()));
+    let fresh = world.another();
+    let uploading = fresh.uploading();
+    for (key, id) in [("done", &done), ("ended", &ended)] {
+        let part = uploading.part(Asked::on(key), id, 1, content(5)).await;
+        part.refused(404, "NoSuchUpload");
+    }
+    // However long it takes.
+    world.clock.set(WRITTEN.plus(400 * DAY));
+    assert_eq!(world.sweep().await, Ok(Swept::default()));
+    let asked = Asked::on("goes on");
+    let etags = uploading.send(&asked, &goes_on, &parts(&[40])).await;
+    uploading.complete(asked, &goes_on, &etags).await.ok();
+    assert_eq!(fresh.get(Asked::on("done")).await.ok().body.len(), 30);
+}
+
+#[tokio::test]
+async fn an_upload_stays_known_unless_the_backend_says_that_there_is_none() {
+    let world = Direct::start().await;
+    uploads(&world).await;
+    world.clock.set(WRITTEN.plus(8 * DAY));
+    let before = left(&world);
+    for action in [
+        Action::Refuse(503, "SlowDown"),
+        Action::Refuse(403, "AccessDenied"),
+        Action::Refuse(404, "NoSuchKey"),
+        Action::Drop,
+    ] {
+        let asks = |request: &tests::backend::Recorded| request.query.contains("uploadId");
+        world.backend.inject(Fault::on(asks, action));
+        assert_eq!(world.sweep().await, Ok(Swept::default()));
+        assert_eq!(left(&world), before);
+        world.backend.heal();
+    }
+    let list = Fault::on_path(
+        Method::GET,
+        STATE_BUCKET,
+        Action::Refuse(500, "InternalError"),
+    );
+    world.backend.inject(list);
+    world.sweep().await.unwrap_err();
+    assert_eq!(left(&world), before);
+}
+
+#[tokio::test]
+async fn a_head_that_was_tampered_with_stays_and_hinders_no_other() {
+    let world = Direct::start().await;
+    let (_, [_, ended, _]) = uploads(&world).await;
+    let heads = left(&world);
+    let head = heads
+        .iter()
+        .find(|name| name.starts_with("buckets/"))
+        .unwrap();
+    world.backend.tamper(STATE_BUCKET, head, |stored| {
+        let mut bytes = stored.body.to_vec();
+        bytes[100] ^= 1;
+        stored.set_body(bytes);
+    });
+    world.clock.set(WRITTEN.plus(8 * DAY));
+    let swept = world.sweep().await.unwrap();
+    assert!((1..=2).contains(&swept.heads), "{swept:?} {ended}");
+    assert!(left(&world).contains(head));
+}
+
+#[tokio::test]
+async fn parts_without_a_head_and_old_trials_of_copies_go() {
+    let world = Direct::start().await;
+    uploads(&world).await;
+    let before = left(&world);
+    let lost = "uploads/00112233445566778899aabbccddeeff";
+    for piece in ["parts/00001/x", "stash/y"] {
+        let piece = format!("{lost}/{piece}");
+        let stored = Stored::new("x", Vec::new());
+        world.backend.plant(STATE_BUCKET, &piece, stored);
+    }
+    let mut trial = Stored::new("x", Vec::new());
+    trial.modified = u64::try_from(WRITTEN.unix_seconds()).unwrap();
+    world.backend.plant(STATE_BUCKET, "copies/00-from", trial);
+    world.clock.set(WRITTEN);
+    let swept = Swept {
+        headless: 1,
+        ..Swept::default()
+    };
+    assert_eq!(world.sweep().await, Ok(swept));
+    assert_eq!(left(&world), before);
+    world.clock.set(WRITTEN.plus(8 * DAY));
+    assert_eq!(world.sweep().await.unwrap().trials, 1);
+    assert!(world.backend.object(BUCKET, "done").is_some());
+}
