@@ -3,6 +3,7 @@
 //! - [`backend`]: an S3 backend in memory that keeps every byte it saw and can misbehave.
 //! - [`expect`]: one check per claim.
 //! - [`clients`]: the AWS SDKs, pointed at a world.
+//! - [`process`]: the binary, to be killed.
 //! - [`form`]: browsers' forms, signed by hand.
 //! - [`signed`]: requests signed by hand, for what no SDK would send.
 //! - [`world`]: KMS, gateway and backend, started together on ephemeral ports.
@@ -15,4 +16,5 @@ pub mod form;
 pub mod signed;
 pub mod clients;
 pub mod expect;
+pub mod process;
 pub mod backend;

@@ -1,0 +1,94 @@
+//! A gateway in a process of its own, to be killed.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+/// A process of the binary. It is killed when it is dropped, at the latest.
+pub struct Process {
+    /// Where it listens for plain HTTP.
+    pub address: SocketAddr,
+    child: Child,
+    _folder: TempDir,
+}
+
+impl Process {
+    /// Starts `program gateway` with this configuration file, and waits until it is up.
+    ///
+    /// # Panics
+    ///
+    /// When it ends before.
+    #[must_use]
+    pub fn gateway(program: &str, config: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("gateway.toml");
+        std::fs::write(&file, config).unwrap();
+        let mut child = Command::new(program)
+            .arg("gateway")
+            .arg("--config")
+            .arg(&file)
+            .env("SEALGATE_LOG", "json")
+            .env("RUST_LOG", "info")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        let address = loop {
+            let start = said.len();
+            assert_ne!(log.read_line(&mut said).unwrap(), 0, "it ended: {said}");
+            if let Some(address) = address(&said[start..]) {
+                break address;
+            }
+        };
+        // It must never wait for somebody to read its log.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Self {
+            address,
+            child,
+            _folder: folder,
+        }
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Ends it as `kill -9` does, and waits until it is gone.
+    ///
+    /// # Panics
+    ///
+    /// When the system refuses.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The address in the line that says it is up.
+fn address(line: &str) -> Option<SocketAddr> {
+    let line: serde_json::Value = serde_json::from_str(line).ok()?;
+    let fields = line.get("fields")?;
+    if fields.get("message")? != "the gateway is up" {
+        return None;
+    }
+    let address = fields.get("s3")?.as_str()?;
+    address
+        .strip_prefix("Some(")?
+        .strip_suffix(')')?
+        .parse()
+        .ok()
+}
