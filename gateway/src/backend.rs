@@ -30,6 +30,7 @@ use crate::backend::signing::Line;
 mod address;
 mod body;
 mod copy;
+mod digest;
 mod failure;
 mod forward;
 mod passage;
@@ -45,6 +46,7 @@ pub use reply::BackendResponse;
 pub use reply::ReplyBody;
 pub use request::BackendBody;
 pub use request::BackendRequest;
+pub use request::Digest;
 pub use signing::Credentials;
 
 /// How the backend is reached.
@@ -71,6 +73,26 @@ pub struct Config {
     pub idle_timeout_ms: u64,
     /// Most unused connections kept.
     pub idle_connections_max: usize,
+    /// Of which bodies the backend is told a digest.
+    pub digests: Digests,
+}
+
+/// Of which bodies the backend is told a digest, beside those that S3 demands one of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Digests {
+    /// Of objects and parts that come with a lock.
+    #[default]
+    Locked,
+    /// Of all objects and parts. For buckets that lock by default, which AWS takes no object into
+    /// without; and for backends that are reached over a way that is not trusted to keep bytes.
+    Always,
+}
+
+impl Digests {
+    fn want(self, digest: Digest) -> bool {
+        digest == Digest::Demanded || (digest == Digest::Useful && self == Self::Always)
+    }
 }
 
 impl Default for Config {
@@ -83,6 +105,7 @@ impl Default for Config {
             stall_timeout_ms: 30_000,
             idle_timeout_ms: 15_000,
             idle_connections_max: 256,
+            digests: Digests::default(),
         }
     }
 }
@@ -119,6 +142,7 @@ pub struct Backend {
     signer: signing::Signer,
     clock: Arc<dyn Clock>,
     stall: Duration,
+    digests: Digests,
 }
 
 impl Backend {
@@ -148,6 +172,7 @@ impl Backend {
             signer,
             clock,
             stall,
+            digests: config.digests,
         })
     }
 
@@ -169,16 +194,17 @@ impl Backend {
             bucket,
             key,
             query,
-            headers,
+            mut headers,
             body,
+            digest,
         } = request;
+        let body = digest::add(body, self.digests.want(digest), &mut headers)?;
         let upload = Upload::new(body);
         upload.end_if_empty().await.map_err(BackendError::Body)?;
 
         let path = self.address.path(bucket.as_deref(), key.as_deref());
         let uri = Address::target(&path, &query)
             .ok_or(BackendError::Request("The request's URI is too long."))?;
-        let mut headers = headers;
         let host = HeaderValue::from_str(self.address.host())
             .map_err(|_| BackendError::Request("The backend's host is no header value."))?;
         headers.insert(header::HOST, host);

@@ -3,15 +3,22 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use gateway::backend::Digests;
 use http::Method;
 use md5::Digest as _;
 use tests::backend::Action;
 use tests::backend::Fault;
+use tests::backend::Recorded;
+use tests::signed::Draft;
+use tests::world::World;
 
 use crate::direct::Asked;
 use crate::direct::BUCKET;
 use crate::direct::Direct;
 use crate::direct::content;
+use crate::multipart::MIB;
+use crate::multipart::expect_object;
+use crate::multipart::parts;
 
 /// Every algorithm, its header, and the checksum of a body.
 fn checksums(body: &[u8]) -> [(&'static str, &'static str, Vec<u8>); 5] {
@@ -204,22 +211,86 @@ async fn headers_that_describe_an_object_come_back_and_no_others_reach_the_backe
     assert_eq!(plain.header("content-type"), "binary/octet-stream");
 }
 
+/// What S3 takes no object under a lock without: a digest, here of the stored bytes.
+fn has_digest(seen: &Recorded) -> bool {
+    let streamed = seen.header("x-amz-content-sha256") == "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+        && seen.header("x-amz-trailer") == "x-amz-checksum-crc32";
+    let digest = STANDARD.encode(md5::Md5::digest(&seen.body));
+    streamed || seen.header("content-md5") == digest
+}
+
 #[tokio::test]
 async fn an_object_that_comes_with_a_lock_has_a_digest_of_its_stored_bytes() {
     let world = Direct::start().await;
-    let locked = Asked::on("locked")
-        .body(Bytes::from_static(b"x"))
-        .header("x-amz-object-lock-mode", "GOVERNANCE")
-        .header(
-            "x-amz-object-lock-retain-until-date",
-            "2030-01-01T00:00:00Z",
-        );
-    world.put(locked).await.ok();
-    let seen = &world.backend.requests_on(&Method::PUT, BUCKET, "locked")[0];
-    let digest = STANDARD.encode(md5::Md5::digest(&seen.body));
-    assert_eq!(seen.header("content-md5"), digest);
+    let locked = |key: &str| {
+        let until = "2030-01-01T00:00:00Z";
+        let asked = Asked::on(key).header("x-amz-object-lock-mode", "GOVERNANCE");
+        asked.header("x-amz-object-lock-retain-until-date", until)
+    };
+    for (size, coding) in [(1, ""), (700_000, ""), (700_001, "gzip")] {
+        let body = content(size);
+        let put = locked("locked").body(body.clone());
+        let put = match coding {
+            "" => put,
+            coding => put.header("content-encoding", coding),
+        };
+        world.put(put).await.ok();
+        let seen = world.backend.requests_on(&Method::PUT, BUCKET, "locked");
+        assert!(has_digest(seen.last().unwrap()), "{size}");
+        let got = world.get(Asked::on("locked")).await.ok();
+        assert!(got.body == body, "{size}");
+        assert_eq!(got.header("content-encoding"), coding);
 
-    world.put(Asked::on("free")).await.ok();
-    let seen = &world.backend.requests_on(&Method::PUT, BUCKET, "free")[0];
-    assert_eq!(seen.header("content-md5"), "");
+        // Sealed anew, because that of the source differs.
+        let copy = locked("copied").header("x-amz-copy-source", "bucket/locked");
+        let copy = copy.header("x-amz-server-side-encryption", "aws:kms:dsse");
+        world.copy(copy).await.ok();
+        let seen = world.backend.requests_on(&Method::PUT, BUCKET, "copied");
+        assert!(has_digest(seen.last().unwrap()), "{size}");
+        assert!(world.get(Asked::on("copied")).await.ok().body == body);
+
+        world.put(Asked::on("free").body(body)).await.ok();
+        let seen = world.backend.requests_on(&Method::PUT, BUCKET, "free");
+        assert!(!has_digest(seen.last().unwrap()), "{size}");
+    }
+
+    let sent = parts(&[5 * MIB, 5 * MIB + 1, 9]);
+    let (_, _, _) = world
+        .uploading()
+        .upload(locked("parts"), &Asked::on("parts"), &sent)
+        .await;
+    let seen = world.backend.requests_on(&Method::PUT, BUCKET, "parts");
+    assert_eq!(seen.iter().filter(|seen| has_digest(seen)).count(), 4);
+    expect_object(&world, "parts", |asked| asked, &sent).await;
+}
+
+#[tokio::test]
+async fn a_locked_object_whose_checksum_is_wrong_is_not_committed() {
+    let world = Direct::start().await;
+    let put = Asked::on("k")
+        .body(content(700_000))
+        .header("x-amz-object-lock-legal-hold", "ON")
+        .header("content-md5", &STANDARD.encode([7; 16]));
+    world.put(put).await.refused(400, "BadDigest");
+    world.assert_nothing_stored();
+    let seen = world.backend.requests_on(&Method::PUT, BUCKET, "k");
+    assert!(seen.iter().all(|seen| !seen.whole));
+}
+
+#[tokio::test]
+async fn the_backend_is_told_a_digest_of_everything_where_that_is_configured() {
+    let world = World::setup()
+        .gateway(|config| config.backend.digests = Digests::Always)
+        .start()
+        .await;
+    world.create_bucket(BUCKET).await;
+    let body = content(700_000);
+    for (key, body) in [("small", body.slice(..9)), ("large", body.clone())] {
+        let put = Draft::new(Method::PUT, BUCKET, key).body(body.clone());
+        assert_eq!(world.send(put).await.status(), 200);
+        let seen = world.backend.requests_on(&Method::PUT, BUCKET, key);
+        assert!(has_digest(&seen[0]), "{key}");
+        let got = world.send(Draft::new(Method::GET, BUCKET, key)).await;
+        assert!(*got.body() == body, "{key}");
+    }
 }

@@ -6,6 +6,7 @@
 //! not signed with its own credentials' access key.
 
 mod answer;
+mod chunked;
 mod fault;
 mod listing;
 mod multipart;

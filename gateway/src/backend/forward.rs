@@ -10,6 +10,7 @@ use crate::backend::Backend;
 use crate::backend::passage;
 use crate::backend::request::BackendBody;
 use crate::backend::request::BackendRequest;
+use crate::backend::request::Digest;
 use crate::error::S3Error;
 use crate::request::Body;
 use crate::request::S3Request;
@@ -75,6 +76,8 @@ fn onward(request: S3Request, body: Bytes) -> BackendRequest {
         query,
         headers,
         body: BackendBody::Bytes(body),
+        // What the client sent of it goes along.
+        digest: Digest::None,
     }
 }
 

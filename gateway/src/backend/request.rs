@@ -30,6 +30,20 @@ pub struct BackendRequest {
     pub headers: HeaderMap,
     /// Body.
     pub body: BackendBody,
+    /// Whether the backend is told a digest of the body.
+    pub digest: Digest,
+}
+
+/// Whether the backend is told a digest of a body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Digest {
+    /// It is not.
+    #[default]
+    None,
+    /// Only where that is configured: the body is one that S3 stores.
+    Useful,
+    /// It is: S3 refuses the request without.
+    Demanded,
 }
 
 impl BackendRequest {
@@ -43,6 +57,7 @@ impl BackendRequest {
             query: Vec::new(),
             headers: HeaderMap::new(),
             body: BackendBody::Empty,
+            digest: Digest::None,
         }
     }
 
@@ -91,6 +106,13 @@ impl BackendRequest {
     #[must_use]
     pub fn body(mut self, body: BackendBody) -> Self {
         self.body = body;
+        self
+    }
+
+    /// Sets whether the backend is told a digest of the body.
+    #[must_use]
+    pub fn digest(mut self, digest: Digest) -> Self {
+        self.digest = digest;
         self
     }
 }

@@ -19,6 +19,7 @@ use proto::time::Timestamp;
 
 pub use proto::sigv4::Credentials;
 
+use crate::backend::digest::TRAILER;
 use crate::backend::failure::BackendError;
 
 /// The gateway's credentials at the backend, and the key derived from them for today.
@@ -62,6 +63,9 @@ impl Signer {
     ) -> Result<(), BackendError> {
         let refuse = |_| BackendError::Request("A header cannot be signed.");
         let hash = match body {
+            None if headers.contains_key(TRAILER) => {
+                "STREAMING-UNSIGNED-PAYLOAD-TRAILER".to_owned()
+            }
             None => "UNSIGNED-PAYLOAD".to_owned(),
             Some(body) if body.is_empty() => sigv4::EMPTY_SHA256.to_owned(),
             Some(body) => sigv4::sha256_hex(body),

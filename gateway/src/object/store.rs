@@ -11,8 +11,6 @@ use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::HeaderName;
@@ -24,6 +22,7 @@ use http_body::Frame;
 
 use crate::backend::BackendBody;
 use crate::backend::BackendRequest;
+use crate::backend::Digest;
 use crate::envelope::Envelope;
 use crate::envelope::HEADER;
 use crate::envelope::Layout;
@@ -37,7 +36,6 @@ use crate::frames::trailer::Record;
 use crate::object::Objects;
 use crate::object::checksum::Expected;
 use crate::object::checksum::Running;
-use crate::object::document;
 use crate::object::facts::Facts;
 use crate::request::BoxError;
 use crate::request::Payload;
@@ -102,7 +100,6 @@ impl Objects {
             let (bytes, record, sealed_record) = seal_whole(sealer, digests, body).await?;
             envelope.record = Some(sealed_record);
             drop(done.set(record));
-            vouch_for_locked(&mut headers, &bytes)?;
             BackendBody::Bytes(bytes)
         } else {
             let stored_bytes = layout::stored_bytes(plaintext_bytes)?;
@@ -118,7 +115,9 @@ impl Objects {
             .map_err(|_| S3Error::internal())?;
         headers.insert(HeaderName::from_static(HEADER), value);
         drop(keys);
-        let mut request = BackendRequest::object(Method::PUT, &name.bucket, &name.key).body(body);
+        let mut request = BackendRequest::object(Method::PUT, &name.bucket, &name.key)
+            .body(body)
+            .digest(digest(&headers));
         request.headers = headers;
         let answer = self.backend.fetch(request).await?;
 
@@ -176,16 +175,13 @@ impl Objects {
     }
 }
 
-/// Adds the digest that S3 demands of an object that comes with a lock: of what is stored, so that
-/// it says nothing of what was sealed.
-fn vouch_for_locked(headers: &mut HeaderMap, stored: &[u8]) -> Result<(), S3Error> {
-    let locked = |name: &HeaderName| name.as_str().starts_with("x-amz-object-lock-");
-    if headers.keys().any(locked) {
-        let md5 = STANDARD.encode(document::md5(stored)?);
-        let md5 = HeaderValue::from_str(&md5).map_err(|_| S3Error::internal())?;
-        headers.insert(HeaderName::from_static("content-md5"), md5);
+/// Whether the backend is told a digest of what is stored: S3 demands one of what comes with a lock.
+pub(crate) fn digest(headers: &HeaderMap) -> Digest {
+    let locks = |name: &HeaderName| name.as_str().starts_with("x-amz-object-lock-");
+    match headers.keys().any(locks) {
+        true => Digest::Demanded,
+        false => Digest::Useful,
     }
-    Ok(())
 }
 
 /// Whether clients see the MD5 of the plaintext as the ETag.

@@ -89,6 +89,8 @@ pub struct Head {
     pub checksum: Option<UploadChecksum>,
     /// The key of the part table under SSE-C, because completing need not bring the customer's.
     pub footer_key: Option<DataKey>,
+    /// Whether the object will come with a lock.
+    pub locked: bool,
     record_key: DataKey,
 }
 
@@ -100,6 +102,8 @@ pub struct NewHead<'a> {
     pub checksum: Option<UploadChecksum>,
     /// See [`Head::footer_key`].
     pub footer_key: Option<&'a DataKey>,
+    /// See [`Head::locked`].
+    pub locked: bool,
 }
 
 /// A head as it is stored, sealed.
@@ -115,6 +119,9 @@ pub(super) struct Document {
     footer_key: Option<String>,
     record_key: String,
     created_millis: u64,
+    /// Written only where it is so, which is how it began.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    locked: bool,
 }
 
 impl Uploads {
@@ -159,6 +166,7 @@ impl Uploads {
             footer_key: head.footer_key.map(encode),
             record_key: encode(&DataKey::generate(&*self.random)),
             created_millis: self.now_millis(),
+            locked: head.locked,
         };
         let subject = subject(&slot(name));
         self.records.write(name.bucket, &subject, &document).await?;
@@ -325,6 +333,7 @@ impl Document {
             checksum,
             footer_key: self.footer_key.as_deref().map(decode).transpose()?,
             record_key: decode(&self.record_key)?,
+            locked: self.locked,
             envelope: self.envelope,
         })
     }

@@ -5,7 +5,7 @@ use http::{HeaderMap, Method, Response};
 use percent_encoding::percent_decode_str;
 
 use crate::backend::store::{Store, Stored, Versioning};
-use crate::backend::{ACCESS_KEY_ID, Recorded, listing, multipart};
+use crate::backend::{ACCESS_KEY_ID, Recorded, chunked, listing, multipart};
 
 /// A parsed request.
 pub(crate) struct Asked {
@@ -32,12 +32,20 @@ pub(crate) fn answer(store: &mut Store, mut seen: Recorded) -> Response<Bytes> {
     if !seen.header("authorization").starts_with(&credential) {
         return error(403, "AccessDenied");
     }
-    if seen.header("content-encoding").contains("aws-chunked")
-        || seen
-            .header("x-amz-content-sha256")
-            .starts_with("STREAMING-")
-    {
-        return error(501, "NotImplemented");
+    let is_chunked = match seen.header("x-amz-content-sha256") {
+        "STREAMING-UNSIGNED-PAYLOAD-TRAILER" => true,
+        hash if hash.starts_with("STREAMING-") => return error(501, "NotImplemented"),
+        _ => false,
+    };
+    if is_chunked != seen.header("content-encoding").starts_with("aws-chunked") {
+        return error(400, "InvalidRequest");
+    }
+    let has_digest = is_chunked || seen.headers.contains_key("content-md5");
+    let locks = |name: &http::HeaderName| name.as_str().starts_with("x-amz-object-lock-");
+    let is_copy = seen.headers.contains_key("x-amz-copy-source");
+    let locked = seen.method == Method::PUT && seen.headers.keys().any(locks) && !is_copy;
+    if locked && !has_digest {
+        return error(400, "InvalidRequest");
     }
     if seen.method == Method::PUT && !seen.headers.contains_key("content-length") {
         return error(411, "MissingContentLength");
@@ -54,7 +62,21 @@ pub(crate) fn answer(store: &mut Store, mut seen: Recorded) -> Response<Bytes> {
             (decode(name), decode(value))
         });
     let (bucket, key, query) = (decode(bucket), decode(key), query.collect());
-    let body = Bytes::from(std::mem::take(&mut seen.body));
+    let mut body = Bytes::from(std::mem::take(&mut seen.body));
+    if is_chunked {
+        match chunked::decode(&seen, &body) {
+            Ok(decoded) => body = decoded,
+            Err(code) => return error(400, code),
+        }
+        // It says how the body travelled.
+        let coding = seen.header("content-encoding").to_owned();
+        let own = coding.strip_prefix("aws-chunked,").map(str::to_owned);
+        seen.headers.remove("content-encoding");
+        if let Some(own) = own {
+            seen.headers
+                .insert("content-encoding", own.parse().unwrap());
+        }
+    }
     let asked = Asked {
         seen,
         body,

@@ -58,6 +58,14 @@ fn part(store: &mut Store, asked: &Asked, id: &str) -> Response<Bytes> {
         return error(400, "InvalidArgument");
     };
     let copied = asked.seen.headers.contains_key("x-amz-copy-source");
+    let has_digest = ["content-md5", "x-amz-trailer"].map(|it| asked.seen.headers.contains_key(it));
+    let headers = &store.uploads[id].headers;
+    let locked = headers
+        .iter()
+        .any(|(name, _)| name.starts_with("x-amz-object-lock-"));
+    if locked && !copied && has_digest == [false, false] {
+        return error(400, "InvalidRequest");
+    }
     let body = if copied {
         match copied_range(store, asked) {
             Ok(body) => body,

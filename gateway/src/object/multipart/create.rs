@@ -9,6 +9,7 @@ use http::Response;
 use http::header;
 
 use crate::backend::BackendRequest;
+use crate::backend::Digest;
 use crate::envelope::Envelope;
 use crate::envelope::HEADER;
 use crate::envelope::Layout;
@@ -21,6 +22,7 @@ use crate::object::checksum;
 use crate::object::checksum::parts;
 use crate::object::headers;
 use crate::object::put::customer_key_md5;
+use crate::object::store;
 use crate::request::Body;
 use crate::request::S3Request;
 use crate::request::full_body;
@@ -56,6 +58,7 @@ impl Objects {
         .filter(|_| !under_customer_key));
         let mut onward = BackendRequest::object(Method::POST, &name.bucket, &name.key);
         onward.headers = headers::of_write(&request.headers)?;
+        let locked = store::digest(&onward.headers) == Digest::Demanded;
 
         let requester = Requester::of(&request);
         let new = self
@@ -80,6 +83,7 @@ impl Objects {
             envelope: sealed,
             checksum,
             footer_key: footer_key.as_ref(),
+            locked,
         };
         let state_name = UploadName {
             bucket: &name.bucket,

@@ -22,6 +22,7 @@ use http::header;
 use http_body::Frame;
 
 use crate::backend::BackendBody;
+use crate::backend::Digest;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::frames::Keys;
@@ -194,7 +195,11 @@ impl Objects {
             .request(Method::PUT)
             .query("partNumber", number.to_string())
             .query("uploadId", &upload.id)
-            .body(body);
+            .body(body)
+            .digest(match upload.head.locked {
+                true => Digest::Demanded,
+                false => Digest::Useful,
+            });
         let answer = self.backend.fetch(request).await?;
         Ok(answer.into_parts().0.headers)
     }
