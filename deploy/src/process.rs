@@ -7,22 +7,26 @@ use gateway::server::MetricsText;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer as _, Registry};
 
 /// Logs to standard error, at `info` unless `RUST_LOG` says otherwise; JSON lines when
 /// `SEALGATE_LOG=json`.
 pub fn start_logs() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let wanted = std::env::var("RUST_LOG").ok();
+    let filter = wanted.and_then(|text| text.parse::<Targets>().ok());
+    let filter = filter.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let json = std::env::var("SEALGATE_LOG").is_ok_and(|form| form == "json");
-    // A second start in one process keeps the first's logs.
-    let _ = if json {
-        logs.json().try_init()
+    let logs = if json {
+        logs.json().with_filter(filter).boxed()
     } else {
-        logs.with_ansi(false).try_init()
+        logs.with_ansi(false).with_filter(filter).boxed()
     };
+    // A second start in one process keeps the first's logs.
+    let _ = Registry::default().with(logs).try_init();
 }
 
 /// Collects what the process counts; gives Prometheus's text. None when something else in the

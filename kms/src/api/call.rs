@@ -374,6 +374,8 @@ impl<'a> Call<'a> {
 
     /// Tells the audit trail of a key that the call made.
     pub(crate) fn made(&mut self, key: &Key) {
+        // Most calls are about one key, and ten thousand events are kept.
+        self.resources.reserve_exact(1);
         self.resources.push(Resource {
             arn: Arc::clone(key.arn()),
             account: Arc::clone(key.account()),

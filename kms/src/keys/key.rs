@@ -11,6 +11,7 @@ use proto::policy::Policy;
 use proto::policy::PolicyKind;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 use uuid::Uuid;
 
@@ -47,7 +48,8 @@ pub struct Snapshot {
     /// Its materials that are here, oldest first.
     pub materials: Vec<Arc<Material>>,
     current: Option<Arc<Material>>,
-    policy: Option<Policy>,
+    /// Parsed when it is first asked: most keys have the default one, which never is.
+    policy: OnceLock<Option<Policy>>,
     open_to_its_account: bool,
 }
 
@@ -59,7 +61,6 @@ impl Snapshot {
                 .find(|material| material.id_text() == current.id)
                 .map(Arc::clone)
         });
-        let policy = Policy::parse(&record.policy, PolicyKind::Resource).ok();
         let open_to_its_account = ["aws", "aws-cn", "aws-us-gov"]
             .iter()
             .any(|p| record.policy == default_policy(p, account));
@@ -67,7 +68,7 @@ impl Snapshot {
             record,
             materials,
             current,
-            policy,
+            policy: OnceLock::new(),
             open_to_its_account,
         }
     }
@@ -87,8 +88,10 @@ impl Snapshot {
 
     /// The key's policy, ready to be asked.
     #[must_use]
-    pub const fn policy(&self) -> Option<&Policy> {
-        self.policy.as_ref()
+    pub fn policy(&self) -> Option<&Policy> {
+        self.policy
+            .get_or_init(|| Policy::parse(&self.record.policy, PolicyKind::Resource).ok())
+            .as_ref()
     }
 
     /// The material of that id.

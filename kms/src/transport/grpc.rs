@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use http::Request;
@@ -37,7 +38,15 @@ use crate::transport::request_id;
 /// The gRPC services of the port.
 pub(crate) struct Grpc {
     keys: KeyManagementServer<Methods>,
-    others: HashMap<&'static str, Other>,
+    health: Other,
+    /// Made when it is first asked for: its descriptors take more memory than a thousand keys.
+    reflection: LazyLock<Reflection>,
+}
+
+/// Server reflection, in the two versions that clients ask for.
+struct Reflection {
+    v1: Other,
+    v1alpha: Other,
 }
 
 /// A service that is asked seldom enough to be boxed.
@@ -49,27 +58,21 @@ impl Grpc {
         let keys =
             KeyManagementServer::new(Methods { core }).max_decoding_message_size(message_bytes_max);
         let (_, health) = tonic_health::server::health_reporter();
-        let reflection = || {
-            tonic_reflection::server::Builder::configure()
-                .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        };
-        let v1 = reflection().build_v1().expect("our descriptors are sound");
-        let v1alpha = reflection()
-            .build_v1alpha()
-            .expect("our descriptors are sound");
-        let others = HashMap::from([
-            ("grpc.health.v1.Health", BoxCloneSyncService::new(health)),
-            (
-                "grpc.reflection.v1.ServerReflection",
-                BoxCloneSyncService::new(v1),
-            ),
-            (
-                "grpc.reflection.v1alpha.ServerReflection",
-                BoxCloneSyncService::new(v1alpha),
-            ),
-        ]);
-        Self { keys, others }
+        Self {
+            keys,
+            health: BoxCloneSyncService::new(health),
+            reflection: LazyLock::new(reflection),
+        }
+    }
+
+    /// The service of that name besides the key management service.
+    fn other(&self, service: &str) -> Option<&Other> {
+        match service {
+            "grpc.health.v1.Health" => Some(&self.health),
+            "grpc.reflection.v1.ServerReflection" => Some(&self.reflection.v1),
+            "grpc.reflection.v1alpha.ServerReflection" => Some(&self.reflection.v1alpha),
+            _ => None,
+        }
     }
 
     /// Answers one gRPC request.
@@ -87,12 +90,29 @@ impl Grpc {
             return result.unwrap_or_else(|never| match never {});
         }
 
-        if let Some(other) = self.others.get(service) {
+        if let Some(other) = self.other(service) {
             let result = other.clone().oneshot(request).await;
             return result.unwrap_or_else(|never| match never {});
         }
 
         Status::unimplemented("There is no such service.").into_http()
+    }
+}
+
+/// Reads the descriptors of all services.
+fn reflection() -> Reflection {
+    let builder = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let v1 = builder().build_v1().expect("our descriptors are sound");
+    let v1alpha = builder()
+        .build_v1alpha()
+        .expect("our descriptors are sound");
+    Reflection {
+        v1: BoxCloneSyncService::new(v1),
+        v1alpha: BoxCloneSyncService::new(v1alpha),
     }
 }
 
