@@ -14,6 +14,7 @@
 
 mod alias;
 mod call;
+mod conditions;
 mod constraints;
 mod data_key;
 mod data_key_pair;
@@ -142,6 +143,7 @@ impl Kms {
     /// AWS's exception for the situation.
     pub fn call(&self, caller: &Caller, operation: Operation) -> Result<Answer, KmsError> {
         let mut call = Call::new(self, caller, operation.name());
+        call.conditions = conditions::of(&operation, caller);
         let mut answer = operation.run(&mut call);
         if self.compat == Compat::LocalStack {
             answer = localstack::as_recorded(answer);

@@ -13,6 +13,7 @@ use crate::error::KmsError;
 use crate::keys::Keys;
 use crate::keys::key::Key;
 use crate::keys::key::Snapshot;
+use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::Manager;
 use proto::policy::Context;
 use proto::policy::Decision;
@@ -22,6 +23,7 @@ use proto::policy::Request;
 use proto::policy::evaluate;
 use proto::time::Timestamp;
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -69,11 +71,45 @@ pub struct Intent<'a> {
     pub context: Option<&'a BTreeMap<String, String>>,
     /// The alias the key was named by, if it was.
     pub alias: Option<&'a str>,
-    /// What the attestation document of the answer's recipient measured: registers and their values
-    /// in hex.
-    pub measurements: &'a [(u64, String)],
+    /// What the conditions of a policy may look at in the request besides.
+    pub conditions: &'a [Condition],
     /// When.
     pub now: Timestamp,
+}
+
+/// One value of a condition key that comes from the request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    name: Cow<'static, str>,
+    value: String,
+}
+
+impl Condition {
+    /// A value of a condition key that AWS names.
+    #[must_use]
+    pub fn new(name: &'static str, value: &str) -> Self {
+        let value = value.to_owned();
+        Self {
+            name: name.into(),
+            value,
+        }
+    }
+
+    /// A value of a condition key that has a part of the request in its name.
+    #[must_use]
+    pub fn named(name: String, value: &str) -> Self {
+        let value = value.to_owned();
+        Self {
+            name: name.into(),
+            value,
+        }
+    }
+
+    /// Whether it is a value of that condition key.
+    #[must_use]
+    pub fn is_of(&self, name: &str) -> bool {
+        self.name == name
+    }
 }
 
 /// Lets the caller do what it intends with a key.
@@ -93,7 +129,7 @@ pub fn permit(
         let snapshot = key.snapshot();
         match snapshot.record.manager {
             Manager::Customer if own && snapshot.is_open_to_its_account() => Decision::Allow,
-            Manager::Customer => decide(intent, &key, &snapshot),
+            Manager::Customer => decide(intent, &key, &snapshot, keys),
             Manager::Aws if own && !intent.uses => Decision::Allow,
             Manager::Aws if own && is_service_of(caller, &key, keys) => Decision::Allow,
             Manager::AwsOwned if own && intent.uses && caller.is_via_s3() => Decision::Allow,
@@ -131,10 +167,10 @@ pub fn can_change_policy(caller: &Caller, policy: &Policy, key_arn: &str) -> boo
     evaluate(policy, &request).decision == Decision::Allow
 }
 
-fn decide(intent: &Intent<'_>, key: &Key, snapshot: &Snapshot) -> Decision {
+fn decide(intent: &Intent<'_>, key: &Key, snapshot: &Snapshot, keys: &Keys) -> Decision {
     let caller = intent.caller;
     let principal = Principal::aws(&caller.principal_arn, &caller.account);
-    let context = conditions(intent, snapshot);
+    let context = conditions(intent, key, snapshot, keys);
     let action = format!("kms:{}", intent.action);
     let request = Request {
         principal: &principal,
@@ -160,7 +196,7 @@ fn decide(intent: &Intent<'_>, key: &Key, snapshot: &Snapshot) -> Decision {
 /// What the conditions of a policy may look at.
 ///
 /// Source: <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html>
-fn conditions(intent: &Intent<'_>, snapshot: &Snapshot) -> Context {
+fn conditions(intent: &Intent<'_>, key: &Key, snapshot: &Snapshot, keys: &Keys) -> Context {
     let caller = intent.caller;
     let record = &snapshot.record;
     let mut context = Context::new();
@@ -184,11 +220,27 @@ fn conditions(intent: &Intent<'_>, snapshot: &Snapshot) -> Context {
     if let Some(alias) = intent.alias {
         context.insert("kms:RequestAlias", alias);
     }
-    for (register, value) in intent.measurements {
-        context.insert(&format!("kms:RecipientAttestation:PCR{register}"), &**value);
-        if *register == 0 {
-            context.insert("kms:RecipientAttestation:ImageSha384", &**value);
+    for condition in intent.conditions {
+        context.insert(&condition.name, &*condition.value);
+    }
+    if intent.uses && record.spec == KeySpec::SymmetricDefault {
+        let name = "kms:EncryptionAlgorithm";
+        if !intent.conditions.iter().any(|told| told.is_of(name)) {
+            context.insert(name, record.spec.as_str());
         }
+    }
+    context.insert("kms:MultiRegion", record.multi_region.is_some().to_string());
+    if record.multi_region.is_some() {
+        let primary = record.is_primary(key.region());
+        let kind = if primary { "PRIMARY" } else { "REPLICA" };
+        context.insert("kms:MultiRegionKeyType", kind);
+    }
+    // Looking for them takes a walk over all aliases, which few policies ask for.
+    if record.policy.contains("kms:ResourceAliases") {
+        context.insert_all("kms:ResourceAliases", keys.aliases_of(key));
+    }
+    if let Some(agent) = &caller.user_agent {
+        context.insert("aws:UserAgent", &**agent);
     }
     for (name, value) in &record.tags {
         context.insert(&format!("aws:ResourceTag/{name}"), &**value);

@@ -136,6 +136,13 @@ impl Keys {
         keys
     }
 
+    /// The names of a key's aliases.
+    #[must_use]
+    pub fn aliases_of(&self, key: &Key) -> Vec<String> {
+        let names = self.realms.aliases_of(key);
+        names.iter().map(ToString::to_string).collect()
+    }
+
     /// All aliases of an account in a Region, in the order of their names.
     #[must_use]
     pub fn aliases(&self, account: &str, region: &str, now: Timestamp) -> Vec<(Arc<str>, Alias)> {

@@ -96,6 +96,7 @@ pub(crate) fn update(
         .find(account, region, &present.key_id, call.now)
     {
         check_alike(&old, &key)?;
+        call.key(Some(old.id()), By::Id)?;
     }
     put(call, name, &key, |present| {
         present.map_or_else(|| Err(missing()), |_| Ok(()))
@@ -110,9 +111,9 @@ pub(crate) fn delete(
 ) -> Result<v1::DeleteAliasResponse, KmsError> {
     call.parameter_text("aliasName", request.alias_name.as_deref());
     violations::check(&request)?;
-    call.charge(None)?;
     let name = request.alias_name.as_deref().unwrap_or_default();
     check_name(name)?;
+    call.key(Some(name), By::Alias)?;
     let Caller {
         account, region, ..
     } = call.caller;

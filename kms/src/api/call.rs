@@ -9,6 +9,7 @@ use crate::audit::Identity;
 use crate::audit::Resource;
 use crate::audit::Source;
 use crate::authorize;
+use crate::authorize::Condition;
 use crate::authorize::Intent;
 use crate::authorize::Permitted;
 use crate::caller::Caller;
@@ -41,8 +42,8 @@ pub(crate) struct Call<'a> {
     response: Fields,
     additional: Fields,
     resources: Vec<Resource>,
-    /// Registers that the recipient's attestation document tells, with their values in hex.
-    pub(crate) measurements: Vec<(u64, String)>,
+    /// What the conditions of a key policy may look at in the request.
+    pub(crate) conditions: Vec<Condition>,
 }
 
 /// What a caller may name a key by.
@@ -77,7 +78,7 @@ impl<'a> Call<'a> {
             response: Fields::default(),
             additional: Fields::default(),
             resources: Vec::new(),
-            measurements: Vec::new(),
+            conditions: Vec::new(),
         }
     }
 
@@ -177,7 +178,7 @@ impl<'a> Call<'a> {
             uses,
             context,
             alias,
-            measurements: &self.measurements,
+            conditions: &self.conditions,
             now: self.now,
         };
         authorize::permit(&intent, key, &self.kms.keys, self.kms.enforcement())

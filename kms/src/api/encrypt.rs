@@ -3,6 +3,7 @@
 mod cipher;
 
 use crate::api::Call;
+use crate::api::call::By;
 pub(crate) use crate::api::encrypt::cipher::Opened;
 pub(crate) use crate::api::encrypt::cipher::SYMMETRIC;
 pub(crate) use crate::api::encrypt::cipher::Sealed;
@@ -13,6 +14,7 @@ use crate::api::encrypt::cipher::open;
 pub(crate) use crate::api::encrypt::cipher::seal;
 use crate::api::recipient;
 use crate::api::violations;
+use crate::authorize::Condition;
 use crate::crypto::MessageNonce;
 use crate::error::KmsError;
 use crate::keys::metadata::KeyUsage;
@@ -139,6 +141,15 @@ pub(crate) fn re_encrypt(
     let opened = open(call, &source)?;
     let context = &request.destination_encryption_context;
     let destination = request.destination_key_id.as_deref();
+    call.conditions.clear();
+    call.conditions
+        .push(Condition::new("kms:EncryptionAlgorithm", algorithm));
+    let same = call
+        .resolve(destination.unwrap_or_default(), By::Alias)
+        .is_ok_and(|key| key.arn() == opened.key.arn());
+    let same = if same { "true" } else { "false" };
+    call.conditions
+        .push(Condition::new("kms:ReEncryptOnSameKey", same));
     let key = call.key_for_action(destination, "ReEncryptTo", Some(context))?;
     let snapshot = key.snapshot();
     call.check_use(&key, &snapshot, KeyUsage::EncryptDecrypt)?;

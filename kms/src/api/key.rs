@@ -347,4 +347,4 @@ pub(crate) fn seconds(millis: i64) -> f64 {
 
 const WINDOW_DAYS_MIN: i32 = 7;
 const WINDOW_DAYS_MAX: i32 = 30;
-const WINDOW_DAYS_DEFAULT: i32 = 30;
+pub(crate) const WINDOW_DAYS_DEFAULT: i32 = 30;

@@ -1,6 +1,7 @@
 //! Answers for an enclave: sealed for the key of its attestation document instead of in plaintext.
 
 use crate::api::Call;
+use crate::authorize::Condition;
 use crate::compat::Compat;
 use crate::crypto::recipient::Recipient;
 use crate::error::KmsError;
@@ -19,10 +20,15 @@ impl Call<'_> {
         let Some(attested) = document.and_then(Recipient::of_attestation) else {
             return;
         };
-        let measured = attested.measurements.into_iter();
-        self.measurements = measured
-            .map(|(register, value)| (register, hex::encode(value)))
-            .collect();
+        for (register, value) in attested.measurements {
+            let value = hex::encode(value);
+            if register == 0 {
+                let image = "kms:RecipientAttestation:ImageSha384";
+                self.conditions.push(Condition::new(image, &value));
+            }
+            let name = format!("kms:RecipientAttestation:PCR{register}");
+            self.conditions.push(Condition::named(name, &value));
+        }
     }
 }
 

@@ -288,4 +288,4 @@ fn check_limit(record: &Record, arn: &str, most: usize) -> Result<(), KmsError> 
     ))
 }
 
-const PERIOD_DAYS_DEFAULT: i32 = 365;
+pub(crate) const PERIOD_DAYS_DEFAULT: i32 = 365;

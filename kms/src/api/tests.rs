@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 mod aliases;
 mod compat;
+mod conditions;
 mod crash;
 mod enclaves;
 mod encryption;
