@@ -1,10 +1,25 @@
-//! How many GenerateDataKey a second the KMS answers, on both doors, and what one costs in CPU.
+//! What the KMS answers and what it costs.
+//!
+//! - GenerateDataKey a second on both doors, and the server's CPU time for each;
+//! - what of it quota, audit trail and metrics take;
+//! - `sealgate kms` by itself: start to first answer, and memory with 1,000 keys;
+//! - the rates of other emulators, by the same client in the same run.
 //!
 //! The server is a process of its own with one thread, on one core where `taskset` is there; the
 //! client is this process, on another. Signatures are checked, quotas charged, events kept. The
 //! CPU time is the server's as the system accounts it, so it holds on a busy machine, too.
 //!
-//! Run: `cargo bench -p tests --bench kms`.
+//! Run: `cargo bench -p tests --bench kms`, and with peers that run already (moto's is
+//! `moto_server -p 5000`): `-- --peer moto=127.0.0.1:5000 --peer localstack=127.0.0.1:4566`.
+
+#[path = "kms/costs.rs"]
+mod costs;
+#[path = "kms/footprint.rs"]
+mod footprint;
+#[path = "kms/peers.rs"]
+mod peers;
+#[path = "kms/wire.rs"]
+mod wire;
 
 use std::io::BufRead as _;
 use std::io::BufReader;
@@ -33,23 +48,18 @@ use kms::config::Credential;
 use kms::config::Secret;
 use kms::config::Signatures;
 use proto::kms::v1;
-use proto::sigv4::Credentials;
-use proto::sigv4::OutboundRequest;
-use proto::sigv4::sha256_hex;
-use proto::sigv4::sign_request;
-use proto::time::Clock as _;
 use proto::time::SystemClock;
-use tokio::io::AsyncReadExt as _;
-use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
+
+use crate::peers::Peer;
+use crate::wire::KEY_ID;
+use crate::wire::REGION;
+use crate::wire::SECRET;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const ACCOUNT: &str = "111122223333";
-const REGION: &str = "us-east-1";
-const KEY_ID: &str = "AKIDEXAMPLE";
-const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 const TOKEN: &str = "the secret between the two houses";
 
 fn main() -> anyhow::Result<()> {
@@ -59,6 +69,12 @@ fn main() -> anyhow::Result<()> {
     if std::env::args().any(|argument| argument == "serve") {
         return runtime.block_on(serve());
     }
+    let arguments: Vec<String> = std::env::args().collect();
+    let peers = arguments
+        .windows(2)
+        .filter(|pair| pair[0] == "--peer")
+        .map(|pair| Peer::parse(&pair[1]))
+        .collect::<anyhow::Result<Vec<_>>>()?;
 
     let mut server = Server::start()?;
     let mut out = std::io::stdout().lock();
@@ -71,9 +87,6 @@ fn main() -> anyhow::Result<()> {
         "{:<34}{:>12}{:>16}",
         "door", "per second", "CPU us per call"
     )?;
-    let rate = runtime.block_on(core())?;
-    let (per_second, cpu_us) = (rate.per_second, rate.cpu_us);
-    writeln!(out, "{:<34}{per_second:>12.0}{cpu_us:>16.2}", "no door")?;
     for (name, streams) in [("gRPC, 64 streams", 64), ("gRPC, 1 stream", 1)] {
         let rate = runtime.block_on(grpc(&server, streams))?;
         writeln!(
@@ -101,50 +114,29 @@ fn main() -> anyhow::Result<()> {
 
     let verdict = if best >= GOAL { "ok" } else { "MISSED" };
     writeln!(out, "to reach on one core: {GOAL:.0} per second: {verdict}")?;
-    server.stop()
+    if !peers.is_empty() {
+        runtime.block_on(peers::compare(&mut out, &server.address, &peers))?;
+    }
+    server.stop()?;
+    runtime.block_on(async {
+        costs::print(&mut out, start().await?).await?;
+        footprint::print(&mut out).await
+    })
 }
 
 /// Calls per second on one core.
 const GOAL: f64 = 100_000.0;
 
-/// Calls without any door: what the KMS itself costs, quota, audit and metrics included.
-async fn core() -> anyhow::Result<Rate> {
-    let running = start().await?;
-    let caller = Caller::root(ACCOUNT, REGION);
-    let create = Operation::CreateKey(v1::CreateKeyRequest::default());
-    let answer = running.kms.call(&caller, create)?;
-    let answer: serde_json::Value = serde_json::from_slice(&answer.to_json())?;
-    let arn = answer["KeyMetadata"]["Arn"]
-        .as_str()
-        .context("a key has an ARN")?;
-    let request = request(arn);
-    let (start, cpu_before) = (Instant::now(), cpu_us(std::process::id())?);
-    for _ in 0..CORE_CALLS {
-        let operation = Operation::GenerateDataKey(request.clone());
-        running.kms.call(&caller, operation)?;
-    }
-    let seconds = start.elapsed().as_secs_f64();
-    let cpu = u32::try_from(cpu_us(std::process::id())? - cpu_before)?;
-    running.stop().await;
-    Ok(Rate {
-        per_second: f64::from(CORE_CALLS) / seconds,
-        cpu_us: f64::from(cpu) / f64::from(CORE_CALLS),
-    })
-}
-
-/// CPU time that a process's first thread has used, in microseconds.
+/// CPU time that a process's threads have used, in microseconds.
 fn cpu_us(process: u32) -> anyhow::Result<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/schedstat"))?;
-    let nanos: u64 = stat
-        .split(' ')
-        .next()
-        .context("schedstat has fields")?
-        .parse()?;
+    let mut nanos = 0;
+    for thread in std::fs::read_dir(format!("/proc/{process}/task"))? {
+        let stat = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+        let used = stat.split(' ').next().context("schedstat has fields")?;
+        nanos += used.parse::<u64>()?;
+    }
     Ok(nanos / 1_000)
 }
-
-/// Enough calls for a second or so.
-const CORE_CALLS: u32 = 300_000;
 
 /// A KMS that checks signatures and counts against quotas nobody reaches.
 async fn start() -> anyhow::Result<kms::server::Running> {
@@ -352,91 +344,17 @@ fn message(server: &Server) -> Bytes {
 
 /// Signed requests over HTTP/1.1, `depth` on their way on each connection.
 async fn json(server: &Server, connections: usize, depth: usize) -> anyhow::Result<Rate> {
-    let request = signed(server);
-    let connection = async || -> anyhow::Result<()> {
-        let mut stream = TcpStream::connect(&server.address).await?;
-        stream.set_nodelay(true)?;
-        let burst = request.repeat(depth);
-        let mut buffer = vec![0; 64 << 10];
-        loop {
-            stream.write_all(&burst).await?;
-            let (mut answered, mut filled) = (0, 0);
-            while answered < depth {
-                let read = stream.read(&mut buffer[filled..]).await?;
-                ensure!(read > 0, "the server closed the connection");
-                filled += read;
-                while let Some(length) = answer_bytes(&buffer[..filled])? {
-                    buffer.copy_within(length..filled, 0);
-                    filled -= length;
-                    answered += 1;
-                }
-            }
-
-            server.requests.fetch_add(depth as u64, Ordering::Relaxed);
-        }
-    };
-    let all = (0..connections).map(|_| Box::pin(connection()));
-    tokio::select! {
-        rate = server.measure() => rate,
-        (ended, ..) = futures_util::future::select_all(all) => {
-            ended?;
-            anyhow::bail!("a connection ended")
-        }
-    }
-}
-
-/// How long the answer at the front is, if it is all there.
-fn answer_bytes(buffer: &[u8]) -> anyhow::Result<Option<usize>> {
-    let Some(head) = buffer.windows(4).position(|window| window == b"\r\n\r\n") else {
-        return Ok(None);
-    };
-    let text = std::str::from_utf8(&buffer[..head])?;
-    ensure!(
-        text.starts_with("HTTP/1.1 200"),
-        "{}",
-        String::from_utf8_lossy(buffer)
-    );
-    let (_, length) = text
-        .split_once("content-length: ")
-        .context("an answer has a length")?;
-    let length: usize = length.split("\r\n").next().unwrap_or_default().parse()?;
-    Ok((buffer.len() >= head + 4 + length).then_some(head + 4 + length))
-}
-
-/// A GenerateDataKey request, signed, as it goes over the wire.
-fn signed(server: &Server) -> Vec<u8> {
     let body = serde_json::json!({
         "KeyId": server.key_arn,
         "KeySpec": "AES_256",
         "EncryptionContext": { "aws:s3:arn": "arn:aws:s3:::demo/object" },
     });
-    let body = body.to_string();
-    let headers: [(&str, &[u8]); 2] = [
-        ("content-type", b"application/x-amz-json-1.1"),
-        ("x-amz-target", b"TrentService.GenerateDataKey"),
-    ];
-    let outbound = OutboundRequest {
-        method: "POST",
-        host: &server.address,
-        path: "/",
-        query: &[],
-        headers: &headers,
-        payload_hash: &sha256_hex(body.as_bytes()),
-    };
-    let credentials = Credentials::new(KEY_ID, SECRET);
-    let added = sign_request(&outbound, &credentials, REGION, "kms", SystemClock.now());
-    let mut request = format!("POST / HTTP/1.1\r\nhost: {}\r\n", server.address);
-    for (name, value) in headers {
-        request += &format!("{name}: {}\r\n", String::from_utf8_lossy(value));
+    let request = wire::signed(&server.address, "GenerateDataKey", &body);
+    let answered = &server.requests;
+    tokio::select! {
+        rate = server.measure() => rate,
+        failed = wire::keep_asking(&server.address, &request, connections, depth, answered) => {
+            Err(failed)
+        }
     }
-
-    for (name, value) in added {
-        request += &format!("{name}: {value}\r\n");
-    }
-
-    request += &format!(
-        "user-agent: bench/1\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    request.into_bytes()
 }
