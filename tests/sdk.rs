@@ -4,6 +4,10 @@
 mod buckets;
 #[path = "sdk/kms.rs"]
 mod kms;
+#[path = "sdk/list_cost.rs"]
+mod list_cost;
+#[path = "sdk/owners.rs"]
+mod owners;
 #[path = "sdk/policies.rs"]
 mod policies;
 #[path = "sdk/s3.rs"]

@@ -226,7 +226,8 @@ fn gateway_config(settings: &Settings, flags: &Up, users: &Users) -> gateway::co
         account: user.account.clone(),
         principal_arn: None,
     };
-    config.users.extend(users.all().iter().map(user));
+    // The first one's account owns the buckets that nobody is noted for.
+    config.users.splice(0..0, users.all().iter().map(user));
     config.region.clone_from(&flags.region);
     config.kms.account.clone_from(&users.main().account);
     config

@@ -3,8 +3,8 @@
 //! A check leaves a value behind: [`Permitted`]. It is made only here, and a request reaches an
 //! operation only through it.
 //!
-//! The users of a gateway own everything behind it: each may do everything that the bucket's policy
-//! does not deny. Nobody else may do anything that it does not allow.
+//! The users of the account that a bucket belongs to may do everything with it that its policy does not
+//! deny. Nobody else, of another account or of none, may do anything that it does not allow.
 
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use proto::policy::Principal;
 use proto::policy::evaluate;
 use proto::time::Clock;
 
+use crate::bucket::owner::BucketOwners;
 use crate::bucket::policy::BucketPolicies;
 use crate::bucket::policy::BucketPolicy;
 use crate::error::S3Code;
@@ -76,6 +77,10 @@ struct Question {
     caller: Caller,
     partition: &'static str,
     bucket: String,
+    /// The account that the bucket belongs to.
+    owner: Arc<str>,
+    /// Whether that is not the caller's.
+    stranger: bool,
     context: Context,
     /// Whether what a policy gives to everybody does not count for this bucket.
     restricted: bool,
@@ -84,17 +89,24 @@ struct Question {
 /// Judges requests by the policies of buckets.
 pub struct Authorizer {
     policies: Arc<BucketPolicies>,
+    owners: Arc<BucketOwners>,
     region: String,
     clock: Arc<dyn Clock>,
 }
 
 impl Authorizer {
-    /// A judge by these policies, for a gateway in `region`.
+    /// A judge by these policies and owners, for a gateway in `region`.
     #[must_use]
-    pub fn new(policies: Arc<BucketPolicies>, region: &str, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        policies: Arc<BucketPolicies>,
+        owners: Arc<BucketOwners>,
+        region: &str,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let region = region.to_owned();
         Self {
             policies,
+            owners,
             region,
             clock,
         }
@@ -105,27 +117,35 @@ impl Authorizer {
     ///
     /// # Errors
     ///
-    /// `AccessDenied` for what a policy denies, for what none allows to the anonymous caller, and for
-    /// a request that names another owner of its bucket than the caller's account;
-    /// `ServiceUnavailable` when a policy cannot be read; `NoSuchUpload`.
+    /// `AccessDenied` for what a policy denies, for what none allows to callers that are not of the
+    /// owner's account, and for a request that expects another owner; `ServiceUnavailable` when a
+    /// policy or an owner cannot be read; `NoSuchBucket`; `NoSuchUpload`.
     pub async fn permit(
         &self,
         operation: &str,
         request: S3Request,
         objects: &Objects,
     ) -> Result<Permitted<S3Request>, S3Error> {
-        check_owner(&request)?;
         let mut deletions = Deletions(None);
         match &request.target.bucket {
             Some(bucket) if operation != "CreateBucket" => {
-                let question = self.question(bucket, operation, &request, objects).await?;
+                let mut question = self.question(bucket, operation, &request, objects).await?;
+                question.check_owner(&request, "x-amz-expected-bucket-owner")?;
+                if let Some(key) = &request.target.key
+                    && action::is_on_tagged(operation)
+                {
+                    let version = request.target.query.get("versionId");
+                    self.add_tags(&mut question, key, version).await?;
+                }
                 if operation == "DeleteObjects" {
-                    question.refuse_strangers()?;
+                    let outcome = question.refuse_strangers();
+                    self.tell(&question, outcome).await?;
                     deletions = Deletions(question.policy.is_some().then_some(question));
-                } else if !may_always(operation, &request.caller) {
+                } else if !question.may_always(operation) {
                     let key = request.target.key.as_deref();
                     for action in action::of(operation, &request) {
-                        question.answer(&action, key)?;
+                        let outcome = question.answer(&action, key);
+                        self.tell(&question, outcome).await?;
                     }
                 }
             }
@@ -135,13 +155,40 @@ impl Authorizer {
         if matches!(operation, "CopyObject" | "UploadPartCopy") {
             let source = CopySource::read(&request.headers)?;
             let (bucket, key) = (source.bucket.as_str(), Some(source.key.as_str()));
-            let question = self.question(bucket, operation, &request, objects).await?;
-            question.answer(&action::on_source(source.version.is_some()), key)?;
+            let mut question = self.question(bucket, operation, &request, objects).await?;
+            question.check_owner(&request, "x-amz-source-expected-bucket-owner")?;
+            self.add_tags(&mut question, &source.key, source.version.as_deref())
+                .await?;
+            let outcome = question.answer(&action::on_source(source.version.is_some()), key);
+            self.tell(&question, outcome).await?;
         }
         Ok(Permitted {
             inner: request,
             deletions,
         })
+    }
+
+    /// Lets a policy that asks for them look at the tags of the object.
+    async fn add_tags(
+        &self,
+        question: &mut Question,
+        key: &str,
+        version: Option<&str>,
+    ) -> Result<(), S3Error> {
+        let policy = question.policy.as_ref();
+        if policy.is_some_and(|policy| policy.looks_at_tags()) {
+            let tags = self.policies.tags_of(&question.bucket, key, version);
+            context::add_existing_tags(&mut question.context, &tags.await?);
+        }
+        Ok(())
+    }
+
+    /// The outcome; `NoSuchBucket` for a stranger who was refused what is not there.
+    async fn tell(&self, question: &Question, outcome: Result<(), S3Error>) -> Result<(), S3Error> {
+        if outcome.is_err() && question.stranger && !question.caller.anonymous {
+            self.owners.check_exists(&question.bucket).await?;
+        }
+        outcome
     }
 
     async fn question(
@@ -152,6 +199,8 @@ impl Authorizer {
         objects: &Objects,
     ) -> Result<Question, S3Error> {
         let caller = request.caller.clone();
+        let owner = self.owners.of(bucket).await?;
+        let stranger = caller.anonymous || caller.account != owner;
         let policy = self.policies.of(bucket).await?;
         let mut context = Context::new();
         let mut restricted = false;
@@ -168,7 +217,8 @@ impl Authorizer {
                 &request.headers
             };
             context = context::of(request, headers, &self.region, self.clock.now());
-            restricted = caller.anonymous
+            let public = policy.as_ref().is_some_and(|policy| policy.is_public());
+            restricted = (caller.anonymous || stranger && public)
                 && self
                     .policies
                     .blocks(bucket, "RestrictPublicBuckets")
@@ -180,6 +230,8 @@ impl Authorizer {
             caller,
             partition: self.policies.partition(),
             bucket: bucket.to_owned(),
+            owner,
+            stranger,
             context,
             restricted,
         })
@@ -187,9 +239,31 @@ impl Authorizer {
 }
 
 impl Question {
-    /// Refuses the anonymous caller where no policy could allow it anything.
+    /// Refuses a request that expects the bucket to be somebody else's.
+    fn check_owner(&self, request: &S3Request, header: &str) -> Result<(), S3Error> {
+        match request.headers.get(header) {
+            Some(owner) if owner.as_bytes() != self.owner.as_bytes() => {
+                Err(S3Error::access_denied())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether no policy can deny an operation: else one that denies everything could never be
+    /// mended.
+    ///
+    /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucketPolicy.html>
+    fn may_always(&self, operation: &str) -> bool {
+        let of_policy = matches!(
+            operation,
+            "DeleteBucketPolicy" | "GetBucketPolicy" | "PutBucketPolicy"
+        );
+        of_policy && self.caller.root && !self.stranger
+    }
+
+    /// Refuses callers that are no users of the owner's where no policy could allow them anything.
     fn refuse_strangers(&self) -> Result<(), S3Error> {
-        if self.caller.anonymous && self.policy.is_none() {
+        if self.stranger && self.policy.is_none() {
             return Err(S3Error::access_denied());
         }
         Ok(())
@@ -222,20 +296,17 @@ impl Question {
             }
             Decision::Allow if !self.restricted => Ok(()),
             _ if self.caller.anonymous => Err(S3Error::access_denied()),
+            _ if self.stranger => {
+                let message = format!(
+                    "User: {} is not authorized to perform: {action} on resource: \"{resource}\" \
+                     because no resource-based policy allows the {action} action",
+                    self.caller.principal_arn
+                );
+                Err(S3Error::with_message(S3Code::AccessDenied, message))
+            }
             _ => Ok(()),
         }
     }
-}
-
-/// Whether no policy can deny an operation: else one that denies everything could never be mended.
-///
-/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucketPolicy.html>
-fn may_always(operation: &str, caller: &Caller) -> bool {
-    let of_policy = matches!(
-        operation,
-        "DeleteBucketPolicy" | "GetBucketPolicy" | "PutBucketPolicy"
-    );
-    of_policy && caller.root && !caller.anonymous
 }
 
 fn principal(caller: &Caller) -> Principal {
@@ -243,21 +314,6 @@ fn principal(caller: &Caller) -> Principal {
         return Principal::Anonymous;
     }
     Principal::aws(&caller.principal_arn, &caller.account)
-}
-
-/// Refuses a request that expects its bucket, or the source's, to be somebody else's.
-fn check_owner(request: &S3Request) -> Result<(), S3Error> {
-    for name in [
-        "x-amz-expected-bucket-owner",
-        "x-amz-source-expected-bucket-owner",
-    ] {
-        if let Some(owner) = request.headers.get(name)
-            && owner.as_bytes() != request.caller.account.as_bytes()
-        {
-            return Err(S3Error::access_denied());
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -312,12 +368,15 @@ mod tests {
             let record = serde_json::json!({ "policy": text }).to_string();
             Arc::new(serde_json::from_str(&record).unwrap())
         });
+        let stranger = &*caller.account != "111122223333";
         Question {
             policy,
             principal: principal(&caller),
             caller,
             partition: "aws",
             bucket: "b".to_owned(),
+            owner: "111122223333".into(),
+            stranger,
             context: Context::new(),
             restricted: false,
         }
@@ -358,20 +417,50 @@ mod tests {
     }
 
     #[test]
-    fn only_the_root_user_can_always_mend_a_policy() {
+    fn only_the_owners_root_user_can_always_mend_a_policy() {
         let root = Caller {
             root: true,
             ..user()
         };
-        assert!(may_always("PutBucketPolicy", &root));
-        assert!(!may_always("PutBucketPolicy", &user()));
-        assert!(!may_always("PutObject", &root));
+        assert!(question(root.clone(), None).may_always("PutBucketPolicy"));
+        assert!(!question(user(), None).may_always("PutBucketPolicy"));
+        assert!(!question(root.clone(), None).may_always("PutObject"));
+        let other = Caller {
+            account: "444455556666".into(),
+            ..root
+        };
+        assert!(!question(other, None).may_always("PutBucketPolicy"));
     }
 
     #[test]
     fn a_bucket_expected_to_be_someone_elses_is_refused() {
-        assert!(check_owner(&request(user(), None)).is_ok());
-        assert!(check_owner(&request(user(), Some("111122223333"))).is_ok());
-        assert!(check_owner(&request(user(), Some("444455556666"))).is_err());
+        let check = |owner| {
+            let header = "x-amz-expected-bucket-owner";
+            question(user(), None).check_owner(&request(user(), owner), header)
+        };
+        assert!(check(None).is_ok());
+        assert!(check(Some("111122223333")).is_ok());
+        assert!(check(Some("444455556666")).is_err());
+    }
+
+    #[test]
+    fn a_user_of_another_account_may_do_what_a_policy_allows_and_nothing_else() {
+        let other = || Caller {
+            account: "444455556666".into(),
+            ..user()
+        };
+        let get = |question: Question, key| question.answer("s3:GetObject", Some(key));
+        let error = get(question(other(), None), "k").unwrap_err();
+        assert!(
+            error.message().contains("no resource-based policy"),
+            "{error}"
+        );
+        assert!(get(question(other(), Some(READERS)), "k").is_ok());
+        assert!(get(question(other(), Some(READERS)), "secret/k").is_err());
+        let put = question(other(), Some(READERS)).answer("s3:PutObject", Some("k"));
+        assert!(put.is_err());
+        let mut restricted = question(other(), Some(READERS));
+        restricted.restricted = true;
+        assert!(get(restricted, "k").is_err());
     }
 }

@@ -2,11 +2,15 @@
 //!
 //! Default encryption is the gateway's own ([`encryption`]): the backend must neither know which
 //! bucket is sealed how, nor encrypt anything itself. So are policies ([`policy`]), which the
-//! backend would hold against the gateway. Everything else about a bucket is the backend's, but for
+//! backend would hold against the gateway, and whose a bucket is ([`owner`]). Everything else about a bucket is the backend's, but for
 //! the state bucket, which does not exist for clients ([`Buckets`]).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use futures_util::StreamExt as _;
+use futures_util::TryStreamExt as _;
+use futures_util::stream;
 use http::Method;
 use http::Response;
 
@@ -23,10 +27,14 @@ use crate::xml::Element;
 use crate::xml::Limits;
 
 pub mod encryption;
+pub mod etags;
 mod location;
+pub mod owner;
 pub mod policy;
 
 use crate::bucket::encryption::DefaultEncryptions;
+use crate::bucket::etags::ListedEtags;
+use crate::bucket::owner::BucketOwners;
 use crate::bucket::policy::BucketPolicies;
 
 /// Operations on buckets that need more than passing through.
@@ -37,6 +45,8 @@ pub struct Buckets {
     state: State,
     encryptions: Arc<DefaultEncryptions>,
     policies: Arc<BucketPolicies>,
+    owners: Arc<BucketOwners>,
+    etags: Arc<ListedEtags>,
 }
 
 impl Buckets {
@@ -48,6 +58,8 @@ impl Buckets {
         state: State,
         encryptions: Arc<DefaultEncryptions>,
         policies: Arc<BucketPolicies>,
+        owners: Arc<BucketOwners>,
+        etags: Arc<ListedEtags>,
     ) -> Self {
         let region = region.to_owned();
         Self {
@@ -56,6 +68,8 @@ impl Buckets {
             state,
             encryptions,
             policies,
+            owners,
+            etags,
         }
     }
 
@@ -71,7 +85,7 @@ impl Buckets {
         Ok(())
     }
 
-    /// `ListBuckets`, without the state bucket.
+    /// `ListBuckets`: the caller's own, without the state bucket.
     ///
     /// # Errors
     ///
@@ -92,12 +106,34 @@ impl Buckets {
             S3Error::new(S3Code::ServiceUnavailable)
         })?;
         if let Some(buckets) = root.child_mut("Buckets") {
-            let state = self.state.bucket();
-            buckets
-                .children_mut()
-                .retain(|bucket| bucket.text_of("Name") != Some(state));
+            let names = buckets
+                .children()
+                .iter()
+                .filter_map(|bucket| bucket.text_of("Name"))
+                .filter(|name| *name != self.state.bucket())
+                .map(str::to_owned)
+                .collect();
+            let own = self.owned(names, &request.caller.account).await?;
+            buckets.children_mut().retain(|bucket| {
+                bucket
+                    .text_of("Name")
+                    .is_some_and(|name| own.contains(name))
+            });
         }
         Ok(xml(&root))
+    }
+
+    /// Those of the buckets that belong to an account.
+    async fn owned(&self, names: Vec<String>, account: &str) -> Result<BTreeSet<String>, S3Error> {
+        stream::iter(names)
+            .map(|name| async move {
+                let owner = self.owners.of(&name).await?;
+                Ok((*owner == *account).then_some(name))
+            })
+            .buffer_unordered(OWNERS_AT_A_TIME)
+            .try_filter_map(|name| std::future::ready(Ok(name)))
+            .try_collect()
+            .await
     }
 
     /// An operation that the backend does, by its API name: passed through, but for what the gateway
@@ -131,11 +167,13 @@ impl Buckets {
     }
 
     /// `CreateBucket`: passed through, with the backend's Region in place of the gateway's. A
-    /// configuration left over from an earlier bucket of the name is removed before.
+    /// configuration left over from an earlier bucket of the name is removed before, and who creates
+    /// it is noted. Of two accounts that create a bucket of one name at the same moment either may
+    /// be its owner in the end.
     ///
     /// # Errors
     ///
-    /// `IllegalLocationConstraintException` for a Region that is not the gateway's; the backend's S3
+    /// `BucketAlreadyExists` for another account's; `IllegalLocationConstraintException` for a Region that is not the gateway's; the backend's S3
     /// error; `ServiceUnavailable` when it, or the state, gives no usable answer.
     pub async fn create(&self, mut request: S3Request) -> Result<Response<Body>, S3Error> {
         let bucket = request.target.bucket.clone().unwrap_or_default();
@@ -154,10 +192,16 @@ impl Buckets {
             }
         }
         request.body = Payload::from_bytes(onward);
+        let account = &request.caller.account;
         match self.check_exists(&bucket).await {
             Err(error) if error.code() == S3Code::NoSuchBucket => {
                 self.encryptions.remove(&bucket).await?;
                 self.policies.remove(&bucket).await?;
+                self.owners.begin(&bucket, account).await?;
+                self.etags.begin(&bucket).await;
+            }
+            Ok(()) if self.owners.of(&bucket).await? != *account => {
+                return Err(S3Error::new(S3Code::BucketAlreadyExists).detail("BucketName", bucket));
             }
             _ => {}
         }
@@ -176,6 +220,8 @@ impl Buckets {
         let answer = self.backend.forward(request).await?;
         self.encryptions.remove(&bucket).await?;
         self.policies.remove(&bucket).await?;
+        self.owners.remove(&bucket).await?;
+        self.etags.remove(&bucket).await?;
         Ok(answer)
     }
 
@@ -217,3 +263,6 @@ const LISTED: [&str; 4] = [
     "max-buckets",
     "prefix",
 ];
+
+/// Owners that one `ListBuckets` asks for at a time, where they are not known.
+const OWNERS_AT_A_TIME: usize = 32;

@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 
 use crate::backend::Backend;
 use crate::bucket::encryption::DefaultEncryptions;
+use crate::bucket::etags::ListedEtags;
 use crate::error::S3Error;
 use crate::frames::SALT_BYTES;
 use crate::frames::random::Random;
@@ -115,6 +116,8 @@ pub struct Objects {
     partition: &'static str,
     /// The bucket that clients can neither read nor write.
     reserved_bucket: Option<String>,
+    /// Which buckets' listings tell the ETags that clients see.
+    pub(crate) etags: Option<Arc<ListedEtags>>,
     /// Digests by the salt of the segment they belong to, which no two segments share.
     records: moka::sync::Cache<[u8; SALT_BYTES], Arc<Record>>,
     /// What clients see of objects, by what a listing of the backend tells.
@@ -153,6 +156,7 @@ impl Objects {
             random,
             partition,
             reserved_bucket: None,
+            etags: None,
             records,
             known,
             uploads,
@@ -169,6 +173,13 @@ impl Objects {
     #[must_use]
     pub fn reserving(mut self, bucket: &str) -> Self {
         self.reserved_bucket = Some(bucket.to_owned());
+        self
+    }
+
+    /// The same, where `etags` says which buckets are listed without asking about their objects.
+    #[must_use]
+    pub fn listing_by(mut self, etags: Arc<ListedEtags>) -> Self {
+        self.etags = Some(etags);
         self
     }
 

@@ -8,6 +8,8 @@ use gateway::bucket::Buckets;
 use gateway::bucket::encryption::Config;
 use gateway::bucket::encryption::CustomerKeys;
 use gateway::bucket::encryption::DefaultEncryptions;
+use gateway::bucket::etags::ListedEtags;
+use gateway::bucket::owner::BucketOwners;
 use gateway::bucket::policy::BucketPolicies;
 use gateway::error::S3Code;
 use gateway::sse::choice::DefaultAlgorithm;
@@ -46,6 +48,12 @@ impl World {
             gateway.state.clone(),
             encryptions.clone(),
             Arc::new(policies(&gateway)),
+            Arc::new(owners(&gateway)),
+            Arc::new(ListedEtags::new(
+                gateway.records.clone(),
+                gateway.clock.clone(),
+                gateway::bucket::policy::Config::default(),
+            )),
         );
         Self {
             backend,
@@ -82,6 +90,16 @@ fn policies(gateway: &Gateway) -> BucketPolicies {
         gateway.records.clone(),
         gateway.clock.clone(),
         gateway::bucket::policy::Config::default(),
+    )
+}
+
+fn owners(gateway: &Gateway) -> BucketOwners {
+    BucketOwners::new(
+        gateway.upstream.clone(),
+        gateway.records.clone(),
+        gateway.clock.clone(),
+        gateway::bucket::policy::Config::default(),
+        ["111122223333"].into_iter(),
     )
 }
 

@@ -40,6 +40,7 @@ pub struct World {
     /// The gateway's clock; real unless [`Setup::clock`] set it.
     pub clock: Arc<dyn Clock>,
     tls: Arc<rustls::ClientConfig>,
+    config: gateway::config::Config,
     _folder: tempfile::TempDir,
 }
 
@@ -114,7 +115,7 @@ impl Setup {
             kms_secret: Some(Zeroizing::new(SERVICE_SECRET.to_owned())),
             ..Parts::default()
         };
-        let gateway = gateway::server::start(config, parts).await.unwrap();
+        let gateway = gateway::server::start(config.clone(), parts).await.unwrap();
         let tls = trusting(&ca_pem);
         World {
             backend,
@@ -125,6 +126,7 @@ impl Setup {
             ca_pem,
             clock,
             tls,
+            config,
             _folder: folder,
         }
     }
@@ -140,6 +142,22 @@ impl World {
     #[must_use]
     pub fn setup() -> Setup {
         Setup::default()
+    }
+
+    /// Another gateway before the same backend, on plain HTTP: it remembers nothing.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub async fn another_gateway(&self) -> gateway::server::Running {
+        let mut config = self.config.clone();
+        config.listen.https = None;
+        let parts = Parts {
+            clock: Arc::clone(&self.clock),
+            kms_secret: Some(Zeroizing::new(SERVICE_SECRET.to_owned())),
+            ..Parts::default()
+        };
+        gateway::server::start(config, parts).await.unwrap()
     }
 
     /// The main user's S3 client, over TLS.

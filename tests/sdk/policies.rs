@@ -7,6 +7,7 @@ use aws_sdk_s3::types::{
     CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier, ServerSideEncryption,
 };
 use http::Method;
+use tests::backend::{Action, Fault};
 use tests::expect::expect_s3_error;
 use tests::signed::Draft;
 use tests::world::World;
@@ -111,9 +112,9 @@ async fn a_policy_that_cannot_be_judged_is_not_taken() {
     let world = World::start().await;
     world.create_bucket("demo").await;
     let s3 = world.s3();
-    let tagged = r#", "Condition": {"StringEquals": {"s3:ExistingObjectTag/a": "b"}}"#;
+    let unknown = r#", "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}"#;
     for (text, code) in [
-        (policy("Deny", "s3:GetObject", tagged), "NotImplemented"),
+        (policy("Deny", "s3:GetObject", unknown), "NotImplemented"),
         (policy("Deny", "kms:Decrypt", ""), "MalformedPolicy"),
         (policy("Forbid", "s3:GetObject", ""), "MalformedPolicy"),
         ("nonsense".to_owned(), "MalformedPolicy"),
@@ -177,4 +178,88 @@ async fn of_several_objects_those_that_a_policy_keeps_are_not_deleted() {
         .send()
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn a_policy_may_look_at_the_tags_that_an_object_has() {
+    let world = World::start().await;
+    world.create_bucket("demo").await;
+    let s3 = world.s3();
+    for (key, tags) in [
+        ("secret", "class=secret"),
+        ("open", "class=open"),
+        ("bare", ""),
+    ] {
+        let put = s3.put_object().bucket("demo").key(key).tagging(tags);
+        put.send().await.unwrap();
+    }
+    let tagged = r#", "Condition": {"StringEquals": {"s3:ExistingObjectTag/class": "secret"}}"#;
+    put_policy(&s3, &policy("Deny", "s3:GetObject", tagged)).await;
+    for (key, outcome) in [
+        ("open", None),
+        ("bare", None),
+        ("nothing", Some("NoSuchKey")),
+        ("secret", Some("AccessDenied")),
+    ] {
+        let got = s3.get_object().bucket("demo").key(key).send().await;
+        let code = got.err().and_then(|error| error.code().map(str::to_owned));
+        assert_eq!(code.as_deref(), outcome, "{key}");
+        let copy = s3.copy_object().bucket("demo").key("copy");
+        let copied = copy.copy_source(format!("demo/{key}")).send().await;
+        let code = copied
+            .err()
+            .and_then(|error| error.code().map(str::to_owned));
+        assert_eq!(code.as_deref(), outcome, "{key}");
+    }
+    assert!(
+        s3.head_object()
+            .bucket("demo")
+            .key("secret")
+            .send()
+            .await
+            .is_err()
+    );
+
+    // What cannot be known is not taken for absent.
+    let fault = Fault::on(
+        |request| request.query.contains("tagging"),
+        Action::Refuse(503, "SlowDown"),
+    );
+    world.backend.inject(fault);
+    let got = s3.get_object().bucket("demo").key("open").send().await;
+    assert!(got.is_err());
+}
+
+#[tokio::test]
+async fn d3_no_header_or_query_of_a_client_is_taken_for_a_condition_key() {
+    let world = World::start().await;
+    world.create_bucket("demo").await;
+    let s3 = world.s3();
+    put(&s3, "k", None).await.unwrap();
+    for condition in [
+        r#"{"Bool": {"aws:SecureTransport": "true"}}"#,
+        r#"{"IpAddress": {"aws:SourceIp": "203.0.113.9/32"}}"#,
+        r#"{"StringEquals": {"aws:PrincipalAccount": "999999999999"}}"#,
+        r#"{"StringEquals": {"s3:authType": "POST"}}"#,
+        r#"{"StringEquals": {"s3:ExistingObjectTag/class": "open"}}"#,
+    ] {
+        let condition = format!(", \"Condition\": {condition}");
+        put_policy(&s3, &policy("Allow", "s3:GetObject", &condition)).await;
+        for (name, value) in [
+            ("securetransport", "true"),
+            ("x-amz-securetransport", "true"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-for", "203.0.113.9"),
+            ("sourceip", "203.0.113.9"),
+            ("principalaccount", "999999999999"),
+            ("authtype", "POST"),
+            ("existingobjecttag", "class=open"),
+            ("x-amz-tagging", "class=open"),
+        ] {
+            let get = Draft::new(Method::GET, "demo", "k").header(name, value);
+            let get = get.query(&format!("aws:{name}"), value).query(name, value);
+            let refused = get.anonymous(&world.host()).send(&world.target()).await;
+            assert_eq!(refused.unwrap().status(), 403, "{condition} {name}");
+        }
+    }
 }

@@ -25,6 +25,11 @@ pub(super) fn of(operation: &str, request: &S3Request) -> Vec<String> {
     actions
 }
 
+/// Whether policies may look at the tags that the object of an operation has.
+pub(super) fn is_on_tagged(operation: &str) -> bool {
+    TAGGED.contains(&operation)
+}
+
 /// The action on the source of a copy.
 pub(super) fn on_source(versioned: bool) -> String {
     name("GetObject", versioned)
@@ -60,6 +65,19 @@ fn name(operation: &str, versioned: bool) -> String {
         _ => format!("s3:{action}"),
     }
 }
+
+/// Operations whose actions know `s3:ExistingObjectTag`.
+const TAGGED: [&str; 9] = [
+    "DeleteObjectTagging",
+    "GetObject",
+    "GetObjectAcl",
+    "GetObjectAttributes",
+    "GetObjectTagging",
+    "GetObjectTorrent",
+    "HeadObject",
+    "PutObjectAcl",
+    "PutObjectTagging",
+];
 
 /// Operations whose action has another name than they have.
 const NAMES: [(&str, &str); 44] = [

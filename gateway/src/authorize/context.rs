@@ -54,6 +54,13 @@ pub(super) fn of(
     context
 }
 
+/// Adds the tags that the object has, which stand as in a query.
+pub(super) fn add_existing_tags(context: &mut Context, query: &str) {
+    for (name, value) in tags(query) {
+        context.insert(&format!("s3:ExistingObjectTag/{name}"), value);
+    }
+}
+
 /// Who asks, and over which connection.
 fn of_caller(context: &mut Context, request: &S3Request) {
     let connection = &request.connection;

@@ -36,6 +36,7 @@ use crate::request::empty_body;
 use crate::request::full_body;
 use crate::state::cached::CachedRecords;
 use crate::state::record::Records;
+use crate::xml;
 use crate::xml::Element;
 use crate::xml::Limits;
 
@@ -74,8 +75,14 @@ impl BucketPolicy {
         &self.policy
     }
 
+    /// Whether it looks at the tags that objects have.
+    pub(crate) fn looks_at_tags(&self) -> bool {
+        let mut statements = self.policy.statements().iter();
+        statements.any(|it| it.condition_keys().any(|key| key.starts_with(EXISTING_TAG)))
+    }
+
     /// Whether it gives anything to everybody.
-    fn is_public(&self) -> bool {
+    pub(crate) fn is_public(&self) -> bool {
         self.policy.statements().iter().any(is_public)
     }
 }
@@ -145,6 +152,34 @@ impl BucketPolicies {
     /// it was written. The request must be refused then.
     pub async fn of(&self, bucket: &str) -> Result<Option<Arc<BucketPolicy>>, S3Error> {
         self.policies.get(bucket).await
+    }
+
+    /// The tags that an object has now, as they would stand in a query; none if there is no such
+    /// object, or where the backend has no tags.
+    ///
+    /// # Errors
+    ///
+    /// The backend's refusal; `ServiceUnavailable` when it gives no usable answer. The request must be
+    /// refused then.
+    pub(crate) async fn tags_of(
+        &self,
+        bucket: &str,
+        key: &str,
+        version: Option<&str>,
+    ) -> Result<String, S3Error> {
+        let request = BackendRequest::object(Method::GET, bucket, key)
+            .query("tagging", "")
+            .query_if("versionId", version);
+        let answer = match self.backend.fetch(request).await {
+            Ok(answer) => answer,
+            Err(BackendError::Refused(error)) if HAS_NO_TAGS.contains(&error.status()) => {
+                return Ok(String::new());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let tagging = Element::parse(answer.body(), Limits::ANSWER)
+            .map_err(|_| S3Error::new(S3Code::ServiceUnavailable))?;
+        Ok(xml::tag_query(&tagging))
     }
 
     /// `PutBucketPolicy`; `document` is the verified body of the request.
@@ -276,7 +311,9 @@ fn may_mean(pattern: &str, bucket_arn: &str) -> bool {
 
 /// Whether the value of a condition key is known here; `key` is in lower case.
 fn is_judged(key: &str) -> bool {
-    CONDITION_KEYS.contains(&key) || key.starts_with("s3:requestobjecttag/")
+    CONDITION_KEYS.contains(&key)
+        || key.starts_with("s3:requestobjecttag/")
+        || key.starts_with(EXISTING_TAG)
 }
 
 /// Whether a statement gives to everybody, as AWS sees it: a condition that confines it to a known
@@ -335,6 +372,16 @@ const CONDITION_KEYS: [&str; 31] = [
     "s3:x-amz-server-side-encryption-aws-kms-key-id",
     "s3:x-amz-server-side-encryption-customer-algorithm",
     "s3:x-amz-storage-class",
+];
+
+/// The start of the condition keys about the tags that an object has, in lower case.
+const EXISTING_TAG: &str = "s3:existingobjecttag/";
+
+/// Answers to a request for the tags of what has none: no object, a delete marker, no tags at all.
+const HAS_NO_TAGS: [StatusCode; 3] = [
+    StatusCode::NOT_FOUND,
+    StatusCode::METHOD_NOT_ALLOWED,
+    StatusCode::NOT_IMPLEMENTED,
 ];
 
 /// Condition keys that keep a statement for everybody from being public.

@@ -108,8 +108,7 @@ impl Objects {
         let headers = self.target_headers(&asked, &source.headers).await?;
         let requester = &asked.reader.requester;
         let key = self
-            .data_keys
-            .for_write(&asked.encryption, &asked.name, requester)
+            .new_key(&asked.encryption, &asked.name, requester)
             .await?;
         let object = NewObject {
             name: asked.name,

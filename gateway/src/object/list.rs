@@ -1,8 +1,10 @@
 //! ListObjects, ListObjectsV2, ListObjectVersions: the backend's listing, with the sizes and ETags
 //! that clients see.
 //!
-//! Sizes are computed. ETags of SSE-S3 objects come from memory, or else from a bounded number of
-//! HEAD requests side by side ([`Config::heads_max`]); never from the KMS. Everything else (owners,
+//! Sizes are computed. ETags are the backend's own but for SSE-S3 objects, so a bucket that never held
+//! one is listed by one request, and one more for that knowledge ([`crate::bucket::etags`]). In other
+//! buckets ETags come from memory, or else from a bounded number of HEAD requests side by side
+//! ([`Config::heads_max`]); never from the KMS. Everything else (owners,
 //! storage classes, prefixes, tokens) passes as it is.
 //!
 //! Sources: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>,
@@ -29,6 +31,7 @@ use crate::object::facts::Identity;
 use crate::request::Body;
 use crate::request::S3Request;
 use crate::request::full_body;
+use crate::sse::choice::Encryption;
 use crate::sse::data_key::ObjectName;
 use crate::xml::Element;
 use crate::xml::Limits;
@@ -92,6 +95,35 @@ impl Objects {
         Ok(response)
     }
 
+    /// Has listings of a bucket ask about its objects, before it gets one whose ETag the backend does
+    /// not list.
+    ///
+    /// # Errors
+    ///
+    /// `ServiceUnavailable` when that cannot be noted; the object must not be written then.
+    pub(crate) async fn spoil_listing(
+        &self,
+        bucket: &str,
+        encryption: &Encryption,
+    ) -> Result<(), S3Error> {
+        match (&self.etags, encryption) {
+            (Some(etags), Encryption::SseS3) => etags.spoil(bucket).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// The same for an object in parts that the backend does not tell the number of.
+    pub(crate) async fn spoil_listing_of_parts(
+        &self,
+        bucket: &str,
+        backend_etag: &str,
+    ) -> Result<(), S3Error> {
+        match &self.etags {
+            Some(etags) if !backend_etag.contains('-') => etags.spoil(bucket).await,
+            _ => Ok(()),
+        }
+    }
+
     /// Puts what clients see in place of what the backend lists.
     async fn show(&self, bucket: &str, root: &mut Element) -> Result<(), S3Error> {
         let encoded = root.text_of("EncodingType") == Some("url");
@@ -127,6 +159,13 @@ impl Objects {
             }
         }
 
+        if let Some(etags) = &self.etags
+            && !asked.is_empty()
+            && !adopted
+            && etags.hold(bucket).await
+        {
+            return Ok(());
+        }
         let heads = stream::iter(asked).map(|(at, name, version)| async move {
             (at, self.facts(&name, version.as_deref()).await)
         });

@@ -63,10 +63,7 @@ impl Objects {
         self.write_conditions(&request.headers, &name, &mut headers)
             .await?;
 
-        let key = self
-            .data_keys
-            .for_write(&encryption, &name, &requester)
-            .await?;
+        let key = self.new_key(&encryption, &name, &requester).await?;
         let object = NewObject {
             name,
             headers,

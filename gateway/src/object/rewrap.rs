@@ -152,6 +152,8 @@ impl Objects {
         target: Rewrapped<'_>,
     ) -> Result<Written, ReadError> {
         let stored = &source.stored;
+        self.spoil_listing(&target.name.bucket, target.encryption)
+            .await?;
         let protection = self
             .data_keys
             .wrap(

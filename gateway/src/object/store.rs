@@ -39,8 +39,10 @@ use crate::object::checksum::Running;
 use crate::object::facts::Facts;
 use crate::request::BoxError;
 use crate::request::Payload;
+use crate::sse::choice::Encryption;
 use crate::sse::data_key::NewKey;
 use crate::sse::data_key::ObjectName;
+use crate::sse::kms::Requester;
 
 /// An object that is about to be written.
 pub struct NewObject {
@@ -69,6 +71,21 @@ pub struct Written {
 }
 
 impl Objects {
+    /// The data key of an object that is about to be written.
+    ///
+    /// # Errors
+    ///
+    /// What the KMS refused; `ServiceUnavailable` when it or the state cannot be asked.
+    pub(crate) async fn new_key(
+        &self,
+        encryption: &Encryption,
+        name: &ObjectName,
+        requester: &Requester,
+    ) -> Result<NewKey, S3Error> {
+        self.spoil_listing(&name.bucket, encryption).await?;
+        self.data_keys.for_write(encryption, name, requester).await
+    }
+
     /// Seals a body and has the backend store it.
     ///
     /// # Errors

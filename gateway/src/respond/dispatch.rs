@@ -7,6 +7,7 @@ use http::Response;
 use crate::authorize::Authorizer;
 use crate::bucket::Buckets;
 use crate::bucket::encryption::DefaultEncryptions;
+use crate::bucket::owner::BucketOwners;
 use crate::bucket::policy::BucketPolicies;
 use crate::error::S3Error;
 use crate::object::Objects;
@@ -27,6 +28,8 @@ pub struct Operations {
     pub encryptions: Arc<DefaultEncryptions>,
     /// The policies of buckets.
     pub policies: Arc<BucketPolicies>,
+    /// The owners of buckets.
+    pub owners: Arc<BucketOwners>,
     /// Who may do what.
     pub authorizer: Authorizer,
 }

@@ -12,6 +12,8 @@ use crate::backend;
 use crate::backend::Backend;
 use crate::bucket::Buckets;
 use crate::bucket::encryption::DefaultEncryptions;
+use crate::bucket::etags::ListedEtags;
+use crate::bucket::owner::BucketOwners;
 use crate::bucket::policy::BucketPolicies;
 use crate::config::Config;
 use crate::config::ConfigError;
@@ -71,6 +73,51 @@ pub(super) fn compose(
     })
 }
 
+/// What is kept about buckets.
+struct Kept {
+    encryptions: Arc<DefaultEncryptions>,
+    policies: Arc<BucketPolicies>,
+    owners: Arc<BucketOwners>,
+    etags: Arc<ListedEtags>,
+}
+
+/// What `records` keep about buckets.
+fn kept(
+    config: &Config,
+    backend: &Arc<Backend>,
+    records: &Records,
+    clock: &Arc<dyn Clock>,
+) -> Kept {
+    let accounts = config.users.iter().map(|user| user.account.as_str());
+    Kept {
+        encryptions: Arc::new(DefaultEncryptions::new(
+            Arc::clone(backend),
+            records.clone(),
+            Arc::clone(clock),
+            config.default_encryption,
+        )),
+        policies: Arc::new(BucketPolicies::new(
+            &config.region,
+            Arc::clone(backend),
+            records.clone(),
+            Arc::clone(clock),
+            config.policies,
+        )),
+        owners: Arc::new(BucketOwners::new(
+            Arc::clone(backend),
+            records.clone(),
+            Arc::clone(clock),
+            config.policies,
+            accounts,
+        )),
+        etags: Arc::new(ListedEtags::new(
+            records.clone(),
+            Arc::clone(clock),
+            config.policies,
+        )),
+    }
+}
+
 /// The rooms that do operations, over one backend and one KMS, and what clears up behind them.
 fn operations(
     config: &Config,
@@ -79,66 +126,55 @@ fn operations(
     clock: &Arc<dyn Clock>,
     random: &Arc<dyn Random>,
 ) -> (Operations, Sweep) {
+    let (random, now) = (|| Arc::clone(random), || Arc::clone(clock));
     let state = State::new(Arc::clone(backend), &config.state);
     let wrap = KmsRootKeyWrap::new(Arc::clone(&kms), &config.kms.account, &config.kms.root_key);
-    let keyring = Arc::new(Keyring::new(
-        state.clone(),
-        Arc::new(wrap),
-        Arc::clone(random),
-        Arc::clone(clock),
-    ));
-    let records = Records::new(state.clone(), Arc::clone(&keyring), Arc::clone(random));
-    let encryptions = Arc::new(DefaultEncryptions::new(
-        Arc::clone(backend),
-        records.clone(),
-        Arc::clone(clock),
-        config.default_encryption,
-    ));
+    let keyring = Keyring::new(state.clone(), Arc::new(wrap), random(), now());
+    let keyring = Arc::new(keyring);
+    let records = Records::new(state.clone(), Arc::clone(&keyring), random());
+    let sweep = Sweep::new(state.clone(), records.clone(), now(), &config.state);
+    let Kept {
+        encryptions,
+        policies,
+        owners,
+        etags,
+    } = kept(config, backend, &records, clock);
 
-    let bucket_keys = BucketKeys::new(config.bucket_keys, Arc::clone(clock));
-    let data_keys = DataKeys::new(kms, keyring, bucket_keys, Arc::clone(random));
-    let uploads = Uploads::new(
-        state.clone(),
-        records.clone(),
-        Arc::clone(random),
-        Arc::clone(clock),
-    );
-    let sweep = Sweep::new(
-        state.clone(),
-        records.clone(),
-        Arc::clone(clock),
-        &config.state,
-    );
-    let policies = Arc::new(BucketPolicies::new(
-        &config.region,
-        Arc::clone(backend),
-        records,
-        Arc::clone(clock),
-        config.policies,
-    ));
+    let bucket_keys = BucketKeys::new(config.bucket_keys, now());
+    let data_keys = DataKeys::new(kms, keyring, bucket_keys, random());
+    let uploads = Uploads::new(state.clone(), records, random(), now());
     let objects = Objects::new(
         config.objects.clone(),
         &config.region,
         Arc::clone(backend),
         data_keys,
         Arc::clone(&encryptions) as _,
-        Arc::clone(random),
+        random(),
         uploads,
     )
-    .reserving(state.bucket());
+    .reserving(state.bucket())
+    .listing_by(Arc::clone(&etags));
     let buckets = Buckets::new(
         &config.region,
         Arc::clone(backend),
         state,
         Arc::clone(&encryptions),
         Arc::clone(&policies),
+        Arc::clone(&owners),
+        etags,
     );
-    let authorizer = Authorizer::new(Arc::clone(&policies), &config.region, Arc::clone(clock));
+    let authorizer = Authorizer::new(
+        Arc::clone(&policies),
+        Arc::clone(&owners),
+        &config.region,
+        now(),
+    );
     let operations = Operations {
         objects,
         buckets,
         encryptions,
         policies,
+        owners,
         authorizer,
     };
     (operations, sweep)

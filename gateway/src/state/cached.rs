@@ -71,13 +71,34 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> CachedRecords<T> {
     /// `ServiceUnavailable` when the state cannot be read, `InternalError` when the record is not as
     /// it was written. It is unknown then whether there is one.
     pub async fn get(&self, bucket: &str) -> Result<Option<Arc<T>>, S3Error> {
-        let now = self.clock.now();
         let known = self.known.get(bucket);
-        if let Some(known) = &known
-            && now.since(known.read) < self.fresh
-        {
-            return Ok(known.value.clone());
+        match &known {
+            Some(known) if self.is_fresh(known) => Ok(known.value.clone()),
+            _ => self.read(bucket, known).await,
         }
+    }
+
+    /// Whether there is a record of `bucket` at this moment. That there is none may have been found a
+    /// while ago.
+    ///
+    /// # Errors
+    ///
+    /// As [`CachedRecords::get`].
+    pub async fn confirm(&self, bucket: &str) -> Result<bool, S3Error> {
+        let known = self.known.get(bucket);
+        match &known {
+            Some(known) if known.value.is_none() && self.is_fresh(known) => Ok(false),
+            _ => Ok(self.read(bucket, known).await?.is_some()),
+        }
+    }
+
+    fn is_fresh(&self, known: &Known<T>) -> bool {
+        self.clock.now().since(known.read) < self.fresh
+    }
+
+    /// Asks for a record, unless it is still the one that is known.
+    async fn read(&self, bucket: &str, known: Option<Known<T>>) -> Result<Option<Arc<T>>, S3Error> {
+        let now = self.clock.now();
         let etag = known.as_ref().and_then(|known| known.etag.as_ref());
         let found = self.records.read::<T>(bucket, self.subject, etag).await?;
         let (value, etag) = match found {

@@ -166,6 +166,8 @@ impl Objects {
         let (head, body) = answer.into_parts();
         let result = result(&body)?;
         let etag = result.text_of("ETag").map(bare).unwrap_or_default();
+        self.spoil_listing_of_parts(&upload.name.bucket, etag)
+            .await?;
         let backend_etag = HeaderValue::from_str(&format!("\"{etag}\""));
         let backend_etag = backend_etag.map_err(|_| S3Error::internal())?;
         let etag = footer::etag(

@@ -61,10 +61,7 @@ impl Objects {
         let locked = store::digest(&onward.headers) == Digest::Demanded;
 
         let requester = Requester::of(&request);
-        let new = self
-            .data_keys
-            .for_write(&encryption, &name, &requester)
-            .await?;
+        let new = self.new_key(&encryption, &name, &requester).await?;
         let envelope = Envelope {
             layout: Layout::Parts,
             protection: new.protection,
