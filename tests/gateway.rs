@@ -22,6 +22,8 @@ mod key_service;
 mod listing;
 #[path = "gateway/multipart.rs"]
 mod multipart;
+#[path = "gateway/multipart/copying.rs"]
+mod multipart_copying;
 #[path = "gateway/multipart/reading.rs"]
 mod multipart_reading;
 #[path = "gateway/multipart/refusals.rs"]

@@ -116,7 +116,7 @@ async fn c5_the_gateways_own_bucket_is_not_there_for_clients() {
 }
 
 #[tokio::test]
-async fn d1_the_gateways_own_metadata_cannot_be_sent() {
+async fn d1_d2_the_gateways_own_metadata_cannot_be_sent_beside_any_other() {
     let gate = Gate::open().await;
     for name in [
         "x-amz-meta-sealgate",
@@ -177,4 +177,44 @@ async fn operations_that_would_bypass_sealing_are_refused() {
     ] {
         gate.refuses(&gate.sign(draft), "NotImplemented", 501).await;
     }
+}
+
+#[tokio::test]
+async fn c2_a_copy_source_that_names_no_object_is_refused_before_anything_is_asked() {
+    let gate = Gate::open().await;
+    for source in [
+        "/",
+        "bucket",
+        "/bucket",
+        "bucket/",
+        "/bucket/",
+        "../key",
+        "b/key",
+        "buc ket/key",
+        "%2e%2e/key",
+        "bucket%00/key",
+        "bucket/%ff",
+        "bucket/key?versionId=",
+        "bucket/key?versionId",
+        "bucket/key?acl",
+        "bucket?versionId=1/key",
+    ] {
+        for draft in [
+            Draft::new(Method::PUT, BUCKET, "key"),
+            Draft::new(Method::PUT, BUCKET, "key")
+                .query("partNumber", "1")
+                .query("uploadId", "u"),
+        ] {
+            let request = gate.sign(draft.header("x-amz-copy-source", source));
+            gate.refuses(&request, "InvalidArgument", 400).await;
+        }
+    }
+    let arn = "arn:aws:s3:us-east-1:000000000000:accesspoint/ap/object/key";
+    let draft = Draft::new(Method::PUT, BUCKET, "key").header("x-amz-copy-source", arn);
+    gate.refuses(&gate.sign(draft), "NotImplemented", 501).await;
+    let reserved = Draft::new(Method::PUT, BUCKET, "key");
+    let reserved = reserved.header("x-amz-copy-source", "sealgate%2Dstate/root-keys/1");
+    let response = gate.send(&gate.sign(reserved)).await;
+    assert_eq!(response.status().as_u16(), 403);
+    gate.expect_nothing_stored();
 }

@@ -338,3 +338,85 @@ async fn e9_a_version_is_copied_with_new_metadata_under_another_key_and_keeps_to
         assert_eq!(old.headers()[SSE], "AES256");
     }
 }
+
+#[tokio::test]
+async fn e10_what_was_read_before_is_not_read_by_who_may_not() {
+    let world = world().await;
+    let customers = |draft: Draft, key: [u8; 32]| {
+        let md5 = STANDARD.encode(md5::Md5::digest(key));
+        draft
+            .header(&format!("{SSE}-customer-algorithm"), "AES256")
+            .header(&format!("{SSE}-customer-key"), &STANDARD.encode(key))
+            .header(&format!("{SSE}-customer-key-md5"), &md5)
+    };
+    let on = |method: Method| Draft::new(method, "demo", "c");
+    let put = customers(on(Method::PUT).body(CANARY), [1; 32]);
+    assert_eq!(world.send_tls(put).await.status(), 200);
+    for _ in 0..2 {
+        let got = world.send_tls(customers(on(Method::GET), [1; 32])).await;
+        assert_eq!(&got.body()[..], CANARY);
+    }
+    for (draft, status) in [
+        (on(Method::GET), 400),
+        (customers(on(Method::GET), [2; 32]), 403),
+        (on(Method::HEAD), 400),
+        (customers(on(Method::HEAD), [2; 32]), 403),
+    ] {
+        let refused = world.send_tls(draft).await;
+        assert_eq!(refused.status(), status);
+        assert!(!text(&refused).contains("canary"));
+    }
+
+    let arn = world.create_key("alias/warm").await;
+    for key in ["k", "l"] {
+        let put = Draft::new(Method::PUT, "demo", key).body(CANARY);
+        let put = put.header(SSE, "aws:kms").header(KEY_ID, &arn);
+        assert_eq!(world.send_tls(put).await.status(), 200);
+        assert_eq!(&get(&world, key).await.body()[..], CANARY);
+    }
+    let target = world.tls_target();
+    let host = target.address.to_string();
+    let others = Draft::new(Method::GET, "demo", "k").sign(&world.alt, world.now(), &host);
+    assert_eq!(others.send(&target).await.unwrap().status(), 403);
+    let disable = world.kms().disable_key().key_id(&arn).send().await;
+    disable.unwrap();
+    assert_eq!(get(&world, "k").await.status(), 400);
+}
+
+#[tokio::test]
+async fn e11_no_route_hands_out_sealed_bytes_or_an_envelope() {
+    let world = world().await;
+    for key in ["small", "large"] {
+        let body = CANARY.repeat(if key == "small" { 1 } else { 20_000 });
+        let put = Draft::new(Method::PUT, "demo", key).body(body.clone());
+        assert_eq!(world.send_tls(put).await.status(), 200);
+        let get = || Draft::new(Method::GET, "demo", key);
+        let mut drafts = vec![get()];
+        for query in [
+            "raw",
+            "replication",
+            "sealed",
+            "envelope",
+            "export",
+            "partNumber",
+        ] {
+            drafts.push(get().query(query, "1"));
+        }
+        for header in [
+            "x-minio-source-replication-request",
+            "x-amz-replication-status",
+            "x-sealgate-raw",
+            "x-amz-object-attributes",
+        ] {
+            drafts.push(get().header(header, "true"));
+        }
+        for draft in drafts {
+            let answer = world.send_tls(draft).await;
+            let is_plain = answer.body()[..] == body[..];
+            let is_refused = answer.status().is_client_error() || answer.status().as_u16() == 501;
+            assert!(is_plain || is_refused, "{}", answer.status());
+            let headers = format!("{:?}", answer.headers()).to_lowercase();
+            assert!(!headers.contains("meta-sealgate"), "{headers}");
+        }
+    }
+}
