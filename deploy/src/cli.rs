@@ -58,6 +58,9 @@ pub struct Up {
     /// Take SSE-C and SSE-KMS over plain HTTP too: customer keys then cross the wire in clear.
     #[arg(long)]
     pub allow_insecure_sse: bool,
+    /// Factor on every KMS request quota: at 0.001, 100 requests a second act as AWS's 100,000.
+    #[arg(long, value_name = "FACTOR")]
+    pub quota_scale: Option<f64>,
     /// KMS keys to make at start: TOML, or local-kms's YAML.
     #[arg(long, value_name = "FILE")]
     pub seed: Option<PathBuf>,
@@ -88,6 +91,9 @@ pub struct Kms {
     /// KMS keys to make at start: TOML, or local-kms's YAML.
     #[arg(long, value_name = "FILE")]
     pub seed: Option<PathBuf>,
+    /// Factor on every KMS request quota: at 0.001, 100 requests a second act as AWS's 100,000.
+    #[arg(long, value_name = "FACTOR")]
+    pub quota_scale: Option<f64>,
 }
 
 /// Flags of a house alone.

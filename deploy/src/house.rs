@@ -66,6 +66,7 @@ fn kms_config(
             config
         }
     };
+    scale_quotas(&mut config, flags.quota_scale);
     if let Some(file) = env("SEALGATE_SERVICE_SECRET_FILE") {
         let read = || format!("reading {file}");
         let secret = std::fs::read_to_string(&file).with_context(read)?;
@@ -73,6 +74,17 @@ fn kms_config(
     }
     config.check()?;
     Ok((config, seed))
+}
+
+/// Scales every request quota, if that is asked; quotas that were off are then on.
+pub fn scale_quotas(config: &mut kms::config::Config, factor: Option<f64>) {
+    let Some(factor) = factor else {
+        return;
+    };
+    config.quotas.scale = factor;
+    if config.quotas.shape == kms::quota::Shape::Off {
+        config.quotas.shape = kms::quota::Shape::Window;
+    }
 }
 
 /// Reads the environment names of local-kms; its seed file, if there is one.
@@ -153,6 +165,7 @@ mod tests {
             config,
             compat: compat.map(str::to_owned),
             seed: None,
+            quota_scale: None,
         }
     }
 
@@ -191,5 +204,19 @@ mod tests {
         assert_eq!(config.compat, Compat::LocalStack);
         assert_eq!(config.listen.port(), 18_098);
         assert!(config.openings().is_empty(), "signatures stay checked");
+    }
+
+    #[test]
+    fn a_scale_of_quotas_switches_them_on_in_every_place() {
+        for compat in [None, Some("moto")] {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("kms.toml");
+            std::fs::write(&file, "quotas.scale = 1.0").unwrap();
+            let mut flags = flags(compat, compat.is_none().then_some(file));
+            flags.quota_scale = Some(0.001);
+            let (config, _) = kms_config(&flags, |_| None).unwrap();
+            assert_eq!(config.quotas.shape, kms::quota::Shape::Window);
+            assert!((config.quotas.scale - 0.001).abs() < f64::EPSILON);
+        }
     }
 }

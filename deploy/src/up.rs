@@ -22,6 +22,7 @@ use crate::certificate::{LOCAL_NAMES, LocalAuthority};
 use crate::cli::Up;
 use crate::credentials::{self, User, Users};
 use crate::files;
+use crate::house;
 use crate::process;
 use crate::seed::Seed;
 use crate::up::backend::ChosenBackend;
@@ -205,6 +206,7 @@ fn kms_config(
         .account
         .clone_from(&users.main().account);
     config.authenticate.region.clone_from(&flags.region);
+    house::scale_quotas(&mut config, flags.quota_scale);
     if !flags.ephemeral {
         let file = || data.join(KEY_STORE_FILE);
         config.store.file.get_or_insert_with(file);
