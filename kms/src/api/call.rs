@@ -383,10 +383,10 @@ impl<'a> Call<'a> {
         });
     }
 
-    /// Hands what happened to the audit trail.
+    /// Hands what happened to the audit trail; to that of the key's account, too, if it is another.
     pub(crate) fn tell(self, error: Option<&KmsError>) {
         let caller = self.caller;
-        self.kms.audit.record(Event {
+        let mut event = Event {
             time: self.now,
             name: self.name.as_str(),
             read_only: self.name.is_read_only(),
@@ -404,7 +404,14 @@ impl<'a> Call<'a> {
             error: error.map(|error| (error.code().name().into(), error.message().into())),
             shared_id: None,
             tls: None,
-        });
+        };
+        let accounts = event.resources.iter().map(|key| &key.account);
+        let mut others = accounts.filter(|account| **account != caller.account);
+        if let Some(owner) = others.next().map(Arc::clone) {
+            event.shared_id = Some(EventId::fresh());
+            self.kms.audit.record(event.in_trail_of(owner));
+        }
+        self.kms.audit.record(event);
     }
 }
 

@@ -54,6 +54,28 @@ pub struct Event {
     pub tls: Option<TlsDetails>,
 }
 
+impl Event {
+    /// The event as it stands in the trail of the account that owns the key: it tells which account
+    /// called, and no more of the caller.
+    #[must_use]
+    pub fn in_trail_of(&self, owner: Arc<str>) -> Self {
+        Self {
+            recipient_account: owner,
+            identity: Identity {
+                kind: "AWSAccount",
+                principal_id: Arc::clone(&self.identity.principal_id),
+                arn: "".into(),
+                account: Arc::clone(&self.identity.account),
+                access_key_id: None,
+                user_name: None,
+                invoked_by: self.identity.invoked_by.clone(),
+            },
+            id: EventId::fresh(),
+            ..self.clone()
+        }
+    }
+}
+
 /// Where a request came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -118,7 +140,7 @@ pub struct Identity {
     pub kind: &'static str,
     /// The principal's unique id.
     pub principal_id: Arc<str>,
-    /// The principal's ARN.
+    /// The principal's ARN; empty where it is not told.
     pub arn: Arc<str>,
     /// The principal's account.
     pub account: Arc<str>,
@@ -238,7 +260,10 @@ impl Serialize for Identity {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("type", self.kind)?;
         map.serialize_entry("principalId", &*self.principal_id)?;
-        map.serialize_entry("arn", &*self.arn)?;
+        if !self.arn.is_empty() {
+            map.serialize_entry("arn", &*self.arn)?;
+        }
+
         map.serialize_entry("accountId", &*self.account)?;
         if let Some(access_key_id) = &self.access_key_id {
             map.serialize_entry("accessKeyId", &**access_key_id)?;

@@ -44,6 +44,8 @@ impl Grant {
         names(&self.grantee, principal_arn)
             && self.operations.iter().any(|operation| operation == action)
             && context.is_none_or(|context| self.constraints_hold(context))
+            // No caller proves on behalf of which resource it calls.
+            && self.source_arn.is_none()
     }
 
     /// Whether the principal may retire it.
@@ -134,6 +136,12 @@ mod tests {
         ));
         assert!(!grant.allows(principal, "Decrypt", Some(&pairs(&[("a", "2")]))));
         grant.context_equals = pairs(&[("a", "1")]);
+        let source_arn = Some("arn:aws:s3:::bucket".to_owned());
+        let for_a_resource = Grant {
+            source_arn,
+            ..grant.clone()
+        };
+        assert!(!for_a_resource.allows(principal, "Decrypt", Some(&pairs(&[("a", "1")]))));
         assert!(!grant.allows(
             principal,
             "Decrypt",

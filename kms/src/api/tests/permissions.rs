@@ -198,3 +198,41 @@ fn a_grant_is_retired_by_those_it_names() {
     let refusal = world.call_as(&bob, "RetireGrant", forged).unwrap_err();
     assert_eq!(refusal.code().name(), "InvalidGrantTokenException");
 }
+
+#[test]
+fn a_call_across_accounts_stands_in_both_trails() {
+    let world = World::new();
+    let (id, arn) = world.key();
+    let bob = user(OTHER, "bob");
+    let open = json!([{
+        "Effect": "Allow", "Action": "kms:Encrypt", "Resource": "*",
+        "Principal": {"AWS": format!("arn:aws:iam::{OTHER}:root")},
+    }]);
+    world.ok(
+        "PutKeyPolicy",
+        json!({"KeyId": id, "Policy": policy(&open)}),
+    );
+    encrypt(&world, &bob, &arn).unwrap();
+    encrypt(&world, &world.caller, &arn).unwrap();
+
+    let told = world
+        .kms
+        .audit
+        .lookup(usize::MAX, |event| event.name == "Encrypt");
+    let told: Vec<Value> = told
+        .iter()
+        .map(|event| serde_json::to_value(&**event).unwrap())
+        .collect();
+    let [own, callers, owners] = &*told else {
+        panic!("{told:?}")
+    };
+    assert_eq!(own["sharedEventID"], Value::Null);
+    assert_eq!(callers["recipientAccountId"], OTHER);
+    assert_eq!(callers["userIdentity"]["userName"], "bob");
+    assert_eq!(owners["recipientAccountId"], ACCOUNT);
+    let account = json!({"type": "AWSAccount", "principalId": OTHER, "accountId": OTHER});
+    assert_eq!(owners["userIdentity"], account);
+    assert!(callers["sharedEventID"].is_string());
+    assert_eq!(callers["sharedEventID"], owners["sharedEventID"]);
+    assert_ne!(callers["eventID"], owners["eventID"]);
+}
