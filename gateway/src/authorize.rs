@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use proto::arn::Arn;
+use proto::arn;
 use proto::policy::Context;
 use proto::policy::Decision;
 use proto::policy::Principal;
@@ -271,11 +271,14 @@ impl Question {
 
     /// Whether the policy lets the request do `action` on the bucket, or on the object `key`.
     fn answer(&self, action: &str, key: Option<&str>) -> Result<(), S3Error> {
-        let resource = match key {
-            Some(key) => Arn::object(self.partition, &self.bucket, key).to_string(),
-            None => Arn::bucket(self.partition, &self.bucket).to_string(),
+        let Some(policy) = &self.policy else {
+            return self.refuse_strangers();
         };
-        let decision = self.policy.as_ref().map_or(Decision::NoMatch, |policy| {
+        let resource = match key {
+            Some(key) => arn::object(self.partition, &self.bucket, key),
+            None => arn::bucket(self.partition, &self.bucket),
+        };
+        let decision = {
             let request = proto::policy::Request {
                 principal: &self.principal,
                 action,
@@ -283,7 +286,7 @@ impl Question {
                 context: &self.context,
             };
             evaluate(policy.policy(), &request).decision
-        });
+        };
         match decision {
             Decision::Deny if self.caller.anonymous => Err(S3Error::access_denied()),
             Decision::Deny => {

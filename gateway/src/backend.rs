@@ -235,15 +235,15 @@ impl Backend {
         let reused = lent.reused;
         let answer = match self.attempt(lent, head(), &upload, stall).await {
             Err(Attempt::Unsent) if reused => {
-                self.attempt(self.pool.open().await?, head(), &upload, stall)
-                    .await
+                let lent = Box::pin(self.pool.open()).await?;
+                Box::pin(self.attempt(lent, head(), &upload, stall)).await
             }
             Err(Attempt::Failed(BackendError::Disconnected(cause)))
                 if reused && upload.can_begin() && is_repeatable(&method, &headers) =>
             {
                 tracing::debug!(cause, "kept connection was closed; sending again");
-                self.attempt(self.pool.open().await?, head(), &upload, stall)
-                    .await
+                let lent = Box::pin(self.pool.open()).await?;
+                Box::pin(self.attempt(lent, head(), &upload, stall)).await
             }
             answer => answer,
         };

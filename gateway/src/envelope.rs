@@ -110,14 +110,16 @@ impl SealedEnvelope {
     ///
     /// [`EnvelopeError::OtherObject`] if it names another object; [`EnvelopeError::Forged`] if the
     /// key is not its own, or anything in it was changed.
-    pub fn open(self, key: &DataKey, object_arn: &str) -> Result<Envelope, EnvelopeError> {
-        if !self.names(object_arn) {
-            return Err(EnvelopeError::OtherObject);
+    pub fn open(&self, key: &DataKey, object_arn: &str) -> Result<&Envelope, EnvelopeError> {
+        if cipher::same(&self.mac, &mac(key, object_arn, &self.authenticated)) {
+            return Ok(&self.claims);
         }
-        if !cipher::same(&self.mac, &mac(key, object_arn, &self.authenticated)) {
-            return Err(EnvelopeError::Forged);
-        }
-        Ok(self.claims)
+        // The MAC binds the ARN as well; the name only tells one refusal from the other.
+        Err(if self.names(object_arn) {
+            EnvelopeError::Forged
+        } else {
+            EnvelopeError::OtherObject
+        })
     }
 }
 

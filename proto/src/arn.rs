@@ -51,19 +51,6 @@ impl Arn {
         Ok(arn)
     }
 
-    /// The bucket `bucket`: `arn:aws:s3:::bucket`.
-    #[must_use]
-    pub fn bucket(partition: &str, bucket: &str) -> Self {
-        Self::global(partition, "s3", "", bucket.to_owned())
-    }
-
-    /// The object `key` of `bucket`: `arn:aws:s3:::bucket/key`. The key stands as it is, with
-    /// nothing encoded.
-    #[must_use]
-    pub fn object(partition: &str, bucket: &str, key: &str) -> Self {
-        Self::global(partition, "s3", "", format!("{bucket}/{key}"))
-    }
-
     /// The account itself as a principal: `arn:aws:iam::111122223333:root`.
     #[must_use]
     pub fn account_root(partition: &str, account: &str) -> Self {
@@ -79,6 +66,19 @@ impl Arn {
             resource,
         }
     }
+}
+
+/// The bucket `bucket`: `arn:aws:s3:::bucket`.
+#[must_use]
+pub fn bucket(partition: &str, bucket: &str) -> String {
+    ["arn:", partition, ":s3:::", bucket].concat()
+}
+
+/// The object `key` of `bucket`: `arn:aws:s3:::bucket/key`. The key stands as it is, with nothing
+/// encoded.
+#[must_use]
+pub fn object(partition: &str, bucket: &str, key: &str) -> String {
+    ["arn:", partition, ":s3:::", bucket, "/", key].concat()
 }
 
 impl fmt::Display for Arn {
@@ -307,11 +307,8 @@ mod tests {
 
     #[test]
     fn bucket_object_and_root_have_their_published_forms() {
-        assert_eq!(Arn::bucket("aws", "b").to_string(), "arn:aws:s3:::b");
-        assert_eq!(
-            Arn::object("aws", "b", "a b/ü%").to_string(),
-            "arn:aws:s3:::b/a b/ü%"
-        );
+        assert_eq!(bucket("aws", "b"), "arn:aws:s3:::b");
+        assert_eq!(object("aws", "b", "a b/ü%"), "arn:aws:s3:::b/a b/ü%");
         let root = Arn::account_root("aws", "111122223333");
         assert_eq!(root.to_string(), "arn:aws:iam::111122223333:root");
     }

@@ -74,7 +74,7 @@ fn data_key(case: &Value) -> (DataKey, Envelope) {
     let envelope = sealed
         .open(&data, arn)
         .expect("the envelope is the object's");
-    (data, envelope)
+    (data, envelope.clone())
 }
 
 fn open(mut opener: Opener, stored: &[u8]) -> Vec<u8> {

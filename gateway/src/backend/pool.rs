@@ -84,7 +84,7 @@ impl Pool {
                 });
             }
         }
-        self.open().await
+        Box::pin(self.open()).await
     }
 
     /// A new connection.

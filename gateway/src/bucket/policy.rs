@@ -17,7 +17,7 @@ use http::Method;
 use http::Response;
 use http::StatusCode;
 use http::header;
-use proto::arn::Arn;
+use proto::arn;
 use proto::policy::Effect;
 use proto::policy::Policy;
 use proto::policy::PolicyKind;
@@ -132,7 +132,7 @@ impl BucketPolicies {
     ) -> Self {
         let fresh = Duration::from_millis(config.fresh_ms);
         Self {
-            partition: proto::arn::partition(region),
+            partition: arn::partition(region),
             backend,
             policies: CachedRecords::new(records, SUBJECT, clock, fresh, config.cached_max),
         }
@@ -281,7 +281,7 @@ impl BucketPolicies {
         }
         let policy = Policy::parse(text, PolicyKind::Resource)
             .map_err(|error| malformed(error.fault.to_string()))?;
-        let bucket_arn = Arn::bucket(self.partition, bucket).to_string();
+        let bucket_arn = arn::bucket(self.partition, bucket);
         for statement in policy.statements() {
             let foreign = |action: &str| action != "*" && !action.to_lowercase().starts_with("s3:");
             if statement.actions().any(foreign) {

@@ -27,7 +27,7 @@ pub struct Opener {
     head: Option<[u8; HEAD_BYTES]>,
     /// The chunks that are still to come.
     chunks: Range<u64>,
-    trailer: Option<TrailerKey>,
+    trailer: Option<Trailer>,
     /// Plaintext, then the stored bytes of what is not complete yet.
     buffer: BytesMut,
     /// Room to take at once: never more than the object can need.
@@ -39,6 +39,14 @@ pub struct Opener {
     /// Plaintext that is still to be handed out.
     take: u64,
     failed: Option<OpenError>,
+}
+
+/// What must stand behind the chunks of a whole object.
+enum Trailer {
+    /// A record under this key.
+    Sealed(TrailerKey),
+    /// These bytes.
+    Known([u8; TRAILER_BYTES]),
 }
 
 impl Opener {
@@ -54,7 +62,29 @@ impl Opener {
         }
         let keys = keys.into();
         let mut opener = Self::segment(keys, segment)?;
-        opener.trailer = Some(TrailerKey::derive(keys.data, &segment.salt));
+        opener.trailer = Some(Trailer::Sealed(TrailerKey::derive(
+            keys.data,
+            &segment.salt,
+        )));
+        Ok(opener)
+    }
+
+    /// Opens a whole object whose sealed record is known already, from its authenticated envelope:
+    /// its trailer must be the same bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Opener::object`].
+    pub fn object_with_record<'a>(
+        keys: impl Into<Keys<'a>>,
+        segment: &Segment,
+        record: [u8; TRAILER_BYTES],
+    ) -> Result<Self, OpenError> {
+        if segment.kind != Kind::Whole {
+            return Err(OpenError::Head);
+        }
+        let mut opener = Self::segment(keys, segment)?;
+        opener.trailer = Some(Trailer::Known(record));
         Ok(opener)
     }
 
@@ -223,7 +253,7 @@ impl Opener {
         self.opened
     }
 
-    /// Checks that everything came; for a whole object, opens its trailer.
+    /// Checks that everything came; for a whole object, opens its trailer, unless it was known.
     ///
     /// Plaintext not taken before is lost: call [`Opener::take`] first.
     ///
@@ -238,16 +268,23 @@ impl Opener {
         if self.head.is_some() || !self.chunks.is_empty() {
             return Err(OpenError::Truncated);
         }
-        let Some(key) = self.trailer else {
+        let Some(trailer) = self.trailer else {
             return Ok(None);
         };
 
         let sealed = self.buffer.get(self.opened..).unwrap_or_default();
-        let record = key.open(sealed.try_into().map_err(|_| OpenError::Truncated)?)?;
-        if record.plaintext_bytes != self.plaintext_bytes {
-            return Err(OpenError::Record);
+        let sealed: [u8; TRAILER_BYTES] = sealed.try_into().map_err(|_| OpenError::Truncated)?;
+        match trailer {
+            Trailer::Known(record) if record == sealed => Ok(None),
+            Trailer::Known(_) => Err(OpenError::Record),
+            Trailer::Sealed(key) => {
+                let record = key.open(sealed)?;
+                if record.plaintext_bytes != self.plaintext_bytes {
+                    return Err(OpenError::Record);
+                }
+                Ok(Some(record))
+            }
         }
-        Ok(Some(record))
     }
 }
 

@@ -77,7 +77,7 @@ impl Objects {
     /// S3's answer to whatever is wrong with the request; `InternalError` for an object that is not
     /// as it was written.
     pub async fn get(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
-        let mut read = self.read(&request)?;
+        let mut read = self.read(request)?;
         let answer = self.get_settled(&read).await;
         let Some(condition) = read.if_range() else {
             return answer;
@@ -86,7 +86,7 @@ impl Objects {
             return answer;
         }
         read.widen();
-        let whole = self.get_settled(&read).await?;
+        let whole = Box::pin(self.get_settled(&read)).await?;
         if answer.is_err() && if_range::holds(&condition, whole.headers()) {
             return answer;
         }
@@ -106,8 +106,8 @@ impl Objects {
     }
 
     /// What a request asks to read.
-    pub(crate) fn read(&self, request: &S3Request) -> Result<Read, S3Error> {
-        let transport = Transport::of(request, self.config.allow_insecure_sse);
+    pub(crate) fn read(&self, request: S3Request) -> Result<Read, S3Error> {
+        let transport = Transport::of(&request, self.config.allow_insecure_sse);
         let customer_key = choice::for_read(&request.headers, transport)?;
         let name = self.name(&request.target)?;
         let checksum = match request.header("x-amz-checksum-mode") {
@@ -123,14 +123,15 @@ impl Objects {
             }
         };
         Ok(Read {
-            wanted: wanted(request)?,
-            headers: request.headers.clone(),
+            wanted: wanted(&request)?,
             checksum,
-            overrides: overrides(request)?,
-            reader: Reader::of(request, name, customer_key, transport),
+            overrides: overrides(&request)?,
+            reader: Reader::of(&request, name, customer_key, transport),
+            headers: request.headers,
         })
     }
 
+    // What happens seldom is boxed, here and below: every request carries the room of what is not.
     pub(crate) async fn get_once(&self, read: &Read) -> Result<Response<Body>, ReadError> {
         let reader = &read.reader;
         let mut request = reader.request(Method::GET);
@@ -141,8 +142,11 @@ impl Objects {
         let answer = self.backend.send(request).await?;
         match answer.status() {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => {}
-            StatusCode::RANGE_NOT_SATISFIABLE => return self.not_satisfiable(read).await,
-            _ => return Err(Backend::refusal(&Method::GET, answer).await.into()),
+            StatusCode::RANGE_NOT_SATISFIABLE => return Box::pin(self.not_satisfiable(read)).await,
+            _ => {
+                let refusal = Box::pin(Backend::refusal(&Method::GET, answer));
+                return Err(refusal.await.into());
+            }
         }
         let (parts, body) = answer.into_parts();
         let stored = match self.recognise(&reader.name.bucket, parts.status, parts.headers)? {
@@ -150,11 +154,11 @@ impl Objects {
             Found::Parts(stored) => {
                 let whole = parts.status == StatusCode::OK && read.wanted == Wanted::Whole;
                 let body = whole.then_some(body);
-                return self.get_parts(read, &stored, body).await;
+                return Box::pin(self.get_parts(read, &stored, body)).await;
             }
             Found::Plain(_) => {
                 drop(body);
-                return self.plain(read, Method::GET).await;
+                return Box::pin(self.plain(read, Method::GET)).await;
             }
         };
 
@@ -292,10 +296,14 @@ fn open(
                 .ok_or_else(S3Error::internal)?;
             (Opener::span(keys, &stored.segment, &span)?, span.stored)
         }
-        _ => (
-            Opener::object(keys, &stored.segment)?,
-            0..stored.stored_bytes,
-        ),
+        _ => {
+            // The envelope was authenticated: its data key is here.
+            let opener = match stored.sealed.claims().record {
+                Some(record) => Opener::object_with_record(keys, &stored.segment, record)?,
+                None => Opener::object(keys, &stored.segment)?,
+            };
+            (opener, 0..stored.stored_bytes)
+        }
     };
     if wanted.start < first || end < wanted.end {
         return Err(refuse_tampered(

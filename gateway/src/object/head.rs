@@ -31,7 +31,7 @@ impl Objects {
     ///
     /// As [`Objects::get`].
     pub async fn head(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
-        let mut read = self.read(&request)?;
+        let mut read = self.read(request)?;
         let answer = self.head_settled(&read).await;
         let Some(condition) = read.if_range() else {
             return answer;
@@ -40,7 +40,7 @@ impl Objects {
             return answer;
         }
         read.widen();
-        let whole = self.head_settled(&read).await?;
+        let whole = Box::pin(self.head_settled(&read)).await?;
         if answer.is_err() && if_range::holds(&condition, whole.headers()) {
             return answer;
         }
@@ -64,8 +64,8 @@ impl Objects {
         let headers = self.head_backend(reader).await?;
         let stored = match self.recognise(&reader.name.bucket, StatusCode::OK, headers)? {
             Found::Sealed(stored) => stored,
-            Found::Parts(stored) => return self.head_parts(read, &stored).await,
-            Found::Plain(_) => return self.plain(read, Method::HEAD).await,
+            Found::Parts(stored) => return Box::pin(self.head_parts(read, &stored)).await,
+            Found::Plain(_) => return Box::pin(self.plain(read, Method::HEAD)).await,
         };
         let ranged = matches!(read.wanted, Wanted::Range(..));
         let needs = Needs {

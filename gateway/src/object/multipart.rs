@@ -162,16 +162,10 @@ impl Objects {
         if is_customers != customer_key.is_some() {
             return Err(S3Error::invalid_request(KEY_MISSING));
         }
-        let opened = self
-            .data_keys
-            .open(
-                upload.sealed.clone(),
-                customer_key,
-                &upload.name,
-                requester,
-                transport,
-            )
-            .await;
+        let checked =
+            self.data_keys
+                .check(&upload.sealed, customer_key, &upload.name, transport)?;
+        let opened = self.data_keys.open(checked, requester).await;
         match opened {
             Ok((keys, _)) => Ok(keys),
             Err(error) if is_customers && error.code() == S3Code::AccessDenied => {

@@ -196,7 +196,8 @@ impl Objects {
     ) -> Result<Unlocked, ReadError> {
         let customer_key = reader.customer_key.as_ref();
         let (name, transport) = (&reader.name, reader.transport);
-        self.data_keys
+        let checked = self
+            .data_keys
             .check(&stored.sealed, customer_key, name, transport)?;
         let claims = stored.sealed.claims();
         let costs_a_call = claims.protection.key_arn().is_some();
@@ -213,19 +214,10 @@ impl Objects {
             }
         }
 
-        let (keys, envelope) = self
-            .data_keys
-            .open(
-                stored.sealed.clone(),
-                customer_key,
-                name,
-                &reader.requester,
-                transport,
-            )
-            .await?;
+        let (keys, envelope) = self.data_keys.open(checked, &reader.requester).await?;
         let md5_is_etag = etag_is_md5(&envelope.protection);
         let record = if md5_is_etag || needs.checksum {
-            Some(self.record(reader, stored, &keys.data, &envelope).await?)
+            Some(self.record(reader, stored, &keys.data, envelope).await?)
         } else {
             None
         };
@@ -254,7 +246,16 @@ impl Objects {
         if let Some(record) = self.remembered(&stored.segment) {
             return Ok(record);
         }
+        Box::pin(self.fetch_record(reader, stored, key)).await
+    }
 
+    /// The record from behind an object's body.
+    async fn fetch_record(
+        &self,
+        reader: &Reader,
+        stored: &Stored,
+        key: &DataKey,
+    ) -> Result<Arc<Record>, ReadError> {
         let first = stored
             .stored_bytes
             .saturating_sub(layout::TRAILER_BYTES as u64);

@@ -53,47 +53,52 @@ impl Operations {
             .await?;
         let (mut request, deletions) = permitted.into_inner();
         let bucket = request.target.bucket.clone().unwrap_or_default();
+        // Each in a box of its own: else every request would carry the room of the largest.
         match operation {
-            Operation::CopyObject => self.objects.copy(request).await,
-            Operation::AbortMultipartUpload => self.objects.abort_upload(request).await,
-            Operation::CompleteMultipartUpload => self.objects.complete_upload(request).await,
-            Operation::CreateMultipartUpload => self.objects.create_upload(request).await,
-            Operation::ListMultipartUploads => self.objects.list_uploads(request).await,
-            Operation::ListParts => self.objects.list_parts(request).await,
-            Operation::UploadPart => self.objects.upload_part(request).await,
-            Operation::UploadPartCopy => self.objects.upload_part_copy(request).await,
-            Operation::DeleteBucketEncryption => self.encryptions.delete(&bucket).await,
-            Operation::DeleteObject => self.objects.delete(&request).await,
-            Operation::DeleteBucketPolicy => self.policies.delete(&bucket).await,
+            Operation::CopyObject => Box::pin(self.objects.copy(request)).await,
+            Operation::AbortMultipartUpload => Box::pin(self.objects.abort_upload(request)).await,
+            Operation::CompleteMultipartUpload => {
+                Box::pin(self.objects.complete_upload(request)).await
+            }
+            Operation::CreateMultipartUpload => Box::pin(self.objects.create_upload(request)).await,
+            Operation::ListMultipartUploads => Box::pin(self.objects.list_uploads(request)).await,
+            Operation::ListParts => Box::pin(self.objects.list_parts(request)).await,
+            Operation::UploadPart => Box::pin(self.objects.upload_part(request)).await,
+            Operation::UploadPartCopy => Box::pin(self.objects.upload_part_copy(request)).await,
+            Operation::DeleteBucketEncryption => Box::pin(self.encryptions.delete(&bucket)).await,
+            Operation::DeleteObject => Box::pin(self.objects.delete(&request)).await,
+            Operation::DeleteBucketPolicy => Box::pin(self.policies.delete(&bucket)).await,
             Operation::DeleteObjects => {
                 let may = |key: &str, version: Option<&str>| deletions.may_delete(key, version);
-                self.objects.delete_all(&mut request, &may).await
+                Box::pin(self.objects.delete_all(&mut request, &may)).await
             }
-            Operation::GetBucketEncryption => self.encryptions.get(&bucket).await,
-            Operation::GetBucketPolicy => self.policies.get(&bucket).await,
-            Operation::GetBucketPolicyStatus => self.policies.status(&bucket).await,
-            Operation::GetObject => self.objects.get(request).await,
-            Operation::GetObjectAttributes => self.objects.attributes(request).await,
-            Operation::HeadObject => self.objects.head(request).await,
-            Operation::ListBuckets => self.buckets.list(&request).await,
+            Operation::GetBucketEncryption => Box::pin(self.encryptions.get(&bucket)).await,
+            Operation::GetBucketPolicy => Box::pin(self.policies.get(&bucket)).await,
+            Operation::GetBucketPolicyStatus => Box::pin(self.policies.status(&bucket)).await,
+            Operation::GetObject => Box::pin(self.objects.get(request)).await,
+            Operation::GetObjectAttributes => Box::pin(self.objects.attributes(request)).await,
+            Operation::HeadObject => Box::pin(self.objects.head(request)).await,
+            Operation::ListBuckets => Box::pin(self.buckets.list(&request)).await,
             Operation::ListObjects | Operation::ListObjectsV2 | Operation::ListObjectVersions => {
-                self.objects.list(&request).await
+                Box::pin(self.objects.list(&request)).await
             }
             Operation::PutBucketEncryption => {
                 let document = document::read(&mut request).await?;
-                self.encryptions.put(&bucket, &document).await
+                Box::pin(self.encryptions.put(&bucket, &document)).await
             }
             Operation::PutBucketPolicy => {
                 let document = document::read(&mut request).await?;
-                self.policies.put(&bucket, &document).await
+                Box::pin(self.policies.put(&bucket, &document)).await
             }
-            Operation::PutObject => self.objects.put(request).await,
-            Operation::PostObject => self.objects.post(request).await,
-            Operation::UpdateObjectEncryption => self.objects.update_encryption(request).await,
+            Operation::PutObject => Box::pin(self.objects.put(request)).await,
+            Operation::PostObject => Box::pin(self.objects.post(request)).await,
+            Operation::UpdateObjectEncryption => {
+                Box::pin(self.objects.update_encryption(request)).await
+            }
             Operation::PassThrough(name) => {
                 let document = document::read(&mut request).await?;
                 request.body = Payload::from_bytes(document);
-                self.buckets.pass_through(name, request).await
+                Box::pin(self.buckets.pass_through(name, request)).await
             }
         }
     }

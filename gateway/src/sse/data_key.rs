@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use proto::arn::Arn;
+use proto::arn;
 
 use crate::envelope::Envelope;
 use crate::envelope::EnvelopeError;
@@ -81,8 +81,8 @@ impl ObjectName {
         Self {
             bucket: bucket.to_owned(),
             key: key.to_owned(),
-            arn: Arn::object(partition, bucket, key).to_string(),
-            bucket_arn: Arn::bucket(partition, bucket).to_string(),
+            arn: arn::object(partition, bucket, key),
+            bucket_arn: arn::bucket(partition, bucket),
         }
     }
 }
@@ -126,6 +126,15 @@ pub struct NewKey {
     pub keys: ObjectKeys,
     /// How to find it again.
     pub protection: Protection,
+}
+
+/// An object's envelope and the customer key, found to fit each other by [`DataKeys::check`]: the
+/// data key may be asked for.
+#[derive(Clone, Copy)]
+pub struct Checked<'a> {
+    sealed: &'a SealedEnvelope,
+    customer_key: Option<&'a CustomerKey>,
+    object: &'a ObjectName,
 }
 
 impl DataKeys {
@@ -308,17 +317,18 @@ impl DataKeys {
     ///
     /// # Errors
     ///
-    /// What [`Self::check`] refuses; what the KMS refuses, as S3 says it; `AccessDenied` for a wrong
-    /// customer key; `InternalError` for an envelope that is not this object's own.
-    pub async fn open(
+    /// What the KMS refuses, as S3 says it; `AccessDenied` for a wrong customer key; `InternalError`
+    /// for an envelope that is not this object's own.
+    pub async fn open<'a>(
         &self,
-        sealed: SealedEnvelope,
-        customer_key: Option<&CustomerKey>,
-        object: &ObjectName,
+        checked: Checked<'a>,
         requester: &Requester,
-        transport: Transport,
-    ) -> Result<(ObjectKeys, Envelope), S3Error> {
-        self.check(&sealed, customer_key, object, transport)?;
+    ) -> Result<(ObjectKeys, &'a Envelope), S3Error> {
+        let Checked {
+            sealed,
+            customer_key,
+            object,
+        } = checked;
         let protection = &sealed.claims().protection;
         let mut outer = None;
         let data = match protection {
@@ -400,13 +410,13 @@ impl DataKeys {
     ///
     /// `InvalidRequest` for a customer key that is missing or not applicable, `InvalidArgument` for
     /// SSE-KMS over a connection that S3 refuses, `InternalError` for another object's envelope.
-    pub fn check(
+    pub fn check<'a>(
         &self,
-        sealed: &SealedEnvelope,
-        customer_key: Option<&CustomerKey>,
-        object: &ObjectName,
+        sealed: &'a SealedEnvelope,
+        customer_key: Option<&'a CustomerKey>,
+        object: &'a ObjectName,
         transport: Transport,
-    ) -> Result<(), S3Error> {
+    ) -> Result<Checked<'a>, S3Error> {
         match (&sealed.claims().protection, customer_key) {
             (Protection::SseC { .. }, None) => return Err(customer_key::key_needed()),
             (Protection::SseC { .. }, Some(_)) | (Protection::SseS3 { .. }, None) => {}
@@ -414,7 +424,11 @@ impl DataKeys {
             (_, None) => transport.allow_kms()?,
         }
         if sealed.names(&object.arn) {
-            Ok(())
+            Ok(Checked {
+                sealed,
+                customer_key,
+                object,
+            })
         } else {
             Err(EnvelopeError::OtherObject.into())
         }

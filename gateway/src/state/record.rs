@@ -11,7 +11,7 @@ use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
 use http::header;
-use proto::arn::Arn;
+use proto::arn;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -167,7 +167,7 @@ impl Records {
     }
 
     fn arn(&self, name: &str) -> String {
-        Arn::object("aws", self.state.bucket(), name).to_string()
+        arn::object("aws", self.state.bucket(), name)
     }
 }
 

@@ -4,7 +4,9 @@
 //! downgrade, commitment.
 
 use super::{BORDERS, fetch, key, plaintext, record, seal};
-use crate::frames::layout::{self, CHUNK_BYTES, HEAD_BYTES, SEALED_CHUNK_BYTES, TAG_BYTES};
+use crate::frames::layout::{
+    self, CHUNK_BYTES, HEAD_BYTES, SEALED_CHUNK_BYTES, TAG_BYTES, TRAILER_BYTES,
+};
 use crate::frames::open::Opener;
 use crate::frames::random::{Random as _, SystemRandom};
 use crate::frames::seal::Sealer;
@@ -64,7 +66,7 @@ impl Victim {
     /// Where chunk `index` lies.
     fn chunk(&self, index: usize) -> std::ops::Range<usize> {
         let start = HEAD_BYTES + index * SEALED_CHUNK_BYTES;
-        let chunks_end = self.stored.len() - layout::TRAILER_BYTES;
+        let chunks_end = self.stored.len() - TRAILER_BYTES;
         start..(start + SEALED_CHUNK_BYTES).min(chunks_end)
     }
 
@@ -225,7 +227,7 @@ fn t14_t15_a_chunk_of_another_object_or_version_does_not_open_even_under_the_sam
             }
         );
     }
-    let trailer = victim.stored.len() - layout::TRAILER_BYTES;
+    let trailer = victim.stored.len() - TRAILER_BYTES;
     let mixed = [&victim.stored[..trailer], &other[trailer..]].concat();
     assert_eq!(victim.refuses(&mixed), OpenError::Record);
 }
@@ -310,6 +312,25 @@ fn t27_plaintext_that_looks_sealed_comes_back_as_it_was() {
     opener.push(&stored).unwrap();
     assert_eq!(opener.take().unwrap(), inner);
     assert_eq!(opener.finish(), Ok(Some(record(&inner))));
+}
+
+#[test]
+fn a_trailer_that_is_not_the_record_of_the_envelope_is_refused() {
+    let key = key();
+    let (segment, stored) = seal(&key, &plaintext(100), 70_000);
+    let known: [u8; TRAILER_BYTES] = *stored.last_chunk().unwrap();
+    let opened = |stored: &[u8], record| {
+        let mut opener = Opener::object_with_record(&key, &segment, record).unwrap();
+        opener.push(stored).and_then(|()| opener.finish())
+    };
+    assert_eq!(opened(&stored, known), Ok(None));
+    for at in 0..TRAILER_BYTES {
+        let mut other = known;
+        other[at] ^= 1;
+        assert_eq!(opened(&stored, other), Err(OpenError::Record), "{at}");
+    }
+    let cut = &stored[..stored.len() - 1];
+    assert_eq!(opened(cut, known), Err(OpenError::Truncated));
 }
 
 /// AES-GCM alone does not bind a ciphertext to its key: one chunk can be made that opens under two.

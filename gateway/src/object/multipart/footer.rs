@@ -164,7 +164,8 @@ impl Objects {
     ) -> Result<UnlockedParts, ReadError> {
         let customer_key = reader.customer_key.as_ref();
         let (name, transport) = (&reader.name, reader.transport);
-        self.data_keys
+        let checked = self
+            .data_keys
             .check(&stored.sealed, customer_key, name, transport)?;
         let footer = self.footer(reader, stored).await?;
         let count = usize::try_from(footer.tail.parts()).map_err(|_| OpenError::Footer)?;
@@ -185,16 +186,7 @@ impl Objects {
             }
         }
 
-        let (keys, envelope) = self
-            .data_keys
-            .open(
-                stored.sealed.clone(),
-                customer_key,
-                name,
-                &reader.requester,
-                transport,
-            )
-            .await?;
+        let (keys, envelope) = self.data_keys.open(checked, &reader.requester).await?;
         let footer_keys = Keys {
             data: &keys.data.for_footer(),
             ..keys.keys()
