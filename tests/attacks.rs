@@ -26,5 +26,7 @@ mod pressure;
 mod targets;
 #[path = "attacks/time.rs"]
 mod time;
+#[path = "attacks/tls.rs"]
+mod tls;
 #[path = "attacks/unsigned_headers.rs"]
 mod unsigned_headers;

@@ -5,6 +5,9 @@
 //! once before and once after it did what it was asked for, and then the next request, until a
 //! victim lives to answer. The gateway that looks at what is left, and goes on, is another one.
 
+#[cfg(target_os = "linux")]
+#[path = "crash/files.rs"]
+mod files;
 #[path = "crash/single.rs"]
 mod single;
 #[path = "crash/upload.rs"]

@@ -22,10 +22,27 @@ impl Process {
     /// When it ends before.
     #[must_use]
     pub fn gateway(program: &str, config: &str) -> Self {
+        Self::start(Command::new(program), config)
+    }
+
+    /// As [`Process::gateway`], with at most so many open files, connections among them.
+    ///
+    /// # Panics
+    ///
+    /// When it ends before.
+    #[must_use]
+    pub fn gateway_with_files(program: &str, config: &str, files_max: usize) -> Self {
+        let mut command = Command::new("sh");
+        let limited = format!("ulimit -n {files_max} && exec \"$0\" \"$@\"");
+        command.args(["-c", &limited, program]);
+        Self::start(command, config)
+    }
+
+    fn start(mut command: Command, config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("gateway.toml");
         std::fs::write(&file, config).unwrap();
-        let mut child = Command::new(program)
+        let mut child = command
             .arg("gateway")
             .arg("--config")
             .arg(&file)
@@ -58,6 +75,17 @@ impl Process {
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// How many files it has open.
+    ///
+    /// # Panics
+    ///
+    /// Where the system does not tell, which is elsewhere than on Linux, or when it has ended.
+    #[must_use]
+    pub fn open_files(&self) -> usize {
+        let folder = format!("/proc/{}/fd", self.child.id());
+        std::fs::read_dir(folder).unwrap().count()
     }
 
     /// Ends it as `kill -9` does, and waits until it is gone.

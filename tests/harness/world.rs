@@ -106,12 +106,15 @@ impl Setup {
             None => Arc::new(SystemClock),
         };
         let issued = authority.issue(&LOCAL_NAMES, SystemClock.now()).unwrap();
+        // Unless it comes from files.
+        let certificate = config.listen.certificate_file.is_none();
+        let certificate = certificate.then_some(Certificate {
+            chain: issued.chain,
+            key: issued.key,
+        });
         let parts = Parts {
             clock: Arc::clone(&clock),
-            certificate: Some(Certificate {
-                chain: issued.chain,
-                key: issued.key,
-            }),
+            certificate,
             kms_secret: Some(Zeroizing::new(SERVICE_SECRET.to_owned())),
             ..Parts::default()
         };
@@ -338,7 +341,13 @@ fn gateway_config(
     config
 }
 
-fn trusting(ca_pem: &str) -> Arc<rustls::ClientConfig> {
+/// What a client that trusts this authority needs for TLS.
+///
+/// # Panics
+///
+/// When it is no certificate.
+#[must_use]
+pub fn trusting(ca_pem: &str) -> Arc<rustls::ClientConfig> {
     let mut roots = rustls::RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).unwrap())
