@@ -132,7 +132,7 @@ fn name(object_arn: &str) -> [u8; NAME_BYTES] {
 }
 
 fn mac(key: &DataKey, object_arn: &str, bytes: &[u8]) -> [u8; MAC_BYTES] {
-    let mac_key = cipher::expand::<KEY_BYTES>(key.expose(), &[MAC_LABEL]);
+    let mac_key = key.expand::<KEY_BYTES>(&[MAC_LABEL]);
     let arn_bytes = (object_arn.len() as u64).to_be_bytes();
     cipher::mac(&mac_key, &[&arn_bytes, object_arn.as_bytes(), bytes])
 }

@@ -18,22 +18,37 @@ mod message;
 mod outer;
 mod room;
 
+use crate::frames::cipher::Expander;
 use crate::frames::random::Random;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use std::sync::OnceLock;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// The key of exactly one object.
 ///
 /// Neither `Clone` nor `Debug`: it is derived from or wrapped, never shown. Every segment of the
 /// object is sealed under keys derived from it and from a salt of the segment's own.
 #[derive(Zeroize, ZeroizeOnDrop)]
-pub struct DataKey([u8; KEY_BYTES]);
+pub struct DataKey {
+    bytes: [u8; KEY_BYTES],
+    /// Made when something is derived first; wipes itself, and is never moved.
+    #[zeroize(skip)]
+    expander: OnceLock<Box<Expander>>,
+}
 
 impl DataKey {
     /// A new key from the random source.
     pub fn generate(random: &dyn Random) -> Self {
-        let mut key = Self([0; KEY_BYTES]);
-        random.fill(&mut key.0);
+        let mut key = Self::zero();
+        random.fill(&mut key.bytes);
         key
+    }
+
+    /// A key to be filled in before anything is derived from it.
+    fn zero() -> Self {
+        Self {
+            bytes: [0; KEY_BYTES],
+            expander: OnceLock::new(),
+        }
     }
 
     /// The key a key service handed out.
@@ -42,11 +57,11 @@ impl DataKey {
     ///
     /// [`KeyLength`] unless there are exactly [`KEY_BYTES`].
     pub fn from_slice(bytes: &[u8]) -> Result<Self, KeyLength> {
-        let mut key = Self([0; KEY_BYTES]);
+        let mut key = Self::zero();
         if bytes.len() != KEY_BYTES {
             return Err(KeyLength);
         }
-        key.0.copy_from_slice(bytes);
+        key.bytes.copy_from_slice(bytes);
         Ok(key)
     }
 
@@ -56,12 +71,23 @@ impl DataKey {
     /// again, so this key is all that the gateway keeps while the upload lasts.
     #[must_use]
     pub fn for_footer(&self) -> Self {
-        Self(*cipher::expand::<KEY_BYTES>(&self.0, &[FOOTER_LABEL]))
+        let mut key = Self::zero();
+        let derived = self.expand::<KEY_BYTES>(&[FOOTER_LABEL]);
+        key.bytes.copy_from_slice(derived.as_slice());
+        key
+    }
+
+    /// `N` bytes derived from the key for one use, which `info` names: see [`Expander::expand`].
+    pub(crate) fn expand<const N: usize>(&self, info: &[&[u8]]) -> Zeroizing<[u8; N]> {
+        let expander = self
+            .expander
+            .get_or_init(|| Box::new(Expander::new(&self.bytes)));
+        expander.expand(info)
     }
 
     /// The key itself, for the rooms that derive from it or wrap it.
     pub(crate) fn expose(&self) -> &[u8; KEY_BYTES] {
-        &self.0
+        &self.bytes
     }
 }
 

@@ -86,10 +86,38 @@ impl SingleUseKey {
 
 /// HKDF-Expand with SHA-512, from a uniformly random key.
 ///
-/// `N` is fixed by the caller's type, well below HKDF's limit of 255 * 64 bytes. The pieces of
-/// `info` are concatenated, so all but one of them must have a fixed length.
-pub(crate) fn expand<const N: usize>(key: &[u8; KEY_BYTES], info: &[&[u8]]) -> Zeroizing<[u8; N]> {
-    fill(&hkdf::Prk::new_less_safe(HKDF_SHA512, key), info)
+/// The key's own blocks are hashed once, however often is derived from it: a small object takes
+/// three derivations from its data key, and they are most of what its cryptography costs.
+pub(crate) struct Expander(hmac::Key);
+
+impl Expander {
+    pub(crate) fn new(key: &[u8; KEY_BYTES]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA512, key))
+    }
+
+    /// `N` is fixed by the caller's type, well below HKDF's limit of 255 * 64 bytes. The pieces of
+    /// `info` are concatenated, so all but one of them must have a fixed length.
+    pub(crate) fn expand<const N: usize>(&self, info: &[&[u8]]) -> Zeroizing<[u8; N]> {
+        let mut out = Zeroizing::new([0; N]);
+        let mut block = Zeroizing::new([0; BLOCK_BYTES]);
+        let mut message = Zeroizing::new(Vec::with_capacity(2 * BLOCK_BYTES + N));
+        for (counter, part) in (1..=u8::MAX).zip(out.chunks_mut(BLOCK_BYTES)) {
+            // RFC 5869, section 2.3: T(i) = HMAC(key, T(i - 1) | info | i), and T(0) is empty.
+            message.clear();
+            if counter > 1 {
+                message.extend_from_slice(block.as_slice());
+            }
+            for piece in info {
+                message.extend_from_slice(piece);
+            }
+            message.push(counter);
+            hmac::sign_to_buffer(&self.0, &message, block.as_mut_slice())
+                .expect("there is room for an HMAC-SHA-512");
+            let (made, _) = block.split_at(part.len());
+            part.copy_from_slice(made);
+        }
+        out
+    }
 }
 
 /// HKDF with SHA-512: extract and expand, from a secret that may be less than uniformly random.
@@ -98,10 +126,7 @@ pub(crate) fn extract_and_expand<const N: usize>(
     secret: &[u8; KEY_BYTES],
     info: &[&[u8]],
 ) -> Zeroizing<[u8; N]> {
-    fill(&hkdf::Salt::new(HKDF_SHA512, salt).extract(secret), info)
-}
-
-fn fill<const N: usize>(key: &hkdf::Prk, info: &[&[u8]]) -> Zeroizing<[u8; N]> {
+    let key = hkdf::Salt::new(HKDF_SHA512, salt).extract(secret);
     let mut out = Zeroizing::new([0; N]);
     key.expand(info, OutputLength(N))
         .and_then(|okm| okm.fill(out.as_mut_slice()))
@@ -157,6 +182,9 @@ pub(crate) const NONCE_BYTES: usize = 12;
 
 /// Length of what a [`SingleUseKey`] is made from: key and nonce.
 pub(crate) const SINGLE_USE_BYTES: usize = KEY_BYTES + NONCE_BYTES;
+
+/// Length of an HMAC-SHA-512, which HKDF puts its output together from.
+const BLOCK_BYTES: usize = 64;
 
 /// Length of an HMAC-SHA-256.
 pub(crate) const MAC_BYTES: usize = 32;

@@ -17,8 +17,7 @@ pub(crate) struct MessageKeys {
 impl MessageKeys {
     /// The keys that belong to the input key, the salt and the context.
     pub(crate) fn derive(input_key: &DataKey, salt: &Salt, context: &[u8]) -> Self {
-        let derived =
-            cipher::expand::<DERIVED_BYTES>(input_key.expose(), &[LABEL, salt.as_bytes(), context]);
+        let derived = input_key.expand::<DERIVED_BYTES>(&[LABEL, salt.as_bytes(), context]);
         let (key, rest) = derived.split_first_chunk().expect("the key comes first");
         let (base_nonce, commitment) = rest.split_first_chunk().expect("then the nonce");
         Self {

@@ -3,7 +3,7 @@
 //! Another implementation than the inner layer's, so that one faulty cipher does not lay an object
 //! open. It keeps the length, so that sizes do not depend on the mode; the inner tags authenticate.
 
-use crate::frames::{DataKey, KEY_BYTES, Salt, cipher};
+use crate::frames::{DataKey, KEY_BYTES, Salt};
 use aes::Aes256;
 use ctr::Ctr128BE;
 use ctr::cipher::{KeyIvInit as _, StreamCipher as _, StreamCipherSeek as _};
@@ -14,10 +14,7 @@ pub(crate) struct OuterLayer(Ctr128BE<Aes256>);
 impl OuterLayer {
     /// At the first byte of the segment's first chunk.
     pub(crate) fn derive(key: &DataKey, salt: &Salt) -> Self {
-        let derived = cipher::expand::<{ KEY_BYTES + COUNTER_BYTES }>(
-            key.expose(),
-            &[LABEL, salt.as_bytes()],
-        );
+        let derived = key.expand::<{ KEY_BYTES + COUNTER_BYTES }>(&[LABEL, salt.as_bytes()]);
         let (key, counter) = derived.split_at(KEY_BYTES);
         let stream = Ctr128BE::new_from_slices(key, counter);
         Self(stream.expect("key and counter have AES-256's lengths"))

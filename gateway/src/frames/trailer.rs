@@ -3,7 +3,7 @@
 //! Digests are known only after the body, so they cannot stand in a header; in clear they would
 //! tell the backend which content this is, so they are sealed.
 
-use crate::frames::cipher::{self, SINGLE_USE_BYTES, SingleUseKey};
+use crate::frames::cipher::{SINGLE_USE_BYTES, SingleUseKey};
 use crate::frames::layout::{RECORD_BYTES, TAG_BYTES, TRAILER_BYTES};
 use crate::frames::{DataKey, OpenError, Salt, SealError};
 
@@ -166,7 +166,7 @@ pub(crate) struct TrailerKey(SingleUseKey);
 
 impl TrailerKey {
     pub(crate) fn derive(key: &DataKey, salt: &Salt) -> Self {
-        let bytes = cipher::expand::<SINGLE_USE_BYTES>(key.expose(), &[LABEL, salt.as_bytes()]);
+        let bytes = key.expand::<SINGLE_USE_BYTES>(&[LABEL, salt.as_bytes()]);
         Self(SingleUseKey::from_bytes(&bytes))
     }
 

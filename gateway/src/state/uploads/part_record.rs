@@ -21,7 +21,6 @@ use crate::error::S3Error;
 use crate::frames::DataKey;
 use crate::frames::SALT_BYTES;
 use crate::frames::Salt;
-use crate::frames::cipher;
 use crate::frames::cipher::SINGLE_USE_BYTES;
 use crate::frames::cipher::SingleUseKey;
 use crate::frames::layout::COMMITMENT_BYTES;
@@ -124,7 +123,7 @@ fn open(record: &str, number: u32, key: &DataKey) -> Option<PartRecord> {
 
 fn single_use(key: &DataKey, salt: &[u8; SALT_BYTES], number: u32) -> SingleUseKey {
     let number = number.to_be_bytes();
-    let bytes = cipher::expand::<SINGLE_USE_BYTES>(key.expose(), &[LABEL, salt, &number]);
+    let bytes = key.expand::<SINGLE_USE_BYTES>(&[LABEL, salt, &number]);
     SingleUseKey::from_bytes(&bytes)
 }
 

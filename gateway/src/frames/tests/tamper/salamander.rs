@@ -3,9 +3,9 @@
 //! The tag is a polynomial in a value of each key, so for a chosen tag one block is free to solve
 //! for ("Fast Message Franking", Dodis and others, 2018, section 3).
 
+use crate::frames::DataKey;
 use crate::frames::cipher::NONCE_BYTES;
 use crate::frames::segment::{self, Segment};
-use crate::frames::{DataKey, cipher};
 use aes::Aes256;
 use aes::cipher::{BlockCipherEncrypt as _, KeyInit as _};
 
@@ -44,8 +44,7 @@ impl Gcm {
     fn new(key: &DataKey, segment: &Segment) -> Self {
         let context = segment::context(segment.kind, segment.plaintext_bytes);
         let label = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0";
-        let derived =
-            cipher::expand::<76>(key.expose(), &[label, segment.salt.as_bytes(), &context]);
+        let derived = key.expand::<76>(&[label, segment.salt.as_bytes(), &context]);
         let aes = Aes256::new_from_slice(&derived[..32]).unwrap();
         let encrypt = |block: [u8; 16]| {
             let mut block = block.into();
