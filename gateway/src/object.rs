@@ -5,6 +5,7 @@
 //! the backend holds: sizes, ETags, ranges, conditions, checksums.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -118,6 +119,8 @@ pub struct Objects {
     reserved_bucket: Option<String>,
     /// Which buckets' listings tell the ETags that clients see.
     pub(crate) etags: Option<Arc<ListedEtags>>,
+    /// Whether the backend's listings can tell objects' metadata.
+    pub(crate) lists_metadata: AtomicBool,
     /// Digests by the salt of the segment they belong to, which no two segments share.
     records: moka::sync::Cache<[u8; SALT_BYTES], Arc<Record>>,
     /// What clients see of objects, by what a listing of the backend tells.
@@ -157,6 +160,7 @@ impl Objects {
             partition,
             reserved_bucket: None,
             etags: None,
+            lists_metadata: AtomicBool::new(false),
             records,
             known,
             uploads,

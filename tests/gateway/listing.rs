@@ -251,3 +251,46 @@ async fn a_listing_shows_what_another_gateway_made_of_an_object_in_place() {
         assert_eq!(after, heads(&direct, &["k".to_owned()]).await);
     }
 }
+
+#[tokio::test]
+async fn where_listings_tell_metadata_no_object_is_asked_about() {
+    let direct = Direct::start().await;
+    for (key, size) in [("a", 0), ("b", 70_000), ("c", 300_000)] {
+        let put = Asked::on(key)
+            .body(content(size))
+            .header("x-amz-meta-own", "1");
+        direct.put(put).await.ok();
+    }
+    let keys = direct.backend.keys(BUCKET);
+    let heads = heads(&direct, &keys).await;
+    let is_minio = Action::SetHeader("server", "MinIO".to_owned());
+    direct
+        .backend
+        .inject(Fault::on(|seen| seen.query.contains("list-type"), is_minio));
+    // The first listing shows which backend it is; records of large objects are no metadata.
+    for requests in [1 + 3 + 1, 1 + 1] {
+        let fresh = || direct.objects.forget_facts();
+        fresh();
+        direct.backend.forget();
+        let answer = direct
+            .list(Asked::on("").query("list-type", "2"))
+            .await
+            .ok();
+        assert!(!answer.text().contains("etadata"), "{}", answer.text());
+        let root = Element::parse(&answer.body, Limits::ANSWER).unwrap();
+        assert_eq!(entries(&root, "Contents"), heads);
+        let seen = direct.backend.requests();
+        assert!(seen.len() <= requests, "{requests}: {seen:?}");
+    }
+    // One that was tampered with tells nothing of another.
+    let envelope = direct.backend.object(BUCKET, "a").unwrap();
+    let envelope = envelope.header("x-amz-meta-sealgate").to_owned();
+    direct.backend.tamper(BUCKET, "b", |stored| {
+        stored.set_header("x-amz-meta-sealgate", &envelope);
+    });
+    direct.objects.forget_facts();
+    let root = listing(direct.list(Asked::on("").query("list-type", "2")).await);
+    let listed = entries(&root, "Contents");
+    assert_eq!((&listed[0], &listed[2]), (&heads[0], &heads[2]));
+    assert_ne!(listed[1].2, heads[0].2);
+}

@@ -317,3 +317,15 @@ async fn a_record_that_was_changed_or_moved_is_refused() {
         backend.heal();
     }
 }
+
+#[tokio::test]
+async fn many_that_need_a_root_key_at_once_ask_for_it_once() {
+    let backend = Backend::start().await;
+    let (number, _) = Gateway::before(&backend).keyring.current().await.unwrap();
+    let fresh = Gateway::before(&backend);
+    backend.forget();
+    let asks = (0..20).map(|_| fresh.keyring.key(number));
+    let keys = futures_util::future::join_all(asks).await;
+    assert!(keys.iter().all(Result::is_ok));
+    assert_eq!(backend.requests().len(), 1);
+}

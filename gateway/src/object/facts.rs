@@ -157,16 +157,7 @@ impl Objects {
         name: &ObjectName,
         version: Option<&str>,
     ) -> Result<Option<(Arc<Facts>, HeaderValue)>, S3Error> {
-        let reader = Reader {
-            name: name.clone(),
-            version: version.map(str::to_owned),
-            customer_key: None,
-            requester: Requester::gateway(""),
-            transport: Transport {
-                secure: true,
-                signed: true,
-            },
-        };
+        let reader = onlooker(name, version);
         for _ in 0..ATTEMPTS {
             let headers = match self.head_backend(&reader).await {
                 Err(error)
@@ -184,6 +175,20 @@ impl Objects {
             }
         }
         Err(S3Error::new(S3Code::ConditionalRequestConflict))
+    }
+
+    /// As [`Objects::facts`], where `headers` are those that a HEAD would have told.
+    pub(crate) async fn facts_told(
+        &self,
+        name: &ObjectName,
+        version: Option<&str>,
+        headers: HeaderMap,
+    ) -> Result<Option<(Arc<Facts>, HeaderValue)>, S3Error> {
+        match self.facts_in(&onlooker(name, version), headers).await {
+            Ok(facts) => Ok(Some(facts)),
+            Err(ReadError::Changed) => self.facts(name, version).await,
+            Err(ReadError::Refused(error)) => Err(error),
+        }
     }
 
     async fn facts_in(
@@ -229,6 +234,20 @@ impl Objects {
         };
         self.known.learn(&reader.name, &headers, facts.clone());
         Ok((Arc::new(facts), backend_etag))
+    }
+}
+
+/// Who looks at an object without opening it.
+fn onlooker(name: &ObjectName, version: Option<&str>) -> Reader {
+    Reader {
+        name: name.clone(),
+        version: version.map(str::to_owned),
+        customer_key: None,
+        requester: Requester::gateway(""),
+        transport: Transport {
+            secure: true,
+            signed: true,
+        },
     }
 }
 

@@ -3,15 +3,19 @@
 //!
 //! Sizes are computed. ETags are the backend's own but for SSE-S3 objects, so a bucket that never held
 //! one is listed by one request, and one more for that knowledge ([`crate::bucket::etags`]). In other
-//! buckets ETags come from memory, or else from a bounded number of HEAD requests side by side
+//! buckets ETags come from memory, from the listing itself where the backend is MinIO, which tells
+//! metadata in listings (`metadata=true`), or else from a bounded number of HEAD requests side by side
 //! ([`Config::heads_max`]); never from the KMS. Everything else (owners,
 //! storage classes, prefixes, tokens) passes as it is.
 //!
 //! Sources: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>,
 //! `gateway/FORMAT.md` for sizes.
 
+use std::sync::atomic::Ordering;
+
 use futures_util::StreamExt as _;
 use futures_util::stream;
+use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
 use http::Method;
@@ -21,6 +25,7 @@ use proto::sigv4;
 use proto::time::Timestamp;
 
 use crate::backend::BackendRequest;
+use crate::envelope::HEADER;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::frames::layout;
@@ -78,7 +83,17 @@ impl Objects {
     /// The backend's S3 error; `ServiceUnavailable` when it gives no usable answer.
     pub async fn list(&self, request: &S3Request) -> Result<Response<Body>, S3Error> {
         let bucket = request.target.bucket.as_deref().unwrap_or_default();
-        let answer = self.backend.fetch(onward(request, bucket)).await?;
+        let mut onward = onward(request, bucket);
+        if request.target.query.get("list-type") == Some("2")
+            && self.lists_metadata.load(Ordering::Relaxed)
+        {
+            onward = onward.query("metadata", "true");
+        }
+        let answer = self.backend.fetch(onward).await?;
+        let server = answer.headers().get(header::SERVER);
+        if server.is_some_and(|server| server.as_bytes().starts_with(b"MinIO")) {
+            self.lists_metadata.store(true, Ordering::Relaxed);
+        }
         let mut root = Element::parse(answer.body(), Limits::ANSWER).map_err(|cause| {
             tracing::error!(%cause, "backend's listing cannot be read");
             S3Error::new(S3Code::ServiceUnavailable)
@@ -137,6 +152,7 @@ impl Objects {
             // They are about the sealed bytes.
             entry.remove("ChecksumAlgorithm");
             entry.remove("ChecksumType");
+            let told = take_headers(entry);
             let Some((key, identity)) = identify(bucket, entry, encoded) else {
                 tracing::error!(bucket, "backend listed an object without key or ETag");
                 return Err(S3Error::new(S3Code::ServiceUnavailable));
@@ -155,7 +171,8 @@ impl Objects {
             }
             if exact || adopted {
                 let version = entry.text_of("VersionId").map(str::to_owned);
-                asked.push((at, ObjectName::new(self.partition, bucket, &key), version));
+                let name = ObjectName::new(self.partition, bucket, &key);
+                asked.push((at, name, version, told));
             }
         }
 
@@ -166,8 +183,13 @@ impl Objects {
         {
             return Ok(());
         }
-        let heads = stream::iter(asked).map(|(at, name, version)| async move {
-            (at, self.facts(&name, version.as_deref()).await)
+        let heads = stream::iter(asked).map(|(at, name, version, told)| async move {
+            let version = version.as_deref();
+            let facts = match told {
+                Some(headers) => self.facts_told(&name, version, headers).await,
+                None => self.facts(&name, version).await,
+            };
+            (at, facts)
         });
         let mut heads = heads.buffer_unordered(self.config.listing.heads_max.max(1));
         while let Some((at, facts)) = heads.next().await {
@@ -188,6 +210,36 @@ impl Objects {
         }
         Ok(())
     }
+}
+
+/// Takes out of an entry what it tells of the object's metadata: the headers of a HEAD that matter here,
+/// if the envelope is among it.
+fn take_headers(entry: &mut Element) -> Option<HeaderMap> {
+    let mut envelopes = Vec::new();
+    if let Some(metadata) = entry.child("UserMetadata") {
+        let is_envelope = |it: &&Element| it.name().eq_ignore_ascii_case(HEADER);
+        let found = metadata.children().iter().filter(is_envelope);
+        envelopes.extend(found.map(|it| it.text().trim().to_owned()));
+    }
+    for name in ["UserMetadata", "UserTags", "Internal"] {
+        entry.remove(name);
+    }
+    let [envelope] = &envelopes[..] else {
+        return None;
+    };
+    let modified = entry.text_of("LastModified").map(str::trim);
+    let modified = Timestamp::parse_iso8601(modified?).ok()?.http_date();
+    let etag = entry.text_of("ETag")?.trim().trim_matches('"');
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        (HeaderName::from_static(HEADER), envelope.as_str()),
+        (header::ETAG, &format!("\"{etag}\"")),
+        (header::CONTENT_LENGTH, entry.text_of("Size")?.trim()),
+        (header::LAST_MODIFIED, &modified),
+    ] {
+        headers.insert(name, HeaderValue::from_str(value).ok()?);
+    }
+    Some(headers)
 }
 
 /// The size that clients see, of a sealed object that the backend lists with this one.

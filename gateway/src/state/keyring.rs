@@ -67,6 +67,8 @@ pub struct Keyring {
     known: Mutex<Known>,
     /// Held while the current key is looked for or made, so that a gateway makes one key at most.
     looking: tokio::sync::Mutex<()>,
+    /// Held while a key is asked for: all who need one at the same time get it by one request.
+    asking: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -91,6 +93,7 @@ impl Keyring {
             clock,
             known: Mutex::default(),
             looking: tokio::sync::Mutex::new(()),
+            asking: tokio::sync::Mutex::new(()),
         }
     }
 
@@ -123,9 +126,22 @@ impl Keyring {
     ///
     /// As [`Keyring::current`]; `InternalError` when there is no such key.
     pub async fn key(&self, number: u64) -> Result<Arc<WrappingKey>, S3Error> {
-        if let Some(key) = self.lock().keys.get(&number) {
-            return Ok(Arc::clone(key));
+        if let Some(key) = self.known(number) {
+            return Ok(key);
         }
+        let _asking = self.asking.lock().await;
+        match self.known(number) {
+            Some(key) => Ok(key),
+            None => self.ask(number).await,
+        }
+    }
+
+    fn known(&self, number: u64) -> Option<Arc<WrappingKey>> {
+        self.lock().keys.get(&number).cloned()
+    }
+
+    /// Has the KMS unwrap a key that is stored.
+    async fn ask(&self, number: u64) -> Result<Arc<WrappingKey>, S3Error> {
         let name = name(number);
         let Reading::Found(stored) = self.state.read(&name, None).await? else {
             tracing::error!(name, "a root key is missing");

@@ -114,12 +114,28 @@ pub(crate) fn objects(store: &Store, asked: &Asked) -> String {
     for key in &page.keys {
         let object = bucket.current(key).unwrap();
         body.push_str(&format!(
-            "<Contents><Key>{}</Key>{}</Contents>",
+            "<Contents><Key>{}</Key>{}{}</Contents>",
             name(key),
-            facts(object)
+            facts(object),
+            metadata(asked, object)
         ));
     }
     close(body, &page, asked, "ListBucketResult")
+}
+
+/// What MinIO tells of an object's metadata where it is asked to.
+fn metadata(asked: &Asked, object: &Stored) -> String {
+    if asked.get("metadata") != Some("true") {
+        return String::new();
+    }
+    let fields = object.headers.iter().map(|(name, value)| {
+        let name = name.replace("x-amz-meta-sealgate", "X-Amz-Meta-Sealgate");
+        format!("<{name}>{}</{name}>", escape(value))
+    });
+    format!(
+        "<UserMetadata>{}</UserMetadata>",
+        fields.collect::<String>()
+    )
 }
 
 pub(crate) fn versions(store: &Store, asked: &Asked) -> String {
