@@ -7,6 +7,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use anyhow::Context as _;
+use anyhow::ensure;
 use serde_json::Value;
 use serde_json::json;
 
@@ -117,6 +118,7 @@ async fn best(address: &str, operation: &str, body: &Value) -> anyhow::Result<f6
         };
         best = best.max(rate);
     }
+    ensure!(best > 0.0, "{address} answered nothing");
     Ok(best)
 }
 

@@ -91,9 +91,15 @@ pub async fn keep_asking(
             stream.set_nodelay(true)?;
             let mut served = false;
             // HTTP lets a server close after any answer, and some do.
-            while round(&mut stream, &burst, depth, &mut buffer).await? {
-                answered.fetch_add(depth as u64, Ordering::Relaxed);
-                served = true;
+            loop {
+                let round = round(&mut stream, &burst, depth, &mut buffer).await?;
+                if round != Round::Closed {
+                    answered.fetch_add(depth as u64, Ordering::Relaxed);
+                    served = true;
+                }
+                if round != Round::Answered {
+                    break;
+                }
             }
             ensure!(served, "{address} closed the connection unasked");
         }
@@ -105,13 +111,24 @@ pub async fn keep_asking(
         .unwrap_or_else(|| anyhow::anyhow!("a connection ended"))
 }
 
-/// Sends a burst and awaits all its answers; false if the server had closed the connection before.
+/// How a burst ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Round {
+    /// All was answered.
+    Answered,
+    /// All was answered, and the server said that it closes the connection.
+    AnsweredLast,
+    /// The server had closed the connection before.
+    Closed,
+}
+
+/// Sends a burst and awaits all its answers.
 async fn round(
     stream: &mut TcpStream,
     burst: &[u8],
     depth: usize,
     buffer: &mut [u8],
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<Round> {
     let closed = |kind| {
         matches!(
             kind,
@@ -119,17 +136,20 @@ async fn round(
         )
     };
     match stream.write_all(burst).await {
-        Err(error) if closed(error.kind()) => return Ok(false),
+        Err(error) if closed(error.kind()) => return Ok(Round::Closed),
         sent => sent?,
     }
     let (mut answered, mut filled) = (0, 0);
+    let mut round = Round::Answered;
     while answered < depth {
         let read = match stream.read(&mut buffer[filled..]).await {
-            Err(error) if filled + answered == 0 && closed(error.kind()) => return Ok(false),
+            Err(error) if filled + answered == 0 && closed(error.kind()) => {
+                return Ok(Round::Closed);
+            }
             read => read?,
         };
         if read == 0 && filled + answered == 0 {
-            return Ok(false);
+            return Ok(Round::Closed);
         }
         ensure!(read > 0, "the server closed the connection in an answer");
         filled += read;
@@ -137,15 +157,20 @@ async fn round(
             buffer.copy_within(answer.end..filled, 0);
             filled -= answer.end;
             answered += 1;
+            if answer.is_last {
+                round = Round::AnsweredLast;
+            }
         }
     }
-    Ok(true)
+    Ok(round)
 }
 
 /// Where an answer's head and body end.
 struct Answer {
     head: usize,
     end: usize,
+    /// Whether the server closes the connection after it.
+    is_last: bool,
 }
 
 /// The answer at the front, if it is all there.
@@ -156,12 +181,15 @@ fn answer(buffer: &[u8]) -> anyhow::Result<Option<Answer>> {
     let text = std::str::from_utf8(&buffer[..head])?;
     let status = text.get(9..12);
     ensure!(status == Some("200"), "{}", String::from_utf8_lossy(buffer));
-    let length = text
-        .split("\r\n")
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-    let (_, length) = length.context("an answer has a length")?;
+    let value = |wanted: &str| {
+        let lines = text.split("\r\n").filter_map(|line| line.split_once(':'));
+        let mut found = lines.filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        found.next().map(|(_, value)| value.trim())
+    };
+    let length = value("content-length").context("an answer has a length")?;
     let head = head + 4;
-    let end = head + length.trim().parse::<usize>()?;
-    Ok((buffer.len() >= end).then_some(Answer { head, end }))
+    let end = head + length.parse::<usize>()?;
+    let is_last = value("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+    let answer = Answer { head, end, is_last };
+    Ok((buffer.len() >= end).then_some(answer))
 }
