@@ -73,7 +73,6 @@ impl Deletions {
 #[derive(Debug)]
 struct Question {
     policy: Option<Arc<BucketPolicy>>,
-    principal: Principal,
     caller: Caller,
     partition: &'static str,
     bucket: String,
@@ -141,7 +140,7 @@ impl Authorizer {
                     let outcome = question.refuse_strangers();
                     self.tell(&question, outcome).await?;
                     deletions = Deletions(question.policy.is_some().then_some(question));
-                } else if !question.may_always(operation) {
+                } else if !question.is_settled() && !question.may_always(operation) {
                     let key = request.target.key.as_deref();
                     for action in action::of(operation, &request) {
                         let outcome = question.answer(&action, key);
@@ -226,7 +225,6 @@ impl Authorizer {
         }
         Ok(Question {
             policy,
-            principal: principal(&caller),
             caller,
             partition: self.policies.partition(),
             bucket: bucket.to_owned(),
@@ -247,6 +245,11 @@ impl Question {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether the owner's account asks about a bucket without a policy: it may do everything.
+    fn is_settled(&self) -> bool {
+        self.policy.is_none() && !self.stranger
     }
 
     /// Whether no policy can deny an operation: else one that denies everything could never be
@@ -280,7 +283,7 @@ impl Question {
         };
         let decision = {
             let request = proto::policy::Request {
-                principal: &self.principal,
+                principal: &principal(&self.caller),
                 action,
                 resource: &resource,
                 context: &self.context,
@@ -374,7 +377,6 @@ mod tests {
         let stranger = &*caller.account != "111122223333";
         Question {
             policy,
-            principal: principal(&caller),
             caller,
             partition: "aws",
             bucket: "b".to_owned(),
