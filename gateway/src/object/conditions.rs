@@ -6,6 +6,7 @@
 
 use http::HeaderMap;
 use http::HeaderName;
+use http::HeaderValue;
 use http::header;
 
 /// What the conditions of a read say about an object.
@@ -131,6 +132,19 @@ pub fn matches_any(list: &str, etag: &str) -> bool {
         .any(|candidate| candidate == "*" || candidate == bare)
 }
 
+/// The ETag that the backend has now, for it to judge a write's `If-Match` by again: in quotes if the
+/// client's was, else bare.
+///
+/// RFC 9110 wants quotes and S3 takes both, but Ceph 18 takes an ETag of a write without them only.
+#[must_use]
+pub fn in_form_of(client: &str, backend: HeaderValue) -> HeaderValue {
+    if client.contains('"') {
+        return backend;
+    }
+    let bare = backend.to_str().map(strip).map(HeaderValue::from_str);
+    bare.ok().and_then(Result::ok).unwrap_or(backend)
+}
+
 fn strip(etag: &str) -> &str {
     let etag = etag.trim();
     etag.strip_prefix("W/").unwrap_or(etag).trim_matches('"')
@@ -161,6 +175,7 @@ mod tests {
     use super::Names;
     use super::Outcome;
     use super::evaluate;
+    use super::in_form_of;
 
     const ETAG: &str = "\"abc\"";
     const MODIFIED: &str = "Wed, 01 Jan 2025 00:00:00 GMT";
@@ -176,6 +191,14 @@ mod tests {
             );
         }
         evaluate(&headers, &Names::of_reads(), ETAG, Some(MODIFIED))
+    }
+
+    #[test]
+    fn a_backend_is_asked_with_quotes_only_if_the_client_wrote_them() {
+        for (client, expected) in [("\"abc\"", "\"123\""), ("abc", "123"), ("*", "123")] {
+            let backend = HeaderValue::from_static("\"123\"");
+            assert_eq!(in_form_of(client, backend), expected, "{client}");
+        }
     }
 
     #[test]

@@ -107,7 +107,8 @@ impl Objects {
                 if !conditions::matches_any(expected, &client) {
                     return Err(failed("If-Match"));
                 }
-                headers.insert(header::IF_MATCH, backend);
+                let onward = conditions::in_form_of(expected, backend);
+                headers.insert(header::IF_MATCH, onward);
                 Ok(())
             }
         }
