@@ -274,14 +274,14 @@ impl Question {
 
     /// Whether the policy lets the request do `action` on the bucket, or on the object `key`.
     fn answer(&self, action: &str, key: Option<&str>) -> Result<(), S3Error> {
-        let Some(policy) = &self.policy else {
-            return self.refuse_strangers();
-        };
+        if self.is_settled() {
+            return Ok(());
+        }
         let resource = match key {
             Some(key) => arn::object(self.partition, &self.bucket, key),
             None => arn::bucket(self.partition, &self.bucket),
         };
-        let decision = {
+        let decision = self.policy.as_ref().map_or(Decision::NoMatch, |policy| {
             let request = proto::policy::Request {
                 principal: &principal(&self.caller),
                 action,
@@ -289,7 +289,7 @@ impl Question {
                 context: &self.context,
             };
             evaluate(policy.policy(), &request).decision
-        };
+        });
         match decision {
             Decision::Deny if self.caller.anonymous => Err(S3Error::access_denied()),
             Decision::Deny => {
