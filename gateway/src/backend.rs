@@ -5,8 +5,9 @@
 //! or somebody in between, could do with an answer is limited here: no redirect is followed, no
 //! answer of doubtful framing is used, and "stored" before the whole body left is no answer.
 //!
-//! A request is sent twice only when a kept connection turned out to be closed, nothing of an answer
-//! had come, the operation can be repeated and its body can be sent from the beginning.
+//! A request is sent twice only when a kept connection turned out to be closed, or to be taken for
+//! that by the backend, nothing of an answer had come, the operation can be repeated and its body can
+//! be sent from the beginning.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -330,6 +331,10 @@ impl Backend {
             }
         };
         match answer {
+            Ok(answer) if answer.status().as_u16() == CLIENT_GONE => {
+                let cause = "the backend took it for closed".to_owned();
+                Err(Attempt::Failed(BackendError::Disconnected(cause)))
+            }
             Ok(answer) => {
                 let reusable = upload.is_finished();
                 Ok(answer
@@ -381,6 +386,13 @@ fn is_repeatable(method: &Method, headers: &http::HeaderMap) -> bool {
         headers.contains_key(header::IF_MATCH) || headers.contains_key(header::IF_NONE_MATCH);
     reading || writing && !conditional
 }
+
+/// The status of a request whose client went away, by nginx's convention.
+///
+/// MinIO answers with it, and nothing else, on a connection that stayed open after it gave up reading
+/// from it, which it does while a request waits for a lock for 30 seconds. Such a connection is as
+/// good as closed: kept, it would fail every later request.
+const CLIENT_GONE: u16 = 499;
 
 /// How many times as long as for anything else the answer to a copy is waited for.
 const COPY_STALLS: u32 = 10;

@@ -285,22 +285,19 @@ async fn a_kept_connection_that_turns_out_closed_fails_no_request() {
             BackendRequest::object(Method::DELETE, "b", "k"),
         ]
     };
-    for request in requests() {
-        let scripted = Scripted::start(vec![
-            vec![Act::Answer(OK), Act::Close],
-            vec![Act::Answer(OK)],
-        ])
-        .await;
-        let backend = scripted.backend();
-        backend.fetch(get()).await.unwrap();
-        let method = request.method.clone();
-        assert_eq!(
-            backend.fetch(request).await.unwrap().body(),
-            "ok",
-            "{method}"
-        );
-        let seen = scripted.seen();
-        assert_eq!((seen.len(), seen[2].connection), (3, 1));
+    let gone = "HTTP/1.1 499 \r\ncontent-length: 0\r\n\r\n";
+    for end in [Act::Close, Act::Answer(gone)] {
+        for request in requests() {
+            let connections = vec![vec![Act::Answer(OK), end], vec![Act::Answer(OK)]];
+            let scripted = Scripted::start(connections).await;
+            let backend = scripted.backend();
+            backend.fetch(get()).await.unwrap();
+            let method = request.method.clone();
+            let answer = backend.fetch(request).await.unwrap();
+            assert_eq!(answer.body(), "ok", "{method}");
+            let seen = scripted.seen();
+            assert_eq!((seen.len(), seen[2].connection), (3, 1));
+        }
     }
 }
 
