@@ -24,7 +24,6 @@ pub use crate::audit::event::Fields;
 pub use crate::audit::event::Identity;
 pub use crate::audit::event::Resource;
 pub use crate::audit::event::Source;
-pub use crate::audit::event::TlsDetails;
 use crate::audit::writer::Queue;
 
 /// Where audit events go.

@@ -13,6 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
+use http::Uri;
+use http::header::HOST;
 use http::request::Parts;
 use proto::sigv4::sha256_hex;
 use proto::time::Clock;
@@ -24,6 +26,8 @@ pub use crate::authenticate::credentials::Credential;
 pub use crate::authenticate::credentials::Secret;
 use crate::authenticate::credentials::User;
 use crate::caller::Caller;
+use crate::caller::Tls;
+use crate::caller::TlsSession;
 use crate::error::Code;
 use crate::error::KmsError;
 
@@ -83,10 +87,22 @@ pub enum Signatures {
 pub struct Connection {
     /// Address of the client.
     pub peer: IpAddr,
-    /// Whether the connection is TLS.
-    pub secure: bool,
+    /// How it is secured; none on plain HTTP.
+    pub tls: Option<TlsSession>,
     /// Cancelled to close the connection without an answer.
     pub cut: CancellationToken,
+}
+
+impl Connection {
+    /// How a request that came over it was secured, if it was.
+    #[must_use]
+    pub fn secured(&self, uri: &Uri, headers: &HeaderMap) -> Option<Tls> {
+        let session = self.tls?;
+        let header = || headers.get(HOST).and_then(|host| host.to_str().ok());
+        let authority = uri.authority().map(http::uri::Authority::as_str);
+        let host = authority.or_else(header).unwrap_or_default().into();
+        Some(Tls { session, host })
+    }
 }
 
 /// Checks who calls.
@@ -154,6 +170,7 @@ impl Authenticator {
             access_key_id: signer.access_key_id,
             via_service: None,
             source_ip: Some(connection.peer),
+            tls: connection.secured(&parts.uri, &parts.headers),
             user_agent: user_agent(&parts.headers),
             request_id,
         })
@@ -172,6 +189,7 @@ impl Authenticator {
         &self,
         metadata: &HeaderMap,
         connection: &Connection,
+        tls: Option<Tls>,
         request_id: Arc<str>,
     ) -> Result<Caller, KmsError> {
         let trusted = self.is_service(metadata)?;
@@ -202,6 +220,7 @@ impl Authenticator {
                 .filter(|_| trusted)
                 .map(Into::into),
             source_ip: Some(source_ip),
+            tls,
             user_agent: user_agent(metadata),
             request_id,
         })

@@ -213,9 +213,17 @@ fn conditions(intent: &Intent<'_>, key: &Key, snapshot: &Snapshot, keys: &Keys) 
     if let Some(ip) = caller.source_ip.filter(|_| caller.via_service.is_none()) {
         context.insert("aws:SourceIp", ip.to_string());
     }
+    context.insert("aws:SecureTransport", caller.is_secure().to_string());
+    context.insert(
+        "aws:ViaAWSService",
+        caller.via_service.is_some().to_string(),
+    );
     if let Some(service) = &caller.via_service {
         context.insert("kms:ViaService", &**service);
-        context.insert("aws:CalledVia", &**service);
+        let principal = service_principal(service);
+        for name in ["aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast"] {
+            context.insert(name, &*principal);
+        }
     }
     if let Some(alias) = intent.alias {
         context.insert("kms:RequestAlias", alias);
@@ -250,6 +258,12 @@ fn conditions(intent: &Intent<'_>, key: &Key, snapshot: &Snapshot, keys: &Keys) 
         context.insert("kms:EncryptionContextKeys", &**name);
     }
     context
+}
+
+/// The principal that a service is in policies: `s3.amazonaws.com` of `s3.us-east-1.amazonaws.com`.
+fn service_principal(service: &str) -> String {
+    let name = service.split_once('.').map_or(service, |(name, _)| name);
+    format!("{name}.amazonaws.com")
 }
 
 /// Whether the caller comes through the service that the AWS managed key is for.

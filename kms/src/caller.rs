@@ -20,6 +20,8 @@ pub struct Caller {
     pub via_service: Option<Arc<str>>,
     /// Where the call came from.
     pub source_ip: Option<IpAddr>,
+    /// How the call's connection was secured; none on plain HTTP.
+    pub tls: Option<Tls>,
     /// The client's software, as it names itself.
     pub user_agent: Option<Arc<str>>,
     /// Names this one call in the answer, the log and the audit trail.
@@ -38,6 +40,7 @@ impl Caller {
             access_key_id: None,
             via_service: None,
             source_ip: None,
+            tls: None,
             user_agent: None,
             request_id: "00000000-0000-0000-0000-000000000000".into(),
         }
@@ -49,6 +52,17 @@ impl Caller {
         partition(&self.region)
     }
 
+    /// Whether the call came by TLS: directly, or through a service of AWS.
+    ///
+    /// AWS's services call each other by TLS only, and Amazon S3 takes no request for a KMS key over
+    /// plain HTTP. So it counts for a service here, too, whose calls stay within one machine.
+    ///
+    /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-securetransport>
+    #[must_use]
+    pub const fn is_secure(&self) -> bool {
+        self.tls.is_some() || self.via_service.is_some()
+    }
+
     /// Whether Amazon S3 (our gateway) calls on the principal's behalf.
     #[must_use]
     pub fn is_via_s3(&self) -> bool {
@@ -56,6 +70,24 @@ impl Caller {
             .as_deref()
             .is_some_and(|service| service.starts_with("s3."))
     }
+}
+
+/// What both sides of a secured connection agreed upon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TlsSession {
+    /// Such as `TLSv1.3`.
+    pub version: &'static str,
+    /// The cipher suite, by OpenSSL's name, which CloudTrail tells.
+    pub cipher_suite: &'static str,
+}
+
+/// How one call was secured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The connection's session.
+    pub session: TlsSession,
+    /// The host that the client asked for.
+    pub host: Arc<str>,
 }
 
 /// The partition a Region belongs to.

@@ -403,7 +403,8 @@ impl<'a> Call<'a> {
             resources: self.resources,
             error: error.map(|error| (error.code().name().into(), error.message().into())),
             shared_id: None,
-            tls: None,
+            // A service's own connection is no concern of the caller it acts for.
+            tls: caller.tls.clone().filter(|_| caller.via_service.is_none()),
         };
         let accounts = event.resources.iter().map(|key| &key.account);
         let mut others = accounts.filter(|account| **account != caller.account);

@@ -15,6 +15,8 @@ use serde::ser::SerializeMap;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::caller::Tls;
+
 /// What one request did. Written as CloudTrail's record, version 1.11.
 #[derive(Clone, Debug)]
 pub struct Event {
@@ -51,7 +53,7 @@ pub struct Event {
     /// The id it shares with the event in another account's trail.
     pub shared_id: Option<EventId>,
     /// How the connection was secured, if it was.
-    pub tls: Option<TlsDetails>,
+    pub tls: Option<Tls>,
 }
 
 impl Event {
@@ -161,17 +163,6 @@ pub struct Resource {
     pub account: Arc<str>,
 }
 
-/// How a connection was secured.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsDetails {
-    /// Such as `TLSv1.3`.
-    pub version: &'static str,
-    /// The cipher suite's name.
-    pub cipher_suite: Arc<str>,
-    /// The host that the client asked for.
-    pub host: Arc<str>,
-}
-
 /// The id of an event: unique, written as a UUID, and cheap to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EventId(u128);
@@ -248,7 +239,7 @@ impl Serialize for Event {
 
         map.serialize_entry("eventCategory", "Management")?;
         if let Some(tls) = &self.tls {
-            map.serialize_entry("tlsDetails", tls)?;
+            map.serialize_entry("tlsDetails", &TlsDetails(tls))?;
         }
 
         map.end()
@@ -291,12 +282,15 @@ impl Serialize for Resource {
     }
 }
 
-impl Serialize for TlsDetails {
+/// How a connection was secured, as CloudTrail tells it.
+struct TlsDetails<'a>(&'a Tls);
+
+impl Serialize for TlsDetails<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(3))?;
-        map.serialize_entry("tlsVersion", self.version)?;
-        map.serialize_entry("cipherSuite", &*self.cipher_suite)?;
-        map.serialize_entry("clientProvidedHostHeader", &*self.host)?;
+        map.serialize_entry("tlsVersion", self.0.session.version)?;
+        map.serialize_entry("cipherSuite", self.0.session.cipher_suite)?;
+        map.serialize_entry("clientProvidedHostHeader", &*self.0.host)?;
         map.end()
     }
 }

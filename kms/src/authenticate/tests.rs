@@ -87,7 +87,7 @@ fn check(parts: &Parts, body: &[u8]) -> Result<Caller, KmsError> {
 fn connection() -> Connection {
     Connection {
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        secure: false,
+        tls: None,
         cut: CancellationToken::new(),
     }
 }
@@ -306,7 +306,7 @@ fn only_the_shared_secret_may_name_a_principal_and_a_service() {
         }
 
         let metadata = request.body(()).unwrap().into_parts().0.headers;
-        authenticator.service(&metadata, &connection(), "id".into())
+        authenticator.service(&metadata, &connection(), None, "id".into())
     };
     let code = |token| call(&checked, token).unwrap_err().code();
     assert_eq!(code(None), Code::MissingAuthenticationTokenException);

@@ -25,6 +25,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use crate::server::tls;
 use crate::transport::Connection;
 use crate::transport::Limits;
 
@@ -158,17 +159,21 @@ impl Serving {
             tracing::debug!(%error, "a connection keeps its delay");
         }
 
-        let secure = self.tls.is_some();
-        let connection = Arc::new(Connection {
-            peer: peer.ip(),
-            secure,
-            cut: CancellationToken::new(),
-        });
+        let connection = |tls| {
+            Arc::new(Connection {
+                peer: peer.ip(),
+                tls,
+                cut: CancellationToken::new(),
+            })
+        };
         let Some(acceptor) = self.tls.clone() else {
-            return self.http(stream, connection, answer).await;
+            return self.http(stream, connection(None), answer).await;
         };
         match tokio::time::timeout(self.head_timeout, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => self.http(stream, connection, answer).await,
+            Ok(Ok(stream)) => {
+                let session = tls::session(stream.get_ref().1);
+                self.http(stream, connection(Some(session)), answer).await;
+            }
             Ok(Err(error)) => tracing::debug!(%error, %peer, "a TLS handshake failed"),
             Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
         }

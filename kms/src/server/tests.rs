@@ -36,6 +36,7 @@ mod admin_state;
 mod both_doors;
 mod controls;
 mod hostile;
+mod secured;
 
 const SECRET: &str = "a secret between the houses";
 const JSON: &str = "application/x-amz-json-1.1";

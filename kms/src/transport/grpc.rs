@@ -29,6 +29,7 @@ use crate::api::Answer;
 use crate::api::Operation;
 use crate::api::operations;
 use crate::authenticate::Connection;
+use crate::caller::Tls;
 use crate::error::Code;
 use crate::error::KmsError;
 use crate::metrics::Door;
@@ -85,6 +86,9 @@ impl Grpc {
         let service = path.strip_prefix('/').and_then(|rest| rest.split_once('/'));
         let service = service.map_or("", |(service, _)| service);
         if service == KeyManagementServer::<Methods>::NAME {
+            if let Some(tls) = connection.secured(request.uri(), request.headers()) {
+                request.extensions_mut().insert(tls);
+            }
             request.extensions_mut().insert(connection);
             let result = self.keys.clone().call(request).await;
             return result.unwrap_or_else(|never| match never {});
@@ -132,10 +136,9 @@ impl Methods {
         let connection = extensions.get::<Arc<Connection>>();
         let connection = connection.ok_or_else(|| status(&KmsError::internal()))?;
         let headers = metadata.into_headers();
-        let caller = self
-            .core
-            .authenticator
-            .service(&headers, connection, request_id());
+        let tls = extensions.get::<Tls>().cloned();
+        let authenticator = &self.core.authenticator;
+        let caller = authenticator.service(&headers, connection, tls, request_id());
         let caller = caller.map_err(|error| {
             self.core.metrics.count_refused(error.code());
             status(&error)

@@ -245,6 +245,34 @@ fn grants_may_be_left_to_the_services_that_need_them() {
 }
 
 #[test]
+fn a_call_through_a_service_is_known_as_one_and_counts_as_secure() {
+    let world = World::new();
+    let (id, _) = world.key();
+    let mut service = world.caller.clone();
+    service.via_service = Some("s3.us-east-1.amazonaws.com".into());
+    let request = json!({"KeyId": id, "Plaintext": "AAAA"});
+    for (condition, directly, through) in [
+        ("aws:SecureTransport", Some("false"), "true"),
+        ("aws:ViaAWSService", Some("false"), "true"),
+        ("kms:ViaService", None, "s3.us-east-1.amazonaws.com"),
+        ("aws:CalledVia", None, "s3.amazonaws.com"),
+        ("aws:CalledViaFirst", None, "s3.amazonaws.com"),
+        ("aws:CalledViaLast", None, "s3.amazonaws.com"),
+    ] {
+        let deny = |value| {
+            let policy = denying("Encrypt", condition, value);
+            world.ok("PutKeyPolicy", json!({"KeyId": id, "Policy": policy}));
+            let refused = |caller| world.call_as(caller, "Encrypt", request.clone()).is_err();
+            (refused(&world.caller), refused(&service))
+        };
+        assert_eq!(deny(through), (false, true), "{condition} is {through}");
+        if let Some(directly) = directly {
+            assert_eq!(deny(directly), (true, false), "{condition} is {directly}");
+        }
+    }
+}
+
+#[test]
 fn the_safety_check_of_policies_and_the_waiting_period_can_be_demanded() {
     let world = World::new();
     let (id, _) = world.key();

@@ -1,0 +1,180 @@
+//! Calls over TLS, and what the audit trail and the key policies hear of it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::BodyExt as _;
+use http_body_util::Full;
+use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::TokioIo;
+use proto::kms::v1::key_management_client::KeyManagementClient;
+use proto::time::ManualClock;
+use rustls::ClientConfig;
+use rustls::SupportedProtocolVersion;
+use rustls_pki_types::ServerName;
+use serde_json::Value;
+use serde_json::json;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::JSON;
+use super::SECRET;
+use super::json_request;
+use super::now;
+use super::random;
+use super::send;
+use crate::config::Config;
+use crate::config::Secret;
+use crate::config::Tls;
+use crate::server::Running;
+use crate::server::start;
+
+/// A server with a certificate of its own, and the certificate.
+async fn serve(folder: &tempfile::TempDir) -> (Running, rcgen::Certificate) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let tls = Tls {
+        certificate_file: folder.path().join("kms.pem"),
+        key_file: folder.path().join("kms.key"),
+    };
+    std::fs::write(&tls.certificate_file, made.cert.pem()).unwrap();
+    std::fs::write(&tls.key_file, made.signing_key.serialize_pem()).unwrap();
+    let mut config = Config::fixture();
+    config.authenticate.service_secret = Some(Secret::new(SECRET));
+    config.tls = Some(tls);
+    let running = start(config, Arc::new(ManualClock::new(now()))).await;
+    (running.unwrap(), made.cert)
+}
+
+/// A connection of one version of TLS that speaks one protocol.
+async fn connect(
+    address: SocketAddr,
+    certificate: &rcgen::Certificate,
+    version: &'static SupportedProtocolVersion,
+    protocol: &[u8],
+) -> TokioIo<TlsStream<TcpStream>> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate.der().clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![protocol.to_vec()];
+    let stream = TcpStream::connect(address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let connector = TlsConnector::from(Arc::new(config));
+    TokioIo::new(connector.connect(name, stream).await.unwrap())
+}
+
+/// One operation over HTTP/1.1 on a connection of its own: the status and the answer.
+async fn call(stream: TokioIo<TlsStream<TcpStream>>, name: &str, body: &Value) -> (u16, Value) {
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let request = Request::post("/")
+        .header("host", "localhost:9999")
+        .header("content-type", JSON)
+        .header("x-amz-target", format!("TrentService.{name}"))
+        .body(Full::new(Bytes::from(body.to_string())))
+        .unwrap();
+    let answer = sender.send_request(request).await.unwrap();
+    let status = answer.status().as_u16();
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    connection.abort();
+    (status, serde_json::from_slice(&body).unwrap_or_default())
+}
+
+/// What the audit trail tells of the newest call's connection.
+fn told(running: &Running) -> Value {
+    let newest = running.audit.lookup(1, |_| true);
+    serde_json::to_value(&*newest[0]).unwrap()["tlsDetails"].clone()
+}
+
+#[tokio::test]
+async fn the_audit_trail_tells_how_a_call_was_secured() {
+    let folder = tempfile::tempdir().unwrap();
+    let (running, certificate) = serve(&folder).await;
+    let suites = [
+        (&rustls::version::TLS13, "TLSv1.3", "TLS_AES_256_GCM_SHA384"),
+        (
+            &rustls::version::TLS12,
+            "TLSv1.2",
+            "ECDHE-ECDSA-AES256-GCM-SHA384",
+        ),
+    ];
+    for (version, named, suite) in suites {
+        let stream = connect(running.address, &certificate, version, b"http/1.1").await;
+        let asked = json!({"NumberOfBytes": 1});
+        assert_eq!(call(stream, "GenerateRandom", &asked).await.0, 200);
+        let expected = json!({
+            "tlsVersion": named, "cipherSuite": suite, "clientProvidedHostHeader": "localhost:9999",
+        });
+        assert_eq!(told(&running), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_service_over_tls_tells_its_session_unless_it_calls_for_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let (running, certificate) = serve(&folder).await;
+    let version = &rustls::version::TLS13;
+    let stream = connect(running.address, &certificate, version, b"h2").await;
+    let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await;
+    let (sender, connection) = handshake.unwrap();
+    tokio::spawn(connection);
+    let sender = tower::service_fn(move |request| {
+        let mut sender = sender.clone();
+        async move { sender.send_request(request).await }
+    });
+    let origin = "https://localhost:9999".parse().unwrap();
+    let mut client = KeyManagementClient::with_origin(sender, origin);
+
+    client.generate_random(random(Some(SECRET))).await.unwrap();
+    assert_eq!(told(&running)["clientProvidedHostHeader"], "localhost:9999");
+    let mut request = random(Some(SECRET));
+    let via = "s3.us-east-1.amazonaws.com".parse().unwrap();
+    request.metadata_mut().insert("sealgate-via-service", via);
+    client.generate_random(request).await.unwrap();
+    assert_eq!(told(&running), Value::Null);
+}
+
+#[tokio::test]
+async fn a_policy_may_demand_tls() {
+    let policy = json!({"Version": "2012-10-17", "Statement": [
+        {
+            "Effect": "Allow", "Action": "kms:*", "Resource": "*",
+            "Principal": {"AWS": "arn:aws:iam::000000000000:root"},
+        },
+        {
+            "Effect": "Deny", "Action": "kms:Encrypt", "Resource": "*", "Principal": "*",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
+    ]});
+    let asked = json!({"Policy": policy.to_string()});
+
+    let folder = tempfile::tempdir().unwrap();
+    let (running, certificate) = serve(&folder).await;
+    let version = &rustls::version::TLS13;
+    let open = || connect(running.address, &certificate, version, b"http/1.1");
+    let (_, made) = call(open().await, "CreateKey", &asked).await;
+    let request = json!({"KeyId": made["KeyMetadata"]["KeyId"], "Plaintext": "AAAA"});
+    assert_eq!(call(open().await, "Encrypt", &request).await.0, 200);
+
+    let plain = start(Config::fixture(), Arc::new(ManualClock::new(now()))).await;
+    let address = plain.as_ref().unwrap().address;
+    let ask = |name: &str, body: &Value| {
+        send(json_request(
+            address,
+            &format!("TrentService.{name}"),
+            body.to_string(),
+        ))
+    };
+    let made: Value = serde_json::from_slice(ask("CreateKey", &asked).await.body()).unwrap();
+    let request = json!({"KeyId": made["KeyMetadata"]["KeyId"], "Plaintext": "AAAA"});
+    let refused = ask("Encrypt", &request).await;
+    let (status, code, _) = super::error(&refused);
+    assert_eq!((status, &*code), (400, "AccessDeniedException"));
+}
