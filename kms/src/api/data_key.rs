@@ -8,7 +8,6 @@ use crate::api::violations;
 use crate::authorize::Permitted;
 use crate::compat::Compat;
 use crate::crypto;
-use crate::crypto::MessageNonce;
 use crate::error::KmsError;
 use crate::keys::key::Key;
 use crate::keys::metadata::KeyUsage;
@@ -133,16 +132,9 @@ fn make(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Made, KmsError> {
     call.end_dry_run(asked.dry_run)?;
     let mut plaintext = Zeroizing::new(vec![0; bytes]);
     crypto::random(&mut plaintext);
-    let sealed = encrypt::seal(
-        &key,
-        &snapshot,
-        encrypt::SYMMETRIC,
-        asked.context,
-        &plaintext,
-        MessageNonce::fresh(),
-    )?;
-    call.material(sealed.material_id.as_deref());
-    call.note_use(&key);
+    let algorithm = encrypt::SYMMETRIC;
+    let sealed =
+        encrypt::seal_and_note(call, &key, &snapshot, algorithm, asked.context, &plaintext)?;
     Ok(Made {
         key,
         plaintext,

@@ -6,7 +6,6 @@ use crate::api::encrypt::Sealed;
 use crate::api::recipient;
 use crate::api::violations;
 use crate::authorize::Permitted;
-use crate::crypto::MessageNonce;
 use crate::crypto::pair;
 use crate::error::Code;
 use crate::error::KmsError;
@@ -107,16 +106,15 @@ fn make(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Made, KmsError> {
             "The key pair spec is not available in this Region.",
         )
     })?;
-    let sealed = encrypt::seal(
+    let algorithm = encrypt::SYMMETRIC;
+    let sealed = encrypt::seal_and_note(
+        call,
         &key,
         &snapshot,
-        encrypt::SYMMETRIC,
+        algorithm,
         asked.context,
         &private_key,
-        MessageNonce::fresh(),
     )?;
-    call.material(sealed.material_id.as_deref());
-    call.note_use(&key);
     Ok(Made {
         key,
         private_key,

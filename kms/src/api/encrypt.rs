@@ -11,7 +11,8 @@ pub(crate) use crate::api::encrypt::cipher::Source;
 pub(crate) use crate::api::encrypt::cipher::check_algorithm;
 pub(crate) use crate::api::encrypt::cipher::check_symmetric;
 use crate::api::encrypt::cipher::open;
-pub(crate) use crate::api::encrypt::cipher::seal;
+use crate::api::encrypt::cipher::seal;
+pub(crate) use crate::api::encrypt::cipher::seal_and_note;
 use crate::api::recipient;
 use crate::api::violations;
 use crate::authorize::Condition;
@@ -46,16 +47,8 @@ pub(crate) fn encrypt(
     let algorithm = request.encryption_algorithm.as_deref().unwrap_or(SYMMETRIC);
     check_algorithm(&snapshot, algorithm)?;
     call.end_dry_run(request.dry_run)?;
-    let sealed = seal(
-        &key,
-        &snapshot,
-        algorithm,
-        &request.encryption_context,
-        &plaintext,
-        MessageNonce::fresh(),
-    )?;
-    call.material(sealed.material_id.as_deref());
-    call.note_use(&key);
+    let context = &request.encryption_context;
+    let sealed = seal_and_note(call, &key, &snapshot, algorithm, context, &plaintext)?;
     Ok(v1::EncryptResponse {
         ciphertext_blob: Some(sealed.blob),
         key_id: Some(key.arn().to_string()),

@@ -31,7 +31,7 @@ pub(crate) fn derive(
         algorithm,
     )?;
     let snapshot = key.snapshot();
-    let Some(Pair::Ecc(pair)) = snapshot.current().and_then(|material| material.pair()) else {
+    let Pair::Ecc(pair) = sign::pair(&snapshot)? else {
         return Err(KmsError::internal());
     };
     let secret = pair
@@ -109,8 +109,8 @@ pub(crate) fn decapsulate(
 }
 
 fn pair(snapshot: &Snapshot) -> Result<&MlKemPair, KmsError> {
-    match snapshot.current().and_then(|material| material.pair()) {
-        Some(Pair::MlKem(pair)) => Ok(pair),
+    match sign::pair(snapshot)? {
+        Pair::MlKem(pair) => Ok(pair),
         _ => Err(KmsError::internal()),
     }
 }

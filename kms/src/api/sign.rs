@@ -5,11 +5,14 @@ use crate::api::call::By;
 use crate::api::violations;
 use crate::authorize::Permitted;
 use crate::compat::Compat;
+use crate::crypto::mac::MacKey;
 use crate::crypto::pair::Message;
+use crate::crypto::pair::Pair;
 use crate::crypto::pair::SignError;
 use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::key::Key;
+use crate::keys::key::Snapshot;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
 use crate::keys::state::Group;
@@ -33,11 +36,7 @@ pub(crate) fn sign(
     )?;
     let snapshot = key.snapshot();
     let message = message(message_type, request.message.as_deref().unwrap_or_default());
-    let pair = snapshot
-        .current()
-        .and_then(|m| m.pair())
-        .ok_or_else(KmsError::internal)?;
-    let signature = pair
+    let signature = pair(&snapshot)?
         .sign(algorithm, message)
         .map_err(|error| refused(error, algorithm, &snapshot.record.spec, message_type))?;
     call.end_dry_run(request.dry_run)?;
@@ -66,11 +65,7 @@ pub(crate) fn verify(
     )?;
     let snapshot = key.snapshot();
     let message = message(message_type, request.message.as_deref().unwrap_or_default());
-    let pair = snapshot
-        .current()
-        .and_then(|m| m.pair())
-        .ok_or_else(KmsError::internal)?;
-    let valid = pair
+    let valid = pair(&snapshot)?
         .verify(
             algorithm,
             message,
@@ -106,11 +101,7 @@ pub(crate) fn generate_mac(
     )?;
     call.end_dry_run(request.dry_run)?;
     let snapshot = key.snapshot();
-    let mac = snapshot
-        .current()
-        .and_then(|m| m.mac())
-        .ok_or_else(KmsError::internal)?;
-    let code = mac.generate(request.message.as_deref().unwrap_or_default());
+    let code = mac(&snapshot)?.generate(request.message.as_deref().unwrap_or_default());
     call.note_use(&key);
     Ok(v1::GenerateMacResponse {
         mac: Some(code),
@@ -135,12 +126,8 @@ pub(crate) fn verify_mac(
         algorithm,
     )?;
     let snapshot = key.snapshot();
-    let mac = snapshot
-        .current()
-        .and_then(|m| m.mac())
-        .ok_or_else(KmsError::internal)?;
     let message = request.message.as_deref().unwrap_or_default();
-    if !mac.verify(message, request.mac.as_deref().unwrap_or_default()) {
+    if !mac(&snapshot)?.verify(message, request.mac.as_deref().unwrap_or_default()) {
         return Err(KmsError::new(Code::KmsInvalidMacException, ""));
     }
     call.end_dry_run(request.dry_run)?;
@@ -181,10 +168,7 @@ pub(crate) fn public_key(
         ));
     }
     call.check_state(&key, Group::Use)?;
-    let pair = snapshot
-        .current()
-        .and_then(|m| m.pair())
-        .ok_or_else(KmsError::internal)?;
+    let pair = pair(&snapshot)?;
     let algorithms = |usage| record.algorithms(usage);
     Ok(v1::GetPublicKeyResponse {
         key_id: Some(key.arn().to_string()),
@@ -220,6 +204,17 @@ pub(crate) fn key_for(
         return Err(incompatible(algorithm, spec));
     }
     Ok(key)
+}
+
+/// The key's pair.
+pub(crate) fn pair(snapshot: &Snapshot) -> Result<&Pair, KmsError> {
+    let material = snapshot.current().and_then(|material| material.pair());
+    material.ok_or_else(KmsError::internal)
+}
+
+fn mac(snapshot: &Snapshot) -> Result<&MacKey, KmsError> {
+    let material = snapshot.current().and_then(|material| material.mac());
+    material.ok_or_else(KmsError::internal)
 }
 
 /// The algorithm does not go with the key's spec.

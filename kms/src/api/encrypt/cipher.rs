@@ -193,6 +193,22 @@ fn is_multi_region(key_id: &str) -> bool {
     key_id.starts_with("mrk-")
 }
 
+/// As [`seal`], and tells the audit trail and the key that it was used.
+pub(crate) fn seal_and_note(
+    call: &mut Call<'_>,
+    key: &Key,
+    snapshot: &Snapshot,
+    algorithm: &str,
+    context: &BTreeMap<String, String>,
+    plaintext: &[u8],
+) -> Result<Sealed, KmsError> {
+    let nonce = MessageNonce::fresh();
+    let sealed = seal(key, snapshot, algorithm, context, plaintext, nonce)?;
+    call.material(sealed.material_id.as_deref());
+    call.note_use(key);
+    Ok(sealed)
+}
+
 /// A ciphertext of `plaintext` under the key's current material.
 pub(crate) fn seal(
     key: &Key,
