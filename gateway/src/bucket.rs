@@ -37,39 +37,38 @@ use crate::bucket::etags::ListedEtags;
 use crate::bucket::owner::BucketOwners;
 use crate::bucket::policy::BucketPolicies;
 
+/// What the gateway keeps about buckets.
+#[derive(Clone)]
+pub struct Kept {
+    /// Their default encryption.
+    pub encryptions: Arc<DefaultEncryptions>,
+    /// Their policies.
+    pub policies: Arc<BucketPolicies>,
+    /// Whose they are.
+    pub owners: Arc<BucketOwners>,
+    /// Which of them list the ETags that clients see.
+    pub etags: Arc<ListedEtags>,
+}
+
 /// Operations on buckets that need more than passing through.
 pub struct Buckets {
     /// The Region that clients see.
     region: String,
     backend: Arc<Backend>,
     state: State,
-    encryptions: Arc<DefaultEncryptions>,
-    policies: Arc<BucketPolicies>,
-    owners: Arc<BucketOwners>,
-    etags: Arc<ListedEtags>,
+    kept: Kept,
 }
 
 impl Buckets {
     /// The buckets of `backend` without the bucket of `state`, as a gateway in `region`.
     #[must_use]
-    pub fn new(
-        region: &str,
-        backend: Arc<Backend>,
-        state: State,
-        encryptions: Arc<DefaultEncryptions>,
-        policies: Arc<BucketPolicies>,
-        owners: Arc<BucketOwners>,
-        etags: Arc<ListedEtags>,
-    ) -> Self {
+    pub fn new(region: &str, backend: Arc<Backend>, state: State, kept: Kept) -> Self {
         let region = region.to_owned();
         Self {
             region,
             backend,
             state,
-            encryptions,
-            policies,
-            owners,
-            etags,
+            kept,
         }
     }
 
@@ -127,7 +126,7 @@ impl Buckets {
     async fn owned(&self, names: Vec<String>, account: &str) -> Result<BTreeSet<String>, S3Error> {
         stream::iter(names)
             .map(|name| async move {
-                let owner = self.owners.of(&name).await?;
+                let owner = self.kept.owners.of(&name).await?;
                 Ok((*owner == *account).then_some(name))
             })
             .buffer_unordered(OWNERS_AT_A_TIME)
@@ -195,12 +194,12 @@ impl Buckets {
         let account = &request.caller.account;
         match self.check_exists(&bucket).await {
             Err(error) if error.code() == S3Code::NoSuchBucket => {
-                self.encryptions.remove(&bucket).await?;
-                self.policies.remove(&bucket).await?;
-                self.owners.begin(&bucket, account).await?;
-                self.etags.begin(&bucket).await;
+                self.kept.encryptions.remove(&bucket).await?;
+                self.kept.policies.remove(&bucket).await?;
+                self.kept.owners.begin(&bucket, account).await?;
+                self.kept.etags.begin(&bucket).await;
             }
-            Ok(()) if self.owners.of(&bucket).await? != *account => {
+            Ok(()) if self.kept.owners.of(&bucket).await? != *account => {
                 return Err(S3Error::new(S3Code::BucketAlreadyExists).detail("BucketName", bucket));
             }
             _ => {}
@@ -218,10 +217,10 @@ impl Buckets {
     pub async fn delete(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
         let bucket = request.target.bucket.clone().unwrap_or_default();
         let answer = self.backend.forward(request).await?;
-        self.encryptions.remove(&bucket).await?;
-        self.policies.remove(&bucket).await?;
-        self.owners.remove(&bucket).await?;
-        self.etags.remove(&bucket).await?;
+        self.kept.encryptions.remove(&bucket).await?;
+        self.kept.policies.remove(&bucket).await?;
+        self.kept.owners.remove(&bucket).await?;
+        self.kept.etags.remove(&bucket).await?;
         Ok(answer)
     }
 

@@ -109,7 +109,7 @@ impl Responder {
     /// Takes other users from the next request on.
     pub fn replace_users(&self, users: &[User]) {
         let accounts = users.iter().map(|user| user.account.as_str());
-        self.operations.owners.replace_accounts(accounts);
+        self.operations.kept.owners.replace_accounts(accounts);
         self.authenticator.replace_users(users);
     }
 

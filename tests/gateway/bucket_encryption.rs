@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gateway::bucket::Buckets;
+use gateway::bucket::Kept;
 use gateway::bucket::encryption::Config;
 use gateway::bucket::encryption::CustomerKeys;
 use gateway::bucket::encryption::DefaultEncryptions;
@@ -42,19 +43,18 @@ impl World {
     fn before(backend: Backend, config: Config) -> Self {
         let gateway = Gateway::before(&backend);
         let encryptions = Arc::new(encryptions(&gateway, config));
-        let buckets = Buckets::new(
-            "us-east-1",
-            gateway.upstream.clone(),
-            gateway.state.clone(),
-            encryptions.clone(),
-            Arc::new(policies(&gateway)),
-            Arc::new(owners(&gateway)),
-            Arc::new(ListedEtags::new(
+        let kept = Kept {
+            encryptions: encryptions.clone(),
+            policies: Arc::new(policies(&gateway)),
+            owners: Arc::new(owners(&gateway)),
+            etags: Arc::new(ListedEtags::new(
                 gateway.records.clone(),
                 gateway.clock.clone(),
                 gateway::bucket::policy::Config::default(),
             )),
-        );
+        };
+        let (upstream, state) = (gateway.upstream.clone(), gateway.state.clone());
+        let buckets = Buckets::new("us-east-1", upstream, state, kept);
         Self {
             backend,
             gateway,

@@ -1,14 +1,10 @@
 //! Which room does which operation.
 
-use std::sync::Arc;
-
 use http::Response;
 
 use crate::authorize::Authorizer;
 use crate::bucket::Buckets;
-use crate::bucket::encryption::DefaultEncryptions;
-use crate::bucket::owner::BucketOwners;
-use crate::bucket::policy::BucketPolicies;
+use crate::bucket::Kept;
 use crate::error::S3Error;
 use crate::object::Objects;
 use crate::object::document;
@@ -24,12 +20,8 @@ pub struct Operations {
     pub objects: Objects,
     /// Operations on buckets.
     pub buckets: Buckets,
-    /// The default encryption of buckets.
-    pub encryptions: Arc<DefaultEncryptions>,
-    /// The policies of buckets.
-    pub policies: Arc<BucketPolicies>,
-    /// The owners of buckets.
-    pub owners: Arc<BucketOwners>,
+    /// What is kept about buckets.
+    pub kept: Kept,
     /// Who may do what.
     pub authorizer: Authorizer,
 }
@@ -65,16 +57,18 @@ impl Operations {
             Operation::ListParts => Box::pin(self.objects.list_parts(request)).await,
             Operation::UploadPart => Box::pin(self.objects.upload_part(request)).await,
             Operation::UploadPartCopy => Box::pin(self.objects.upload_part_copy(request)).await,
-            Operation::DeleteBucketEncryption => Box::pin(self.encryptions.delete(&bucket)).await,
+            Operation::DeleteBucketEncryption => {
+                Box::pin(self.kept.encryptions.delete(&bucket)).await
+            }
             Operation::DeleteObject => Box::pin(self.objects.delete(&request)).await,
-            Operation::DeleteBucketPolicy => Box::pin(self.policies.delete(&bucket)).await,
+            Operation::DeleteBucketPolicy => Box::pin(self.kept.policies.delete(&bucket)).await,
             Operation::DeleteObjects => {
                 let may = |key: &str, version: Option<&str>| deletions.may_delete(key, version);
                 Box::pin(self.objects.delete_all(&mut request, &may)).await
             }
-            Operation::GetBucketEncryption => Box::pin(self.encryptions.get(&bucket)).await,
-            Operation::GetBucketPolicy => Box::pin(self.policies.get(&bucket)).await,
-            Operation::GetBucketPolicyStatus => Box::pin(self.policies.status(&bucket)).await,
+            Operation::GetBucketEncryption => Box::pin(self.kept.encryptions.get(&bucket)).await,
+            Operation::GetBucketPolicy => Box::pin(self.kept.policies.get(&bucket)).await,
+            Operation::GetBucketPolicyStatus => Box::pin(self.kept.policies.status(&bucket)).await,
             Operation::GetObject => Box::pin(self.objects.get(request)).await,
             Operation::GetObjectAttributes => Box::pin(self.objects.attributes(request)).await,
             Operation::HeadObject => Box::pin(self.objects.head(request)).await,
@@ -84,11 +78,11 @@ impl Operations {
             }
             Operation::PutBucketEncryption => {
                 let document = document::read(&mut request).await?;
-                Box::pin(self.encryptions.put(&bucket, &document)).await
+                Box::pin(self.kept.encryptions.put(&bucket, &document)).await
             }
             Operation::PutBucketPolicy => {
                 let document = document::read(&mut request).await?;
-                Box::pin(self.policies.put(&bucket, &document)).await
+                Box::pin(self.kept.policies.put(&bucket, &document)).await
             }
             Operation::PutObject => Box::pin(self.objects.put(request)).await,
             Operation::PostObject => Box::pin(self.objects.post(request)).await,

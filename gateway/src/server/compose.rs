@@ -11,6 +11,7 @@ use crate::authorize::Authorizer;
 use crate::backend;
 use crate::backend::Backend;
 use crate::bucket::Buckets;
+use crate::bucket::Kept;
 use crate::bucket::encryption::DefaultEncryptions;
 use crate::bucket::etags::ListedEtags;
 use crate::bucket::owner::BucketOwners;
@@ -73,14 +74,6 @@ pub(super) fn compose(
     })
 }
 
-/// What is kept about buckets.
-struct Kept {
-    encryptions: Arc<DefaultEncryptions>,
-    policies: Arc<BucketPolicies>,
-    owners: Arc<BucketOwners>,
-    etags: Arc<ListedEtags>,
-}
-
 /// What `records` keep about buckets.
 fn kept(
     config: &Config,
@@ -133,12 +126,7 @@ fn operations(
     let keyring = Arc::new(keyring);
     let records = Records::new(state.clone(), Arc::clone(&keyring), random());
     let sweep = Sweep::new(state.clone(), records.clone(), now(), &config.state);
-    let Kept {
-        encryptions,
-        policies,
-        owners,
-        etags,
-    } = kept(config, backend, &records, clock);
+    let kept = kept(config, backend, &records, clock);
 
     let bucket_keys = BucketKeys::new(config.bucket_keys, now());
     let data_keys = DataKeys::new(kms, keyring, bucket_keys, random());
@@ -148,33 +136,23 @@ fn operations(
         &config.region,
         Arc::clone(backend),
         data_keys,
-        Arc::clone(&encryptions) as _,
+        Arc::clone(&kept.encryptions) as _,
         random(),
         uploads,
     )
     .reserving(state.bucket())
-    .listing_by(Arc::clone(&etags));
-    let buckets = Buckets::new(
-        &config.region,
-        Arc::clone(backend),
-        state,
-        Arc::clone(&encryptions),
-        Arc::clone(&policies),
-        Arc::clone(&owners),
-        etags,
-    );
+    .listing_by(Arc::clone(&kept.etags));
+    let buckets = Buckets::new(&config.region, Arc::clone(backend), state, kept.clone());
     let authorizer = Authorizer::new(
-        Arc::clone(&policies),
-        Arc::clone(&owners),
+        Arc::clone(&kept.policies),
+        Arc::clone(&kept.owners),
         &config.region,
         now(),
     );
     let operations = Operations {
         objects,
         buckets,
-        encryptions,
-        policies,
-        owners,
+        kept,
         authorizer,
     };
     (operations, sweep)
