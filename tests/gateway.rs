@@ -6,6 +6,8 @@ mod backend_way;
 mod bucket_encryption;
 #[path = "gateway/copy.rs"]
 mod copy;
+#[path = "gateway/cors.rs"]
+mod cors;
 #[path = "gateway/deleting.rs"]
 mod deleting;
 #[path = "gateway/direct.rs"]

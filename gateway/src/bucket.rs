@@ -2,8 +2,9 @@
 //!
 //! Default encryption is the gateway's own ([`encryption`]): the backend must neither know which
 //! bucket is sealed how, nor encrypt anything itself. So are policies ([`policy`]), which the
-//! backend would hold against the gateway, and whose a bucket is ([`owner`]). Everything else about a bucket is the backend's, but for
-//! the state bucket, which does not exist for clients ([`Buckets`]).
+//! backend would hold against the gateway, whose a bucket is ([`owner`]), and which pages may use it
+//! ([`cors`]). Everything else about a bucket is the backend's, but for the state bucket, which does
+//! not exist for clients ([`Buckets`]).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,12 +27,14 @@ use crate::state::State;
 use crate::xml::Element;
 use crate::xml::Limits;
 
+pub mod cors;
 pub mod encryption;
 pub mod etags;
 mod location;
 pub mod owner;
 pub mod policy;
 
+use crate::bucket::cors::BucketCors;
 use crate::bucket::encryption::DefaultEncryptions;
 use crate::bucket::etags::ListedEtags;
 use crate::bucket::owner::BucketOwners;
@@ -44,6 +47,8 @@ pub struct Kept {
     pub encryptions: Arc<DefaultEncryptions>,
     /// Their policies.
     pub policies: Arc<BucketPolicies>,
+    /// Their cross-origin rules.
+    pub cors: Arc<BucketCors>,
     /// Whose they are.
     pub owners: Arc<BucketOwners>,
     /// Which of them list the ETags that clients see.
@@ -196,6 +201,7 @@ impl Buckets {
             Err(error) if error.code() == S3Code::NoSuchBucket => {
                 self.kept.encryptions.remove(&bucket).await?;
                 self.kept.policies.remove(&bucket).await?;
+                self.kept.cors.remove(&bucket).await?;
                 self.kept.owners.begin(&bucket, account).await?;
                 self.kept.etags.begin(&bucket).await;
             }
@@ -219,6 +225,7 @@ impl Buckets {
         let answer = self.backend.forward(request).await?;
         self.kept.encryptions.remove(&bucket).await?;
         self.kept.policies.remove(&bucket).await?;
+        self.kept.cors.remove(&bucket).await?;
         self.kept.owners.remove(&bucket).await?;
         self.kept.etags.remove(&bucket).await?;
         Ok(answer)

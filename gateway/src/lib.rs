@@ -11,7 +11,7 @@
 //! | [`route`] | what a request is about, and which operation it asks for |
 //! | [`authorize`] | whether the caller may; leaves a permit behind |
 //! | [`object`] | operations on objects: sealed on their way in, opened on their way out |
-//! | [`bucket`] | buckets, and their default encryption |
+//! | [`bucket`] | buckets: their default encryption, policies, owners and cross-origin rules |
 //! | [`sse`] | which encryption applies, and where data keys come from |
 //! | [`state`] | what no object can hold, kept at the backend |
 //! | [`backend`] | the way to the S3 backend |

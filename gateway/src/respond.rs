@@ -2,7 +2,8 @@
 //!
 //! The order is fixed: what is ambiguous is refused; the target is read; the signature is checked;
 //! only then is anything decided by what the request says. An answer that is an error is written
-//! here and nowhere else. Every answer carries a request id.
+//! here and nowhere else. Every answer carries a request id; that to a request from a web page, an error
+//! too, what the bucket's cross-origin rules let the page read.
 
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
@@ -29,6 +30,7 @@ use crate::authenticate::Verified;
 use crate::authenticate::Wire;
 use crate::authenticate::WireBody;
 use crate::authenticate::WireLimits;
+use crate::bucket::cors::Asking;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::request::AuthType;
@@ -131,9 +133,10 @@ impl Responder {
         let mut record = self.record(&head, &connection);
         let is_head = head.method == Method::HEAD;
         let path = head.uri.path().to_owned();
+        let mut for_page = HeaderMap::new();
 
         let outcome = if record.in_flight.is_some() {
-            let answer = self.answer(head, wire, connection, &mut record);
+            let answer = self.answer(head, wire, connection, &mut record, &mut for_page);
             let answer = AssertUnwindSafe(answer).catch_unwind().await;
             answer.unwrap_or_else(|_| {
                 tracing::error!(request_id = %record.request_id, "a request panicked");
@@ -143,8 +146,11 @@ impl Responder {
             Err(S3Error::new(S3Code::SlowDown)
                 .header(header::RETRY_AFTER, HeaderValue::from_static("1")))
         };
-        let response =
+        let mut response =
             outcome.unwrap_or_else(|error| self.error_answer(error, &path, is_head, &mut record));
+        if !for_page.is_empty() {
+            response.headers_mut().extend(for_page);
+        }
         self.finish(response, record)
     }
 
@@ -164,19 +170,32 @@ impl Responder {
         }
     }
 
-    /// Everything that can end in an error.
+    /// Everything that can end in an error. `for_page` is what the answer tells the web page that
+    /// asked, whatever the answer is.
     async fn answer<B: WireBody>(
         &self,
         head: http::request::Parts,
         wire: Wire<B>,
         connection: Connection,
         record: &mut Record,
+        for_page: &mut HeaderMap,
     ) -> Result<Response<Body>, S3Error> {
         authenticate::check_head(&head.uri, &head.headers)?;
         let mut target = route::target(&head.uri, host(&head), &self.bases)?;
         record.target = target.clone();
+        let asking = Asking::of(&head.method, &head.headers);
         if head.method == Method::OPTIONS {
-            return Err(preflight(&head.headers, &target));
+            record.operation = Some("Preflight");
+            return Box::pin(
+                self.operations
+                    .kept
+                    .cors
+                    .preflight(&target, asking.as_ref()),
+            )
+            .await;
+        }
+        if let (Some(asking), Some(bucket)) = (asking, &target.bucket) {
+            *for_page = Box::pin(self.operations.kept.cors.allowance(bucket, &asking)).await;
         }
 
         let verified = self.authenticator.check(Head {
@@ -284,24 +303,4 @@ fn host(head: &http::request::Parts) -> Option<&str> {
 fn expects_continue(headers: &HeaderMap) -> bool {
     let expect = headers.get(header::EXPECT);
     expect.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
-}
-
-/// The answer to a browser that asks whether it may: no bucket allows it yet.
-fn preflight(headers: &HeaderMap, target: &Target) -> S3Error {
-    if !headers.contains_key(header::ORIGIN) {
-        let message = "Insufficient information. Origin request header needed.";
-        return S3Error::with_message(S3Code::BadRequest, message);
-    }
-    let asked = headers.get(header::ACCESS_CONTROL_REQUEST_METHOD);
-    let asked = asked
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let resource_type = if target.key.is_some() {
-        "OBJECT"
-    } else {
-        "BUCKET"
-    };
-    S3Error::new(S3Code::AccessForbidden)
-        .detail("Method", asked)
-        .detail("ResourceType", resource_type)
 }

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use http::HeaderValue;
 use http::Method;
 use tests::signed::Draft;
 use tokio::io::AsyncReadExt as _;
@@ -251,15 +250,4 @@ async fn every_answer_has_a_request_id_of_its_own() {
         assert!(response.headers().contains_key("x-amz-id-2"));
         assert!(seen.insert(id), "an id was given twice");
     }
-}
-
-#[tokio::test]
-async fn a_browser_that_asks_whether_it_may_hears_no() {
-    let gate = Gate::open().await;
-    let mut request = Draft::new(Method::OPTIONS, BUCKET, "key").anonymous(&gate.host);
-    gate.refuses(&request, "BadRequest", 400).await;
-    request
-        .headers
-        .insert("origin", HeaderValue::from_static("http://a.example"));
-    gate.refuses(&request, "AccessForbidden", 403).await;
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use gateway::bucket::Buckets;
 use gateway::bucket::Kept;
+use gateway::bucket::cors::BucketCors;
 use gateway::bucket::encryption::Config;
 use gateway::bucket::encryption::CustomerKeys;
 use gateway::bucket::encryption::DefaultEncryptions;
@@ -46,6 +47,7 @@ impl World {
         let kept = Kept {
             encryptions: encryptions.clone(),
             policies: Arc::new(policies(&gateway)),
+            cors: Arc::new(cors(&gateway)),
             owners: Arc::new(owners(&gateway)),
             etags: Arc::new(ListedEtags::new(
                 gateway.records.clone(),
@@ -86,6 +88,15 @@ impl World {
 fn policies(gateway: &Gateway) -> BucketPolicies {
     BucketPolicies::new(
         "us-east-1",
+        gateway.upstream.clone(),
+        gateway.records.clone(),
+        gateway.clock.clone(),
+        gateway::bucket::policy::Config::default(),
+    )
+}
+
+fn cors(gateway: &Gateway) -> BucketCors {
+    BucketCors::new(
         gateway.upstream.clone(),
         gateway.records.clone(),
         gateway.clock.clone(),

@@ -3,9 +3,9 @@
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
-    BucketVersioningStatus, Delete, IndexDocument, ObjectIdentifier, ServerSideEncryption,
-    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
-    Tag, Tagging, VersioningConfiguration, WebsiteConfiguration,
+    BucketVersioningStatus, CorsConfiguration, CorsRule, Delete, IndexDocument, ObjectIdentifier,
+    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
+    ServerSideEncryptionRule, Tag, Tagging, VersioningConfiguration, WebsiteConfiguration,
 };
 use tests::world::World;
 
@@ -179,6 +179,36 @@ async fn a_default_of_a_bucket_encrypts_what_asks_for_nothing() {
                 .all(|name| !name.as_str().contains("encryption"))
         );
     }
+}
+
+#[tokio::test]
+async fn cross_origin_rules_come_back_as_they_were_put_until_they_are_deleted() {
+    let world = World::start().await;
+    let s3 = world.s3();
+    world.create_bucket("demo").await;
+    let rule = CorsRule::builder()
+        .id("one")
+        .allowed_origins("https://*.example.com")
+        .allowed_origins("")
+        .allowed_methods("PUT")
+        .allowed_methods("GET")
+        .allowed_headers("x-AMZ-*")
+        .expose_headers("ETag")
+        .max_age_seconds(3000)
+        .build()
+        .unwrap();
+    let configuration = CorsConfiguration::builder().cors_rules(rule).build();
+    let configuration = configuration.unwrap();
+    let put = s3.put_bucket_cors().bucket("demo");
+    put.cors_configuration(configuration.clone())
+        .send()
+        .await
+        .unwrap();
+    let got = s3.get_bucket_cors().bucket("demo").send().await.unwrap();
+    assert_eq!(got.cors_rules(), configuration.cors_rules());
+    s3.delete_bucket_cors().bucket("demo").send().await.unwrap();
+    let gone = s3.get_bucket_cors().bucket("demo").send().await;
+    assert_eq!(gone.unwrap_err().code(), Some("NoSuchCORSConfiguration"));
 }
 
 #[tokio::test]

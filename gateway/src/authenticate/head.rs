@@ -91,7 +91,8 @@ fn is_single(name: &str) -> bool {
     }
     matches!(
         name,
-        "authorization"
+        "access-control-request-method"
+            | "authorization"
             | "content-length"
             | "content-md5"
             | "content-type"
@@ -100,6 +101,7 @@ fn is_single(name: &str) -> bool {
             | "host"
             | "if-modified-since"
             | "if-unmodified-since"
+            | "origin"
             | "range"
             | "transfer-encoding"
     )

@@ -67,7 +67,7 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<String> {
 ///
 /// Not here, with a reason: everything about server-side encryption (the gateway's own business),
 /// `x-amz-copy-source*` (a copy is two operations of the gateway), `x-amz-mfa` (a credential),
-/// `x-amz-expected-bucket-owner` (accounts are the gateway's), `origin` (CORS too), `expect`
+/// `x-amz-expected-bucket-owner` (accounts are the gateway's), `origin` (so is CORS), `expect`
 /// (answered by the gateway), `x-amz-meta-*` (only objects have it).
 const REQUEST: [&str; 22] = [
     "cache-control",

@@ -40,7 +40,7 @@ use crate::xml;
 use crate::xml::Element;
 use crate::xml::Limits;
 
-/// How policies behave.
+/// How policies behave, and the other records of buckets that have no configuration of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {

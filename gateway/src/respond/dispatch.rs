@@ -57,6 +57,7 @@ impl Operations {
             Operation::ListParts => Box::pin(self.objects.list_parts(request)).await,
             Operation::UploadPart => Box::pin(self.objects.upload_part(request)).await,
             Operation::UploadPartCopy => Box::pin(self.objects.upload_part_copy(request)).await,
+            Operation::DeleteBucketCors => Box::pin(self.kept.cors.delete(&bucket)).await,
             Operation::DeleteBucketEncryption => {
                 Box::pin(self.kept.encryptions.delete(&bucket)).await
             }
@@ -66,6 +67,7 @@ impl Operations {
                 let may = |key: &str, version: Option<&str>| deletions.may_delete(key, version);
                 Box::pin(self.objects.delete_all(&mut request, &may)).await
             }
+            Operation::GetBucketCors => Box::pin(self.kept.cors.get(&bucket)).await,
             Operation::GetBucketEncryption => Box::pin(self.kept.encryptions.get(&bucket)).await,
             Operation::GetBucketPolicy => Box::pin(self.kept.policies.get(&bucket)).await,
             Operation::GetBucketPolicyStatus => Box::pin(self.kept.policies.status(&bucket)).await,
@@ -75,6 +77,10 @@ impl Operations {
             Operation::ListBuckets => Box::pin(self.buckets.list(&request)).await,
             Operation::ListObjects | Operation::ListObjectsV2 | Operation::ListObjectVersions => {
                 Box::pin(self.objects.list(&request)).await
+            }
+            Operation::PutBucketCors => {
+                let document = document::read(&mut request).await?;
+                Box::pin(self.kept.cors.put(&bucket, &document)).await
             }
             Operation::PutBucketEncryption => {
                 let document = document::read(&mut request).await?;

@@ -23,6 +23,8 @@ pub enum Operation {
     CopyObject,
     /// `CreateMultipartUpload`.
     CreateMultipartUpload,
+    /// `DeleteBucketCors`.
+    DeleteBucketCors,
     /// `DeleteBucketEncryption`.
     DeleteBucketEncryption,
     /// `DeleteBucketPolicy`.
@@ -31,6 +33,8 @@ pub enum Operation {
     DeleteObject,
     /// `DeleteObjects`.
     DeleteObjects,
+    /// `GetBucketCors`.
+    GetBucketCors,
     /// `GetBucketEncryption`.
     GetBucketEncryption,
     /// `GetBucketPolicy`.
@@ -57,6 +61,8 @@ pub enum Operation {
     ListParts,
     /// `PostObject`: a browser's form.
     PostObject,
+    /// `PutBucketCors`.
+    PutBucketCors,
     /// `PutBucketEncryption`.
     PutBucketEncryption,
     /// `PutBucketPolicy`.
@@ -81,10 +87,12 @@ impl Operation {
             Self::CompleteMultipartUpload => "CompleteMultipartUpload",
             Self::CopyObject => "CopyObject",
             Self::CreateMultipartUpload => "CreateMultipartUpload",
+            Self::DeleteBucketCors => "DeleteBucketCors",
             Self::DeleteBucketEncryption => "DeleteBucketEncryption",
             Self::DeleteBucketPolicy => "DeleteBucketPolicy",
             Self::DeleteObject => "DeleteObject",
             Self::DeleteObjects => "DeleteObjects",
+            Self::GetBucketCors => "GetBucketCors",
             Self::GetBucketEncryption => "GetBucketEncryption",
             Self::GetBucketPolicy => "GetBucketPolicy",
             Self::GetBucketPolicyStatus => "GetBucketPolicyStatus",
@@ -98,6 +106,7 @@ impl Operation {
             Self::ListObjectVersions => "ListObjectVersions",
             Self::ListParts => "ListParts",
             Self::PostObject => "PostObject",
+            Self::PutBucketCors => "PutBucketCors",
             Self::PutBucketEncryption => "PutBucketEncryption",
             Self::PutBucketPolicy => "PutBucketPolicy",
             Self::PutObject => "PutObject",
@@ -303,9 +312,9 @@ const BUCKET: &[(&str, &str, Row)] = &[
     ("analytics", "DELETE", Pass("DeleteBucketAnalyticsConfiguration")),
     ("analytics", "GET", Pass("GetBucketAnalyticsConfiguration")),
     ("analytics", "PUT", Pass("PutBucketAnalyticsConfiguration")),
-    ("cors", "DELETE", Pass("DeleteBucketCors")),
-    ("cors", "GET", Pass("GetBucketCors")),
-    ("cors", "PUT", Pass("PutBucketCors")),
+    ("cors", "DELETE", Own(Operation::DeleteBucketCors)),
+    ("cors", "GET", Own(Operation::GetBucketCors)),
+    ("cors", "PUT", Own(Operation::PutBucketCors)),
     ("delete", "POST", Own(Operation::DeleteObjects)),
     ("encryption", "DELETE", Own(Operation::DeleteBucketEncryption)),
     ("encryption", "GET", Own(Operation::GetBucketEncryption)),

@@ -12,6 +12,7 @@ use crate::backend;
 use crate::backend::Backend;
 use crate::bucket::Buckets;
 use crate::bucket::Kept;
+use crate::bucket::cors::BucketCors;
 use crate::bucket::encryption::DefaultEncryptions;
 use crate::bucket::etags::ListedEtags;
 use crate::bucket::owner::BucketOwners;
@@ -91,6 +92,12 @@ fn kept(
         )),
         policies: Arc::new(BucketPolicies::new(
             &config.region,
+            Arc::clone(backend),
+            records.clone(),
+            Arc::clone(clock),
+            config.policies,
+        )),
+        cors: Arc::new(BucketCors::new(
             Arc::clone(backend),
             records.clone(),
             Arc::clone(clock),

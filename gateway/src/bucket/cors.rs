@@ -1,0 +1,195 @@
+//! Cross-origin rules: `PutBucketCors`, `GetBucketCors`, `DeleteBucketCors`, the preflights of
+//! browsers, and the headers that let a page read an answer.
+//!
+//! Rules are kept and judged here and never handed to the backend, which hears neither of a page's
+//! origin nor of its browser's preflights. No rule protects a bucket: what none allows is answered all
+//! the same, and only the page does not get to see it. So rules that cannot be read are as good as
+//! none; to a preflight that is said.
+//!
+//! A preflight comes without a signature. It is told the same of a bucket without rules and of one that
+//! is not there, which AWS tells apart.
+//!
+//! Sources: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketCors.html>,
+//! <https://docs.aws.amazon.com/AmazonS3/latest/API/RESTOPTIONSobject.html>; the texts of refusals as AWS
+//! sends them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::Method;
+use http::Response;
+use http::StatusCode;
+use proto::time::Clock;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::backend::Backend;
+use crate::bucket::cors::rule::METHODS;
+use crate::bucket::cors::rule::Rule;
+use crate::bucket::policy;
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::request::Body;
+use crate::request::Target;
+use crate::request::empty_body;
+use crate::state::cached::CachedRecords;
+use crate::state::record::Records;
+
+mod document;
+mod rule;
+
+pub use rule::Asking;
+
+/// The cross-origin rules of all buckets.
+pub struct BucketCors {
+    backend: Arc<Backend>,
+    records: CachedRecords<Rules>,
+}
+
+/// The rules of a bucket, as they are stored: the first that matches counts.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rules {
+    rules: Vec<Rule>,
+}
+
+impl Rules {
+    fn allowance(&self, asking: &Asking) -> Option<HeaderMap> {
+        self.rules.iter().find_map(|rule| rule.allowance(asking))
+    }
+}
+
+impl BucketCors {
+    /// The rules kept in `records`, of buckets on `backend`, known for as long as policies are.
+    #[must_use]
+    pub fn new(
+        backend: Arc<Backend>,
+        records: Records,
+        clock: Arc<dyn Clock>,
+        config: policy::Config,
+    ) -> Self {
+        let fresh = Duration::from_millis(config.fresh_ms);
+        Self {
+            backend,
+            records: CachedRecords::new(records, SUBJECT, clock, fresh, config.cached_max),
+        }
+    }
+
+    /// The headers by which a page may read the answer to its request; none if no rule allows it, or
+    /// if the rules cannot be read in time.
+    pub async fn allowance(&self, bucket: &str, asking: &Asking) -> HeaderMap {
+        let rules = tokio::time::timeout(PATIENCE, self.records.get(bucket));
+        match rules.await {
+            Ok(Ok(rules)) => {
+                let allowed = rules.and_then(|rules| rules.allowance(asking));
+                return allowed.unwrap_or_default();
+            }
+            Ok(Err(error)) => tracing::warn!(bucket, %error, "CORS rules cannot be read"),
+            Err(_) => tracing::warn!(bucket, "CORS rules cannot be read in time"),
+        }
+        HeaderMap::new()
+    }
+
+    /// The answer to a browser that asks whether a page may do something; `asking` is what it says,
+    /// if it names the page's origin.
+    ///
+    /// # Errors
+    ///
+    /// `BadRequest` without an origin, and without a method that rules can allow; `AccessForbidden`
+    /// if no rule allows it, or there are none; `ServiceUnavailable` or `InternalError` when they
+    /// cannot be read.
+    pub async fn preflight(
+        &self,
+        target: &Target,
+        asking: Option<&Asking>,
+    ) -> Result<Response<Body>, S3Error> {
+        let bad = |message: String| S3Error::with_message(S3Code::BadRequest, message);
+        let asking = asking.ok_or_else(|| bad(NO_ORIGIN.to_owned()))?;
+        let (method, options) = (asking.method(), Method::OPTIONS.as_str());
+        let forbidden = |message: &'static str, resource: &'static str| {
+            S3Error::with_message(S3Code::AccessForbidden, message)
+                .detail("Method", method)
+                .detail("ResourceType", resource)
+        };
+        let bucket = target.bucket.as_deref();
+        let bucket = bucket.ok_or_else(|| forbidden(NO_BUCKET, "BUCKET"))?;
+        let rules = self.records.get(bucket).await?;
+        let rules = rules.ok_or_else(|| forbidden(NOT_ENABLED, "BUCKET"))?;
+        if !METHODS.contains(&method) {
+            let asked = if method == options { "null" } else { method };
+            return Err(bad(format!("{BAD_METHOD}: {asked}")));
+        }
+        let allowed = rules.allowance(asking).ok_or_else(|| {
+            let on_object = target.key.is_some();
+            forbidden(NOT_ALLOWED, if on_object { "OBJECT" } else { "BUCKET" })
+        })?;
+        let mut response = Response::new(empty_body());
+        *response.headers_mut() = allowed;
+        Ok(response)
+    }
+
+    /// `PutBucketCors`; `document` is the verified body of the request.
+    ///
+    /// # Errors
+    ///
+    /// `MalformedXML`, `InvalidRequest` or `MaxMessageLengthExceeded` for rules that AWS does not
+    /// take; `NoSuchBucket`; `ServiceUnavailable` when the state cannot be written.
+    pub async fn put(&self, bucket: &str, document: &[u8]) -> Result<Response<Body>, S3Error> {
+        let rules = document::parse(document)?;
+        crate::bucket::check_exists(&self.backend, bucket).await?;
+        self.records.put(bucket, Rules { rules }).await?;
+        Ok(Response::new(empty_body()))
+    }
+
+    /// `GetBucketCors`.
+    ///
+    /// # Errors
+    ///
+    /// `NoSuchCORSConfiguration`, `NoSuchBucket`; `ServiceUnavailable` when the state cannot be read,
+    /// `InternalError` when the rules are not as they were written.
+    pub async fn get(&self, bucket: &str) -> Result<Response<Body>, S3Error> {
+        crate::bucket::check_exists(&self.backend, bucket).await?;
+        let rules = self.records.get(bucket).await?;
+        let none = || S3Error::new(S3Code::NoSuchCorsConfiguration).detail("BucketName", bucket);
+        let rules = rules.ok_or_else(none)?;
+        Ok(crate::bucket::xml(&document::write(&rules.rules)))
+    }
+
+    /// `DeleteBucketCors`.
+    ///
+    /// # Errors
+    ///
+    /// `NoSuchBucket`; `ServiceUnavailable` when the state cannot be written.
+    pub async fn delete(&self, bucket: &str) -> Result<Response<Body>, S3Error> {
+        crate::bucket::check_exists(&self.backend, bucket).await?;
+        self.remove(bucket).await?;
+        let mut response = Response::new(empty_body());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        Ok(response)
+    }
+
+    /// Removes the rules of a bucket, if it has any.
+    ///
+    /// # Errors
+    ///
+    /// `ServiceUnavailable` when the state cannot be written.
+    pub(crate) async fn remove(&self, bucket: &str) -> Result<(), S3Error> {
+        self.records.remove(bucket).await
+    }
+}
+
+const NO_ORIGIN: &str = "Insufficient information. Origin request header needed.";
+const BAD_METHOD: &str = "Invalid Access-Control-Request-Method";
+const NO_BUCKET: &str = "CORSResponse: Bucket not found";
+const NOT_ENABLED: &str = "CORSResponse: CORS is not enabled for this bucket.";
+/// With S3's own spelling.
+const NOT_ALLOWED: &str = "CORSResponse: This CORS request is not allowed. This is usually because \
+    the evalution of Origin, request method / Access-Control-Request-Method or \
+    Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.";
+
+/// How long an answer waits for the rules.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The name of the records.
+const SUBJECT: &str = "cors";
