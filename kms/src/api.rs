@@ -27,6 +27,7 @@ mod key_policy;
 mod key_store;
 mod localstack;
 mod multi_region;
+mod names;
 mod operation;
 mod page;
 mod recipient;

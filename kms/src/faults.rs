@@ -4,6 +4,7 @@
 //! struck depends on the plan, its seed and how many matching calls came before, and on nothing
 //! else, so that a run can be repeated.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::f64::consts::TAU;
 use std::sync::Arc;
@@ -49,7 +50,8 @@ pub struct Fault {
     /// Region that is called; every one if left out.
     pub region: Option<String>,
 
-    /// Key as the caller names it: id, ARN or alias; every one if left out.
+    /// A key by its id, its ARN or an alias, however the caller names it, be it by a ciphertext;
+    /// every one if left out. A text that names no key is compared with what the caller says.
     pub key: Option<String>,
 
     /// Pairs that the encryption context must have.
@@ -183,26 +185,37 @@ impl Faults {
             })
     }
 
-    /// What happens to this call; nothing, as a rule.
+    /// What happens to this call; nothing, as a rule. `names` gives all names of the keys it is
+    /// about, and is asked only if the plan is about a key.
     #[must_use]
-    pub fn effect(&self, caller: &Caller, operation: &Operation) -> Option<Effect> {
+    pub fn effect(
+        &self,
+        caller: &Caller,
+        operation: &Operation,
+        names: impl Fn() -> Vec<String>,
+    ) -> Option<Effect> {
         self.running
             .load()
             .as_ref()
-            .map(|running| running.effect(caller, operation))
+            .map(|running| running.effect(caller, operation, &LazyCell::new(names)))
     }
 }
 
 impl RunningPlan {
     /// What happens to this call.
-    fn effect(&self, caller: &Caller, operation: &Operation) -> Effect {
+    fn effect<F: FnOnce() -> Vec<String>>(
+        &self,
+        caller: &Caller,
+        operation: &Operation,
+        names: &LazyCell<Vec<String>, F>,
+    ) -> Effect {
         let name = operation.name().as_str();
         let mut effect = Effect {
             delay: self.latency(name),
             ..Effect::default()
         };
         for (index, fault) in self.plan.faults.iter().enumerate() {
-            if fault.matches(caller, operation) && self.strikes(index, fault) {
+            if fault.matches(caller, operation, names) && self.strikes(index, fault) {
                 effect.delay += Duration::from_millis(fault.delay_ms);
                 effect.drop_connection = fault.drop_connection;
                 let code = fault.error.as_deref().and_then(Code::from_name);
@@ -273,7 +286,12 @@ impl RunningPlan {
 
 impl Fault {
     /// Whether the call is one of those the fault is about.
-    fn matches(&self, caller: &Caller, operation: &Operation) -> bool {
+    fn matches<F: FnOnce() -> Vec<String>>(
+        &self,
+        caller: &Caller,
+        operation: &Operation,
+        names: &LazyCell<Vec<String>, F>,
+    ) -> bool {
         let is =
             |wanted: &Option<String>, given: &str| wanted.as_deref().is_none_or(|w| w == given);
         if !is(&self.operation, operation.name().as_str())
@@ -304,8 +322,9 @@ impl Fault {
             let given = context.and_then(|context| context.get(name));
             given.and_then(Value::as_str) == Some(value)
         };
-        (self.key.is_none() || ["KeyId", "SourceKeyId"].into_iter().any(names_key))
-            && self.context.iter().all(has_pair)
+        let is_about =
+            |key| ["KeyId", "SourceKeyId"].into_iter().any(names_key) || names.contains(key);
+        self.key.as_ref().is_none_or(is_about) && self.context.iter().all(has_pair)
     }
 
     /// The error that is answered.
@@ -421,7 +440,7 @@ mod tests {
         let caller = Caller::root("111122223333", "us-east-1");
         let strikes = |_: &usize| {
             faults
-                .effect(&caller, operation)
+                .effect(&caller, operation, Vec::new)
                 .is_some_and(|effect| effect.error.is_some())
         };
         (1..=count).filter(strikes).collect()
@@ -480,7 +499,7 @@ mod tests {
         let caller = Caller::root("111122223333", "us-east-1");
         let delay = |_| {
             faults
-                .effect(&caller, &decrypt("k"))
+                .effect(&caller, &decrypt("k"), Vec::new)
                 .unwrap()
                 .delay
                 .as_secs_f64()
@@ -495,7 +514,7 @@ mod tests {
     fn an_empty_plan_costs_nothing_and_a_senseless_one_is_refused() {
         let caller = Caller::root("111122223333", "us-east-1");
         assert_eq!(
-            Faults::default().effect(&caller, &decrypt("k")),
+            Faults::default().effect(&caller, &decrypt("k"), Vec::new),
             None::<Effect>
         );
         let refused = |fault: Fault| {

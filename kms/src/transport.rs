@@ -187,7 +187,8 @@ impl Core {
         };
         let name = operation.name();
         let start = Instant::now();
-        if let Some(effect) = self.faults.effect(&caller, &operation)
+        let names = || self.kms.names_of_keys(&caller, &operation);
+        if let Some(effect) = self.faults.effect(&caller, &operation, names)
             && let Some(error) = suffer(effect, connection).await
         {
             self.metrics

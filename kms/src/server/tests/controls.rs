@@ -194,3 +194,43 @@ async fn a_fault_plan_fails_calls_on_both_doors_and_can_cut_the_connection() {
     assert_eq!(plan(json!({})).await.status(), StatusCode::OK);
     assert_eq!(send(call()).await.status(), StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_fault_about_a_key_strikes_by_whichever_name_the_key_is_called() {
+    let running = serve(Signatures::Accepted).await;
+    let call = async |name: &str, body: Value| {
+        let target = format!("TrentService.{name}");
+        let answer = send(json_request(running.address, &target, body.to_string())).await;
+        let status = answer.status().as_u16();
+        let told = serde_json::from_slice::<Value>(answer.body()).unwrap_or_default();
+        (status, told)
+    };
+    let (_, made) = call("CreateKey", json!({})).await;
+    let id = &made["KeyMetadata"]["KeyId"];
+    let alias = json!({"AliasName": "alias/x", "TargetKeyId": id});
+    assert_eq!(call("CreateAlias", alias).await.0, 200);
+    let (_, sealed) = call("Encrypt", json!({"KeyId": id, "Plaintext": "AAAA"})).await;
+    let blob = &sealed["CiphertextBlob"];
+
+    let fault = json!({
+        "operation": "Decrypt", "key": "alias/x", "first": 3, "times": 1,
+        "error": "KMSInternalException",
+    });
+    let plan = Request::put(format!("http://{}/admin/faults", running.admin_address))
+        .header("content-type", "application/json")
+        .body(Full::new(Bytes::from(
+            json!({"faults": [fault]}).to_string(),
+        )))
+        .unwrap();
+    assert_eq!(send(plan).await.status(), StatusCode::OK);
+    let mut statuses = Vec::new();
+    for request in [
+        json!({"CiphertextBlob": blob, "KeyId": id}),
+        json!({"CiphertextBlob": blob, "KeyId": "alias/x"}),
+        json!({"CiphertextBlob": blob}),
+        json!({"CiphertextBlob": blob}),
+    ] {
+        statuses.push(call("Decrypt", request).await.0);
+    }
+    assert_eq!(statuses, [200, 200, 500, 200]);
+}

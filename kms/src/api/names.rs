@@ -1,0 +1,85 @@
+//! All the names of the keys that a request is about.
+
+use crate::api::Call;
+use crate::api::Kms;
+use crate::api::Operation;
+use crate::api::call::By;
+use crate::api::call::alias_arn;
+use crate::caller::Caller;
+use crate::crypto::ciphertext::Blob;
+use crate::keys::key::Key;
+use serde_json::Value;
+use std::sync::Arc;
+
+impl Kms {
+    /// All that the keys which a request is about go by: their ids, their ARNs, their aliases and the
+    /// aliases' ARNs. A ciphertext names its key, too.
+    #[must_use]
+    pub fn names_of_keys(&self, caller: &Caller, operation: &Operation) -> Vec<String> {
+        let call = Call::new(self, caller, operation.name());
+        let request = operation.to_value();
+        let said = MEMBERS
+            .iter()
+            .filter_map(|member| request.get(member).and_then(Value::as_str))
+            .filter_map(|reference| call.resolve(reference, By::Alias).ok());
+        let sealed = match operation {
+            Operation::Decrypt(request) => request.ciphertext_blob.as_deref(),
+            Operation::ReEncrypt(request) => request.ciphertext_blob.as_deref(),
+            _ => None,
+        };
+        let sealed = sealed.and_then(Blob::parse).and_then(|blob| {
+            let (account, id) = (blob.key.account, blob.key.key_id);
+            self.keys.find(account, &caller.region, id, call.now)
+        });
+        said.chain(sealed)
+            .flat_map(|key| self.names(&key))
+            .collect()
+    }
+
+    fn names(&self, key: &Arc<Key>) -> Vec<String> {
+        let mut names = vec![key.id().to_string(), key.arn().to_string()];
+        for alias in self.keys.aliases_of(key) {
+            names.push(alias_arn(key.account(), key.region(), &alias));
+            names.push(alias);
+        }
+        names
+    }
+}
+
+/// The members of requests that name a key to use.
+const MEMBERS: &[&str] = &["KeyId", "SourceKeyId", "DestinationKeyId"];
+
+#[cfg(test)]
+mod tests {
+    use crate::api::Operation;
+    use crate::api::OperationName;
+    use crate::api::tests::World;
+    use serde_json::Value;
+    use serde_json::json;
+
+    fn names(world: &World, name: &str, request: &Value) -> Vec<String> {
+        let name = OperationName::from_name(name).unwrap();
+        let operation = Operation::from_json(name, request.to_string().as_bytes()).unwrap();
+        world.kms.names_of_keys(&world.caller, &operation)
+    }
+
+    #[test]
+    fn a_key_goes_by_all_its_names_whichever_is_said() {
+        let world = World::new();
+        let (id, arn) = world.key();
+        let alias = json!({"AliasName": "alias/named", "TargetKeyId": id});
+        world.ok("CreateAlias", alias);
+        let blob = world.ok("Encrypt", json!({"KeyId": id, "Plaintext": "AAAA"}));
+        let alias_arn = arn.replace(&format!("key/{id}"), "alias/named");
+        let all = [&*id, &*arn, &*alias_arn, "alias/named"];
+        for said in all {
+            let request = json!({"KeyId": said, "Plaintext": "AAAA"});
+            assert_eq!(names(&world, "Encrypt", &request), all, "{said}");
+        }
+        let request = json!({"CiphertextBlob": blob["CiphertextBlob"]});
+        assert_eq!(names(&world, "Decrypt", &request), all);
+        let request = json!({"KeyId": "no key", "Plaintext": "AAAA"});
+        assert!(names(&world, "Encrypt", &request).is_empty());
+        assert!(names(&world, "GenerateRandom", &json!({})).is_empty());
+    }
+}
