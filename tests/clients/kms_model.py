@@ -3,21 +3,30 @@
 For every operation, with requests made from the model: each member is known and has its type, each
 required member is missed, each constraint (length, range, pattern, enumeration) is checked where it
 stands, with AWS's words and the model's own values; and each exception of the model can be answered
-with its HTTP status; the contract's messages have every member, of answers too. What the model has and the JSON door does not handle is listed at the end.
+with its HTTP status; the contract's messages have every member, of answers too. Each call whose members have
+their types is made at the gRPC door as well, and must end alike. What the model has and the doors do not
+handle is listed at the end.
 """
 import base64
 import collections
+import importlib
 import json
 import os
 import pathlib
 import re
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 
 import botocore.auth
 import botocore.awsrequest
 import botocore.session
+import google.rpc.error_details_pb2
+import grpc
+import grpc_status.rpc_status
+import grpc_tools.protoc
+from google.protobuf import json_format
 
 ENDPOINT, ADMIN = os.environ["AWS_ENDPOINT_URL_KMS"], os.environ["KMS_ADMIN_ENDPOINT"]
 session = botocore.session.get_session()
@@ -25,10 +34,74 @@ model = session.get_service_model("kms")
 raw = session.get_component("data_loader").load_service_model("kms", "service-2")["shapes"]
 signer = botocore.auth.SigV4Auth(session.get_credentials(), "kms", os.environ["AWS_DEFAULT_REGION"])
 checked, wrong = collections.Counter(), []
+CONTRACT = pathlib.Path(__file__).parents[2] / "proto"
+
+
+def grpc_door():
+    """The messages of the contract, and its methods by their names."""
+    with tempfile.TemporaryDirectory() as folder:
+        compiler = ["protoc", f"-I{CONTRACT}", f"--python_out={folder}", "kms/v1/kms.proto"]
+        assert grpc_tools.protoc.main(compiler) == 0
+        sys.path.insert(0, folder)
+        messages = importlib.import_module("kms.v1.kms_pb2")
+    channel = grpc.insecure_channel(ENDPOINT.removeprefix("http://"))
+    service = messages.DESCRIPTOR.services_by_name["KeyManagement"]
+    return messages, {method.name: channel.unary_unary(
+        f"/{service.full_name}/{method.name}", lambda message: message.SerializeToString(),
+        getattr(messages, method.output_type.name).FromString) for method in service.methods}
+
+
+contract_messages, methods = grpc_door()
+CALLER = [("authorization", f"Bearer {os.environ['KMS_SERVICE_SECRET']}"),
+          ("sealgate-account", session.create_client("sts", endpoint_url=ENDPOINT).get_caller_identity()["Account"]),
+          ("sealgate-region", os.environ["AWS_DEFAULT_REGION"])]
+
+
+def snake(name):
+    """A member's name in the contract."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def in_contract(shape, value):
+    """A request by the contract's names."""
+    if shape.type_name == "structure":
+        return {snake(name): in_contract(shape.members[name], member) for name, member in value.items()}
+    if shape.type_name == "list":
+        return [in_contract(shape.member, item) for item in value]
+    return value
+
+
+def call_by_grpc(operation, body):
+    """The outcome at the gRPC door: exception, message."""
+    shape = model.operation_model(operation).input_shape
+    message = getattr(contract_messages, f"{operation}Request")()
+    json_format.ParseDict(in_contract(shape, body), message)
+    try:
+        methods[operation](message, metadata=CALLER, timeout=30)
+    except grpc.RpcError as error:
+        for detail in grpc_status.rpc_status.from_call(error).details:
+            told = google.rpc.error_details_pb2.ErrorInfo()
+            if detail.Unpack(told):
+                return told.reason, error.details()
+        return error.code().name, error.details()
+    return None, ""
 
 
 def call(operation, body):
-    """The answer: HTTP status, exception, message."""
+    """The answer at the JSON door: HTTP status, exception, message. The other one must say the same."""
+    answer = call_by_json(operation, body)
+    if answer[1] != "SerializationException":
+        checked["call at both doors"] += 1
+        other = call_by_grpc(operation, body)
+        # Texts that are too long for the headers of gRPC are cut.
+        text = other[1].removesuffix("...") if len(answer[2]) > 1024 else answer[2]
+        if other[0] != answer[1] or not other[1].startswith(text) or not answer[2].startswith(text):
+            wrong.append(f"{operation} {str(body)[:200]}: {str(answer[1:])[:300]} by JSON, {str(other)[:300]} by gRPC")
+    return answer
+
+
+def call_by_json(operation, body):
+    """One call at the JSON door."""
     headers = {"content-type": "application/x-amz-json-1.1",
                "x-amz-target": f"{model.metadata['targetPrefix']}.{operation}"}
     data = json.dumps(body).encode()
@@ -154,8 +227,7 @@ def contract(shape, message):
     fields = messages.get(message)
     for name, member in shape.members.items():
         checked["member of the contract"] += 1
-        snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
-        if fields is None or snake not in fields:
+        if fields is None or snake(name) not in fields:
             wrong.append(f"{message} lacks {name}")
         inner = member.member if member.type_name == "list" else member
         if inner.type_name == "structure" and inner.name not in seen_shapes:
@@ -163,7 +235,7 @@ def contract(shape, message):
             contract(inner, inner.name)
 
 
-text = (pathlib.Path(__file__).parents[2] / "proto" / "kms" / "v1" / "kms.proto").read_text()
+text = (CONTRACT / "kms" / "v1" / "kms.proto").read_text()
 messages = {name: set(re.findall(r"(\w+) = \d+\b", body))
             for name, body in re.findall(r"^message (\w+) \{(.*?)\}$", text, re.M | re.S)}
 seen_shapes = set()

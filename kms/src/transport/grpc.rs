@@ -3,6 +3,7 @@
 //! Every method authenticates by itself, after routing, so that no spelling of a path reaches an
 //! operation around the check.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -188,7 +189,19 @@ fn status(error: &KmsError) -> Status {
         details.set_retry_info(Some(throttle.retry_after.max(Duration::from_millis(1))));
     }
 
-    Status::with_error_details(grpc_code(error.code()), error.message(), details)
+    let message = cut(error.message());
+    Status::with_error_details(grpc_code(error.code()), message, details)
+}
+
+/// The text of an error, or as much of it as clients take. Texts are long where they show a value
+/// that breaks a constraint.
+fn cut(message: &str) -> Cow<'_, str> {
+    if message.len() <= MESSAGE_BYTES_MAX {
+        return message.into();
+    }
+    let mut ends = (0..=MESSAGE_BYTES_MAX).rev();
+    let whole = ends.find_map(|end| message.get(..end)).unwrap_or_default();
+    format!("{whole}...").into()
 }
 
 /// The gRPC code nearest to an AWS exception.
@@ -221,6 +234,10 @@ fn grpc_code(code: Code) -> tonic::Code {
     }
 }
 
+/// Longest text of an error, in bytes. Clients refuse an answer whose headers have more than 8 KiB,
+/// and a text stands in them twice: percent-encoded and in the details.
+const MESSAGE_BYTES_MAX: usize = 1_024;
+
 /// Whose names the reasons are.
 const ERROR_DOMAIN: &str = "kms.amazonaws.com";
 
@@ -250,6 +267,20 @@ mod tests {
         assert_eq!(info.metadata["quota_class"], "CreateKey");
         let delay = details.retry_info().unwrap().retry_delay;
         assert_eq!(delay, Some(Duration::from_millis(300)));
+    }
+
+    #[test]
+    fn a_text_that_clients_could_not_take_is_cut() {
+        let long = "ä".repeat(5_000);
+        let status = status(&KmsError::validation(format!("Value '{long}'")));
+        assert!(status.message().starts_with("Value 'ää"));
+        assert!(status.message().ends_with("ä..."));
+        let headers = status.into_http::<String>().headers().clone();
+        let bytes: usize = headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len())
+            .sum();
+        assert!(bytes < 8 << 10, "{bytes}");
     }
 
     #[test]
