@@ -1,7 +1,7 @@
 //! KMS keys to make at start, with ids and material that are known beforehand.
 //!
-//! Two kinds of files: ours, below, and the `seed.yaml` of local-kms, unchanged. Keys that are there
-//! already stay as they are.
+//! Two kinds of files: ours, below, in TOML or (with `key:` and a list) in YAML, and the `seed.yaml`
+//! of local-kms, unchanged. Keys that are there already stay as they are.
 //!
 //! ```toml
 //! [[key]]
@@ -85,10 +85,21 @@ impl Seed {
         let yaml = file
             .extension()
             .is_some_and(|kind| kind == "yaml" || kind == "yml");
-        if yaml {
-            return LocalKmsSeed::parse(&text).with_context(context);
+        let seed = if yaml {
+            Self::parse_yaml(&text)
+        } else {
+            Self::parse(&text)
+        };
+        seed.with_context(context)
+    }
+
+    /// Ours has its keys under `key`, local-kms's under `Keys`.
+    fn parse_yaml(text: &str) -> anyhow::Result<Self> {
+        if !text.lines().any(|line| line.starts_with("key:")) {
+            return LocalKmsSeed::parse(text);
         }
-        Self::parse(&text).with_context(context)
+        let seed: SeedFile = serde_saphyr::from_str(text)?;
+        Self::of(seed.key)
     }
 
     fn parse(text: &str) -> anyhow::Result<Self> {
@@ -224,6 +235,24 @@ mod tests {
         assert_eq!(seed.tags, [("team".to_owned(), "storage".to_owned())]);
         let next = seed.next_rotation.unwrap().iso8601();
         assert_eq!(next, "2026-09-12T13:19:21Z");
+    }
+
+    #[test]
+    fn a_file_of_ours_may_be_yaml() {
+        let text = "key:\n  - id: testkey-1\n    aliases: [alias/a]\n    tags: {team: storage}\n\
+                    \x20   material: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\
+                    \x20 - id: testkey-2\n    spec: HMAC_256\n";
+        let seed = Seed::parse_yaml(text).unwrap();
+        let of = |at: usize| seed.keys[at].seed("123456789012", "eu-west-1").unwrap();
+        assert_eq!(
+            (&*of(0).key_id, of(0).materials[0].len()),
+            ("testkey-1", 32)
+        );
+        assert_eq!(of(0).aliases, ["alias/a"]);
+        assert_eq!(of(1).usage, KeyUsage::GenerateVerifyMac);
+        assert!(Seed::parse_yaml("key:\n  - id: a\n    policy: b\n").is_err());
+        let local_kms = "Keys:\n  Symmetric:\n    Aes:\n      - Metadata:\n          KeyId: key\n";
+        assert_eq!(Seed::parse_yaml(local_kms).unwrap().keys[0].id, "key");
     }
 
     #[test]
