@@ -26,6 +26,7 @@ use crate::backend::body::Outgoing;
 use crate::backend::body::Upload;
 use crate::backend::pool::Lent;
 use crate::backend::pool::Pool;
+use crate::backend::reply::Lease;
 use crate::backend::signing::Line;
 
 mod address;
@@ -70,7 +71,8 @@ pub struct Config {
     pub stall_timeout_ms: u64,
     /// How long an unused connection is kept, in milliseconds.
     ///
-    /// Shorter than the backend keeps it, else requests run into closed connections.
+    /// Shorter than the backend keeps it, else requests run into closed connections. Counted from
+    /// when its last request began, so that one that was used for longer is not kept at all.
     pub idle_timeout_ms: u64,
     /// Most unused connections kept.
     pub idle_connections_max: usize,
@@ -336,9 +338,12 @@ impl Backend {
                 Err(Attempt::Failed(BackendError::Disconnected(cause)))
             }
             Ok(answer) => {
-                let reusable = upload.is_finished();
-                Ok(answer
-                    .map(|body| ReplyBody::new(body, &self.pool, sender, reusable, self.stall)))
+                let lease = upload.is_finished().then(|| Lease {
+                    pool: Arc::clone(&self.pool),
+                    sender,
+                    asked,
+                });
+                Ok(answer.map(|body| ReplyBody::new(body, lease, self.stall)))
             }
             Err(mut error) => {
                 if let Some(cause) = upload.take_failure() {

@@ -3,6 +3,11 @@
 //! Not a general HTTP client's pool, because two things must be known that those hide: whether a
 //! connection was used before (only then can "closed without an answer" mean that the backend had
 //! hung up on an idle connection), and that the second try gets a connection of its own making.
+//!
+//! A connection is kept by when its last request began, not by when the answer ended. Servers in Go let
+//! a connection's time for reading begin with a request: where it runs out while they still answer,
+//! they answer well, keep the connection, and hold the client of every later request on it for gone
+//! (MinIO after 30 seconds, with the status 499).
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -44,7 +49,8 @@ pub(crate) struct Target {
 
 struct Idle {
     sender: SendRequest<Outgoing>,
-    since: Instant,
+    /// When its last request was sent.
+    asked: Instant,
 }
 
 /// One connection, lent out.
@@ -113,28 +119,30 @@ impl Pool {
         })
     }
 
-    /// Takes a connection back whose answer was read to its end.
-    pub(crate) fn give_back(&self, sender: SendRequest<Outgoing>) {
-        if sender.is_closed() {
+    /// Takes a connection back whose answer was read to its end; `asked` is when its request was
+    /// sent.
+    pub(crate) fn give_back(&self, sender: SendRequest<Outgoing>, asked: Instant) {
+        let returned = Idle { sender, asked };
+        if !self.is_usable(&returned) {
             return;
         }
         let mut idle = self.lock();
         if idle.len() < self.idle_max {
-            idle.push(Idle {
-                sender,
-                since: Instant::now(),
-            });
+            idle.push(returned);
         }
+    }
+
+    fn is_usable(&self, idle: &Idle) -> bool {
+        idle.asked.elapsed() < self.idle_timeout && !idle.sender.is_closed()
     }
 
     fn take_idle(&self) -> Option<SendRequest<Outgoing>> {
         let mut idle = self.lock();
         let latest = idle.pop()?;
-        if latest.since.elapsed() < self.idle_timeout && !latest.sender.is_closed() {
+        if self.is_usable(&latest) {
             return Some(latest.sender);
         }
-        // All others were given back earlier.
-        idle.retain(|idle| idle.since.elapsed() < self.idle_timeout && !idle.sender.is_closed());
+        idle.retain(|idle| self.is_usable(idle));
         idle.pop().map(|idle| idle.sender)
     }
 

@@ -36,21 +36,22 @@ pub type BackendResponse = Response<ReplyBody>;
 /// it. A backend that stalls or ends short of its `Content-Length` makes it end in an error.
 pub struct ReplyBody {
     incoming: Incoming,
-    lease: Option<(Arc<Pool>, SendRequest<Outgoing>)>,
+    lease: Option<Lease>,
     stall: Duration,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
+/// A connection that goes back to its pool.
+pub(crate) struct Lease {
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) sender: SendRequest<Outgoing>,
+    /// When the request was sent.
+    pub(crate) asked: Instant,
+}
+
 impl ReplyBody {
-    /// The body `incoming`, which came over `sender`; the connection is kept if `reusable`.
-    pub(crate) fn new(
-        incoming: Incoming,
-        pool: &Arc<Pool>,
-        sender: SendRequest<Outgoing>,
-        reusable: bool,
-        stall: Duration,
-    ) -> Self {
-        let lease = reusable.then(|| (Arc::clone(pool), sender));
+    /// The body `incoming`; the connection it comes over is kept if there is a `lease` of it.
+    pub(crate) fn new(incoming: Incoming, lease: Option<Lease>, stall: Duration) -> Self {
         let mut body = Self {
             incoming,
             lease,
@@ -64,8 +65,8 @@ impl ReplyBody {
     }
 
     fn give_back(&mut self) {
-        if let Some((pool, sender)) = self.lease.take() {
-            pool.give_back(sender);
+        if let Some(lease) = self.lease.take() {
+            lease.pool.give_back(lease.sender, lease.asked);
         }
     }
 
