@@ -30,6 +30,7 @@ use proto::sigv4::Expected;
 use proto::sigv4::PathEncoding;
 use proto::sigv4::PayloadHash;
 use proto::sigv4::Presigned;
+use proto::sigv4::SignedHeaders;
 use proto::sigv4::SigningKey;
 use proto::time::Clock;
 use proto::time::Timestamp;
@@ -111,7 +112,7 @@ struct Claim {
     access_key_id: String,
     scope: CredentialScope,
     timestamp: Timestamp,
-    signed_headers: Vec<String>,
+    signed_headers: SignedHeaders,
     signature: String,
     /// The last line of the canonical request.
     payload_hash: String,
@@ -201,10 +202,7 @@ impl Authenticator {
 
         let header_hash = single_text(head.headers, CONTENT_SHA256)?;
         let query_hash = head.query.get("X-Amz-Content-Sha256");
-        let is_signed = presigned
-            .signed_headers
-            .iter()
-            .any(|name| name == CONTENT_SHA256);
+        let is_signed = presigned.signed_headers.contains(CONTENT_SHA256);
         let canonical_hash = match (query_hash, header_hash) {
             (Some(value), _) => value,
             (None, Some(value)) if is_signed => value,

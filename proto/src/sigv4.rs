@@ -20,6 +20,7 @@ mod outbound;
 mod payload;
 mod presigned;
 mod scope;
+mod signed_headers;
 mod signing;
 
 pub use authorization::Authorization;
@@ -49,6 +50,7 @@ pub use scope::Credential;
 pub use scope::CredentialError;
 pub use scope::CredentialScope;
 pub use scope::Expected;
+pub use signed_headers::SignedHeaders;
 pub use signing::Signature;
 pub use signing::SigningKey;
 pub use signing::canonical_trailers;

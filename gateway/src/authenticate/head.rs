@@ -5,6 +5,7 @@
 use http::HeaderMap;
 use http::Uri;
 use http::header;
+use proto::sigv4::SignedHeaders;
 
 use crate::error::S3Code;
 use crate::error::S3Error;
@@ -51,7 +52,7 @@ pub fn check_head(uri: &Uri, headers: &HeaderMap) -> Result<(), S3Error> {
 
 /// Refuses a `Connection` header that names what the signature covers: whoever forwards the request
 /// would drop it after it was checked.
-pub(super) fn check_connection(headers: &HeaderMap, signed: &[String]) -> Result<(), S3Error> {
+pub(super) fn check_connection(headers: &HeaderMap, signed: &SignedHeaders) -> Result<(), S3Error> {
     let values = headers.get_all(header::CONNECTION).iter();
     let text = values.filter_map(|value| value.to_str().ok());
     for name in text.flat_map(|value| value.split(',')).map(str::trim) {
@@ -176,12 +177,18 @@ mod tests {
     #[test]
     fn upgrades_are_refused() {
         assert!(check(&[("upgrade", "h2c")]).is_err());
-        assert!(check_connection(&headers(&[("connection", "Upgrade")]), &[]).is_err());
+        assert!(
+            check_connection(
+                &headers(&[("connection", "Upgrade")]),
+                &SignedHeaders::default()
+            )
+            .is_err()
+        );
     }
 
     #[test]
     fn a_connection_header_cannot_take_signed_headers_away() {
-        let signed = ["host".to_owned(), "content-md5".to_owned()];
+        let signed = SignedHeaders::of(["host", "content-md5"]);
         for value in [
             "x-amz-server-side-encryption",
             "close, Authorization",

@@ -14,6 +14,7 @@ use proto::sigv4;
 use proto::sigv4::CanonicalRequest;
 use proto::sigv4::CredentialScope;
 use proto::sigv4::PathEncoding;
+use proto::sigv4::SignedHeaders;
 use proto::sigv4::SigningKey;
 use proto::time::Timestamp;
 
@@ -62,18 +63,26 @@ impl Signer {
         now: Timestamp,
     ) -> Result<(), BackendError> {
         let refuse = |_| BackendError::Request("A header cannot be signed.");
-        let hash = match body {
-            None if headers.contains_key(TRAILER) => {
-                "STREAMING-UNSIGNED-PAYLOAD-TRAILER".to_owned()
+        let computed;
+        let (hash, hash_value) = match body {
+            Some(body) if !body.is_empty() => {
+                computed = sigv4::sha256_hex(body);
+                let value = HeaderValue::from_str(&computed).map_err(refuse)?;
+                (computed.as_str(), value)
             }
-            None => "UNSIGNED-PAYLOAD".to_owned(),
-            Some(body) if body.is_empty() => sigv4::EMPTY_SHA256.to_owned(),
-            Some(body) => sigv4::sha256_hex(body),
+            body => {
+                let hash = match body {
+                    None if headers.contains_key(TRAILER) => "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+                    None => "UNSIGNED-PAYLOAD",
+                    Some(_) => sigv4::EMPTY_SHA256,
+                };
+                (hash, HeaderValue::from_static(hash))
+            }
         };
         headers.remove(header::AUTHORIZATION);
         headers.remove(SECURITY_TOKEN);
-        headers.insert(CONTENT_SHA256, hash.parse().map_err(refuse)?);
-        headers.insert(DATE, now.basic().parse().map_err(refuse)?);
+        headers.insert(CONTENT_SHA256, hash_value);
+        headers.insert(DATE, HeaderValue::try_from(now.basic()).map_err(refuse)?);
         if let Some(token) = &self.credentials.session_token {
             let mut token = HeaderValue::from_str(token).map_err(|_| {
                 BackendError::Request("The session token of the backend is no header value.")
@@ -86,11 +95,7 @@ impl Signer {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_bytes()))
             .collect();
-        let mut signed_headers: Vec<String> = headers
-            .keys()
-            .map(|name| name.as_str().to_owned())
-            .collect();
-        signed_headers.sort_unstable();
+        let signed_headers = SignedHeaders::of(headers.keys().map(HeaderName::as_str));
         let query: Vec<(&str, &str)> = line
             .query
             .iter()
@@ -103,7 +108,7 @@ impl Signer {
             query: &query,
             headers: &pairs,
             signed_headers: &signed_headers,
-            payload_hash: &hash,
+            payload_hash: hash,
         };
         let scope = CredentialScope::new(now, &self.region, "s3");
         let to_sign = sigv4::string_to_sign(now, &scope, &canonical.sha256_hex());
@@ -112,9 +117,9 @@ impl Signer {
             "{} Credential={}/{scope}, SignedHeaders={}, Signature={signature}",
             sigv4::ALGORITHM,
             self.credentials.access_key_id,
-            signed_headers.join(";"),
+            signed_headers.as_str(),
         );
-        let mut authorization = HeaderValue::from_str(&authorization).map_err(|_| {
+        let mut authorization = HeaderValue::try_from(authorization).map_err(|_| {
             BackendError::Request("The access key of the backend is no header value.")
         })?;
         authorization.set_sensitive(true);

@@ -16,6 +16,7 @@ use proto::sigv4::CanonicalRequest;
 use proto::sigv4::CredentialError;
 use proto::sigv4::Expected;
 use proto::sigv4::PathEncoding;
+use proto::sigv4::SignedHeaders;
 use proto::sigv4::decode_query;
 use proto::sigv4::sha256_hex;
 use proto::sigv4::string_to_sign;
@@ -173,11 +174,10 @@ fn check_time(
 /// every `x-amz-*` header, the target operation among them.
 fn check_signed_headers(
     headers: &HeaderMap,
-    signed: &[String],
+    signed: &SignedHeaders,
     date_header: &str,
 ) -> Result<(), KmsError> {
-    let is_signed = |name: &str| signed.iter().any(|other| other == name);
-    if !is_signed("host") && !is_signed(":authority") {
+    if !signed.contains("host") && !signed.contains(":authority") {
         return Err(invalid(
             "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.",
         ));
@@ -189,7 +189,7 @@ fn check_signed_headers(
         .keys()
         .map(http::HeaderName::as_str)
         .filter(must_be_signed);
-    match unsigned.filter(|name| !is_signed(name)).min() {
+    match unsigned.filter(|name| !signed.contains(name)).min() {
         None => Ok(()),
         Some(name) => Err(invalid(format!(
             "'{name}' must be a 'SignedHeader' in the AWS Authorization."
@@ -198,7 +198,11 @@ fn check_signed_headers(
 }
 
 /// SHA-256 of the canonical request, over the body as it came and not as a header claims it.
-fn canonical_sha256(parts: &Parts, body: &[u8], signed: &[String]) -> Result<String, KmsError> {
+fn canonical_sha256(
+    parts: &Parts,
+    body: &[u8],
+    signed: &SignedHeaders,
+) -> Result<String, KmsError> {
     let mut headers: Vec<(&str, &[u8])> = Vec::with_capacity(parts.headers.len() + 1);
     headers.extend(
         parts

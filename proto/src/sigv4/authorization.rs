@@ -9,6 +9,7 @@ use crate::sigv4::Credential;
 use crate::sigv4::CredentialError;
 use crate::sigv4::CredentialScope;
 use crate::sigv4::Expected;
+use crate::sigv4::SignedHeaders;
 use crate::time::Timestamp;
 
 /// What the `Authorization` header of a request says.
@@ -18,8 +19,8 @@ pub struct Authorization {
     pub access_key_id: String,
     /// What the signing key was derived for.
     pub scope: CredentialScope,
-    /// Names of the headers the signature covers, in lower case, sorted, none twice.
-    pub signed_headers: Vec<String>,
+    /// The headers the signature covers.
+    pub signed_headers: SignedHeaders,
     /// The signature as sent.
     pub signature: String,
 }
@@ -47,7 +48,7 @@ impl Authorization {
         Ok(Self {
             access_key_id: credential.access_key_id,
             scope: credential.scope,
-            signed_headers: parse_signed_headers(signed_headers)
+            signed_headers: SignedHeaders::parse(signed_headers)
                 .ok_or(AuthorizationError::SignedHeaders)?,
             signature: signature.to_owned(),
         })
@@ -101,7 +102,7 @@ pub fn mechanism(header: &str) -> Result<Mechanism, AuthorizationError> {
 #[must_use]
 pub fn headers_not_signed<'a>(
     names: impl IntoIterator<Item = &'a str>,
-    signed_headers: &[String],
+    signed_headers: &SignedHeaders,
 ) -> Vec<String> {
     let must_be_signed = |name: &str| {
         let is = |other: &str| name.eq_ignore_ascii_case(other);
@@ -110,13 +111,9 @@ pub fn headers_not_signed<'a>(
             .is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"));
         is("host") || is("content-md5") || (is_amz && !is("x-amz-content-sha256"))
     };
-    let is_signed = |name: &str| {
-        let mut signed = signed_headers.iter();
-        signed.any(|signed| signed.eq_ignore_ascii_case(name))
-    };
     let mut unsigned: Vec<String> = names
         .into_iter()
-        .filter(|name| must_be_signed(name) && !is_signed(name))
+        .filter(|name| must_be_signed(name) && !signed_headers.contains(name))
         .map(str::to_ascii_lowercase)
         .collect();
     unsigned.sort();
@@ -150,27 +147,6 @@ fn split_components(text: &str) -> Result<[&str; 3], AuthorizationError> {
         }
         _ => Err(AuthorizationError::MissingComponents),
     }
-}
-
-/// The names of a `host;x-amz-date` list, sorted, or `None` when one is no header name in lower case
-/// or stands there twice.
-pub(crate) fn parse_signed_headers(text: &str) -> Option<Vec<String>> {
-    let mut names: Vec<String> = text.split(';').map(str::to_owned).collect();
-    let is_name = |name: &String| {
-        !name.is_empty()
-            && name.bytes().all(|byte| {
-                byte.is_ascii_lowercase()
-                    || byte.is_ascii_digit()
-                    || b"!#$%&'*+-.^_`|~".contains(&byte)
-            })
-    };
-    if !names.iter().all(is_name) {
-        return None;
-    }
-    names.sort();
-    let count = names.len();
-    names.dedup();
-    (names.len() == count).then_some(names)
 }
 
 /// Why an `Authorization` header is refused. The texts are S3's.
@@ -260,7 +236,7 @@ mod tests {
             let authorization = parse(&components).unwrap();
             assert_eq!(authorization.access_key_id, "AKID");
             assert_eq!(authorization.scope.service, "s3");
-            assert_eq!(authorization.signed_headers, ["host", "x-amz-date"]);
+            assert_eq!(authorization.signed_headers.as_str(), "host;x-amz-date");
             assert_eq!(authorization.signature, "ab");
         }
     }
@@ -389,9 +365,12 @@ mod tests {
             "x-amzn-trace-id",
             "x-amz-date",
         ];
-        let unsigned = headers_not_signed(names, &["host".to_owned(), "x-amz-date".to_owned()]);
+        let unsigned = headers_not_signed(names, &SignedHeaders::of(["host", "x-amz-date"]));
         assert_eq!(unsigned, ["content-md5", "x-amz-acl", "x-amz-meta-a"]);
-        assert_eq!(headers_not_signed(["host"], &[]), ["host"]);
-        assert!(headers_not_signed(["host"], &["host".to_owned()]).is_empty());
+        assert_eq!(
+            headers_not_signed(["host"], &SignedHeaders::default()),
+            ["host"]
+        );
+        assert!(headers_not_signed(["host"], &SignedHeaders::of(["host"])).is_empty());
     }
 }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::sigv4::SignedHeaders;
 use crate::sigv4::canonical_query;
 use crate::sigv4::encoding::encode_once;
 use crate::sigv4::encoding::encode_twice;
@@ -25,7 +26,7 @@ pub struct CanonicalRequest<'a> {
     pub headers: &'a [(&'a str, &'a [u8])],
     /// Names of the signed headers, in lower case; the canonical request sorts them. One the request
     /// does not have counts as empty.
-    pub signed_headers: &'a [String],
+    pub signed_headers: &'a SignedHeaders,
     /// The value of `x-amz-content-sha256`, or the hash of the body.
     pub payload_hash: &'a str,
 }
@@ -43,12 +44,6 @@ impl CanonicalRequest<'_> {
     /// The canonical request. Bytes, because the values of headers need not be UTF-8.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut signed: Vec<&str> = self.signed_headers.iter().map(String::as_str).collect();
-        if !signed.is_sorted_by(|one, next| one < next) {
-            signed.sort_unstable();
-            signed.dedup();
-        }
-
         let mut out = Vec::with_capacity(512);
         out.extend_from_slice(self.method.as_bytes());
         out.push(b'\n');
@@ -62,16 +57,11 @@ impl CanonicalRequest<'_> {
             out.extend_from_slice(canonical_query(self.query).as_bytes());
         }
         out.push(b'\n');
-        for name in &signed {
+        for name in self.signed_headers.names() {
             self.write_header(&mut out, name);
         }
         out.push(b'\n');
-        for (position, name) in signed.iter().enumerate() {
-            if position > 0 {
-                out.push(b';');
-            }
-            out.extend_from_slice(name.as_bytes());
-        }
+        out.extend_from_slice(self.signed_headers.as_str().as_bytes());
         out.push(b'\n');
         out.extend_from_slice(self.payload_hash.as_bytes());
         out
@@ -127,7 +117,7 @@ mod tests {
     use super::*;
 
     fn header_lines(headers: &[(&str, &[u8])], signed: &[&str]) -> String {
-        let signed_headers: Vec<String> = signed.iter().map(|name| (*name).to_owned()).collect();
+        let signed_headers = SignedHeaders::of(signed.iter().copied());
         let request = CanonicalRequest {
             method: "GET",
             path: "/",
@@ -182,7 +172,7 @@ mod tests {
     fn bytes_that_are_not_utf_8_are_hashed_as_they_are() {
         let canonical = |value: &'static [u8]| {
             let headers = [("x-a", value)];
-            let signed_headers = ["x-a".to_owned()];
+            let signed_headers = SignedHeaders::of(["x-a"]);
             CanonicalRequest {
                 method: "GET",
                 path: "/",
@@ -205,7 +195,7 @@ mod tests {
             path_encoding: PathEncoding::Twice,
             query: &[],
             headers: &[],
-            signed_headers: &[],
+            signed_headers: &SignedHeaders::default(),
             payload_hash: "HASH",
         };
         assert_eq!(request.to_string(), "GET\n/c%20d/\n\n\n\nHASH");

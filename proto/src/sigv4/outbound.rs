@@ -9,6 +9,7 @@ use crate::sigv4::CanonicalRequest;
 use crate::sigv4::CredentialScope;
 use crate::sigv4::EXPIRES_MAX;
 use crate::sigv4::PathEncoding;
+use crate::sigv4::SignedHeaders;
 use crate::sigv4::SigningKey;
 use crate::sigv4::canonical_query;
 use crate::sigv4::string_to_sign;
@@ -79,12 +80,7 @@ pub fn sign_request(
     headers.extend_from_slice(request.headers);
     headers.extend(added.iter().map(|(name, value)| (*name, value.as_bytes())));
 
-    let mut signed_headers: Vec<String> = headers
-        .iter()
-        .map(|(name, _)| name.to_ascii_lowercase())
-        .collect();
-    signed_headers.sort();
-    signed_headers.dedup();
+    let signed_headers = SignedHeaders::of(headers.iter().map(|(name, _)| *name));
 
     let signature = sign(
         request,
@@ -100,7 +96,7 @@ pub fn sign_request(
         format!(
             "{ALGORITHM} Credential={}/{scope}, SignedHeaders={}, Signature={signature}",
             credentials.access_key_id,
-            signed_headers.join(";"),
+            signed_headers.as_str(),
         ),
     ));
     added
@@ -121,15 +117,10 @@ pub fn presign_request(
     let scope = CredentialScope::new(timestamp, region, service);
     let mut headers: Vec<(&str, &[u8])> = vec![("host", request.host.as_bytes())];
     headers.extend_from_slice(request.headers);
-    let mut signed_headers: Vec<String> = headers
-        .iter()
-        .map(|(name, _)| name.to_ascii_lowercase())
-        .collect();
-    signed_headers.sort();
-    signed_headers.dedup();
+    let signed_headers = SignedHeaders::of(headers.iter().map(|(name, _)| *name));
 
     let credential = format!("{}/{scope}", credentials.access_key_id);
-    let (date, names) = (timestamp.basic(), signed_headers.join(";"));
+    let date = timestamp.basic();
     let seconds = expires.min(EXPIRES_MAX).as_secs().to_string();
     let mut query = request.query.to_vec();
     query.extend([
@@ -137,7 +128,7 @@ pub fn presign_request(
         ("X-Amz-Credential", credential.as_str()),
         ("X-Amz-Date", date.as_str()),
         ("X-Amz-Expires", seconds.as_str()),
-        ("X-Amz-SignedHeaders", names.as_str()),
+        ("X-Amz-SignedHeaders", signed_headers.as_str()),
     ]);
     if let Some(token) = &credentials.session_token {
         query.push(("X-Amz-Security-Token", token.as_str()));
@@ -158,7 +149,7 @@ fn sign(
     request: &OutboundRequest<'_>,
     headers: &[(&str, &[u8])],
     query: &[(&str, &str)],
-    signed_headers: &[String],
+    signed_headers: &SignedHeaders,
     credentials: &Credentials,
     scope: &CredentialScope,
     timestamp: Timestamp,

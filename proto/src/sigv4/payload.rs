@@ -40,12 +40,24 @@ impl PayloadHash {
         })
     }
 
+    /// Whether this is the hash of a body without a byte.
+    #[must_use]
+    pub fn is_of_nothing(&self) -> bool {
+        *self == Self::Sha256(OF_NOTHING)
+    }
+
     /// Whether the body is aws-chunked.
     #[must_use]
     pub const fn is_chunked(&self) -> bool {
         !matches!(self, Self::Sha256(_) | Self::Unsigned)
     }
 }
+
+/// [`EMPTY_SHA256`](crate::sigv4::EMPTY_SHA256) as bytes.
+const OF_NOTHING: [u8; 32] = [
+    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
+    0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
+];
 
 /// A value `x-amz-content-sha256` may not have. S3: 400 `InvalidArgument` with `ArgumentName` and
 /// `ArgumentValue`.
@@ -68,6 +80,8 @@ mod tests {
             lower
         );
         assert!(!lower.is_chunked());
+        assert!(lower.is_of_nothing());
+        assert!(!PayloadHash::Sha256([0; 32]).is_of_nothing());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::sigv4::CredentialScope;
 use crate::sigv4::EXPIRES_MAX;
 use crate::sigv4::Expected;
 use crate::sigv4::SKEW_MAX;
-use crate::sigv4::authorization::parse_signed_headers;
+use crate::sigv4::SignedHeaders;
 use crate::time::Timestamp;
 
 /// What the query of a presigned request says.
@@ -26,8 +26,8 @@ pub struct Presigned {
     pub date: Timestamp,
     /// How long it lives from then on.
     pub expires: Duration,
-    /// Names of the headers the signature covers, in lower case, sorted, none twice.
-    pub signed_headers: Vec<String>,
+    /// The headers the signature covers.
+    pub signed_headers: SignedHeaders,
     /// The signature as sent.
     pub signature: String,
     /// The session token, where temporary credentials signed.
@@ -83,7 +83,7 @@ impl Presigned {
             scope,
             date,
             expires,
-            signed_headers: parse_signed_headers(signed_headers)
+            signed_headers: SignedHeaders::parse(signed_headers)
                 .ok_or(PresignedError::SignedHeaders)?,
             signature: signature.to_owned(),
             security_token: security_token.map(str::to_owned),

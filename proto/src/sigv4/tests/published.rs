@@ -13,6 +13,7 @@ use crate::sigv4::Credentials;
 use crate::sigv4::EMPTY_SHA256;
 use crate::sigv4::OutboundRequest;
 use crate::sigv4::PathEncoding;
+use crate::sigv4::SignedHeaders;
 use crate::sigv4::SigningKey;
 use crate::sigv4::canonical_trailers;
 use crate::sigv4::chunk_string_to_sign;
@@ -143,7 +144,7 @@ fn seed(headers: &[(&str, &str)], payload_hash: &str) -> String {
     all.push(("host", b"s3.amazonaws.com"));
     all.push(("x-amz-date", b"20130524T000000Z"));
     all.push(("x-amz-content-sha256", payload_hash.as_bytes()));
-    let signed_headers: Vec<String> = all.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let signed_headers = SignedHeaders::of(all.iter().map(|(name, _)| *name));
     let canonical = CanonicalRequest {
         method: "PUT",
         path: "/examplebucket/chunkObject.txt",
