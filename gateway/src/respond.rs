@@ -43,12 +43,14 @@ use crate::request::TlsParameters;
 use crate::request::full_body;
 use crate::respond::answer::InFlight;
 use crate::respond::answer::Record;
+use crate::respond::meters::Meters;
 use crate::route;
 use crate::route::BaseDomains;
 
 mod answer;
 mod client;
 mod dispatch;
+mod meters;
 
 pub use answer::Answer;
 pub use client::Network;
@@ -65,6 +67,7 @@ pub struct Responder {
     wire_limits: WireLimits,
     in_flight_max: usize,
     in_flight: Arc<AtomicUsize>,
+    meters: Arc<Meters>,
     ids: Ids,
     host_id: HeaderValue,
 }
@@ -101,6 +104,7 @@ impl Responder {
             wire_limits: settings.wire_limits,
             in_flight_max: settings.in_flight_max,
             in_flight: Arc::default(),
+            meters: Arc::default(),
             ids: Ids {
                 next: AtomicU64::new(settings.seed),
             },
@@ -132,7 +136,7 @@ impl Responder {
         let wire = Wire::new(body, self.wire_limits, expects_continue(&head.headers));
         let mut record = self.record(&head, &connection);
         let is_head = head.method == Method::HEAD;
-        let path = head.uri.path().to_owned();
+        let uri = head.uri.clone();
         let mut for_page = HeaderMap::new();
 
         let outcome = if record.in_flight.is_some() {
@@ -146,8 +150,8 @@ impl Responder {
             Err(S3Error::new(S3Code::SlowDown)
                 .header(header::RETRY_AFTER, HeaderValue::from_static("1")))
         };
-        let mut response =
-            outcome.unwrap_or_else(|error| self.error_answer(error, &path, is_head, &mut record));
+        let mut response = outcome
+            .unwrap_or_else(|error| self.error_answer(error, uri.path(), is_head, &mut record));
         if !for_page.is_empty() {
             response.headers_mut().extend(for_page);
         }
@@ -167,6 +171,7 @@ impl Responder {
             status: StatusCode::OK,
             error_code: None,
             in_flight: InFlight::enter(&self.in_flight, self.in_flight_max),
+            meters: Arc::clone(&self.meters),
         }
     }
 

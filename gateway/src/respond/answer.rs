@@ -19,6 +19,7 @@ use crate::request::BoxError;
 use crate::request::Caller;
 use crate::request::RequestId;
 use crate::request::Target;
+use crate::respond::meters::Meters;
 
 /// One of the requests in flight; it is counted until it is dropped.
 #[derive(Debug)]
@@ -47,7 +48,6 @@ pub struct Answer {
 }
 
 /// What is logged about a request. No header and no query: they may hold secrets.
-#[derive(Debug)]
 pub(super) struct Record {
     pub(super) request_id: RequestId,
     pub(super) started: Instant,
@@ -59,6 +59,7 @@ pub(super) struct Record {
     pub(super) status: StatusCode,
     pub(super) error_code: Option<String>,
     pub(super) in_flight: Option<InFlight>,
+    pub(super) meters: Arc<Meters>,
 }
 
 impl Answer {
@@ -76,12 +77,9 @@ impl Answer {
             return;
         };
         let operation = record.operation.unwrap_or("-");
-        let status = record.status.as_u16();
-        metrics::counter!("sealgate_s3_requests_total", "operation" => operation, "status" => status_class(status))
-            .increment(1);
-        metrics::counter!("sealgate_s3_sent_bytes_total").increment(self.sent_bytes);
-        metrics::histogram!("sealgate_s3_request_seconds", "operation" => operation)
-            .record(record.started.elapsed());
+        let lasted = record.started.elapsed();
+        let meters = &record.meters;
+        meters.count(operation, record.status, self.sent_bytes, lasted);
         tracing::info!(
             target: "gateway::access",
             request_id = record.request_id.as_str(),
@@ -92,10 +90,10 @@ impl Answer {
             // Quoted and escaped: a key may hold line ends and control sequences.
             key = ?record.target.key.as_deref().unwrap_or("-"),
             principal = record.caller.as_ref().map_or("-", |caller| &caller.principal_arn),
-            status,
+            status = record.status.as_u16(),
             error = record.error_code.as_deref().unwrap_or("-"),
             sent_bytes = self.sent_bytes,
-            millis = u64::try_from(record.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            millis = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX),
             outcome,
             "request",
         );
@@ -141,16 +139,6 @@ impl Drop for Answer {
         // Bodies of known length are dropped without being polled to their end.
         let complete = http_body::Body::is_end_stream(&self.body);
         self.end(if complete { "complete" } else { "unread" });
-    }
-}
-
-/// `2xx` and so on: few values, as labels of metrics must have.
-fn status_class(status: u16) -> &'static str {
-    match status {
-        100..=299 => "2xx",
-        300..=399 => "3xx",
-        400..=499 => "4xx",
-        _ => "5xx",
     }
 }
 
