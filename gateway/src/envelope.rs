@@ -21,6 +21,7 @@ use crate::frames::segment::Segment;
 use crate::frames::{DataKey, KEY_BYTES};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 
 /// What an envelope says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +60,7 @@ impl Envelope {
 pub struct SealedEnvelope {
     claims: Envelope,
     name: [u8; NAME_BYTES],
-    authenticated: Vec<u8>,
+    authenticated: Bytes,
     mac: [u8; MAC_BYTES],
 }
 
@@ -80,11 +81,12 @@ impl SealedEnvelope {
         let mac = *bytes.last_chunk::<MAC_BYTES>().ok_or(EnvelopeError::Form)?;
         bytes.truncate(bytes.len() - MAC_BYTES);
 
-        let (version, message) = bytes.split_first().ok_or(EnvelopeError::Form)?;
-        if *version != ENVELOPE_VERSION {
-            return Err(EnvelopeError::Version(*version));
+        let bytes = Bytes::from(bytes);
+        let version = *bytes.first().ok_or(EnvelopeError::Form)?;
+        if version != ENVELOPE_VERSION {
+            return Err(EnvelopeError::Version(version));
         }
-        let (claims, name) = wire::decode(message)?;
+        let (claims, name) = wire::decode(bytes.slice(1..))?;
         Ok(Self {
             claims,
             name,

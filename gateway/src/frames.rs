@@ -18,37 +18,22 @@ mod message;
 mod outer;
 mod room;
 
-use crate::frames::cipher::Expander;
+use crate::frames::cipher::DerivationKey;
 use crate::frames::random::Random;
-use std::sync::OnceLock;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
 /// The key of exactly one object.
 ///
 /// Neither `Clone` nor `Debug`: it is derived from or wrapped, never shown. Every segment of the
 /// object is sealed under keys derived from it and from a salt of the segment's own.
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub struct DataKey {
-    bytes: [u8; KEY_BYTES],
-    /// Made when something is derived first; wipes itself, and is never moved.
-    #[zeroize(skip)]
-    expander: OnceLock<Box<Expander>>,
-}
+pub struct DataKey(DerivationKey);
 
 impl DataKey {
     /// A new key from the random source.
     pub fn generate(random: &dyn Random) -> Self {
-        let mut key = Self::zero();
-        random.fill(&mut key.bytes);
-        key
-    }
-
-    /// A key to be filled in before anything is derived from it.
-    fn zero() -> Self {
-        Self {
-            bytes: [0; KEY_BYTES],
-            expander: OnceLock::new(),
-        }
+        let mut key = DerivationKey::zero();
+        random.fill(key.fill());
+        Self(key)
     }
 
     /// The key a key service handed out.
@@ -57,12 +42,12 @@ impl DataKey {
     ///
     /// [`KeyLength`] unless there are exactly [`KEY_BYTES`].
     pub fn from_slice(bytes: &[u8]) -> Result<Self, KeyLength> {
-        let mut key = Self::zero();
+        let mut key = DerivationKey::zero();
         if bytes.len() != KEY_BYTES {
             return Err(KeyLength);
         }
-        key.bytes.copy_from_slice(bytes);
-        Ok(key)
+        key.fill().copy_from_slice(bytes);
+        Ok(Self(key))
     }
 
     /// The key that the object's part table is sealed under.
@@ -71,23 +56,20 @@ impl DataKey {
     /// again, so this key is all that the gateway keeps while the upload lasts.
     #[must_use]
     pub fn for_footer(&self) -> Self {
-        let mut key = Self::zero();
+        let mut key = DerivationKey::zero();
         let derived = self.expand::<KEY_BYTES>(&[FOOTER_LABEL]);
-        key.bytes.copy_from_slice(derived.as_slice());
-        key
+        key.fill().copy_from_slice(derived.as_slice());
+        Self(key)
     }
 
-    /// `N` bytes derived from the key for one use, which `info` names: see [`Expander::expand`].
+    /// `N` bytes derived from the key for one use, which `info` names: see [`DerivationKey::expand`].
     pub(crate) fn expand<const N: usize>(&self, info: &[&[u8]]) -> Zeroizing<[u8; N]> {
-        let expander = self
-            .expander
-            .get_or_init(|| Box::new(Expander::new(&self.bytes)));
-        expander.expand(info)
+        self.0.expand(info)
     }
 
     /// The key itself, for the rooms that derive from it or wrap it.
     pub(crate) fn expose(&self) -> &[u8; KEY_BYTES] {
-        &self.bytes
+        self.0.expose()
     }
 }
 

@@ -111,9 +111,9 @@ class Envelope:
 
     NUMBERS = {1, 2, 4, 8}
     ALLOWED = {
-        1: {8, 13, 14}, 2: {9, 10, 12, 13, 14}, 3: {9, 10, 12, 13, 14}, 4: {9, 10, 11, 12}, 5: {13, 14, 15},
+        1: {8, 13, 14, 16}, 2: {9, 10, 12, 13, 14, 16}, 3: {9, 10, 12, 13, 14, 16}, 4: {9, 10, 11, 12}, 5: {13, 14, 15},
     }
-    LENGTHS = {3: 16, 5: 24, 6: 32, 7: TRAILER, 13: 24, 14: 48, 15: 32}
+    LENGTHS = {3: 16, 5: 24, 6: 32, 7: TRAILER, 13: 24, 14: 48, 15: 32, 16: 48}
 
     def __init__(self, header):
         require(re.fullmatch(r"[A-Za-z0-9_-]*", header), "not base64url")
@@ -139,9 +139,9 @@ class Envelope:
         require(self.layout in (1, 2) and self.mode in MODES, "an unknown layout or mode")
         own = {1, 2, 3} | ({4, 5, 6, 7} if self.layout == 1 else set()) | self.ALLOWED[self.mode]
         present = set(self.fields)
-        # A re-wrapped SSE-KMS object has a wrapped data key, as a whole.
-        rewrapped = {13, 14} if self.mode == 2 and not present & {13, 14} else set()
-        optional = {4, 7, 8, 12} | rewrapped
+        # Of SSE-KMS objects only re-wrapped ones have a wrapped data key.
+        optional = {4, 7, 8, 12, 14, 16} | ({13} if self.mode == 2 else set())
+        require(len(present & {14, 16}) == (13 in present), "not one wrapped data key")
         require(present <= own and own - optional <= present, "a field too many or too few")
 
     @staticmethod
@@ -157,15 +157,18 @@ class Envelope:
 
     def unwrap(self, wrapping_key, arn):
         """The data key that a root key, bucket key or customer's key wraps."""
-        require(14 in self.fields, "the data key is not wrapped: the KMS decrypts field 10")
+        require(13 in self.fields, "the data key is not wrapped: the KMS decrypts field 10")
         info = b"sealgate/wrap@v1\0" + bytes([self.mode])
-        derived = HKDF(hashes.SHA512(), 76, self.fields[13], info).derive(wrapping_key)
-        key, nonce, check = derived[:32], derived[32:44], derived[44:]
+        if 16 in self.fields:
+            derived = expand(wrapping_key, info + self.fields[13], 44)
+        else:
+            derived = HKDF(hashes.SHA512(), 76, self.fields[13], info).derive(wrapping_key)
         if self.mode == 5:
-            require(hmac.compare_digest(check, self.fields[15]), "not the customer's key")
+            require(hmac.compare_digest(derived[44:], self.fields[15]), "not the customer's key")
+        key, nonce = derived[:32], derived[32:44]
         bound = [bytes([self.mode]), arn.encode(), self.fields.get(9, b""), struct.pack(">Q", self.fields.get(8, 0))]
         additional = b"".join(struct.pack(">Q", len(field)) + field for field in bound)
-        return gcm_open(key, nonce, self.fields[14], additional)
+        return gcm_open(key, nonce, self.fields.get(16) or self.fields[14], additional)
 
     def authenticate(self, data_key, arn):
         require(self.names(arn), "another object's envelope")

@@ -1,16 +1,16 @@
 //! The ways an object is encrypted, and the wrapping of data keys.
 //!
 //! A data key is wrapped with AES-256-GCM under a key and nonce that HKDF makes, for this one wrap,
-//! from the wrapping key and a random salt; so a wrapping key may wrap any number of data keys, and
-//! a customer's key need not be a perfect one. The additional data names the mode, the object and
-//! the wrapping key, each with its length.
+//! from the wrapping key and a random salt; so a wrapping key may wrap any number of data keys. A
+//! customer's key need not be a perfect one, and goes through HKDF's extraction before; the others
+//! are random by their making. The additional data names the mode, the object and the wrapping key,
+//! each with its length.
 
 use crate::envelope::EnvelopeError;
-use crate::frames::cipher::{self, SINGLE_USE_BYTES, SingleUseKey};
+use crate::frames::cipher::{self, DerivationKey, SINGLE_USE_BYTES, SingleUseKey};
 use crate::frames::layout::TAG_BYTES;
 use crate::frames::random::Random;
 use crate::frames::{DataKey, KEY_BYTES, KeyLength, Salt};
-use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// How an object is encrypted, with what it takes to find its data key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +108,7 @@ impl Protection {
             key_arn: "",
             generation,
         };
-        let (wrapped, _) = root_key.wrap(key, &bound, random);
+        let wrapped = root_key.wrap(key, &bound, random);
         Self::SseS3 {
             generation,
             wrapped,
@@ -130,7 +130,7 @@ impl Protection {
             key_arn: &key_arn,
             generation: 0,
         };
-        let (wrapped, _) = bucket_key.wrap(key, &bound, random);
+        let wrapped = bucket_key.wrap(key, &bound, random);
         Self::BucketKey {
             key_arn,
             blob,
@@ -154,7 +154,7 @@ impl Protection {
             key_arn: &key_arn,
             generation: 0,
         };
-        let (wrapped, _) = wrapping_key.wrap(key, &bound, random);
+        let wrapped = wrapping_key.wrap(key, &bound, random);
         Self::SseKms {
             key_arn,
             blob,
@@ -176,7 +176,7 @@ impl Protection {
             key_arn: "",
             generation: 0,
         };
-        let (wrapped, check) = customer_key.wrap(key, &bound, random);
+        let (wrapped, check) = customer_key.wrap_for_customer(key, &bound, random);
         Self::SseC { check, wrapped }
     }
 
@@ -247,20 +247,22 @@ impl Protection {
             key_arn,
             generation,
         };
-        wrapping_key.unwrap(wrapped, check, &bound)
+        match check {
+            None => wrapping_key.unwrap(wrapped, &bound),
+            Some(check) => wrapping_key.unwrap_for_customer(wrapped, check, &bound),
+        }
     }
 }
 
 /// A key that wraps data keys: a root key, a bucket key, a customer's key or one of the KMS's.
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub struct WrappingKey([u8; KEY_BYTES]);
+pub struct WrappingKey(DerivationKey);
 
 impl WrappingKey {
     /// A new key from the random source.
     pub fn generate(random: &dyn Random) -> Self {
-        let mut key = Self([0; KEY_BYTES]);
-        random.fill(&mut key.0);
-        key
+        let mut key = DerivationKey::zero();
+        random.fill(key.fill());
+        Self(key)
     }
 
     /// The key that a customer sent or a key service handed out.
@@ -269,59 +271,65 @@ impl WrappingKey {
     ///
     /// [`KeyLength`] unless there are exactly [`KEY_BYTES`].
     pub fn from_slice(bytes: &[u8]) -> Result<Self, KeyLength> {
-        let mut key = Self([0; KEY_BYTES]);
+        let mut key = DerivationKey::zero();
         if bytes.len() != KEY_BYTES {
             return Err(KeyLength);
         }
-        key.0.copy_from_slice(bytes);
-        Ok(key)
+        key.fill().copy_from_slice(bytes);
+        Ok(Self(key))
     }
 
-    fn wrap(
+    fn wrap(&self, key: &DataKey, bound: &Bound<'_>, random: &dyn Random) -> Wrapped {
+        let salt = Salt::generate(random);
+        let single_use = self.expand(&salt, bound.mode);
+        seal(single_use, (salt, Derivation::Expanded), key, bound)
+    }
+
+    fn unwrap(&self, wrapped: &Wrapped, bound: &Bound<'_>) -> Result<DataKey, EnvelopeError> {
+        let single_use = match wrapped.derivation {
+            Derivation::Expanded => self.expand(&wrapped.salt, bound.mode),
+            Derivation::Extracted => self.extract(&wrapped.salt, bound.mode).0,
+        };
+        open(single_use, wrapped, bound)
+    }
+
+    /// As [`wrap`](Self::wrap), with the value that tells whether a customer's key is the right one.
+    fn wrap_for_customer(
         &self,
         key: &DataKey,
         bound: &Bound<'_>,
         random: &dyn Random,
     ) -> (Wrapped, [u8; CHECK_BYTES]) {
         let salt = Salt::generate(random);
-        let (single_use, check) = self.derive(&salt, bound.mode);
-        let mut sealed = [0; WRAPPED_BYTES];
-        let (text, tag) = sealed.split_at_mut(KEY_BYTES);
-        text.copy_from_slice(key.expose());
-        tag.copy_from_slice(&single_use.seal(&bound.to_bytes(), text));
-        (Wrapped { salt, sealed }, check)
+        let (single_use, check) = self.extract(&salt, bound.mode);
+        let derivation = Derivation::Extracted;
+        (seal(single_use, (salt, derivation), key, bound), check)
     }
 
-    fn unwrap(
+    fn unwrap_for_customer(
         &self,
         wrapped: &Wrapped,
-        expected_check: Option<&[u8; CHECK_BYTES]>,
+        expected: &[u8; CHECK_BYTES],
         bound: &Bound<'_>,
     ) -> Result<DataKey, EnvelopeError> {
-        let single_use = match expected_check {
-            None => self.derive_single_use(&wrapped.salt, bound.mode),
-            Some(expected) => {
-                let (single_use, check) = self.derive(&wrapped.salt, bound.mode);
-                if !cipher::same(expected, &check) {
-                    return Err(EnvelopeError::CustomerKey);
-                }
-                single_use
-            }
-        };
-
-        let mut key = zeroize::Zeroizing::new(wrapped.sealed);
-        let (text, tag) = key.split_at_mut(KEY_BYTES);
-        single_use
-            .open(&bound.to_bytes(), text, tag)
-            .map_err(|_| EnvelopeError::Forged)?;
-        DataKey::from_slice(text).map_err(|_| EnvelopeError::Forged)
+        let (single_use, check) = self.extract(&wrapped.salt, bound.mode);
+        if !cipher::same(expected, &check) {
+            return Err(EnvelopeError::CustomerKey);
+        }
+        open(single_use, wrapped, bound)
     }
 
-    /// The key and nonce of one wrap, and the value that tells whether the wrapping key is right.
-    fn derive(&self, salt: &Salt, mode: Mode) -> (SingleUseKey, [u8; CHECK_BYTES]) {
+    /// The key and nonce of one wrap, from a key that is uniformly random.
+    fn expand(&self, salt: &Salt, mode: Mode) -> SingleUseKey {
+        let info: [&[u8]; 3] = [LABEL, &[mode.code()], salt.as_bytes()];
+        SingleUseKey::from_bytes(&self.0.expand::<SINGLE_USE_BYTES>(&info))
+    }
+
+    /// The key and nonce of one wrap and the check, from a key that a customer made somehow.
+    fn extract(&self, salt: &Salt, mode: Mode) -> (SingleUseKey, [u8; CHECK_BYTES]) {
         let derived = cipher::extract_and_expand::<{ SINGLE_USE_BYTES + CHECK_BYTES }>(
             salt.as_bytes(),
-            &self.0,
+            self.0.expose(),
             &[LABEL, &[mode.code()]],
         );
         let (single_use, check) = derived
@@ -330,17 +338,38 @@ impl WrappingKey {
         let check = check.try_into().expect("the check is the rest");
         (SingleUseKey::from_bytes(single_use), check)
     }
+}
 
-    /// The key and nonce of one wrap alone. HKDF's output is a stream: its beginning does not depend
-    /// on how much of it is asked for, and the second block costs as much as the first.
-    fn derive_single_use(&self, salt: &Salt, mode: Mode) -> SingleUseKey {
-        let derived = cipher::extract_and_expand::<SINGLE_USE_BYTES>(
-            salt.as_bytes(),
-            &self.0,
-            &[LABEL, &[mode.code()]],
-        );
-        SingleUseKey::from_bytes(&derived)
+/// Wraps a data key under the key of this one wrap.
+fn seal(
+    single_use: SingleUseKey,
+    (salt, derivation): (Salt, Derivation),
+    key: &DataKey,
+    bound: &Bound<'_>,
+) -> Wrapped {
+    let mut sealed = [0; WRAPPED_BYTES];
+    let (text, tag) = sealed.split_at_mut(KEY_BYTES);
+    text.copy_from_slice(key.expose());
+    tag.copy_from_slice(&single_use.seal(&bound.to_bytes(), text));
+    Wrapped {
+        salt,
+        sealed,
+        derivation,
     }
+}
+
+/// Unwraps a data key with the key of its wrap.
+fn open(
+    single_use: SingleUseKey,
+    wrapped: &Wrapped,
+    bound: &Bound<'_>,
+) -> Result<DataKey, EnvelopeError> {
+    let mut key = zeroize::Zeroizing::new(wrapped.sealed);
+    let (text, tag) = key.split_at_mut(KEY_BYTES);
+    single_use
+        .open(&bound.to_bytes(), text, tag)
+        .map_err(|_| EnvelopeError::Forged)?;
+    DataKey::from_slice(text).map_err(|_| EnvelopeError::Forged)
 }
 
 /// A data key, wrapped.
@@ -348,6 +377,17 @@ impl WrappingKey {
 pub struct Wrapped {
     pub(crate) salt: Salt,
     pub(crate) sealed: [u8; WRAPPED_BYTES],
+    pub(crate) derivation: Derivation,
+}
+
+/// How the key of a wrap is made from the wrapping key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Derivation {
+    /// HKDF's extraction, then expansion: a customer's key, and all keys in older objects.
+    Extracted,
+    /// Expansion alone: a key that is random by its making needs no more, and with a wrapping key
+    /// that many objects share it is a quarter of the hashing.
+    Expanded,
 }
 
 /// What a wrapped key is bound to.

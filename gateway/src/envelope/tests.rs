@@ -208,6 +208,37 @@ fn t4_fields_cannot_be_added_repeated_or_moved() {
 }
 
 #[test]
+fn t4_a_data_key_is_wrapped_in_one_form_and_a_customers_key_wraps_in_the_first() {
+    for (mode, first) in [
+        (Mode::SseS3, false),
+        (Mode::BucketKey, false),
+        (Mode::SseC, true),
+    ] {
+        let case = Case::new(mode, false, false);
+        let bytes = case.bytes();
+        let (body, mac) = bytes.split_at(bytes.len() - 32);
+        let refused = |body: &[u8]| {
+            let parsed = SealedEnvelope::parse(&header(&[body, mac].concat()));
+            assert_eq!(parsed.err(), Some(EnvelopeError::Form), "{mode:?}");
+        };
+        // The last field, or that before the check, is the wrapped data key: 14 or 16.
+        let end = body.len() - if first { 34 } else { 0 };
+        let tag = end - if first { 50 } else { 51 };
+        let wrapped = &body[end - 48..end];
+        if first {
+            assert_eq!(&body[tag..tag + 2], &[14 << 3 | 2, 48]);
+            let moved = [&body[..tag], &body[end..], &[0x82, 1, 48], wrapped].concat();
+            refused(&moved);
+        } else {
+            assert_eq!(&body[tag..tag + 3], &[0x82, 1, 48]);
+            let both = [&body[..tag], &[14 << 3 | 2, 48], wrapped, &body[tag..]].concat();
+            refused(&both);
+        }
+        refused(&[&body[..tag], &body[end..]].concat());
+    }
+}
+
+#[test]
 fn t18_an_envelope_does_not_open_for_another_object() {
     for case in Case::all() {
         for other in [

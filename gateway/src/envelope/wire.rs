@@ -1,14 +1,16 @@
 //! The envelope's protobuf record.
 //!
-//! Read strictly: a record counts only if writing it again gives the same bytes. So an unknown
-//! field, one that another mode has, a repeated or misplaced one and a number in a longer form are
-//! all refused.
+//! Read strictly: a record counts only if writing it again gives the same bytes, and if it has the
+//! fields of its layout and mode alone. So an unknown field, one that another mode has, a repeated
+//! or misplaced one and a number in a longer form are all refused.
 
-use crate::envelope::protection::{CHECK_BYTES, Mode, Protection, Wrapped};
+use crate::envelope::protection::{CHECK_BYTES, Derivation, Mode, Protection, Wrapped};
 use crate::envelope::{Envelope, EnvelopeError, Layout, NAME_BYTES};
 use crate::frames::Salt;
 use crate::frames::segment::{Kind, Segment};
+use bytes::Bytes;
 use prost::Message as _;
+use std::mem;
 
 /// The fields of `FORMAT.md`, section "Envelope", under their numbers.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -17,32 +19,34 @@ struct Record {
     layout: u32,
     #[prost(uint32, tag = "2")]
     mode: u32,
-    #[prost(bytes = "vec", tag = "3")]
-    name: Vec<u8>,
+    #[prost(bytes = "bytes", tag = "3")]
+    name: Bytes,
     #[prost(uint64, tag = "4")]
     plaintext_bytes: u64,
-    #[prost(bytes = "vec", tag = "5")]
-    salt: Vec<u8>,
-    #[prost(bytes = "vec", tag = "6")]
-    commitment: Vec<u8>,
-    #[prost(bytes = "vec", tag = "7")]
-    record: Vec<u8>,
+    #[prost(bytes = "bytes", tag = "5")]
+    salt: Bytes,
+    #[prost(bytes = "bytes", tag = "6")]
+    commitment: Bytes,
+    #[prost(bytes = "bytes", tag = "7")]
+    record: Bytes,
     #[prost(uint64, tag = "8")]
     generation: u64,
     #[prost(string, tag = "9")]
     key_arn: String,
-    #[prost(bytes = "vec", tag = "10")]
-    blob: Vec<u8>,
-    #[prost(bytes = "vec", tag = "11")]
-    outer_blob: Vec<u8>,
+    #[prost(bytes = "bytes", tag = "10")]
+    blob: Bytes,
+    #[prost(bytes = "bytes", tag = "11")]
+    outer_blob: Bytes,
     #[prost(message, repeated, tag = "12")]
     context: Vec<Pair>,
-    #[prost(bytes = "vec", tag = "13")]
-    wrap_salt: Vec<u8>,
-    #[prost(bytes = "vec", tag = "14")]
-    wrapped: Vec<u8>,
-    #[prost(bytes = "vec", tag = "15")]
-    check: Vec<u8>,
+    #[prost(bytes = "bytes", tag = "13")]
+    wrap_salt: Bytes,
+    #[prost(bytes = "bytes", tag = "14")]
+    wrapped: Bytes,
+    #[prost(bytes = "bytes", tag = "15")]
+    check: Bytes,
+    #[prost(bytes = "bytes", tag = "16")]
+    expanded: Bytes,
 }
 
 /// One pair of the caller's encryption context.
@@ -57,16 +61,20 @@ struct Pair {
 pub(crate) fn encode(envelope: &Envelope, name: &[u8; NAME_BYTES]) -> Vec<u8> {
     let mut record = Record {
         mode: u32::from(envelope.protection.mode().code()),
-        name: name.to_vec(),
-        record: envelope.record.map(Vec::from).unwrap_or_default(),
+        name: copy(name),
+        record: envelope
+            .record
+            .as_ref()
+            .map(|record| copy(record))
+            .unwrap_or_default(),
         ..Record::default()
     };
     match &envelope.layout {
         Layout::Whole(segment) => {
             record.layout = LAYOUT_WHOLE;
             record.plaintext_bytes = segment.plaintext_bytes;
-            record.salt = segment.salt.as_bytes().to_vec();
-            record.commitment = segment.commitment.to_vec();
+            record.salt = copy(segment.salt.as_bytes());
+            record.commitment = copy(&segment.commitment);
         }
         Layout::Parts => record.layout = LAYOUT_PARTS,
     }
@@ -74,30 +82,23 @@ pub(crate) fn encode(envelope: &Envelope, name: &[u8; NAME_BYTES]) -> Vec<u8> {
     record.encode_to_vec()
 }
 
-pub(crate) fn decode(bytes: &[u8]) -> Result<(Envelope, [u8; NAME_BYTES]), EnvelopeError> {
-    let record = Record::decode(bytes).map_err(|_| EnvelopeError::Form)?;
-    let name = array(&record.name)?;
+pub(crate) fn decode(bytes: Bytes) -> Result<(Envelope, [u8; NAME_BYTES]), EnvelopeError> {
+    let mut record = Record::decode(bytes.clone()).map_err(|_| EnvelopeError::Form)?;
+    if record.encode_to_vec() != bytes {
+        return Err(EnvelopeError::Form);
+    }
+    let name = array(&mem::take(&mut record.name))?;
     let envelope = Envelope {
-        layout: match record.layout {
-            LAYOUT_WHOLE => Layout::Whole(Segment {
-                kind: Kind::Whole,
-                salt: Salt(array(&record.salt)?),
-                commitment: array(&record.commitment)?,
-                plaintext_bytes: record.plaintext_bytes,
-            }),
-            LAYOUT_PARTS => Layout::Parts,
-            _ => return Err(EnvelopeError::Form),
-        },
-        record: match record.record.as_slice() {
+        layout: record.take_layout()?,
+        protection: record.take_protection()?,
+        record: match &mem::take(&mut record.record)[..] {
             [] => None,
             bytes => Some(array(bytes)?),
         },
-        protection: record.into_protection()?,
     };
-    if envelope.record.is_some() && envelope.layout == Layout::Parts {
-        return Err(EnvelopeError::Form);
-    }
-    if encode(&envelope, &name) != bytes {
+    // What is left does not belong to this layout and mode.
+    let is_of_parts = envelope.record.is_some() && envelope.layout == Layout::Parts;
+    if is_of_parts || record != Record::default() {
         return Err(EnvelopeError::Form);
     }
     Ok((envelope, name))
@@ -140,10 +141,10 @@ impl Record {
                 context,
             } => {
                 self.put_kms(key_arn, blob, context);
-                self.outer_blob.clone_from(outer_blob);
+                self.outer_blob = copy(outer_blob);
             }
             Protection::SseC { check, wrapped } => {
-                self.check = check.to_vec();
+                self.check = copy(check);
                 self.put_wrapped(wrapped);
             }
         }
@@ -151,7 +152,7 @@ impl Record {
 
     fn put_kms(&mut self, key_arn: &str, blob: &[u8], context: &[(String, String)]) {
         key_arn.clone_into(&mut self.key_arn);
-        self.blob = blob.to_vec();
+        self.blob = copy(blob);
         let pair = |(key, value): &(String, String)| Pair {
             key: key.clone(),
             value: value.clone(),
@@ -160,16 +161,30 @@ impl Record {
     }
 
     fn put_wrapped(&mut self, wrapped: &Wrapped) {
-        self.wrap_salt = wrapped.salt.as_bytes().to_vec();
-        self.wrapped = wrapped.sealed.to_vec();
+        self.wrap_salt = copy(wrapped.salt.as_bytes());
+        let sealed = copy(&wrapped.sealed);
+        match wrapped.derivation {
+            Derivation::Extracted => self.wrapped = sealed,
+            Derivation::Expanded => self.expanded = sealed,
+        }
     }
 
-    /// Takes only the fields of the mode; others are found when the record is written again.
-    fn into_protection(self) -> Result<Protection, EnvelopeError> {
-        let wrapped = || {
-            let (salt, sealed) = (Salt(array(&self.wrap_salt)?), array(&self.wrapped)?);
-            Ok::<_, EnvelopeError>(Wrapped { salt, sealed })
-        };
+    fn take_layout(&mut self) -> Result<Layout, EnvelopeError> {
+        match mem::take(&mut self.layout) {
+            LAYOUT_WHOLE => Ok(Layout::Whole(Segment {
+                kind: Kind::Whole,
+                salt: Salt(array(&mem::take(&mut self.salt))?),
+                commitment: array(&mem::take(&mut self.commitment))?,
+                plaintext_bytes: mem::take(&mut self.plaintext_bytes),
+            })),
+            LAYOUT_PARTS => Ok(Layout::Parts),
+            _ => Err(EnvelopeError::Form),
+        }
+    }
+
+    /// Takes only the fields of the mode.
+    fn take_protection(&mut self) -> Result<Protection, EnvelopeError> {
+        let code = mem::take(&mut self.mode);
         let mode = [
             Mode::SseS3,
             Mode::SseKms,
@@ -178,56 +193,98 @@ impl Record {
             Mode::SseC,
         ]
         .into_iter()
-        .find(|mode| u32::from(mode.code()) == self.mode)
+        .find(|mode| u32::from(mode.code()) == code)
         .ok_or(EnvelopeError::Form)?;
-        let protection = match mode {
+        Ok(match mode {
             Mode::SseS3 => Protection::SseS3 {
-                generation: self.generation,
-                wrapped: wrapped()?,
+                generation: mem::take(&mut self.generation),
+                wrapped: self.take_wrapped()?,
             },
             Mode::SseC => Protection::SseC {
-                check: array::<CHECK_BYTES>(&self.check)?,
-                wrapped: wrapped()?,
+                check: array::<CHECK_BYTES>(&mem::take(&mut self.check))?,
+                wrapped: self.take_extracted()?,
             },
-            Mode::SseKms | Mode::BucketKey | Mode::Dsse => {
-                if self.key_arn.is_empty() || self.blob.is_empty() {
-                    return Err(EnvelopeError::Form);
-                }
-                let is_wrapped = !self.wrapped.is_empty() && mode == Mode::SseKms;
-                let wrapped = (is_wrapped || mode == Mode::BucketKey)
-                    .then(wrapped)
-                    .transpose()?;
-                let context = self
-                    .context
-                    .into_iter()
-                    .map(|pair| (pair.key, pair.value))
-                    .collect();
-                let (key_arn, blob, outer_blob) = (self.key_arn, self.blob, self.outer_blob);
-                match (mode, wrapped) {
-                    (Mode::Dsse, _) if outer_blob.is_empty() => return Err(EnvelopeError::Form),
-                    (Mode::Dsse, _) => Protection::Dsse {
-                        key_arn,
-                        blob,
-                        outer_blob,
-                        context,
-                    },
-                    (Mode::BucketKey, Some(wrapped)) => Protection::BucketKey {
-                        key_arn,
-                        blob,
-                        context,
-                        wrapped,
-                    },
-                    (_, wrapped) => Protection::SseKms {
-                        key_arn,
-                        blob,
-                        context,
-                        wrapped,
+            Mode::SseKms => {
+                let (key_arn, blob, context) = self.take_kms()?;
+                Protection::SseKms {
+                    key_arn,
+                    blob,
+                    context,
+                    wrapped: match self.wrapped.is_empty() && self.expanded.is_empty() {
+                        true => None,
+                        false => Some(self.take_wrapped()?),
                     },
                 }
             }
-        };
-        Ok(protection)
+            Mode::BucketKey => {
+                let (key_arn, blob, context) = self.take_kms()?;
+                Protection::BucketKey {
+                    key_arn,
+                    blob,
+                    context,
+                    wrapped: self.take_wrapped()?,
+                }
+            }
+            Mode::Dsse => {
+                let (key_arn, blob, context) = self.take_kms()?;
+                Protection::Dsse {
+                    key_arn,
+                    blob,
+                    outer_blob: taken(&mut self.outer_blob)?,
+                    context,
+                }
+            }
+        })
     }
+
+    fn take_kms(&mut self) -> Result<OfKms, EnvelopeError> {
+        let key_arn = mem::take(&mut self.key_arn);
+        if key_arn.is_empty() {
+            return Err(EnvelopeError::Form);
+        }
+        let context = mem::take(&mut self.context);
+        let context = context.into_iter().map(|pair| (pair.key, pair.value));
+        Ok((key_arn, taken(&mut self.blob)?, context.collect()))
+    }
+
+    /// One of the two forms; the other, if it is there, is left.
+    fn take_wrapped(&mut self) -> Result<Wrapped, EnvelopeError> {
+        let (sealed, derivation) = if self.expanded.is_empty() {
+            (&mut self.wrapped, Derivation::Extracted)
+        } else {
+            (&mut self.expanded, Derivation::Expanded)
+        };
+        Ok(Wrapped {
+            sealed: array(&mem::take(sealed))?,
+            salt: Salt(array(&mem::take(&mut self.wrap_salt))?),
+            derivation,
+        })
+    }
+
+    /// The form that a customer's key has.
+    fn take_extracted(&mut self) -> Result<Wrapped, EnvelopeError> {
+        let wrapped = self.take_wrapped()?;
+        match wrapped.derivation {
+            Derivation::Extracted => Ok(wrapped),
+            Derivation::Expanded => Err(EnvelopeError::Form),
+        }
+    }
+}
+
+/// What all KMS modes have: the key's ARN, the blob and the caller's context.
+type OfKms = (String, Vec<u8>, Vec<(String, String)>);
+
+fn copy(bytes: &[u8]) -> Bytes {
+    Bytes::copy_from_slice(bytes)
+}
+
+/// What a field holds that must hold something.
+fn taken(field: &mut Bytes) -> Result<Vec<u8>, EnvelopeError> {
+    let bytes = mem::take(field);
+    if bytes.is_empty() {
+        return Err(EnvelopeError::Form);
+    }
+    Ok(bytes.into())
 }
 
 fn array<const N: usize>(bytes: &[u8]) -> Result<[u8; N], EnvelopeError> {

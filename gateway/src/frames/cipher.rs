@@ -8,6 +8,7 @@ use crate::frames::{KEY_BYTES, SALT_BYTES};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::hkdf::{self, HKDF_SHA512, KeyType};
 use aws_lc_rs::hmac;
+use std::sync::OnceLock;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// An AES-256-GCM key that seals many chunks, each under a nonce of its own.
@@ -84,20 +85,44 @@ impl SingleUseKey {
     }
 }
 
-/// HKDF-Expand with SHA-512, from a uniformly random key.
+/// A uniformly random key that others are derived from, by HKDF-Expand with SHA-512.
 ///
 /// The key's own blocks are hashed once, however often is derived from it: a small object takes
 /// three derivations from its data key, and they are most of what its cryptography costs.
-pub(crate) struct Expander(hmac::Key);
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct DerivationKey {
+    bytes: [u8; KEY_BYTES],
+    /// Made when something is derived first; wipes itself, and is never moved.
+    #[zeroize(skip)]
+    hashed: OnceLock<Box<hmac::Key>>,
+}
 
-impl Expander {
-    pub(crate) fn new(key: &[u8; KEY_BYTES]) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA512, key))
+impl DerivationKey {
+    /// A key to be filled in before anything is derived from it.
+    pub(crate) fn zero() -> Self {
+        Self {
+            bytes: [0; KEY_BYTES],
+            hashed: OnceLock::new(),
+        }
     }
 
-    /// `N` is fixed by the caller's type, well below HKDF's limit of 255 * 64 bytes. The pieces of
+    /// The key's bytes, to be filled in.
+    pub(crate) fn fill(&mut self) -> &mut [u8; KEY_BYTES] {
+        self.hashed = OnceLock::new();
+        &mut self.bytes
+    }
+
+    /// The key itself.
+    pub(crate) fn expose(&self) -> &[u8; KEY_BYTES] {
+        &self.bytes
+    }
+
+    /// `N` bytes for the one use that `info` names. `N` is fixed by the caller's type, well below HKDF's limit of 255 * 64 bytes. The pieces of
     /// `info` are concatenated, so all but one of them must have a fixed length.
     pub(crate) fn expand<const N: usize>(&self, info: &[&[u8]]) -> Zeroizing<[u8; N]> {
+        let key = self
+            .hashed
+            .get_or_init(|| Box::new(hmac::Key::new(hmac::HMAC_SHA512, &self.bytes)));
         let mut out = Zeroizing::new([0; N]);
         let mut block = Zeroizing::new([0; BLOCK_BYTES]);
         let mut message = Zeroizing::new(Vec::with_capacity(2 * BLOCK_BYTES + N));
@@ -111,7 +136,7 @@ impl Expander {
                 message.extend_from_slice(piece);
             }
             message.push(counter);
-            hmac::sign_to_buffer(&self.0, &message, block.as_mut_slice())
+            hmac::sign_to_buffer(key, &message, block.as_mut_slice())
                 .expect("there is room for an HMAC-SHA-512");
             let (made, _) = block.split_at(part.len());
             part.copy_from_slice(made);
