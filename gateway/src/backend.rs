@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderValue;
 use http::Method;
 use http::Request;
 use http::header;
@@ -208,9 +207,7 @@ impl Backend {
         let path = self.address.path(bucket.as_deref(), key.as_deref());
         let uri = Address::target(&path, &query)
             .ok_or(BackendError::Request("The request's URI is too long."))?;
-        let host = HeaderValue::from_str(self.address.host())
-            .map_err(|_| BackendError::Request("The backend's host is no header value."))?;
-        headers.insert(header::HOST, host);
+        headers.insert(header::HOST, self.address.host().clone());
         headers.remove(header::CONTENT_LENGTH);
         let line = Line {
             method: &method,

@@ -4,6 +4,7 @@
 //! but the unreserved ones and `/` is encoded, and nothing is normalised, so `//`, `.` and `..` stay
 //! what they are. What is signed is what is sent.
 
+use http::HeaderValue;
 use http::Uri;
 use http::uri::PathAndQuery;
 
@@ -19,7 +20,7 @@ pub(crate) struct Address {
     bare_host: String,
     port: u16,
     base: String,
-    host: String,
+    host: HeaderValue,
 }
 
 impl Address {
@@ -54,6 +55,8 @@ impl Address {
             true => authority.host().to_owned(),
             false => format!("{}:{port}", authority.host()),
         };
+        let host =
+            HeaderValue::try_from(host).map_err(|_| refuse("its host is no header value"))?;
         let bare_host = authority.host().trim_matches(['[', ']']).to_owned();
         Ok(Self {
             https,
@@ -80,7 +83,7 @@ impl Address {
     }
 
     /// The value of the `Host` header.
-    pub(crate) fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &HeaderValue {
         &self.host
     }
 

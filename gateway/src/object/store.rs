@@ -171,8 +171,9 @@ impl Objects {
             let md5 = record
                 .and_then(|record| record.md5)
                 .ok_or_else(S3Error::internal)?;
-            let quoted = format!("\"{}\"", hex::encode(md5));
-            return HeaderValue::from_str(&quoted).map_err(|_| S3Error::internal());
+            let mut quoted = [b'"'; 34];
+            hex::encode_to_slice(md5, &mut quoted[1..33]).map_err(|_| S3Error::internal())?;
+            return HeaderValue::from_bytes(&quoted).map_err(|_| S3Error::internal());
         }
         backend
             .get(header::ETAG)

@@ -24,9 +24,13 @@ pub fn check_headers(headers: &HeaderMap) -> Result<(), S3Error> {
             continue;
         }
 
-        let plain = name.replace('_', "-");
-        let confusable = spelled_otherwise && plain.starts_with("x-amz-");
-        if confusable || plain.starts_with(RESERVED_METADATA) {
+        let dashed = |byte: &u8| if *byte == b'_' { b'-' } else { *byte };
+        let starts_with = |start: &str| {
+            let plain = name.as_bytes().iter().map(dashed);
+            plain.take(start.len()).eq(start.bytes())
+        };
+        let confusable = spelled_otherwise && starts_with("x-amz-");
+        if confusable || starts_with(RESERVED_METADATA) {
             let message = "This header name is reserved.";
             return Err(S3Error::invalid_argument(message, name, "null"));
         }
