@@ -180,3 +180,25 @@ const HEADERS_MAX: usize = 128;
 
 /// Most bytes that one connection buffers each way, in bytes; also the longest head of an answer.
 const BUFFER_BYTES: usize = 128 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_a_request_held_for_long_is_not_kept() {
+        let timeout = Duration::from_secs(15);
+        let target = Target {
+            host: "127.0.0.1".to_owned(),
+            port: 0,
+            tls: None,
+        };
+        let pool = Pool::new(target, 1, timeout, timeout);
+        for (held, is_kept) in [(Duration::ZERO, true), (timeout, false)] {
+            let (ours, _theirs) = tokio::io::duplex(1024);
+            let sender = handshake(ours).await.unwrap();
+            pool.give_back(sender, Instant::now().checked_sub(held).unwrap());
+            assert_eq!(pool.take_idle().is_some(), is_kept, "{held:?}");
+        }
+    }
+}

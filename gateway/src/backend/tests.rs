@@ -33,8 +33,6 @@ enum Act {
     Answer(&'static str),
     /// Sends these bytes once it has the head.
     AnswerEarly(&'static str),
-    /// Reads the request whole, and sends these bytes so many milliseconds later.
-    AnswerLate(&'static str, u64),
     /// Reads the request whole, then sends these bytes and closes.
     AnswerAndClose(&'static str),
     /// Reads the head, then closes.
@@ -138,7 +136,7 @@ async fn serve(
             .map_or(0, |length| length.parse().unwrap());
         match act {
             Act::Close | Act::Hang | Act::AnswerEarly(_) => {}
-            Act::Answer(_) | Act::AnswerLate(..) | Act::AnswerAndClose(_) => {
+            Act::Answer(_) | Act::AnswerAndClose(_) => {
                 read_body(&mut socket, &mut seen, length).await
             }
         }
@@ -152,10 +150,6 @@ async fn serve(
             }
             Act::Answer(_) | Act::AnswerAndClose(_) if !whole => return,
             Act::Answer(bytes) => socket.write_all(bytes.as_bytes()).await.unwrap(),
-            Act::AnswerLate(bytes, millis) => {
-                tokio::time::sleep(Duration::from_millis(millis)).await;
-                socket.write_all(bytes.as_bytes()).await.unwrap();
-            }
             Act::AnswerEarly(bytes) | Act::AnswerAndClose(bytes) => {
                 socket.write_all(bytes.as_bytes()).await.unwrap();
                 socket.shutdown().await.unwrap();
@@ -280,22 +274,6 @@ async fn a_connection_whose_answer_was_dropped_is_not_used_again() {
     let backend = scripted.backend();
     drop(backend.send(get()).await.unwrap());
     assert_eq!(backend.fetch(get()).await.unwrap().body(), "ok");
-}
-
-#[tokio::test]
-async fn a_connection_that_a_request_held_for_long_is_not_used_again() {
-    let late = Act::AnswerLate(OK, 100);
-    let scripted = Scripted::start(vec![vec![late, Act::Answer(OK)], vec![Act::Answer(OK)]]).await;
-    let backend = backend(&Config {
-        url: scripted.url.clone(),
-        idle_timeout_ms: 100,
-        ..Config::default()
-    });
-    for _ in 0..2 {
-        assert_eq!(backend.fetch(get()).await.unwrap().body(), "ok");
-    }
-    let seen = scripted.seen();
-    assert_eq!((seen[0].connection, seen[1].connection), (0, 1));
 }
 
 #[tokio::test]
