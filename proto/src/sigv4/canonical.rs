@@ -49,7 +49,7 @@ impl CanonicalRequest<'_> {
         out.push(b'\n');
         let path = match self.path_encoding {
             PathEncoding::Once => encode_once(self.path),
-            PathEncoding::Twice => encode_twice(self.path),
+            PathEncoding::Twice => encode_twice(self.path).into(),
         };
         out.extend_from_slice(path.as_bytes());
         out.push(b'\n');

@@ -3,6 +3,8 @@
 //! Every byte is encoded but the unreserved ones of RFC 3986 (letters, digits, `-`, `.`, `_`, `~`),
 //! with upper-case hex digits. A path keeps its slashes.
 
+use std::borrow::Cow;
+
 /// `text` with every byte encoded but the unreserved ones, slashes too: names and values of queries.
 #[must_use]
 pub fn encode_component(text: &str) -> String {
@@ -76,7 +78,11 @@ pub fn canonical_query(pairs: &[(&str, &str)]) -> String {
 /// The canonical path of S3: `path` decoded and encoded once, so that every spelling of one key gives
 /// one path. Nothing is normalised: `//` and `/./` are parts of keys. A `%` that two hex digits do
 /// not follow stands for itself.
-pub(crate) fn encode_once(path: &str) -> String {
+pub(crate) fn encode_once(path: &str) -> Cow<'_, str> {
+    let stands_for_itself = |byte: u8| is_unreserved(byte) || byte == b'/';
+    if !path.is_empty() && path.bytes().all(stands_for_itself) {
+        return Cow::Borrowed(path);
+    }
     let mut out = String::with_capacity(path.len());
     let mut rest = path.as_bytes();
     while let Some((&byte, tail)) = rest.split_first() {
@@ -87,7 +93,11 @@ pub(crate) fn encode_once(path: &str) -> String {
         encode_into(&mut out, &[byte], true);
         rest = tail;
     }
-    if out.is_empty() { "/".to_owned() } else { out }
+    if out.is_empty() {
+        Cow::Borrowed("/")
+    } else {
+        Cow::Owned(out)
+    }
 }
 
 /// The canonical path of every other service: dot segments and empty segments removed, then what was
@@ -117,8 +127,7 @@ pub(crate) fn encode_twice(path: &str) -> String {
 
 fn encode_into(out: &mut String, bytes: &[u8], keep_slashes: bool) {
     for &byte in bytes {
-        let kept = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        if kept || (keep_slashes && byte == b'/') {
+        if is_unreserved(byte) || (keep_slashes && byte == b'/') {
             out.push(char::from(byte));
         } else {
             out.push('%');
@@ -128,6 +137,11 @@ fn encode_into(out: &mut String, bytes: &[u8], keep_slashes: bool) {
             }
         }
     }
+}
+
+/// Whether a byte is never escaped: RFC 3986, section 2.3.
+const fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
 fn decode(bytes: &[u8], plus_is_space: bool) -> Result<Vec<u8>, EncodingError> {
