@@ -181,7 +181,7 @@ const HEADERS_MAX: usize = 128;
 /// Most bytes that one connection buffers each way; also the longest head of an answer.
 ///
 /// As much as a bare proxy on hyper takes at a time, and grown into only by an answer that fills it:
-/// every read wakes the client, so with a quarter of it a large GET costs a sixth more CPU time.
+/// every read wakes the client, so with a third of it a large GET costs a sixth more CPU time.
 const BUFFER_BYTES: usize = 416 << 10;
 
 #[cfg(test)]
