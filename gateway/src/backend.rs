@@ -207,25 +207,25 @@ impl Backend {
         let path = self.address.path(bucket.as_deref(), key.as_deref());
         let uri = Address::target(&path, &query)
             .ok_or(BackendError::Request("The request's URI is too long."))?;
-        headers.insert(header::HOST, self.address.host().clone());
         headers.remove(header::CONTENT_LENGTH);
         let line = Line {
             method: &method,
             path: &path,
             query: &query,
         };
-        self.signer
-            .sign(line, &mut headers, upload.bytes(), self.clock.now())?;
-        if upload.length() > 0 || method == Method::PUT || method == Method::POST {
-            headers.insert(header::CONTENT_LENGTH, upload.length().into());
-        }
-
-        let head = || {
+        let signed = || {
+            let mut headers = headers.clone();
+            headers.insert(header::HOST, self.address.host().clone());
+            self.signer
+                .sign(line, &mut headers, upload.bytes(), self.clock.now())?;
+            if upload.length() > 0 || method == Method::PUT || method == Method::POST {
+                headers.insert(header::CONTENT_LENGTH, upload.length().into());
+            }
             let mut request = Request::new(upload.outgoing());
             *request.method_mut() = method.clone();
             *request.uri_mut() = uri.clone();
-            *request.headers_mut() = headers.clone();
-            request
+            *request.headers_mut() = headers;
+            Ok(request)
         };
         let stall = match headers.contains_key("x-amz-copy-source") {
             true => self.stall.saturating_mul(COPY_STALLS),
@@ -233,17 +233,17 @@ impl Backend {
         };
         let lent = self.pool.lend().await?;
         let reused = lent.reused;
-        let answer = match self.attempt(lent, head(), &upload, stall).await {
+        let answer = match self.attempt(lent, signed()?, &upload, stall).await {
             Err(Attempt::Unsent) if reused => {
                 let lent = Box::pin(self.pool.open()).await?;
-                Box::pin(self.attempt(lent, head(), &upload, stall)).await
+                Box::pin(self.attempt(lent, signed()?, &upload, stall)).await
             }
             Err(Attempt::Failed(BackendError::Disconnected(cause)))
                 if reused && upload.can_begin() && is_repeatable(&method, &headers) =>
             {
                 tracing::debug!(cause, "kept connection was closed; sending again");
                 let lent = Box::pin(self.pool.open()).await?;
-                Box::pin(self.attempt(lent, head(), &upload, stall)).await
+                Box::pin(self.attempt(lent, signed()?, &upload, stall)).await
             }
             answer => answer,
         };

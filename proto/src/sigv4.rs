@@ -22,6 +22,7 @@ mod presigned;
 mod scope;
 mod signed_headers;
 mod signing;
+mod split;
 
 pub use authorization::Authorization;
 pub use authorization::AuthorizationError;

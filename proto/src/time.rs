@@ -148,11 +148,42 @@ impl Timestamp {
     ///
     /// [`TimestampError`] for any other form and for a day or a time that does not exist.
     pub fn parse_basic(text: &str) -> Result<Self, TimestampError> {
-        // The format alone would take a sign before the year.
-        if text.len() != BASIC_BYTES || !text.starts_with(|c: char| c.is_ascii_digit()) {
+        // As for writing it: every signed request has one.
+        let bytes: &[u8; BASIC_BYTES] = text.as_bytes().try_into().map_err(|_| TimestampError)?;
+        let &[
+            c,
+            e,
+            n,
+            t,
+            m0,
+            m1,
+            d0,
+            d1,
+            b'T',
+            h0,
+            h1,
+            i0,
+            i1,
+            s0,
+            s1,
+            b'Z',
+        ] = bytes
+        else {
             return Err(TimestampError);
-        }
-        Self::read(text, BASIC)
+        };
+        let number = |high: u8, low: u8| {
+            let is_number = high.is_ascii_digit() && low.is_ascii_digit();
+            is_number.then(|| (high - b'0') * 10 + (low - b'0'))
+        };
+        let instant = || {
+            let year = i32::from(number(c, e)?) * 100 + i32::from(number(n, t)?);
+            let month = time::Month::try_from(number(m0, m1)?).ok()?;
+            let date = time::Date::from_calendar_date(year, month, number(d0, d1)?).ok()?;
+            let (hour, minute) = (number(h0, h1)?, number(i0, i1)?);
+            let time = time::Time::from_hms(hour, minute, number(s0, s1)?).ok()?;
+            Some(PrimitiveDateTime::new(date, time).assume_utc())
+        };
+        Self::from_date_time(instant().ok_or(TimestampError)?)
     }
 
     /// Reads ISO 8601 as RFC 3339 narrows it: `2025-01-01T00:00:00Z`, with or without a fraction,
@@ -208,8 +239,7 @@ impl Timestamp {
     }
 
     fn from_date_time(instant: OffsetDateTime) -> Result<Self, TimestampError> {
-        let millis = i64::try_from(instant.unix_timestamp_nanos().div_euclid(1_000_000))
-            .map_err(|_| TimestampError)?;
+        let millis = instant.unix_timestamp() * 1_000 + i64::from(instant.millisecond());
         if !(MILLIS_MIN..=MILLIS_MAX).contains(&millis) {
             return Err(TimestampError);
         }
@@ -223,7 +253,9 @@ impl Timestamp {
     }
 
     fn date_time(self) -> OffsetDateTime {
-        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
+        let millis = u16::try_from(self.0.rem_euclid(1_000)).unwrap_or_default();
+        OffsetDateTime::from_unix_timestamp(self.unix_seconds())
+            .and_then(|instant| instant.replace_millisecond(millis))
             .expect("a timestamp lies within the years 0000 to 9999")
     }
 }
@@ -325,8 +357,6 @@ const MILLIS_MIN: i64 = -62_167_219_200_000;
 /// 9999-12-31T23:59:59.999Z.
 const MILLIS_MAX: i64 = 253_402_300_799_999;
 
-const BASIC: &[BorrowedFormatItem<'_>] =
-    format_description!("[year][month][day]T[hour][minute][second]Z");
 const ISO8601: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
 const ISO8601_MILLIS: &[BorrowedFormatItem<'_>] =

@@ -113,12 +113,24 @@ impl Signer {
         let scope = CredentialScope::new(now, &self.region, "s3");
         let to_sign = sigv4::string_to_sign(now, &scope, &canonical.sha256_hex());
         let signature = self.key(&scope).sign(&to_sign);
-        let authorization = format!(
-            "{} Credential={}/{scope}, SignedHeaders={}, Signature={signature}",
+        let authorization = [
             sigv4::ALGORITHM,
-            self.credentials.access_key_id,
+            " Credential=",
+            &self.credentials.access_key_id,
+            "/",
+            &scope.date,
+            "/",
+            &scope.region,
+            "/",
+            &scope.service,
+            "/",
+            sigv4::TERMINATOR,
+            ", SignedHeaders=",
             signed_headers.as_str(),
-        );
+            ", Signature=",
+            &signature,
+        ]
+        .concat();
         let mut authorization = HeaderValue::try_from(authorization).map_err(|_| {
             BackendError::Request("The access key of the backend is no header value.")
         })?;

@@ -9,7 +9,8 @@ use crate::frames::{DataKey, KEY_BYTES, OpenError, Salt};
 
 /// Key, base nonce and commitment of one message.
 pub(crate) struct MessageKeys {
-    key: ChunkKey,
+    /// In its own place: half a kilobyte that would be copied wherever a segment's keys go.
+    key: Box<ChunkKey>,
     base_nonce: [u8; NONCE_BYTES],
     commitment: [u8; COMMITMENT_BYTES],
 }
@@ -21,7 +22,7 @@ impl MessageKeys {
         let (key, rest) = derived.split_first_chunk().expect("the key comes first");
         let (base_nonce, commitment) = rest.split_first_chunk().expect("then the nonce");
         Self {
-            key: ChunkKey::new(key),
+            key: Box::new(ChunkKey::new(key)),
             base_nonce: *base_nonce,
             commitment: commitment.try_into().expect("the commitment is the rest"),
         }

@@ -85,7 +85,7 @@ pub fn evaluate(
     etag: &str,
     last_modified: Option<&str>,
 ) -> Outcome {
-    let modified = last_modified.and_then(seconds);
+    let modified = || last_modified.and_then(seconds);
     let negative = |condition| {
         if names.never_not_modified {
             Outcome::Failed { condition }
@@ -100,9 +100,8 @@ pub fn evaluate(
                 condition: "If-Match",
             };
         }
-    } else if let (Some(limit), Some(modified)) =
-        (date(headers, &names.if_unmodified_since), modified)
-        && modified > limit
+    } else if let Some(limit) = date(headers, &names.if_unmodified_since)
+        && modified().is_some_and(|modified| modified > limit)
     {
         return Outcome::Failed {
             condition: "If-Unmodified-Since",
@@ -113,9 +112,8 @@ pub fn evaluate(
         if matches_any(known, etag) {
             return negative("If-None-Match");
         }
-    } else if let (Some(since), Some(modified)) =
-        (date(headers, &names.if_modified_since), modified)
-        && modified <= since
+    } else if let Some(since) = date(headers, &names.if_modified_since)
+        && modified().is_some_and(|modified| modified <= since)
     {
         return negative("If-Modified-Since");
     }

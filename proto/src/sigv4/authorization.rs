@@ -10,6 +10,9 @@ use crate::sigv4::CredentialError;
 use crate::sigv4::CredentialScope;
 use crate::sigv4::Expected;
 use crate::sigv4::SignedHeaders;
+use crate::sigv4::split::Ascii;
+use crate::sigv4::split::split;
+use crate::sigv4::split::split_once;
 use crate::time::Timestamp;
 
 /// What the `Authorization` header of a request says.
@@ -41,7 +44,8 @@ impl Authorization {
             Mechanism::V4Asymmetric => return Err(AuthorizationError::Asymmetric),
             Mechanism::V2 => return Err(AuthorizationError::Version2),
         }
-        let (_, components) = header.split_once(' ').ok_or(AuthorizationError::NoSpace)?;
+        let (_, components) =
+            split_once(header, Ascii::new(b' ')).ok_or(AuthorizationError::NoSpace)?;
         let [credential, signed_headers, signature] = split_components(components)?;
 
         let credential = Credential::parse(credential, expected)?;
@@ -85,7 +89,7 @@ pub enum Mechanism {
 ///
 /// [`AuthorizationError::NoSpace`] and [`AuthorizationError::UnsupportedType`].
 pub fn mechanism(header: &str) -> Result<Mechanism, AuthorizationError> {
-    let (name, _) = header.split_once(' ').ok_or(AuthorizationError::NoSpace)?;
+    let (name, _) = split_once(header, Ascii::new(b' ')).ok_or(AuthorizationError::NoSpace)?;
     match name {
         ALGORITHM => Ok(Mechanism::V4),
         "AWS4-ECDSA-P256-SHA256" => Ok(Mechanism::V4Asymmetric),
@@ -124,12 +128,12 @@ pub fn headers_not_signed<'a>(
 /// The values of `Credential`, `SignedHeaders` and `Signature`.
 fn split_components(text: &str) -> Result<[&str; 3], AuthorizationError> {
     let mut found: [Option<&str>; 3] = [None; 3];
-    for component in text.split(',') {
+    for component in split(text, Ascii::new(b',')) {
         let component = component.trim_matches(' ');
         let malformed = || AuthorizationError::Component {
             component: component.to_owned(),
         };
-        let (name, value) = component.split_once('=').ok_or_else(malformed)?;
+        let (name, value) = split_once(component, Ascii::new(b'=')).ok_or_else(malformed)?;
         let [credential, signed_headers, signature] = &mut found;
         let place = match name {
             "Credential" => credential,

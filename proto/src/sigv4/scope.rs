@@ -6,6 +6,8 @@ use time::Date;
 use time::Month;
 
 use crate::sigv4::TERMINATOR;
+use crate::sigv4::split::Ascii;
+use crate::sigv4::split::split;
 use crate::time::Timestamp;
 
 /// `20250101/us-east-1/s3/aws4_request`: what a signing key is derived for.
@@ -37,10 +39,7 @@ impl CredentialScope {
     /// [`CredentialError`] when there are not four parts, the date is none, the Region or the
     /// service is empty, or the terminator is another.
     pub fn parse(text: &str) -> Result<Self, CredentialError> {
-        let parts: Vec<&str> = text.split('/').collect();
-        let &[date, region, service, terminator] = parts.as_slice() else {
-            return Err(CredentialError::Malformed);
-        };
+        let [date, region, service, terminator] = parts(text).ok_or(CredentialError::Malformed)?;
         let scope = Self::from_parts(date, region, service, None)?;
         if terminator == TERMINATOR {
             Ok(scope)
@@ -121,10 +120,8 @@ impl Credential {
     ///
     /// [`CredentialError`], whose text is S3's without its start.
     pub fn parse(text: &str, expected: &Expected<'_>) -> Result<Self, CredentialError> {
-        let parts: Vec<&str> = text.split('/').collect();
-        let &[access_key_id, date, region, service, terminator] = parts.as_slice() else {
-            return Err(CredentialError::Malformed);
-        };
+        let [access_key_id, date, region, service, terminator] =
+            parts(text).ok_or(CredentialError::Malformed)?;
         if access_key_id.is_empty() {
             return Err(CredentialError::EmptyAccessKey);
         }
@@ -137,6 +134,15 @@ impl Credential {
             scope,
         })
     }
+}
+
+/// The parts between the slashes, if there are just so many.
+fn parts<const N: usize>(text: &str) -> Option<[&str; N]> {
+    let (mut found, mut pieces) = ([""; N], split(text, Ascii::new(b'/')));
+    for place in &mut found {
+        *place = pieces.next()?;
+    }
+    pieces.next().is_none().then_some(found)
 }
 
 /// Whether `text` is the eight digits of a day that exists.

@@ -3,6 +3,9 @@
 use std::borrow::Borrow;
 use std::borrow::Cow;
 
+use crate::sigv4::split::Ascii;
+use crate::sigv4::split::split;
+
 /// Names of the headers that a signature covers, in lower case, sorted, none twice.
 ///
 /// Kept as the one text that both the `Authorization` header and the canonical request have,
@@ -23,13 +26,18 @@ impl SignedHeaders {
     /// Reads a list as it was sent, or `None` when one in it is no header name in lower case or
     /// stands there twice.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        if !text.split(SEPARATOR).all(is_name) {
-            return None;
+        let (mut last, mut is_sorted) = ("", true);
+        for name in split(text, Ascii::new(SEPARATOR)) {
+            if !is_name(name) {
+                return None;
+            }
+            is_sorted &= last < name;
+            last = name;
         }
-        if text.split(SEPARATOR).is_sorted_by(|one, next| one < next) {
+        if is_sorted {
             return Some(Self(text.to_owned()));
         }
-        let mut names: Vec<&str> = text.split(SEPARATOR).collect();
+        let mut names: Vec<&str> = split(text, Ascii::new(SEPARATOR)).collect();
         names.sort_unstable();
         let is_repeated = names.windows(2).any(|pair| pair.first() == pair.last());
         (!is_repeated).then(|| Self(join(&names)))
@@ -43,7 +51,7 @@ impl SignedHeaders {
 
     /// The names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.split(SEPARATOR).filter(|name| !name.is_empty())
+        split(&self.0, Ascii::new(SEPARATOR)).filter(|name| !name.is_empty())
     }
 
     /// Whether the list has this name, in any case.
@@ -57,7 +65,7 @@ fn join<S: Borrow<str>>(names: &[S]) -> String {
     let mut list = String::with_capacity(LIST_BYTES);
     for name in names {
         if !list.is_empty() {
-            list.push(SEPARATOR);
+            list.push(char::from(SEPARATOR));
         }
         list.push_str(name.borrow());
     }
@@ -77,7 +85,10 @@ fn lower(name: &str) -> Cow<'_, str> {
 fn is_name(name: &str) -> bool {
     !name.is_empty()
         && name.bytes().all(|byte| {
-            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(&byte)
+            byte.is_ascii_lowercase()
+                || byte == b'-'
+                || byte.is_ascii_digit()
+                || b"!#$%&'*+.^_`|~".contains(&byte)
         })
 }
 
@@ -85,7 +96,7 @@ fn is_name(name: &str) -> bool {
 const LIST_BYTES: usize = 128;
 
 /// What stands between two names.
-const SEPARATOR: char = ';';
+const SEPARATOR: u8 = b';';
 
 #[cfg(test)]
 mod tests {

@@ -6,8 +6,6 @@ use hmac::Mac;
 use sha2::Digest;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
-use zeroize::Zeroize;
-use zeroize::ZeroizeOnDrop;
 use zeroize::Zeroizing;
 
 use crate::sigv4::ALGORITHM;
@@ -23,29 +21,33 @@ pub type Signature = String;
 /// The key of one secret, one day, one Region and one service.
 ///
 /// Neither `Clone` nor `Debug`. Deriving it costs four HMACs; whoever checks many requests keeps it
-/// behind an `Arc`, by access key id and scope.
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub struct SigningKey([u8; 32]);
+/// behind an `Arc`, by access key id and scope. Kept is not the key but what HMAC makes of it before
+/// any message, which wipes itself.
+pub struct SigningKey(Hmac<Sha256>);
 
 impl SigningKey {
     /// The key that `secret`, a secret access key, signs with in `scope`.
     #[must_use]
     pub fn derive(secret: &str, scope: &CredentialScope) -> Self {
+        Self(keyed(&*Self::derived(secret, scope)))
+    }
+
+    fn derived(secret: &str, scope: &CredentialScope) -> Zeroizing<[u8; 32]> {
         let mut first = Zeroizing::new(Vec::with_capacity(4 + secret.len()));
         first.extend_from_slice(b"AWS4");
         first.extend_from_slice(secret.as_bytes());
 
-        let mut key = Zeroizing::new(hmac(&first, scope.date.as_bytes()));
+        let mut key = Zeroizing::new(mac(keyed(&first), scope.date.as_bytes()));
         for part in [scope.region.as_str(), scope.service.as_str(), TERMINATOR] {
-            *key = hmac(&*key, part.as_bytes());
+            *key = mac(keyed(&*key), part.as_bytes());
         }
-        Self(*key)
+        key
     }
 
     /// The signature of `string_to_sign`.
     #[must_use]
     pub fn sign(&self, string_to_sign: &str) -> Signature {
-        hex32(&hmac(&self.0, string_to_sign.as_bytes()))
+        hex32(&mac(self.0.clone(), string_to_sign.as_bytes()))
     }
 
     /// Whether `signature` is the one of `string_to_sign`, in time that tells nothing about where
@@ -140,26 +142,38 @@ fn hex32(bytes: &[u8; 32]) -> String {
     String::from_utf8(digits).expect("hex digits are ASCII")
 }
 
-fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
-    mac.update(message);
-    mac.finalize().into_bytes().into()
+/// HMAC-SHA-256 under a key, before any message.
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
+}
+
+fn mac(mut keyed: Hmac<Sha256>, message: &[u8]) -> [u8; 32] {
+    keyed.update(message);
+    keyed.finalize().into_bytes().into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+
+    fn scope() -> CredentialScope {
+        CredentialScope::parse("20150830/us-east-1/iam/aws4_request").unwrap()
+    }
+
     fn key() -> SigningKey {
-        let scope = CredentialScope::parse("20150830/us-east-1/iam/aws4_request").unwrap();
-        SigningKey::derive("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", &scope)
+        SigningKey::derive(SECRET, &scope())
     }
 
     #[test]
     fn the_derived_key_is_the_published_one() {
         // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-examples.html
         let expected = "c4afb1cc5771d871763a393e44b703571b55cc28424d1a5e86da6ed3c154a4b9";
-        assert_eq!(hex::encode(key().0), expected);
+        assert_eq!(
+            hex::encode(*SigningKey::derived(SECRET, &scope())),
+            expected
+        );
     }
 
     #[test]
