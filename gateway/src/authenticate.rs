@@ -162,7 +162,7 @@ impl Authenticator {
         let refuse = |error| refusal::authorization(&error, value);
         sigv4::mechanism(value).map_err(refuse)?;
 
-        let Some(hash_text) = single_text(head.headers, CONTENT_SHA256)? else {
+        let Some(hash_text) = single_text(head.headers, &CONTENT_SHA256)? else {
             let message = "Missing required header for this request: x-amz-content-sha256";
             return Err(S3Error::invalid_request(message));
         };
@@ -200,9 +200,9 @@ impl Authenticator {
         let presigned = Presigned::parse(pairs, &self.expected(), self.clock.now())
             .map_err(|error| refusal::presigned(&error))?;
 
-        let header_hash = single_text(head.headers, CONTENT_SHA256)?;
+        let header_hash = single_text(head.headers, &CONTENT_SHA256)?;
         let query_hash = head.query.get("X-Amz-Content-Sha256");
-        let is_signed = presigned.signed_headers.contains(CONTENT_SHA256);
+        let is_signed = presigned.signed_headers.contains(CONTENT_SHA256.as_str());
         let canonical_hash = match (query_hash, header_hash) {
             (Some(value), _) => value,
             (None, Some(value)) if is_signed => value,
@@ -285,7 +285,7 @@ impl Authenticator {
                 &canonical,
             ));
         }
-        if head.headers.contains_key("x-amz-security-token") {
+        if head.headers.contains_key(SECURITY_TOKEN) {
             return Err(S3Code::InvalidToken.into());
         }
         Ok((signer.caller.clone(), key))
@@ -327,7 +327,7 @@ impl Coverage {
 
 /// A request without any trace of a signature.
 fn anonymous(head: Head<'_>) -> Result<Verified, S3Error> {
-    let hash = match single_text(head.headers, CONTENT_SHA256)? {
+    let hash = match single_text(head.headers, &CONTENT_SHA256)? {
         Some(text) => parse_hash(text)?,
         None => PayloadHash::Unsigned,
     };
@@ -371,9 +371,9 @@ fn header_time(headers: &HeaderMap) -> Result<Timestamp, S3Error> {
         let time = Timestamp::parse_basic(text).or_else(|_| mail_date(text));
         time.map_err(|_| refusal::no_date())
     };
-    match single_text(headers, "x-amz-date")? {
+    match single_text(headers, &DATE)? {
         Some(text) => parse(text),
-        None => single_text(headers, "date")?.map_or_else(|| Err(refusal::no_date()), parse),
+        None => single_text(headers, &header::DATE)?.map_or_else(|| Err(refusal::no_date()), parse),
     }
 }
 
@@ -394,18 +394,17 @@ fn parse_hash(text: &str) -> Result<PayloadHash, S3Error> {
 }
 
 /// The value of a header that must not be repeated.
-fn single_text<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, S3Error> {
+fn single_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, S3Error> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else {
         return Ok(None);
     };
     if values.next().is_some() {
-        return Err(head::repeated(name));
+        return Err(head::repeated(name.as_str()));
     }
-    value
-        .to_str()
-        .map(Some)
-        .map_err(|_| S3Error::invalid_argument("This header has an invalid value.", name, ""))
+    value.to_str().map(Some).map_err(|_| {
+        S3Error::invalid_argument("This header has an invalid value.", name.as_str(), "")
+    })
 }
 
 /// Whether the query carries a signature of the version before.
@@ -424,6 +423,9 @@ fn several_mechanisms() -> S3Error {
 
 /// The payload hash of a presigned URL that does not name one.
 const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
+
+const DATE: HeaderName = HeaderName::from_static("x-amz-date");
+const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
+use http::HeaderName;
 use proto::arn;
 use proto::policy::Context;
 use proto::policy::Decision;
@@ -129,7 +130,7 @@ impl Authorizer {
         match &request.target.bucket {
             Some(bucket) if operation != "CreateBucket" => {
                 let mut question = self.question(bucket, operation, &request, objects).await?;
-                question.check_owner(&request, "x-amz-expected-bucket-owner")?;
+                question.check_owner(&request, &EXPECTED_OWNER)?;
                 if let Some(key) = &request.target.key
                     && action::is_on_tagged(operation)
                 {
@@ -155,7 +156,7 @@ impl Authorizer {
             let source = CopySource::read(&request.headers)?;
             let (bucket, key) = (source.bucket.as_str(), Some(source.key.as_str()));
             let mut question = self.question(bucket, operation, &request, objects).await?;
-            question.check_owner(&request, "x-amz-source-expected-bucket-owner")?;
+            question.check_owner(&request, &EXPECTED_SOURCE_OWNER)?;
             self.add_tags(&mut question, &source.key, source.version.as_deref())
                 .await?;
             let outcome = question.answer(&action::on_source(source.version.is_some()), key);
@@ -238,7 +239,7 @@ impl Authorizer {
 
 impl Question {
     /// Refuses a request that expects the bucket to be somebody else's.
-    fn check_owner(&self, request: &S3Request, header: &str) -> Result<(), S3Error> {
+    fn check_owner(&self, request: &S3Request, header: &HeaderName) -> Result<(), S3Error> {
         match request.headers.get(header) {
             Some(owner) if owner.as_bytes() != self.owner.as_bytes() => {
                 Err(S3Error::access_denied())
@@ -321,6 +322,10 @@ fn principal(caller: &Caller) -> Principal {
     }
     Principal::aws(&caller.principal_arn, &caller.account)
 }
+
+const EXPECTED_OWNER: HeaderName = HeaderName::from_static("x-amz-expected-bucket-owner");
+const EXPECTED_SOURCE_OWNER: HeaderName =
+    HeaderName::from_static("x-amz-source-expected-bucket-owner");
 
 #[cfg(test)]
 mod tests {
@@ -440,7 +445,7 @@ mod tests {
     #[test]
     fn a_bucket_expected_to_be_someone_elses_is_refused() {
         let check = |owner| {
-            let header = "x-amz-expected-bucket-owner";
+            let header = &EXPECTED_OWNER;
             question(user(), None).check_owner(&request(user(), owner), header)
         };
         assert!(check(None).is_ok());

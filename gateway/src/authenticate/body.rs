@@ -67,7 +67,7 @@ pub fn payload<B: WireBody>(
 
 /// The length of the content of an `aws-chunked` body.
 fn content_length(headers: &HeaderMap) -> Result<u64, S3Error> {
-    let Some(text) = single_text(headers, DECODED_LENGTH)? else {
+    let Some(text) = single_text(headers, &DECODED_LENGTH)? else {
         return Err(S3Code::MissingContentLength.into());
     };
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -76,7 +76,7 @@ fn content_length(headers: &HeaderMap) -> Result<u64, S3Error> {
         .filter(|length| digits && i64::try_from(*length).is_ok())
         .ok_or_else(|| {
             let message = "The decoded content length must be a number of bytes.";
-            S3Error::invalid_argument(message, DECODED_LENGTH, text)
+            S3Error::invalid_argument(message, DECODED_LENGTH.as_str(), text)
         })
 }
 
@@ -85,7 +85,7 @@ fn announced_trailers(
     headers: &HeaderMap,
     with_trailers: bool,
 ) -> Result<Vec<HeaderName>, S3Error> {
-    let Some(text) = single_text(headers, "x-amz-trailer")? else {
+    let Some(text) = single_text(headers, &TRAILER)? else {
         return Ok(Vec::new());
     };
     let refuse = || {
@@ -145,4 +145,6 @@ impl<B: WireBody> PayloadStream for Hashed<B> {
 }
 
 /// The header with the length of the content of an `aws-chunked` body.
-const DECODED_LENGTH: &str = "x-amz-decoded-content-length";
+const DECODED_LENGTH: HeaderName = HeaderName::from_static("x-amz-decoded-content-length");
+
+const TRAILER: HeaderName = HeaderName::from_static("x-amz-trailer");

@@ -1,5 +1,6 @@
 //! The S3 errors of requests whose signature is not accepted.
 
+use http::HeaderName;
 use proto::sigv4::AuthorizationError;
 use proto::sigv4::CredentialError;
 use proto::sigv4::PayloadHashError;
@@ -78,7 +79,7 @@ pub(super) fn not_signed(names: &[String]) -> S3Error {
 
 /// The error for a value of `x-amz-content-sha256`.
 pub(super) fn payload_hash(error: PayloadHashError, value: &str) -> S3Error {
-    S3Error::invalid_argument(error.to_string(), CONTENT_SHA256, value)
+    S3Error::invalid_argument(error.to_string(), CONTENT_SHA256.as_str(), value)
 }
 
 /// The error for a request without a time.
@@ -140,4 +141,4 @@ fn spaced_hex(bytes: &[u8]) -> String {
 }
 
 /// The header that says how the body is covered by the signature.
-pub(super) const CONTENT_SHA256: &str = "x-amz-content-sha256";
+pub(super) const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");

@@ -113,7 +113,23 @@ impl Signer {
         let scope = CredentialScope::new(now, &self.region, "s3");
         let to_sign = sigv4::string_to_sign(now, &scope, &canonical.sha256_hex());
         let signature = self.key(&scope).sign(&to_sign);
-        let authorization = [
+        let authorization = self.authorization(&scope, &signed_headers, &signature);
+        let mut authorization = HeaderValue::try_from(authorization).map_err(|_| {
+            BackendError::Request("The access key of the backend is no header value.")
+        })?;
+        authorization.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, authorization);
+        Ok(())
+    }
+
+    /// The value of the `Authorization` header.
+    fn authorization(
+        &self,
+        scope: &CredentialScope,
+        signed_headers: &SignedHeaders,
+        signature: &str,
+    ) -> String {
+        [
             sigv4::ALGORITHM,
             " Credential=",
             &self.credentials.access_key_id,
@@ -128,15 +144,9 @@ impl Signer {
             ", SignedHeaders=",
             signed_headers.as_str(),
             ", Signature=",
-            &signature,
+            signature,
         ]
-        .concat();
-        let mut authorization = HeaderValue::try_from(authorization).map_err(|_| {
-            BackendError::Request("The access key of the backend is no header value.")
-        })?;
-        authorization.set_sensitive(true);
-        headers.insert(header::AUTHORIZATION, authorization);
-        Ok(())
+        .concat()
     }
 
     /// The signing key of `scope`; derived once a day.

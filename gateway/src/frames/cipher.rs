@@ -1,4 +1,4 @@
-//! The algorithms: the one place in the gateway that names the library for AES-GCM, HKDF and HMAC
+//! The algorithms: the one place in the gateway that names the libraries for AES-GCM, HKDF and HMAC
 //! of sealed objects.
 //!
 //! AES-256-GCM (NIST SP 800-38D), HKDF (RFC 5869) with SHA-512, HMAC (RFC 2104) with SHA-256.
@@ -7,7 +7,9 @@ use crate::frames::layout::TAG_BYTES;
 use crate::frames::{KEY_BYTES, SALT_BYTES};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::hkdf::{self, HKDF_SHA512, KeyType};
-use aws_lc_rs::hmac;
+use hmac::digest::FixedOutput as _;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::{Sha256, Sha512};
 use std::sync::OnceLock;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -92,9 +94,9 @@ impl SingleUseKey {
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct DerivationKey {
     bytes: [u8; KEY_BYTES],
-    /// Made when something is derived first; wipes itself, and is never moved.
+    /// Made when something is derived first; it and its copies wipe themselves.
     #[zeroize(skip)]
-    hashed: OnceLock<Box<hmac::Key>>,
+    hashed: OnceLock<Box<Hmac<Sha512>>>,
 }
 
 impl DerivationKey {
@@ -122,22 +124,20 @@ impl DerivationKey {
     pub(crate) fn expand<const N: usize>(&self, info: &[&[u8]]) -> Zeroizing<[u8; N]> {
         let key = self
             .hashed
-            .get_or_init(|| Box::new(hmac::Key::new(hmac::HMAC_SHA512, &self.bytes)));
+            .get_or_init(|| Box::new(Hmac::new_from_slice(&self.bytes).expect(ANY_LENGTH)));
         let mut out = Zeroizing::new([0; N]);
         let mut block = Zeroizing::new([0; BLOCK_BYTES]);
-        let mut message = Zeroizing::new(Vec::with_capacity(2 * BLOCK_BYTES + N));
         for (counter, part) in (1..=u8::MAX).zip(out.chunks_mut(BLOCK_BYTES)) {
             // RFC 5869, section 2.3: T(i) = HMAC(key, T(i - 1) | info | i), and T(0) is empty.
-            message.clear();
+            let mut mac = Hmac::clone(key);
             if counter > 1 {
-                message.extend_from_slice(block.as_slice());
+                mac.update(block.as_slice());
             }
             for piece in info {
-                message.extend_from_slice(piece);
+                mac.update(piece);
             }
-            message.push(counter);
-            hmac::sign_to_buffer(key, &message, block.as_mut_slice())
-                .expect("there is room for an HMAC-SHA-512");
+            mac.update(&[counter]);
+            mac.finalize_into((&mut *block).into());
             let (made, _) = block.split_at(part.len());
             part.copy_from_slice(made);
         }
@@ -161,15 +161,11 @@ pub(crate) fn extract_and_expand<const N: usize>(
 
 /// HMAC-SHA-256 of the pieces, one after the other.
 pub(crate) fn mac(key: &[u8; KEY_BYTES], pieces: &[&[u8]]) -> [u8; MAC_BYTES] {
-    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect(ANY_LENGTH);
     for piece in pieces {
-        context.update(piece);
+        mac.update(piece);
     }
-    context
-        .sign()
-        .as_ref()
-        .try_into()
-        .expect("HMAC-SHA-256 has 32 bytes")
+    mac.finalize().into_bytes().into()
 }
 
 /// SHA-256 of the pieces, one after the other.
@@ -210,6 +206,9 @@ pub(crate) const SINGLE_USE_BYTES: usize = KEY_BYTES + NONCE_BYTES;
 
 /// Length of an HMAC-SHA-512, which HKDF puts its output together from.
 const BLOCK_BYTES: usize = 64;
+
+/// Why HMAC takes a key.
+const ANY_LENGTH: &str = "HMAC takes a key of any length";
 
 /// Length of an HMAC-SHA-256.
 pub(crate) const MAC_BYTES: usize = 32;

@@ -345,10 +345,14 @@ fn backend_range(wanted: &Wanted) -> Option<String> {
 
 /// Which part of the object a request asks for.
 fn wanted(request: &S3Request) -> Result<Wanted, S3Error> {
-    let range = request.header("range").and_then(|header| {
-        let range = ByteRange::parse(header)?;
-        Some(Wanted::Range(range, header.to_owned()))
-    });
+    let range = request
+        .headers
+        .get(header::RANGE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|header| {
+            let range = ByteRange::parse(header)?;
+            Some(Wanted::Range(range, header.to_owned()))
+        });
     let Some(number) = request.target.query.get("partNumber") else {
         return Ok(range.unwrap_or(Wanted::Whole));
     };

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
+use http::HeaderName;
 use http::HeaderValue;
 use http::Method;
 use http::StatusCode;
@@ -137,7 +138,7 @@ impl Objects {
         status: StatusCode,
         headers: HeaderMap,
     ) -> Result<Found, S3Error> {
-        let mut envelopes = headers.get_all(HEADER).iter();
+        let mut envelopes = headers.get_all(ENVELOPE).iter();
         let (envelope, second) = (envelopes.next(), envelopes.next());
         let Some(envelope) = envelope else {
             if self.adopts(bucket) {
@@ -384,3 +385,5 @@ fn stored_bytes(status: StatusCode, headers: &HeaderMap) -> Option<u64> {
 
 /// How often a read begins again when the object changes under it.
 pub(crate) const ATTEMPTS: usize = 3;
+
+const ENVELOPE: HeaderName = HeaderName::from_static(HEADER);

@@ -94,7 +94,6 @@ where
         .timer(TokioTimer::new())
         // Starts when the connection begins to wait for a request.
         .header_read_timeout(Duration::from_millis(limits.idle_timeout_ms))
-        .max_headers(HEADERS_MAX)
         .max_buf_size(BUFFER_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service);
 
@@ -136,9 +135,6 @@ impl Body for Served {
         self.answer.size_hint()
     }
 }
-
-/// The most header lines of a request.
-const HEADERS_MAX: usize = 100;
 
 /// The most a connection buffers of what it reads; bounds the head, too.
 const BUFFER_BYTES_MAX: usize = 128 * 1024;
