@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request};
@@ -15,6 +16,7 @@ use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use proto::sigv4::{self, OutboundRequest};
 use proto::time::{Clock as _, SystemClock};
+use tokio::time::Instant;
 
 /// Who is asked, and as whom.
 #[derive(Clone)]
@@ -44,9 +46,21 @@ pub struct Call {
     pub body: Load,
 }
 
-/// Makes `count` calls on `connections` connections; gives the answers' bytes in all.
+/// Makes `count` calls on `connections` connections, each as soon as the last was answered; gives the
+/// answers' bytes in all.
 pub async fn repeat(side: &Side, call: &Call, count: u64, connections: usize) -> u64 {
-    let left = Arc::new(AtomicU64::new(count));
+    paced(side, call, count, connections, Duration::ZERO).await
+}
+
+/// Makes `count` calls on `connections` connections, one each `pace`; gives the answers' bytes in all.
+pub async fn paced(
+    side: &Side,
+    call: &Call,
+    count: u64,
+    connections: usize,
+    pace: Duration,
+) -> u64 {
+    let (left, start) = (Arc::new(AtomicU64::new(count)), Instant::now());
     let mut workers = tokio::task::JoinSet::new();
     for _ in 0..connections {
         let (side, call, left) = (side.clone(), call.clone(), Arc::clone(&left));
@@ -54,10 +68,11 @@ pub async fn repeat(side: &Side, call: &Call, count: u64, connections: usize) ->
             let mut sender = connect(side.address).await;
             let mut bytes = 0;
             let take = |left: u64| left.checked_sub(1);
-            while left
-                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, take)
-                .is_ok()
-            {
+            while let Ok(left) = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take) {
+                if !pace.is_zero() {
+                    let before = u32::try_from(count - left).unwrap();
+                    tokio::time::sleep_until(start + pace * before).await;
+                }
                 bytes += once(&mut sender, &side, &call).await;
             }
             bytes
