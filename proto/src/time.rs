@@ -148,39 +148,21 @@ impl Timestamp {
     ///
     /// [`TimestampError`] for any other form and for a day or a time that does not exist.
     pub fn parse_basic(text: &str) -> Result<Self, TimestampError> {
-        // As for writing it: every signed request has one.
-        let bytes: &[u8; BASIC_BYTES] = text.as_bytes().try_into().map_err(|_| TimestampError)?;
-        let &[
-            c,
-            e,
-            n,
-            t,
-            m0,
-            m1,
-            d0,
-            d1,
-            b'T',
-            h0,
-            h1,
-            i0,
-            i1,
-            s0,
-            s1,
-            b'Z',
-        ] = bytes
-        else {
-            return Err(TimestampError);
-        };
-        let number = |high: u8, low: u8| {
-            let is_number = high.is_ascii_digit() && low.is_ascii_digit();
-            is_number.then(|| (high - b'0') * 10 + (low - b'0'))
+        // By hand, as it is written: every signed request has one.
+        let bytes = text.as_bytes();
+        let number = |at: usize| match bytes.get(at..at + 2)? {
+            [high @ b'0'..=b'9', low @ b'0'..=b'9'] => Some((high - b'0') * 10 + (low - b'0')),
+            _ => None,
         };
         let instant = || {
-            let year = i32::from(number(c, e)?) * 100 + i32::from(number(n, t)?);
-            let month = time::Month::try_from(number(m0, m1)?).ok()?;
-            let date = time::Date::from_calendar_date(year, month, number(d0, d1)?).ok()?;
-            let (hour, minute) = (number(h0, h1)?, number(i0, i1)?);
-            let time = time::Time::from_hms(hour, minute, number(s0, s1)?).ok()?;
+            if (bytes.len(), bytes.get(8), bytes.get(15)) != (BASIC_BYTES, Some(&b'T'), Some(&b'Z'))
+            {
+                return None;
+            }
+            let year = i32::from(number(0)?) * 100 + i32::from(number(2)?);
+            let month = time::Month::try_from(number(4)?).ok()?;
+            let date = time::Date::from_calendar_date(year, month, number(6)?).ok()?;
+            let time = time::Time::from_hms(number(9)?, number(11)?, number(13)?).ok()?;
             Some(PrimitiveDateTime::new(date, time).assume_utc())
         };
         Self::from_date_time(instant().ok_or(TimestampError)?)
