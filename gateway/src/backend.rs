@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http::Method;
 use http::Request;
 use http::header;
@@ -66,7 +67,7 @@ pub struct Config {
     pub connect_timeout_ms: u64,
     /// How long the backend may do nothing, in milliseconds: before an answer's first byte, and
     /// between any two steps of a body. Ten times as long before the answer to a copy that it makes
-    /// by itself, of which nothing is heard meanwhile.
+    /// by itself, or to the completion of an upload: nothing is heard of these meanwhile.
     pub stall_timeout_ms: u64,
     /// How long an unused connection is kept, in milliseconds.
     ///
@@ -227,8 +228,8 @@ impl Backend {
             *request.headers_mut() = headers;
             Ok(request)
         };
-        let stall = match headers.contains_key("x-amz-copy-source") {
-            true => self.stall.saturating_mul(COPY_STALLS),
+        let stall = match works_by_itself(&method, &query, &headers) {
+            true => self.stall.saturating_mul(OWN_WORK_STALLS),
             false => self.stall,
         };
         let lent = self.pool.lend().await?;
@@ -381,7 +382,7 @@ enum Attempt {
 ///
 /// A condition is tested against the state before the write, which the first sending may have
 /// changed already.
-fn is_repeatable(method: &Method, headers: &http::HeaderMap) -> bool {
+fn is_repeatable(method: &Method, headers: &HeaderMap) -> bool {
     let reading = *method == Method::GET || *method == Method::HEAD;
     let writing = *method == Method::PUT || *method == Method::DELETE;
     let conditional =
@@ -396,8 +397,17 @@ fn is_repeatable(method: &Method, headers: &http::HeaderMap) -> bool {
 /// good as closed: kept, it would fail every later request.
 const CLIENT_GONE: u16 = 499;
 
-/// How many times as long as for anything else the answer to a copy is waited for.
-const COPY_STALLS: u32 = 10;
+/// Whether the backend does work of its own before it answers, of which nothing is heard meanwhile: it
+/// copies, or puts the parts of an upload together, which S3 says may take minutes.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html>
+fn works_by_itself(method: &Method, query: &[(String, String)], headers: &HeaderMap) -> bool {
+    let completes = *method == Method::POST && query.iter().any(|(name, _)| name == "uploadId");
+    completes || headers.contains_key("x-amz-copy-source")
+}
+
+/// How many times as long as for anything else the answer to such a request is waited for.
+const OWN_WORK_STALLS: u32 = 10;
 
 /// Longest answer that [`Backend::fetch`] takes, in bytes.
 const ANSWER_BYTES_MAX: usize = 16 << 20;

@@ -572,3 +572,26 @@ async fn a_backend_that_does_nothing_is_given_up() {
     assert!(body.frame().await.unwrap().is_ok());
     assert!(body.frame().await.unwrap().is_err());
 }
+
+#[test]
+fn a_copy_and_the_completion_of_an_upload_are_waited_for_longer() {
+    let copy = put(BackendBody::Empty).header(
+        HeaderName::from_static("x-amz-copy-source"),
+        HeaderValue::from_static("b/k"),
+    );
+    let upload = |method| BackendRequest::object(method, "b", "k").query("uploadId", "u");
+    for (request, is_longer) in [
+        (copy, true),
+        (upload(Method::POST), true),
+        (upload(Method::PUT), false),
+        (upload(Method::GET), false),
+        (
+            BackendRequest::object(Method::POST, "b", "k").query("uploads", ""),
+            false,
+        ),
+        (get(), false),
+    ] {
+        let longer = works_by_itself(&request.method, &request.query, &request.headers);
+        assert_eq!(longer, is_longer, "{} {:?}", request.method, request.query);
+    }
+}
