@@ -221,10 +221,10 @@ const ANSWERED: [&str; 14] = [
     "x-amz-website-redirect-location",
 ];
 
-/// First part of the names of user metadata.
 /// Header fields for which an answer has room at once: a plain object has nine.
 const ANSWER_HEADERS: usize = 12;
 
+/// First part of the names of user metadata.
 const METADATA_PREFIX: &str = "x-amz-meta-";
 
 /// Most user metadata an object may have, in bytes.

@@ -94,6 +94,8 @@ where
         .timer(TokioTimer::new())
         // Starts when the connection begins to wait for a request.
         .header_read_timeout(Duration::from_millis(limits.idle_timeout_ms))
+        // A request has at most 100 header lines, hyper's own limit: told so, hyper would clear the
+        // table for them at each request.
         .max_buf_size(BUFFER_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service);
 

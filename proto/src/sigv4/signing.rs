@@ -176,6 +176,14 @@ mod tests {
         );
     }
 
+    /// HMAC keeps of its key two states of the hash, and nothing else.
+    #[test]
+    fn what_is_kept_of_a_key_wipes_itself() {
+        fn wipes_itself<T: zeroize::ZeroizeOnDrop>() {}
+        wipes_itself::<sha2::block_api::Sha256VarCore>();
+        wipes_itself::<sha2::block_api::Sha512VarCore>();
+    }
+
     #[test]
     fn a_signature_verifies_for_its_text_and_key_alone() {
         let signature = key().sign("text");
