@@ -195,13 +195,11 @@ fn no_banned_dependency_is_in_the_lock_file() {
 }
 
 #[test]
-fn every_test_a_table_of_the_readme_names_exists() {
+fn every_test_that_a_table_of_a_document_names_exists() {
     let sources: String = all_sources().into_iter().map(|(_, text)| text).collect();
     let mut checked = 0;
-    for document in ["README.md", "deploy/README.md", "kms/README.md"] {
-        let Ok(text) = std::fs::read_to_string(root().join(document)) else {
-            continue;
-        };
+    for (document, text) in documents() {
+        let document = show(&document);
         let mut tests_column = false;
         for line in text.lines() {
             let cells: Vec<&str> = line.trim().trim_matches('|').split('|').collect();
@@ -223,7 +221,29 @@ fn every_test_a_table_of_the_readme_names_exists() {
             }
         }
     }
-    assert!(checked > 0, "the README names no test at all");
+    assert!(checked > 0, "no document names a test");
+}
+
+#[test]
+fn the_readme_is_short_and_the_prose_of_documents_fits_a_line() {
+    let mut wrong = Vec::new();
+    for (document, text) in documents() {
+        for (number, line) in text.lines().enumerate() {
+            let width = line.chars().count();
+            if width > PROSE_COLUMNS_MAX && !line.starts_with('|') {
+                wrong.push(format!(
+                    "{}:{}: {width} characters",
+                    show(&document),
+                    number + 1
+                ));
+            }
+        }
+    }
+    let lines = read("README.md").lines().count();
+    if lines > README_LINES_MAX {
+        wrong.push(format!("README.md has {lines} lines"));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Where AWS itself still uses the words, in error texts that clients compare.
@@ -322,6 +342,10 @@ const CONFIGURATIONS: [(&str, &[&str]); 2] = [
 const FILE_LINES_MAX: usize = 600;
 /// Tests are read one at a time.
 const TEST_FILE_LINES_MAX: usize = 700;
+/// What a newcomer reads first; details go to the pages beside the code.
+const README_LINES_MAX: usize = 200;
+/// Longest line of prose in a document; rows of tables may be longer.
+const PROSE_COLUMNS_MAX: usize = 119;
 const EMPTY_FILE_NAMES: [&str; 10] = [
     "util", "utils", "common", "helper", "helpers", "misc", "types", "manager", "handler", "mod",
 ];
