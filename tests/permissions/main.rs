@@ -1,0 +1,9 @@
+//! What a caller must be allowed to do, operation by operation, against AWS's own lists.
+//!
+//! The data is beside this file: `operations.toml` (botocore's model of S3), `actions.toml` (the service
+//! authorization reference) and `permissions.toml` (which operation needs which action). A permission that AWS
+//! requires and the gateway does not is a row that fails here.
+
+mod denied;
+mod fixture;
+mod reference;
