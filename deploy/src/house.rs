@@ -219,4 +219,15 @@ mod tests {
             assert!((config.quotas.scale - 0.001).abs() < f64::EPSILON);
         }
     }
+
+    #[test]
+    fn the_deploy_files_are_read_and_hold_the_defaults() {
+        let kms: kms::config::Config = toml::from_str(include_str!("../kms.toml")).unwrap();
+        kms.check().unwrap();
+        let defaults = kms::config::Config::default();
+        assert_eq!(format!("{kms:?}"), format!("{defaults:?}"));
+        let gateway: gateway::config::Config =
+            toml::from_str(include_str!("../gateway.toml")).unwrap();
+        assert_eq!(gateway, gateway::config::Config::default());
+    }
 }

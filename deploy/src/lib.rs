@@ -15,7 +15,7 @@
 //! | [`credentials`] | users, made on first start |
 //! | [`files`] | files with the rights they need |
 
-// In the order of the table; `tests/tidy.rs` reads it.
+// In the order of the table; `tests/tidy` reads it.
 pub mod up;
 pub mod house;
 pub mod cli;

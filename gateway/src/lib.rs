@@ -21,7 +21,7 @@
 //! | [`request`] | a request as the operations see it |
 //! | [`error`] | S3's error answers |
 
-// In the order of the table; `tests/tidy.rs` reads it.
+// In the order of the table; `tests/tidy` reads it.
 pub mod server;
 pub mod config;
 pub mod respond;

@@ -1,6 +1,10 @@
 //! Multipart uploads: what goes in in parts comes out whole, and whatever goes wrong leaves no half
 //! object behind.
 
+mod copying;
+mod reading;
+mod refusals;
+
 use bytes::Bytes;
 use gateway::frames::layout;
 use gateway::object::Objects;

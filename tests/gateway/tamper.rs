@@ -3,6 +3,8 @@
 //! Outcomes: refused by a status before the answer began, or broken off after: never a clean end
 //! of anything but the object that was written.
 
+mod ways;
+
 use http::Method;
 use tests::backend::Action;
 use tests::backend::Fault;

@@ -10,7 +10,7 @@
 //!
 //! A harness fails the test that uses it, so it panics freely.
 
-// In the order of use; `tests/tidy.rs` reads it.
+// In the order of use; `tests/tidy` reads it.
 pub mod world;
 pub mod form;
 pub mod signed;

@@ -6,11 +6,8 @@
 //! victim lives to answer. The gateway that looks at what is left, and goes on, is another one.
 
 #[cfg(target_os = "linux")]
-#[path = "crash/files.rs"]
 mod files;
-#[path = "crash/single.rs"]
 mod single;
-#[path = "crash/upload.rs"]
 mod upload;
 
 use aws_sdk_s3::Client;

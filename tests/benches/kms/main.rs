@@ -12,13 +12,9 @@
 //! Run: `cargo bench -p tests --bench kms`, and with peers that run already (moto's is
 //! `moto_server -p 5000`): `-- --peer moto=127.0.0.1:5000 --peer localstack=127.0.0.1:4566`.
 
-#[path = "kms/costs.rs"]
 mod costs;
-#[path = "kms/footprint.rs"]
 mod footprint;
-#[path = "kms/peers.rs"]
 mod peers;
-#[path = "kms/wire.rs"]
 mod wire;
 
 use std::io::BufRead as _;

@@ -1,0 +1,24 @@
+//! The gateway's promises about objects, held against a backend that keeps every byte it saw.
+
+mod backend_way;
+mod bucket_encryption;
+mod copy;
+mod cors;
+mod deleting;
+mod direct;
+mod encryption_attacks;
+mod fake_kms;
+mod integrity;
+mod key_service;
+mod listing;
+mod multipart;
+mod post_form;
+mod presigned;
+mod read;
+mod refusals;
+mod rewrap;
+mod round_trip;
+mod state;
+mod sweep;
+mod tamper;
+mod update_encryption;

@@ -1,0 +1,8 @@
+//! The AWS SDKs for Rust against both houses: what a user's program sees.
+
+mod buckets;
+mod kms;
+mod list_cost;
+mod owners;
+mod policies;
+mod s3;
