@@ -7,7 +7,7 @@ use gateway::server::MetricsText;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::filter::{FilterExt as _, FilterFn, LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry};
@@ -18,6 +18,7 @@ pub fn start_logs() {
     let wanted = std::env::var("RUST_LOG").ok();
     let filter = wanted.and_then(|text| text.parse::<Targets>().ok());
     let filter = filter.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let filter = filter.and(FilterFn::new(is_without_heads));
     let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let json = std::env::var("SEALGATE_LOG").is_ok_and(|form| form == "json");
     let logs = if json {
@@ -27,6 +28,13 @@ pub fn start_logs() {
     };
     // A second start in one process keeps the first's logs.
     let _ = Registry::default().with(logs).try_init();
+}
+
+/// Whether a log line is sure not to print the head of a request, with its signature and its keys: some
+/// libraries print heads whole below `info`, whatever they hold.
+fn is_without_heads(line: &tracing::Metadata<'_>) -> bool {
+    let library = line.target().split("::").next().unwrap_or_default();
+    *line.level() <= tracing::Level::INFO || !PRINTS_HEADS.contains(&library)
 }
 
 /// Collects what the process counts; gives Prometheus's text. None when something else in the
@@ -106,6 +114,9 @@ pub fn stop_with_input(stop: CancellationToken) {
         stop.cancel();
     });
 }
+
+/// Libraries that print heads of requests.
+const PRINTS_HEADS: [&str; 6] = ["h2", "hyper", "hyper_util", "s3s", "s3s_fs", "tonic"];
 
 /// Upper bounds of the buckets that durations are counted in, in seconds.
 const BUCKETS_SECONDS: [f64; 10] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 60.0];

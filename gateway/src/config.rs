@@ -78,6 +78,11 @@ pub struct Listen {
     /// Address of the listener for health and metrics. Never the one of clients.
     pub admin: Option<SocketAddr>,
 
+    /// Host names that the admin listener answers to, besides those of loopback. Without any, one
+    /// beyond loopback answers to every name; one on loopback never does, so that no web page reaches
+    /// it by a name of its own that resolves to 127.0.0.1.
+    pub admin_hosts: Vec<String>,
+
     /// PEM file with the certificate chain of the HTTPS listener, the leaf first.
     pub certificate_file: Option<PathBuf>,
 
@@ -183,6 +188,7 @@ impl Default for Listen {
             http: loopback(9070),
             https: None,
             admin: loopback(9090),
+            admin_hosts: Vec::new(),
             certificate_file: None,
             private_key_file: None,
         }

@@ -6,10 +6,13 @@
 //! requests in flight may finish.
 
 use std::io;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use proto::hosts::Hosts;
 use proto::time::Clock;
 use proto::time::SystemClock;
 use tokio::net::TcpListener;
@@ -21,6 +24,7 @@ use zeroize::Zeroizing;
 
 use crate::config::Config;
 use crate::config::ConfigError;
+use crate::config::Listen;
 use crate::frames::random::Random;
 use crate::frames::random::SystemRandom;
 use crate::server::admin::Admin;
@@ -153,7 +157,8 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
     }
     if let Some(listener) = admin_listener {
         let readiness = Readiness::new(composed.backend, lifetime.stopping.clone());
-        let admin = Arc::new(Admin { readiness, metrics });
+        let hosts = admin_hosts(admin_addr, &config.listen);
+        let admin = Arc::new(Admin::new(hosts, readiness, metrics));
         let acceptor = acceptor.for_admin();
         let serve = move |stream, _| Arc::clone(&admin).serve(stream);
         tokio::spawn(acceptor.run(listener, serve));
@@ -349,6 +354,12 @@ async fn bind(address: Option<SocketAddr>) -> Result<Option<TcpListener>, StartE
     listener
         .map(Some)
         .map_err(|cause| StartError::Bind { address, cause })
+}
+
+/// The names that the admin listener answers to.
+fn admin_hosts(address: Option<SocketAddr>, listen: &Listen) -> Hosts {
+    let address = address.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip());
+    Hosts::for_listener(address, &listen.admin_hosts)
 }
 
 /// The address that a listener got.

@@ -48,6 +48,7 @@ use http_body_util::BodyExt as _;
 use http_body_util::Full;
 use http_body_util::Limited;
 use hyper::body::Incoming;
+use proto::hosts::Hosts;
 use proto::sigv4::sha256_hex;
 use serde_json::Value;
 use serde_json::json;
@@ -64,7 +65,6 @@ use crate::clock::MovableClock;
 use crate::faults::Faults;
 use crate::metrics::Metrics;
 use crate::quota::Quotas;
-use crate::transport::Hosts;
 
 /// What the admin port controls.
 pub struct Control {

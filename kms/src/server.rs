@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use proto::hosts::Hosts;
 use proto::time::Clock;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -32,7 +33,6 @@ use crate::quota::Quotas;
 use crate::server::listener::Listener;
 pub use crate::server::start_error::StartError;
 use crate::transport::Doors;
-use crate::transport::Hosts;
 
 /// A KMS that is being served. Dropping it stops it at once; [`Running::stop`] lets requests end.
 pub struct Running {
@@ -120,11 +120,11 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
         Arc::clone(&quotas),
         Arc::clone(&faults),
         &config.limits,
-        Hosts::of(address.ip(), &config.hosts),
+        Hosts::for_listener(address.ip(), &config.hosts),
     ));
     let stop = CancellationToken::new();
     let control = Arc::new(Control {
-        hosts: Hosts::of(admin_address.ip(), &config.hosts),
+        hosts: Hosts::for_listener(admin_address.ip(), &config.hosts),
         token: config.admin.token.clone(),
         quotas: Arc::clone(&quotas),
         audit: Arc::clone(&audit),

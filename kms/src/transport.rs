@@ -5,7 +5,6 @@
 
 mod compat;
 mod grpc;
-mod hosts;
 mod json;
 mod service_quotas;
 mod sts;
@@ -23,6 +22,7 @@ use http::header::CONTENT_TYPE;
 use http_body_util::Either;
 use http_body_util::Full;
 use hyper::body::Incoming;
+use proto::hosts::Hosts;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
@@ -41,7 +41,6 @@ use crate::metrics::Door;
 use crate::metrics::Metrics;
 use crate::quota::Quotas;
 use crate::transport::grpc::Grpc;
-pub use crate::transport::hosts::Hosts;
 use crate::transport::service_quotas::Increases;
 
 /// What one request may cost.

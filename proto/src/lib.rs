@@ -13,6 +13,7 @@
 //! | [`policy`] | the IAM policy language and its one evaluator |
 //! | [`sigv4`] | AWS Signature Version 4: to check a request and to sign one |
 //! | [`arn`] | Amazon Resource Names |
+//! | [`hosts`] | which host names a server on loopback answers to |
 //! | [`time`] | the one type of time, its wire forms, and the clock that is passed in |
 
 pub mod kms;
@@ -24,5 +25,7 @@ pub mod policy;
 pub mod sigv4;
 
 pub mod arn;
+
+pub mod hosts;
 
 pub mod time;

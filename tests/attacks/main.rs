@@ -10,6 +10,7 @@ mod chunks;
 mod credentials;
 mod forms;
 mod framing;
+mod logs;
 mod names;
 mod payload;
 mod pressure;

@@ -30,7 +30,11 @@ async fn in_flight(gate: &Gate, count: usize) {
 }
 
 async fn admin(address: SocketAddr, path: &str) -> String {
-    let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    admin_under(address, "localhost", path).await
+}
+
+async fn admin_under(address: SocketAddr, host: &str, path: &str) -> String {
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
     talk_to(address, request.as_bytes()).await
 }
 
@@ -218,6 +222,26 @@ async fn a_gateway_whose_backend_is_gone_is_alive_and_not_ready() {
             "HTTP/1.1 404"
         };
         assert!(answer.starts_with(expected), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn the_admin_port_on_loopback_answers_only_to_its_own_names() {
+    let gate = Gate::with(|config| config.listen.admin_hosts = vec!["Admin.test".into()]).await;
+    let address = gate.running.admin_addr.unwrap();
+    for (host, status) in [
+        ("localhost:9090", "200"),
+        ("127.0.0.1", "200"),
+        ("admin.test", "200"),
+        ("evil.example", "421"),
+        ("evil.example\r\nhost: localhost", "421"),
+        ("localhost\r\nhost: evil.example", "421"),
+    ] {
+        for path in ["/livez", "/metrics"] {
+            let answer = admin_under(address, host, path).await;
+            let refused = answer.starts_with("HTTP/1.1 421");
+            assert_eq!(refused, status == "421", "{host} {path}: {answer}");
+        }
     }
 }
 

@@ -42,14 +42,24 @@ pub fn check_head(uri: &Uri, headers: &HeaderMap) -> Result<(), S3Error> {
     if headers.contains_key(header::UPGRADE) {
         return Err(bad_request("The connection cannot be upgraded."));
     }
-    if let (Some(authority), Some(host)) = (uri.authority(), headers.get(header::HOST))
-        && host.as_bytes() != authority.as_str().as_bytes()
-    {
-        return Err(bad_request(
+    check_host(uri, headers)
+}
+
+/// Takes one `Host` header only, which a target in absolute form must repeat: the signature covers
+/// that header, and the bucket is read from it.
+///
+/// Source: <https://www.rfc-editor.org/rfc/rfc9112#section-3.2>
+fn check_host(uri: &Uri, headers: &HeaderMap) -> Result<(), S3Error> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else {
+        return Err(bad_request("A request must have exactly one Host header."));
+    };
+    match uri.authority() {
+        Some(authority) if host.as_bytes() != authority.as_str().as_bytes() => Err(bad_request(
             "The Host header does not name the request's host.",
-        ));
+        )),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Refuses a `Connection` header that names what the signature covers: whoever forwards the request
@@ -138,7 +148,11 @@ mod tests {
     }
 
     fn check(lines: &[(&str, &str)]) -> Result<(), S3Error> {
-        check_head(&Uri::from_static("/demo/k"), &headers(lines))
+        let mut headers = headers(lines);
+        headers
+            .entry(header::HOST)
+            .or_insert(HeaderValue::from_static("localhost"));
+        check_head(&Uri::from_static("/demo/k"), &headers)
     }
 
     #[test]
@@ -210,7 +224,7 @@ mod tests {
         let uri: Uri = format!("/demo/k?prefix={}", "a".repeat(8 * 1024))
             .parse()
             .unwrap();
-        assert!(check_head(&uri, &HeaderMap::new()).is_err());
+        assert!(check_head(&uri, &headers(&[("host", "localhost")])).is_err());
     }
 
     #[test]
@@ -218,5 +232,16 @@ mod tests {
         let uri = Uri::from_static("http://one.example/demo");
         assert!(check_head(&uri, &headers(&[("host", "one.example")])).is_ok());
         assert!(check_head(&uri, &headers(&[("host", "two.example")])).is_err());
+    }
+
+    #[test]
+    fn a_request_names_its_host_in_exactly_one_header() {
+        for uri in ["/demo/k", "http://one.example/demo/k"] {
+            let uri = Uri::from_static(uri);
+            let two = [("host", "one.example"), ("host", "one.example")];
+            assert!(check_head(&uri, &headers(&[])).is_err(), "{uri}: none");
+            assert!(check_head(&uri, &headers(&two)).is_err(), "{uri}: two");
+            assert!(check_head(&uri, &headers(&two[..1])).is_ok(), "{uri}: one");
+        }
     }
 }

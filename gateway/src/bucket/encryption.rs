@@ -26,6 +26,7 @@ use crate::request::Body;
 use crate::request::empty_body;
 use crate::sse::choice::BucketDefault;
 use crate::sse::choice::DefaultAlgorithm;
+use crate::sse::choice::check_key_name;
 use crate::state::cached::CachedRecords;
 use crate::state::record::Records;
 use crate::xml::Element;
@@ -280,6 +281,7 @@ fn parse_algorithm(apply: &Element) -> Result<(Algorithm, Option<String>), S3Err
                 .detail("ArgumentName", "ApplyServerSideEncryptionByDefault"),
         );
     }
+    key.map_or(Ok(()), check_key_name)?;
     Ok((algorithm, key.map(str::to_owned)))
 }
 

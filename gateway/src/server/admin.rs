@@ -16,6 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
+use proto::hosts::Hosts;
 use tokio::net::TcpStream;
 
 use crate::server::Readiness;
@@ -23,19 +24,29 @@ use crate::server::Readiness;
 /// Gives the metrics in Prometheus's text format.
 pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
 
-/// What the admin listener tells.
+/// What the admin listener serves.
 pub(super) struct Admin {
-    pub(super) readiness: Readiness,
-    pub(super) metrics: Option<MetricsText>,
+    hosts: Hosts,
+    readiness: Readiness,
+    metrics: Option<MetricsText>,
 }
 
 impl Admin {
+    /// What is served to requests under one of the names in `hosts`.
+    pub(super) fn new(hosts: Hosts, readiness: Readiness, metrics: Option<MetricsText>) -> Self {
+        Self {
+            hosts,
+            readiness,
+            metrics,
+        }
+    }
+
     /// Serves one connection.
     pub(super) async fn serve(self: Arc<Self>, stream: TcpStream) {
         let service = service_fn(|request: Request<hyper::body::Incoming>| {
             let admin = Arc::clone(&self);
             async move {
-                let answer = admin.answer(request.method(), request.uri().path()).await;
+                let answer = admin.answer(&request).await;
                 Ok::<_, Infallible>(answer)
             }
         });
@@ -49,7 +60,11 @@ impl Admin {
     }
 
     /// Answers one request. Paths are exact.
-    async fn answer(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
+    async fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+        if !self.hosts.allow(request) {
+            return text(StatusCode::MISDIRECTED_REQUEST, "this is another server\n");
+        }
+        let (method, path) = (request.method(), request.uri().path());
         if method != Method::GET && method != Method::HEAD {
             return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
         }

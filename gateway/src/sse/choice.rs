@@ -232,9 +232,11 @@ impl<'a> Asked<'a> {
             Some(value) if value.eq_ignore_ascii_case("false") => Some(false),
             Some(value) => return Err(S3Error::invalid_argument(BAD_SWITCH, BUCKET_KEY, value)),
         };
+        let key = text(headers, KEY_ID)?;
+        key.map_or(Ok(()), check_key_name)?;
         Ok(Self {
             algorithm: text(headers, ALGORITHM)?,
-            key: text(headers, KEY_ID)?,
+            key,
             context: context_header
                 .map(EncryptionContext::from_header)
                 .transpose()?,
@@ -253,6 +255,20 @@ impl<'a> Asked<'a> {
         }
         Ok(())
     }
+}
+
+/// Refuses the KMS key that wraps the gateway's own root keys, by its alias or the alias's ARN, in a
+/// request or in a bucket's default encryption. The KMS refuses it by its other names.
+///
+/// # Errors
+///
+/// `AccessDenied`.
+pub fn check_key_name(key: &str) -> Result<(), S3Error> {
+    let name = key.rsplit(':').next().unwrap_or(key);
+    if name.starts_with(RESERVED_ALIASES) {
+        return Err(S3Error::with_message(S3Code::AccessDenied, RESERVED_KEY));
+    }
+    Ok(())
 }
 
 /// The customer key of a write, if it names one.
@@ -325,6 +341,10 @@ pub const KEY_ID: &str = "x-amz-server-side-encryption-aws-kms-key-id";
 /// The header that switches bucket keys on or off.
 pub const BUCKET_KEY: &str = "x-amz-server-side-encryption-bucket-key-enabled";
 
+/// Start of the names of the gateway's own KMS keys.
+const RESERVED_ALIASES: &str = "alias/sealgate/";
+
+const RESERVED_KEY: &str = "This KMS key is reserved for the gateway's own root keys.";
 const UNKNOWN: &str = "The encryption method specified is not supported";
 const BAD_SWITCH: &str = "Invalid value for x-amz-server-side-encryption-bucket-key-enabled header";
 const KMS_HEADER: &str = "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms";

@@ -251,3 +251,30 @@ fn reads_refuse_the_headers_of_writes() {
         );
     }
 }
+
+#[test]
+fn the_key_of_the_gateways_own_root_keys_is_refused_by_its_alias_and_its_arn() {
+    for key in [
+        "alias/sealgate/sse-s3",
+        " alias/sealgate/sse-s3 ",
+        "arn:aws:kms:us-east-1:000000000000:alias/sealgate/sse-s3",
+        "alias/sealgate/another",
+    ] {
+        for algorithm in ["aws:kms", "aws:kms:dsse"] {
+            let headers = headers(&[(SSE, algorithm), (KEY, key)]);
+            let error = refused(for_write(&headers, &BucketDefault::default(), SAFE));
+            assert_eq!(error.status(), 403, "{algorithm} {key}");
+        }
+    }
+    for key in [
+        "alias/sealgate",
+        "alias/sealgate-own/k",
+        "alias/own/sealgate/k",
+    ] {
+        let headers = headers(&[(SSE, "aws:kms"), (KEY, key)]);
+        assert!(
+            for_write(&headers, &BucketDefault::default(), SAFE).is_ok(),
+            "{key}"
+        );
+    }
+}

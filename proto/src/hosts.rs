@@ -2,7 +2,7 @@
 //!
 //! A web page can make its own name resolve to 127.0.0.1 (DNS rebinding) and would then reach an
 //! emulator that asks for no credentials. It cannot change the `Host` its browser sends, so a
-//! server on loopback answers only to loopback's names and those it was told.
+//! server on loopback answers only to loopback's names and those that are configured.
 
 use std::net::IpAddr;
 
@@ -22,7 +22,7 @@ impl Hosts {
     /// `configured` names are answered to besides loopback's. A server beyond loopback answers to
     /// every name unless some are configured.
     #[must_use]
-    pub fn of(address: IpAddr, configured: &[String]) -> Self {
+    pub fn for_listener(address: IpAddr, configured: &[String]) -> Self {
         let any = configured.is_empty() && !address.is_loopback();
         let names = configured
             .iter()
@@ -33,23 +33,24 @@ impl Hosts {
         }
     }
 
-    /// Whether the request is for one of the names.
-    pub(crate) fn allow<B>(&self, request: &Request<B>) -> bool {
+    /// Whether the request is for one of the names. Every host that it names must be: the one in its
+    /// target and those of all its `Host` headers.
+    pub fn allow<B>(&self, request: &Request<B>) -> bool {
         let Some(names) = &self.names else {
             return true;
         };
-        let header = request.headers().get(HOST);
         let authority = request.uri().authority().map(http::uri::Authority::as_str);
-        let hosts = [
-            authority,
-            header.map(|value| value.to_str().unwrap_or_default()),
-        ];
-        // Where both are given, both must be ours: only one of them was checked by the browser.
-        hosts.iter().any(Option::is_some)
-            && hosts
-                .iter()
-                .flatten()
-                .all(|host| is_name(names, without_port(host)))
+        let headers = request.headers().get_all(HOST);
+        // Where several are given, all must be ours: the browser checked only one of them.
+        let mut hosts = authority
+            .into_iter()
+            .chain(
+                headers
+                    .iter()
+                    .map(|value| value.to_str().unwrap_or_default()),
+            )
+            .peekable();
+        hosts.peek().is_some() && hosts.all(|host| is_name(names, without_port(host)))
     }
 }
 
@@ -89,7 +90,7 @@ mod tests {
 
     #[test]
     fn g10_a_server_on_loopback_answers_only_to_its_own_names() {
-        let hosts = Hosts::of(IpAddr::V4(Ipv4Addr::LOCALHOST), &["KMS.test".to_owned()]);
+        let hosts = Hosts::for_listener(IpAddr::V4(Ipv4Addr::LOCALHOST), &["KMS.test".to_owned()]);
         for host in [
             "localhost:9080",
             "LOCALHOST",
@@ -125,7 +126,7 @@ mod tests {
 
     #[test]
     fn g10_a_request_with_two_hosts_must_have_both_right() {
-        let hosts = Hosts::of(IpAddr::V4(Ipv4Addr::LOCALHOST), &[]);
+        let hosts = Hosts::for_listener(IpAddr::V4(Ipv4Addr::LOCALHOST), &[]);
         let request =
             |uri: &str, host: &str| Request::post(uri).header("host", host).body(()).unwrap();
         assert!(hosts.allow(&request("http://localhost:1/", "localhost:1")));
@@ -134,10 +135,10 @@ mod tests {
     }
 
     #[test]
-    fn a_server_beyond_loopback_answers_to_every_name_unless_told_some() {
-        let any = Hosts::of(IpAddr::V4(Ipv4Addr::UNSPECIFIED), &[]);
+    fn a_server_beyond_loopback_answers_to_every_name_unless_some_are_configured() {
+        let any = Hosts::for_listener(IpAddr::V4(Ipv4Addr::UNSPECIFIED), &[]);
         assert!(allows(&any, "kms.internal:9080"));
-        let some = Hosts::of(
+        let some = Hosts::for_listener(
             IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             &["kms.internal".to_owned()],
         );
