@@ -23,7 +23,7 @@ use crate::bucket::policy::BucketPolicy;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::object::Objects;
-use crate::object::copy_source::CopySource;
+use crate::protocol::copy_source::CopySource;
 use crate::request::Caller;
 use crate::request::S3Request;
 

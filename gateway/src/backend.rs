@@ -35,7 +35,7 @@ mod copy;
 mod digest;
 mod failure;
 mod forward;
-mod passage;
+mod header_filter;
 mod pool;
 mod reply;
 mod request;
@@ -302,7 +302,7 @@ impl Backend {
             Err(_) => Bytes::new(),
         };
         let error = failure::read_error(method, parts.status, &document);
-        BackendError::Refused(passage::error_headers(&parts.headers, error))
+        BackendError::Refused(header_filter::error_headers(&parts.headers, error))
     }
 
     async fn attempt(

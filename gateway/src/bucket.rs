@@ -19,13 +19,13 @@ use crate::backend::Backend;
 use crate::backend::BackendRequest;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::protocol::xml::Element;
+use crate::protocol::xml::Limits;
 use crate::request::Body;
 use crate::request::Payload;
 use crate::request::S3Request;
 use crate::request::full_body;
 use crate::state::State;
-use crate::xml::Element;
-use crate::xml::Limits;
 
 pub mod cors;
 pub mod encryption;

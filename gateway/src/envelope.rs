@@ -1,6 +1,6 @@
 //! The envelope: the one metadata header that says how to find an object's data key.
 //!
-//! It travels as [`HEADER`] with the object at the backend, base64url without padding: a version
+//! It travels as [`ENVELOPE`](crate::protocol::headers::ENVELOPE) with the object at the backend, base64url without padding: a version
 //! byte, a protobuf record, and an HMAC under a key derived from the data key. The HMAC covers the
 //! bytes as stored and the ARN of the object they belong to, so an envelope with any bit changed,
 //! of another object or of an earlier version of the same one does not open.
@@ -15,10 +15,10 @@ mod wire;
 
 pub use crate::envelope::protection::{Mode, Protection, Wrapped, WrappingKey};
 
-use crate::frames::cipher::{self, MAC_BYTES};
-use crate::frames::layout::TRAILER_BYTES;
-use crate::frames::segment::Segment;
-use crate::frames::{DataKey, KEY_BYTES};
+use crate::chunks::cipher::{self, MAC_BYTES};
+use crate::chunks::layout::TRAILER_BYTES;
+use crate::chunks::segment::Segment;
+use crate::chunks::{DataKey, KEY_BYTES};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -45,7 +45,7 @@ pub enum Layout {
 }
 
 impl Envelope {
-    /// The value of [`HEADER`] for the object with this ARN.
+    /// The value of [`ENVELOPE`](crate::protocol::headers::ENVELOPE) for the object with this ARN.
     pub fn seal(&self, key: &DataKey, object_arn: &str) -> String {
         let mut bytes = vec![ENVELOPE_VERSION];
         bytes.extend(wire::encode(self, &name(object_arn)));
@@ -65,7 +65,7 @@ pub struct SealedEnvelope {
 }
 
 impl SealedEnvelope {
-    /// Reads the value of [`HEADER`].
+    /// Reads the value of [`ENVELOPE`](crate::protocol::headers::ENVELOPE).
     ///
     /// # Errors
     ///
@@ -166,9 +166,6 @@ pub enum EnvelopeError {
     #[error("the data key comes from the key service")]
     NotWrapped,
 }
-
-/// The header that holds the envelope. Clients never see it and may not set it.
-pub const HEADER: &str = "x-amz-meta-sealgate";
 
 /// First byte of an envelope: the version this code writes, and the only one it reads.
 const ENVELOPE_VERSION: u8 = 1;

@@ -16,8 +16,8 @@
 //! | [`state`] | what no object can hold, kept at the backend |
 //! | [`backend`] | the way to the S3 backend |
 //! | [`envelope`] | the header that says how to find an object's data key |
-//! | [`frames`] | the sealed form of an object, pure |
-//! | [`xml`] | S3's XML documents |
+//! | [`chunks`] | the sealed form of an object, pure |
+//! | [`protocol`] | S3's words: headers, documents, digests |
 //! | [`request`] | a request as the operations see it |
 //! | [`error`] | S3's error answers |
 
@@ -34,7 +34,7 @@ pub mod sse;
 pub mod state;
 pub mod backend;
 pub mod envelope;
-pub mod frames;
-pub mod xml;
+pub mod chunks;
+pub mod protocol;
 pub mod request;
 pub mod error;

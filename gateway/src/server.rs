@@ -22,11 +22,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use zeroize::Zeroizing;
 
+use crate::chunks::random::Random;
+use crate::chunks::random::SystemRandom;
 use crate::config::Config;
 use crate::config::ConfigError;
 use crate::config::Listen;
-use crate::frames::random::Random;
-use crate::frames::random::SystemRandom;
 use crate::server::admin::Admin;
 use crate::server::connection::Shared;
 use crate::server::readiness::Readiness;

@@ -37,8 +37,8 @@ use crate::backend::BackendError;
 use crate::backend::BackendRequest;
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::xml::Element;
-use crate::xml::Limits;
+use crate::protocol::xml::Element;
+use crate::protocol::xml::Limits;
 
 pub mod cached;
 pub mod copies;

@@ -10,12 +10,12 @@
 #![allow(clippy::unwrap_used, reason = "a bench that fails may panic")]
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use gateway::frames::open::Opener;
-use gateway::frames::random::SystemRandom;
-use gateway::frames::seal::Sealer;
-use gateway::frames::segment::{Kind, Segment};
-use gateway::frames::trailer::Record;
-use gateway::frames::{DataKey, Keys, layout};
+use gateway::chunks::open::Opener;
+use gateway::chunks::random::SystemRandom;
+use gateway::chunks::seal::Sealer;
+use gateway::chunks::segment::{Kind, Segment};
+use gateway::chunks::trailer::Record;
+use gateway::chunks::{DataKey, Keys, layout};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 

@@ -10,13 +10,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use gateway::chunks::footer::{Part, Table};
+use gateway::chunks::random::{Random, SystemRandom};
+use gateway::chunks::seal::Sealer;
+use gateway::chunks::segment::Kind;
+use gateway::chunks::trailer::Record;
+use gateway::chunks::{DataKey, Keys};
 use gateway::envelope::{Envelope, Layout, Mode, Protection, WrappingKey};
-use gateway::frames::footer::{Part, Table, TableChecksum};
-use gateway::frames::random::{Random, SystemRandom};
-use gateway::frames::seal::Sealer;
-use gateway::frames::segment::Kind;
-use gateway::frames::trailer::{Algorithm, Checksum, ChecksumKind, Record};
-use gateway::frames::{DataKey, Keys};
+use gateway::protocol::checksum::{Algorithm, Checksum, ChecksumKind};
 use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -206,7 +207,7 @@ fn multipart(index: usize) -> Result<Value, Box<dyn Error>> {
              algorithm,
              kind,
              value,
-         }| TableChecksum {
+         }| Checksum {
             algorithm,
             kind,
             value,

@@ -66,7 +66,10 @@ async fn c1_c3_every_key_is_one_name_for_client_list_and_backend() {
     let listed = world
         .send(Draft::new(Method::GET, "demo", "").query("list-type", "2"))
         .await;
-    let listing = gateway::xml::Element::parse(listed.body(), gateway::xml::Limits::ANSWER);
+    let listing = gateway::protocol::xml::Element::parse(
+        listed.body(),
+        gateway::protocol::xml::Limits::ANSWER,
+    );
     let listing = listing.unwrap();
     let names: Vec<_> = listing
         .all("Contents")

@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gateway::xml::Element;
-use gateway::xml::Limits;
+use gateway::protocol::xml::Element;
+use gateway::protocol::xml::Limits;
 use http::Method;
 use md5::Digest as _;
 

@@ -5,8 +5,8 @@ use std::sync::Mutex;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use gateway::frames::random::Random as _;
-use gateway::frames::random::SystemRandom;
+use gateway::chunks::random::Random as _;
+use gateway::chunks::random::SystemRandom;
 use gateway::sse::context::EncryptionContext;
 use gateway::sse::kms::EncryptedBlob;
 use gateway::sse::kms::GeneratedKey;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use gateway::sse::context::EncryptionContext;
 use gateway::sse::kms::KeyService;
 use gateway::sse::kms::KeyServiceError;
-use gateway::sse::kms::Patience;
 use gateway::sse::kms::Requester;
+use gateway::sse::kms::RetryPolicy;
 use gateway::sse::kms::aws_json::AwsKeyService;
 use gateway::sse::kms::grpc::GrpcKeyService;
 use proto::sigv4::Credentials;
@@ -31,14 +31,14 @@ fn services(world: &World) -> [(&'static str, Box<dyn KeyService>); 2] {
         &format!("grpc://{address}"),
         SERVICE_SECRET,
         "us-east-1",
-        Patience::default(),
+        RetryPolicy::default(),
     );
     let aws = AwsKeyService::new(
         &format!("aws+http://{address}"),
         Credentials::new(&world.main.access_key_id, &world.main.secret_access_key),
         "us-east-1",
         Arc::new(SystemClock),
-        Patience::default(),
+        RetryPolicy::default(),
     );
     [
         ("gRPC", Box::new(grpc.unwrap())),
@@ -111,18 +111,17 @@ async fn a_kms_that_is_not_there_is_unreachable_over_both_doors() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let patience = Patience {
+    let retry = RetryPolicy {
         total: std::time::Duration::from_millis(100),
-        ..Patience::default()
+        ..RetryPolicy::default()
     };
-    let grpc =
-        GrpcKeyService::new(&format!("grpc://{address}"), "s", "us-east-1", patience).unwrap();
+    let grpc = GrpcKeyService::new(&format!("grpc://{address}"), "s", "us-east-1", retry).unwrap();
     let aws = AwsKeyService::new(
         &format!("aws+http://{address}"),
         Credentials::new("A", "s"),
         "us-east-1",
         Arc::new(SystemClock),
-        patience,
+        retry,
     );
     let services: [Box<dyn KeyService>; 2] = [Box::new(grpc), Box::new(aws.unwrap())];
     for service in services {
@@ -140,7 +139,8 @@ async fn a_gateway_with_the_wrong_secret_is_told_nothing() {
     let world = World::start().await;
     let arn = world.create_key("alias/blue").await;
     let address = format!("grpc://{}", world.kms.address);
-    let wrong = GrpcKeyService::new(&address, "wrong", "us-east-1", Patience::default()).unwrap();
+    let wrong =
+        GrpcKeyService::new(&address, "wrong", "us-east-1", RetryPolicy::default()).unwrap();
     let outcome = wrong
         .generate_data_key(&alice(), &arn, &EncryptionContext::default())
         .await;

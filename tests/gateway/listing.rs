@@ -3,8 +3,8 @@
 use gateway::object::Config;
 use gateway::object::list;
 use gateway::object::list::ListEtag;
-use gateway::xml::Element;
-use gateway::xml::Limits;
+use gateway::protocol::xml::Element;
+use gateway::protocol::xml::Limits;
 use http::Method;
 use tests::backend::Action;
 use tests::backend::Fault;

@@ -6,7 +6,7 @@ mod reading;
 mod refusals;
 
 use bytes::Bytes;
-use gateway::frames::layout;
+use gateway::chunks::layout;
 use gateway::object::Objects;
 use http::Method;
 use md5::Digest as _;

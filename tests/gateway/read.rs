@@ -118,7 +118,7 @@ fn every_range_gives_the_bytes_of_the_model_by_requests_hardly_wider() {
 
 /// How many stored bytes a range of the backend asks for.
 fn width(range: &str, size: u64) -> u64 {
-    let stored = gateway::frames::layout::stored_bytes(size).unwrap();
+    let stored = gateway::chunks::layout::stored_bytes(size).unwrap();
     let (first, last) = range
         .strip_prefix("bytes=")
         .unwrap()

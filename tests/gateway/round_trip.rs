@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gateway::frames::layout;
+use gateway::chunks::layout;
 use http::Method;
 use md5::Digest as _;
 use tests::backend::Recorded;

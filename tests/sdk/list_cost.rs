@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt as _;
-use gateway::xml::{Element, Limits};
+use gateway::protocol::xml::{Element, Limits};
 use http::Method;
 use md5::Digest as _;
 use tests::signed::{Draft, Target};

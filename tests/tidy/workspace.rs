@@ -19,7 +19,7 @@ static TREE: LazyLock<Tree> = LazyLock::new(Tree::of_this_repository);
 
 /// Modules without input, output, time or logs.
 const PURE_MODULES: [&str; 4] = [
-    "gateway/src/frames",
+    "gateway/src/chunks",
     "kms/src/crypto",
     "proto/src/sigv4",
     "proto/src/arn",

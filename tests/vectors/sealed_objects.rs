@@ -6,10 +6,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use gateway::chunks::footer::Tail;
+use gateway::chunks::open::Opener;
+use gateway::chunks::{DataKey, Keys};
 use gateway::envelope::{Envelope, EnvelopeError, Layout, SealedEnvelope, WrappingKey};
-use gateway::frames::footer::Tail;
-use gateway::frames::open::Opener;
-use gateway::frames::{DataKey, Keys};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 

@@ -26,14 +26,14 @@ use crate::authenticate::refusal;
 use crate::authenticate::several_mechanisms;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::protocol::xml;
+use crate::protocol::xml::Element;
+use crate::protocol::xml::Limits;
 use crate::request::AuthType;
 use crate::request::Caller;
 use crate::request::Query;
 use crate::request::S3Request;
 use crate::request::Target;
-use crate::xml;
-use crate::xml::Element;
-use crate::xml::Limits;
 
 mod fields;
 mod file;

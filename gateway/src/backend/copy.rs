@@ -14,8 +14,8 @@ use crate::backend::Backend;
 use crate::backend::BackendError;
 use crate::backend::BackendRequest;
 use crate::error::S3Error;
-use crate::xml::Element;
-use crate::xml::Limits;
+use crate::protocol::xml::Element;
+use crate::protocol::xml::Limits;
 
 /// One copy, of an object as it was seen.
 #[derive(Clone, Debug)]

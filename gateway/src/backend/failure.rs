@@ -9,9 +9,9 @@ use http::StatusCode;
 
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::protocol::xml::Element;
+use crate::protocol::xml::Limits;
 use crate::request::BoxError;
-use crate::xml::Element;
-use crate::xml::Limits;
 
 /// Why the backend gave no answer that can be used.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,7 @@ use http::header;
 use http_body_util::combinators::UnsyncBoxBody;
 
 use crate::backend::Backend;
-use crate::backend::passage;
+use crate::backend::header_filter;
 use crate::backend::request::BackendBody;
 use crate::backend::request::BackendRequest;
 use crate::backend::request::Digest;
@@ -47,7 +47,7 @@ impl Backend {
         let (parts, body) = answer.into_parts();
         let mut response = Response::new(UnsyncBoxBody::new(body));
         *response.status_mut() = parts.status;
-        *response.headers_mut() = passage::response_headers(&parts.headers);
+        *response.headers_mut() = header_filter::response_headers(&parts.headers);
         if let (true, Some(bucket)) = (parts.headers.contains_key(header::LOCATION), bucket) {
             // CreateBucket tells where the bucket is: here.
             if let Ok(location) = HeaderValue::from_str(&format!("/{bucket}")) {
@@ -60,7 +60,7 @@ impl Backend {
 
 /// What is sent to the backend for `request` with `body`.
 fn onward(request: S3Request, body: Bytes) -> BackendRequest {
-    let headers = passage::request_headers(&request.headers);
+    let headers = header_filter::request_headers(&request.headers);
     let query = request
         .target
         .query

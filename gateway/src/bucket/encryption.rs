@@ -22,6 +22,8 @@ use serde::Serialize;
 use crate::backend::Backend;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::protocol::xml::Element;
+use crate::protocol::xml::Limits;
 use crate::request::Body;
 use crate::request::empty_body;
 use crate::sse::choice::BucketDefault;
@@ -29,8 +31,6 @@ use crate::sse::choice::DefaultAlgorithm;
 use crate::sse::choice::check_key_name;
 use crate::state::cached::CachedRecords;
 use crate::state::record::Records;
-use crate::xml::Element;
-use crate::xml::Limits;
 
 /// How default encryption behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::xml::Element;
-use crate::xml::Limits;
+use crate::protocol::xml::Element;
+use crate::protocol::xml::Limits;
 
 /// The answer to `GetBucketLocation`: empty for `us-east-1`, which had no name when S3 began.
 pub(crate) fn document(region: &str) -> Element {

@@ -31,14 +31,14 @@ use crate::backend::BackendError;
 use crate::backend::BackendRequest;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::protocol::xml;
+use crate::protocol::xml::Element;
+use crate::protocol::xml::Limits;
 use crate::request::Body;
 use crate::request::empty_body;
 use crate::request::full_body;
 use crate::state::cached::CachedRecords;
 use crate::state::record::Records;
-use crate::xml;
-use crate::xml::Element;
-use crate::xml::Limits;
 
 /// How policies behave, and the other records of buckets that have no configuration of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -6,11 +6,11 @@
 //! are random by their making. The additional data names the mode, the object and the wrapping key,
 //! each with its length.
 
+use crate::chunks::cipher::{self, DerivationKey, SINGLE_USE_BYTES, SingleUseKey};
+use crate::chunks::layout::TAG_BYTES;
+use crate::chunks::random::Random;
+use crate::chunks::{DataKey, KEY_BYTES, KeyLength, Salt};
 use crate::envelope::EnvelopeError;
-use crate::frames::cipher::{self, DerivationKey, SINGLE_USE_BYTES, SingleUseKey};
-use crate::frames::layout::TAG_BYTES;
-use crate::frames::random::Random;
-use crate::frames::{DataKey, KEY_BYTES, KeyLength, Salt};
 
 /// How an object is encrypted, with what it takes to find its data key.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,13 +1,14 @@
 //! Envelopes of every mode, written, read, and changed in every way a backend could.
 
+use crate::chunks::random::SystemRandom;
+use crate::chunks::seal::Sealer;
+use crate::chunks::segment::Kind;
+use crate::chunks::trailer::Record;
+use crate::chunks::{DataKey, layout, segment};
 use crate::envelope::{
-    Envelope, EnvelopeError, HEADER, Layout, Mode, Protection, SealedEnvelope, WrappingKey,
+    Envelope, EnvelopeError, Layout, Mode, Protection, SealedEnvelope, WrappingKey,
 };
-use crate::frames::random::SystemRandom;
-use crate::frames::seal::Sealer;
-use crate::frames::segment::Kind;
-use crate::frames::trailer::Record;
-use crate::frames::{DataKey, layout, segment};
+use crate::protocol::headers::ENVELOPE;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
@@ -135,7 +136,8 @@ fn an_envelope_says_what_was_written() {
 
 #[test]
 fn an_envelope_leaves_room_for_the_clients_own_metadata() {
-    let sizes = MODES.map(|mode| Case::new(mode, true, false).header.len() + HEADER.len());
+    let sizes =
+        MODES.map(|mode| Case::new(mode, true, false).header.len() + ENVELOPE.as_str().len());
     assert!(sizes.iter().all(|size| *size <= 800), "{sizes:?}");
     let [sse_s3, .., sse_c] = sizes;
     assert!(sse_s3 <= 320 && sse_c <= 360, "{sizes:?}");
@@ -524,6 +526,6 @@ fn the_constants_are_those_the_format_states() {
             "{label}"
         );
     }
-    assert!(format.contains(&format!("`{HEADER}`")));
+    assert!(format.contains(&format!("`{ENVELOPE}`")));
     assert_eq!(segment::FORMAT_VERSION, super::ENVELOPE_VERSION);
 }

@@ -4,10 +4,10 @@
 //! fields of its layout and mode alone. So an unknown field, one that another mode has, a repeated
 //! or misplaced one and a number in a longer form are all refused.
 
+use crate::chunks::Salt;
+use crate::chunks::segment::{Kind, Segment};
 use crate::envelope::protection::{CHECK_BYTES, Derivation, Mode, Protection, Wrapped};
 use crate::envelope::{Envelope, EnvelopeError, Layout, NAME_BYTES};
-use crate::frames::Salt;
-use crate::frames::segment::{Kind, Segment};
 use bytes::Bytes;
 use prost::Message as _;
 use std::mem;

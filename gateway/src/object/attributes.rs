@@ -14,23 +14,22 @@ use http::header;
 use crate::backend::Backend;
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::frames::trailer::Checksum;
 use crate::object::Objects;
-use crate::object::checksum;
-use crate::object::conditions::Names;
 use crate::object::multipart::attributes::Page;
 use crate::object::stored::ATTEMPTS;
 use crate::object::stored::Found;
 use crate::object::stored::Needs;
 use crate::object::stored::ReadError;
 use crate::object::stored::Reader;
+use crate::protocol::checksum::Checksum;
+use crate::protocol::conditions::Names;
+use crate::protocol::xml::Element;
 use crate::request::Body;
 use crate::request::S3Request;
 use crate::request::full_body;
 use crate::sse::choice;
 use crate::sse::choice::Transport;
 use crate::sse::customer_key;
-use crate::xml::Element;
 
 impl Objects {
     /// Answers with the attributes of an object that were asked for.
@@ -180,7 +179,7 @@ fn answer_of(
         && asked.contains(&Attribute::Checksum)
     {
         let mut told = Element::new("Checksum");
-        for element in checksum::elements(checksum) {
+        for element in checksum.elements(1) {
             told = told.with(element);
         }
         document = document.with(told);

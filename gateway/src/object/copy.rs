@@ -18,16 +18,10 @@ use proto::time::Timestamp;
 
 use crate::backend::Backend;
 use crate::backend::ReplyBody;
+use crate::chunks::open::Opener;
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::frames::open::Opener;
-use crate::frames::trailer::Algorithm;
 use crate::object::Objects;
-use crate::object::checksum;
-use crate::object::checksum::Expected;
-use crate::object::conditions::Names;
-use crate::object::copy_source::CopySource;
-use crate::object::headers;
 use crate::object::opened::OpenedBody;
 use crate::object::plain::PlainBody;
 use crate::object::put::customer_key_md5;
@@ -40,6 +34,14 @@ use crate::object::stored::Needs;
 use crate::object::stored::ReadError;
 use crate::object::stored::Reader;
 use crate::object::stored::judge;
+use crate::protocol::checksum::Algorithm;
+use crate::protocol::checksum::digests::Expected;
+use crate::protocol::conditions::Names;
+use crate::protocol::copy_source::CopySource;
+use crate::protocol::headers;
+use crate::protocol::xml;
+use crate::protocol::xml::Element;
+use crate::protocol::xml::Limits;
 use crate::request::Body;
 use crate::request::Payload;
 use crate::request::S3Request;
@@ -53,9 +55,6 @@ use crate::sse::customer_key;
 use crate::sse::data_key::ObjectName;
 use crate::sse::data_key::refuse_tampered;
 use crate::sse::kms::Requester;
-use crate::xml;
-use crate::xml::Element;
-use crate::xml::Limits;
 
 /// How copies are made, where there is a choice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
@@ -149,7 +148,7 @@ impl Objects {
 
         let customer_key = choice::for_copy_source(&request.headers, transport)?;
         let algorithm = request.header("x-amz-checksum-algorithm");
-        let algorithm = algorithm.map(checksum::algorithm_by_name).transpose()?;
+        let algorithm = algorithm.map(Algorithm::from_name).transpose()?;
         let reader = Reader {
             name: self.named(&source_name.bucket, &source_name.key)?,
             version: source_name.version,
@@ -385,7 +384,7 @@ fn answer(
         ))
         .with(Element::with_text("ETag", etag));
     if let Some(checksum) = &written.record.checksum {
-        for element in checksum::elements(checksum) {
+        for element in checksum.elements(1) {
             result = result.with(element);
         }
     }

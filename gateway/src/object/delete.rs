@@ -18,17 +18,17 @@ use http::header;
 
 use crate::backend::BackendBody;
 use crate::backend::BackendRequest;
+use crate::chunks::layout;
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::frames::layout;
 use crate::object::Objects;
 use crate::object::document;
+use crate::protocol::xml::Element;
+use crate::protocol::xml::Limits;
 use crate::request::Body;
 use crate::request::S3Request;
 use crate::request::full_body;
 use crate::sse::data_key::ObjectName;
-use crate::xml::Element;
-use crate::xml::Limits;
 
 impl Objects {
     /// Answers DeleteObject.

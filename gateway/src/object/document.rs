@@ -4,8 +4,8 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use crate::error::S3Error;
-use crate::object::checksum::Expected;
-use crate::object::checksum::Running;
+use crate::protocol::checksum::digests::Digester;
+use crate::protocol::checksum::digests::Expected;
 use crate::request::S3Request;
 
 /// The body of `request`, whole, after its signature, its `Content-MD5` and its checksum were found
@@ -18,7 +18,7 @@ use crate::request::S3Request;
 pub async fn read(request: &mut S3Request) -> Result<Bytes, S3Error> {
     let expected = Expected::read(&request.headers, request.body.announced_trailers())?;
     let document = request.body.collect(DOCUMENT_BYTES_MAX).await?;
-    let mut digests = Running::new(expected, false);
+    let mut digests = Digester::new(expected, false);
     digests.update(&document);
     digests.finish(request.body.trailers())?;
     Ok(document)
@@ -42,10 +42,10 @@ pub fn require_digest(request: &S3Request) -> Result<(), S3Error> {
 
 /// The MD5 of a document of the gateway's own making.
 pub(crate) fn md5(document: &[u8]) -> Result<[u8; 16], S3Error> {
-    let mut digests = Running::new(Expected::nothing(None), true);
+    let mut digests = Digester::new(Expected::nothing(None), true);
     digests.update(document);
-    let record = digests.finish(&HeaderMap::new())?;
-    record.md5.ok_or_else(S3Error::internal)
+    let digests = digests.finish(&HeaderMap::new())?;
+    digests.md5.ok_or_else(S3Error::internal)
 }
 
 /// Longest document taken, in bytes.

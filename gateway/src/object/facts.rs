@@ -16,15 +16,15 @@ use proto::time::Timestamp;
 
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::frames::trailer::Algorithm;
 use crate::object::Objects;
-use crate::object::conditions::Names;
 use crate::object::store::etag_is_md5;
 use crate::object::stored::ATTEMPTS;
 use crate::object::stored::Found;
 use crate::object::stored::Needs;
 use crate::object::stored::ReadError;
 use crate::object::stored::Reader;
+use crate::protocol::checksum::Algorithm;
+use crate::protocol::conditions::Names;
 use crate::sse::choice::Transport;
 use crate::sse::data_key::ObjectName;
 use crate::sse::kms::Requester;

@@ -17,20 +17,14 @@ use http::header;
 use http_body_util::BodyExt as _;
 
 use crate::backend::Backend;
+use crate::chunks::Keys;
+use crate::chunks::layout;
+use crate::chunks::open::Opener;
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::frames::Keys;
-use crate::frames::layout;
-use crate::frames::open::Opener;
 use crate::object::Objects;
-use crate::object::checksum;
-use crate::object::conditions::Names;
-use crate::object::headers;
 use crate::object::if_range;
 use crate::object::opened::OpenedBody;
-use crate::object::range::ByteRange;
-use crate::object::range::ContentRange;
-use crate::object::range::Span;
 use crate::object::stored::ATTEMPTS;
 use crate::object::stored::Found;
 use crate::object::stored::Needs;
@@ -38,6 +32,11 @@ use crate::object::stored::ReadError;
 use crate::object::stored::Reader;
 use crate::object::stored::Stored;
 use crate::object::stored::Unlocked;
+use crate::protocol::conditions::Names;
+use crate::protocol::headers;
+use crate::protocol::range::ByteRange;
+use crate::protocol::range::ContentRange;
+use crate::protocol::range::Span;
 use crate::request::AuthType;
 use crate::request::Body;
 use crate::request::S3Request;
@@ -255,7 +254,7 @@ pub(crate) fn describe<B>(
     if let Some(record) = unlocked.record.as_ref().filter(|_| told)
         && let Some(checksum) = &record.checksum
     {
-        checksum::tell(&mut headers, checksum);
+        checksum.write_headers(&mut headers, 1);
     }
     let md5 = read.reader.customer_key.as_ref().map(|key| key.md5());
     answer::of_read(&mut headers, &stored.sealed.claims().protection, md5);

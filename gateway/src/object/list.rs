@@ -25,21 +25,20 @@ use proto::sigv4;
 use proto::time::Timestamp;
 
 use crate::backend::BackendRequest;
-use crate::envelope::HEADER;
+use crate::chunks::layout;
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::frames::layout;
 use crate::object::Objects;
-use crate::object::checksum;
 use crate::object::facts::Facts;
 use crate::object::facts::Identity;
+use crate::protocol::headers::ENVELOPE;
+use crate::protocol::xml::Element;
+use crate::protocol::xml::Limits;
 use crate::request::Body;
 use crate::request::S3Request;
 use crate::request::full_body;
 use crate::sse::choice::Encryption;
 use crate::sse::data_key::ObjectName;
-use crate::xml::Element;
-use crate::xml::Limits;
 
 /// How listings are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -217,7 +216,7 @@ impl Objects {
 fn take_headers(entry: &mut Element) -> Option<HeaderMap> {
     let mut envelopes = Vec::new();
     if let Some(metadata) = entry.child("UserMetadata") {
-        let is_envelope = |it: &&Element| it.name().eq_ignore_ascii_case(HEADER);
+        let is_envelope = |it: &&Element| it.name().eq_ignore_ascii_case(ENVELOPE.as_str());
         let found = metadata.children().iter().filter(is_envelope);
         envelopes.extend(found.map(|it| it.text().trim().to_owned()));
     }
@@ -232,7 +231,7 @@ fn take_headers(entry: &mut Element) -> Option<HeaderMap> {
     let etag = entry.text_of("ETag")?.trim().trim_matches('"');
     let mut headers = HeaderMap::new();
     for (name, value) in [
-        (HeaderName::from_static(HEADER), envelope.as_str()),
+        (ENVELOPE, envelope.as_str()),
         (header::ETAG, &format!("\"{etag}\"")),
         (header::CONTENT_LENGTH, entry.text_of("Size")?.trim()),
         (header::LAST_MODIFIED, &modified),
@@ -296,7 +295,7 @@ fn rewrite(entry: &mut Element, facts: &Facts) {
         entry.set_text_of("ETag", etag);
     }
     if let Some(algorithm) = facts.algorithm {
-        entry.set_text_of("ChecksumAlgorithm", checksum::name(algorithm));
+        entry.set_text_of("ChecksumAlgorithm", algorithm.name());
     }
 }
 

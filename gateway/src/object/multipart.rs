@@ -22,13 +22,15 @@ use http::Method;
 
 use crate::backend::BackendError;
 use crate::backend::BackendRequest;
+use crate::chunks::layout;
 use crate::envelope::Protection;
 use crate::envelope::SealedEnvelope;
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::frames::layout;
 use crate::object::Objects;
 use crate::object::store::etag_is_md5;
+use crate::protocol::xml::Element;
+use crate::protocol::xml::Limits;
 use crate::request::S3Request;
 use crate::request::Target;
 use crate::sse::answer;
@@ -42,8 +44,6 @@ use crate::sse::kms::Requester;
 use crate::state::uploads::Head;
 use crate::state::uploads::PartRecord;
 use crate::state::uploads::UploadName;
-use crate::xml::Element;
-use crate::xml::Limits;
 
 pub mod attributes;
 pub mod body;

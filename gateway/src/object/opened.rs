@@ -16,8 +16,8 @@ use http_body::Body;
 use http_body::Frame;
 
 use crate::backend::ReplyBody;
+use crate::chunks::open::Opener;
 use crate::error::S3Error;
-use crate::frames::open::Opener;
 use crate::request::BoxError;
 use crate::request::PayloadStream;
 use crate::sse::data_key::refuse_tampered;

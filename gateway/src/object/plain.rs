@@ -22,16 +22,16 @@ use http_body_util::BodyExt as _;
 
 use crate::backend::Backend;
 use crate::backend::ReplyBody;
+use crate::chunks::segment::MAGIC;
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::frames::segment::MAGIC;
 use crate::object::Objects;
 use crate::object::get::Read;
 use crate::object::get::Wanted;
-use crate::object::headers;
 use crate::object::opened::broken_off;
 use crate::object::stored::ReadError;
 use crate::object::stored::Reader;
+use crate::protocol::headers;
 use crate::request::Body;
 use crate::request::PayloadStream;
 use crate::sse::customer_key;
@@ -101,7 +101,7 @@ impl Objects {
             }
             answer => answer?,
         };
-        if answer.headers().contains_key(crate::envelope::HEADER) {
+        if answer.headers().contains_key(headers::ENVELOPE) {
             return Err(ReadError::Changed);
         }
         if answer.body().starts_with(MAGIC) {

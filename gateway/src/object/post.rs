@@ -15,12 +15,12 @@ use proto::sigv4;
 use crate::error::S3Error;
 use crate::object::Objects;
 use crate::object::put;
+use crate::protocol::xml::Element;
 use crate::request::Body;
 use crate::request::S3Request;
 use crate::request::empty_body;
 use crate::request::full_body;
 use crate::sse::data_key::ObjectName;
-use crate::xml::Element;
 
 /// What the client wants to hear.
 struct Wanted {

@@ -10,12 +10,11 @@ use http::header;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::object::Objects;
-use crate::object::checksum;
-use crate::object::checksum::Expected;
-use crate::object::conditions;
-use crate::object::headers;
 use crate::object::store::NewObject;
 use crate::object::store::Written;
+use crate::protocol::checksum::digests::Expected;
+use crate::protocol::conditions;
+use crate::protocol::headers;
 use crate::request::Body;
 use crate::request::S3Request;
 use crate::request::empty_body;
@@ -131,7 +130,7 @@ pub(crate) fn answer(written: &Written, encryption: &Encryption) -> HeaderMap {
     let mut headers = headers::of_write_answer(&written.headers);
     headers.insert(header::ETAG, written.etag.clone());
     if let Some(checksum) = &written.record.checksum {
-        checksum::tell(&mut headers, checksum);
+        checksum.write_headers(&mut headers, 1);
     }
     answer::of_write(
         &mut headers,

@@ -17,7 +17,6 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use http::HeaderName;
 use http::HeaderValue;
 use http::Method;
 use http::StatusCode;
@@ -25,17 +24,15 @@ use http::header;
 
 use crate::backend::Backend;
 use crate::backend::BackendCopy;
+use crate::chunks::DataKey;
+use crate::chunks::OpenError;
+use crate::chunks::layout;
+use crate::chunks::trailer::Record;
 use crate::envelope::Envelope;
-use crate::envelope::HEADER;
 use crate::envelope::Layout;
 use crate::envelope::Mode;
 use crate::error::S3Error;
-use crate::frames::DataKey;
-use crate::frames::OpenError;
-use crate::frames::layout;
-use crate::frames::trailer::Record;
 use crate::object::Objects;
-use crate::object::conditions::Names;
 use crate::object::copy::DELETE_MARKER;
 use crate::object::facts::Facts;
 use crate::object::store::Written;
@@ -44,6 +41,8 @@ use crate::object::stored::Needs;
 use crate::object::stored::ReadError;
 use crate::object::stored::Reader;
 use crate::object::stored::Stored;
+use crate::protocol::conditions::Names;
+use crate::protocol::headers::ENVELOPE;
 use crate::sse::choice::Encryption;
 use crate::sse::data_key::ObjectName;
 use crate::sse::kms::Requester;
@@ -171,7 +170,7 @@ impl Objects {
         let value = envelope.seal(&source.data_key, &target.name.arn);
         let value = HeaderValue::from_str(&value).map_err(|_| S3Error::internal())?;
         let mut headers = target.headers;
-        headers.insert(HeaderName::from_static(HEADER), value);
+        headers.insert(ENVELOPE, value);
         let etag = stored.headers.get(header::ETAG);
         let copy = BackendCopy {
             from: (&reader.name.bucket, &reader.name.key),

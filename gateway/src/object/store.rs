@@ -23,20 +23,21 @@ use http_body::Frame;
 use crate::backend::BackendBody;
 use crate::backend::BackendRequest;
 use crate::backend::Digest;
+use crate::chunks::layout;
+use crate::chunks::seal::Sealer;
+use crate::chunks::segment::Kind;
+use crate::chunks::segment::Segment;
+use crate::chunks::trailer::Record;
 use crate::envelope::Envelope;
-use crate::envelope::HEADER;
 use crate::envelope::Layout;
 use crate::envelope::Protection;
 use crate::error::S3Error;
-use crate::frames::layout;
-use crate::frames::seal::Sealer;
-use crate::frames::segment::Kind;
-use crate::frames::segment::Segment;
-use crate::frames::trailer::Record;
 use crate::object::Objects;
-use crate::object::checksum::Expected;
-use crate::object::checksum::Running;
 use crate::object::facts::Facts;
+use crate::protocol::checksum::digests::Digester;
+use crate::protocol::checksum::digests::Digests;
+use crate::protocol::checksum::digests::Expected;
+use crate::protocol::headers::ENVELOPE;
 use crate::request::BoxError;
 use crate::request::Payload;
 use crate::sse::choice::Encryption;
@@ -103,7 +104,7 @@ impl Objects {
         let NewKey { keys, protection } = key;
         let sealer = Sealer::new(keys.keys(), Kind::Whole, plaintext_bytes, &*self.random)?;
         let segment = sealer.segment().clone();
-        let digests = Running::new(expected, etag_is_md5(&protection));
+        let digests = Digester::new(expected, etag_is_md5(&protection));
 
         let mut envelope = Envelope {
             layout: Layout::Whole(segment.clone()),
@@ -130,7 +131,7 @@ impl Objects {
 
         let value = HeaderValue::from_str(&envelope.seal(&keys.data, &name.arn))
             .map_err(|_| S3Error::internal())?;
-        headers.insert(HeaderName::from_static(HEADER), value);
+        headers.insert(ENVELOPE, value);
         drop(keys);
         let mut request = BackendRequest::object(Method::PUT, &name.bucket, &name.key)
             .body(body)
@@ -210,7 +211,7 @@ pub(crate) fn etag_is_md5(protection: &Protection) -> bool {
 /// Seals a body that fits in memory: the stored bytes, its record, and the record sealed.
 async fn seal_whole(
     mut sealer: Sealer,
-    mut digests: Running,
+    mut digests: Digester,
     mut body: Payload,
 ) -> Result<(Bytes, Record, [u8; layout::TRAILER_BYTES]), S3Error> {
     while let Some(bytes) = body.next().await {
@@ -218,16 +219,25 @@ async fn seal_whole(
         digests.update(&bytes);
         sealer.push(&bytes)?;
     }
-    let record = digests.finish(body.trailers())?;
+    let record = record(digests.finish(body.trailers())?, sealer.segment());
     let sealed_record = sealer.seal_record(&record)?;
     Ok((sealer.finish()?, record, sealed_record))
+}
+
+/// The record of an object with these digests.
+fn record(digests: Digests, segment: &Segment) -> Record {
+    Record {
+        plaintext_bytes: segment.plaintext_bytes,
+        md5: digests.md5,
+        checksum: Some(digests.checksum),
+    }
 }
 
 /// The sealed form of a body, made while it is sent.
 struct SealedBody {
     body: Payload,
     /// Gone once the body has ended, well or not.
-    state: Option<(Sealer, Running)>,
+    state: Option<(Sealer, Digester)>,
     /// Where the record goes when the body was found good.
     done: Arc<OnceLock<Record>>,
 }
@@ -253,7 +263,7 @@ impl SealedBody {
         let Some((mut sealer, digests)) = self.state.take() else {
             return Ok(None);
         };
-        let record = digests.finish(self.body.trailers())?;
+        let record = record(digests.finish(self.body.trailers())?, sealer.segment());
         sealer.seal_record(&record)?;
         let rest = sealer.finish()?;
         drop(self.done.set(record));

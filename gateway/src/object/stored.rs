@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use http::HeaderName;
 use http::HeaderValue;
 use http::Method;
 use http::StatusCode;
@@ -15,25 +14,25 @@ use http::header;
 
 use crate::backend::BackendError;
 use crate::backend::BackendRequest;
+use crate::chunks::DataKey;
+use crate::chunks::layout;
+use crate::chunks::segment::Segment;
+use crate::chunks::trailer;
+use crate::chunks::trailer::Record;
 use crate::envelope::Envelope;
-use crate::envelope::HEADER;
 use crate::envelope::Layout;
 use crate::envelope::SealedEnvelope;
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::frames::DataKey;
-use crate::frames::layout;
-use crate::frames::segment::Segment;
-use crate::frames::trailer;
-use crate::frames::trailer::Record;
 use crate::object::Objects;
-use crate::object::conditions;
-use crate::object::conditions::Names;
-use crate::object::conditions::Outcome;
 use crate::object::multipart::footer::StoredParts;
 use crate::object::put::failed;
-use crate::object::range::ContentRange;
 use crate::object::store::etag_is_md5;
+use crate::protocol::conditions;
+use crate::protocol::conditions::Names;
+use crate::protocol::conditions::Outcome;
+use crate::protocol::headers::ENVELOPE;
+use crate::protocol::range::ContentRange;
 use crate::request::S3Request;
 use crate::sse::choice::Transport;
 use crate::sse::customer_key::CustomerKey;
@@ -385,5 +384,3 @@ fn stored_bytes(status: StatusCode, headers: &HeaderMap) -> Option<u64> {
 
 /// How often a read begins again when the object changes under it.
 pub(crate) const ATTEMPTS: usize = 3;
-
-const ENVELOPE: HeaderName = HeaderName::from_static(HEADER);

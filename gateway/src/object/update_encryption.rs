@@ -17,12 +17,14 @@ use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::object::Objects;
 use crate::object::document;
-use crate::object::headers;
 use crate::object::rewrap::Rewrapped;
 use crate::object::stored::ATTEMPTS;
 use crate::object::stored::Found;
 use crate::object::stored::ReadError;
 use crate::object::stored::Reader;
+use crate::protocol::headers;
+use crate::protocol::xml::Element;
+use crate::protocol::xml::Limits;
 use crate::request::Body;
 use crate::request::S3Request;
 use crate::request::empty_body;
@@ -30,8 +32,6 @@ use crate::sse::choice::Encryption;
 use crate::sse::choice::KmsChoice;
 use crate::sse::choice::Transport;
 use crate::sse::context::EncryptionContext;
-use crate::xml::Element;
-use crate::xml::Limits;
 
 impl Objects {
     /// Puts an object under the KMS key that the request's document names.

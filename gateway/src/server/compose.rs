@@ -17,9 +17,9 @@ use crate::bucket::encryption::DefaultEncryptions;
 use crate::bucket::etags::ListedEtags;
 use crate::bucket::owner::BucketOwners;
 use crate::bucket::policy::BucketPolicies;
+use crate::chunks::random::Random;
 use crate::config::Config;
 use crate::config::ConfigError;
-use crate::frames::random::Random;
 use crate::object::Objects;
 use crate::respond::Operations;
 use crate::respond::Responder;
@@ -30,7 +30,7 @@ use crate::server::StartError;
 use crate::sse::bucket_key::BucketKeys;
 use crate::sse::data_key::DataKeys;
 use crate::sse::kms::KeyService;
-use crate::sse::kms::Patience;
+use crate::sse::kms::RetryPolicy;
 use crate::sse::kms::aws_json::AwsKeyService;
 use crate::sse::kms::grpc::GrpcKeyService;
 use crate::sse::kms::root_key::KmsRootKeyWrap;
@@ -182,7 +182,7 @@ fn key_service(
     secret: Option<Zeroizing<String>>,
     clock: &Arc<dyn Clock>,
 ) -> Result<Arc<dyn KeyService>, StartError> {
-    let patience = Patience {
+    let retry = RetryPolicy {
         call: Duration::from_millis(config.kms.call_timeout_ms),
         total: Duration::from_millis(config.kms.total_timeout_ms),
     };
@@ -195,7 +195,7 @@ fn key_service(
         );
         let clock = Arc::clone(clock);
         let (url, region) = (&config.kms.url, &config.region);
-        let kms = AwsKeyService::new(url, credentials, region, clock, patience);
+        let kms = AwsKeyService::new(url, credentials, region, clock, retry);
         return Ok(Arc::new(kms.map_err(|cause| refuse(cause.to_string()))?));
     }
     let secret = match (secret, &config.kms.secret_file) {
@@ -208,7 +208,7 @@ fn key_service(
         }
         (None, None) => return Err(ConfigError::Field("kms.secret_file", "is missing").into()),
     };
-    let kms = GrpcKeyService::new(&config.kms.url, &secret, &config.region, patience)
+    let kms = GrpcKeyService::new(&config.kms.url, &secret, &config.region, retry)
         .map_err(|cause| refuse(cause.to_string()))?;
     Ok(Arc::new(kms))
 }

@@ -21,10 +21,10 @@ use crate::sse::context::EncryptionContext;
 pub mod aws_json;
 pub mod grpc;
 mod messages;
-mod patience;
+mod retry;
 pub mod root_key;
 
-pub use patience::Patience;
+pub use retry::RetryPolicy;
 
 /// A KMS, as the gateway uses it.
 ///

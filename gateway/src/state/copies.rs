@@ -18,12 +18,12 @@ use tokio::sync::OnceCell;
 use crate::backend::BackendCopy;
 use crate::backend::BackendError;
 use crate::backend::BackendRequest;
+use crate::chunks::random::Random;
 use crate::error::S3Error;
-use crate::frames::random::Random;
+use crate::protocol::xml::Element;
+use crate::protocol::xml::Limits;
 use crate::state::Reading;
 use crate::state::State;
-use crate::xml::Element;
-use crate::xml::Limits;
 
 /// What is known of the backend's copies.
 pub struct Copies {
@@ -174,4 +174,4 @@ fn marked(value: &'static str) -> HeaderMap {
 const OTHER_ETAG: &str = "\"00000000000000000000000000000000\"";
 
 /// The header whose replacement is tried: the envelope's own.
-const MARK: HeaderName = HeaderName::from_static(crate::envelope::HEADER);
+const MARK: HeaderName = crate::protocol::headers::ENVELOPE;

@@ -25,10 +25,10 @@ use serde::Deserialize;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use crate::chunks::random::Random;
 use crate::envelope::WrappingKey;
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::frames::random::Random;
 use crate::state::Reading;
 use crate::state::State;
 

@@ -8,25 +8,24 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http::HeaderName;
 use http::HeaderValue;
 use http::header;
 use proto::arn;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::envelope;
+use crate::chunks::DataKey;
+use crate::chunks::open::Opener;
+use crate::chunks::random::Random;
+use crate::chunks::seal::Sealer;
+use crate::chunks::segment::Kind;
+use crate::chunks::trailer::Record as Digests;
 use crate::envelope::Envelope;
 use crate::envelope::Layout;
 use crate::envelope::Protection;
 use crate::envelope::SealedEnvelope;
 use crate::error::S3Error;
-use crate::frames::DataKey;
-use crate::frames::open::Opener;
-use crate::frames::random::Random;
-use crate::frames::seal::Sealer;
-use crate::frames::segment::Kind;
-use crate::frames::trailer::Record as Digests;
+use crate::protocol::headers::ENVELOPE;
 use crate::state::Reading;
 use crate::state::State;
 use crate::state::Stored;
@@ -125,7 +124,7 @@ impl Records {
         let mut headers = HeaderMap::new();
         let value =
             HeaderValue::from_str(&envelope.seal(&key, &arn)).map_err(|cause| broken(&cause))?;
-        headers.insert(HeaderName::from_static(envelope::HEADER), value);
+        headers.insert(ENVELOPE, value);
         self.state.write(&name, &headers, Bytes::from(body)).await
     }
 
@@ -143,7 +142,7 @@ impl Records {
         let arn = self.arn(name);
         let sealed = stored
             .headers
-            .get(envelope::HEADER)
+            .get(ENVELOPE)
             .and_then(|value| value.to_str().ok())
             .ok_or_else(|| broken(&"it has no envelope"))?;
         let sealed = SealedEnvelope::parse(sealed).map_err(|cause| broken(&cause))?;

@@ -29,13 +29,14 @@ use zeroize::Zeroizing;
 use crate::backend::BackendBody;
 use crate::backend::BackendRequest;
 use crate::backend::ReplyBody;
+use crate::chunks::DataKey;
+use crate::chunks::Salt;
+use crate::chunks::cipher;
+use crate::chunks::random::Random;
 use crate::error::S3Error;
-use crate::frames::DataKey;
-use crate::frames::Salt;
-use crate::frames::cipher;
-use crate::frames::random::Random;
-use crate::frames::trailer::Algorithm;
-use crate::frames::trailer::ChecksumKind;
+use crate::protocol::checksum::Algorithm;
+use crate::protocol::checksum::ChecksumKind;
+use crate::protocol::checksum::UploadChecksum;
 use crate::state::State;
 use crate::state::is_absent;
 use crate::state::record::Found;
@@ -67,17 +68,6 @@ pub struct UploadName<'a> {
     pub key: &'a str,
     /// The backend's upload id.
     pub upload_id: &'a str,
-}
-
-/// The checksum that an object will have once its upload is complete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UploadChecksum {
-    /// How it is computed.
-    pub algorithm: Algorithm,
-    /// What it covers.
-    pub kind: ChecksumKind,
-    /// Whether the client chose it; else it is S3's own choice.
-    pub chosen: bool,
 }
 
 /// What is known of an upload since it was created.

@@ -18,7 +18,7 @@ pub const CIRCLES: &[&str] = &[
     "gateway/src: backend",
     "gateway/src: bucket",
     "gateway/src: envelope",
-    "gateway/src: frames",
+    "gateway/src: chunks",
     "gateway/src: object",
     "gateway/src: respond",
     "gateway/src: server",

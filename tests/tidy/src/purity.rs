@@ -16,7 +16,7 @@ const OUTSIDE: [&str; 8] = [
     "SystemTime",
 ];
 
-/// What pure modules (`gateway/src/frames` is `gateway/src/frames.rs` and the files below it) name
+/// What pure modules (`gateway/src/chunks` is `gateway/src/chunks.rs` and the files below it) name
 /// of the world outside. Their tests may.
 #[must_use]
 pub fn impure(tree: &Tree, modules: &[&str]) -> Vec<String> {

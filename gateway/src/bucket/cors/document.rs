@@ -9,8 +9,8 @@ use crate::bucket::cors::rule::METHODS;
 use crate::bucket::cors::rule::Rule;
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::xml::Element;
-use crate::xml::Limits;
+use crate::protocol::xml::Element;
+use crate::protocol::xml::Limits;
 
 /// The rules in a document.
 pub(super) fn parse(document: &[u8]) -> Result<Vec<Rule>, S3Error> {

@@ -5,21 +5,21 @@
 use http::HeaderMap;
 use http::Response;
 
+use crate::chunks::footer::Table;
 use crate::error::S3Error;
-use crate::frames::footer::Table;
-use crate::frames::trailer::Algorithm;
-use crate::frames::trailer::ChecksumKind;
 use crate::object::Objects;
 use crate::object::attributes;
 use crate::object::attributes::Attribute;
-use crate::object::checksum::parts;
-use crate::object::conditions::Names;
 use crate::object::multipart::footer::StoredParts;
 use crate::object::stored::Needs;
 use crate::object::stored::ReadError;
 use crate::object::stored::Reader;
+use crate::protocol::checksum::Algorithm;
+use crate::protocol::checksum::ChecksumKind;
+use crate::protocol::checksum::parts;
+use crate::protocol::conditions::Names;
+use crate::protocol::xml::Element;
 use crate::request::Body;
-use crate::xml::Element;
 
 /// Which of an object's parts are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl Objects {
         if let Some(table) = table.filter(|_| asked.contains(&Attribute::Checksum))
             && let Some(checksum) = &table.checksum
         {
-            let told = parts::elements(checksum, table.parts.len());
+            let told = checksum.elements(table.parts.len());
             let told = told
                 .into_iter()
                 .fold(Element::new("Checksum"), Element::with);

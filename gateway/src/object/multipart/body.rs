@@ -17,13 +17,13 @@ use http_body::Body;
 use http_body::Frame;
 
 use crate::backend::ReplyBody;
+use crate::chunks::Keys;
+use crate::chunks::OpenError;
+use crate::chunks::footer::Table;
+use crate::chunks::layout;
+use crate::chunks::open::Opener;
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::frames::Keys;
-use crate::frames::OpenError;
-use crate::frames::footer::Table;
-use crate::frames::layout;
-use crate::frames::open::Opener;
 use crate::request::BoxError;
 use crate::request::PayloadStream;
 use crate::sse::data_key::refuse_tampered;

@@ -20,22 +20,14 @@ use http::StatusCode;
 use http::header;
 
 use crate::backend::BackendBody;
-use crate::envelope::HEADER;
+use crate::chunks::Keys;
+use crate::chunks::footer::Part;
+use crate::chunks::footer::Table;
 use crate::envelope::Protection;
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::frames::Keys;
-use crate::frames::footer::Part;
-use crate::frames::footer::Table;
-use crate::frames::trailer::Algorithm;
-use crate::frames::trailer::ChecksumKind;
 use crate::object::Objects;
-use crate::object::checksum;
-use crate::object::checksum::Expected;
-use crate::object::checksum::Running;
-use crate::object::checksum::parts;
 use crate::object::facts::Facts;
-use crate::object::headers;
 use crate::object::multipart::Upload;
 use crate::object::multipart::bare;
 use crate::object::multipart::current;
@@ -45,6 +37,16 @@ use crate::object::multipart::text;
 use crate::object::stored::Found;
 use crate::object::stored::ReadError;
 use crate::object::stored::Reader;
+use crate::protocol::checksum::Algorithm;
+use crate::protocol::checksum::ChecksumKind;
+use crate::protocol::checksum::UploadChecksum;
+use crate::protocol::checksum::digests::Digester;
+use crate::protocol::checksum::digests::Expected;
+use crate::protocol::checksum::parts;
+use crate::protocol::headers;
+use crate::protocol::headers::ENVELOPE;
+use crate::protocol::xml::Element;
+use crate::protocol::xml::Limits;
 use crate::request::Body;
 use crate::request::S3Request;
 use crate::request::full_body;
@@ -53,9 +55,6 @@ use crate::sse::choice;
 use crate::sse::choice::Transport;
 use crate::sse::kms::Requester;
 use crate::state::uploads::PartRecord;
-use crate::state::uploads::UploadChecksum;
-use crate::xml::Element;
-use crate::xml::Limits;
 
 /// A part as the client lists it.
 struct Listed {
@@ -212,7 +211,7 @@ impl Objects {
             Err(error) if error.is_refused_as(StatusCode::NOT_FOUND) => return Ok(None),
             headers => headers?,
         };
-        if text(&headers, HEADER) != Some(upload.head.envelope.as_str()) {
+        if text(&headers, ENVELOPE.as_str()) != Some(upload.head.envelope.as_str()) {
             return Ok(None);
         }
         let bucket = &upload.name.bucket;
@@ -229,7 +228,7 @@ impl Objects {
         let same = listed.len() == table.parts.len()
             && numbers
                 .zip(listed)
-                .all(|(kind, listed)| kind == crate::frames::segment::Kind::Part(listed.number));
+                .all(|(kind, listed)| kind == crate::chunks::segment::Kind::Part(listed.number));
         if !same {
             return Ok(None);
         }
@@ -254,7 +253,7 @@ impl Completed {
             .with(Element::with_text("Key", &name.key))
             .with(Element::with_text("ETag", etag));
         if let Some(checksum) = &self.table.checksum {
-            for element in parts::elements(checksum, self.table.parts.len()) {
+            for element in checksum.elements(self.table.parts.len()) {
                 result = result.with(element);
             }
         }
@@ -330,7 +329,7 @@ async fn document(request: &mut S3Request) -> Result<Element, S3Error> {
     }
     let expected = Expected::read(&about_document, &[])?;
     let document = request.body.collect(DOCUMENT_BYTES_MAX).await?;
-    let mut digests = Running::new(expected, false);
+    let mut digests = Digester::new(expected, false);
     digests.update(&document);
     digests.finish(&HeaderMap::new())?;
     let limits = Limits {
@@ -352,7 +351,7 @@ fn listed(document: &Element) -> Result<Vec<Listed>, S3Error> {
         let number: i64 = number.parse().map_err(|_| malformed())?;
         let number = u32::try_from(number)
             .ok()
-            .filter(|number| (1..=crate::frames::layout::PARTS_MAX).contains(number))
+            .filter(|number| (1..=crate::chunks::layout::PARTS_MAX).contains(number))
             .ok_or_else(|| {
                 S3Error::invalid_argument(BAD_NUMBER, "partNumber", number.to_string())
             })?;
@@ -424,7 +423,7 @@ fn check_part(
         .iter()
         .find(|(algorithm, _)| *algorithm == upload.algorithm);
     if claim.is_none() && upload.chosen && upload.kind == ChecksumKind::Composite {
-        let name = checksum::name(upload.algorithm).to_ascii_lowercase();
+        let name = upload.algorithm.name().to_ascii_lowercase();
         return Err(S3Error::invalid_request(format!(
             "The upload was created using a {name} checksum. The complete request must include the checksum for each part. It was missing for part {} in the request.",
             part.number
@@ -469,7 +468,7 @@ fn check_object(
         }
     }
     if let (Some(kind), Some(upload)) = (text(headers, "x-amz-checksum-type"), upload) {
-        let actual = checksum::kind_name(upload.kind);
+        let actual = upload.kind.name();
         if kind != actual {
             return Err(S3Error::invalid_request(format!(
                 "The upload was created using the {actual} checksum mode. The complete request must use the same checksum mode."
@@ -483,13 +482,13 @@ fn check_object(
         .checksum
         .as_ref()
         .filter(|checksum| checksum.algorithm == algorithm)
-        .map(|checksum| parts::shown(checksum, table.parts.len()));
+        .map(|checksum| checksum.text(table.parts.len()));
     match actual {
         Some(actual) if actual == claimed => Ok(()),
         // Without the number of parts it is the same claim.
         Some(actual) if actual.split('-').next() == Some(claimed) => Ok(()),
         _ => {
-            let name = checksum::name(algorithm).to_ascii_lowercase();
+            let name = algorithm.name().to_ascii_lowercase();
             let message =
                 format!("The {name} you specified did not match the calculated checksum.");
             Err(S3Error::with_message(S3Code::BadDigest, message))

@@ -11,18 +11,20 @@ use http::header;
 use crate::backend::BackendRequest;
 use crate::backend::Digest;
 use crate::envelope::Envelope;
-use crate::envelope::HEADER;
 use crate::envelope::Layout;
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::frames::trailer::Algorithm;
-use crate::frames::trailer::ChecksumKind;
 use crate::object::Objects;
-use crate::object::checksum;
-use crate::object::checksum::parts;
-use crate::object::headers;
 use crate::object::put::customer_key_md5;
 use crate::object::store;
+use crate::protocol::checksum::Algorithm;
+use crate::protocol::checksum::ChecksumKind;
+use crate::protocol::checksum::UploadChecksum;
+use crate::protocol::checksum::parts;
+use crate::protocol::headers;
+use crate::protocol::headers::ENVELOPE;
+use crate::protocol::xml::Element;
+use crate::protocol::xml::Limits;
 use crate::request::Body;
 use crate::request::S3Request;
 use crate::request::full_body;
@@ -32,10 +34,7 @@ use crate::sse::choice::Encryption;
 use crate::sse::choice::Transport;
 use crate::sse::kms::Requester;
 use crate::state::uploads::NewHead;
-use crate::state::uploads::UploadChecksum;
 use crate::state::uploads::UploadName;
-use crate::xml::Element;
-use crate::xml::Limits;
 
 impl Objects {
     /// Begins an upload.
@@ -50,7 +49,7 @@ impl Objects {
         let encryption = choice::for_write(&request.headers, &default, transport)?;
         let under_customer_key = matches!(encryption, Encryption::SseC(_));
         // S3's own choice, where the client made none; under SSE-C it makes none either.
-        let checksum = parts::of_create(&request.headers)?.or(Some(UploadChecksum {
+        let checksum = parts::from_create_request(&request.headers)?.or(Some(UploadChecksum {
             algorithm: Algorithm::Crc64Nvme,
             kind: ChecksumKind::FullObject,
             chosen: false,
@@ -69,9 +68,7 @@ impl Objects {
         };
         let sealed = envelope.seal(&new.keys.data, &name.arn);
         let value = HeaderValue::from_str(&sealed).map_err(|_| S3Error::internal())?;
-        let onward = onward
-            .header(HeaderName::from_static(HEADER), value)
-            .query("uploads", "");
+        let onward = onward.header(ENVELOPE, value).query("uploads", "");
         let answer = self.backend.fetch(onward).await?;
         let upload_id = upload_id(answer.body())?;
 
@@ -107,9 +104,9 @@ impl Objects {
             HeaderValue::from_static("application/xml"),
         );
         if let Some(checksum) = checksum.filter(|checksum| checksum.chosen) {
-            let name = HeaderValue::from_static(checksum::name(checksum.algorithm));
+            let name = HeaderValue::from_static(checksum.algorithm.name());
             told.insert(HeaderName::from_static("x-amz-checksum-algorithm"), name);
-            let kind = HeaderValue::from_static(checksum::kind_name(checksum.kind));
+            let kind = HeaderValue::from_static(checksum.kind.name());
             told.insert(HeaderName::from_static("x-amz-checksum-type"), kind);
         }
         answer::of_write(told, &envelope.protection, customer_key_md5(&encryption));

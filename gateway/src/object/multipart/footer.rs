@@ -12,18 +12,16 @@ use http::Method;
 use http::StatusCode;
 use http::header;
 
-use crate::envelope::HEADER;
+use crate::chunks::Keys;
+use crate::chunks::OpenError;
+use crate::chunks::footer::Table;
+use crate::chunks::footer::Tail;
+use crate::chunks::layout;
+use crate::chunks::layout::FOOTER_TAIL_BYTES;
 use crate::envelope::Protection;
 use crate::envelope::SealedEnvelope;
 use crate::error::S3Error;
-use crate::frames::Keys;
-use crate::frames::OpenError;
-use crate::frames::footer::Table;
-use crate::frames::footer::Tail;
-use crate::frames::layout;
-use crate::frames::layout::FOOTER_TAIL_BYTES;
 use crate::object::Objects;
-use crate::object::conditions::Names;
 use crate::object::document;
 use crate::object::facts::Facts;
 use crate::object::multipart::bare;
@@ -33,6 +31,8 @@ use crate::object::stored::Needs;
 use crate::object::stored::ReadError;
 use crate::object::stored::Reader;
 use crate::object::stored::judge;
+use crate::protocol::conditions::Names;
+use crate::protocol::headers::ENVELOPE;
 use crate::sse::data_key::ObjectKeys;
 
 /// A sealed object in parts, as the headers of the backend's answer describe it.
@@ -78,7 +78,7 @@ impl StoredParts {
 
     /// What no other object's bytes share with it.
     fn identity(&self) -> String {
-        let envelope = text(&self.headers, HEADER).unwrap_or_default();
+        let envelope = text(&self.headers, ENVELOPE.as_str()).unwrap_or_default();
         let etag = text(&self.headers, "etag").unwrap_or_default();
         format!("{envelope} {etag}")
     }

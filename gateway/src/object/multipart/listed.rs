@@ -18,17 +18,16 @@ use crate::backend::BackendRequest;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::object::Objects;
-use crate::object::checksum;
-use crate::object::checksum::parts;
 use crate::object::multipart::current;
 use crate::object::multipart::no_such_upload;
+use crate::protocol::checksum::parts;
+use crate::protocol::xml::Element;
+use crate::protocol::xml::Limits;
 use crate::request::Body;
 use crate::request::Query;
 use crate::request::S3Request;
 use crate::request::empty_body;
 use crate::request::full_body;
-use crate::xml::Element;
-use crate::xml::Limits;
 
 impl Objects {
     /// Gives an upload up.
@@ -118,8 +117,8 @@ impl Objects {
             }
         }
         if let Some(checksum) = chosen {
-            let algorithm = checksum::name(checksum.algorithm);
-            let kind = checksum::kind_name(checksum.kind);
+            let algorithm = checksum.algorithm.name();
+            let kind = checksum.kind.name();
             result = result
                 .with(Element::with_text("ChecksumAlgorithm", algorithm))
                 .with(Element::with_text("ChecksumType", kind));

@@ -23,24 +23,24 @@ use http_body::Frame;
 
 use crate::backend::BackendBody;
 use crate::backend::Digest;
+use crate::chunks::Keys;
+use crate::chunks::layout;
+use crate::chunks::seal::Sealer;
+use crate::chunks::segment::Kind;
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::frames::Keys;
-use crate::frames::layout;
-use crate::frames::seal::Sealer;
-use crate::frames::segment::Kind;
-use crate::frames::trailer::Algorithm;
-use crate::frames::trailer::Checksum;
-use crate::frames::trailer::ChecksumKind;
 use crate::object::Objects;
-use crate::object::checksum;
-use crate::object::checksum::Expected;
-use crate::object::checksum::Running;
 use crate::object::multipart::Upload;
 use crate::object::multipart::bare;
 use crate::object::multipart::is_kept;
 use crate::object::multipart::part_number;
 use crate::object::store::etag_is_md5;
+use crate::protocol::checksum::Algorithm;
+use crate::protocol::checksum::Checksum;
+use crate::protocol::checksum::ChecksumKind;
+use crate::protocol::checksum::UploadChecksum;
+use crate::protocol::checksum::digests::Digester;
+use crate::protocol::checksum::digests::Expected;
 use crate::request::Body;
 use crate::request::BoxError;
 use crate::request::Payload;
@@ -51,7 +51,6 @@ use crate::sse::choice::Transport;
 use crate::sse::data_key::refuse_tampered;
 use crate::sse::kms::Requester;
 use crate::state::uploads::PartRecord;
-use crate::state::uploads::UploadChecksum;
 
 /// A part that is about to be written.
 pub(crate) struct NewPart {
@@ -112,7 +111,7 @@ impl Objects {
         let etag = HeaderValue::from_str(&etag).map_err(|_| S3Error::internal())?;
         headers.insert(header::ETAG, etag);
         if let Some(checksum) = &written.checksum {
-            checksum::tell(headers, checksum);
+            checksum.write_headers(headers, 1);
             headers.remove("x-amz-checksum-type");
         }
         let md5 = customer_key.as_ref().map(|key| key.md5());
@@ -229,7 +228,7 @@ fn check_claim(upload: Option<UploadChecksum>, claimed: Option<Algorithm>) -> Re
     if fits {
         return Ok(());
     }
-    let name = |algorithm| checksum::name(algorithm).to_ascii_lowercase();
+    let name = |algorithm: Algorithm| algorithm.name().to_ascii_lowercase();
     Err(S3Error::invalid_request(format!(
         "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
         name(upload.algorithm),
@@ -239,11 +238,11 @@ fn check_claim(upload: Option<UploadChecksum>, claimed: Option<Algorithm>) -> Re
 
 /// The digests of a part while it passes.
 struct Digests {
-    claimed: Running,
+    claimed: Digester,
     is_claimed: bool,
     upload: Option<UploadChecksum>,
     /// The upload's checksum, where that is of another algorithm.
-    other: Option<Running>,
+    other: Option<Digester>,
 }
 
 /// The digests of a part.
@@ -268,10 +267,10 @@ impl Digests {
             .and(wanted)
             .filter(|wanted| claimed != Some(*wanted));
         Self {
-            claimed: Running::new(expected, etag_is_md5(upload.protection())),
+            claimed: Digester::new(expected, etag_is_md5(upload.protection())),
             is_claimed: claimed.is_some(),
             upload: checksum,
-            other: other.map(|wanted| Running::new(Expected::nothing(Some(wanted)), false)),
+            other: other.map(|wanted| Digester::new(Expected::nothing(Some(wanted)), false)),
         }
     }
 
@@ -288,12 +287,12 @@ impl Digests {
             Some(other) => other.finish(&HeaderMap::new())?.checksum,
             None => record.checksum.clone(),
         };
-        let of_upload = of_upload.filter(|_| self.upload.is_some());
+        let of_upload = self.upload.map(|_| of_upload);
         let told = self.is_claimed || self.upload.is_some_and(|upload| upload.chosen);
         Ok(Digested {
             md5: record.md5,
             of_upload: of_upload.map(|checksum| checksum.value),
-            told: record.checksum.filter(|_| told),
+            told: told.then_some(record.checksum),
         })
     }
 }

@@ -16,10 +16,10 @@ use http_body::Frame;
 
 use crate::backend::BackendBody;
 use crate::backend::ReplyBody;
+use crate::chunks::Keys;
+use crate::chunks::footer::Table;
+use crate::chunks::layout;
 use crate::error::S3Error;
-use crate::frames::Keys;
-use crate::frames::footer::Table;
-use crate::frames::layout;
 use crate::object::Objects;
 use crate::object::multipart::Upload;
 use crate::object::multipart::is_kept;

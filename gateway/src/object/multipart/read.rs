@@ -18,23 +18,22 @@ use http_body_util::BodyExt as _;
 
 use crate::backend::Backend;
 use crate::backend::ReplyBody;
+use crate::chunks::footer::Table;
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::frames::footer::Table;
 use crate::object::Objects;
-use crate::object::checksum::parts;
-use crate::object::conditions::Names;
 use crate::object::get::Read;
 use crate::object::get::Wanted;
-use crate::object::headers;
 use crate::object::multipart::body::PartsBody;
 use crate::object::multipart::body::Plan;
 use crate::object::multipart::footer::StoredParts;
 use crate::object::multipart::footer::UnlockedParts;
-use crate::object::range::Span;
 use crate::object::stored::Needs;
 use crate::object::stored::ReadError;
 use crate::object::stored::Reader;
+use crate::protocol::conditions::Names;
+use crate::protocol::headers;
+use crate::protocol::range::Span;
 use crate::request::Body;
 use crate::request::empty_body;
 use crate::sse::answer;
@@ -218,7 +217,7 @@ fn describe<B>(
     if let Some(table) = unlocked.table.as_ref().filter(|_| told)
         && let Some(checksum) = &table.checksum
     {
-        parts::tell(&mut headers, checksum, table.parts.len());
+        checksum.write_headers(&mut headers, table.parts.len());
     }
     let md5 = read.reader.customer_key.as_ref().map(|key| key.md5());
     answer::of_read(&mut headers, &stored.sealed.claims().protection, md5);

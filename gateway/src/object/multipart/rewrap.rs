@@ -11,7 +11,6 @@ use futures_util::StreamExt as _;
 use futures_util::TryStreamExt as _;
 use futures_util::stream;
 use http::HeaderMap;
-use http::HeaderName;
 use http::HeaderValue;
 use http::Method;
 use http::StatusCode;
@@ -20,12 +19,11 @@ use http::header;
 use crate::backend::BackendBody;
 use crate::backend::BackendCopy;
 use crate::backend::BackendRequest;
+use crate::chunks::footer::Table;
+use crate::chunks::footer::Tail;
 use crate::envelope::Envelope;
-use crate::envelope::HEADER;
 use crate::envelope::Layout;
 use crate::error::S3Error;
-use crate::frames::footer::Table;
-use crate::frames::footer::Tail;
 use crate::object::Objects;
 use crate::object::document;
 use crate::object::facts::Facts;
@@ -38,6 +36,7 @@ use crate::object::rewrap::Rewrapped;
 use crate::object::stored::Needs;
 use crate::object::stored::ReadError;
 use crate::object::stored::Reader;
+use crate::protocol::headers::ENVELOPE;
 
 impl Objects {
     /// Puts an object in parts under another key.
@@ -52,7 +51,7 @@ impl Objects {
             checksum: true,
         };
         let nothing = HeaderMap::new();
-        let names = crate::object::conditions::Names::of_reads();
+        let names = crate::protocol::conditions::Names::of_reads();
         let unlocked = self
             .unlock_parts(reader, stored, needs, (&nothing, &names))
             .await?;
@@ -74,7 +73,7 @@ impl Objects {
         let name = target.name;
         let mut create = BackendRequest::object(Method::POST, &name.bucket, &name.key);
         create.headers = target.headers;
-        let create = create.header(HeaderName::from_static(HEADER), value);
+        let create = create.header(ENVELOPE, value);
         let answer = self.backend.fetch(create.query("uploads", "")).await?;
         let upload_id = create::upload_id(answer.body())?;
 

@@ -37,8 +37,8 @@ use crate::sse::kms::EncryptedBlob;
 use crate::sse::kms::GeneratedKey;
 use crate::sse::kms::KeyService;
 use crate::sse::kms::KeyServiceError;
-use crate::sse::kms::Patience;
 use crate::sse::kms::Requester;
+use crate::sse::kms::RetryPolicy;
 use crate::sse::kms::messages;
 
 /// A KMS that speaks AWS JSON.
@@ -49,7 +49,7 @@ pub struct AwsKeyService {
     credentials: Credentials,
     region: String,
     clock: Arc<dyn Clock>,
-    patience: Patience,
+    retry: RetryPolicy,
 }
 
 /// Why an [`AwsKeyService`] cannot be set up.
@@ -68,7 +68,7 @@ impl AwsKeyService {
         credentials: Credentials,
         region: &str,
         clock: Arc<dyn Clock>,
-        patience: Patience,
+        retry: RetryPolicy,
     ) -> Result<Self, SetupError> {
         let refuse = || SetupError(endpoint.to_owned());
         let (scheme, host) = match (
@@ -100,7 +100,7 @@ impl AwsKeyService {
             credentials,
             region: region.to_owned(),
             clock,
-            patience,
+            retry,
         })
     }
 
@@ -131,7 +131,7 @@ impl AwsKeyService {
             }
             Err(exception(status, &body))
         };
-        self.patience.call(attempt).await
+        self.retry.call(attempt).await
     }
 
     fn request(

@@ -25,8 +25,8 @@ use crate::sse::kms::EncryptedBlob;
 use crate::sse::kms::GeneratedKey;
 use crate::sse::kms::KeyService;
 use crate::sse::kms::KeyServiceError;
-use crate::sse::kms::Patience;
 use crate::sse::kms::Requester;
+use crate::sse::kms::RetryPolicy;
 use crate::sse::kms::messages;
 
 /// A KMS that speaks `sealgate.kms.v1`.
@@ -35,7 +35,7 @@ pub struct GrpcKeyService {
     authorization: MetadataValue<Ascii>,
     region: MetadataValue<Ascii>,
     via_service: MetadataValue<Ascii>,
-    patience: Patience,
+    retry: RetryPolicy,
 }
 
 /// Why a [`GrpcKeyService`] cannot be set up.
@@ -56,14 +56,14 @@ impl GrpcKeyService {
         endpoint: &str,
         shared_secret: &str,
         region: &str,
-        patience: Patience,
+        retry: RetryPolicy,
     ) -> Result<Self, SetupError> {
         let address = endpoint
             .strip_prefix("grpc://")
             .ok_or_else(|| SetupError(format!("{endpoint:?} is not grpc://host:port")))?;
         let channel = Endpoint::from_shared(format!("http://{address}"))
             .map_err(|error| SetupError(error.to_string()))?
-            .connect_timeout(patience.call)
+            .connect_timeout(retry.call)
             .tcp_nodelay(true)
             .http2_keep_alive_interval(Duration::from_secs(30))
             .keep_alive_while_idle(true)
@@ -77,7 +77,7 @@ impl GrpcKeyService {
             authorization,
             region: ascii(region).ok_or_else(bad_region)?,
             via_service: ascii(&format!("s3.{region}.amazonaws.com")).ok_or_else(bad_region)?,
-            patience,
+            retry,
         })
     }
 
@@ -120,7 +120,7 @@ impl KeyService for GrpcKeyService {
                 let answer = self.client.clone().generate_data_key(request).await;
                 answer.map_err(|status| from_status(&status))
             };
-            let answer = self.patience.call(attempt).await?;
+            let answer = self.retry.call(attempt).await?;
             messages::generated(answer.into_inner())
         }
         .boxed()
@@ -140,7 +140,7 @@ impl KeyService for GrpcKeyService {
                 let answer = self.client.clone().decrypt(request).await;
                 answer.map_err(|status| from_status(&status))
             };
-            let answer = self.patience.call(attempt).await?;
+            let answer = self.retry.call(attempt).await?;
             messages::decrypted(answer.into_inner())
         }
         .boxed()
@@ -160,7 +160,7 @@ impl KeyService for GrpcKeyService {
                 let answer = self.client.clone().encrypt(request).await;
                 answer.map_err(|status| from_status(&status))
             };
-            let answer = self.patience.call(attempt).await?;
+            let answer = self.retry.call(attempt).await?;
             messages::encrypted(answer.into_inner())
         }
         .boxed()
@@ -207,7 +207,7 @@ mod tests {
 
     use super::GrpcKeyService;
     use super::KeyServiceError;
-    use super::Patience;
+    use super::RetryPolicy;
     use super::from_status;
 
     #[test]
@@ -248,7 +248,7 @@ mod tests {
             "grpc://127.0.0.1:1",
             "s3cr3t",
             "us-east-1",
-            Patience::default(),
+            RetryPolicy::default(),
         )
         .unwrap();
         assert!(!format!("{service:?}").contains("s3cr3t"));

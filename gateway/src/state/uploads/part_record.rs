@@ -17,17 +17,17 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::chunks::DataKey;
+use crate::chunks::SALT_BYTES;
+use crate::chunks::Salt;
+use crate::chunks::cipher::SINGLE_USE_BYTES;
+use crate::chunks::cipher::SingleUseKey;
+use crate::chunks::layout::COMMITMENT_BYTES;
+use crate::chunks::layout::PARTS_MAX;
+use crate::chunks::layout::TAG_BYTES;
+use crate::chunks::segment::Kind;
+use crate::chunks::segment::Segment;
 use crate::error::S3Error;
-use crate::frames::DataKey;
-use crate::frames::SALT_BYTES;
-use crate::frames::Salt;
-use crate::frames::cipher::SINGLE_USE_BYTES;
-use crate::frames::cipher::SingleUseKey;
-use crate::frames::layout::COMMITMENT_BYTES;
-use crate::frames::layout::PARTS_MAX;
-use crate::frames::layout::TAG_BYTES;
-use crate::frames::segment::Kind;
-use crate::frames::segment::Segment;
 
 /// One upload of one part, as the backend took it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -211,10 +211,10 @@ mod tests {
     use super::PartRecord;
     use super::names;
     use super::read;
-    use crate::frames::DataKey;
-    use crate::frames::random::SystemRandom;
-    use crate::frames::seal::Sealer;
-    use crate::frames::segment::Kind;
+    use crate::chunks::DataKey;
+    use crate::chunks::random::SystemRandom;
+    use crate::chunks::seal::Sealer;
+    use crate::chunks::segment::Kind;
 
     fn part(number: u32, checksum: Option<Vec<u8>>, etag: &str) -> PartRecord {
         let key = DataKey::generate(&SystemRandom);

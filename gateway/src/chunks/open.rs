@@ -3,15 +3,15 @@
 //! The opener copies each byte once, into the buffer that goes to the client, and decrypts it
 //! there.
 
-use crate::frames::layout::{
+use crate::chunks::layout::{
     self, CHUNK_BYTES, HEAD_BYTES, SEALED_CHUNK_BYTES, Span, TAG_BYTES, TRAILER_BYTES,
 };
-use crate::frames::message::MessageKeys;
-use crate::frames::outer::OuterLayer;
-use crate::frames::room;
-use crate::frames::segment::{Kind, Segment};
-use crate::frames::trailer::{Record, TrailerKey};
-use crate::frames::{DataKey, Keys, OpenError, Salt};
+use crate::chunks::message::MessageKeys;
+use crate::chunks::outer::OuterLayer;
+use crate::chunks::room;
+use crate::chunks::segment::{Kind, Segment};
+use crate::chunks::trailer::{Record, TrailerKey};
+use crate::chunks::{DataKey, Keys, OpenError, Salt};
 use bytes::{Buf, Bytes, BytesMut};
 use std::ops::Range;
 

@@ -4,14 +4,14 @@
 //! downgrade, commitment.
 
 use super::{BORDERS, fetch, key, plaintext, record, seal};
-use crate::frames::layout::{
+use crate::chunks::layout::{
     self, CHUNK_BYTES, HEAD_BYTES, SEALED_CHUNK_BYTES, TAG_BYTES, TRAILER_BYTES,
 };
-use crate::frames::open::Opener;
-use crate::frames::random::{Random as _, SystemRandom};
-use crate::frames::seal::Sealer;
-use crate::frames::segment::{Kind, Segment};
-use crate::frames::{DataKey, OpenError};
+use crate::chunks::open::Opener;
+use crate::chunks::random::{Random as _, SystemRandom};
+use crate::chunks::seal::Sealer;
+use crate::chunks::segment::{Kind, Segment};
+use crate::chunks::{DataKey, OpenError};
 
 /// One sealed object, and what it takes to open it.
 struct Victim {
@@ -342,8 +342,8 @@ fn t29_a_chunk_made_to_open_under_two_keys_opens_under_one() {
     let second_segment = {
         // What the second key's owner would be told: the same salt, and the only commitment there
         // is room for.
-        let context = crate::frames::segment::context(segment.kind, segment.plaintext_bytes);
-        let keys = crate::frames::message::MessageKeys::derive(&second, &segment.salt, &context);
+        let context = crate::chunks::segment::context(segment.kind, segment.plaintext_bytes);
+        let keys = crate::chunks::message::MessageKeys::derive(&second, &segment.salt, &context);
         Segment {
             commitment: keys.commitment(),
             ..segment.clone()

@@ -3,11 +3,11 @@
 //! A whole object is one segment and a trailer. A segment is a head of [`HEAD_BYTES`] and chunks:
 //! each holds [`CHUNK_BYTES`] of the object and a tag of [`TAG_BYTES`]; the last one is always
 //! shorter, and empty where the object's length is a multiple of the chunk. A multipart object is
-//! its parts' segments in order, padding, and a footer (see [`crate::frames::footer`]).
+//! its parts' segments in order, padding, and a footer (see [`crate::chunks::footer`]).
 //!
 //! All sizes and offsets are in bytes. Source: `gateway/FORMAT.md`.
 
-use crate::frames::SealError;
+use crate::chunks::SealError;
 use std::ops::Range;
 
 /// Size of the segment that holds `plaintext_bytes`.
@@ -155,7 +155,7 @@ pub const HEADER_BYTES: usize = 16;
 pub const COMMITMENT_BYTES: usize = 32;
 
 /// Length of what stands in front of a segment's chunks: header, salt, commitment.
-pub const HEAD_BYTES: usize = HEADER_BYTES + crate::frames::SALT_BYTES + COMMITMENT_BYTES;
+pub const HEAD_BYTES: usize = HEADER_BYTES + crate::chunks::SALT_BYTES + COMMITMENT_BYTES;
 
 /// Plaintext in a full chunk.
 ///

@@ -3,9 +3,9 @@
 //!
 //! Specification: <https://c2sp.org/chunked-encryption>.
 
-use crate::frames::cipher::{self, ChunkKey, NONCE_BYTES};
-use crate::frames::layout::{COMMITMENT_BYTES, TAG_BYTES};
-use crate::frames::{DataKey, KEY_BYTES, OpenError, Salt};
+use crate::chunks::cipher::{self, ChunkKey, NONCE_BYTES};
+use crate::chunks::layout::{COMMITMENT_BYTES, TAG_BYTES};
+use crate::chunks::{DataKey, KEY_BYTES, OpenError, Salt};
 
 /// Key, base nonce and commitment of one message.
 pub(crate) struct MessageKeys {

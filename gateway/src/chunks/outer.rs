@@ -3,7 +3,7 @@
 //! Another implementation than the inner layer's, so that one faulty cipher does not lay an object
 //! open. It keeps the length, so that sizes do not depend on the mode; the inner tags authenticate.
 
-use crate::frames::{DataKey, KEY_BYTES, Salt};
+use crate::chunks::{DataKey, KEY_BYTES, Salt};
 use aes::Aes256;
 use ctr::Ctr128BE;
 use ctr::cipher::{KeyIvInit as _, StreamCipher as _, StreamCipherSeek as _};

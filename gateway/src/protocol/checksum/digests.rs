@@ -1,8 +1,8 @@
 //! Digests of what a client sends: those it announced, checked; and those the answer needs.
 //!
-//! [`Expected`] is what a request's headers and trailers claim. [`Running`] computes the MD5 and the one
-//! checksum beside the body; at its end [`Running::finish`] compares. Nothing is committed before.
-//! Without an algorithm of the client's choice S3 computes CRC-64/NVME, and so do we.
+//! [`Expected`] is what a request's headers and trailers claim. A [`Digester`] computes the MD5 and the one
+//! checksum beside the body; at its end [`Digester::finish`] compares. Nothing is committed before.
+//! Without an algorithm of the client's choice S3 computes CRC-64/NVME, and so does the gateway.
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>
 
@@ -19,13 +19,9 @@ use sha2::Sha256;
 
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::frames::trailer::Algorithm;
-use crate::frames::trailer::Checksum;
-use crate::frames::trailer::ChecksumKind;
-use crate::frames::trailer::Record;
-use crate::xml::Element;
-
-pub mod parts;
+use crate::protocol::checksum::Algorithm;
+use crate::protocol::checksum::Checksum;
+use crate::protocol::checksum::ChecksumKind;
 
 /// What a client claims about the bytes that it sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +69,11 @@ impl Expected {
         })
     }
 
+    /// The algorithm of the checksum that the client claims, if it claims one.
+    pub(crate) fn claimed(&self) -> Option<Algorithm> {
+        (self.value.is_some() || self.in_trailer).then_some(self.algorithm)
+    }
+
     /// The same claims; the checksum, which none is about, is computed by `algorithm`.
     pub(crate) fn computed_by(mut self, algorithm: Option<Algorithm>) -> Self {
         self.algorithm = algorithm.unwrap_or(DEFAULT);
@@ -92,14 +93,22 @@ impl Expected {
 }
 
 /// The digests of a body, computed while it passes.
-pub struct Running {
+pub struct Digester {
     expected: Expected,
     md5: Option<Md5>,
     checksum: Hasher,
-    bytes: u64,
 }
 
-impl Running {
+/// The digests of a whole body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Digests {
+    /// Its MD5, where that was needed.
+    pub md5: Option<[u8; 16]>,
+    /// Its checksum: of the full object.
+    pub checksum: Checksum,
+}
+
+impl Digester {
     /// The digests that `expected` needs, and the MD5 where the object's ETag is one.
     #[must_use]
     pub fn new(expected: Expected, etag_is_md5: bool) -> Self {
@@ -109,26 +118,24 @@ impl Running {
             expected,
             md5,
             checksum,
-            bytes: 0,
         }
     }
 
     /// Takes in the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
-        self.bytes += bytes.len() as u64;
         if let Some(md5) = &mut self.md5 {
             md5.update(bytes);
         }
         self.checksum.update(bytes);
     }
 
-    /// The record of the whole body, after everything that was claimed of it was found true.
+    /// The digests of the whole body, after everything that was claimed of it was found true.
     ///
     /// # Errors
     ///
     /// `BadDigest` for a claim that does not hold; `InvalidRequest` for a trailer that is none;
     /// `MalformedTrailerError` for one that is missing.
-    pub fn finish(self, trailers: &HeaderMap) -> Result<Record, S3Error> {
+    pub fn finish(self, trailers: &HeaderMap) -> Result<Digests, S3Error> {
         let md5: Option<[u8; 16]> = self.md5.map(|md5| md5.finalize().into());
         if let (Some(expected), Some(computed)) = (self.expected.md5, md5)
             && expected != computed
@@ -142,7 +149,7 @@ impl Running {
         let value = self.checksum.finish();
         let claimed = if self.expected.in_trailer {
             let trailer = trailers
-                .get(header_name(algorithm))
+                .get(algorithm.header())
                 .ok_or_else(|| S3Error::new(S3Code::MalformedTrailer))?;
             Some(decode(algorithm, trailer)?)
         } else {
@@ -151,7 +158,7 @@ impl Running {
         if claimed.is_some_and(|claimed| claimed != value) {
             let message = format!(
                 "The {} you specified did not match the calculated checksum.",
-                name(algorithm)
+                algorithm.name()
             );
             return Err(S3Error::with_message(S3Code::BadDigest, message));
         }
@@ -160,87 +167,16 @@ impl Running {
             kind: ChecksumKind::FullObject,
             value,
         };
-        Ok(Record {
-            plaintext_bytes: self.bytes,
-            md5,
-            checksum: Some(checksum),
-        })
-    }
-}
-
-/// Adds the headers that tell a checksum: its value under the algorithm's name, and what it covers.
-pub fn tell(headers: &mut HeaderMap, checksum: &Checksum) {
-    let value = STANDARD.encode(&checksum.value);
-    if let Ok(value) = HeaderValue::from_str(&value) {
-        headers.insert(
-            HeaderName::from_static(header_name(checksum.algorithm)),
-            value,
-        );
-    }
-    let kind = HeaderValue::from_static(kind_name(checksum.kind));
-    headers.insert(HeaderName::from_static("x-amz-checksum-type"), kind);
-}
-
-/// The elements that tell a checksum in a document.
-pub fn elements(checksum: &Checksum) -> [Element; 2] {
-    let name = format!("Checksum{}", name(checksum.algorithm));
-    [
-        Element::with_text(name, STANDARD.encode(&checksum.value)),
-        Element::with_text("ChecksumType", kind_name(checksum.kind)),
-    ]
-}
-
-/// The algorithm by the name in `x-amz-checksum-algorithm`.
-///
-/// # Errors
-///
-/// `InvalidRequest` for one that is not offered.
-pub fn algorithm_by_name(text: &str) -> Result<Algorithm, S3Error> {
-    ALGORITHMS
-        .into_iter()
-        .find(|algorithm| name(*algorithm).eq_ignore_ascii_case(text))
-        .ok_or_else(|| S3Error::invalid_request(UNKNOWN))
-}
-
-/// An algorithm's name, as S3 writes it.
-#[must_use]
-pub fn name(algorithm: Algorithm) -> &'static str {
-    match algorithm {
-        Algorithm::Crc32 => "CRC32",
-        Algorithm::Crc32c => "CRC32C",
-        Algorithm::Crc64Nvme => "CRC64NVME",
-        Algorithm::Sha1 => "SHA1",
-        Algorithm::Sha256 => "SHA256",
-    }
-}
-
-/// What a checksum covers, as S3 writes it.
-#[must_use]
-pub fn kind_name(kind: ChecksumKind) -> &'static str {
-    match kind {
-        ChecksumKind::FullObject => "FULL_OBJECT",
-        ChecksumKind::Composite => "COMPOSITE",
-    }
-}
-
-/// The header that carries a checksum of this algorithm.
-fn header_name(algorithm: Algorithm) -> &'static str {
-    match algorithm {
-        Algorithm::Crc32 => "x-amz-checksum-crc32",
-        Algorithm::Crc32c => "x-amz-checksum-crc32c",
-        Algorithm::Crc64Nvme => "x-amz-checksum-crc64nvme",
-        Algorithm::Sha1 => "x-amz-checksum-sha1",
-        Algorithm::Sha256 => "x-amz-checksum-sha256",
+        Ok(Digests { md5, checksum })
     }
 }
 
 fn algorithm_of_header(header: &str) -> Option<Algorithm> {
-    ALGORITHMS
-        .into_iter()
-        .find(|algorithm| header_name(*algorithm) == header)
+    let mut algorithms = Algorithm::ALL.into_iter();
+    algorithms.find(|algorithm| algorithm.header() == header)
 }
 
-fn in_headers(headers: &HeaderMap) -> impl Iterator<Item = (Algorithm, &HeaderValue)> {
+pub(crate) fn in_headers(headers: &HeaderMap) -> impl Iterator<Item = (Algorithm, &HeaderValue)> {
     headers
         .iter()
         .filter_map(|(name, value)| Some((algorithm_of_header(name.as_str())?, value)))
@@ -248,7 +184,9 @@ fn in_headers(headers: &HeaderMap) -> impl Iterator<Item = (Algorithm, &HeaderVa
 
 /// Refuses checksums that S3 has and this gateway does not: to ignore one would be to break a
 /// promise.
-fn refuse_unknown<'a>(mut names: impl Iterator<Item = &'a HeaderName>) -> Result<(), S3Error> {
+pub(crate) fn refuse_unknown<'a>(
+    mut names: impl Iterator<Item = &'a HeaderName>,
+) -> Result<(), S3Error> {
     let unknown = names.any(|name| {
         let Some(rest) = name.as_str().strip_prefix("x-amz-checksum-") else {
             return false;
@@ -271,7 +209,7 @@ fn check_named(headers: &HeaderMap, found: Option<Algorithm>) -> Result<(), S3Er
     let named = named
         .to_str()
         .map_err(|_| S3Error::invalid_request(BAD_NAME))?;
-    let named = algorithm_by_name(named).map_err(|_| S3Error::invalid_request(BAD_NAME))?;
+    let named = Algorithm::from_name(named).map_err(|_| S3Error::invalid_request(BAD_NAME))?;
     match found {
         Some(found) if found == named => Ok(()),
         Some(_) => Err(S3Error::invalid_request(BAD_NAME)),
@@ -284,7 +222,7 @@ fn decode(algorithm: Algorithm, value: &HeaderValue) -> Result<Vec<u8>, S3Error>
     bytes
         .filter(|bytes| bytes.len() == algorithm.bytes())
         .ok_or_else(|| {
-            let header = header_name(algorithm);
+            let header = algorithm.header();
             S3Error::invalid_request(format!("Value for {header} header is invalid."))
         })
 }
@@ -300,14 +238,14 @@ fn read_md5(value: &HeaderValue) -> Result<[u8; 16], S3Error> {
 }
 
 /// One running checksum.
-enum Hasher {
+pub(crate) enum Hasher {
     Crc(Algorithm, Box<crc_fast::Digest>),
     Sha1(Box<Sha1>),
     Sha256(Box<Sha256>),
 }
 
 impl Hasher {
-    fn new(algorithm: Algorithm) -> Self {
+    pub(crate) fn new(algorithm: Algorithm) -> Self {
         let crc = |by| Self::Crc(algorithm, Box::new(crc_fast::Digest::new(by)));
         match algorithm {
             Algorithm::Crc32 => crc(CrcAlgorithm::Crc32IsoHdlc),
@@ -318,7 +256,7 @@ impl Hasher {
         }
     }
 
-    fn update(&mut self, bytes: &[u8]) {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
         match self {
             Self::Crc(_, digest) => digest.update(bytes),
             Self::Sha1(digest) => digest.update(bytes),
@@ -327,7 +265,7 @@ impl Hasher {
     }
 
     /// The checksum, big-endian as S3 encodes it.
-    fn finish(self) -> Vec<u8> {
+    pub(crate) fn finish(self) -> Vec<u8> {
         match self {
             Self::Crc(algorithm, digest) => {
                 let bytes = digest.finalize().to_be_bytes();
@@ -342,21 +280,11 @@ impl Hasher {
     }
 }
 
-/// Every algorithm there is.
-const ALGORITHMS: [Algorithm; 5] = [
-    Algorithm::Crc32,
-    Algorithm::Crc32c,
-    Algorithm::Crc64Nvme,
-    Algorithm::Sha1,
-    Algorithm::Sha256,
-];
-
 /// What S3 computes where the client chose nothing.
 const DEFAULT: Algorithm = Algorithm::Crc64Nvme;
 
-const SEVERAL: &str =
+pub(crate) const SEVERAL: &str =
     "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.";
-const UNKNOWN: &str = "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]";
 const NOT_OFFERED: &str = "This checksum algorithm is not implemented.";
 const BAD_NAME: &str = "Value for x-amz-sdk-checksum-algorithm header is invalid.";
 const NO_VALUE: &str = "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.";
@@ -369,12 +297,10 @@ mod tests {
     use http::HeaderName;
     use http::HeaderValue;
 
-    use super::ALGORITHMS;
+    use super::Digester;
     use super::Expected;
-    use super::Running;
-    use super::header_name;
-    use super::tell;
     use crate::error::S3Error;
+    use crate::protocol::checksum::Algorithm;
 
     /// Checksums of `123456789`: the check values of the CRC catalogue, RFC 3174 and FIPS 180-4.
     const CHECKS: [&str; 5] = [
@@ -402,45 +328,44 @@ mod tests {
             Ok(expected) => expected,
             Err(error) => return error,
         };
-        let mut running = Running::new(expected, false);
-        running.update(b"123456789");
-        running.finish(trailers).unwrap_err()
+        let mut digester = Digester::new(expected, false);
+        digester.update(b"123456789");
+        digester.finish(trailers).unwrap_err()
     }
 
     #[test]
     fn every_algorithm_gives_its_published_check_value() {
-        for (algorithm, check) in ALGORITHMS.into_iter().zip(CHECKS) {
-            let mut running = Running::new(Expected::nothing(Some(algorithm)), true);
-            running.update(b"1234");
-            running.update(b"56789");
-            let record = running.finish(&HeaderMap::new()).unwrap();
-            assert_eq!(hex::encode(record.checksum.unwrap().value), check);
+        for (algorithm, check) in Algorithm::ALL.into_iter().zip(CHECKS) {
+            let mut digester = Digester::new(Expected::nothing(Some(algorithm)), true);
+            digester.update(b"1234");
+            digester.update(b"56789");
+            let digests = digester.finish(&HeaderMap::new()).unwrap();
+            assert_eq!(hex::encode(digests.checksum.value), check);
             assert_eq!(
-                hex::encode(record.md5.unwrap()),
+                hex::encode(digests.md5.unwrap()),
                 "25f9e794323b453885f5181f1b624d0b"
             );
-            assert_eq!(record.plaintext_bytes, 9);
         }
     }
 
     #[test]
     fn a_right_claim_passes_in_a_header_and_in_a_trailer() {
-        for (algorithm, check) in ALGORITHMS.into_iter().zip(CHECKS) {
+        for (algorithm, check) in Algorithm::ALL.into_iter().zip(CHECKS) {
             let value = STANDARD.encode(hex::decode(check).unwrap());
-            let claim = headers(&[(header_name(algorithm), &value)]);
-            let name = HeaderName::from_static(header_name(algorithm));
+            let claim = headers(&[(algorithm.header(), &value)]);
+            let name = HeaderName::from_static(algorithm.header());
             for (claims, announced, trailers) in [
                 (claim.clone(), vec![], HeaderMap::new()),
                 (HeaderMap::new(), vec![name.clone()], claim.clone()),
             ] {
                 let expected = Expected::read(&claims, &announced).unwrap();
-                let mut running = Running::new(expected, false);
-                running.update(b"123456789");
-                let record = running.finish(&trailers).unwrap();
-                let mut told = HeaderMap::new();
-                tell(&mut told, &record.checksum.unwrap());
-                assert_eq!(told.get(&name).unwrap(), value.as_str());
-                assert_eq!(told.get("x-amz-checksum-type").unwrap(), "FULL_OBJECT");
+                let mut digester = Digester::new(expected, false);
+                digester.update(b"123456789");
+                let digests = digester.finish(&trailers).unwrap();
+                let mut answer = HeaderMap::new();
+                digests.checksum.write_headers(&mut answer, 1);
+                assert_eq!(answer.get(&name).unwrap(), value.as_str());
+                assert_eq!(answer.get("x-amz-checksum-type").unwrap(), "FULL_OBJECT");
             }
         }
     }
@@ -535,7 +460,7 @@ mod tests {
     fn an_announced_trailer_that_never_came_is_an_error() {
         let announced = [HeaderName::from_static("x-amz-checksum-crc32")];
         let expected = Expected::read(&HeaderMap::new(), &announced).unwrap();
-        let error = Running::new(expected, false)
+        let error = Digester::new(expected, false)
             .finish(&HeaderMap::new())
             .unwrap_err();
         assert_eq!(error.code_text(), "MalformedTrailerError");
@@ -543,10 +468,10 @@ mod tests {
 
     #[test]
     fn without_a_choice_the_checksum_is_crc64nvme() {
-        let record = Running::new(Expected::read(&HeaderMap::new(), &[]).unwrap(), false)
+        let digests = Digester::new(Expected::read(&HeaderMap::new(), &[]).unwrap(), false)
             .finish(&HeaderMap::new())
             .unwrap();
-        assert_eq!(super::name(record.checksum.unwrap().algorithm), "CRC64NVME");
-        assert_eq!(record.md5, None);
+        assert_eq!(digests.checksum.algorithm.name(), "CRC64NVME");
+        assert_eq!(digests.md5, None);
     }
 }

@@ -9,31 +9,23 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use crc_fast::CrcAlgorithm;
 use http::HeaderMap;
-use http::HeaderName;
-use http::HeaderValue;
 
 use crate::error::S3Error;
-use crate::frames::footer::TableChecksum;
-use crate::frames::trailer::Algorithm;
-use crate::frames::trailer::ChecksumKind;
-use crate::object::checksum::ALGORITHMS;
-use crate::object::checksum::Expected;
-use crate::object::checksum::Hasher;
-use crate::object::checksum::algorithm_by_name;
-use crate::object::checksum::header_name;
-use crate::object::checksum::in_headers;
-use crate::object::checksum::kind_name;
-use crate::object::checksum::name;
-use crate::object::checksum::refuse_unknown;
-use crate::state::uploads::UploadChecksum;
-use crate::xml::Element;
+use crate::protocol::checksum::Algorithm;
+use crate::protocol::checksum::Checksum;
+use crate::protocol::checksum::ChecksumKind;
+use crate::protocol::checksum::TYPE;
+use crate::protocol::checksum::UploadChecksum;
+use crate::protocol::checksum::digests;
+use crate::protocol::checksum::digests::Hasher;
+use crate::protocol::xml::Element;
 
 /// The checksum that the object of a new upload will have.
 ///
 /// # Errors
 ///
 /// `InvalidRequest` for an algorithm or a type that there is not, or that do not go together.
-pub fn of_create(headers: &HeaderMap) -> Result<Option<UploadChecksum>, S3Error> {
+pub fn from_create_request(headers: &HeaderMap) -> Result<Option<UploadChecksum>, S3Error> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let kind = match text(TYPE) {
         None => None,
@@ -51,7 +43,7 @@ pub fn of_create(headers: &HeaderMap) -> Result<Option<UploadChecksum>, S3Error>
             Some(_) => Err(S3Error::invalid_request(TYPE_ALONE)),
         };
     };
-    let algorithm = algorithm_by_name(algorithm)?;
+    let algorithm = Algorithm::from_name(algorithm)?;
     let is_crc = crc(algorithm).is_some();
     let kind = kind.unwrap_or(if algorithm == Algorithm::Crc64Nvme {
         ChecksumKind::FullObject
@@ -63,7 +55,7 @@ pub fn of_create(headers: &HeaderMap) -> Result<Option<UploadChecksum>, S3Error>
         ChecksumKind::Composite => algorithm != Algorithm::Crc64Nvme,
     };
     if !fits {
-        let (kind, name) = (kind_name(kind), name(algorithm).to_ascii_lowercase());
+        let (kind, name) = (kind.name(), algorithm.name().to_ascii_lowercase());
         return Err(S3Error::invalid_request(format!(
             "The {kind} checksum type cannot be used with the {name} checksum algorithm."
         )));
@@ -75,19 +67,12 @@ pub fn of_create(headers: &HeaderMap) -> Result<Option<UploadChecksum>, S3Error>
     }))
 }
 
-impl Expected {
-    /// The algorithm of the checksum that the client claims, if it claims one.
-    pub(crate) fn claimed(&self) -> Option<Algorithm> {
-        (self.value.is_some() || self.in_trailer).then_some(self.algorithm)
-    }
-}
-
 /// The checksum of an object from those of its parts, each with the part's length.
 #[must_use]
 pub fn of_parts<'a>(
     checksum: UploadChecksum,
     parts: impl Iterator<Item = (&'a [u8], u64)>,
-) -> TableChecksum {
+) -> Checksum {
     let algorithm = checksum.algorithm;
     let value = match (checksum.kind, crc(algorithm)) {
         (ChecksumKind::FullObject, Some(crc)) => {
@@ -112,52 +97,23 @@ pub fn of_parts<'a>(
             hasher.finish()
         }
     };
-    TableChecksum {
+    Checksum {
         algorithm,
         kind: checksum.kind,
         value,
     }
 }
 
-/// The value of an object's checksum as clients see it.
-#[must_use]
-pub fn shown(checksum: &TableChecksum, parts: usize) -> String {
-    let value = STANDARD.encode(&checksum.value);
-    match checksum.kind {
-        ChecksumKind::FullObject => value,
-        ChecksumKind::Composite => format!("{value}-{parts}"),
-    }
-}
-
-/// Adds the headers that tell the checksum of an object of so many parts.
-pub fn tell(headers: &mut HeaderMap, checksum: &TableChecksum, parts: usize) {
-    if let Ok(value) = HeaderValue::from_str(&shown(checksum, parts)) {
-        let name = HeaderName::from_static(header_name(checksum.algorithm));
-        headers.insert(name, value);
-    }
-    let kind = HeaderValue::from_static(kind_name(checksum.kind));
-    headers.insert(HeaderName::from_static(TYPE), kind);
-}
-
-/// The elements that tell the checksum of an object of so many parts.
-#[must_use]
-pub fn elements(checksum: &TableChecksum, parts: usize) -> [Element; 2] {
-    [
-        Element::with_text(element_name(checksum.algorithm), shown(checksum, parts)),
-        Element::with_text("ChecksumType", kind_name(checksum.kind)),
-    ]
-}
-
 /// The element that tells the checksum of one part.
 #[must_use]
 pub fn part_element(algorithm: Algorithm, value: &[u8]) -> Element {
-    Element::with_text(element_name(algorithm), STANDARD.encode(value))
+    Element::with_text(algorithm.element(), STANDARD.encode(value))
 }
 
 /// The checksums in a `Part` element.
 pub fn in_part(part: &Element) -> impl Iterator<Item = (Algorithm, &str)> {
-    ALGORITHMS.into_iter().filter_map(|algorithm| {
-        let text = part.text_of(&element_name(algorithm))?;
+    Algorithm::ALL.into_iter().filter_map(|algorithm| {
+        let text = part.text_of(&algorithm.element())?;
         Some((algorithm, text.trim())).filter(|(_, text)| !text.is_empty())
     })
 }
@@ -168,19 +124,15 @@ pub fn in_part(part: &Element) -> impl Iterator<Item = (Algorithm, &str)> {
 ///
 /// `InvalidRequest` for more than one; `NotImplemented` for one that is not offered.
 pub fn claimed_of_object(headers: &HeaderMap) -> Result<Option<(Algorithm, &str)>, S3Error> {
-    refuse_unknown(headers.keys())?;
-    let mut claims = in_headers(headers);
+    digests::refuse_unknown(headers.keys())?;
+    let mut claims = digests::in_headers(headers);
     match (claims.next(), claims.next()) {
         (None, _) => Ok(None),
         (Some((algorithm, value)), None) => {
             Ok(Some((algorithm, value.to_str().unwrap_or_default())))
         }
-        _ => Err(S3Error::invalid_request(super::SEVERAL)),
+        _ => Err(S3Error::invalid_request(digests::SEVERAL)),
     }
-}
-
-fn element_name(algorithm: Algorithm) -> String {
-    format!("Checksum{}", name(algorithm))
 }
 
 /// The CRC behind an algorithm, where it is one.
@@ -193,7 +145,6 @@ fn crc(algorithm: Algorithm) -> Option<CrcAlgorithm> {
     }
 }
 
-const TYPE: &str = "x-amz-checksum-type";
 const TYPE_ALONE: &str =
     "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.";
 
@@ -202,17 +153,16 @@ mod tests {
     use http::HeaderMap;
 
     use super::of_parts;
-    use crate::frames::trailer::Algorithm;
-    use crate::frames::trailer::ChecksumKind;
-    use crate::object::checksum::Expected;
-    use crate::object::checksum::Running;
-    use crate::state::uploads::UploadChecksum;
+    use crate::protocol::checksum::Algorithm;
+    use crate::protocol::checksum::ChecksumKind;
+    use crate::protocol::checksum::UploadChecksum;
+    use crate::protocol::checksum::digests::Digester;
+    use crate::protocol::checksum::digests::Expected;
 
     fn checksum(algorithm: Algorithm, bytes: &[u8]) -> Vec<u8> {
-        let mut running = Running::new(Expected::nothing(Some(algorithm)), false);
-        running.update(bytes);
-        let record = running.finish(&HeaderMap::new()).unwrap();
-        record.checksum.unwrap().value
+        let mut digester = Digester::new(Expected::nothing(Some(algorithm)), false);
+        digester.update(bytes);
+        digester.finish(&HeaderMap::new()).unwrap().checksum.value
     }
 
     #[test]
@@ -255,6 +205,6 @@ mod tests {
             whole.value,
             checksum(Algorithm::Sha256, parts.as_flattened())
         );
-        assert!(super::shown(&whole, 2).ends_with("=-2"));
+        assert!(whole.text(2).ends_with("=-2"));
     }
 }

@@ -3,9 +3,9 @@
 //! The tag is a polynomial in a value of each key, so for a chosen tag one block is free to solve
 //! for ("Fast Message Franking", Dodis and others, 2018, section 3).
 
-use crate::frames::DataKey;
-use crate::frames::cipher::NONCE_BYTES;
-use crate::frames::segment::{self, Segment};
+use crate::chunks::DataKey;
+use crate::chunks::cipher::NONCE_BYTES;
+use crate::chunks::segment::{self, Segment};
 use aes::Aes256;
 use aes::cipher::{BlockCipherEncrypt as _, KeyInit as _};
 

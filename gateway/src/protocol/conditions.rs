@@ -60,21 +60,6 @@ impl Names {
     }
 }
 
-/// Whether any condition is set; without one, an object's ETag need not be known.
-#[must_use]
-pub fn present(headers: &HeaderMap, names: &Names) -> bool {
-    headers.contains_key(&names.if_match)
-        || headers.contains_key(&names.if_none_match)
-        || headers.contains_key(&names.if_modified_since)
-        || headers.contains_key(&names.if_unmodified_since)
-}
-
-/// Whether a condition about the ETag is set.
-#[must_use]
-pub fn about_etag(headers: &HeaderMap, names: &Names) -> bool {
-    headers.contains_key(&names.if_match) || headers.contains_key(&names.if_none_match)
-}
-
 /// Judges the conditions in `headers` for an object with this ETag and `Last-Modified` header.
 ///
 /// Dates that do not parse are ignored, as RFC 9110 demands.

@@ -9,7 +9,6 @@ use http::HeaderName;
 use http::HeaderValue;
 use http::header;
 
-use crate::envelope::HEADER as ENVELOPE;
 use crate::error::S3Code;
 use crate::error::S3Error;
 
@@ -45,7 +44,7 @@ pub fn of_write(request: &HeaderMap) -> Result<HeaderMap, S3Error> {
 pub fn of_copied(source: &HeaderMap) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for name in source.keys() {
-        let metadata = name.as_str().starts_with(METADATA_PREFIX) && name.as_str() != ENVELOPE;
+        let metadata = name.as_str().starts_with(METADATA_PREFIX) && *name != ENVELOPE;
         if metadata || DESCRIPTION.contains(&name.as_str()) {
             copy(source, &mut headers, name);
         }
@@ -73,7 +72,7 @@ pub fn of_answer(backend: &HeaderMap) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(ANSWER_HEADERS);
     for name in backend.keys() {
         let text = name.as_str();
-        let metadata = text.starts_with(METADATA_PREFIX) && text != ENVELOPE;
+        let metadata = text.starts_with(METADATA_PREFIX) && *name != ENVELOPE;
         if metadata || DESCRIPTION.contains(&text) || ANSWERED.contains(&text) {
             copy_each(backend, &mut headers, name);
         }
@@ -112,7 +111,7 @@ pub fn of_upload_answer(backend: &HeaderMap) -> HeaderMap {
 /// `InvalidArgument`.
 pub fn refuse_reserved(name: &HeaderName) -> Result<(), S3Error> {
     let plain = name.as_str().replace('_', "-");
-    let rest = plain.strip_prefix(ENVELOPE);
+    let rest = plain.strip_prefix(ENVELOPE.as_str());
     if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-')) {
         return Err(S3Error::invalid_argument(RESERVED, name.as_str(), "null"));
     }
@@ -176,6 +175,9 @@ fn default_content_type(headers: &mut HeaderMap) {
         .entry(header::CONTENT_TYPE)
         .or_insert(HeaderValue::from_static("binary/octet-stream"));
 }
+
+/// The header that holds the envelope. Clients never see it and may not set it.
+pub const ENVELOPE: HeaderName = HeaderName::from_static("x-amz-meta-sealgate");
 
 /// What an object is, for its readers.
 const DESCRIPTION: [&str; 6] = [

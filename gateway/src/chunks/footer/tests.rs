@@ -1,13 +1,13 @@
 //! Multipart objects: their sizes, and what a backend could do to parts and footer.
 
-use crate::frames::footer::{Part, Piece, Table, TableChecksum, Tail};
-use crate::frames::layout::{self, FOOTER_TAIL_BYTES};
-use crate::frames::open::Opener;
-use crate::frames::random::SystemRandom;
-use crate::frames::seal::Sealer;
-use crate::frames::segment::Kind;
-use crate::frames::trailer::{Algorithm, ChecksumKind};
-use crate::frames::{DataKey, Keys, OpenError, SealError};
+use crate::chunks::footer::{Part, Piece, Table, Tail};
+use crate::chunks::layout::{self, FOOTER_TAIL_BYTES};
+use crate::chunks::open::Opener;
+use crate::chunks::random::SystemRandom;
+use crate::chunks::seal::Sealer;
+use crate::chunks::segment::Kind;
+use crate::chunks::{DataKey, Keys, OpenError, SealError};
+use crate::protocol::checksum::{Algorithm, Checksum, ChecksumKind};
 use proptest::prelude::*;
 
 fn key() -> DataKey {
@@ -32,9 +32,9 @@ fn seal_part(keys: Keys<'_>, number: u32, plaintext: &[u8]) -> (Part, Vec<u8>) {
     )
 }
 
-fn checksum() -> Option<TableChecksum> {
+fn checksum() -> Option<Checksum> {
     let (algorithm, kind) = (Algorithm::Crc32c, ChecksumKind::Composite);
-    Some(TableChecksum {
+    Some(Checksum {
         algorithm,
         kind,
         value: vec![3; 4],

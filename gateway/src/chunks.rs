@@ -18,8 +18,8 @@ mod message;
 mod outer;
 mod room;
 
-use crate::frames::cipher::DerivationKey;
-use crate::frames::random::Random;
+use crate::chunks::cipher::DerivationKey;
+use crate::chunks::random::Random;
 use zeroize::Zeroizing;
 
 /// The key of exactly one object.

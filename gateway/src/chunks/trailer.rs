@@ -3,9 +3,10 @@
 //! Digests are known only after the body, so they cannot stand in a header; in clear they would
 //! tell the backend which content this is, so they are sealed.
 
-use crate::frames::cipher::{SINGLE_USE_BYTES, SingleUseKey};
-use crate::frames::layout::{RECORD_BYTES, TAG_BYTES, TRAILER_BYTES};
-use crate::frames::{DataKey, OpenError, Salt, SealError};
+use crate::chunks::cipher::{SINGLE_USE_BYTES, SingleUseKey};
+use crate::chunks::layout::{RECORD_BYTES, TAG_BYTES, TRAILER_BYTES};
+use crate::chunks::{DataKey, OpenError, Salt, SealError};
+use crate::protocol::checksum::{Algorithm, Checksum, ChecksumKind};
 
 /// What a whole object's trailer holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,92 +17,6 @@ pub struct Record {
     pub md5: Option<[u8; 16]>,
     /// The object's checksum, where it has one.
     pub checksum: Option<Checksum>,
-}
-
-/// A checksum of an object or a part, as the client chose it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Checksum {
-    /// How it was computed.
-    pub algorithm: Algorithm,
-    /// What it covers.
-    pub kind: ChecksumKind,
-    /// The checksum itself, of the algorithm's length.
-    pub value: Vec<u8>,
-}
-
-/// The checksum algorithms of S3.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Algorithm {
-    /// CRC-32 (ISO-HDLC).
-    Crc32,
-    /// CRC-32C (Castagnoli).
-    Crc32c,
-    /// CRC-64/NVME.
-    Crc64Nvme,
-    /// SHA-1.
-    Sha1,
-    /// SHA-256.
-    Sha256,
-}
-
-/// What a checksum covers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChecksumKind {
-    /// The object's bytes from first to last.
-    FullObject,
-    /// The checksums of its parts.
-    Composite,
-}
-
-impl Algorithm {
-    /// Length of such a checksum, in bytes.
-    pub fn bytes(self) -> usize {
-        match self {
-            Self::Crc32 | Self::Crc32c => 4,
-            Self::Crc64Nvme => 8,
-            Self::Sha1 => 20,
-            Self::Sha256 => 32,
-        }
-    }
-
-    pub(crate) fn code(self) -> u8 {
-        match self {
-            Self::Crc32 => 1,
-            Self::Crc32c => 2,
-            Self::Crc64Nvme => 3,
-            Self::Sha1 => 4,
-            Self::Sha256 => 5,
-        }
-    }
-
-    pub(crate) fn from_code(code: u8) -> Option<Self> {
-        [
-            Self::Crc32,
-            Self::Crc32c,
-            Self::Crc64Nvme,
-            Self::Sha1,
-            Self::Sha256,
-        ]
-        .into_iter()
-        .find(|algorithm| algorithm.code() == code)
-    }
-}
-
-impl ChecksumKind {
-    pub(crate) fn code(self) -> u8 {
-        match self {
-            Self::FullObject => 1,
-            Self::Composite => 2,
-        }
-    }
-
-    pub(crate) fn from_code(code: u8) -> Option<Self> {
-        match code {
-            1 => Some(Self::FullObject),
-            2 => Some(Self::Composite),
-            _ => None,
-        }
-    }
 }
 
 impl Record {
@@ -195,7 +110,7 @@ impl TrailerKey {
 /// the segment's `plaintext_bytes`.
 pub fn open(
     key: &DataKey,
-    segment: &crate::frames::segment::Segment,
+    segment: &crate::chunks::segment::Segment,
     sealed: &[u8],
 ) -> Result<Record, OpenError> {
     let sealed = sealed.try_into().map_err(|_| OpenError::Record)?;

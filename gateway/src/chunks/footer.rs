@@ -10,13 +10,13 @@
 
 mod table;
 
-use crate::frames::layout::{self, FOOTER_TAIL_BYTES, HEAD_BYTES};
-use crate::frames::open::Opener;
-use crate::frames::random::Random;
-use crate::frames::seal::Sealer;
-use crate::frames::segment::{FORMAT_VERSION, Kind, MAGIC, Segment};
-use crate::frames::trailer::{Algorithm, ChecksumKind};
-use crate::frames::{Keys, OpenError, SealError};
+use crate::chunks::layout::{self, FOOTER_TAIL_BYTES, HEAD_BYTES};
+use crate::chunks::open::Opener;
+use crate::chunks::random::Random;
+use crate::chunks::seal::Sealer;
+use crate::chunks::segment::{FORMAT_VERSION, Kind, MAGIC, Segment};
+use crate::chunks::{Keys, OpenError, SealError};
+use crate::protocol::checksum::Checksum;
 use std::ops::Range;
 
 /// The parts of a multipart object, in the order of their numbers.
@@ -25,7 +25,7 @@ pub struct Table {
     /// The parts.
     pub parts: Vec<Part>,
     /// How the parts' checksums and the object's were computed, where there are any.
-    pub checksum: Option<TableChecksum>,
+    pub checksum: Option<Checksum>,
 }
 
 /// One part of a multipart object.
@@ -37,17 +37,6 @@ pub struct Part {
     pub md5: Option<[u8; 16]>,
     /// Checksum of the part, of the table's algorithm, where it was computed.
     pub checksum: Option<Vec<u8>>,
-}
-
-/// The checksum of a multipart object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableChecksum {
-    /// How it was computed.
-    pub algorithm: Algorithm,
-    /// What it covers.
-    pub kind: ChecksumKind,
-    /// The checksum itself.
-    pub value: Vec<u8>,
 }
 
 /// A stretch of a multipart object's plaintext that lies in one part.
@@ -100,7 +89,7 @@ impl Table {
     }
 
     /// Padding, sealed table and tail, to be stored behind the parts; sealed under the footer key
-    /// ([`crate::frames::DataKey::for_footer`]).
+    /// ([`crate::chunks::DataKey::for_footer`]).
     ///
     /// `backend_parts` is the number of parts the backend will list: one more than the table's
     /// where the footer becomes a part of its own.

@@ -3,8 +3,8 @@
 //!
 //! AES-256-GCM (NIST SP 800-38D), HKDF (RFC 5869) with SHA-512, HMAC (RFC 2104) with SHA-256.
 
-use crate::frames::layout::TAG_BYTES;
-use crate::frames::{KEY_BYTES, SALT_BYTES};
+use crate::chunks::layout::TAG_BYTES;
+use crate::chunks::{KEY_BYTES, SALT_BYTES};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::hkdf::{self, HKDF_SHA512, KeyType};
 use hmac::digest::FixedOutput as _;

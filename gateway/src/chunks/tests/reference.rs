@@ -2,8 +2,8 @@
 //! AES-GCM, HMAC and SHA-512.
 
 use super::{BORDERS, key, plaintext, record, seal};
-use crate::frames::layout::{CHUNK_BYTES, HEAD_BYTES};
-use crate::frames::{DataKey, open};
+use crate::chunks::layout::{CHUNK_BYTES, HEAD_BYTES};
+use crate::chunks::{DataKey, open};
 use aes_gcm::aead::{Aead as _, KeyInit as _};
 use aes_gcm::{Aes256Gcm, Key, Nonce};
 use hmac::{Hmac, Mac as _};

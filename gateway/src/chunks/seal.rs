@@ -3,14 +3,14 @@
 //! The sealer copies each byte once, into the buffer that goes to the backend, and encrypts it
 //! there.
 
-use crate::frames::layout::{self, CHUNK_BYTES, HEAD_BYTES, SEALED_CHUNK_BYTES, TRAILER_BYTES};
-use crate::frames::message::MessageKeys;
-use crate::frames::outer::OuterLayer;
-use crate::frames::random::Random;
-use crate::frames::room;
-use crate::frames::segment::{self, Kind, Segment};
-use crate::frames::trailer::{Record, TrailerKey};
-use crate::frames::{Keys, Salt, SealError};
+use crate::chunks::layout::{self, CHUNK_BYTES, HEAD_BYTES, SEALED_CHUNK_BYTES, TRAILER_BYTES};
+use crate::chunks::message::MessageKeys;
+use crate::chunks::outer::OuterLayer;
+use crate::chunks::random::Random;
+use crate::chunks::room;
+use crate::chunks::segment::{self, Kind, Segment};
+use crate::chunks::trailer::{Record, TrailerKey};
+use crate::chunks::{Keys, Salt, SealError};
 use bytes::{Bytes, BytesMut};
 
 /// Seals one segment, and a whole object's trailer behind it.

@@ -8,14 +8,14 @@ use crate::sse::kms::KeyServiceError;
 
 /// How a KMS is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// How long one call may take.
     pub call: Duration,
     /// How long a call and its repetitions may take together.
     pub total: Duration,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             call: Duration::from_secs(1),
@@ -24,8 +24,8 @@ impl Default for Patience {
     }
 }
 
-impl Patience {
-    /// Calls until there is an answer, or patience ends. Only a KMS that was not reached is called
+impl RetryPolicy {
+    /// Calls until there is an answer, or retry ends. Only a KMS that was not reached is called
     /// again: an exception is an answer.
     pub(super) async fn call<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, KeyServiceError>
     where
@@ -60,19 +60,19 @@ mod tests {
     use std::time::Duration;
 
     use super::FIRST_PAUSE;
-    use super::Patience;
+    use super::RetryPolicy;
     use crate::sse::kms::KeyServiceError;
 
     /// What an attempt gives, and how often it was made.
     async fn tried<F>(
-        patience: Patience,
+        retry: RetryPolicy,
         attempt: impl Fn(u32) -> F,
     ) -> (Result<u32, KeyServiceError>, u32)
     where
         F: Future<Output = Result<u32, KeyServiceError>>,
     {
         let count = Cell::new(0);
-        let outcome = patience
+        let outcome = retry
             .call(|| {
                 count.set(count.get() + 1);
                 attempt(count.get())
@@ -88,25 +88,25 @@ mod tests {
     #[tokio::test]
     async fn an_exception_is_an_answer_and_is_not_asked_for_again() {
         let throttled = |_| async { Err(KeyServiceError::Throttled) };
-        let outcome = tried(Patience::default(), throttled).await;
+        let outcome = tried(RetryPolicy::default(), throttled).await;
         assert_eq!(outcome, (Err(KeyServiceError::Throttled), 1));
     }
 
     #[tokio::test]
     async fn a_kms_that_comes_back_is_called_again() {
         let attempt = |count| async move { if count < 2 { unreachable() } else { Ok(count) } };
-        assert_eq!(tried(Patience::default(), attempt).await, (Ok(2), 2));
+        assert_eq!(tried(RetryPolicy::default(), attempt).await, (Ok(2), 2));
     }
 
     #[tokio::test]
     async fn a_kms_that_is_gone_or_silent_is_given_up() {
-        let patience = Patience {
+        let retry = RetryPolicy {
             call: Duration::from_millis(1),
             total: FIRST_PAUSE,
         };
-        let gone = tried(patience, |_| async { unreachable() }).await;
+        let gone = tried(retry, |_| async { unreachable() }).await;
         assert_eq!(gone, (unreachable(), 1));
-        let (silent, _) = tried(patience, |_| std::future::pending()).await;
+        let (silent, _) = tried(retry, |_| std::future::pending()).await;
         assert!(matches!(silent, Err(KeyServiceError::Unreachable(_))));
     }
 }

@@ -3,13 +3,14 @@
 mod reference;
 mod tamper;
 
-use crate::frames::layout::{self, CHUNK_BYTES, SEALED_CHUNK_BYTES};
-use crate::frames::open::{self, Opener};
-use crate::frames::random::SystemRandom;
-use crate::frames::seal::Sealer;
-use crate::frames::segment::{self, Kind, Segment};
-use crate::frames::trailer::{self, Algorithm, Checksum, ChecksumKind, Record};
-use crate::frames::{DataKey, Keys, OpenError, SealError};
+use crate::chunks::layout::{self, CHUNK_BYTES, SEALED_CHUNK_BYTES};
+use crate::chunks::open::{self, Opener};
+use crate::chunks::random::SystemRandom;
+use crate::chunks::seal::Sealer;
+use crate::chunks::segment::{self, Kind, Segment};
+use crate::chunks::trailer::{self, Record};
+use crate::chunks::{DataKey, Keys, OpenError, SealError};
+use crate::protocol::checksum::{Algorithm, Checksum, ChecksumKind};
 use proptest::prelude::*;
 use std::ops::Range;
 

@@ -1,10 +1,10 @@
 //! The bytes of a part table before it is sealed.
 
-use crate::frames::footer::{Part, Table, TableChecksum, Tail};
-use crate::frames::layout::{COMMITMENT_BYTES, PARTS_MAX, TABLE_ENTRY_BYTES, TABLE_START_BYTES};
-use crate::frames::segment::{Kind, Segment};
-use crate::frames::trailer::{Algorithm, ChecksumKind};
-use crate::frames::{OpenError, SALT_BYTES, Salt, SealError};
+use crate::chunks::footer::{Part, Table, Tail};
+use crate::chunks::layout::{COMMITMENT_BYTES, PARTS_MAX, TABLE_ENTRY_BYTES, TABLE_START_BYTES};
+use crate::chunks::segment::{Kind, Segment};
+use crate::chunks::{OpenError, SALT_BYTES, Salt, SealError};
+use crate::protocol::checksum::{Algorithm, Checksum, ChecksumKind};
 
 impl Table {
     pub(super) fn encode(&self, tail: &Tail) -> Result<Vec<u8>, SealError> {
@@ -58,7 +58,7 @@ impl Table {
                     .get(..algorithm.bytes())
                     .ok_or(OpenError::Footer)?
                     .to_vec();
-                Some(TableChecksum {
+                Some(Checksum {
                     algorithm,
                     kind,
                     value,

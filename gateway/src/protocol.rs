@@ -1,0 +1,19 @@
+//! S3's words: what headers, documents and errors mean, without any request, key or backend.
+//!
+//! | module | what it reads and writes |
+//! |---|---|
+//! | [`etag`] | entity tags |
+//! | [`range`] | `Range` and `Content-Range` |
+//! | [`conditions`] | `If-Match` and its kin |
+//! | [`checksum`] | `Content-MD5`, `x-amz-checksum-*`, and the digests behind them |
+//! | [`headers`] | which headers pass between client and backend with an object |
+//! | [`copy_source`] | `x-amz-copy-source` |
+//! | [`xml`] | documents |
+
+pub mod checksum;
+pub mod conditions;
+pub mod copy_source;
+pub mod etag;
+pub mod headers;
+pub mod range;
+pub mod xml;
