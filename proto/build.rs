@@ -1,6 +1,6 @@
 //! Compiles `kms/v1/kms.proto` into Rust types that speak both protobuf and AWS JSON.
 //!
-//! AWS JSON needs four things said per field, all derived from the contract itself: AWS's spelling
+//! AWS JSON needs four attributes per field, all derived from the contract itself: AWS's spelling
 //! of the name, base64 for blobs, absent members left out, and `null` read as absent. Messages that
 //! carry secrets get a `Debug` that leaves those fields out.
 
@@ -60,10 +60,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// How one field stands in AWS JSON.
+/// The AWS JSON attributes of one field.
 ///
-/// The list that an operation lists is always there, even when empty; others are
-/// left out then. So AWS sends them.
+/// The list that a List operation returns is always sent, even when empty; other empty lists are
+/// left out, as AWS does.
 fn serde_attributes(field: &FieldDescriptorProto, map: bool, lists: bool) -> String {
     let mut parts = vec!["deserialize_with = \"crate::aws_json::nullable\"".to_owned()];
     if field.label() == Label::Repeated {

@@ -1,7 +1,7 @@
 //! Amazon Resource Names.
 //!
-//! An [`Arn`] is six fields joined by colons, of which the last may hold colons itself. The other
-//! types are ARNs of one kind whose resource is taken apart.
+//! An [`Arn`] is six fields joined by colons; the last may contain colons. The other types are ARNs
+//! of one kind with their resource parsed.
 //!
 //! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
 
@@ -21,7 +21,7 @@ pub struct Arn {
     pub region: String,
     /// Twelve digits, or empty.
     pub account: String,
-    /// All that follows the fifth colon.
+    /// Everything after the fifth colon.
     pub resource: String,
 }
 
@@ -74,8 +74,7 @@ pub fn bucket(partition: &str, bucket: &str) -> String {
     ["arn:", partition, ":s3:::", bucket].concat()
 }
 
-/// The object `key` of `bucket`: `arn:aws:s3:::bucket/key`. The key stands as it is, with nothing
-/// encoded.
+/// The object `key` of `bucket`: `arn:aws:s3:::bucket/key`. The key is not encoded.
 #[must_use]
 pub fn object(partition: &str, bucket: &str, key: &str) -> String {
     ["arn:", partition, ":s3:::", bucket, "/", key].concat()
@@ -231,9 +230,9 @@ fn kms_resource(arn: &Arn, prefix: &str) -> Result<String, ArnError> {
     }
 }
 
-/// A text that is not an ARN, or not one of the kind asked for.
+/// A text that is not an ARN, or not one of the expected kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an ARN of the kind asked for")]
+#[error("not an ARN of the expected kind")]
 pub struct ArnError;
 
 /// Regions of partitions other than `aws`, by how they start.
@@ -258,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_arn_is_refused() {
+    fn a_text_that_is_no_arn_is_refused() {
         for text in [
             "",
             "arn",
@@ -274,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_arn_is_taken_apart() {
+    fn a_key_arn_is_parsed_into_its_fields() {
         let text = "arn:aws:kms:eu-central-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab";
         let arn = KeyArn::parse(text).unwrap();
         assert_eq!(arn.region, "eu-central-1");
@@ -314,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_region_knows_its_partition() {
+    fn a_region_belongs_to_one_partition() {
         assert_eq!(partition("us-east-1"), "aws");
         assert_eq!(partition("us-gov-west-1"), "aws-us-gov");
         assert_eq!(partition("cn-north-1"), "aws-cn");

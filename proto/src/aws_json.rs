@@ -1,4 +1,4 @@
-//! How values stand in AWS JSON 1.1 where that differs from plain JSON.
+//! Values whose encoding in AWS JSON 1.1 differs from plain JSON.
 
 use serde::Deserialize;
 use serde::Deserializer;

@@ -1,4 +1,4 @@
-//! The contract of the KMS house, generated from `proto/kms/v1/kms.proto`.
+//! The contract of the KMS, generated from `proto/kms/v1/kms.proto`.
 //!
 //! The same types serve gRPC (by prost) and AWS JSON 1.1 (by serde): AWS's member names, blobs in
 //! base64, absent members left out.

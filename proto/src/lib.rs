@@ -1,15 +1,15 @@
-//! The languages both houses must speak alike.
+//! The protocols that both services share.
 //!
-//! A thing belongs here when two parties must agree on its bytes or its verdict: the signature a
-//! client computes and a server checks, the ARN one house writes and the other compares, the
-//! policy both must read the same way. Nothing here does I/O, and only [`time`] reads a clock.
+//! A thing belongs here when two parties must agree on its bytes or its verdict: the signature that
+//! a client computes and a server checks, the ARN that one service writes and the other compares,
+//! the policy that both must evaluate the same way. Nothing here does I/O, and only [`time`] reads a clock.
 //!
-//! The rooms, from top to bottom; a room names only rooms below it:
+//! The modules, from top to bottom; a module names only modules below it:
 //!
-//! | room | what it is |
+//! | module | what it is |
 //! |---|---|
-//! | [`kms`] | the contract between the two houses, as gRPC and as AWS JSON |
-//! | [`aws_json`] | how AWS writes what JSON has no type for |
+//! | [`kms`] | the contract between the two services, as gRPC and as AWS JSON |
+//! | [`aws_json`] | AWS's encoding of values that JSON has no type for |
 //! | [`policy`] | the IAM policy language and its one evaluator |
 //! | [`sigv4`] | AWS Signature Version 4: to check a request and to sign one |
 //! | [`arn`] | Amazon Resource Names |

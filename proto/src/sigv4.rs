@@ -2,7 +2,7 @@
 //!
 //! One code path writes the canonical request, for the server that checks a signature and for the
 //! client that makes one, so the two can never disagree. Everything here is pure: the time, the
-//! request and the key are given, and the answer is a value.
+//! request and the key are parameters, and the outcome is a value.
 //!
 //! To check a request signed in its header: [`mechanism`], then [`Authorization::parse`], then
 //! [`Authorization::check_date`], [`headers_not_signed`], [`CanonicalRequest`], [`string_to_sign`]
@@ -62,7 +62,7 @@ pub use signing::trailer_string_to_sign;
 
 use std::time::Duration;
 
-/// The one algorithm this room speaks.
+/// The only algorithm that is supported.
 pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 /// The last part of every credential scope.

@@ -1,8 +1,8 @@
 //! The one type of time, its wire forms, and the clock that is passed in.
 //!
 //! A [`Timestamp`] is UTC, counted in milliseconds since 1970-01-01T00:00:00Z, and lies within the
-//! years 0000 to 9999, so that each wire form can write it. No other room and no other crate reads
-//! a clock: whoever needs the time is given a [`Clock`].
+//! years 0000 to 9999, so that each wire form can write it. No other module and no other crate
+//! reads a clock: code that needs the time receives a [`Clock`].
 
 use std::fmt;
 use std::sync::atomic::AtomicI64;
@@ -24,8 +24,8 @@ impl Timestamp {
     /// 1970-01-01T00:00:00Z.
     pub const UNIX_EPOCH: Self = Self(0);
 
-    /// The instant `millis` milliseconds after 1970-01-01T00:00:00Z; what lies outside the years
-    /// 0000 to 9999 becomes the nearest instant within.
+    /// The instant `millis` milliseconds after 1970-01-01T00:00:00Z; an instant outside the years
+    /// 0000 to 9999 becomes the nearest one within.
     #[must_use]
     pub const fn from_unix_millis(millis: i64) -> Self {
         if millis < MILLIS_MIN {
@@ -37,7 +37,7 @@ impl Timestamp {
         }
     }
 
-    /// The instant `seconds` seconds after 1970-01-01T00:00:00Z, kept within the years 0000 to 9999.
+    /// The instant `seconds` seconds after 1970-01-01T00:00:00Z, clamped to the years 0000 to 9999.
     #[must_use]
     pub const fn from_unix_seconds(seconds: i64) -> Self {
         Self::from_unix_millis(seconds.saturating_mul(1_000))
@@ -148,7 +148,7 @@ impl Timestamp {
     ///
     /// [`TimestampError`] for any other form and for a day or a time that does not exist.
     pub fn parse_basic(text: &str) -> Result<Self, TimestampError> {
-        // By hand, as it is written: every signed request has one.
+        // By hand, as in `basic`: every signed request has one.
         let bytes = text.as_bytes();
         let number = |at: usize| match bytes.get(at..at + 2)? {
             [high @ b'0'..=b'9', low @ b'0'..=b'9'] => Some((high - b'0') * 10 + (low - b'0')),
@@ -231,7 +231,7 @@ impl Timestamp {
     fn write(self, format: &[BorrowedFormatItem<'_>]) -> String {
         self.date_time()
             .format(format)
-            .expect("each format of this room names only parts that every instant has")
+            .expect("each format of this module names only parts that every instant has")
     }
 
     fn date_time(self) -> OffsetDateTime {
@@ -267,7 +267,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Where the time comes from.
+/// The source of the time.
 pub trait Clock: Send + Sync {
     /// The time now. May step backwards, as the clocks of machines do.
     fn now(&self) -> Timestamp;
@@ -289,24 +289,24 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is told to move: for tests, and to freeze or advance the time
+/// A clock that moves only when it is set or advanced: for tests, and to freeze or advance the time
 /// of an emulator.
 #[derive(Debug)]
 pub struct ManualClock(AtomicI64);
 
 impl ManualClock {
-    /// A clock that stands at `now`.
+    /// A clock that shows `now`.
     #[must_use]
     pub const fn new(now: Timestamp) -> Self {
         Self(AtomicI64::new(now.unix_millis()))
     }
 
-    /// Makes it `now`, be that earlier or later.
+    /// Sets it to `now`, earlier or later.
     pub fn set(&self, now: Timestamp) {
         self.0.store(now.unix_millis(), Ordering::SeqCst);
     }
 
-    /// Moves on by `duration`; at most to the end of the year 9999.
+    /// Advances by `duration`; at most to the end of the year 9999.
     pub fn advance(&self, duration: Duration) {
         let mut seen = self.0.load(Ordering::SeqCst);
         loop {
@@ -328,9 +328,9 @@ impl Clock for ManualClock {
     }
 }
 
-/// A text that is not a time in the form asked for.
+/// A text that is not a time in the expected form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a time in the form asked for")]
+#[error("not a time in the expected form")]
 pub struct TimestampError;
 
 /// 0000-01-01T00:00:00.000Z.

@@ -15,7 +15,7 @@ use crate::sigv4::split::split;
 use crate::sigv4::split::split_once;
 use crate::time::Timestamp;
 
-/// What the `Authorization` header of a request says.
+/// The `Authorization` header of a request, parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorization {
     /// Whose key signed.
@@ -31,7 +31,7 @@ pub struct Authorization {
 impl Authorization {
     /// Reads `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…`.
     ///
-    /// The three components may stand in any order, each once; nothing else may stand among them.
+    /// The three components may come in any order, each once, and nothing else among them.
     ///
     /// # Errors
     ///
@@ -72,10 +72,10 @@ impl Authorization {
     }
 }
 
-/// How a request with an `Authorization` header says it is signed.
+/// The mechanism that a request with an `Authorization` header was signed by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mechanism {
-    /// `AWS4-HMAC-SHA256`, the one served.
+    /// `AWS4-HMAC-SHA256`, the only one supported.
     V4,
     /// `AWS4-ECDSA-P256-SHA256`, SigV4a.
     V4Asymmetric,
@@ -98,8 +98,9 @@ pub fn mechanism(header: &str) -> Result<Mechanism, AuthorizationError> {
     }
 }
 
-/// The headers among `names` that S3 wants signed and `signed_headers` does not name: `host`,
-/// `content-md5` and every `x-amz-*` but `x-amz-content-sha256`. Sorted, in lower case, none twice.
+/// The headers among `names` that S3 requires to be signed and `signed_headers` does not name:
+/// `host`, `content-md5` and every `x-amz-*` except `x-amz-content-sha256`. Sorted, in lower case,
+/// none twice.
 ///
 /// S3 answers 403 `AccessDenied`, "There were headers present in the request which were not signed",
 /// with these names joined by `, ` as element `HeadersNotSigned`.
@@ -168,12 +169,12 @@ pub enum AuthorizationError {
         "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
     )]
     Version2,
-    /// SigV4a, which is not served here. 400 `InvalidRequest`, or as the service answers.
+    /// SigV4a, which is not supported. 400 `InvalidRequest`, or as the service answers.
     #[error(
         "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
     )]
     Asymmetric,
-    /// A component that is not one of the three, has no `=`, or stands there twice. S3: 400
+    /// A component that is not one of the three, has no `=`, or is repeated. S3: 400
     /// `AuthorizationHeaderMalformed`.
     #[error(
         "The authorization header is malformed; the authorization component \"{component}\" is malformed."

@@ -1,11 +1,11 @@
-//! Percent-encoding as SigV4 wants it, and the way back.
+//! Percent-encoding as SigV4 requires it, and decoding.
 //!
-//! Every byte is encoded but the unreserved ones of RFC 3986 (letters, digits, `-`, `.`, `_`, `~`),
+//! Every byte is encoded except the unreserved ones of RFC 3986 (letters, digits, `-`, `.`, `_`, `~`),
 //! with upper-case hex digits. A path keeps its slashes.
 
 use std::borrow::Cow;
 
-/// `text` with every byte encoded but the unreserved ones, slashes too: names and values of queries.
+/// `text` with every byte encoded except the unreserved ones, slashes too: names and values of queries.
 #[must_use]
 pub fn encode_component(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -13,7 +13,7 @@ pub fn encode_component(text: &str) -> String {
     out
 }
 
-/// `path` with every byte encoded but the unreserved ones and the slash: the path of an object whose
+/// `path` with every byte encoded except the unreserved ones and the slash: the path of an object whose
 /// key is `path`, as it goes over the wire and into the canonical request.
 #[must_use]
 pub fn encode_path(path: &[u8]) -> String {
@@ -54,7 +54,7 @@ pub fn decode_query(query: &str) -> Result<Vec<(String, String)>, EncodingError>
 
 /// The canonical query of decoded `pairs`: each encoded, then sorted by name and by value.
 ///
-/// The sort is by the encoded bytes, as AWS asks; repeated names stay, each with its value.
+/// The sort is by the encoded bytes, as AWS requires; repeated names stay, each with its value.
 #[must_use]
 pub fn canonical_query(pairs: &[(&str, &str)]) -> String {
     let mut encoded: Vec<(String, String)> = pairs

@@ -104,7 +104,7 @@ pub fn sign_request(
 
 /// The raw query of `request` once it is presigned, its own pairs included, for the `expires` from
 /// `timestamp` on; more than a week becomes a week. Every header of the request is signed, and
-/// whoever uses the URL must send it.
+/// the user of the URL must send it.
 #[must_use]
 pub fn presign_request(
     request: &OutboundRequest<'_>,

@@ -1,4 +1,4 @@
-//! What `x-amz-content-sha256` says about the body.
+//! `x-amz-content-sha256`: how a signature covers the body.
 
 /// How the body of a request is covered by its signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl PayloadHash {
         })
     }
 
-    /// Whether this is the hash of a body without a byte.
+    /// Whether this is the hash of an empty body.
     #[must_use]
     pub fn is_of_nothing(&self) -> bool {
         *self == Self::Sha256(OF_NOTHING)

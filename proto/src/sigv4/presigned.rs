@@ -15,7 +15,7 @@ use crate::sigv4::SKEW_MAX;
 use crate::sigv4::SignedHeaders;
 use crate::time::Timestamp;
 
-/// What the query of a presigned request says.
+/// The query of a presigned request, parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Presigned {
     /// Whose key signed.
@@ -24,7 +24,7 @@ pub struct Presigned {
     pub scope: CredentialScope,
     /// When the URL was signed.
     pub date: Timestamp,
-    /// How long it lives from then on.
+    /// How long it is valid from then on.
     pub expires: Duration,
     /// The headers the signature covers.
     pub signed_headers: SignedHeaders,
@@ -37,9 +37,8 @@ pub struct Presigned {
 impl Presigned {
     /// Reads the decoded pairs of a query that [`is_presigned`].
     ///
-    /// The faults are looked for in S3's order: algorithm, the six parameters, date, expiry as a
-    /// number, not yet valid, expired, credential, its date. A parameter that stands there twice is
-    /// refused first.
+    /// The checks are in S3's order: algorithm, the six parameters, date, expiry as a number, not yet
+    /// valid, expired, credential, its date. A repeated parameter is refused first.
     ///
     /// # Errors
     ///
@@ -90,7 +89,7 @@ impl Presigned {
         })
     }
 
-    /// The pairs the signature covers: all but `X-Amz-Signature`.
+    /// The pairs the signature covers: all except `X-Amz-Signature`.
     #[must_use]
     pub fn signed_query(pairs: &[(String, String)]) -> Vec<(&str, &str)> {
         pairs
@@ -100,7 +99,7 @@ impl Presigned {
             .collect()
     }
 
-    /// The last instant at which the URL is taken.
+    /// The last instant at which the URL is valid.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         self.date.plus(self.expires)
@@ -108,10 +107,10 @@ impl Presigned {
 }
 
 /// Whether the query claims to be signed: it names one of the parameters that only a presigned URL
-/// has, spelt in whichever case.
+/// has, in any case.
 ///
-/// S3 takes a query without `X-Amz-Algorithm` for an unsigned one, whatever else it says. Here it is
-/// presigned and refused for what is missing, so that half a signature is never anonymous.
+/// S3 treats a query without `X-Amz-Algorithm` as unsigned, whatever else it contains. Here it is
+/// presigned and refused for the missing parameter, so that half a signature is never anonymous.
 #[must_use]
 pub fn is_presigned(pairs: &[(String, String)]) -> bool {
     pairs
@@ -167,7 +166,7 @@ fn check_time(date: Timestamp, expires: Duration, now: Timestamp) -> Result<(), 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PresignedError {
-    /// A parameter of the signature stands there twice.
+    /// A parameter of the signature is repeated.
     #[error("Query-string authentication allows the {name} parameter only once.")]
     Repeated {
         /// The parameter.
@@ -176,7 +175,7 @@ pub enum PresignedError {
     /// Not `AWS4-HMAC-SHA256`.
     #[error("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256\"")]
     Algorithm,
-    /// SigV4a, which is not served here.
+    /// SigV4a, which is not supported.
     #[error(
         "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
     )]
@@ -204,19 +203,19 @@ pub enum PresignedError {
     /// `X-Amz-Date` (milliseconds), `Expires` and `ServerTime`.
     #[error("Request is not yet valid")]
     NotYetValid {
-        /// When it says it was signed.
+        /// When it was signed, by its own date.
         date: Timestamp,
-        /// The end of its life.
+        /// When it expires.
         expires_at: Timestamp,
         /// The server's time.
         now: Timestamp,
     },
-    /// Past its life. 403 `AccessDenied` with elements `X-Amz-Expires`, `Expires` and `ServerTime`.
+    /// Past its expiry. 403 `AccessDenied` with elements `X-Amz-Expires`, `Expires` and `ServerTime`.
     #[error("Request has expired")]
     Expired {
-        /// How long it was to live, in seconds.
+        /// How long it was valid, in seconds.
         expires_seconds: u64,
-        /// The end of its life.
+        /// When it expires.
         expires_at: Timestamp,
         /// The server's time.
         now: Timestamp,

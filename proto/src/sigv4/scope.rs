@@ -1,4 +1,4 @@
-//! What a signing key is good for: one day, one Region, one service.
+//! The scope of a signing key: one day, one Region, one service.
 
 use std::fmt;
 
@@ -113,7 +113,7 @@ pub struct Credential {
 impl Credential {
     /// Reads `AKID/YYYYMMDD/region/service/aws4_request`.
     ///
-    /// The faults are looked for in S3's order: parts, access key, date, Region, service,
+    /// The checks are in S3's order: parts, access key, date, Region, service,
     /// terminator.
     ///
     /// # Errors
@@ -136,7 +136,7 @@ impl Credential {
     }
 }
 
-/// The parts between the slashes, if there are just so many.
+/// The parts between the slashes, if there are exactly `N`.
 fn parts<const N: usize>(text: &str) -> Option<[&str; N]> {
     let (mut found, mut pieces) = ([""; N], split(text, Ascii::new(b'/')));
     for place in &mut found {
@@ -158,8 +158,7 @@ fn is_date(text: &str) -> bool {
     }
 }
 
-/// What is wrong with a credential. The texts are S3's, without the start that tells a header from a
-/// query.
+/// Why a credential is refused. The texts are S3's, without the start that names header or query.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialError {

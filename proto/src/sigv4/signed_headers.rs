@@ -8,7 +8,7 @@ use crate::sigv4::split::split;
 
 /// Names of the headers that a signature covers, in lower case, sorted, none twice.
 ///
-/// Kept as the one text that both the `Authorization` header and the canonical request have,
+/// Stored as the text that both the `Authorization` header and the canonical request contain,
 /// `host;x-amz-date`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SignedHeaders(String);
@@ -23,8 +23,8 @@ impl SignedHeaders {
         Self(join(&names))
     }
 
-    /// Reads a list as it was sent, or `None` when one in it is no header name in lower case or
-    /// stands there twice.
+    /// Reads a list as it was sent, or `None` when one in it is no header name in lower case or is
+    /// repeated.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (mut last, mut is_sorted) = ("", true);
         for name in split(text, Ascii::new(SEPARATOR)) {
@@ -92,7 +92,7 @@ fn is_name(name: &str) -> bool {
         })
 }
 
-/// Room for a list as most are.
+/// Capacity for most lists.
 const LIST_BYTES: usize = 128;
 
 /// What stands between two names.

@@ -20,9 +20,9 @@ pub type Signature = String;
 
 /// The key of one secret, one day, one Region and one service.
 ///
-/// Neither `Clone` nor `Debug`. Deriving it costs four HMACs; whoever checks many requests keeps it
-/// behind an `Arc`, by access key id and scope. Kept is not the key but what HMAC makes of it before
-/// any message, which wipes itself.
+/// Neither `Clone` nor `Debug`. Deriving it costs four HMACs; a server that checks many requests caches it
+/// behind an `Arc`, by access key id and scope. It stores the state of HMAC before any message, not
+/// the key itself; that state wipes itself.
 pub struct SigningKey(Hmac<Sha256>);
 
 impl SigningKey {
@@ -50,8 +50,8 @@ impl SigningKey {
         hex32(&mac(self.0.clone(), string_to_sign.as_bytes()))
     }
 
-    /// Whether `signature` is the one of `string_to_sign`, in time that tells nothing about where
-    /// they differ. Only 64 hex digits in lower case are a signature.
+    /// Whether `signature` is the one of `string_to_sign`, in time that does not depend on
+    /// where they differ. Only 64 hex digits in lower case are a signature.
     #[must_use]
     pub fn verify(&self, string_to_sign: &str, signature: &str) -> bool {
         self.sign(string_to_sign)
@@ -138,7 +138,7 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 /// 32 bytes as hex digits in lower case.
 fn hex32(bytes: &[u8; 32]) -> String {
     let mut digits = vec![0; 64];
-    hex::encode_to_slice(bytes, &mut digits).expect("there is room for two digits a byte");
+    hex::encode_to_slice(bytes, &mut digits).expect("the buffer has two digits a byte");
     String::from_utf8(digits).expect("hex digits are ASCII")
 }
 
@@ -176,9 +176,9 @@ mod tests {
         );
     }
 
-    /// HMAC keeps of its key two states of the hash, and nothing else.
+    /// HMAC stores two states of the hash of its key, and nothing else.
     #[test]
-    fn what_is_kept_of_a_key_wipes_itself() {
+    fn the_state_that_hmac_stores_of_a_key_wipes_itself() {
         fn wipes_itself<T: zeroize::ZeroizeOnDrop>() {}
         wipes_itself::<sha2::block_api::Sha256VarCore>();
         wipes_itself::<sha2::block_api::Sha512VarCore>();

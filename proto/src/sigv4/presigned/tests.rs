@@ -1,4 +1,4 @@
-//! What a presigned query must say, and what it is told when it does not.
+//! What a presigned query must contain, and its refusals.
 
 use super::*;
 
