@@ -1,13 +1,13 @@
-//! What `sealgate up` says on standard output: the only place that prints.
+//! What `sealgate up` prints on standard output. Nothing else prints.
 
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-/// All a client needs to know. As JSON, this is the line a fixture reads; the names stay.
+/// All that a client needs. As JSON, this is the line that a fixture reads: its names are stable.
 #[derive(Serialize)]
 pub struct Announcement {
-    /// KMS, both doors.
+    /// KMS: AWS JSON and gRPC.
     pub kms_endpoint: String,
     /// S3 over HTTP.
     pub s3_endpoint: String,
@@ -19,7 +19,7 @@ pub struct Announcement {
     pub admin_endpoint: String,
     /// The KMS's health, metrics and control.
     pub kms_admin_endpoint: String,
-    /// Region of both houses.
+    /// Region of both services.
     pub region: String,
     /// The main user.
     pub access_key_id: String,
@@ -31,7 +31,7 @@ pub struct Announcement {
     pub alt_secret_access_key: String,
     /// The S3 behind the gateway.
     pub backend_endpoint: String,
-    /// Where everything is kept.
+    /// Where everything is stored.
     pub data_dir: PathBuf,
 }
 
@@ -40,13 +40,13 @@ impl Announcement {
     ///
     /// # Errors
     ///
-    /// When a path is no UTF-8.
+    /// When a path is not UTF-8.
     pub fn print_json(&self) -> anyhow::Result<()> {
         print_line(&serde_json::to_string(self)?);
         Ok(())
     }
 
-    /// For people: endpoints, credentials, and lines to paste into a shell.
+    /// For terminals: endpoints, credentials, and lines to paste into a shell.
     pub fn print_text(&self) {
         print_line(&self.text());
     }
@@ -64,14 +64,14 @@ impl Announcement {
         let (id, secret) = (&self.access_key_id, &self.secret_access_key);
         let backend = &self.backend_endpoint;
         format!(
-            "Sealgate is up. Everything is kept in {data}.
+            "Sealgate is up. All data is in {data}.
 
   S3     {s3_tls_endpoint}   (plain HTTP: {s3_endpoint})
   KMS    {kms_endpoint}   (AWS JSON and gRPC)
   admin  {admin}   {kms_admin}
-  sealed objects lie at {backend}
+  sealed objects are at {backend}
 
-Paste this into a shell to use it with the AWS CLI:
+Paste these lines into a shell to use it with the AWS CLI:
 
   export AWS_ACCESS_KEY_ID={id}
   export AWS_SECRET_ACCESS_KEY={secret}
@@ -96,7 +96,7 @@ Ctrl-C stops it."
 fn print_line(text: &str) {
     use std::io::Write as _;
     println!("{text}");
-    // A reader that has gone away is no reason to stop serving.
+    // A reader that is gone is no reason to stop serving.
     let _ = std::io::stdout().flush();
 }
 

@@ -1,6 +1,6 @@
 //! The local certificate authority and the gateway's certificate.
 //!
-//! The authority is made on first start and kept in the data directory (`ca.pem`, and its key
+//! The authority is created on first start and stored in the data directory (`ca.pem`, and its key
 //! `ca.key`, readable by the owner alone): clients trust `ca.pem` once. The server's certificate
 //! is issued anew at each start and its key never touches the disk.
 
@@ -32,31 +32,32 @@ pub struct LocalAuthority {
 }
 
 impl LocalAuthority {
-    /// Opens the authority in `directory`, or makes one that is valid for ten years from `now`.
+    /// Opens the authority in `directory`, or creates one that is valid for ten years from `now`.
     ///
     /// # Errors
     ///
-    /// When its files cannot be read or written, or its key is not a key.
+    /// When its files cannot be read or written, or its key is not valid.
     pub fn open_or_create(directory: &Path, now: Timestamp) -> anyhow::Result<Self> {
         let certificate = directory.join(CERTIFICATE_FILE);
         let key_file = directory.join(KEY_FILE);
         let key = if key_file.exists() && certificate.exists() {
             let pem = std::fs::read_to_string(&key_file).context("reading the authority's key")?;
-            KeyPair::from_pem(&pem).with_context(|| format!("{} is no key", key_file.display()))?
+            KeyPair::from_pem(&pem)
+                .with_context(|| format!("{} is not a key", key_file.display()))?
         } else {
             let key = KeyPair::generate()?;
             files::write_secret(&key_file, key.serialize_pem().as_bytes())?;
-            let pem = authority(moment(now)?).self_signed(&key)?.pem();
+            let pem = authority(offset_date_time(now)?).self_signed(&key)?.pem();
             files::write_public(&certificate, pem.as_bytes())?;
             key
         };
         Ok(Self {
-            issuer: Issuer::new(authority(moment(now)?), key),
+            issuer: Issuer::new(authority(offset_date_time(now)?), key),
             certificate,
         })
     }
 
-    /// Where the certificate that clients trust lies.
+    /// The file of the certificate that clients trust.
     #[must_use]
     pub fn certificate_file(&self) -> &Path {
         &self.certificate
@@ -67,7 +68,7 @@ impl LocalAuthority {
     ///
     /// # Errors
     ///
-    /// When a name is none.
+    /// When a name is not valid.
     pub fn issue(&self, names: &[&str], now: Timestamp) -> anyhow::Result<ServerCertificate> {
         let names = names
             .iter()
@@ -82,7 +83,7 @@ impl LocalAuthority {
         params
             .extended_key_usages
             .push(ExtendedKeyUsagePurpose::ServerAuth);
-        params.not_before = moment(now)? - Duration::DAY;
+        params.not_before = offset_date_time(now)? - Duration::DAY;
         params.not_after = params.not_before + Duration::days(397);
         let key = KeyPair::generate()?;
         let leaf = params.signed_by(&key, &self.issuer)?;
@@ -107,7 +108,7 @@ fn authority(now: OffsetDateTime) -> CertificateParams {
     params
 }
 
-fn moment(now: Timestamp) -> anyhow::Result<OffsetDateTime> {
+fn offset_date_time(now: Timestamp) -> anyhow::Result<OffsetDateTime> {
     let nanoseconds = i128::from(now.unix_millis()) * 1_000_000;
     OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).context("the clock is out of range")
 }

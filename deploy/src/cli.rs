@@ -13,7 +13,7 @@ pub struct Arguments {
     /// What to run.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// The flags of `up`, which need not be named.
+    /// The flags of `up`, the default command.
     #[command(flatten)]
     pub up: Up,
 }
@@ -21,18 +21,18 @@ pub struct Arguments {
 /// What to run.
 #[derive(Subcommand)]
 pub enum Command {
-    /// KMS and gateway in one process, with a backend in a folder unless one is named.
+    /// KMS and gateway in one process, with a backend in a folder unless --backend names another.
     Up(Up),
-    /// The KMS alone, as its file says, or in the place of another emulator.
+    /// The KMS alone, configured by a file, or in the place of another emulator.
     Kms(Kms),
-    /// The gateway alone, as its file says.
-    Gateway(House),
+    /// The gateway alone, configured by a file.
+    Gateway(Gateway),
 }
 
 /// Flags of `up`.
 #[derive(Args, Clone)]
 pub struct Up {
-    /// Where users, keys and the backend's folder are kept.
+    /// Where users, keys and the embedded backend are stored.
     #[arg(
         long,
         value_name = "DIR",
@@ -40,10 +40,11 @@ pub struct Up {
         default_value = "sealgate-data"
     )]
     pub data: PathBuf,
-    /// A TOML file; its fields stand in deploy/README.md.
+    /// A TOML file with the tables [gateway] and [kms]; deploy/gateway.toml and deploy/kms.toml show
+    /// every field.
     #[arg(long, value_name = "FILE", env = "SEALGATE_CONFIG")]
     pub config: Option<PathBuf>,
-    /// A foreign S3 to stand before, instead of the folder. Its credentials come from
+    /// Another S3 as the backend, instead of the folder. Its credentials come from
     /// SEALGATE_BACKEND_ACCESS_KEY_ID and SEALGATE_BACKEND_SECRET_ACCESS_KEY, or from
     /// --backend-credentials.
     #[arg(long, value_name = "URL", env = "SEALGATE_BACKEND")]
@@ -52,23 +53,23 @@ pub struct Up {
     /// owner alone.
     #[arg(long, value_name = "FILE", requires = "backend")]
     pub backend_credentials: Option<PathBuf>,
-    /// The Region of both houses.
+    /// The Region of both services.
     #[arg(long, env = "SEALGATE_REGION", default_value = "us-east-1")]
     pub region: String,
-    /// Take SSE-C and SSE-KMS over plain HTTP too: customer keys then cross the wire in clear.
+    /// Allow SSE-C and SSE-KMS over plain HTTP: customer keys then cross the network in clear.
     #[arg(long)]
     pub allow_insecure_sse: bool,
     /// Factor on every KMS request quota: at 0.001, 100 requests a second act as AWS's 100,000.
     #[arg(long, value_name = "FACTOR")]
     pub quota_scale: Option<f64>,
-    /// KMS keys to make at start: TOML, or local-kms's YAML.
+    /// KMS keys to create at start: TOML, or local-kms's YAML.
     #[arg(long, value_name = "FILE")]
     pub seed: Option<PathBuf>,
-    /// Keep nothing: KMS keys in memory, the rest in a temporary folder.
+    /// Store nothing: KMS keys are in memory, the rest is in a temporary folder.
     #[arg(long)]
     pub ephemeral: bool,
-    /// For scripts: ephemeral ports, one JSON line on standard output when ready, and an end with
-    /// status 0 when standard input closes.
+    /// For tests: ephemeral ports, one JSON line on standard output when ready, and exit with status
+    /// 0 when standard input closes.
     #[arg(long)]
     pub fixture: bool,
 }
@@ -84,11 +85,11 @@ pub struct Kms {
         required_unless_present = "compat"
     )]
     pub config: Option<PathBuf>,
-    /// Take the place of another emulator: its port, its account, and what its users rely on. With
-    /// `local-kms`, its environment names are read, too.
+    /// Take the place of another emulator: its port, its account, and the behaviour its users rely
+    /// on. With `local-kms`, its environment variables are read, too.
     #[arg(long, value_name = "EMULATOR", value_parser = ["localstack", "moto", "local-kms"])]
     pub compat: Option<String>,
-    /// KMS keys to make at start: TOML, or local-kms's YAML.
+    /// KMS keys to create at start: TOML, or local-kms's YAML.
     #[arg(long, value_name = "FILE")]
     pub seed: Option<PathBuf>,
     /// Factor on every KMS request quota: at 0.001, 100 requests a second act as AWS's 100,000.
@@ -96,10 +97,10 @@ pub struct Kms {
     pub quota_scale: Option<f64>,
 }
 
-/// Flags of a house alone.
+/// Flags of the gateway alone.
 #[derive(Args)]
-pub struct House {
-    /// The house's TOML file; deploy/kms.toml and deploy/gateway.toml show every field.
+pub struct Gateway {
+    /// The gateway's TOML file; deploy/gateway.toml shows every field.
     #[arg(long, value_name = "FILE", env = "SEALGATE_CONFIG")]
     pub config: PathBuf,
 }

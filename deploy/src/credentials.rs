@@ -1,4 +1,4 @@
-//! The users of a local Sealgate: made on first start, kept in the data directory.
+//! The users of a local Sealgate: created on first start, stored in the data directory.
 //!
 //! There are no default credentials. `credentials.toml` is readable by its owner alone; edit it
 //! to add users.
@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::files;
 
-/// A user: what a client signs with, and who that is.
+/// A user: the keys that a client signs with, and their account.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct User {
-    /// Name, for people.
+    /// Name, for readers of the file.
     pub name: String,
     /// Access key id.
     pub access_key_id: String,
@@ -33,7 +33,7 @@ impl User {
     }
 }
 
-/// All users, the first of which is the one that is printed.
+/// All users; the first one is printed at start.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Users {
@@ -41,12 +41,12 @@ pub struct Users {
 }
 
 impl Users {
-    /// Reads the users of `directory`, or makes `main` and `alt`.
+    /// Reads the users of `directory`, or creates `main` and `alt`.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read, is readable by others, is no users' file, or names fewer
-    /// than two users.
+    /// When the file cannot be read, is readable by others, is not a file of users, or has fewer
+    /// than two.
     pub fn open_or_create(directory: &Path) -> anyhow::Result<Self> {
         let file = directory.join(FILE);
         if file.exists() {
@@ -105,7 +105,7 @@ impl Users {
     }
 }
 
-/// `SEAL` and 16 letters or digits: the form of AWS's ids, but none of theirs.
+/// `SEAL` and 16 letters or digits: the form of AWS's ids, with a prefix that AWS does not use.
 ///
 /// # Errors
 ///
@@ -131,7 +131,7 @@ pub fn secret_access_key() -> anyhow::Result<String> {
 ///
 /// # Errors
 ///
-/// When it has none.
+/// When the system has no randomness.
 pub fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
@@ -140,9 +140,9 @@ pub fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
 
 const FILE: &str = "credentials.toml";
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-/// The account emulators answer with by default.
+/// The main user's account: the default of emulators.
 pub const MAIN_ACCOUNT: &str = "123456789012";
-/// The second user's account: what one may do, the other may not see.
+/// The second user's account, for tests of access across accounts.
 pub const ALT_ACCOUNT: &str = "210987654321";
 
 #[cfg(test)]
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn users_are_made_once_kept_private_and_differ() {
+    fn users_are_created_once_stored_privately_and_differ() {
         let directory = tempfile::tempdir().unwrap();
         let first = Users::open_or_create(directory.path()).unwrap();
         let again = Users::open_or_create(directory.path()).unwrap();

@@ -1,7 +1,7 @@
 //! The backend that comes with `sealgate up`: a folder, served as S3 on loopback.
 //!
-//! For trying Sealgate and for fixtures. It listens on an ephemeral loopback port and takes only
-//! credentials that were made for this one run and are told to the gateway alone.
+//! For trying Sealgate and for fixtures. It listens on an ephemeral loopback port and accepts only
+//! credentials of this one run, which only the gateway has.
 
 mod folder;
 
@@ -20,11 +20,11 @@ use crate::credentials;
 use crate::embedded::folder::Folder;
 use crate::files;
 
-/// A running embedded backend. It ends with the token it was started with.
+/// A running embedded backend. It stops with the token that it was started with.
 pub struct Embedded {
     /// Where it listens.
     pub address: SocketAddr,
-    /// The access key it takes.
+    /// The access key it accepts.
     pub access_key_id: String,
     /// That key's secret.
     pub secret_access_key: String,
@@ -34,7 +34,7 @@ pub struct Embedded {
 ///
 /// # Errors
 ///
-/// When the folder cannot be made or no port is free.
+/// When the folder cannot be created or no port is free.
 pub async fn start(folder: &Path, stop: CancellationToken) -> anyhow::Result<Embedded> {
     files::private_directory(folder)?;
     let files = s3s_fs::FileSystem::new(folder)

@@ -1,4 +1,4 @@
-//! Files that come into being whole or not at all, with the rights they need.
+//! Files that are written as a whole or not at all, with the permissions they need.
 
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -6,17 +6,17 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-/// Makes `directory` and its parents, readable by the owner alone.
+/// Creates `directory` and its parents, readable by the owner alone.
 ///
 /// # Errors
 ///
-/// When it cannot be made.
+/// When it cannot be created.
 pub fn private_directory(directory: &Path) -> anyhow::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true).mode(0o700);
     builder
         .create(directory)
-        .with_context(|| format!("making {}", directory.display()))
+        .with_context(|| format!("creating {}", directory.display()))
 }
 
 /// Writes a file only its owner can read.
@@ -28,7 +28,7 @@ pub fn write_secret(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     write(file, bytes, 0o600)
 }
 
-/// Writes a file anybody can read.
+/// Writes a file that everyone can read.
 ///
 /// # Errors
 ///
@@ -41,7 +41,7 @@ pub fn write_public(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 ///
 /// # Errors
 ///
-/// When it cannot be read or its rights are too wide.
+/// When it cannot be read or other users may read it.
 pub fn read_secret(file: &Path) -> anyhow::Result<String> {
     let rights = mode(file);
     if rights & 0o077 != 0 {
@@ -59,7 +59,7 @@ pub fn mode(file: &Path) -> u32 {
     std::fs::metadata(file).map_or(0, |metadata| metadata.permissions().mode() & 0o777)
 }
 
-/// A temporary file beside it, written, synced and renamed: a crash leaves the old one or none.
+/// Writes, syncs and renames a temporary file beside it: a crash leaves the old file or none.
 fn write(file: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
     let context = || format!("writing {}", file.display());
     let temporary = file.with_extension("new");

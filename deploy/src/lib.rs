@@ -1,23 +1,23 @@
-//! The composition root: the only place that names both houses.
+//! The composition root: the only crate that depends on both services.
 //!
-//! Rooms, top to bottom; each names only rooms below it:
+//! Modules, top to bottom; each names only modules below it:
 //!
-//! | Room | Its one job |
+//! | Module | Its one job |
 //! |---|---|
-//! | [`up`] | both houses and a backend, together |
-//! | [`house`] | one house alone |
+//! | [`up`] | both services and a backend, together |
+//! | [`single`] | one service alone |
 //! | [`cli`] | the command line |
 //! | [`announce`] | what is printed |
 //! | [`process`] | logs, core dumps, signals |
-//! | [`seed`] | KMS keys to make at start |
+//! | [`seed`] | KMS keys to create at start |
 //! | [`embedded`] | a backend in a folder |
 //! | [`certificate`] | the local authority and the gateway's certificate |
-//! | [`credentials`] | users, made on first start |
-//! | [`files`] | files with the rights they need |
+//! | [`credentials`] | users, created on first start |
+//! | [`files`] | files with the permissions they need |
 
 // In the order of the table; `tests/tidy` reads it.
 pub mod up;
-pub mod house;
+pub mod single;
 pub mod cli;
 pub mod announce;
 pub mod process;

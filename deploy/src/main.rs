@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use sealgate::cli::{Arguments, Command};
-use sealgate::{house, process, up};
+use sealgate::{process, single, up};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -17,14 +17,14 @@ fn main() -> ExitCode {
     match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // What is wrong in one line, without a backtrace: most often it is the configuration.
+            // One line without a backtrace: the cause is mostly the configuration.
             tracing::error!("{error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Does what the command line says, until the end.
+/// Runs the command until it ends.
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -33,11 +33,11 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         match arguments.command {
             None => Box::pin(up::run(arguments.up)).await,
             Some(Command::Up(flags)) => Box::pin(up::run(flags)).await,
-            Some(Command::Kms(flags)) => house::kms(&flags).await,
-            Some(Command::Gateway(flags)) => Box::pin(house::gateway(&flags.config)).await,
+            Some(Command::Kms(flags)) => single::kms(&flags).await,
+            Some(Command::Gateway(flags)) => Box::pin(single::gateway(&flags.config)).await,
         }
     });
-    // Tasks that still hold connections must not hold up the end.
+    // Tasks that still have connections must not delay the exit.
     runtime.shutdown_background();
     done
 }

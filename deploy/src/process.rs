@@ -1,4 +1,4 @@
-//! The process: its logs, its core dumps, and what makes it stop.
+//! The process: its logs, its core dumps, and the signals that stop it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry};
 
-/// Logs to standard error, at `info` unless `RUST_LOG` says otherwise; JSON lines when
+/// Logs to standard error, at `info` unless `RUST_LOG` sets another level; JSON lines when
 /// `SEALGATE_LOG=json`.
 pub fn start_logs() {
-    let wanted = std::env::var("RUST_LOG").ok();
-    let filter = wanted.and_then(|text| text.parse::<Targets>().ok());
+    let level = std::env::var("RUST_LOG").ok();
+    let filter = level.and_then(|text| text.parse::<Targets>().ok());
     let filter = filter.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
     let filter = filter.and(FilterFn::new(is_without_heads));
     let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
@@ -26,7 +26,7 @@ pub fn start_logs() {
     } else {
         logs.with_ansi(false).with_filter(filter).boxed()
     };
-    // A second start in one process keeps the first's logs.
+    // After a second start in one process, the first start's logs stay in use.
     let _ = Registry::default().with(logs).try_init();
 }
 
@@ -37,8 +37,8 @@ fn is_without_heads(line: &tracing::Metadata<'_>) -> bool {
     *line.level() <= tracing::Level::INFO || !PRINTS_HEADS.contains(&library)
 }
 
-/// Collects what the process counts; gives Prometheus's text. None when something else in the
-/// process collects it already.
+/// Collects the metrics of the process as Prometheus's text. None when the process has a recorder
+/// already.
 #[must_use]
 pub fn collect_metrics() -> Option<MetricsText> {
     let builder = PrometheusBuilder::new()
@@ -48,7 +48,7 @@ pub fn collect_metrics() -> Option<MetricsText> {
     let folding = handle.clone();
     std::thread::spawn(move || {
         loop {
-            // What was recorded waits in memory until it is folded into the buckets.
+            // Samples stay in memory until they are folded into the buckets.
             std::thread::sleep(Duration::from_secs(5));
             folding.run_upkeep();
         }
@@ -56,8 +56,8 @@ pub fn collect_metrics() -> Option<MetricsText> {
     Some(Arc::new(move || handle.render()))
 }
 
-/// Keeps the process small: the allocator would ask for pages of 2 MiB, of which a sidecar touches a
-/// fraction, and which count as its memory whole.
+/// Limits the memory of the process: of pages of 2 MiB a sidecar touches a fraction, but they count
+/// whole.
 pub fn refuse_huge_pages() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
@@ -65,7 +65,7 @@ pub fn refuse_huge_pages() {
     }
 }
 
-/// Keeps key material out of core dumps and away from debuggers of the same user.
+/// Excludes key material from core dumps and from debuggers of the same user.
 pub fn forbid_core_dumps() {
     use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
     let none = Rlimit {
@@ -97,7 +97,9 @@ pub fn stop_on_signals(stop: CancellationToken) -> anyhow::Result<()> {
                 _ = terminate.recv() => {}
             }
             if first {
-                tracing::info!("stopping; requests under way may finish; again to stop at once");
+                tracing::info!(
+                    "stopping: requests in flight may finish; a second signal stops at once"
+                );
                 stop.cancel();
             }
         }
@@ -106,9 +108,9 @@ pub fn stop_on_signals(stop: CancellationToken) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Cancels `stop` when standard input closes: a fixture must not outlive who started it.
+/// Cancels `stop` when standard input closes: a fixture must not outlive its test.
 pub fn stop_with_input(stop: CancellationToken) {
-    // A thread, not a task: a read from a terminal cannot be given up, and nobody joins this.
+    // A thread, not a task: a read from a terminal cannot be cancelled, and nothing joins this.
     std::thread::spawn(move || {
         let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
         stop.cancel();
@@ -118,5 +120,5 @@ pub fn stop_with_input(stop: CancellationToken) {
 /// Libraries that print heads of requests.
 const PRINTS_HEADS: [&str; 6] = ["h2", "hyper", "hyper_util", "s3s", "s3s_fs", "tonic"];
 
-/// Upper bounds of the buckets that durations are counted in, in seconds.
+/// Upper bounds of the histogram buckets of durations, in seconds.
 const BUCKETS_SECONDS: [f64; 10] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 60.0];

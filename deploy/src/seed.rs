@@ -1,7 +1,7 @@
-//! KMS keys to make at start, with ids and material that are known beforehand.
+//! KMS keys to create at start, with given ids and material.
 //!
 //! Two kinds of files: ours, below, in TOML or (with `key:` and a list) in YAML, and the `seed.yaml`
-//! of local-kms, unchanged. Keys that are there already stay as they are.
+//! of local-kms, unchanged. Existing keys stay as they are.
 //!
 //! ```toml
 //! [[key]]
@@ -41,7 +41,7 @@ use zeroize::Zeroizing;
 
 use crate::seed::local_kms::LocalKmsSeed;
 
-/// Keys to make.
+/// Keys to create.
 pub struct Seed {
     keys: Vec<SeedKey>,
 }
@@ -54,7 +54,7 @@ struct SeedFile {
     key: Vec<SeedKey>,
 }
 
-/// One key, as a file of ours has it.
+/// One key in a file of ours.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct SeedKey {
@@ -99,15 +99,15 @@ impl Seed {
             return LocalKmsSeed::parse(text);
         }
         let seed: SeedFile = serde_saphyr::from_str(text)?;
-        Self::of(seed.key)
+        Self::from_keys(seed.key)
     }
 
     fn parse(text: &str) -> anyhow::Result<Self> {
         let seed: SeedFile = toml::from_str(text)?;
-        Self::of(seed.key)
+        Self::from_keys(seed.key)
     }
 
-    fn of(keys: Vec<SeedKey>) -> anyhow::Result<Self> {
+    fn from_keys(keys: Vec<SeedKey>) -> anyhow::Result<Self> {
         for alias in keys.iter().flat_map(|key| &key.aliases) {
             anyhow::ensure!(
                 alias.starts_with("alias/"),
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_may_say_what_a_key_is_made_of_and_for() {
+    fn a_seed_may_give_the_material_and_the_usage_of_a_key() {
         let text = "[[key]]\nid='a'\nspec='HMAC_256'\nregion='us-east-2'\n\
                     material='AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA='\n\
                     tags={team='storage'}\nnext_rotation='2026-09-12T15:19:21+02:00'\n";

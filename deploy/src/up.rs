@@ -1,7 +1,7 @@
-//! `sealgate up`: both houses and, unless one is named, a backend, on this machine.
+//! `sealgate up`: both services and, unless `--backend` names one, a backend, on this machine.
 //!
-//! What one house needs of the other (endpoint, shared secret) and what a first start has to make
-//! (users, certificate, root key) is put into their configurations here. Fields of the `[gateway]`
+//! This sets in their configurations what one service needs of the other (endpoint, shared secret)
+//! and what a first start creates (users, certificate, root key). Fields of the `[gateway]`
 //! and `[kms]` tables of the config file that this does not set stay as they are written.
 
 mod backend;
@@ -22,9 +22,9 @@ use crate::certificate::{LOCAL_NAMES, LocalAuthority};
 use crate::cli::Up;
 use crate::credentials::{self, User, Users};
 use crate::files;
-use crate::house;
 use crate::process;
 use crate::seed::Seed;
+use crate::single;
 use crate::up::backend::ChosenBackend;
 use crate::up::settings::Settings;
 
@@ -51,9 +51,9 @@ pub async fn run(flags: Up) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Both houses and the backend, running.
+/// Both services and the backend, running.
 pub struct Together {
-    /// What clients need to know.
+    /// What clients need.
     pub announcement: Announcement,
     kms: kms::server::Running,
     gateway: gateway::server::Running,
@@ -67,7 +67,7 @@ impl Together {
     ///
     /// As [`run`].
     pub async fn start(flags: &Up, data: &Path) -> anyhow::Result<Self> {
-        // Everything that can be wrong is read before the first port is bound.
+        // Everything that can be wrong is checked before the first port is bound.
         let settings = Settings::read(flags.config.as_deref())?;
         let seed = flags.seed.as_deref().map(Seed::read).transpose()?;
         let users = if flags.ephemeral {
@@ -76,7 +76,7 @@ impl Together {
             Users::open_or_create(data)?
         };
         let authority = LocalAuthority::open_or_create(data, SystemClock.now())?;
-        // The houses' shared secret lives in memory, unless the file gives one for gRPC clients.
+        // The services' shared secret is in memory only, unless the file has one for gRPC clients.
         let given = settings.kms.authenticate.service_secret.as_ref();
         let secret = match given {
             Some(given) => Zeroizing::new(given.expose().to_owned()),
@@ -85,7 +85,7 @@ impl Together {
         let mut kms_config = kms_config(&settings, flags, data, &users, &secret);
         let mut gateway_config = gateway_config(&settings, flags, &users);
         if flags.config.is_none() {
-            // No load balancer has to notice that this stops.
+            // There is no load balancer that must notice the stop.
             gateway_config.limits.drain_delay_ms = 0;
         }
         if flags.fixture {
@@ -104,7 +104,7 @@ impl Together {
         if let Some(seed) = &seed {
             seed.plant(&kms.kms, &main.account, &flags.region)?;
         }
-        demo::make_key(&kms, &main.account, &flags.region)?;
+        demo::create_key(&kms, &main.account, &flags.region)?;
 
         gateway_config.kms.url = format!("grpc://{}", kms.address);
         let issued = authority.issue(&LOCAL_NAMES, SystemClock.now())?;
@@ -142,7 +142,7 @@ impl Together {
         })
     }
 
-    /// Lets requests under way finish: the gateway's first, which need the other two.
+    /// Lets requests in flight finish: first the gateway's, which need the other two.
     pub async fn stop(self) {
         self.gateway.stop().await;
         self.kms.stop().await;
@@ -206,7 +206,7 @@ fn kms_config(
         .account
         .clone_from(&users.main().account);
     config.authenticate.region.clone_from(&flags.region);
-    house::scale_quotas(&mut config, flags.quota_scale);
+    single::scale_quotas(&mut config, flags.quota_scale);
     if !flags.ephemeral {
         let file = || data.join(KEY_STORE_FILE);
         config.store.file.get_or_insert_with(file);
@@ -228,7 +228,7 @@ fn gateway_config(settings: &Settings, flags: &Up, users: &Users) -> gateway::co
         account: user.account.clone(),
         principal_arn: None,
     };
-    // The first one's account owns the buckets that nobody is noted for.
+    // The first user's account owns the buckets that have no recorded owner.
     config.users.splice(0..0, users.all().iter().map(user));
     config.region.clone_from(&flags.region);
     config.kms.account.clone_from(&users.main().account);
@@ -238,7 +238,7 @@ fn gateway_config(settings: &Settings, flags: &Up, users: &Users) -> gateway::co
         .get_or_insert(SocketAddr::from((Ipv4Addr::LOCALHOST, HTTPS_PORT)));
     if flags.allow_insecure_sse {
         config.objects.allow_insecure_sse = true;
-        tracing::warn!("customer keys may cross the wire in clear: --allow-insecure-sse");
+        tracing::warn!("customer keys may cross the network in clear: --allow-insecure-sse");
     }
     config
 }
@@ -250,18 +250,18 @@ fn take_free_ports(kms: &mut kms::config::Config, gateway: &mut gateway::config:
     gateway.listen.http = Some(free);
     gateway.listen.https = Some(free);
     gateway.listen.admin = Some(free);
-    // Nobody watches a fixture's readiness, and whoever ends it waits for it.
+    // Nothing watches a fixture's readiness, and its test waits for its end.
     gateway.limits.drain_delay_ms = 0;
     gateway.limits.drain_timeout_ms = 2_000;
 }
 
-/// A URL of a listener; empty for one the configuration has switched off.
+/// The URL of a listener; empty if the configuration switches it off.
 fn endpoint(scheme: &str, address: Option<SocketAddr>) -> String {
     address.map_or_else(String::new, |address| format!("{scheme}://{address}"))
 }
 
 /// KMS keys, sealed under the root key.
 const KEY_STORE_FILE: &str = "keys.redb";
-/// The root key. Without it the keys are lost; with it and the store they are anybody's.
+/// The root key. Without it the keys are lost; whoever has it and the store has the keys.
 const ROOT_KEY_FILE: &str = "root.key";
 const HTTPS_PORT: u16 = 9443;

@@ -21,7 +21,7 @@ def gateway_program():
 
 def backend_program(kind):
     """The program of a backend, installed into target/backends; none for the embedded one, and False
-    where it cannot be installed, which is said loudly."""
+    where it cannot be installed, which is reported."""
     if kind == "embedded":
         return None
     done = subprocess.run([HERE / "install", kind, ROOT / "target" / "backends"],

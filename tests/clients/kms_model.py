@@ -1,11 +1,10 @@
 """Walks the KMS service model that botocore carries. Run by tests/clients/run.
 
 For every operation, with requests made from the model: each member is known and has its type, each
-required member is missed, each constraint (length, range, pattern, enumeration) is checked where it
-stands, with AWS's words and the model's own values; and each exception of the model can be answered
-with its HTTP status; the contract's messages have every member, of answers too. Each call whose members have
-their types is made at the gRPC door as well, and must end alike. What the model has and the doors do not
-handle is listed at the end.
+missing required member is refused, each constraint (length, range, pattern, enumeration) is checked, with AWS's
+texts and the model's own values; each exception of the model can be returned with its HTTP status; the
+contract's messages have every member, of answers too. Each call whose members have their types is made over
+gRPC as well, and must have the same outcome. What the model has and the KMS does not handle is listed at the end.
 """
 import base64
 import collections
@@ -72,7 +71,7 @@ def in_contract(shape, value):
 
 
 def call_by_grpc(operation, body):
-    """The outcome at the gRPC door: exception, message."""
+    """The outcome over gRPC: exception, message."""
     shape = model.operation_model(operation).input_shape
     message = getattr(contract_messages, f"{operation}Request")()
     json_format.ParseDict(in_contract(shape, body), message)
@@ -80,18 +79,18 @@ def call_by_grpc(operation, body):
         methods[operation](message, metadata=CALLER, timeout=30)
     except grpc.RpcError as error:
         for detail in grpc_status.rpc_status.from_call(error).details:
-            told = google.rpc.error_details_pb2.ErrorInfo()
-            if detail.Unpack(told):
-                return told.reason, error.details()
+            info = google.rpc.error_details_pb2.ErrorInfo()
+            if detail.Unpack(info):
+                return info.reason, error.details()
         return error.code().name, error.details()
     return None, ""
 
 
 def call(operation, body):
-    """The answer at the JSON door: HTTP status, exception, message. The other one must say the same."""
+    """The answer over JSON: HTTP status, exception, message. gRPC must have the same."""
     answer = call_by_json(operation, body)
     if answer[1] != "SerializationException":
-        checked["call at both doors"] += 1
+        checked["call over both protocols"] += 1
         other = call_by_grpc(operation, body)
         # Texts that are too long for the headers of gRPC are cut.
         text = other[1].removesuffix("...") if len(answer[2]) > 1024 else answer[2]
@@ -101,7 +100,7 @@ def call(operation, body):
 
 
 def call_by_json(operation, body):
-    """One call at the JSON door."""
+    """One call over JSON."""
     headers = {"content-type": "application/x-amz-json-1.1",
                "x-amz-target": f"{model.metadata['targetPrefix']}.{operation}"}
     data = json.dumps(body).encode()
@@ -117,7 +116,7 @@ def call_by_json(operation, body):
 
 
 def plant(error):
-    """Makes ListKeys fail with that exception, or lets everything be."""
+    """Makes ListKeys fail with that exception, or removes that fault."""
     faults = [{"operation": "ListKeys", "error": error}] if error else []
     plan = json.dumps({"faults": faults}).encode()
     put = urllib.request.Request(ADMIN + "/admin/faults", plan,
@@ -202,7 +201,7 @@ def walk(operation, shape, path, wrap):
         if name in shape.required_members:
             without = valid(shape)
             without.pop(name)
-            # AWS does not tell which member of a structure is missing where the structure is optional.
+            # AWS does not report which member of a structure is missing where the structure is optional.
             expect("required", what, call(operation, wrap(without)), "ValidationException",
                    f"Value null at {at}' failed to satisfy constraint: Member must not be null")
         for kind, value, words in violations(member):
@@ -223,7 +222,7 @@ def walk(operation, shape, path, wrap):
 
 
 def contract(shape, message):
-    """Checks that the gRPC contract, which the JSON door reads and writes too, has every member."""
+    """Checks that the gRPC contract, which JSON uses too, has every member."""
     fields = messages.get(message)
     for name, member in shape.members.items():
         checked["member of the contract"] += 1

@@ -1,4 +1,4 @@
-"""What the AWS SDK asks of a KMS besides keys: CloudTrail, Service Quotas, STS. Run by tests/clients/run."""
+"""The services of an AWS SDK around KMS: CloudTrail, Service Quotas, STS. Run by tests/clients/run."""
 import datetime
 import json
 import os
@@ -68,6 +68,6 @@ raised = quotas.get_service_quota(ServiceCode="kms", QuotaCode="L-F7504F73")["Qu
 assert raised["Value"] == 50.0, raised
 refused("NoSuchResourceException", quotas.get_service_quota, ServiceCode="kms", QuotaCode="L-00000000")
 
-# STS: who asks.
+# STS: the caller's identity.
 identity = boto3.client("sts", endpoint_url=ENDPOINT).get_caller_identity()
 assert identity["Account"] == key["AWSAccountId"] and identity["Arn"] == decrypted["userIdentity"]["arn"], identity

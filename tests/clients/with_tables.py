@@ -1,4 +1,4 @@
-"""Parquet by ranges: s3fs and pyarrow, as data people read it. Run by tests/clients/run."""
+"""Parquet by ranges: s3fs and pyarrow, as data analysts read it. Run by tests/clients/run."""
 import os
 import random
 

@@ -1,7 +1,7 @@
-//! An S3 backend in memory that keeps every byte it saw, and can misbehave.
+//! An S3 backend in memory that records every byte it received, and can misbehave.
 //!
-//! It is "what the provider knows": each request's line, headers and body bytes are recorded as
-//! they arrive, also of requests that never end. Faults are injected with [`Backend::inject`].
+//! It has all that a provider has: each request's line, headers and body bytes are recorded as they
+//! arrive, also of requests that never end. Faults are injected with [`Backend::inject`].
 //! It serves HTTP/1.1 on an ephemeral loopback port, path-style, and refuses requests that are
 //! not signed with its own credentials' access key.
 
@@ -29,9 +29,9 @@ use hyper_util::rt::TokioIo;
 pub use crate::backend::fault::{Action, Fault, Gate};
 pub use crate::backend::store::{Bucket, Stored, Upload, Versioning};
 
-/// The access key the backend takes.
+/// The access key that the backend accepts.
 pub const ACCESS_KEY_ID: &str = "BACKENDACCESSKEYEXMP";
-/// Its secret: a canary, no client may ever see it.
+/// Its secret, a canary: no client may ever receive it.
 pub const SECRET_ACCESS_KEY: &str = "backend-secret-canary-3f1d8a0c5b7e";
 
 /// One request as it reached the backend.
@@ -49,7 +49,7 @@ pub struct Recorded {
     pub body: Vec<u8>,
     /// Trailer fields.
     pub trailers: HeaderMap,
-    /// Whether the body ended as announced. A request the gateway gave up stays `false`.
+    /// Whether the body ended as announced. It stays `false` for a request that the gateway gave up.
     pub whole: bool,
 }
 
@@ -82,7 +82,7 @@ pub(crate) struct Shared {
     /// By order of arrival.
     recorded: Mutex<BTreeMap<u64, Recorded>>,
     arrived: AtomicU64,
-    /// Keep no record of a request that was answered.
+    /// Whether answered requests are removed from the record.
     forgetful: bool,
     faults: Mutex<Vec<Fault>>,
     store: Mutex<store::Store>,
@@ -94,7 +94,7 @@ impl Backend {
         Self::start_with(Shared::default()).await
     }
 
-    /// As [`Self::start`], but keeps no record of answered requests: for benches.
+    /// As [`Self::start`], without a record of answered requests: for benches.
     pub async fn start_forgetful() -> Self {
         Self::start_with(Shared {
             forgetful: true,
@@ -131,17 +131,17 @@ impl Backend {
         self.shared.faults.lock().unwrap().push(fault);
     }
 
-    /// Takes the fault away that was injected last.
+    /// Removes the fault that was injected last.
     pub fn take_fault(&self) {
         self.shared.faults.lock().unwrap().pop();
     }
 
-    /// Takes all faults away.
+    /// Removes all faults.
     pub fn heal(&self) {
         self.shared.faults.lock().unwrap().clear();
     }
 
-    /// Everything seen since the start or the last [`Self::forget`].
+    /// Everything received since the start or the last [`Self::forget`].
     #[must_use]
     pub fn requests(&self) -> Vec<Recorded> {
         self.shared
@@ -181,12 +181,12 @@ impl Backend {
         self.shared.recorded.lock().unwrap().clear();
     }
 
-    /// Makes a bucket behind the gateway's back.
+    /// Creates a bucket without the gateway.
     pub fn create_bucket(&self, bucket: &str) {
         self.shared.store.lock().unwrap().create_bucket(bucket);
     }
 
-    /// Switches a bucket's versioning behind the gateway's back.
+    /// Switches a bucket's versioning without the gateway.
     pub fn set_versioning(&self, bucket: &str, versioning: Versioning) {
         let mut store = self.shared.store.lock().unwrap();
         store.buckets.get_mut(bucket).unwrap().versioning = versioning;
@@ -251,12 +251,12 @@ impl Backend {
         self.shared.store.lock().unwrap().uploads.clone()
     }
 
-    /// Ends an upload behind the gateway's back, as a lifecycle does.
+    /// Ends an upload without the gateway, as a lifecycle does.
     pub fn end_upload(&self, id: &str) {
         self.shared.store.lock().unwrap().uploads.remove(id);
     }
 
-    /// Changes an upload behind the gateway's back.
+    /// Changes an upload without the gateway.
     pub fn tamper_upload(&self, id: &str, change: impl FnOnce(&mut Upload)) {
         change(
             self.shared
@@ -269,7 +269,7 @@ impl Backend {
         );
     }
 
-    /// Stores an object behind the gateway's back: a copy, a rollback, a swap.
+    /// Stores an object without the gateway: a copy, a rollback, a swap.
     pub fn plant(&self, bucket: &str, key: &str, object: Stored) {
         let mut store = self.shared.store.lock().unwrap();
         store.create_bucket(bucket);
@@ -330,7 +330,7 @@ async fn serve(shared: &Shared, request: Request<Incoming>) -> Option<Response<R
     receive(shared, index, body, action.as_ref()).await?;
     if let Some(Action::HoldBefore(gate)) = &action {
         gate.reach();
-        // Until whoever sent it is gone.
+        // Until its sender is gone.
         return std::future::pending().await;
     }
     let seen = if shared.forgetful {
@@ -355,7 +355,7 @@ async fn serve(shared: &Shared, request: Request<Incoming>) -> Option<Response<R
     })
 }
 
-/// Reads the body into the record; `None` when it broke off or a fault says to break off.
+/// Reads the body into the record; `None` when it broke off or a fault breaks it off.
 async fn receive(
     shared: &Shared,
     index: u64,
@@ -373,7 +373,7 @@ async fn receive(
     while let Some(frame) = body.frame().await {
         let frame = frame.ok()?;
         let mut recorded = shared.recorded.lock().unwrap();
-        // `forget` may have run meanwhile; then nobody asks for this request any more.
+        // `forget` may have run meanwhile; then nothing reads this record any more.
         let record = recorded.get_mut(&index)?;
         match frame.into_data() {
             Ok(data) => record.body.extend_from_slice(&data),
@@ -398,7 +398,7 @@ async fn receive(
 /// A response body that can break off or stall.
 pub(crate) struct Reply {
     data: VecDeque<Bytes>,
-    /// What the length header says; `None` = the data's length.
+    /// The value of the length header; `None` = the data's length.
     length: u64,
     end: End,
     pause: Option<Pin<Box<tokio::time::Sleep>>>,

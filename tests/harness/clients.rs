@@ -4,7 +4,7 @@ use aws_credential_types::Credentials;
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
-/// Who signs and where to.
+/// The user who signs, and the endpoint.
 #[derive(Clone, Debug)]
 pub struct Access {
     /// Access key id.

@@ -1,4 +1,4 @@
-//! One check per claim, each with a message that says what was seen instead.
+//! One check per claim, each with a message that shows what happened instead.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -9,7 +9,8 @@ use sha2::Sha256;
 
 use crate::backend::{Backend, Recorded};
 
-/// The answer is the S3 error `code` with `status`, tells a request id and nothing of the backend.
+/// The answer is the S3 error `code` with `status`, has a request id and shows nothing of the
+/// backend.
 ///
 /// # Panics
 ///
@@ -40,38 +41,41 @@ pub fn expect_s3_error(response: &Response<Bytes>, code: &str, status: u16) {
     expect_no_backend(response);
 }
 
-/// The answer tells nothing of the backend: no host, no ids, no credentials.
+/// The answer shows nothing of the backend: no host, no ids, no credentials.
 ///
 /// # Panics
 ///
 /// When it does.
 #[track_caller]
 pub fn expect_no_backend(response: &Response<Bytes>) {
-    let told = format!(
+    let text = format!(
         "{:?} {}",
         response.headers(),
         String::from_utf8_lossy(response.body())
     );
-    let told = told.to_lowercase();
+    let text = text.to_lowercase();
     for secret in [
         "backend-host-canary",
         "backendrequestid",
         "backendaccesskey",
         "backend-secret",
     ] {
-        assert!(!told.contains(secret), "the answer tells {secret}: {told}");
+        assert!(
+            !text.contains(secret),
+            "the answer contains {secret}: {text}"
+        );
     }
 }
 
-/// The backend saw no request at all since it last forgot.
+/// The backend received no request since its record was last cleared.
 ///
 /// # Panics
 ///
-/// When it saw one.
+/// When it received one.
 #[track_caller]
 pub fn expect_backend_untouched(backend: &Backend) {
     let seen: Vec<String> = backend.requests().iter().map(line).collect();
-    assert!(seen.is_empty(), "the backend was asked: {seen:?}");
+    assert!(seen.is_empty(), "the backend received: {seen:?}");
 }
 
 /// Neither `secret` nor its digests (MD5, SHA-256) ever reached the backend: in no body, header,
@@ -80,7 +84,7 @@ pub fn expect_backend_untouched(backend: &Backend) {
 ///
 /// # Panics
 ///
-/// When it did; the message says where.
+/// When it did; the message shows where.
 #[track_caller]
 pub fn expect_no_canary(backend: &Backend, secret: &[u8]) {
     assert!(
@@ -107,8 +111,8 @@ pub fn expect_no_value(backend: &Backend, value: &[u8]) {
 fn expect_none_of(backend: &Backend, needles: &[Vec<u8>]) {
     for request in backend.requests() {
         let place = line(&request);
-        let told = format!("{} {} {:?}", place, request.query, request.trailers);
-        expect_absent(told.as_bytes(), needles, &place);
+        let text = format!("{} {} {:?}", place, request.query, request.trailers);
+        expect_absent(text.as_bytes(), needles, &place);
         for (name, value) in &request.headers {
             expect_absent(
                 value.as_bytes(),

@@ -48,7 +48,7 @@ impl Form {
         self.uncovered(name, value)
     }
 
-    /// Adds a field that no condition is about.
+    /// Adds a field without a condition.
     #[must_use]
     pub fn uncovered(mut self, name: &str, value: &str) -> Self {
         self.fields.push((name.to_owned(), value.to_owned()));
@@ -76,14 +76,14 @@ impl Form {
         self
     }
 
-    /// Sets the expiration as it is to stand in the policy.
+    /// Sets the expiration as it appears in the policy.
     #[must_use]
     pub fn expiration(mut self, text: &str) -> Self {
         self.expiration = Some(text.to_owned());
         self
     }
 
-    /// What stands behind the delimiter after the file, in place of the form's end.
+    /// Sets the bytes after the delimiter that ends the file, instead of the form's end.
     #[must_use]
     pub fn after(mut self, bytes: impl Into<Bytes>) -> Self {
         self.after = bytes.into();
@@ -171,5 +171,5 @@ pub fn sign(access: &Access, scope: &CredentialScope, policy: &str) -> [(String,
     ]
 }
 
-/// What parts are told apart by.
+/// The delimiter between parts.
 pub const BOUNDARY: &str = "----sealgate-boundary-5f2a";

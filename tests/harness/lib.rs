@@ -1,11 +1,11 @@
-//! The test harness: a world of both houses and a backend, in one process.
+//! The test harness: a world of both services and a backend, in one process.
 //!
-//! - [`backend`]: an S3 backend in memory that keeps every byte it saw and can misbehave.
+//! - [`backend`]: an S3 backend in memory that records every byte it received and can misbehave.
 //! - [`expect`]: one check per claim.
 //! - [`clients`]: the AWS SDKs, pointed at a world.
 //! - [`process`]: the binary, to be killed.
 //! - [`form`]: browsers' forms, signed by hand.
-//! - [`signed`]: requests signed by hand, for what no SDK would send.
+//! - [`signed`]: requests signed by hand, which no SDK would send.
 //! - [`world`]: KMS, gateway and backend, started together on ephemeral ports.
 //!
 //! A harness fails the test that uses it, so it panics freely.

@@ -62,7 +62,7 @@ impl Process {
                 break address;
             }
         };
-        // It must never wait for somebody to read its log.
+        // It must never wait for a reader of its log.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
         Self {
             address,
@@ -81,7 +81,7 @@ impl Process {
     ///
     /// # Panics
     ///
-    /// Where the system does not tell, which is elsewhere than on Linux, or when it has ended.
+    /// When it has ended, and on systems other than Linux.
     #[must_use]
     pub fn open_files(&self) -> usize {
         let folder = format!("/proc/{}/fd", self.child.id());
@@ -106,7 +106,7 @@ impl Drop for Process {
     }
 }
 
-/// The address in the line that says it is up.
+/// The address in the log line that reports the start.
 fn address(line: &str) -> Option<SocketAddr> {
     let line: serde_json::Value = serde_json::from_str(line).ok()?;
     let fields = line.get("fields")?;

@@ -143,7 +143,7 @@ impl Draft {
         self.unsigned(host, query, body)
     }
 
-    /// The headers aws-chunked needs; gives the value of `x-amz-content-sha256`.
+    /// The headers that aws-chunked needs; returns the value of `x-amz-content-sha256`.
     fn announce(&mut self) -> String {
         let (trailers, hash) = match &self.cover {
             Cover::Hash => return sigv4::sha256_hex(&self.body),
@@ -230,7 +230,7 @@ impl Draft {
     }
 }
 
-/// A request as it will be sent. Change what you like.
+/// A request as it will be sent; every field may be changed.
 #[derive(Clone, Debug)]
 pub struct Signed {
     /// Method.
@@ -274,7 +274,7 @@ impl Signed {
         Ok(Response::from_parts(head, body))
     }
 
-    /// The request as bytes, for what no HTTP library would send. `content-length` is added unless
+    /// The request as bytes, for requests that no HTTP library would send. `content-length` is added unless
     /// a framing header is here.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {

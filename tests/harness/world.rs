@@ -23,7 +23,7 @@ use crate::backend::{ACCESS_KEY_ID, Backend, SECRET_ACCESS_KEY};
 use crate::clients::{self, Access};
 use crate::signed::{Draft, Signed, Target};
 
-/// Both houses and what they stand before. Everything ends when it is dropped.
+/// Both services and their backend. Everything ends when it is dropped.
 pub struct World {
     /// The backend.
     pub backend: Backend,
@@ -35,7 +35,7 @@ pub struct World {
     pub main: Access,
     /// A user of account [`ALT_ACCOUNT`].
     pub alt: Access,
-    /// What clients trust.
+    /// The certificate authority that clients trust.
     pub ca_pem: String,
     /// The gateway's clock; real unless [`Setup::clock`] set it.
     pub clock: Arc<dyn Clock>,
@@ -44,10 +44,10 @@ pub struct World {
     _folder: tempfile::TempDir,
 }
 
-/// What a test changes of a configuration.
+/// A test's change of a configuration.
 type Change<C> = Box<dyn FnOnce(&mut C) + Send>;
 
-/// What a world may be started with.
+/// The settings of a world.
 #[derive(Default)]
 pub struct Setup {
     clock: Option<Arc<ManualClock>>,
@@ -56,7 +56,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// A gateway whose clock stands still. SDK clients sign with the real time: sign by hand.
+    /// A gateway whose clock is frozen. SDK clients sign with the real time: sign by hand.
     #[must_use]
     pub fn clock(mut self, clock: Arc<ManualClock>) -> Self {
         self.clock = Some(clock);
@@ -141,13 +141,13 @@ impl World {
         Setup::default().start().await
     }
 
-    /// What may be changed before it starts.
+    /// The settings, to be changed before the start.
     #[must_use]
     pub fn setup() -> Setup {
         Setup::default()
     }
 
-    /// Another gateway before the same backend, on plain HTTP: it remembers nothing.
+    /// Another gateway before the same backend, on plain HTTP, with empty caches.
     ///
     /// # Panics
     ///
@@ -260,7 +260,7 @@ impl World {
             .unwrap()
     }
 
-    /// Makes a bucket through the gateway.
+    /// Creates a bucket through the gateway.
     ///
     /// # Panics
     ///
@@ -274,7 +274,7 @@ impl World {
             .unwrap();
     }
 
-    /// Makes a KMS key with an alias; gives its ARN.
+    /// Creates a KMS key with an alias; returns its ARN.
     ///
     /// # Panics
     ///
@@ -341,11 +341,11 @@ fn gateway_config(
     config
 }
 
-/// What a client that trusts this authority needs for TLS.
+/// The TLS configuration of a client that trusts this authority.
 ///
 /// # Panics
 ///
-/// When it is no certificate.
+/// When it is not a certificate.
 #[must_use]
 pub fn trusting(ca_pem: &str) -> Arc<rustls::ClientConfig> {
     let mut roots = rustls::RootCertStore::empty();
@@ -359,5 +359,5 @@ pub fn trusting(ca_pem: &str) -> Arc<rustls::ClientConfig> {
     Arc::new(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// The secret gateway and KMS share: a canary, no client may ever see it.
+/// The secret that gateway and KMS share, a canary: no client may ever receive it.
 pub const SERVICE_SECRET: &str = "service-secret-canary-91c27d04e8b3";

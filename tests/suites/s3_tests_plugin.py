@@ -1,6 +1,6 @@
 """A plugin of pytest for ceph/s3-tests: after a test whose buckets could not be removed, the next ones
-get another prefix. Else one bucket that cannot be deleted fails every test that comes after it. And it
-says in the report which tests are about encryption."""
+get another prefix. Else one bucket that cannot be deleted fails every test that comes after it. It also
+marks in the report the tests about encryption."""
 import inspect
 import random
 import re

@@ -1,4 +1,4 @@
-//! `s3s-fs` made to do what the gateway relies on.
+//! `s3s-fs`, with what the gateway relies on and it lacks.
 //!
 //! Its listings lack ETags and never encode keys, its reads ignore `If-Match` and `If-None-Match`,
 //! and fail for a key that is a folder's name and for the end of an object that is shorter;
@@ -10,7 +10,7 @@ use s3s::dto::*;
 use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 use s3s_fs::FileSystem;
 
-/// A folder served as S3, and where it is.
+/// A folder served as S3, and its path.
 pub(super) struct Folder(pub(super) FileSystem, pub(super) PathBuf);
 
 /// Implements [`S3`] with the operations that are passed on unchanged, and those written out.
@@ -131,7 +131,7 @@ impl Folder {
             let Some(key) = object.key.clone() else {
                 continue;
             };
-            // An object that went away meanwhile stays in the listing without its ETag.
+            // An object that was deleted meanwhile stays in the listing without its ETag.
             if let Ok(head) = self.head(bucket, &key).await {
                 object.e_tag = head.e_tag;
             }

@@ -1,7 +1,7 @@
-//! The `seed.yaml` of local-kms, in its present form and the one before.
+//! The `seed.yaml` of local-kms, in its current form and the previous one.
 //!
-//! Source: <https://github.com/nsmithuk/local-kms#seeding-file-format>. Fields that it does not know
-//! are passed over, as local-kms does.
+//! Source: <https://github.com/nsmithuk/local-kms#seeding-file-format>. Unknown fields
+//! are ignored, as by local-kms.
 
 use anyhow::Context as _;
 use base64::Engine as _;
@@ -21,7 +21,7 @@ pub(super) struct LocalKmsSeed {
     aliases: Vec<Alias>,
 }
 
-/// Its keys: by kind, or, in the form before, symmetric ones only.
+/// Its keys: by kind, or, in the previous form, symmetric ones only.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Keys {
@@ -107,7 +107,7 @@ impl LocalKmsSeed {
                 .with_context(|| format!("{} names a key that is not here", alias.alias_name))?;
             target.aliases.push(alias.alias_name);
         }
-        Seed::of(keys)
+        Seed::from_keys(keys)
     }
 }
 
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_file_of_local_kms_is_taken_unchanged() {
+    fn a_seed_file_of_local_kms_is_read_unchanged() {
         let text = r#"
 Keys:
   Symmetric:
@@ -193,7 +193,7 @@ Aliases:
     }
 
     #[test]
-    fn the_form_before_is_taken_too() {
+    fn the_previous_form_is_read_too() {
         let text = "Keys:\n  - Metadata:\n      KeyId: a\n    BackingKeys:\n      - \
                     5cdaead27fe7da2de47945d73cd6d79e36494e73802f3cd3869f1d2cb0b5d7a9\n";
         let seeds = seeds(text);
@@ -202,7 +202,7 @@ Aliases:
     }
 
     #[test]
-    fn what_cannot_be_made_is_refused() {
+    fn a_seed_that_cannot_be_created_is_refused() {
         for text in [
             "Aliases:\n  - AliasName: alias/a\n    TargetKeyId: b\n",
             "Keys:\n  - Metadata:\n      KeyId: a\n    BackingKeys: [xyz]\n",

@@ -1,4 +1,4 @@
-//! Which backend stands behind the gateway, and what it is reached with.
+//! The backend of the gateway, and the credentials for it.
 
 use std::path::Path;
 
@@ -10,21 +10,21 @@ use crate::cli::Up;
 use crate::embedded;
 use crate::files;
 
-/// A backend that is there.
+/// A backend that is running.
 pub(super) struct ChosenBackend {
     pub(super) url: String,
     pub(super) credentials: BackendCredentials,
 }
 
 impl ChosenBackend {
-    /// The foreign one that the flags name, or the embedded one in `data`.
+    /// The one that the flags name, or the embedded one in `data`.
     pub(super) async fn start(
         flags: &Up,
         data: &Path,
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
         if let Some(url) = &flags.backend {
-            let credentials = foreign_credentials(flags.backend_credentials.as_deref())?;
+            let credentials = credentials_of_other(flags.backend_credentials.as_deref())?;
             return Ok(Self {
                 url: url.clone(),
                 credentials,
@@ -42,7 +42,7 @@ impl ChosenBackend {
     }
 }
 
-fn foreign_credentials(file: Option<&Path>) -> anyhow::Result<BackendCredentials> {
+fn credentials_of_other(file: Option<&Path>) -> anyhow::Result<BackendCredentials> {
     if let Some(file) = file {
         let text = files::read_secret(file)?;
         return toml::from_str(&text).with_context(|| format!("in {}", file.display()));

@@ -1,24 +1,24 @@
-//! KMS keys that are there when `up` is ready.
+//! The KMS key of the printed example.
 
 use kms::api::{Operation, OperationName};
 use kms::caller::Caller;
 use kms::server::Running;
 use serde_json::json;
 
-/// Makes a key with the alias that the printed example uses, unless the alias is there.
-pub(super) fn make_key(kms: &Running, account: &str, region: &str) -> anyhow::Result<()> {
+/// Creates a key with the alias that the printed example uses, unless the alias exists.
+pub(super) fn create_key(kms: &Running, account: &str, region: &str) -> anyhow::Result<()> {
     let caller = Caller::root(account, region);
-    let known = call(kms, &caller, "DescribeKey", &json!({ "KeyId": ALIAS }));
-    if known.is_ok() {
+    let described = call(kms, &caller, "DescribeKey", &json!({ "KeyId": ALIAS }));
+    if described.is_ok() {
         return Ok(());
     }
-    let made = call(
+    let created = call(
         kms,
         &caller,
         "CreateKey",
         &json!({ "Description": "for trying Sealgate" }),
     )?;
-    let key_id = made
+    let key_id = created
         .pointer("/KeyMetadata/KeyId")
         .cloned()
         .unwrap_or_default();
@@ -34,8 +34,9 @@ fn call(
     arguments: &serde_json::Value,
 ) -> anyhow::Result<serde_json::Value> {
     let name = OperationName::from_name(name).expect("an operation of the table");
-    let operation = Operation::from_json(name, arguments.to_string().as_bytes()).map_err(failed)?;
-    let answer = kms.kms.call(caller, operation).map_err(failed)?;
+    let operation =
+        Operation::from_json(name, arguments.to_string().as_bytes()).map_err(refusal)?;
+    let answer = kms.kms.call(caller, operation).map_err(refusal)?;
     let body = answer.to_json();
     if body.is_empty() {
         return Ok(serde_json::Value::Null);
@@ -43,7 +44,7 @@ fn call(
     Ok(serde_json::from_slice(&body)?)
 }
 
-fn failed(error: kms::error::KmsError) -> anyhow::Error {
+fn refusal(error: kms::error::KmsError) -> anyhow::Error {
     anyhow::anyhow!("the KMS refused: {error:?}")
 }
 

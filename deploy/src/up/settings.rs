@@ -1,11 +1,11 @@
-//! The config file of `up`: a `[gateway]` and a `[kms]` table, each that house's own configuration.
+//! The config file of `up`: a `[gateway]` and a `[kms]` table, each the configuration of one service.
 
 use std::path::Path;
 
 use anyhow::Context as _;
 use serde::Deserialize;
 
-/// Both houses' configurations, before `up` fills in what belongs to it.
+/// The configurations of both services, before `up` sets its own fields.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Settings {

@@ -8,7 +8,7 @@ use crate::backend::store::{Store, Stored, Versioning};
 use crate::backend::{ACCESS_KEY_ID, Recorded, chunked, listing, multipart};
 
 /// A parsed request.
-pub(crate) struct Asked {
+pub(crate) struct ParsedRequest {
     pub(crate) seen: Recorded,
     /// The body, taken out of `seen`.
     pub(crate) body: Bytes,
@@ -17,7 +17,7 @@ pub(crate) struct Asked {
     pub(crate) query: Vec<(String, String)>,
 }
 
-impl Asked {
+impl ParsedRequest {
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.query
             .iter()
@@ -26,7 +26,7 @@ impl Asked {
     }
 }
 
-/// Answers `seen` out of `store`.
+/// Answers `seen` from `store`.
 pub(crate) fn answer(store: &mut Store, mut seen: Recorded) -> Response<Bytes> {
     let credential = format!("AWS4-HMAC-SHA256 Credential={ACCESS_KEY_ID}/");
     if !seen.header("authorization").starts_with(&credential) {
@@ -68,7 +68,7 @@ pub(crate) fn answer(store: &mut Store, mut seen: Recorded) -> Response<Bytes> {
             Ok(decoded) => body = decoded,
             Err(code) => return error(400, code),
         }
-        // It says how the body travelled.
+        // It is about the transfer, not about the object.
         let coding = seen.header("content-encoding").to_owned();
         let own = coding.strip_prefix("aws-chunked,").map(str::to_owned);
         seen.headers.remove("content-encoding");
@@ -77,34 +77,34 @@ pub(crate) fn answer(store: &mut Store, mut seen: Recorded) -> Response<Bytes> {
                 .insert("content-encoding", own.parse().unwrap());
         }
     }
-    let asked = Asked {
+    let request = ParsedRequest {
         seen,
         body,
         bucket,
         key,
         query,
     };
-    if asked.bucket.is_empty() {
+    if request.bucket.is_empty() {
         return xml(listing::buckets(store));
     }
-    let known = store.buckets.contains_key(&asked.bucket);
-    let creates = asked.seen.method == Method::PUT && asked.key.is_empty();
+    let known = store.buckets.contains_key(&request.bucket);
+    let creates = request.seen.method == Method::PUT && request.key.is_empty();
     if !known && !creates {
         return error(404, "NoSuchBucket");
     }
-    if asked.key.is_empty() {
-        bucket_answer(store, &asked)
+    if request.key.is_empty() {
+        bucket_answer(store, &request)
     } else {
-        object_answer(store, &asked)
+        object_answer(store, &request)
     }
 }
 
-fn bucket_answer(store: &mut Store, asked: &Asked) -> Response<Bytes> {
-    let name = asked.bucket.as_str();
-    if let Some(subresource) = SUBRESOURCES.iter().find(|s| asked.get(s).is_some()) {
-        return subresource_answer(store, asked, subresource);
+fn bucket_answer(store: &mut Store, request: &ParsedRequest) -> Response<Bytes> {
+    let name = request.bucket.as_str();
+    if let Some(subresource) = SUBRESOURCES.iter().find(|s| request.get(s).is_some()) {
+        return subresource_answer(store, request, subresource);
     }
-    match asked.seen.method {
+    match request.seen.method {
         Method::PUT if store.buckets.contains_key(name) => error(409, "BucketAlreadyOwnedByYou"),
         Method::PUT => {
             store.create_bucket(name);
@@ -123,22 +123,22 @@ fn bucket_answer(store: &mut Store, asked: &Asked) -> Response<Bytes> {
             store.buckets.remove(name);
             empty(204)
         }
-        Method::POST if asked.get("delete").is_some() => delete_many(store, asked),
-        Method::GET if asked.get("location").is_some() => xml("<LocationConstraint/>".into()),
-        Method::GET if asked.get("uploads").is_some() => multipart::uploads(store, asked),
-        Method::GET if asked.get("versions").is_some() => xml(listing::versions(store, asked)),
-        Method::GET => xml(listing::objects(store, asked)),
+        Method::POST if request.get("delete").is_some() => delete_many(store, request),
+        Method::GET if request.get("location").is_some() => xml("<LocationConstraint/>".into()),
+        Method::GET if request.get("uploads").is_some() => multipart::uploads(store, request),
+        Method::GET if request.get("versions").is_some() => xml(listing::versions(store, request)),
+        Method::GET => xml(listing::objects(store, request)),
         _ => error(405, "MethodNotAllowed"),
     }
 }
 
-fn subresource_answer(store: &mut Store, asked: &Asked, kind: &str) -> Response<Bytes> {
-    let bucket = store.buckets.get_mut(&asked.bucket).unwrap();
-    match asked.seen.method {
+fn subresource_answer(store: &mut Store, request: &ParsedRequest, kind: &str) -> Response<Bytes> {
+    let bucket = store.buckets.get_mut(&request.bucket).unwrap();
+    match request.seen.method {
         Method::PUT => {
-            let body = asked.body.clone();
+            let body = request.body.clone();
             if kind == "versioning" {
-                let enabled = asked.body.windows(7).any(|w| w == b"Enabled");
+                let enabled = request.body.windows(7).any(|w| w == b"Enabled");
                 bucket.versioning = if enabled {
                     Versioning::Enabled
                 } else {
@@ -161,13 +161,13 @@ fn subresource_answer(store: &mut Store, asked: &Asked, kind: &str) -> Response<
     }
 }
 
-fn delete_many(store: &mut Store, asked: &Asked) -> Response<Bytes> {
-    let body = String::from_utf8_lossy(&asked.body).into_owned();
+fn delete_many(store: &mut Store, request: &ParsedRequest) -> Response<Bytes> {
+    let body = String::from_utf8_lossy(&request.body).into_owned();
     let mut result = String::new();
     for object in body.split("<Object>").skip(1) {
         let key = listing::unescape(between(object, "<Key>", "</Key>").unwrap_or_default());
         let version = between(object, "<VersionId>", "</VersionId>");
-        store.delete(&asked.bucket, &key, version);
+        store.delete(&request.bucket, &key, version);
         let version = version
             .map(|v| format!("<VersionId>{v}</VersionId>"))
             .unwrap_or_default();
@@ -188,22 +188,22 @@ pub(crate) fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a s
     Some(rest.split_once(end)?.0)
 }
 
-fn object_answer(store: &mut Store, asked: &Asked) -> Response<Bytes> {
+fn object_answer(store: &mut Store, request: &ParsedRequest) -> Response<Bytes> {
     for unsupported in ["attributes", "retention", "legal-hold", "torrent"] {
-        if asked.get(unsupported).is_some() {
+        if request.get(unsupported).is_some() {
             return error(501, "NotImplemented");
         }
     }
-    match asked.seen.method {
-        _ if asked.get("uploads").is_some() || asked.get("uploadId").is_some() => {
-            multipart::answer(store, asked)
+    match request.seen.method {
+        _ if request.get("uploads").is_some() || request.get("uploadId").is_some() => {
+            multipart::answer(store, request)
         }
-        _ if asked.get("tagging").is_some() => object_tags(store, asked),
-        _ if asked.get("acl").is_some() => xml("<AccessControlPolicy/>".into()),
-        Method::PUT => put(store, asked),
-        Method::GET | Method::HEAD => get(store, asked),
+        _ if request.get("tagging").is_some() => object_tags(store, request),
+        _ if request.get("acl").is_some() => xml("<AccessControlPolicy/>".into()),
+        Method::PUT => put(store, request),
+        Method::GET | Method::HEAD => get(store, request),
         Method::DELETE => {
-            let gone = store.delete(&asked.bucket, &asked.key, asked.get("versionId"));
+            let gone = store.delete(&request.bucket, &request.key, request.get("versionId"));
             let answer = empty(204);
             match gone {
                 Some((id, true)) => with(
@@ -218,18 +218,18 @@ fn object_answer(store: &mut Store, asked: &Asked) -> Response<Bytes> {
     }
 }
 
-fn object_tags(store: &mut Store, asked: &Asked) -> Response<Bytes> {
-    let bucket = store.buckets.get_mut(&asked.bucket).unwrap();
+fn object_tags(store: &mut Store, request: &ParsedRequest) -> Response<Bytes> {
+    let bucket = store.buckets.get_mut(&request.bucket).unwrap();
     let object = bucket
         .versions
-        .get_mut(&asked.key)
+        .get_mut(&request.key)
         .and_then(|versions| versions.last_mut());
     let Some(object) = object.filter(|object| !object.delete_marker) else {
         return error(404, "NoSuchKey");
     };
-    match asked.seen.method {
+    match request.seen.method {
         Method::PUT => {
-            object.tags = Some(asked.body.clone());
+            object.tags = Some(request.body.clone());
             empty(200)
         }
         Method::DELETE => {
@@ -243,16 +243,16 @@ fn object_tags(store: &mut Store, asked: &Asked) -> Response<Bytes> {
     }
 }
 
-fn put(store: &mut Store, asked: &Asked) -> Response<Bytes> {
-    if let Some(refused) = write_condition(store, asked) {
+fn put(store: &mut Store, request: &ParsedRequest) -> Response<Bytes> {
+    if let Some(refused) = write_condition(store, request) {
         return refused;
     }
-    if asked.seen.headers.contains_key("x-amz-copy-source") {
-        return copy(store, asked);
+    if request.seen.headers.contains_key("x-amz-copy-source") {
+        return copy(store, request);
     }
-    let mut object = Stored::new(asked.body.clone(), kept(&asked.seen.headers));
-    object.tags = tag_set(asked.seen.header("x-amz-tagging"));
-    let stored = store.put(&asked.bucket, &asked.key, object);
+    let mut object = Stored::new(request.body.clone(), stored_headers(&request.seen.headers));
+    object.tags = tag_set(request.seen.header("x-amz-tagging"));
+    let stored = store.put(&request.bucket, &request.key, object);
     with(
         empty(200),
         &[
@@ -264,13 +264,13 @@ fn put(store: &mut Store, asked: &Asked) -> Response<Bytes> {
 }
 
 /// The refusal of a write whose conditions do not hold.
-pub(crate) fn write_condition(store: &Store, asked: &Asked) -> Option<Response<Bytes>> {
+pub(crate) fn write_condition(store: &Store, request: &ParsedRequest) -> Option<Response<Bytes>> {
     let current = store
         .buckets
-        .get(&asked.bucket)
-        .and_then(|b| b.current(&asked.key))
+        .get(&request.bucket)
+        .and_then(|b| b.current(&request.key))
         .cloned();
-    let condition = |name: &str| asked.seen.header(name).trim_matches('"').to_owned();
+    let condition = |name: &str| request.seen.header(name).trim_matches('"').to_owned();
     let (wanted, unwanted) = (condition("if-match"), condition("if-none-match"));
     match &current {
         None if !wanted.is_empty() => return Some(error(404, "NoSuchKey")),
@@ -286,8 +286,11 @@ pub(crate) fn write_condition(store: &Store, asked: &Asked) -> Option<Response<B
 }
 
 /// The object that a copy is made from, if the request's conditions on it hold.
-pub(crate) fn source(store: &Store, asked: &Asked) -> Result<Stored, Box<Response<Bytes>>> {
-    let source = asked.seen.header("x-amz-copy-source");
+pub(crate) fn source(
+    store: &Store,
+    request: &ParsedRequest,
+) -> Result<Stored, Box<Response<Bytes>>> {
+    let source = request.seen.header("x-amz-copy-source");
     let source = percent_decode_str(source).decode_utf8_lossy().into_owned();
     let (path, id) = match source.split_once("?versionId=") {
         Some((path, id)) => (path.to_owned(), Some(id.to_owned())),
@@ -304,26 +307,26 @@ pub(crate) fn source(store: &Store, asked: &Asked) -> Result<Stored, Box<Respons
     let Some(object) = found.filter(|o| !o.delete_marker).cloned() else {
         return Err(Box::new(error(404, "NoSuchKey")));
     };
-    let wanted = asked.seen.header("x-amz-copy-source-if-match");
+    let wanted = request.seen.header("x-amz-copy-source-if-match");
     if !wanted.is_empty() && wanted.trim_matches('"') != object.etag {
         return Err(Box::new(error(412, "PreconditionFailed")));
     }
     Ok(object)
 }
 
-fn copy(store: &mut Store, asked: &Asked) -> Response<Bytes> {
-    let mut object = match source(store, asked) {
+fn copy(store: &mut Store, request: &ParsedRequest) -> Response<Bytes> {
+    let mut object = match source(store, request) {
         Ok(object) => object,
         Err(refused) => return *refused,
     };
-    if asked.seen.header("x-amz-metadata-directive") == "REPLACE" {
-        object.headers = kept(&asked.seen.headers);
+    if request.seen.header("x-amz-metadata-directive") == "REPLACE" {
+        object.headers = stored_headers(&request.seen.headers);
     }
-    if asked.seen.header("x-amz-tagging-directive") == "REPLACE" {
-        object.tags = tag_set(asked.seen.header("x-amz-tagging"));
+    if request.seen.header("x-amz-tagging-directive") == "REPLACE" {
+        object.tags = tag_set(request.seen.header("x-amz-tagging"));
     }
     object.version_id = "null".into();
-    let stored = store.put(&asked.bucket, &asked.key, object);
+    let stored = store.put(&request.bucket, &request.key, object);
     let body = format!(
         "<CopyObjectResult><LastModified>{}</LastModified><ETag>&quot;{}&quot;</ETag>\
          </CopyObjectResult>",
@@ -339,16 +342,16 @@ fn copy(store: &mut Store, asked: &Asked) -> Response<Bytes> {
     )
 }
 
-/// When an object was written, as its answer's header tells it: the backend's clock is its own.
+/// When an object was written, in the header of its answer: the backend has a clock of its own.
 pub(crate) fn date(object: &Stored) -> String {
     let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(object.modified);
     httpdate::fmt_http_date(time)
 }
 
-fn get(store: &Store, asked: &Asked) -> Response<Bytes> {
-    let bucket = store.buckets.get(&asked.bucket).unwrap();
-    let Some(object) = bucket.version(&asked.key, asked.get("versionId")) else {
-        let code = if asked.get("versionId").is_some() {
+fn get(store: &Store, request: &ParsedRequest) -> Response<Bytes> {
+    let bucket = store.buckets.get(&request.bucket).unwrap();
+    let Some(object) = bucket.version(&request.key, request.get("versionId")) else {
+        let code = if request.get("versionId").is_some() {
             "NoSuchVersion"
         } else {
             "NoSuchKey"
@@ -356,7 +359,7 @@ fn get(store: &Store, asked: &Asked) -> Response<Bytes> {
         return error(404, code);
     };
     if object.delete_marker {
-        let code = if asked.get("versionId").is_some() {
+        let code = if request.get("versionId").is_some() {
             405
         } else {
             404
@@ -377,11 +380,11 @@ fn get(store: &Store, asked: &Asked) -> Response<Bytes> {
             ],
         );
     }
-    if let Some(refused) = precondition(&asked.seen.headers, object) {
+    if let Some(refused) = precondition(&request.seen.headers, object) {
         return refused;
     }
     let total = object.body.len();
-    let (code, body, content_range) = match range(asked.seen.header("range"), total) {
+    let (code, body, content_range) = match range(request.seen.header("range"), total) {
         Range::Whole => (200, object.body.clone(), None),
         Range::Unsatisfiable => return error(416, "InvalidRange"),
         Range::Part(first, last) => {
@@ -473,9 +476,9 @@ fn range(header: &str, total: usize) -> Range {
     }
 }
 
-/// The headers an object gives back.
-pub(crate) fn kept(headers: &HeaderMap) -> Vec<(String, String)> {
-    let keep = |name: &str| KEPT.contains(&name) || name.starts_with("x-amz-meta-");
+/// The headers that are stored with an object and returned.
+pub(crate) fn stored_headers(headers: &HeaderMap) -> Vec<(String, String)> {
+    let keep = |name: &str| STORED_HEADERS.contains(&name) || name.starts_with("x-amz-meta-");
     let pairs = headers.iter().filter(|(name, _)| keep(name.as_str()));
     let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
     pairs
@@ -535,10 +538,10 @@ pub(crate) fn with(
     answer
 }
 
-/// The request id in every answer of the backend: no client may see it.
+/// The request id in every answer of the backend: no client may receive it.
 pub(crate) const BACKEND_REQUEST_ID: &str = "BACKENDREQUESTID";
-const BACKEND_MESSAGE: &str = "The backend says:";
-const KEPT: [&str; 8] = [
+const BACKEND_MESSAGE: &str = "A message of the backend:";
+const STORED_HEADERS: [&str; 8] = [
     "content-type",
     "content-encoding",
     "content-language",

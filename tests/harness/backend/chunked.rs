@@ -1,4 +1,4 @@
-//! Bodies that come as `aws-chunked`, unsigned, with a CRC-32 behind them.
+//! Bodies framed as `aws-chunked`, unsigned, with a trailing CRC-32.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,7 +7,7 @@ use crc_fast::{CrcAlgorithm, checksum};
 
 use crate::backend::Recorded;
 
-/// The body without its frame; the S3 error code for one that is not framed as announced.
+/// The body without its framing; the S3 error code for one that is not framed as announced.
 pub(crate) fn decode(seen: &Recorded, body: &[u8]) -> Result<Bytes, &'static str> {
     if seen.header("x-amz-trailer") != "x-amz-checksum-crc32" {
         return Err("InvalidRequest");
@@ -28,10 +28,10 @@ pub(crate) fn decode(seen: &Recorded, body: &[u8]) -> Result<Bytes, &'static str
         rest = more.strip_prefix(b"\r\n").ok_or("IncompleteBody")?;
     }
     let (line, end) = split(rest).ok_or("IncompleteBody")?;
-    let told = line.strip_prefix(b"x-amz-checksum-crc32:");
+    let sent = line.strip_prefix(b"x-amz-checksum-crc32:");
     let crc = u32::try_from(checksum(CrcAlgorithm::Crc32IsoHdlc, &data)).unwrap();
     let crc = STANDARD.encode(crc.to_be_bytes());
-    if told != Some(crc.as_bytes()) || end != b"\r\n" {
+    if sent != Some(crc.as_bytes()) || end != b"\r\n" {
         return Err("BadDigest");
     }
     if seen.header("x-amz-decoded-content-length") != data.len().to_string() {
@@ -40,7 +40,7 @@ pub(crate) fn decode(seen: &Recorded, body: &[u8]) -> Result<Bytes, &'static str
     Ok(data.into())
 }
 
-/// A line, and what is behind it.
+/// A line, and the rest.
 fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let at = bytes.windows(2).position(|pair| pair == b"\r\n")?;
     Some((&bytes[..at], &bytes[at + 2..]))

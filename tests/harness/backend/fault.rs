@@ -1,4 +1,4 @@
-//! What the backend can be told to do wrong.
+//! How the backend can misbehave.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use crate::backend::{End, Recorded, Reply, Shared, whole};
 
-/// A misbehaviour and the requests it strikes.
+/// A misbehaviour and the requests it applies to.
 pub struct Fault {
     when: Box<dyn Fn(&Recorded) -> bool + Send>,
     skip: u32,
@@ -26,7 +26,7 @@ pub enum Action {
     RefuseAfterBody(u16, &'static str),
     /// Close the connection without an answer, the body unread.
     Drop,
-    /// Close the connection once so many bytes of the request's body came.
+    /// Close the connection once so many bytes of the request's body arrived.
     DropAfterRequestBytes(usize),
     /// Commit, then close the connection without an answer.
     DropAfterCommit,
@@ -36,7 +36,7 @@ pub enum Action {
     HoldBefore(Gate),
     /// Commit, and never answer.
     HoldAfter(Gate),
-    /// Tell when so many bytes of the request's body came, and go on.
+    /// Signal when so many bytes of the request's body arrived, and go on.
     TellAfterRequestBytes(usize, Gate),
     /// Announce the true length, break off after so many bytes of the answer's body.
     BreakAfter(usize),
@@ -58,11 +58,11 @@ pub enum Action {
     RemoveHeader(&'static str),
     /// Answer with this status instead, the rest unchanged.
     SetStatus(u16),
-    /// Ignore the range asked for and send the whole object with 200.
+    /// Ignore the requested range and send the whole object with 200.
     IgnoreRange,
 }
 
-/// Tells that a request came as far as an action said.
+/// Signals that a request came as far as its action waits for.
 #[derive(Clone, Debug, Default)]
 pub struct Gate(Arc<Notify>);
 
@@ -78,7 +78,7 @@ impl Gate {
 }
 
 impl Fault {
-    /// Strikes every request the closure picks, for ever.
+    /// Applies to every request that the closure selects, without limit.
     pub fn on(when: impl Fn(&Recorded) -> bool + Send + 'static, action: Action) -> Self {
         Self {
             when: Box::new(when),
@@ -88,7 +88,7 @@ impl Fault {
         }
     }
 
-    /// Strikes every request of one method on paths that contain `part`.
+    /// Applies to every request of one method on paths that contain `part`.
     #[must_use]
     pub fn on_path(method: Method, part: &str, action: Action) -> Self {
         let part = part.to_owned();
@@ -98,7 +98,7 @@ impl Fault {
         )
     }
 
-    /// Strikes everything.
+    /// Applies to every request.
     #[must_use]
     pub fn always(action: Action) -> Self {
         Self::on(|_| true, action)
@@ -146,7 +146,7 @@ pub(crate) fn matching(shared: &Shared, index: u64) -> Option<Action> {
     Some(action)
 }
 
-/// Bends a good answer as the action says.
+/// Applies the action to a good answer.
 pub(crate) fn bend(action: Action, response: Response<Bytes>) -> Response<Reply> {
     let (mut head, body) = response.into_parts();
     let length = body.len() as u64;

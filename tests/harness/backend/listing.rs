@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::FormatItem;
 use time::macros::format_description;
 
-use crate::backend::answer::Asked;
+use crate::backend::answer::ParsedRequest;
 use crate::backend::store::{Store, Stored};
 
 /// S3's XML namespace.
@@ -31,14 +31,14 @@ pub(crate) fn buckets(store: &Store) -> String {
 struct Page {
     keys: Vec<String>,
     prefixes: BTreeSet<String>,
-    /// Last name given out, when more remain.
+    /// Last name of the page, when more remain.
     next: Option<String>,
 }
 
-fn page(keys: impl Iterator<Item = String>, asked: &Asked, after: &str) -> Page {
-    let prefix = asked.get("prefix").unwrap_or_default();
-    let delimiter = asked.get("delimiter").unwrap_or_default();
-    let limit = asked
+fn page(keys: impl Iterator<Item = String>, request: &ParsedRequest, after: &str) -> Page {
+    let prefix = request.get("prefix").unwrap_or_default();
+    let delimiter = request.get("delimiter").unwrap_or_default();
+    let limit = request
         .get("max-keys")
         .and_then(|n| n.parse().ok())
         .unwrap_or(1000)
@@ -81,22 +81,24 @@ fn page(keys: impl Iterator<Item = String>, asked: &Asked, after: &str) -> Page 
     page
 }
 
-pub(crate) fn objects(store: &Store, asked: &Asked) -> String {
-    let second = asked.get("list-type") == Some("2");
-    let bucket = store.buckets.get(&asked.bucket).unwrap();
+pub(crate) fn objects(store: &Store, request: &ParsedRequest) -> String {
+    let second = request.get("list-type") == Some("2");
+    let bucket = store.buckets.get(&request.bucket).unwrap();
     let after = if second {
-        asked.get("continuation-token").or(asked.get("start-after"))
+        request
+            .get("continuation-token")
+            .or(request.get("start-after"))
     } else {
-        asked.get("marker")
+        request.get("marker")
     };
     let keys = bucket
         .versions
         .keys()
         .filter(|key| bucket.current(key).is_some())
         .cloned();
-    let page = page(keys, asked, after.unwrap_or_default());
-    let name = |text: &str| encoded(asked, text);
-    let mut body = head(asked, &page);
+    let page = page(keys, request, after.unwrap_or_default());
+    let name = |text: &str| encoded(request, text);
+    let mut body = head(request, &page);
     if second {
         body.push_str(&format!(
             "<KeyCount>{}</KeyCount>",
@@ -117,15 +119,15 @@ pub(crate) fn objects(store: &Store, asked: &Asked) -> String {
             "<Contents><Key>{}</Key>{}{}</Contents>",
             name(key),
             facts(object),
-            metadata(asked, object)
+            metadata(request, object)
         ));
     }
-    close(body, &page, asked, "ListBucketResult")
+    close(body, &page, request, "ListBucketResult")
 }
 
-/// What MinIO tells of an object's metadata where it is asked to.
-fn metadata(asked: &Asked, object: &Stored) -> String {
-    if asked.get("metadata") != Some("true") {
+/// An object's metadata in a listing, as MinIO returns it with `metadata=true`.
+fn metadata(request: &ParsedRequest, object: &Stored) -> String {
+    if request.get("metadata") != Some("true") {
         return String::new();
     }
     let fields = object.headers.iter().map(|(name, value)| {
@@ -138,15 +140,15 @@ fn metadata(asked: &Asked, object: &Stored) -> String {
     )
 }
 
-pub(crate) fn versions(store: &Store, asked: &Asked) -> String {
-    let bucket = store.buckets.get(&asked.bucket).unwrap();
-    let after = asked.get("key-marker").unwrap_or_default();
-    let page = page(bucket.versions.keys().cloned(), asked, after);
-    let mut body = head(asked, &page);
+pub(crate) fn versions(store: &Store, request: &ParsedRequest) -> String {
+    let bucket = store.buckets.get(&request.bucket).unwrap();
+    let after = request.get("key-marker").unwrap_or_default();
+    let page = page(bucket.versions.keys().cloned(), request, after);
+    let mut body = head(request, &page);
     if let Some(next) = &page.next {
         body.push_str(&format!(
             "<NextKeyMarker>{}</NextKeyMarker>",
-            encoded(asked, next)
+            encoded(request, next)
         ));
     }
     for key in &page.keys {
@@ -165,44 +167,44 @@ pub(crate) fn versions(store: &Store, asked: &Asked) -> String {
             body.push_str(&format!(
                 "<{kind}><Key>{}</Key><VersionId>{}</VersionId>\
                  <IsLatest>{}</IsLatest>{facts}</{kind}>",
-                encoded(asked, key),
+                encoded(request, key),
                 version.version_id,
                 index + 1 == versions.len()
             ));
         }
     }
-    close(body, &page, asked, "ListVersionsResult")
+    close(body, &page, request, "ListVersionsResult")
 }
 
-fn head(asked: &Asked, page: &Page) -> String {
+fn head(request: &ParsedRequest, page: &Page) -> String {
     let echo = |tag: &str, name: &str| {
-        asked.get(name).map_or(String::new(), |v| {
-            format!("<{tag}>{}</{tag}>", encoded(asked, v))
+        request.get(name).map_or(String::new(), |v| {
+            format!("<{tag}>{}</{tag}>", encoded(request, v))
         })
     };
     let plain = |tag: &str, name: &str| {
-        asked
+        request
             .get(name)
             .map_or(String::new(), |v| format!("<{tag}>{}</{tag}>", escape(v)))
     };
     format!(
         "<Name>{}</Name><Prefix>{}</Prefix>{}{}{}{}{}<MaxKeys>{}</MaxKeys>\
          <IsTruncated>{}</IsTruncated>",
-        asked.bucket,
-        encoded(asked, asked.get("prefix").unwrap_or_default()),
+        request.bucket,
+        encoded(request, request.get("prefix").unwrap_or_default()),
         echo("Delimiter", "delimiter"),
         echo("Marker", "marker"),
         echo("KeyMarker", "key-marker"),
         plain("StartAfter", "start-after"),
         plain("EncodingType", "encoding-type"),
-        asked.get("max-keys").unwrap_or("1000"),
+        request.get("max-keys").unwrap_or("1000"),
         page.next.is_some()
     )
 }
 
-fn close(mut body: String, page: &Page, asked: &Asked, root: &str) -> String {
+fn close(mut body: String, page: &Page, request: &ParsedRequest, root: &str) -> String {
     for prefix in &page.prefixes {
-        let prefix = encoded(asked, prefix);
+        let prefix = encoded(request, prefix);
         body.push_str(&format!(
             "<CommonPrefixes><Prefix>{prefix}</Prefix></CommonPrefixes>"
         ));
@@ -221,9 +223,9 @@ fn facts(object: &Stored) -> String {
     )
 }
 
-/// A key in a listing: percent-encoded when `encoding-type=url` asks for it.
-fn encoded(asked: &Asked, text: &str) -> String {
-    if asked.get("encoding-type") == Some("url") {
+/// A key in a listing: percent-encoded with `encoding-type=url`.
+fn encoded(request: &ParsedRequest, text: &str) -> String {
+    if request.get("encoding-type") == Some("url") {
         return utf8_percent_encode(text, KEY).to_string();
     }
     escape(text)

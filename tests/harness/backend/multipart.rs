@@ -1,32 +1,33 @@
-//! Multipart uploads, as S3 does them: parts are compared by ETag, and but for the last have 5 MiB.
+//! Multipart uploads, as S3 does them: parts are compared by ETag, and all except the last have 5 MiB.
 
 use bytes::Bytes;
 use http::{Method, Response};
 use md5::{Digest, Md5};
 
 use crate::backend::answer::{
-    Asked, between, date, empty, error, kept, source, version, with, write_condition, xml,
+    ParsedRequest, between, date, empty, error, source, stored_headers, version, with,
+    write_condition, xml,
 };
 use crate::backend::listing;
 use crate::backend::store::{Store, Stored, Upload};
 
 /// Answers a request about one upload.
-pub(crate) fn answer(store: &mut Store, asked: &Asked) -> Response<Bytes> {
-    if asked.get("uploads").is_some() {
-        return create(store, asked);
+pub(crate) fn answer(store: &mut Store, request: &ParsedRequest) -> Response<Bytes> {
+    if request.get("uploads").is_some() {
+        return create(store, request);
     }
-    let id = asked.get("uploadId").unwrap_or_default().to_owned();
+    let id = request.get("uploadId").unwrap_or_default().to_owned();
     let known = store
         .uploads
         .get(&id)
-        .is_some_and(|upload| (&upload.bucket, &upload.key) == (&asked.bucket, &asked.key));
+        .is_some_and(|upload| (&upload.bucket, &upload.key) == (&request.bucket, &request.key));
     if !known {
         return error(404, "NoSuchUpload");
     }
-    match asked.seen.method {
-        Method::PUT => part(store, asked, &id),
-        Method::GET => parts(store, asked, &id),
-        Method::POST => complete(store, asked, &id),
+    match request.seen.method {
+        Method::PUT => part(store, request, &id),
+        Method::GET => parts(store, request, &id),
+        Method::POST => complete(store, request, &id),
         Method::DELETE => {
             store.uploads.remove(&id);
             empty(204)
@@ -35,16 +36,19 @@ pub(crate) fn answer(store: &mut Store, asked: &Asked) -> Response<Bytes> {
     }
 }
 
-fn create(store: &mut Store, asked: &Asked) -> Response<Bytes> {
+fn create(store: &mut Store, request: &ParsedRequest) -> Response<Bytes> {
     let id = format!("upload-{}", store.now());
     let upload = Upload {
-        bucket: asked.bucket.clone(),
-        key: asked.key.clone(),
-        headers: kept(&asked.seen.headers),
+        bucket: request.bucket.clone(),
+        key: request.key.clone(),
+        headers: stored_headers(&request.seen.headers),
         ..Upload::default()
     };
     store.uploads.insert(id.clone(), upload);
-    let (bucket, key) = (listing::escape(&asked.bucket), listing::escape(&asked.key));
+    let (bucket, key) = (
+        listing::escape(&request.bucket),
+        listing::escape(&request.key),
+    );
     xml(format!(
         "<InitiateMultipartUploadResult xmlns=\"{}\"><Bucket>{bucket}</Bucket><Key>{key}</Key>\
          <UploadId>{id}</UploadId></InitiateMultipartUploadResult>",
@@ -52,13 +56,14 @@ fn create(store: &mut Store, asked: &Asked) -> Response<Bytes> {
     ))
 }
 
-fn part(store: &mut Store, asked: &Asked, id: &str) -> Response<Bytes> {
-    let number = asked.get("partNumber").and_then(|text| text.parse().ok());
+fn part(store: &mut Store, request: &ParsedRequest, id: &str) -> Response<Bytes> {
+    let number = request.get("partNumber").and_then(|text| text.parse().ok());
     let Some(number @ 1..=10_000) = number else {
         return error(400, "InvalidArgument");
     };
-    let copied = asked.seen.headers.contains_key("x-amz-copy-source");
-    let has_digest = ["content-md5", "x-amz-trailer"].map(|it| asked.seen.headers.contains_key(it));
+    let copied = request.seen.headers.contains_key("x-amz-copy-source");
+    let has_digest =
+        ["content-md5", "x-amz-trailer"].map(|it| request.seen.headers.contains_key(it));
     let headers = &store.uploads[id].headers;
     let locked = headers
         .iter()
@@ -67,12 +72,12 @@ fn part(store: &mut Store, asked: &Asked, id: &str) -> Response<Bytes> {
         return error(400, "InvalidRequest");
     }
     let body = if copied {
-        match copied_range(store, asked) {
+        match copied_range(store, request) {
             Ok(body) => body,
             Err(refused) => return *refused,
         }
     } else {
-        asked.body.clone()
+        request.body.clone()
     };
     let mut part = Stored::new(body, Vec::new());
     part.modified = store.now();
@@ -93,9 +98,9 @@ fn part(store: &mut Store, asked: &Asked, id: &str) -> Response<Bytes> {
 }
 
 /// The bytes that a part is copied from.
-fn copied_range(store: &Store, asked: &Asked) -> Result<Bytes, Box<Response<Bytes>>> {
-    let object = source(store, asked)?;
-    let range = asked.seen.header("x-amz-copy-source-range");
+fn copied_range(store: &Store, request: &ParsedRequest) -> Result<Bytes, Box<Response<Bytes>>> {
+    let object = source(store, request)?;
+    let range = request.seen.header("x-amz-copy-source-range");
     let Some((first, last)) = range
         .strip_prefix("bytes=")
         .and_then(|it| it.split_once('-'))
@@ -111,8 +116,8 @@ fn copied_range(store: &Store, asked: &Asked) -> Result<Bytes, Box<Response<Byte
     }
 }
 
-fn parts(store: &Store, asked: &Asked, id: &str) -> Response<Bytes> {
-    let marker = asked.get("part-number-marker");
+fn parts(store: &Store, request: &ParsedRequest, id: &str) -> Response<Bytes> {
+    let marker = request.get("part-number-marker");
     let marker: u32 = marker.and_then(|text| text.parse().ok()).unwrap_or(0);
     let upload = &store.uploads[id];
     let mut after = upload.parts.range(marker + 1..);
@@ -136,9 +141,9 @@ fn parts(store: &Store, asked: &Asked, id: &str) -> Response<Bytes> {
     ))
 }
 
-fn complete(store: &mut Store, asked: &Asked, id: &str) -> Response<Bytes> {
+fn complete(store: &mut Store, request: &ParsedRequest, id: &str) -> Response<Bytes> {
     let upload = store.uploads[id].clone();
-    let document = String::from_utf8_lossy(&asked.body).into_owned();
+    let document = String::from_utf8_lossy(&request.body).into_owned();
     let mut body = Vec::new();
     let mut digests = Vec::new();
     let mut previous = 0;
@@ -168,7 +173,7 @@ fn complete(store: &mut Store, asked: &Asked, id: &str) -> Response<Bytes> {
     if previous == 0 {
         return error(400, "MalformedXML");
     }
-    if let Some(refused) = write_condition(store, asked) {
+    if let Some(refused) = write_condition(store, request) {
         return refused;
     }
     let mut object = Stored::new(body, upload.headers);
@@ -177,7 +182,7 @@ fn complete(store: &mut Store, asked: &Asked, id: &str) -> Response<Bytes> {
         hex::encode(Md5::digest(&digests)),
         digests.len() / 16
     );
-    let stored = store.put(&asked.bucket, &asked.key, object);
+    let stored = store.put(&request.bucket, &request.key, object);
     store.uploads.remove(id);
     let body = format!(
         "<CompleteMultipartUploadResult><Location>http://backend-host-canary/</Location>\
@@ -193,19 +198,19 @@ fn complete(store: &mut Store, asked: &Asked, id: &str) -> Response<Bytes> {
 }
 
 /// Answers a list of a bucket's uploads.
-pub(crate) fn uploads(store: &Store, asked: &Asked) -> Response<Bytes> {
-    let prefix = asked.get("prefix").unwrap_or_default();
+pub(crate) fn uploads(store: &Store, request: &ParsedRequest) -> Response<Bytes> {
+    let prefix = request.get("prefix").unwrap_or_default();
     let of_bucket = store
         .uploads
         .iter()
-        .filter(|(_, upload)| upload.bucket == asked.bucket && upload.key.starts_with(prefix));
+        .filter(|(_, upload)| upload.bucket == request.bucket && upload.key.starts_with(prefix));
     let listed: String = of_bucket
         .map(|(id, upload)| {
             let key = listing::escape(&upload.key);
             format!("<Upload><Key>{key}</Key><UploadId>{id}</UploadId></Upload>")
         })
         .collect();
-    let bucket = listing::escape(&asked.bucket);
+    let bucket = listing::escape(&request.bucket);
     xml(format!(
         "<ListMultipartUploadsResult><Bucket>{bucket}</Bucket>{listed}\
          <IsTruncated>false</IsTruncated></ListMultipartUploadsResult>"

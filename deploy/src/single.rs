@@ -1,4 +1,4 @@
-//! One house alone: `sealgate kms` and `sealgate gateway`.
+//! One service alone: `sealgate kms` and `sealgate gateway`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,8 +42,8 @@ pub async fn kms(flags: &Kms) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The KMS's configuration and the seed file, if there is one. Without a configuration file, what
-/// the environment says comes before the emulator's own values.
+/// The KMS's configuration and the seed file, if there is one. Without a configuration file, the
+/// environment takes precedence over the emulator's own values.
 fn kms_config(
     flags: &Kms,
     env: impl Fn(&str) -> Option<String>,
@@ -61,7 +61,7 @@ fn kms_config(
         None => {
             let mut config = kms::config::Config::in_place_of(compat.unwrap_or_default());
             if compat == Some(Compat::LocalKms) {
-                seed = seed.or(as_local_kms(&mut config, &env)?);
+                seed = seed.or(from_local_kms_environment(&mut config, &env)?);
             }
             config
         }
@@ -76,7 +76,7 @@ fn kms_config(
     Ok((config, seed))
 }
 
-/// Scales every request quota, if that is asked; quotas that were off are then on.
+/// Scales every request quota if there is a factor, and switches on quotas that were off.
 pub fn scale_quotas(config: &mut kms::config::Config, factor: Option<f64>) {
     let Some(factor) = factor else {
         return;
@@ -87,8 +87,8 @@ pub fn scale_quotas(config: &mut kms::config::Config, factor: Option<f64>) {
     }
 }
 
-/// Reads the environment names of local-kms; its seed file, if there is one.
-fn as_local_kms(
+/// Reads the environment variables of local-kms; returns its seed file, if there is one.
+fn from_local_kms_environment(
     config: &mut kms::config::Config,
     env: impl Fn(&str) -> Option<String>,
 ) -> anyhow::Result<Option<PathBuf>> {
@@ -135,7 +135,7 @@ pub async fn gateway(file: &Path) -> anyhow::Result<()> {
         let reloaded = gateway_config(file).and_then(|config| Ok(running.reload(&config)?));
         match reloaded {
             Ok(()) => tracing::info!("users and certificate were read again"),
-            Err(cause) => tracing::error!(?cause, "users and certificate stay as they were"),
+            Err(cause) => tracing::error!(?cause, "users and certificate are unchanged"),
         }
     }
     running.stop().await;
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn in_the_place_of_local_kms_its_environment_is_read() {
+    fn compatible_with_local_kms_it_reads_that_emulators_environment() {
         let folder = tempfile::tempdir().unwrap();
         let seed = folder.path().join("seed.yaml");
         std::fs::write(&seed, "Keys: []").unwrap();
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_flag_puts_a_configured_kms_in_another_place_and_leaves_the_rest() {
+    fn the_flag_makes_a_configured_kms_compatible_and_leaves_the_rest() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("kms.toml");
         std::fs::write(&file, "listen = '127.0.0.1:18098'").unwrap();
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scale_of_quotas_switches_them_on_in_every_place() {
+    fn a_scale_of_quotas_switches_them_on_whatever_the_emulator() {
         for compat in [None, Some("moto")] {
             let folder = tempfile::tempdir().unwrap();
             let file = folder.path().join("kms.toml");
