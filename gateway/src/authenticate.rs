@@ -75,7 +75,8 @@ pub struct Verified {
     pub auth: AuthType,
     /// How the body is to be checked.
     pub coverage: Coverage,
-    /// Headers that a presigned URL carries in its query, to be treated as headers.
+    /// Headers to be treated as if they had come: those that a presigned URL carries in its query,
+    /// and what is known of the payload's hash where no header says it.
     pub hoisted: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -223,7 +224,9 @@ impl Authenticator {
         if presigned.security_token.is_some() {
             return Err(S3Code::InvalidToken.into());
         }
-        let hoisted = hoisted::headers(head.query, head.headers)?;
+        let mut hoisted = hoisted::headers(head.query, head.headers)?;
+        let effective_hash = HeaderValue::from_str(&claim.payload_hash).ok();
+        hoisted.extend(effective_hash.map(|hash| (CONTENT_SHA256, hash)));
         let coverage = Coverage::new(hash, key, claim)?;
         Ok(Verified {
             caller,
@@ -337,11 +340,15 @@ fn anonymous(head: Head<'_>) -> Result<Verified, S3Error> {
     ) {
         return Err(S3Error::access_denied());
     }
+    let hoisted = match head.headers.contains_key(&CONTENT_SHA256) {
+        true => Vec::new(),
+        false => vec![(CONTENT_SHA256, HeaderValue::from_static(UNSIGNED_PAYLOAD))],
+    };
     Ok(Verified {
         caller: Caller::anonymous(),
         auth: AuthType::Anonymous,
         coverage: Coverage { hash, chunks: None },
-        hoisted: Vec::new(),
+        hoisted,
     })
 }
 

@@ -96,14 +96,7 @@ impl Buckets {
     /// The backend's S3 error; `ServiceUnavailable` when it gives no usable answer.
     pub async fn list(&self, request: &S3Request) -> Result<Response<Body>, S3Error> {
         let mut onward = BackendRequest::service(Method::GET);
-        onward.query = request
-            .target
-            .query
-            .pairs()
-            .iter()
-            .filter(|(name, _)| LISTED.contains(&name.as_str()))
-            .cloned()
-            .collect();
+        onward.query = request.target.query.pairs().to_vec();
         let answer = self.backend.fetch(onward).await?;
         let mut root = Element::parse(answer.body(), Limits::ANSWER).map_err(|cause| {
             tracing::error!(%cause, "backend listed its buckets in no XML");
@@ -140,34 +133,36 @@ impl Buckets {
             .await
     }
 
-    /// An operation that the backend does, by its API name: passed through, but for what the gateway
-    /// has to do beside it.
+    /// An operation that the backend does by itself.
     ///
     /// # Errors
     ///
     /// The backend's S3 error; `ServiceUnavailable` when it gives no usable answer.
-    pub async fn pass_through(
-        &self,
-        operation: &str,
-        request: S3Request,
-    ) -> Result<Response<Body>, S3Error> {
-        match operation {
-            "CreateBucket" => self.create(request).await,
-            "DeleteBucket" => self.delete(request).await,
-            "GetBucketLocation" => {
-                let bucket = request.target.bucket.as_deref().unwrap_or_default();
-                self.check_exists(bucket).await?;
-                Ok(xml(&location::document(&self.region)))
-            }
-            "HeadBucket" => {
-                let mut answer = self.backend.forward(request).await?;
-                if let Ok(region) = http::HeaderValue::from_str(&self.region) {
-                    answer.headers_mut().insert("x-amz-bucket-region", region);
-                }
-                Ok(answer)
-            }
-            _ => self.backend.forward(request).await,
+    pub async fn forward(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
+        self.backend.forward(request).await
+    }
+
+    /// `GetBucketLocation`: the Region of the gateway.
+    ///
+    /// # Errors
+    ///
+    /// `NoSuchBucket`, or the backend's other refusal.
+    pub async fn location(&self, bucket: &str) -> Result<Response<Body>, S3Error> {
+        self.check_exists(bucket).await?;
+        Ok(xml(&location::document(&self.region)))
+    }
+
+    /// `HeadBucket`: passed through, with the Region of the gateway.
+    ///
+    /// # Errors
+    ///
+    /// The backend's S3 error; `ServiceUnavailable` when it gives no usable answer.
+    pub async fn head(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
+        let mut answer = self.backend.forward(request).await?;
+        if let Ok(region) = http::HeaderValue::from_str(&self.region) {
+            answer.headers_mut().insert("x-amz-bucket-region", region);
         }
+        Ok(answer)
     }
 
     /// `CreateBucket`: passed through, with the backend's Region in place of the gateway's. A
@@ -261,14 +256,6 @@ fn xml(root: &Element) -> Response<Body> {
         .insert(http::header::CONTENT_TYPE, xml);
     response
 }
-
-/// Query names of `ListBuckets`.
-const LISTED: [&str; 4] = [
-    "bucket-region",
-    "continuation-token",
-    "max-buckets",
-    "prefix",
-];
 
 /// Owners that one `ListBuckets` asks for at a time, where they are not known.
 const OWNERS_AT_A_TIME: usize = 32;

@@ -7,9 +7,9 @@
 //! | [`server`] | listeners, connections and their limits, the way down and up |
 //! | [`config`] | how a gateway runs, checked |
 //! | [`respond`] | one request, from its head to its answer |
+//! | [`authorize`] | whether the caller may; leaves a permit behind |
 //! | [`authenticate`] | who sent a request, and that what arrives is what they signed |
 //! | [`route`] | what a request is about, and which operation it asks for |
-//! | [`authorize`] | whether the caller may; leaves a permit behind |
 //! | [`object`] | operations on objects: sealed on their way in, opened on their way out |
 //! | [`bucket`] | buckets: their default encryption, policies, owners and cross-origin rules |
 //! | [`sse`] | which encryption applies, and where data keys come from |
@@ -25,9 +25,9 @@
 pub mod server;
 pub mod config;
 pub mod respond;
+pub mod authorize;
 pub mod authenticate;
 pub mod route;
-pub mod authorize;
 pub mod object;
 pub mod bucket;
 pub mod sse;

@@ -33,7 +33,6 @@ use crate::authenticate::WireLimits;
 use crate::bucket::cors::Asking;
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::request::AuthType;
 use crate::request::Body;
 use crate::request::Connection;
 use crate::request::RequestId;
@@ -46,6 +45,7 @@ use crate::respond::answer::Record;
 use crate::respond::meters::Meters;
 use crate::route;
 use crate::route::BaseDomains;
+use crate::route::Operation;
 
 mod answer;
 mod client;
@@ -190,7 +190,7 @@ impl Responder {
         record.target = target.clone();
         let asking = Asking::of(&head.method, &head.headers);
         if head.method == Method::OPTIONS {
-            record.operation = Some("Preflight");
+            record.operation = Some(Operation::Preflight);
             return Box::pin(
                 self.operations
                     .kept
@@ -221,14 +221,11 @@ impl Responder {
             mut headers,
             ..
         } = head;
-        if auth == AuthType::Presigned {
-            target.query = target.query.without_prefix("x-amz-");
-            headers.extend(hoisted.into_iter().map(|(name, value)| (Some(name), value)));
-        }
+        headers.extend(hoisted.into_iter().map(|(name, value)| (Some(name), value)));
 
         route::check_headers(&headers)?;
-        let operation = route::operation(&method, &target, &headers)?;
-        record.operation = Some(operation.name());
+        let operation = route::operation(&method, &mut target, &headers)?;
+        record.operation = Some(operation);
         if coverage.is_chunked() && !operation.takes_chunked_body() {
             let reason = "This operation does not take a chunked, signed payload.";
             return Err(S3Error::not_implemented(reason));
@@ -247,7 +244,7 @@ impl Responder {
             request_id,
             body,
         };
-        if operation == route::Operation::PostObject {
+        if operation == Operation::PostObject {
             request = Box::pin(self.authenticator.form(request)).await?;
             route::check_headers(&request.headers)?;
             record.caller = Some(request.caller.clone());

@@ -1,8 +1,8 @@
 //! What a request is about ([`target`]) and which operation it asks for ([`operation()`]).
 //!
-//! [`Operation`] is the closed list of what the gateway does itself; what touches no bytes of
-//! objects passes through to the backend; and what would show or store them unsealed, or move
-//! them where they could not be opened, is refused with the reason.
+//! [`Operation`] is the closed list of S3's operations. The gateway does some itself; what touches no
+//! bytes of objects passes through to the backend; and what would show or store them unsealed, or
+//! move them where they could not be opened, is refused with the reason.
 
 mod address;
 mod operation;
@@ -11,6 +11,11 @@ mod reserved;
 pub use address::BaseDomains;
 pub use address::KEY_BYTES_MAX;
 pub use address::target;
+pub use operation::Action;
+pub use operation::Handling;
+pub use operation::Level;
+pub use operation::Needed;
 pub use operation::Operation;
+pub use operation::Resource;
 pub use operation::operation;
 pub use reserved::check_headers;

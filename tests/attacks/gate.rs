@@ -199,7 +199,7 @@ pub fn every_route() -> Vec<Draft> {
         on(Method::DELETE, BUCKET, "").query("encryption", ""),
         on(Method::PUT, BUCKET, "").query("policy", "").body("{}"),
         on(Method::PUT, BUCKET, "")
-            .query("novelty", "")
+            .query("tagging", "")
             .body("<a/>"),
         on(Method::POST, BUCKET, "")
             .query("delete", "")

@@ -19,10 +19,12 @@ use proto::sigv4::CredentialError;
 use proto::time::Timestamp;
 
 use crate::authenticate::Authenticator;
+use crate::authenticate::UNSIGNED_PAYLOAD;
 use crate::authenticate::form::fields::Fields;
 use crate::authenticate::form::policy::Policy;
 use crate::authenticate::form::reader::Form;
 use crate::authenticate::refusal;
+use crate::authenticate::refusal::CONTENT_SHA256;
 use crate::authenticate::several_mechanisms;
 use crate::error::S3Code;
 use crate::error::S3Error;
@@ -82,6 +84,7 @@ impl Authenticator {
             Some(policy)
         };
         let mut headers = headers(&form.fields)?;
+        headers.insert(CONTENT_SHA256, HeaderValue::from_static(UNSIGNED_PAYLOAD));
         if let Some(document) = form.fields.get("tagging") {
             add_tags(&mut headers, document)?;
         }

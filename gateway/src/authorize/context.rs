@@ -9,18 +9,26 @@ use http::HeaderMap;
 use proto::policy::Context;
 use proto::time::Timestamp;
 
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::protocol::copy_source::CopySource;
 use crate::request::AuthType;
 use crate::request::S3Request;
+use crate::protocol::xml;
+use crate::protocol::xml::Element;
+use crate::protocol::xml::Limits;
 
-/// The context of a request. `encryption` has the headers that say which encryption it asks for.
-pub(super) fn of(
+/// The context of a request. `source` is what a copy is made from; `encryption` has the headers
+/// that say which encryption the request asks for.
+pub(super) fn from_request(
     request: &S3Request,
+    source: Option<&CopySource>,
     encryption: &HeaderMap,
     region: &str,
     now: Timestamp,
 ) -> Context {
     let mut context = Context::new();
-    of_caller(&mut context, request);
+    add_caller(&mut context, request);
     context.insert("aws:CurrentTime", now.iso8601());
     context.insert("aws:EpochTime", now.unix_seconds().to_string());
     for (header, key) in [("user-agent", "aws:UserAgent"), ("referer", "aws:Referer")] {
@@ -37,7 +45,7 @@ pub(super) fn of(
             context.insert(&format!("s3:{}", key.unwrap_or(header)), value);
         }
     }
-    of_encryption(&mut context, request, encryption, region);
+    add_encryption(&mut context, request, encryption, region);
     for (query, key) in [
         ("prefix", "s3:prefix"),
         ("delimiter", "s3:delimiter"),
@@ -48,10 +56,49 @@ pub(super) fn of(
             context.insert(key, value);
         }
     }
-    for (name, value) in tags(request.header("x-amz-tagging").unwrap_or_default()) {
-        context.insert(&format!("s3:RequestObjectTag/{name}"), value);
+    if let Some(source) = source {
+        let path = [&source.bucket, "/", &source.key].concat();
+        context.insert("s3:x-amz-copy-source", path);
+    }
+    if let Some(tagging) = request.header("x-amz-tagging") {
+        add_request_tags(&mut context, tagging);
     }
     context
+}
+
+/// Adds the tags of a `Tagging` document.
+///
+/// # Errors
+///
+/// `MalformedXML`, also for a document in which a backend might find tags that are not found here.
+pub(super) fn add_document_tags(context: &mut Context, document: &[u8]) -> Result<(), S3Error> {
+    let malformed = || S3Error::new(S3Code::MalformedXml);
+    let root = Element::parse(document, Limits::REQUEST).map_err(|_| malformed())?;
+    let is_strict = |element: &Element, name: &str, children: &[&str]| {
+        let mut found = element.children().iter();
+        element.name() == name && found.all(|child| children.contains(&child.name()))
+    };
+    let set = root.child("TagSet").ok_or_else(malformed)?;
+    let tags_strict = set.children().iter().all(|tag| {
+        is_strict(tag, "Tag", &["Key", "Value"])
+            && tag.all("Key").count() == 1
+            && tag.all("Value").count() <= 1
+    });
+    if !is_strict(&root, "Tagging", &["TagSet"]) || root.children().len() != 1 || !tags_strict {
+        return Err(malformed());
+    }
+    add_request_tags(context, &xml::tag_query(&root));
+    Ok(())
+}
+
+/// Adds the tags that a request sets, which stand as in a query.
+fn add_request_tags(context: &mut Context, query: &str) {
+    let mut names = Vec::new();
+    for (name, value) in tags(query) {
+        context.insert(&format!("s3:RequestObjectTag/{name}"), value);
+        names.push(name);
+    }
+    context.insert_all("s3:RequestObjectTagKeys", names);
 }
 
 /// Adds the tags that the object has, which stand as in a query.
@@ -62,7 +109,7 @@ pub(super) fn add_existing_tags(context: &mut Context, query: &str) {
 }
 
 /// Who asks, and over which connection.
-fn of_caller(context: &mut Context, request: &S3Request) {
+fn add_caller(context: &mut Context, request: &S3Request) {
     let connection = &request.connection;
     context.insert("aws:SecureTransport", connection.secure.to_string());
     context.insert("aws:SourceIp", connection.client.to_canonical().to_string());
@@ -82,7 +129,7 @@ fn of_caller(context: &mut Context, request: &S3Request) {
 }
 
 /// Which encryption the request asks for; a KMS key by its ARN however it is named.
-fn of_encryption(context: &mut Context, request: &S3Request, headers: &HeaderMap, region: &str) {
+fn add_encryption(context: &mut Context, request: &S3Request, headers: &HeaderMap, region: &str) {
     let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     for name in [ALGORITHM, CUSTOMER_ALGORITHM] {
         if let Some(value) = value(name) {
@@ -125,10 +172,9 @@ const CUSTOMER_ALGORITHM: &str = "x-amz-server-side-encryption-customer-algorith
 const KEY_ID: &str = "x-amz-server-side-encryption-aws-kms-key-id";
 
 /// Headers that are condition keys under their own name.
-const HEADERS: [&str; 13] = [
+const HEADERS: [&str; 12] = [
     "x-amz-acl",
     "x-amz-content-sha256",
-    "x-amz-copy-source",
     "x-amz-grant-full-control",
     "x-amz-grant-read",
     "x-amz-grant-read-acp",
@@ -143,7 +189,37 @@ const HEADERS: [&str; 13] = [
 
 #[cfg(test)]
 mod tests {
-    use super::tags;
+    use super::*;
+
+    #[test]
+    fn the_tags_of_a_document_and_their_keys_are_in_the_context() {
+        let document = b"<Tagging><TagSet><Tag><Key>class</Key><Value>public</Value></Tag>\
+            <Tag><Key>b</Key><Value/></Tag></TagSet></Tagging>";
+        let mut context = Context::new();
+        add_document_tags(&mut context, document).unwrap();
+        let values = |key: &str| context.get(key).unwrap().to_vec();
+        assert_eq!(values("s3:RequestObjectTag/class"), ["public"]);
+        assert_eq!(values("s3:RequestObjectTagKeys"), ["class", "b"]);
+    }
+
+    #[test]
+    fn a_document_whose_tags_another_reader_may_find_elsewhere_is_malformed() {
+        for document in [
+            "<Tagging/>",
+            "<x:Tagging xmlns:x='u'><TagSet/></x:Tagging>",
+            "<Tagging><x:TagSet xmlns:x='u'><Tag><Key>a</Key></Tag></x:TagSet></Tagging>",
+            "<Tagging><TagSet/><TagSet><Tag><Key>a</Key></Tag></TagSet></Tagging>",
+            "<Tagging><TagSet><tag><Key>a</Key></tag></TagSet></Tagging>",
+            "<Tagging><TagSet><Tag><Key>a</Key><Key>b</Key></Tag></TagSet></Tagging>",
+        ] {
+            let outcome = add_document_tags(&mut Context::new(), document.as_bytes());
+            assert_eq!(
+                outcome.unwrap_err().code(),
+                S3Code::MalformedXml,
+                "{document}"
+            );
+        }
+    }
 
     #[test]
     fn tags_are_read_as_a_query_is() {

@@ -61,30 +61,17 @@ impl Backend {
 /// What is sent to the backend for `request` with `body`.
 fn onward(request: S3Request, body: Bytes) -> BackendRequest {
     let headers = header_filter::request_headers(&request.headers);
-    let query = request
-        .target
-        .query
-        .pairs()
-        .iter()
-        .filter(|(name, _)| !is_signature(name))
-        .cloned()
-        .collect();
     BackendRequest {
         method: request.method,
         bucket: request.target.bucket,
         key: request.target.key,
-        query,
+        // Of the client's query, routing left what the operation takes.
+        query: request.target.query.into_pairs(),
         headers,
         body: BackendBody::Bytes(body),
         // What the client sent of it goes along.
         digest: Digest::None,
     }
-}
-
-/// Whether a query name belongs to a presigned URL, which was signed for the gateway.
-fn is_signature(name: &str) -> bool {
-    name.get(..6)
-        .is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"))
 }
 
 /// Longest document that is passed on, in bytes.

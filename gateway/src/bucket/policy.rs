@@ -182,6 +182,27 @@ impl BucketPolicies {
         Ok(xml::tag_query(&tagging))
     }
 
+    /// Whether the backend keeps versions of a bucket's objects. One that does not may take a request
+    /// for a version as one for the current object.
+    ///
+    /// # Errors
+    ///
+    /// `ServiceUnavailable` when the backend gives no answer. The request must be refused then.
+    pub(crate) async fn has_versions(&self, bucket: &str) -> Result<bool, S3Error> {
+        let request = BackendRequest::bucket(Method::GET, bucket).query("versioning", "");
+        let answer = match self.backend.fetch(request).await {
+            Ok(answer) => answer,
+            Err(BackendError::Refused(_)) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        let versioning = Element::parse(answer.body(), Limits::ANSWER).ok();
+        let status = versioning.as_ref().and_then(|it| it.text_of("Status"));
+        Ok(matches!(
+            status.map(str::trim),
+            Some("Enabled" | "Suspended")
+        ))
+    }
+
     /// `PutBucketPolicy`; `document` is the verified body of the request.
     ///
     /// # Errors
@@ -340,7 +361,7 @@ fn malformed(message: impl Into<std::borrow::Cow<'static, str>>) -> S3Error {
 ///
 /// Sources: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>,
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
-const CONDITION_KEYS: [&str; 31] = [
+const CONDITION_KEYS: [&str; 32] = [
     "aws:currenttime",
     "aws:epochtime",
     "aws:principalaccount",
@@ -356,6 +377,7 @@ const CONDITION_KEYS: [&str; 31] = [
     "s3:object-lock-mode",
     "s3:object-lock-retain-until-date",
     "s3:prefix",
+    "s3:requestobjecttagkeys",
     "s3:signatureversion",
     "s3:tlsversion",
     "s3:versionid",

@@ -227,7 +227,7 @@ struct Translated {
 fn named(object: &Element) -> (&str, Option<&str>) {
     let version = object.text_of("VersionId");
     let key = object.text_of("Key").unwrap_or_default();
-    (key, version.filter(|version| !version.is_empty()))
+    (key, version)
 }
 
 fn parse(document: &[u8]) -> Result<Element, S3Error> {
@@ -236,6 +236,15 @@ fn parse(document: &[u8]) -> Result<Element, S3Error> {
     let objects = root.all("Object").count();
     let keyless = |object: &Element| object.text_of("Key").is_none_or(str::is_empty);
     let known = |child: &Element| matches!(child.name(), "Object" | "Quiet");
+    let is_blank = |version: &str| version.trim().is_empty();
+    if let Some(version) = root
+        .all("Object")
+        .filter_map(|object| object.text_of("VersionId"))
+        .find(|version| is_blank(version))
+    {
+        let message = "Version id cannot be the empty string";
+        return Err(S3Error::invalid_argument(message, "versionId", version));
+    }
     if root.name() != "Delete"
         || !(1..=OBJECTS_MAX).contains(&objects)
         || root.all("Object").any(keyless)

@@ -54,7 +54,11 @@ impl CopySource {
             [] => None,
             query => {
                 let version = query.strip_prefix(b"?versionId=").and_then(decode);
-                Some(version.filter(|id| !id.is_empty()).ok_or_else(malformed)?)
+                Some(
+                    version
+                        .filter(|id| !id.trim().is_empty())
+                        .ok_or_else(malformed)?,
+                )
             }
         };
         Ok(Self {
@@ -147,6 +151,8 @@ mod tests {
             "de%2E%2Emo/../a",
             "demo/%FF",
             "demo/a?versionId=",
+            "demo/a?versionId=%20",
+            "demo/a?versionId=+",
             "demo/a?x=1",
             "demo/a?",
             &long,

@@ -10,7 +10,7 @@ pub struct Target {
     pub bucket: Option<String>,
     /// The key: any UTF-8, at least one byte; `//`, `.` and `..` have no meaning in it.
     pub key: Option<String>,
-    /// The query, nothing left out.
+    /// The query: as it came, until the operation is known; then only what that takes.
     pub query: Query,
 }
 
@@ -57,6 +57,12 @@ impl Query {
         &self.0
     }
 
+    /// The pairs in their order, owned.
+    #[must_use]
+    pub fn into_pairs(self) -> Vec<(String, String)> {
+        self.0
+    }
+
     /// The pairs in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
@@ -64,18 +70,11 @@ impl Query {
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The query without the names that start so, in any case; `prefix` is in lower case.
+    /// The query with only the names that are taken.
     #[must_use]
-    pub fn without_prefix(&self, prefix: &str) -> Self {
-        let kept = |pair: &&(String, String)| !pair.0.to_ascii_lowercase().starts_with(prefix);
-        Self(self.0.iter().filter(kept).cloned().collect())
-    }
-
-    /// The query without these names.
-    #[must_use]
-    pub fn without(&self, names: &[&str]) -> Self {
-        let kept = |pair: &&(String, String)| !names.contains(&pair.0.as_str());
-        Self(self.0.iter().filter(kept).cloned().collect())
+    pub fn only(&self, is_taken: impl Fn(&str) -> bool) -> Self {
+        let pairs = self.0.iter().filter(|(name, _)| is_taken(name));
+        Self(pairs.cloned().collect())
     }
 }
 
@@ -94,7 +93,7 @@ mod tests {
     #[test]
     fn a_query_without_some_names_keeps_the_order_of_the_others() {
         let pairs = ["b", "X-Amz-Date", "a"].map(|name| (name.to_owned(), String::new()));
-        let query = Query::from_pairs(pairs.to_vec()).without(&["X-Amz-Date"]);
+        let query = Query::from_pairs(pairs.to_vec()).only(|name| name != "X-Amz-Date");
         let names: Vec<_> = query.iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["b", "a"]);
     }

@@ -20,6 +20,7 @@ use crate::request::Caller;
 use crate::request::RequestId;
 use crate::request::Target;
 use crate::respond::meters::Meters;
+use crate::route::Operation;
 
 /// One of the requests in flight; it is counted until it is dropped.
 #[derive(Debug)]
@@ -53,7 +54,7 @@ pub(super) struct Record {
     pub(super) started: Instant,
     pub(super) client: std::net::IpAddr,
     pub(super) method: http::Method,
-    pub(super) operation: Option<&'static str>,
+    pub(super) operation: Option<Operation>,
     pub(super) target: Target,
     pub(super) caller: Option<Caller>,
     pub(super) status: StatusCode,
@@ -76,16 +77,15 @@ impl Answer {
         let Some(record) = self.record.take() else {
             return;
         };
-        let operation = record.operation.unwrap_or("-");
         let lasted = record.started.elapsed();
         let meters = &record.meters;
-        meters.count(operation, record.status, self.sent_bytes, lasted);
+        meters.count(record.operation, record.status, self.sent_bytes, lasted);
         tracing::info!(
             target: "gateway::access",
             request_id = record.request_id.as_str(),
             client = %record.client,
             method = record.method.as_str(),
-            operation,
+            operation = record.operation.map_or("-", Operation::name),
             bucket = record.target.bucket.as_deref().unwrap_or("-"),
             // Quoted and escaped: a key may hold line ends and control sequences.
             key = ?record.target.key.as_deref().unwrap_or("-"),

@@ -1,8 +1,9 @@
-//! Which room does which operation.
+//! Which part of the gateway does which operation.
 
 use http::Response;
 
 use crate::authorize::Authorizer;
+use crate::authorize::Terms;
 use crate::bucket::Buckets;
 use crate::bucket::Kept;
 use crate::error::S3Error;
@@ -12,9 +13,11 @@ use crate::request::Body;
 use crate::request::Payload;
 use crate::request::S3Request;
 use crate::request::Target;
+use crate::route::Handling;
+use crate::route::Level;
 use crate::route::Operation;
 
-/// The rooms that do operations.
+/// The parts that do operations.
 pub struct Operations {
     /// Operations on objects.
     pub objects: Objects,
@@ -41,65 +44,104 @@ impl Operations {
     ) -> Result<Response<Body>, S3Error> {
         let permitted = self
             .authorizer
-            .permit(operation.name(), request, &self.objects)
+            .permit(operation, request, &self.objects)
             .await?;
-        let (mut request, deletions) = permitted.into_inner();
-        let bucket = request.target.bucket.clone().unwrap_or_default();
-        // Each in a box of its own: else every request would carry the room of the largest.
+        let (mut request, terms) = permitted.into_inner();
+        let row = operation.row();
+        if row.handling == Handling::Pass {
+            let document = document::read(&mut request).await?;
+            request.body = Payload::from_bytes(document);
+            return Box::pin(self.buckets.forward(request)).await;
+        }
+        if row.level != Level::Object && operation != Operation::PostObject {
+            return Box::pin(self.run_on_bucket(operation, request, &terms)).await;
+        }
+        // Each in a box of its own: else every request would be as large as the largest.
+        let objects = &self.objects;
         match operation {
-            Operation::CopyObject => Box::pin(self.objects.copy(request)).await,
-            Operation::AbortMultipartUpload => Box::pin(self.objects.abort_upload(request)).await,
-            Operation::CompleteMultipartUpload => {
-                Box::pin(self.objects.complete_upload(request)).await
+            Operation::AbortMultipartUpload => Box::pin(objects.abort_upload(request)).await,
+            Operation::CompleteMultipartUpload => Box::pin(objects.complete_upload(request)).await,
+            Operation::CopyObject => Box::pin(objects.copy(request)).await,
+            Operation::CreateMultipartUpload => Box::pin(objects.create_upload(request)).await,
+            Operation::DeleteObject => Box::pin(objects.delete(&request)).await,
+            Operation::GetObject => {
+                let mut answer = Box::pin(objects.get(request)).await?;
+                terms.withhold(answer.headers_mut());
+                Ok(answer)
             }
-            Operation::CreateMultipartUpload => Box::pin(self.objects.create_upload(request)).await,
-            Operation::ListMultipartUploads => Box::pin(self.objects.list_uploads(request)).await,
-            Operation::ListParts => Box::pin(self.objects.list_parts(request)).await,
-            Operation::UploadPart => Box::pin(self.objects.upload_part(request)).await,
-            Operation::UploadPartCopy => Box::pin(self.objects.upload_part_copy(request)).await,
-            Operation::DeleteBucketCors => Box::pin(self.kept.cors.delete(&bucket)).await,
-            Operation::DeleteBucketEncryption => {
-                Box::pin(self.kept.encryptions.delete(&bucket)).await
+            Operation::GetObjectAttributes => Box::pin(objects.attributes(request)).await,
+            Operation::HeadObject => {
+                let mut answer = Box::pin(objects.head(request)).await?;
+                terms.withhold(answer.headers_mut());
+                Ok(answer)
             }
-            Operation::DeleteObject => Box::pin(self.objects.delete(&request)).await,
-            Operation::DeleteBucketPolicy => Box::pin(self.kept.policies.delete(&bucket)).await,
+            Operation::ListParts => Box::pin(objects.list_parts(request)).await,
+            Operation::PostObject => Box::pin(objects.post(request)).await,
+            Operation::PutObject => Box::pin(objects.put(request)).await,
+            Operation::UpdateObjectEncryption => Box::pin(objects.update_encryption(request)).await,
+            Operation::UploadPart => Box::pin(objects.upload_part(request)).await,
+            Operation::UploadPartCopy => Box::pin(objects.upload_part_copy(request)).await,
+            _ => Err(undone(operation)),
+        }
+    }
+
+    /// Does an operation on a bucket or on the service.
+    async fn run_on_bucket(
+        &self,
+        operation: Operation,
+        mut request: S3Request,
+        terms: &Terms,
+    ) -> Result<Response<Body>, S3Error> {
+        let bucket = request.target.bucket.clone().unwrap_or_default();
+        let Kept {
+            cors,
+            encryptions,
+            policies,
+            ..
+        } = &self.kept;
+        match operation {
+            Operation::CreateBucket => self.buckets.create(request).await,
+            Operation::DeleteBucket => self.buckets.delete(request).await,
+            Operation::DeleteBucketCors => cors.delete(&bucket).await,
+            Operation::DeleteBucketEncryption => encryptions.delete(&bucket).await,
+            Operation::DeleteBucketPolicy => policies.delete(&bucket).await,
             Operation::DeleteObjects => {
-                let may = |key: &str, version: Option<&str>| deletions.may_delete(key, version);
+                let may = |key: &str, version: Option<&str>| terms.may_delete(key, version);
                 Box::pin(self.objects.delete_all(&mut request, &may)).await
             }
-            Operation::GetBucketCors => Box::pin(self.kept.cors.get(&bucket)).await,
-            Operation::GetBucketEncryption => Box::pin(self.kept.encryptions.get(&bucket)).await,
-            Operation::GetBucketPolicy => Box::pin(self.kept.policies.get(&bucket)).await,
-            Operation::GetBucketPolicyStatus => Box::pin(self.kept.policies.status(&bucket)).await,
-            Operation::GetObject => Box::pin(self.objects.get(request)).await,
-            Operation::GetObjectAttributes => Box::pin(self.objects.attributes(request)).await,
-            Operation::HeadObject => Box::pin(self.objects.head(request)).await,
-            Operation::ListBuckets => Box::pin(self.buckets.list(&request)).await,
+            Operation::GetBucketCors => cors.get(&bucket).await,
+            Operation::GetBucketEncryption => encryptions.get(&bucket).await,
+            Operation::GetBucketLocation => self.buckets.location(&bucket).await,
+            Operation::GetBucketPolicy => policies.get(&bucket).await,
+            Operation::GetBucketPolicyStatus => policies.status(&bucket).await,
+            Operation::HeadBucket => self.buckets.head(request).await,
+            Operation::ListBuckets => self.buckets.list(&request).await,
+            Operation::ListMultipartUploads => Box::pin(self.objects.list_uploads(request)).await,
             Operation::ListObjects | Operation::ListObjectsV2 | Operation::ListObjectVersions => {
                 Box::pin(self.objects.list(&request)).await
             }
             Operation::PutBucketCors => {
                 let document = document::read(&mut request).await?;
-                Box::pin(self.kept.cors.put(&bucket, &document)).await
+                cors.put(&bucket, &document).await
             }
             Operation::PutBucketEncryption => {
                 let document = document::read(&mut request).await?;
-                Box::pin(self.kept.encryptions.put(&bucket, &document)).await
+                encryptions.put(&bucket, &document).await
             }
             Operation::PutBucketPolicy => {
                 let document = document::read(&mut request).await?;
-                Box::pin(self.kept.policies.put(&bucket, &document)).await
+                policies.put(&bucket, &document).await
             }
-            Operation::PutObject => Box::pin(self.objects.put(request)).await,
-            Operation::PostObject => Box::pin(self.objects.post(request)).await,
-            Operation::UpdateObjectEncryption => {
-                Box::pin(self.objects.update_encryption(request)).await
-            }
-            Operation::PassThrough(name) => {
-                let document = document::read(&mut request).await?;
-                request.body = Payload::from_bytes(document);
-                Box::pin(self.buckets.pass_through(name, request)).await
-            }
+            _ => Err(undone(operation)),
         }
     }
+}
+
+/// The error for an operation of the table that nothing does.
+fn undone(operation: Operation) -> S3Error {
+    tracing::error!(
+        ?operation,
+        "an operation of the table has no implementation"
+    );
+    S3Error::internal()
 }

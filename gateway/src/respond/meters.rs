@@ -14,15 +14,17 @@ use http::StatusCode;
 use metrics::Counter;
 use metrics::Histogram;
 
+use crate::route::Operation;
+
 /// The counters of all answers.
 #[derive(Default)]
 pub(super) struct Meters {
     sent_bytes: OnceLock<Counter>,
-    operations: RwLock<HashMap<&'static str, Arc<Operation>>>,
+    operations: RwLock<HashMap<Option<Operation>, Arc<OperationMeters>>>,
 }
 
 /// The counters of one operation's answers.
-struct Operation {
+struct OperationMeters {
     requests: [OnceLock<Counter>; CLASSES.len()],
     seconds: Histogram,
 }
@@ -31,7 +33,7 @@ impl Meters {
     /// Counts an answer.
     pub(super) fn count(
         &self,
-        operation: &'static str,
+        operation: Option<Operation>,
         status: StatusCode,
         sent_bytes: u64,
         lasted: Duration,
@@ -40,6 +42,7 @@ impl Meters {
         let (counter, class) = class(&meters.requests, status);
         counter
             .get_or_init(|| {
+                let operation = label(operation);
                 metrics::counter!("sealgate_s3_requests_total", "operation" => operation, "status" => class)
             })
             .increment(1);
@@ -49,21 +52,28 @@ impl Meters {
             .increment(sent_bytes);
     }
 
-    fn operation(&self, name: &'static str) -> Arc<Operation> {
+    fn operation(&self, operation: Option<Operation>) -> Arc<OperationMeters> {
         let known = self.operations.read();
         let known = known.unwrap_or_else(PoisonError::into_inner);
-        if let Some(operation) = known.get(name) {
-            return Arc::clone(operation);
+        if let Some(meters) = known.get(&operation) {
+            return Arc::clone(meters);
         }
         drop(known);
-        let operation = Arc::new(Operation {
+        let meters = Arc::new(OperationMeters {
             requests: Default::default(),
-            seconds: metrics::histogram!("sealgate_s3_request_seconds", "operation" => name),
+            seconds: metrics::histogram!(
+                "sealgate_s3_request_seconds", "operation" => label(operation)
+            ),
         });
         let known = self.operations.write();
         let mut known = known.unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(known.entry(name).or_insert(operation))
+        Arc::clone(known.entry(operation).or_insert(meters))
     }
+}
+
+/// The name of an operation in labels; of requests that were refused before they had one, too.
+fn label(operation: Option<Operation>) -> &'static str {
+    operation.map_or("-", Operation::name)
 }
 
 /// The counter of a status, and what its label says.
@@ -91,7 +101,7 @@ mod tests {
     #[test]
     fn every_status_is_counted_under_its_class() {
         let meters = Meters::default();
-        let operation = meters.operation("GetObject");
+        let operation = meters.operation(Some(Operation::GetObject));
         for (status, expected) in [(206, "2xx"), (304, "3xx"), (404, "4xx"), (503, "5xx")] {
             let status = StatusCode::from_u16(status).unwrap();
             assert_eq!(class(&operation.requests, status).1, expected);
@@ -101,8 +111,14 @@ mod tests {
     #[test]
     fn an_operation_is_registered_once() {
         let meters = Meters::default();
-        let first = meters.operation("GetObject");
-        assert!(Arc::ptr_eq(&first, &meters.operation("GetObject")));
-        assert!(!Arc::ptr_eq(&first, &meters.operation("PutObject")));
+        let first = meters.operation(Some(Operation::GetObject));
+        assert!(Arc::ptr_eq(
+            &first,
+            &meters.operation(Some(Operation::GetObject))
+        ));
+        assert!(!Arc::ptr_eq(
+            &first,
+            &meters.operation(Some(Operation::PutObject))
+        ));
     }
 }

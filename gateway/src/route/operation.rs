@@ -1,6 +1,17 @@
-//! The list of operations, and how method, target and headers choose one.
+//! Which operation a request is: one row of one table ([`table`]).
 //!
-//! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html>
+//! A request names at most one subresource, as at AWS. The row says which parameters the operation
+//! takes; whatever else the query holds does not get past this module, so what is authorised, what
+//! is done and what a backend receives are the same:
+//!
+//! - names that begin with `x-` are taken everywhere and mean nothing (S3 ignores them; SDKs send
+//!   `x-id`),
+//! - a read (GET, HEAD) ignores other parameters, as S3 does,
+//! - a write refuses those that another operation takes, and those that nobody knows, because they
+//!   may stand for an operation that this gateway does not know.
+//!
+//! Sources: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html#LogFormatCustom>;
+//! the texts of refusals as AWS sends them.
 
 use http::HeaderMap;
 use http::Method;
@@ -11,234 +22,235 @@ use crate::error::S3Error;
 use crate::request::Query;
 use crate::request::Target;
 
-/// An S3 operation, by its name in the S3 API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Operation {
-    /// `AbortMultipartUpload`.
-    AbortMultipartUpload,
-    /// `CompleteMultipartUpload`.
-    CompleteMultipartUpload,
-    /// `CopyObject`.
-    CopyObject,
-    /// `CreateMultipartUpload`.
-    CreateMultipartUpload,
-    /// `DeleteBucketCors`.
-    DeleteBucketCors,
-    /// `DeleteBucketEncryption`.
-    DeleteBucketEncryption,
-    /// `DeleteBucketPolicy`.
-    DeleteBucketPolicy,
-    /// `DeleteObject`.
-    DeleteObject,
-    /// `DeleteObjects`.
-    DeleteObjects,
-    /// `GetBucketCors`.
-    GetBucketCors,
-    /// `GetBucketEncryption`.
-    GetBucketEncryption,
-    /// `GetBucketPolicy`.
-    GetBucketPolicy,
-    /// `GetBucketPolicyStatus`.
-    GetBucketPolicyStatus,
-    /// `GetObject`.
-    GetObject,
-    /// `GetObjectAttributes`.
-    GetObjectAttributes,
-    /// `HeadObject`.
-    HeadObject,
-    /// `ListBuckets`: passes through without the gateway's own bucket.
-    ListBuckets,
-    /// `ListMultipartUploads`.
-    ListMultipartUploads,
-    /// `ListObjects`.
-    ListObjects,
-    /// `ListObjectsV2`.
-    ListObjectsV2,
-    /// `ListObjectVersions`.
-    ListObjectVersions,
-    /// `ListParts`.
-    ListParts,
-    /// `PostObject`: a browser's form.
-    PostObject,
-    /// `PutBucketCors`.
-    PutBucketCors,
-    /// `PutBucketEncryption`.
-    PutBucketEncryption,
-    /// `PutBucketPolicy`.
-    PutBucketPolicy,
-    /// `PutObject`.
-    PutObject,
-    /// `UpdateObjectEncryption`.
-    UpdateObjectEncryption,
-    /// `UploadPart`.
-    UploadPart,
-    /// `UploadPartCopy`.
-    UploadPartCopy,
-    /// Any operation that neither shows nor changes the bytes of an object; by its API name.
-    PassThrough(&'static str),
+mod action;
+mod parameter;
+mod table;
+
+pub use action::Action;
+pub use action::Needed;
+pub use action::Resource;
+pub use table::Operation;
+
+/// One operation.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The HTTP method.
+    pub method: &'static str,
+    /// What is addressed.
+    pub level: Level,
+    /// The subresource in the query; empty for none.
+    pub subresource: &'static str,
+    /// What else chooses this row.
+    selectors: &'static [Selector],
+    /// The query parameters that it takes, beside the subresource.
+    pub parameters: &'static [&'static str],
+    /// What the caller must be allowed.
+    pub actions: &'static [Action],
+    /// Who does it.
+    pub handling: Handling,
+}
+
+/// What a request addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Neither bucket nor key.
+    Service,
+    /// A bucket.
+    Bucket,
+    /// A key in a bucket.
+    Object,
+}
+
+/// What chooses between rows of one method and subresource.
+#[derive(Clone, Copy, Debug)]
+enum Selector {
+    /// The request has this header.
+    Header(&'static str),
+    /// The query has this parameter with this value.
+    Query(&'static str, &'static str),
+    /// The query has this parameter.
+    Present(&'static str),
+    /// The body is a browser's form.
+    Form,
+}
+
+/// Who does an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handling {
+    /// The gateway.
+    Own,
+    /// The backend: it neither shows nor changes the bytes of an object.
+    Pass,
+    /// Nobody, with the reason: it would leak or bypass encryption.
+    Refuse(&'static str),
 }
 
 impl Operation {
-    /// The name in the S3 API.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::AbortMultipartUpload => "AbortMultipartUpload",
-            Self::CompleteMultipartUpload => "CompleteMultipartUpload",
-            Self::CopyObject => "CopyObject",
-            Self::CreateMultipartUpload => "CreateMultipartUpload",
-            Self::DeleteBucketCors => "DeleteBucketCors",
-            Self::DeleteBucketEncryption => "DeleteBucketEncryption",
-            Self::DeleteBucketPolicy => "DeleteBucketPolicy",
-            Self::DeleteObject => "DeleteObject",
-            Self::DeleteObjects => "DeleteObjects",
-            Self::GetBucketCors => "GetBucketCors",
-            Self::GetBucketEncryption => "GetBucketEncryption",
-            Self::GetBucketPolicy => "GetBucketPolicy",
-            Self::GetBucketPolicyStatus => "GetBucketPolicyStatus",
-            Self::GetObject => "GetObject",
-            Self::GetObjectAttributes => "GetObjectAttributes",
-            Self::HeadObject => "HeadObject",
-            Self::ListBuckets => "ListBuckets",
-            Self::ListMultipartUploads => "ListMultipartUploads",
-            Self::ListObjects => "ListObjects",
-            Self::ListObjectsV2 => "ListObjectsV2",
-            Self::ListObjectVersions => "ListObjectVersions",
-            Self::ListParts => "ListParts",
-            Self::PostObject => "PostObject",
-            Self::PutBucketCors => "PutBucketCors",
-            Self::PutBucketEncryption => "PutBucketEncryption",
-            Self::PutBucketPolicy => "PutBucketPolicy",
-            Self::PutObject => "PutObject",
-            Self::UpdateObjectEncryption => "UpdateObjectEncryption",
-            Self::UploadPart => "UploadPart",
-            Self::UploadPartCopy => "UploadPartCopy",
-            Self::PassThrough(name) => name,
-        }
-    }
-
     /// Whether its body may be `aws-chunked`; S3 takes that for the bytes of objects only.
     pub fn takes_chunked_body(self) -> bool {
         matches!(self, Self::PutObject | Self::UploadPart)
     }
 }
 
-/// The operation that a request asks for.
+impl Row {
+    fn takes(&self, name: &str) -> bool {
+        name == self.subresource || self.parameters.contains(&name)
+    }
+}
+
+impl Selector {
+    fn holds(self, query: &Query, headers: &HeaderMap) -> bool {
+        match self {
+            Self::Header(name) => headers.contains_key(name),
+            Self::Query(name, value) => query.get(name) == Some(value),
+            Self::Present(name) => query.has(name),
+            Self::Form => is_form(headers),
+        }
+    }
+}
+
+impl Level {
+    fn of_target(target: &Target) -> Self {
+        match (&target.bucket, &target.key) {
+            (None, _) => Self::Service,
+            (Some(_), None) => Self::Bucket,
+            (Some(_), Some(_)) => Self::Object,
+        }
+    }
+
+    /// The name of the resource in `MethodNotAllowed`.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Service => "SERVICE",
+            Self::Bucket => "BUCKET",
+            Self::Object => "OBJECT",
+        }
+    }
+}
+
+/// The operation that a request asks for. Of the query of `target` only what that operation takes
+/// is left.
 ///
 /// # Errors
 ///
 /// `NotImplemented` with the reason for operations that would leak or bypass encryption and for
-/// those that nobody knows; `MethodNotAllowed`; `InvalidArgument` for a query that does not fit.
+/// writes that nobody knows; `MethodNotAllowed`; `InvalidArgument` for two subresources, for a
+/// parameter that the operation does not take, and for an empty version.
 pub fn operation(
     method: &Method,
-    target: &Target,
+    target: &mut Target,
     headers: &HeaderMap,
 ) -> Result<Operation, S3Error> {
-    let (method, query) = (method.as_str(), &target.query);
-    match (&target.bucket, &target.key) {
-        (None, _) => on_service(method),
-        (Some(_), None) => on_bucket(method, query, headers),
-        (Some(_), Some(_)) => on_object(method, query, headers),
-    }
-}
+    let level = Level::of_target(target);
+    let query = &target.query;
+    let is_read = *method == Method::GET || *method == Method::HEAD;
+    let subresource = subresource(query)?;
+    let of_level = rows().any(|(_, row)| row.level == level && row.subresource == subresource);
+    let subresource = if of_level { subresource } else { "" };
 
-/// Operations on the service itself.
-fn on_service(method: &str) -> Result<Operation, S3Error> {
-    match method {
-        "GET" => Ok(Operation::ListBuckets),
-        "POST" => Err(refused("WriteGetObjectResponse", OBJECT_LAMBDA)),
-        _ => Err(method_not_allowed(method, "SERVICE")),
-    }
-}
-
-/// Operations on a bucket: the first subresource in the query that has one decides.
-fn on_bucket(method: &str, query: &Query, headers: &HeaderMap) -> Result<Operation, S3Error> {
-    if method == "POST" && is_form(headers) {
-        let more = query.iter().find(|(name, _)| !is_modifier(name));
-        return match more {
-            None => Ok(Operation::PostObject),
-            Some((name, _)) => Err(refused("PostObject", FORM).detail("Query", name)),
-        };
-    }
-    for (name, _) in query.iter() {
-        if let Some(row) = BUCKET.iter().find(|row| row.0 == name && row.1 == method) {
-            return choose(row.2);
+    if level == Level::Bucket && *method == Method::POST && is_form(headers) {
+        let more = query.iter().find(|(name, _)| !is_ignored(name));
+        if let Some((name, _)) = more {
+            return Err(refused("PostObject", FORM).detail("Query", name));
         }
     }
+    let chosen = rows().find(|(_, row)| {
+        row.level == level
+            && row.subresource == subresource
+            && row.method == method.as_str()
+            && row.selectors.iter().all(|it| it.holds(query, headers))
+    });
+    if let (Some((_, row)), false) = (&chosen, is_read) {
+        check_parameters(row, query)?;
+    }
+    let Some((operation, row)) = chosen else {
+        return Err(no_row(method, level, subresource, query));
+    };
+    if let Handling::Refuse(reason) = row.handling {
+        return Err(refused(operation.name(), reason));
+    }
+    if row.parameters.contains(&VERSION) {
+        check_version(query)?;
+    }
+    target.query = query.only(|name| row.takes(name));
+    Ok(operation)
+}
 
-    let unknown = query.iter().any(|(name, _)| !is_modifier(name));
-    match method {
-        "GET" => Ok(list_kind(query)),
-        "HEAD" => Ok(Operation::PassThrough("HeadBucket")),
-        // A subresource that we do not know is the backend's to serve or to refuse.
-        "PUT" | "DELETE" if unknown => Ok(Operation::PassThrough("UnknownBucketOperation")),
-        "PUT" => Ok(Operation::PassThrough("CreateBucket")),
-        "DELETE" => Ok(Operation::PassThrough("DeleteBucket")),
-        "POST" if unknown => Err(refused("This operation", UNKNOWN)),
-        "POST" => Err(S3Error::with_message(
+fn rows() -> impl Iterator<Item = (Operation, &'static Row)> {
+    Operation::ALL.iter().map(|it| (*it, it.row()))
+}
+
+/// The subresource that a query names; empty for none.
+fn subresource(query: &Query) -> Result<&str, S3Error> {
+    let is_known = |name: &str| !name.is_empty() && rows().any(|(_, row)| row.subresource == name);
+    let mut named = query.iter().map(|(name, _)| name).filter(|it| is_known(it));
+    let first = named.next().unwrap_or_default();
+    if named.next().is_none() {
+        return Ok(first);
+    }
+    let all = query.iter().map(|(name, _)| name);
+    let mut all: Vec<&str> = all.filter(|it| is_known(it)).collect();
+    all.sort_unstable();
+    let message = format!("Conflicting query string parameters: {}", all.join(", "));
+    let shown = all.first().copied().unwrap_or_default();
+    Err(S3Error::invalid_argument(message, "ResourceType", shown))
+}
+
+/// Refuses what a write does not take.
+fn check_parameters(row: &Row, query: &Query) -> Result<(), S3Error> {
+    for (name, value) in query.iter() {
+        if row.takes(name) || is_ignored(name) {
+            continue;
+        }
+        if name == VERSION {
+            let message = "This operation does not accept a version-id.";
+            return Err(S3Error::invalid_argument(message, name, value));
+        }
+        if rows().any(|(_, other)| other.parameters.contains(&name)) {
+            let message = "This operation does not accept this query parameter.";
+            return Err(S3Error::invalid_argument(message, name, value));
+        }
+        return Err(refused("This operation", UNKNOWN).detail("Query", name));
+    }
+    Ok(())
+}
+
+/// Refuses a version that names none: whoever reads it as absent would do the operation on the
+/// current object.
+fn check_version(query: &Query) -> Result<(), S3Error> {
+    match query.get(VERSION) {
+        Some("") => {
+            let message = "Version id cannot be the empty string";
+            Err(S3Error::invalid_argument(message, VERSION, ""))
+        }
+        Some(version) if version.trim().is_empty() => {
+            let message = "Invalid version id specified";
+            Err(S3Error::invalid_argument(message, VERSION, version))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The error for a request that is none of the operations.
+fn no_row(method: &Method, level: Level, subresource: &str, query: &Query) -> S3Error {
+    if !subresource.is_empty() {
+        return method_not_allowed(method, &subresource.to_uppercase());
+    }
+    let unknown = query.iter().find(|(name, _)| !is_ignored(name));
+    match (method, unknown) {
+        (&Method::PUT | &Method::POST | &Method::DELETE, Some((name, _))) => {
+            refused("This operation", UNKNOWN).detail("Query", name)
+        }
+        (&Method::POST, None) if level == Level::Bucket => S3Error::with_message(
             S3Code::PreconditionFailed,
             "At least one of the pre-conditions you specified did not hold",
         )
         .detail(
             "Condition",
             "Bucket POST must be of the enclosure-type multipart/form-data",
-        )),
-        _ => Err(method_not_allowed(method, "BUCKET")),
+        ),
+        _ => method_not_allowed(method, level.name()),
     }
-}
-
-/// Which of the three lists of objects a `GET` of a bucket is.
-fn list_kind(query: &Query) -> Operation {
-    if query.get("list-type") == Some("2") {
-        Operation::ListObjectsV2
-    } else {
-        Operation::ListObjects
-    }
-}
-
-/// Operations on an object.
-fn on_object(method: &str, query: &Query, headers: &HeaderMap) -> Result<Operation, S3Error> {
-    for (name, _) in query.iter() {
-        if let Some(row) = OBJECT.iter().find(|row| row.0 == name && row.1 == method) {
-            return match choose(row.2)? {
-                Operation::UploadPart if headers.contains_key("x-amz-copy-source") => {
-                    Ok(Operation::UploadPartCopy)
-                }
-                operation => Ok(operation),
-            };
-        }
-    }
-
-    // A `GET` is answered by opening the object whatever else the query says; a write that asks
-    // for something unknown must not become a plain write.
-    let unknown = query.iter().find(|(name, _)| !is_modifier(name));
-    if let Some((name, _)) = unknown
-        && !matches!(method, "GET" | "HEAD")
-    {
-        return Err(refused("This operation", UNKNOWN).detail("Query", name));
-    }
-    match method {
-        "GET" => Ok(Operation::GetObject),
-        "HEAD" => Ok(Operation::HeadObject),
-        "DELETE" => Ok(Operation::DeleteObject),
-        "PUT" => on_put(query, headers),
-        _ => Err(method_not_allowed(method, "OBJECT")),
-    }
-}
-
-/// `PUT` of an object without a subresource.
-fn on_put(query: &Query, headers: &HeaderMap) -> Result<Operation, S3Error> {
-    if let Some(version) = query.get("versionId") {
-        let message = "This operation does not accept a version-id.";
-        return Err(S3Error::invalid_argument(message, "versionId", version));
-    }
-    if headers.contains_key("x-amz-write-offset-bytes") {
-        return Err(refused("Appending to an object", APPEND));
-    }
-    if headers.contains_key("x-amz-copy-source") {
-        return Ok(Operation::CopyObject);
-    }
-    Ok(Operation::PutObject)
 }
 
 /// Whether a body is a browser's form.
@@ -248,29 +260,10 @@ fn is_form(headers: &HeaderMap) -> bool {
     text.is_some_and(|text| text.to_ascii_lowercase().starts_with("multipart/form-data"))
 }
 
-/// Whether a query name changes how an operation runs rather than which one it is.
-fn is_modifier(name: &str) -> bool {
-    matches!(name, "x-id" | "versionId") || name.to_ascii_lowercase().starts_with("x-amz-")
-}
-
-/// What a row of the tables stands for.
-#[derive(Clone, Copy)]
-enum Row {
-    /// Done here.
-    Own(Operation),
-    /// Done by the backend, by its API name.
-    Pass(&'static str),
-    /// Not done: its API name and the reason.
-    Refuse(&'static str, &'static str),
-}
-
-/// The outcome of a row.
-fn choose(row: Row) -> Result<Operation, S3Error> {
-    match row {
-        Own(operation) => Ok(operation),
-        Pass(name) => Ok(Operation::PassThrough(name)),
-        Refuse(name, reason) => Err(refused(name, reason)),
-    }
+/// Whether S3 ignores a parameter of this name everywhere.
+fn is_ignored(name: &str) -> bool {
+    let start = name.get(..2);
+    start.is_some_and(|start| start.eq_ignore_ascii_case("x-"))
 }
 
 /// `NotImplemented` with the operation and the reason.
@@ -278,124 +271,17 @@ fn refused(name: &str, reason: &str) -> S3Error {
     S3Error::not_implemented(format!("{name} is not implemented: {reason}"))
 }
 
-/// `MethodNotAllowed` as AWS tells it.
-fn method_not_allowed(method: &str, resource_type: &str) -> S3Error {
+/// `MethodNotAllowed` as AWS sends it.
+fn method_not_allowed(method: &Method, resource_type: &str) -> S3Error {
     S3Error::new(S3Code::MethodNotAllowed)
-        .detail("Method", method)
+        .detail("Method", method.as_str())
         .detail("ResourceType", resource_type)
 }
 
-const APPEND: &str = "a sealed object has one length, fixed when it is written.";
+const VERSION: &str = "versionId";
+
 const FORM: &str = "with a query: a form says everything itself.";
-const OBJECT_LAMBDA: &str = "the gateway has no Object Lambda access points.";
-const RENAME: &str = "an object is sealed under its own name; copy it instead.";
-const REPLICATION: &str =
-    "an object is sealed under its own bucket's name, so a replica could not be opened.";
-const SELECT: &str = "the backend would search the sealed bytes.";
-const SESSION: &str = "it belongs to directory buckets, whose requests sign with session keys.";
-const TORRENT: &str = "the backend would share the sealed bytes.";
 const UNKNOWN: &str = "the gateway does not know whether it would touch unsealed bytes.";
-
-use Row::Own;
-use Row::Pass;
-use Row::Refuse;
-
-/// Subresources of buckets: query name, method, operation.
-#[rustfmt::skip]
-const BUCKET: &[(&str, &str, Row)] = &[
-    ("abac", "GET", Pass("GetBucketAbac")),
-    ("abac", "PUT", Pass("PutBucketAbac")),
-    ("accelerate", "GET", Pass("GetBucketAccelerateConfiguration")),
-    ("accelerate", "PUT", Pass("PutBucketAccelerateConfiguration")),
-    ("acl", "GET", Pass("GetBucketAcl")),
-    ("acl", "PUT", Pass("PutBucketAcl")),
-    ("analytics", "DELETE", Pass("DeleteBucketAnalyticsConfiguration")),
-    ("analytics", "GET", Pass("GetBucketAnalyticsConfiguration")),
-    ("analytics", "PUT", Pass("PutBucketAnalyticsConfiguration")),
-    ("cors", "DELETE", Own(Operation::DeleteBucketCors)),
-    ("cors", "GET", Own(Operation::GetBucketCors)),
-    ("cors", "PUT", Own(Operation::PutBucketCors)),
-    ("delete", "POST", Own(Operation::DeleteObjects)),
-    ("encryption", "DELETE", Own(Operation::DeleteBucketEncryption)),
-    ("encryption", "GET", Own(Operation::GetBucketEncryption)),
-    ("encryption", "PUT", Own(Operation::PutBucketEncryption)),
-    ("intelligent-tiering", "DELETE", Pass("DeleteBucketIntelligentTieringConfiguration")),
-    ("intelligent-tiering", "GET", Pass("GetBucketIntelligentTieringConfiguration")),
-    ("intelligent-tiering", "PUT", Pass("PutBucketIntelligentTieringConfiguration")),
-    ("inventory", "DELETE", Pass("DeleteBucketInventoryConfiguration")),
-    ("inventory", "GET", Pass("GetBucketInventoryConfiguration")),
-    ("inventory", "PUT", Pass("PutBucketInventoryConfiguration")),
-    ("lifecycle", "DELETE", Pass("DeleteBucketLifecycle")),
-    ("lifecycle", "GET", Pass("GetBucketLifecycleConfiguration")),
-    ("lifecycle", "PUT", Pass("PutBucketLifecycleConfiguration")),
-    ("location", "GET", Pass("GetBucketLocation")),
-    ("logging", "GET", Pass("GetBucketLogging")),
-    ("logging", "PUT", Pass("PutBucketLogging")),
-    ("metadataConfiguration", "DELETE", Pass("DeleteBucketMetadataConfiguration")),
-    ("metadataConfiguration", "GET", Pass("GetBucketMetadataConfiguration")),
-    ("metadataConfiguration", "POST", Pass("CreateBucketMetadataConfiguration")),
-    ("metadataTable", "DELETE", Pass("DeleteBucketMetadataTableConfiguration")),
-    ("metadataTable", "GET", Pass("GetBucketMetadataTableConfiguration")),
-    ("metadataTable", "POST", Pass("CreateBucketMetadataTableConfiguration")),
-    ("metrics", "DELETE", Pass("DeleteBucketMetricsConfiguration")),
-    ("metrics", "GET", Pass("GetBucketMetricsConfiguration")),
-    ("metrics", "PUT", Pass("PutBucketMetricsConfiguration")),
-    ("notification", "GET", Pass("GetBucketNotificationConfiguration")),
-    ("notification", "PUT", Pass("PutBucketNotificationConfiguration")),
-    ("object-lock", "GET", Pass("GetObjectLockConfiguration")),
-    ("object-lock", "PUT", Pass("PutObjectLockConfiguration")),
-    ("ownershipControls", "DELETE", Pass("DeleteBucketOwnershipControls")),
-    ("ownershipControls", "GET", Pass("GetBucketOwnershipControls")),
-    ("ownershipControls", "PUT", Pass("PutBucketOwnershipControls")),
-    ("policy", "DELETE", Own(Operation::DeleteBucketPolicy)),
-    ("policy", "GET", Own(Operation::GetBucketPolicy)),
-    ("policy", "PUT", Own(Operation::PutBucketPolicy)),
-    ("policyStatus", "GET", Own(Operation::GetBucketPolicyStatus)),
-    ("publicAccessBlock", "DELETE", Pass("DeletePublicAccessBlock")),
-    ("publicAccessBlock", "GET", Pass("GetPublicAccessBlock")),
-    ("publicAccessBlock", "PUT", Pass("PutPublicAccessBlock")),
-    ("replication", "DELETE", Pass("DeleteBucketReplication")),
-    ("replication", "GET", Pass("GetBucketReplication")),
-    ("replication", "PUT", Refuse("PutBucketReplication", REPLICATION)),
-    ("requestPayment", "GET", Pass("GetBucketRequestPayment")),
-    ("requestPayment", "PUT", Pass("PutBucketRequestPayment")),
-    ("session", "GET", Refuse("CreateSession", SESSION)),
-    ("tagging", "DELETE", Pass("DeleteBucketTagging")),
-    ("tagging", "GET", Pass("GetBucketTagging")),
-    ("tagging", "PUT", Pass("PutBucketTagging")),
-    ("uploads", "GET", Own(Operation::ListMultipartUploads)),
-    ("versioning", "GET", Pass("GetBucketVersioning")),
-    ("versioning", "PUT", Pass("PutBucketVersioning")),
-    ("versions", "GET", Own(Operation::ListObjectVersions)),
-    ("website", "DELETE", Pass("DeleteBucketWebsite")),
-    ("website", "GET", Pass("GetBucketWebsite")),
-    ("website", "PUT", Pass("PutBucketWebsite")),
-];
-
-/// Subresources of objects: query name, method, operation.
-#[rustfmt::skip]
-const OBJECT: &[(&str, &str, Row)] = &[
-    ("acl", "GET", Pass("GetObjectAcl")),
-    ("acl", "PUT", Pass("PutObjectAcl")),
-    ("attributes", "GET", Own(Operation::GetObjectAttributes)),
-    ("encryption", "PUT", Own(Operation::UpdateObjectEncryption)),
-    ("legal-hold", "GET", Pass("GetObjectLegalHold")),
-    ("legal-hold", "PUT", Pass("PutObjectLegalHold")),
-    ("renameObject", "PUT", Refuse("RenameObject", RENAME)),
-    ("restore", "POST", Pass("RestoreObject")),
-    ("retention", "GET", Pass("GetObjectRetention")),
-    ("retention", "PUT", Pass("PutObjectRetention")),
-    ("select", "POST", Refuse("SelectObjectContent", SELECT)),
-    ("tagging", "DELETE", Pass("DeleteObjectTagging")),
-    ("tagging", "GET", Pass("GetObjectTagging")),
-    ("tagging", "PUT", Pass("PutObjectTagging")),
-    ("torrent", "GET", Refuse("GetObjectTorrent", TORRENT)),
-    ("uploadId", "DELETE", Own(Operation::AbortMultipartUpload)),
-    ("uploadId", "GET", Own(Operation::ListParts)),
-    ("uploadId", "POST", Own(Operation::CompleteMultipartUpload)),
-    ("uploadId", "PUT", Own(Operation::UploadPart)),
-    ("uploads", "POST", Own(Operation::CreateMultipartUpload)),
-];
 
 #[cfg(test)]
 mod tests;

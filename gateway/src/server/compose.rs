@@ -149,13 +149,14 @@ fn operations(
     )
     .reserving(state.bucket())
     .listing_by(Arc::clone(&kept.etags));
-    let buckets = Buckets::new(&config.region, Arc::clone(backend), state, kept.clone());
     let authorizer = Authorizer::new(
         Arc::clone(&kept.policies),
         Arc::clone(&kept.owners),
+        state.bucket(),
         &config.region,
         now(),
     );
+    let buckets = Buckets::new(&config.region, Arc::clone(backend), state, kept.clone());
     let operations = Operations {
         objects,
         buckets,

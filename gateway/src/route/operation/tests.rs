@@ -9,12 +9,12 @@ use crate::route::target;
 
 fn ask(line: &str, headers: &[(&'static str, &'static str)]) -> Result<Operation, S3Error> {
     let (method, uri) = line.split_once(' ').unwrap();
-    let target = target(&uri.parse().unwrap(), None, &BaseDomains::default()).unwrap();
+    let mut target = target(&uri.parse().unwrap(), None, &BaseDomains::default()).unwrap();
     let headers = headers.iter().map(|(name, value)| {
         let name = HeaderName::from_static(name);
         (name, HeaderValue::from_static(value))
     });
-    operation(&method.parse().unwrap(), &target, &headers.collect())
+    operation(&method.parse().unwrap(), &mut target, &headers.collect())
 }
 
 fn name(line: &str) -> &'static str {
@@ -47,30 +47,26 @@ fn the_operations_done_here_are_recognised() {
         ("DELETE /demo/k?versionId=v", "DeleteObject"),
     ] {
         assert_eq!(name(line), expected, "{line}");
-        assert!(
-            !matches!(ask(line, &[]), Ok(Operation::PassThrough(_))),
-            "{line}"
-        );
+        let row = ask(line, &[]).unwrap().row();
+        assert_eq!(row.handling, Handling::Own, "{line}");
     }
 }
 
 #[test]
 fn the_operations_without_bytes_of_objects_pass_through() {
     for (line, expected) in [
-        ("PUT /demo", "CreateBucket"),
-        ("DELETE /demo", "DeleteBucket"),
-        ("HEAD /demo", "HeadBucket"),
-        ("GET /demo?location", "GetBucketLocation"),
         ("PUT /demo?tagging", "PutBucketTagging"),
         ("PUT /demo/k?acl&versionId=v", "PutObjectAcl"),
         ("GET /demo/k?tagging", "GetObjectTagging"),
-        ("PUT /demo?novelty", "UnknownBucketOperation"),
+        ("GET /demo?inventory", "ListBucketInventoryConfigurations"),
+        (
+            "GET /demo?inventory&id=i",
+            "GetBucketInventoryConfiguration",
+        ),
     ] {
-        assert_eq!(
-            ask(line, &[]).unwrap(),
-            Operation::PassThrough(expected),
-            "{line}"
-        );
+        let operation = ask(line, &[]).unwrap();
+        assert_eq!(operation.name(), expected, "{line}");
+        assert_eq!(operation.row().handling, Handling::Pass, "{line}");
     }
 }
 
@@ -82,11 +78,166 @@ fn the_operations_that_would_bypass_sealing_are_refused() {
         "POST /demo/k?select&select-type=2",
         "PUT /demo/k?renameObject",
         "PUT /demo?replication",
-        "PUT /demo/k?novelty",
-        "DELETE /demo/k?novelty",
-        "POST /demo/k?novelty",
     ] {
         assert_eq!(refusal(line), S3Code::NotImplemented, "{line}");
+    }
+}
+
+#[test]
+fn a_write_with_a_subresource_that_nobody_knows_is_not_implemented() {
+    for method in ["PUT", "POST", "DELETE"] {
+        for path in [
+            "/demo?novelty",
+            "/demo/k?novelty",
+            "/demo/k?lifecycle",
+            "/demo?Tagging",
+            "/demo/k?novelty=1&versionId=v",
+        ] {
+            let line = format!("{method} {path}");
+            let code = refusal(&line);
+            let expected = matches!(code, S3Code::NotImplemented | S3Code::InvalidArgument);
+            assert!(expected, "{line}: {code:?}");
+        }
+        let unknown = format!("{method} /demo?novelty");
+        assert_eq!(refusal(&unknown), S3Code::NotImplemented);
+    }
+}
+
+#[test]
+fn two_subresources_are_a_conflict_whatever_they_are() {
+    for line in [
+        "POST /demo?metadataConfiguration&delete",
+        "PUT /demo?tagging&lifecycle",
+        "PUT /demo?lifecycle=&tagging=1",
+        "PUT /demo/k?tagging&partNumber=1&uploadId=U",
+        "PUT /demo/k?uploadId=U&acl",
+        "PUT /demo/k?tagging&lifecycle",
+        "GET /demo?uploads&versioning",
+        "GET /demo/k?acl&tagging",
+        "DELETE /demo/k?uploadId=U&tagging",
+        "HEAD /demo?acl&policy",
+    ] {
+        let error = ask(line, &[]).unwrap_err();
+        assert_eq!(error.code(), S3Code::InvalidArgument, "{line}");
+        assert!(error.message().starts_with("Conflicting"), "{line}");
+    }
+    let error = ask("GET /demo?versioning&acl", &[]).unwrap_err();
+    let message = "Conflicting query string parameters: acl, versioning";
+    assert_eq!(error.message(), message);
+    let details = [
+        ("ArgumentName", "ResourceType".to_owned()),
+        ("ArgumentValue", "acl".to_owned()),
+    ];
+    assert_eq!(error.details(), details);
+}
+
+#[test]
+fn a_subresource_under_a_method_that_it_does_not_have_is_not_allowed() {
+    for line in [
+        "PUT /demo?location",
+        "DELETE /demo?acl",
+        "POST /demo?tagging",
+        "HEAD /demo/k?tagging",
+        "GET /demo/k?uploads",
+        "GET /demo?delete",
+    ] {
+        assert_eq!(refusal(line), S3Code::MethodNotAllowed, "{line}");
+    }
+}
+
+#[test]
+fn nothing_of_a_query_is_left_but_what_the_operation_takes() {
+    for (line, left) in [
+        ("GET /demo?tagging&foo=1&x-id=GetBucketTagging", "tagging="),
+        ("GET /demo?prefix=a&versionId=v&list-type=1", "prefix=a"),
+        ("GET /demo/k?policy&partNumber=1", "partNumber=1"),
+        ("PUT /demo/k?x-id=PutObject&X-Own=1", ""),
+        (
+            "PUT /demo/k?tagging=&versionId=v&x-id=a",
+            "tagging=,versionId=v",
+        ),
+        ("GET /?prefix=a&foo=1", "prefix=a"),
+    ] {
+        let (method, uri) = line.split_once(' ').unwrap();
+        let mut target = target(&uri.parse().unwrap(), None, &BaseDomains::default()).unwrap();
+        operation(&method.parse().unwrap(), &mut target, &HeaderMap::new()).unwrap();
+        let pairs = target.query.iter();
+        let pairs: Vec<_> = pairs
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        assert_eq!(pairs.join(","), left, "{line}");
+    }
+}
+
+#[test]
+fn a_write_refuses_the_parameters_of_other_operations() {
+    for line in [
+        "PUT /demo/k?partNumber=1",
+        "PUT /demo/k?tagging&partNumber=1",
+        "PUT /demo/k?uploadId=U&partNumber=1&versionId=v",
+        "PUT /demo?policy&id=1",
+        "DELETE /demo?prefix=a",
+        "DELETE /demo?versionId=v",
+        "POST /demo?delete&prefix=a",
+    ] {
+        assert_eq!(refusal(line), S3Code::InvalidArgument, "{line}");
+    }
+}
+
+#[test]
+fn a_version_that_names_none_is_refused() {
+    for line in [
+        "GET /demo/k?versionId=",
+        "GET /demo/k?versionId",
+        "HEAD /demo/k?versionId=%20",
+        "DELETE /demo/k?versionId=",
+        "DELETE /demo/k?versionId=%09",
+        "PUT /demo/k?tagging&versionId=",
+        "GET /demo/k?acl&versionId=+",
+    ] {
+        assert_eq!(refusal(line), S3Code::InvalidArgument, "{line}");
+    }
+}
+
+#[test]
+fn every_operation_is_found_by_its_own_row() {
+    for operation in Operation::ALL
+        .iter()
+        .filter(|it| **it != Operation::Preflight)
+    {
+        let row = operation.row();
+        let path = match row.level {
+            Level::Service => "/",
+            Level::Bucket => "/demo",
+            Level::Object => "/demo/k",
+        };
+        let mut query = vec![row.subresource.to_owned()];
+        let mut headers = HeaderMap::new();
+        for selector in row.selectors {
+            match selector {
+                Selector::Header(name) => {
+                    drop(headers.insert(*name, HeaderValue::from_static("v")))
+                }
+                Selector::Query(name, value) => query.push(format!("{name}={value}")),
+                Selector::Present(name) => query.push(format!("{name}=v")),
+                Selector::Form => {
+                    let form = HeaderValue::from_static("multipart/form-data");
+                    drop(headers.insert(header::CONTENT_TYPE, form));
+                }
+            }
+        }
+        query.retain(|pair| !pair.is_empty());
+        let uri = format!("{path}?{}", query.join("&")).parse().unwrap();
+        let mut target = target(&uri, None, &BaseDomains::default()).unwrap();
+        let found = super::operation(&row.method.parse().unwrap(), &mut target, &headers);
+        match row.handling {
+            Handling::Refuse(reason) => {
+                let error = found.unwrap_err();
+                assert!(error.message().contains(operation.name()), "{error}");
+                assert!(error.message().contains(reason), "{error}");
+            }
+            _ => assert_eq!(found.unwrap(), *operation),
+        }
     }
 }
 

@@ -1,0 +1,167 @@
+//! What a caller may do in one bucket.
+//!
+//! The users of the account that a bucket belongs to may do everything with it that its policy does
+//! not deny. Nobody else, of another account or of none, may do anything that it does not allow.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use http::HeaderName;
+use proto::arn;
+use proto::policy::Context;
+use proto::policy::Decision;
+use proto::policy::Principal;
+use proto::policy::evaluate;
+
+use crate::bucket::policy::BucketPolicy;
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::request::Caller;
+use crate::request::RequestId;
+use crate::route::Action;
+
+/// Everything that decides what one request may do in one bucket.
+#[derive(Debug)]
+pub(super) struct BucketAccess {
+    pub(super) request_id: RequestId,
+    pub(super) caller: Caller,
+    pub(super) partition: &'static str,
+    pub(super) bucket: String,
+    /// The account that the bucket belongs to.
+    pub(super) owner: Arc<str>,
+    /// Whether that is not the caller's.
+    pub(super) foreign: bool,
+    pub(super) policy: Option<Arc<BucketPolicy>>,
+    pub(super) context: Context,
+    /// Whether what a policy allows to other accounts does not count for this bucket.
+    pub(super) restricted: bool,
+    /// Whether a version that a request names may be the current object: on a backend that has no
+    /// versions.
+    pub(super) version_is_current: bool,
+}
+
+/// Why an action is not allowed.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// What the caller receives.
+    pub(super) error: S3Error,
+    action: &'static str,
+    resource: String,
+    decision: Decision,
+    /// The `Sid` of the statement that decided.
+    statement: Option<String>,
+}
+
+/// An object of a bucket, or the bucket itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Subject<'a> {
+    /// The key; the bucket if absent.
+    pub(super) key: Option<&'a str>,
+    /// The version of the object; the current one if absent.
+    pub(super) version: Option<&'a str>,
+}
+
+impl BucketAccess {
+    /// Refuses a request that expects the bucket to be somebody else's.
+    pub(super) fn check_owner(
+        &self,
+        headers: &HeaderMap,
+        expected: &HeaderName,
+    ) -> Result<(), S3Error> {
+        match headers.get(expected) {
+            Some(owner) if owner.as_bytes() != self.owner.as_bytes() => {
+                Err(S3Error::access_denied())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the caller may do everything: it is of the owner's account, and there is no policy.
+    pub(super) fn is_full(&self) -> bool {
+        self.policy.is_none() && !self.foreign
+    }
+
+    /// Refuses an action on a subject, unless it is allowed.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`].
+    pub(super) fn check(&self, action: &Action, subject: Subject<'_>) -> Result<(), Refusal> {
+        let of_version = action.name(subject.version.is_some());
+        self.check_name(of_version, subject.key)?;
+        if self.version_is_current && subject.version.is_some() && of_version != action.name {
+            self.check_name(action.name, subject.key)?;
+        }
+        Ok(())
+    }
+
+    fn check_name(&self, action: &'static str, key: Option<&str>) -> Result<(), Refusal> {
+        if self.is_full() {
+            return Ok(());
+        }
+        let resource = match key {
+            Some(key) => arn::object(self.partition, &self.bucket, key),
+            None => arn::bucket(self.partition, &self.bucket),
+        };
+        let verdict = self.policy.as_ref().map(|policy| {
+            let request = proto::policy::Request {
+                principal: &principal(&self.caller),
+                action,
+                resource: &resource,
+                context: &self.context,
+            };
+            let verdict = evaluate(policy.policy(), &request);
+            (verdict.decision, verdict.sid().map(str::to_owned))
+        });
+        let (decision, statement) = verdict.unwrap_or((Decision::NoMatch, None));
+        match decision {
+            Decision::Allow if !self.restricted => return Ok(()),
+            Decision::Allow | Decision::NoMatch if !self.foreign => return Ok(()),
+            _ => {}
+        }
+        Err(Refusal {
+            error: self.denial(action, &resource, decision),
+            action,
+            resource,
+            decision,
+            statement,
+        })
+    }
+
+    /// AWS's text for a refusal.
+    fn denial(&self, action: &str, resource: &str, decision: Decision) -> S3Error {
+        if self.caller.anonymous {
+            return S3Error::access_denied();
+        }
+        let because = match decision {
+            Decision::Deny => "with an explicit deny in a resource-based policy".to_owned(),
+            _ => format!("because no resource-based policy allows the {action} action"),
+        };
+        let message = format!(
+            "User: {} is not authorized to perform: {action} on resource: \"{resource}\" {because}",
+            self.caller.principal_arn
+        );
+        S3Error::with_message(S3Code::AccessDenied, message)
+    }
+
+    /// Logs which statement refused a request.
+    pub(super) fn log(&self, refusal: &Refusal) {
+        tracing::info!(
+            request_id = %self.request_id,
+            principal = %self.caller.principal_arn,
+            action = refusal.action,
+            resource = ?refusal.resource,
+            decision = ?refusal.decision,
+            statement = refusal.statement.as_deref().unwrap_or("-"),
+            restricted = self.restricted,
+            "the policy of the bucket does not permit the request",
+        );
+    }
+}
+
+fn principal(caller: &Caller) -> Principal {
+    if caller.anonymous {
+        return Principal::Anonymous;
+    }
+    Principal::aws(&caller.principal_arn, &caller.account)
+}

@@ -1,0 +1,232 @@
+//! The one table of operations.
+//!
+//! A row: the name in the S3 API; the method, what is addressed, the subresource in the query, and
+//! what else about a request chooses this row before those below it; the query parameters that the
+//! operation takes; the actions of the policy language that it needs; and who does it.
+//!
+//! Sources: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html>;
+//! for the actions see [`super::action`].
+
+use super::Handling;
+use super::Handling::Own;
+use super::Handling::Pass;
+use super::Handling::Refuse;
+use super::Level;
+use super::Row;
+use super::Selector;
+use super::Selector::Form;
+use super::Selector::Header;
+use super::Selector::Present;
+use super::Selector::Query;
+use super::action::ACL_READ;
+use super::action::ACL_WRITE;
+use super::action::ATTRIBUTES;
+use super::action::COPY;
+use super::action::COPY_PART;
+use super::action::DELETE;
+use super::action::LEGAL_HOLD_READ;
+use super::action::LEGAL_HOLD_WRITE;
+use super::action::NO_ACTION;
+use super::action::READ;
+use super::action::RETENTION_READ;
+use super::action::RETENTION_WRITE;
+use super::action::TAGGING_DELETE;
+use super::action::TAGGING_READ;
+use super::action::TAGGING_WRITE;
+use super::action::WRITE;
+use super::action::WRITE_PART;
+use super::action::bucket;
+use super::action::object;
+use super::parameter;
+use super::parameter::ID;
+use super::parameter::NONE;
+use super::parameter::PAGE;
+use super::parameter::VERSION;
+
+/// Makes [`Operation`], the names and the rows of one table.
+macro_rules! operations {
+    ($($name:ident: $method:literal $level:ident $subresource:literal $(if $selector:expr)?,
+        $parameters:expr, $actions:expr, $handling:expr;)*) => {
+        /// An S3 operation, by its name in the S3 API.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Operation {
+            $(#[doc = concat!("`", stringify!($name), "`.")] $name,)*
+        }
+
+        impl Operation {
+            /// All operations, in the order in which their rows are tried.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The name in the S3 API.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
+
+            /// The row of the table.
+            pub const fn row(self) -> &'static Row {
+                match self {
+                    $(Self::$name => {
+                        const SELECTORS: &[Selector] = &[$($selector)?];
+                        const HANDLING: Handling = $handling;
+                        const ROW: Row = Row {
+                            method: $method,
+                            level: Level::$level,
+                            subresource: $subresource,
+                            selectors: SELECTORS,
+                            parameters: $parameters,
+                            actions: $actions,
+                            handling: HANDLING,
+                        };
+                        &ROW
+                    })*
+                }
+            }
+        }
+    };
+}
+
+operations! {
+    // The service.
+    ListBuckets: "GET" Service "", parameter::BUCKETS, NO_ACTION, Own;
+    WriteGetObjectResponse: "POST" Service "", NONE, NO_ACTION, Refuse(OBJECT_LAMBDA);
+
+    // Buckets and what is in them.
+    PostObject: "POST" Bucket "" if Form, NONE, WRITE, Own;
+    CreateBucket: "PUT" Bucket "", NONE, &[bucket("s3:CreateBucket")], Own;
+    DeleteBucket: "DELETE" Bucket "", NONE, &[bucket("s3:DeleteBucket")], Own;
+    HeadBucket: "HEAD" Bucket "", NONE, &[bucket("s3:ListBucket")], Own;
+    ListObjectsV2: "GET" Bucket "" if Query("list-type", "2"), parameter::OBJECTS_V2, &[bucket("s3:ListBucket")], Own;
+    ListObjects: "GET" Bucket "", parameter::OBJECTS, &[bucket("s3:ListBucket")], Own;
+    ListObjectVersions: "GET" Bucket "versions", parameter::VERSIONS, &[bucket("s3:ListBucketVersions")], Own;
+    ListMultipartUploads: "GET" Bucket "uploads", parameter::UPLOADS, &[bucket("s3:ListBucketMultipartUploads")], Own;
+    DeleteObjects: "POST" Bucket "delete", NONE, DELETE, Own;
+    CreateSession: "GET" Bucket "session", NONE, NO_ACTION, Refuse(SESSION);
+
+    // Configurations of buckets that are the gateway's own.
+    GetBucketCors: "GET" Bucket "cors", NONE, &[bucket("s3:GetBucketCORS")], Own;
+    PutBucketCors: "PUT" Bucket "cors", NONE, &[bucket("s3:PutBucketCORS")], Own;
+    DeleteBucketCors: "DELETE" Bucket "cors", NONE, &[bucket("s3:PutBucketCORS")], Own;
+    GetBucketEncryption: "GET" Bucket "encryption", NONE, &[bucket("s3:GetEncryptionConfiguration")], Own;
+    PutBucketEncryption: "PUT" Bucket "encryption", NONE, &[bucket("s3:PutEncryptionConfiguration")], Own;
+    DeleteBucketEncryption: "DELETE" Bucket "encryption", NONE, &[bucket("s3:PutEncryptionConfiguration")], Own;
+    GetBucketLocation: "GET" Bucket "location", NONE, &[bucket("s3:GetBucketLocation")], Own;
+    GetBucketPolicy: "GET" Bucket "policy", NONE, &[bucket("s3:GetBucketPolicy")], Own;
+    PutBucketPolicy: "PUT" Bucket "policy", NONE, &[bucket("s3:PutBucketPolicy")], Own;
+    DeleteBucketPolicy: "DELETE" Bucket "policy", NONE, &[bucket("s3:DeleteBucketPolicy")], Own;
+    GetBucketPolicyStatus: "GET" Bucket "policyStatus", NONE, &[bucket("s3:GetBucketPolicyStatus")], Own;
+
+    // Configurations of buckets that are the backend's.
+    GetBucketAbac: "GET" Bucket "abac", NONE, &[bucket("s3:GetBucketAbac")], Pass;
+    PutBucketAbac: "PUT" Bucket "abac", NONE, &[bucket("s3:PutBucketAbac")], Pass;
+    GetBucketAccelerateConfiguration: "GET" Bucket "accelerate", NONE, &[bucket("s3:GetAccelerateConfiguration")], Pass;
+    PutBucketAccelerateConfiguration: "PUT" Bucket "accelerate", NONE, &[bucket("s3:PutAccelerateConfiguration")], Pass;
+    GetBucketAcl: "GET" Bucket "acl", NONE, &[bucket("s3:GetBucketAcl")], Pass;
+    PutBucketAcl: "PUT" Bucket "acl", NONE, &[bucket("s3:PutBucketAcl")], Pass;
+    GetBucketAnalyticsConfiguration: "GET" Bucket "analytics" if Present("id"), ID, &[bucket("s3:GetAnalyticsConfiguration")], Pass;
+    ListBucketAnalyticsConfigurations: "GET" Bucket "analytics", PAGE, &[bucket("s3:GetAnalyticsConfiguration")], Pass;
+    PutBucketAnalyticsConfiguration: "PUT" Bucket "analytics", ID, &[bucket("s3:PutAnalyticsConfiguration")], Pass;
+    DeleteBucketAnalyticsConfiguration: "DELETE" Bucket "analytics", ID, &[bucket("s3:PutAnalyticsConfiguration")], Pass;
+    GetBucketIntelligentTieringConfiguration: "GET" Bucket "intelligent-tiering" if Present("id"), ID, &[bucket("s3:GetIntelligentTieringConfiguration")], Pass;
+    ListBucketIntelligentTieringConfigurations: "GET" Bucket "intelligent-tiering", PAGE, &[bucket("s3:GetIntelligentTieringConfiguration")], Pass;
+    PutBucketIntelligentTieringConfiguration: "PUT" Bucket "intelligent-tiering", ID, &[bucket("s3:PutIntelligentTieringConfiguration")], Pass;
+    DeleteBucketIntelligentTieringConfiguration: "DELETE" Bucket "intelligent-tiering", ID, &[bucket("s3:PutIntelligentTieringConfiguration")], Pass;
+    GetBucketInventoryConfiguration: "GET" Bucket "inventory" if Present("id"), ID, &[bucket("s3:GetInventoryConfiguration")], Pass;
+    ListBucketInventoryConfigurations: "GET" Bucket "inventory", PAGE, &[bucket("s3:GetInventoryConfiguration")], Pass;
+    PutBucketInventoryConfiguration: "PUT" Bucket "inventory", ID, &[bucket("s3:PutInventoryConfiguration")], Pass;
+    DeleteBucketInventoryConfiguration: "DELETE" Bucket "inventory", ID, &[bucket("s3:PutInventoryConfiguration")], Pass;
+    GetBucketLifecycleConfiguration: "GET" Bucket "lifecycle", NONE, &[bucket("s3:GetLifecycleConfiguration")], Pass;
+    PutBucketLifecycleConfiguration: "PUT" Bucket "lifecycle", NONE, &[bucket("s3:PutLifecycleConfiguration")], Pass;
+    DeleteBucketLifecycle: "DELETE" Bucket "lifecycle", NONE, &[bucket("s3:PutLifecycleConfiguration")], Pass;
+    GetBucketLogging: "GET" Bucket "logging", NONE, &[bucket("s3:GetBucketLogging")], Pass;
+    PutBucketLogging: "PUT" Bucket "logging", NONE, &[bucket("s3:PutBucketLogging")], Pass;
+    GetBucketMetadataConfiguration: "GET" Bucket "metadataConfiguration", NONE, &[bucket("s3:GetBucketMetadataTableConfiguration")], Pass;
+    CreateBucketMetadataConfiguration: "POST" Bucket "metadataConfiguration", NONE, &[bucket("s3:CreateBucketMetadataTableConfiguration")], Pass;
+    DeleteBucketMetadataConfiguration: "DELETE" Bucket "metadataConfiguration", NONE, &[bucket("s3:DeleteBucketMetadataTableConfiguration")], Pass;
+    UpdateBucketMetadataAnnotationTableConfiguration: "PUT" Bucket "metadataAnnotationTable", NONE, &[bucket("s3:UpdateBucketMetadataAnnotationTableConfiguration")], Pass;
+    UpdateBucketMetadataInventoryTableConfiguration: "PUT" Bucket "metadataInventoryTable", NONE, &[bucket("s3:UpdateBucketMetadataInventoryTableConfiguration")], Pass;
+    UpdateBucketMetadataJournalTableConfiguration: "PUT" Bucket "metadataJournalTable", NONE, &[bucket("s3:UpdateBucketMetadataJournalTableConfiguration")], Pass;
+    GetBucketMetadataTableConfiguration: "GET" Bucket "metadataTable", NONE, &[bucket("s3:GetBucketMetadataTableConfiguration")], Pass;
+    CreateBucketMetadataTableConfiguration: "POST" Bucket "metadataTable", NONE, &[bucket("s3:CreateBucketMetadataTableConfiguration")], Pass;
+    DeleteBucketMetadataTableConfiguration: "DELETE" Bucket "metadataTable", NONE, &[bucket("s3:DeleteBucketMetadataTableConfiguration")], Pass;
+    GetBucketMetricsConfiguration: "GET" Bucket "metrics" if Present("id"), ID, &[bucket("s3:GetMetricsConfiguration")], Pass;
+    ListBucketMetricsConfigurations: "GET" Bucket "metrics", PAGE, &[bucket("s3:GetMetricsConfiguration")], Pass;
+    PutBucketMetricsConfiguration: "PUT" Bucket "metrics", ID, &[bucket("s3:PutMetricsConfiguration")], Pass;
+    DeleteBucketMetricsConfiguration: "DELETE" Bucket "metrics", ID, &[bucket("s3:PutMetricsConfiguration")], Pass;
+    GetBucketNotificationConfiguration: "GET" Bucket "notification", NONE, &[bucket("s3:GetBucketNotification")], Pass;
+    PutBucketNotificationConfiguration: "PUT" Bucket "notification", NONE, &[bucket("s3:PutBucketNotification")], Pass;
+    GetObjectLockConfiguration: "GET" Bucket "object-lock", NONE, &[bucket("s3:GetBucketObjectLockConfiguration")], Pass;
+    PutObjectLockConfiguration: "PUT" Bucket "object-lock", NONE, &[bucket("s3:PutBucketObjectLockConfiguration")], Pass;
+    GetBucketOwnershipControls: "GET" Bucket "ownershipControls", NONE, &[bucket("s3:GetBucketOwnershipControls")], Pass;
+    PutBucketOwnershipControls: "PUT" Bucket "ownershipControls", NONE, &[bucket("s3:PutBucketOwnershipControls")], Pass;
+    DeleteBucketOwnershipControls: "DELETE" Bucket "ownershipControls", NONE, &[bucket("s3:PutBucketOwnershipControls")], Pass;
+    GetPublicAccessBlock: "GET" Bucket "publicAccessBlock", NONE, &[bucket("s3:GetBucketPublicAccessBlock")], Pass;
+    PutPublicAccessBlock: "PUT" Bucket "publicAccessBlock", NONE, &[bucket("s3:PutBucketPublicAccessBlock")], Pass;
+    DeletePublicAccessBlock: "DELETE" Bucket "publicAccessBlock", NONE, &[bucket("s3:PutBucketPublicAccessBlock")], Pass;
+    GetBucketReplication: "GET" Bucket "replication", NONE, &[bucket("s3:GetReplicationConfiguration")], Pass;
+    PutBucketReplication: "PUT" Bucket "replication", NONE, NO_ACTION, Refuse(REPLICATION);
+    DeleteBucketReplication: "DELETE" Bucket "replication", NONE, &[bucket("s3:PutReplicationConfiguration")], Pass;
+    GetBucketRequestPayment: "GET" Bucket "requestPayment", NONE, &[bucket("s3:GetBucketRequestPayment")], Pass;
+    PutBucketRequestPayment: "PUT" Bucket "requestPayment", NONE, &[bucket("s3:PutBucketRequestPayment")], Pass;
+    GetBucketTagging: "GET" Bucket "tagging", NONE, &[bucket("s3:GetBucketTagging")], Pass;
+    PutBucketTagging: "PUT" Bucket "tagging", NONE, &[bucket("s3:PutBucketTagging")], Pass;
+    DeleteBucketTagging: "DELETE" Bucket "tagging", NONE, &[bucket("s3:PutBucketTagging")], Pass;
+    GetBucketVersioning: "GET" Bucket "versioning", NONE, &[bucket("s3:GetBucketVersioning")], Pass;
+    PutBucketVersioning: "PUT" Bucket "versioning", NONE, &[bucket("s3:PutBucketVersioning")], Pass;
+    GetBucketWebsite: "GET" Bucket "website", NONE, &[bucket("s3:GetBucketWebsite")], Pass;
+    PutBucketWebsite: "PUT" Bucket "website", NONE, &[bucket("s3:PutBucketWebsite")], Pass;
+    DeleteBucketWebsite: "DELETE" Bucket "website", NONE, &[bucket("s3:DeleteBucketWebsite")], Pass;
+
+    // Objects.
+    GetObject: "GET" Object "", parameter::READ, READ, Own;
+    HeadObject: "HEAD" Object "", parameter::READ, READ, Own;
+    AppendObject: "PUT" Object "" if Header("x-amz-write-offset-bytes"), NONE, NO_ACTION, Refuse(APPEND);
+    CopyObject: "PUT" Object "" if Header("x-amz-copy-source"), NONE, COPY, Own;
+    PutObject: "PUT" Object "", NONE, WRITE, Own;
+    DeleteObject: "DELETE" Object "", VERSION, DELETE, Own;
+    GetObjectAttributes: "GET" Object "attributes", VERSION, ATTRIBUTES, Own;
+    UpdateObjectEncryption: "PUT" Object "encryption", VERSION, &[object("s3:UpdateObjectEncryption")], Own;
+    RenameObject: "PUT" Object "renameObject", NONE, NO_ACTION, Refuse(RENAME);
+    SelectObjectContent: "POST" Object "select", parameter::SELECT, NO_ACTION, Refuse(SELECT);
+    GetObjectTorrent: "GET" Object "torrent", NONE, NO_ACTION, Refuse(TORRENT);
+
+    GetObjectAnnotation: "GET" Object "annotation" if Present("annotationName"), NONE, NO_ACTION, Refuse(ANNOTATION);
+    ListObjectAnnotations: "GET" Object "annotation", NONE, NO_ACTION, Refuse(ANNOTATION);
+    PutObjectAnnotation: "PUT" Object "annotation", parameter::ANNOTATION, NO_ACTION, Refuse(ANNOTATION);
+    DeleteObjectAnnotation: "DELETE" Object "annotation", parameter::ANNOTATION, NO_ACTION, Refuse(ANNOTATION);
+
+    // Uploads in parts.
+    CreateMultipartUpload: "POST" Object "uploads", NONE, WRITE, Own;
+    UploadPartCopy: "PUT" Object "uploadId" if Header("x-amz-copy-source"), parameter::PART, COPY_PART, Own;
+    UploadPart: "PUT" Object "uploadId", parameter::PART, WRITE_PART, Own;
+    CompleteMultipartUpload: "POST" Object "uploadId", NONE, WRITE_PART, Own;
+    AbortMultipartUpload: "DELETE" Object "uploadId", NONE, &[object("s3:AbortMultipartUpload")], Own;
+    ListParts: "GET" Object "uploadId", parameter::PARTS, &[object("s3:ListMultipartUploadParts")], Own;
+
+    // What the backend notes about objects.
+    GetObjectAcl: "GET" Object "acl", VERSION, ACL_READ, Pass;
+    PutObjectAcl: "PUT" Object "acl", VERSION, ACL_WRITE, Pass;
+    GetObjectLegalHold: "GET" Object "legal-hold", VERSION, LEGAL_HOLD_READ, Pass;
+    PutObjectLegalHold: "PUT" Object "legal-hold", VERSION, LEGAL_HOLD_WRITE, Pass;
+    RestoreObject: "POST" Object "restore", VERSION, &[object("s3:RestoreObject")], Pass;
+    GetObjectRetention: "GET" Object "retention", VERSION, RETENTION_READ, Pass;
+    PutObjectRetention: "PUT" Object "retention", VERSION, RETENTION_WRITE, Pass;
+    GetObjectTagging: "GET" Object "tagging", VERSION, TAGGING_READ, Pass;
+    PutObjectTagging: "PUT" Object "tagging", VERSION, TAGGING_WRITE, Pass;
+    DeleteObjectTagging: "DELETE" Object "tagging", VERSION, TAGGING_DELETE, Pass;
+
+    // Before a browser sends a request of a page.
+    Preflight: "OPTIONS" Service "", NONE, NO_ACTION, Own;
+}
+
+const ANNOTATION: &str = "the backend would store it unsealed.";
+const APPEND: &str = "a sealed object has one length, fixed when it is written.";
+const OBJECT_LAMBDA: &str = "the gateway has no Object Lambda access points.";
+const RENAME: &str = "an object is sealed under its own name; copy it instead.";
+const REPLICATION: &str =
+    "an object is sealed under its own bucket's name, so a replica could not be opened.";
+const SELECT: &str = "the backend would search the sealed bytes.";
+const SESSION: &str = "it belongs to directory buckets, whose requests sign with session keys.";
+const TORRENT: &str = "the backend would share the sealed bytes.";
