@@ -67,12 +67,11 @@ fn elements(operation: Operation) -> &'static [&'static str] {
     }
 }
 
-/// The texts of the elements of these names, at any depth and in any namespace: a backend may read
-/// more leniently than S3's schema has it.
+/// The texts of the elements of these names, at any depth and in any case: a backend may read more
+/// leniently than S3's schema has it.
 fn collect<'a>(element: &'a Element, names: &[&str], found: &mut Vec<&'a str>) {
-    let name = element.name();
-    let local = name.rsplit(':').next().unwrap_or(name);
-    if names.iter().any(|name| name.eq_ignore_ascii_case(local)) && element.children().is_empty() {
+    let is_named = |name: &&str| name.eq_ignore_ascii_case(element.name());
+    if names.iter().any(is_named) && element.children().is_empty() {
         found.push(element.text().trim());
     }
     for child in element.children() {
