@@ -145,9 +145,6 @@ operations! {
     GetBucketMetadataConfiguration: "GET" Bucket "metadataConfiguration", NONE, &[bucket("s3:GetBucketMetadataTableConfiguration")], Pass;
     CreateBucketMetadataConfiguration: "POST" Bucket "metadataConfiguration", NONE, &[bucket("s3:CreateBucketMetadataTableConfiguration")], Pass;
     DeleteBucketMetadataConfiguration: "DELETE" Bucket "metadataConfiguration", NONE, &[bucket("s3:DeleteBucketMetadataTableConfiguration")], Pass;
-    UpdateBucketMetadataAnnotationTableConfiguration: "PUT" Bucket "metadataAnnotationTable", NONE, &[bucket("s3:UpdateBucketMetadataAnnotationTableConfiguration")], Pass;
-    UpdateBucketMetadataInventoryTableConfiguration: "PUT" Bucket "metadataInventoryTable", NONE, &[bucket("s3:UpdateBucketMetadataInventoryTableConfiguration")], Pass;
-    UpdateBucketMetadataJournalTableConfiguration: "PUT" Bucket "metadataJournalTable", NONE, &[bucket("s3:UpdateBucketMetadataJournalTableConfiguration")], Pass;
     GetBucketMetadataTableConfiguration: "GET" Bucket "metadataTable", NONE, &[bucket("s3:GetBucketMetadataTableConfiguration")], Pass;
     CreateBucketMetadataTableConfiguration: "POST" Bucket "metadataTable", NONE, &[bucket("s3:CreateBucketMetadataTableConfiguration")], Pass;
     DeleteBucketMetadataTableConfiguration: "DELETE" Bucket "metadataTable", NONE, &[bucket("s3:DeleteBucketMetadataTableConfiguration")], Pass;
