@@ -254,7 +254,8 @@ impl Authorizer {
         let Some(policy) = &access.policy else {
             return Ok(());
         };
-        if subject.version.is_some() {
+        let of_version = |action: &&Action| action.of_version.is_some();
+        if subject.version.is_some() && actions.iter().any(of_version) {
             access.version_is_current = !self.policies.has_versions(&access.bucket).await?;
         }
         let sees_tags = actions.iter().any(|action| action.sees_tags);

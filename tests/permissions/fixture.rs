@@ -323,7 +323,8 @@ fn policy(bucket: &str, denied: Option<&str>) -> String {
 ///
 /// It reads its own state (owners, policies, uploads). It looks whether a bucket exists before it denies
 /// another account's caller: `NoSuchBucket` is no secret. It reads a public access block that the backend
-/// has. It looks which tags the object has that a policy names, or that a copy takes along.
+/// has. It looks which tags the object has that a policy names, or that a copy takes along, and whether
+/// the backend keeps the versions of a bucket that a request names.
 fn is_lookup(request: &Recorded, operation: &Operation) -> bool {
     let parts = request.path.trim_matches('/').split('/').count();
     let is_for = |subresource: &str| {
@@ -336,7 +337,7 @@ fn is_lookup(request: &Recorded, operation: &Operation) -> bool {
     match request.method {
         Method::HEAD => parts == 1 || request.path.starts_with("/source-"),
         Method::GET if request.path.starts_with("/sealgate-state/") => true,
-        Method::GET => is_for("publicAccessBlock") || is_for("tagging"),
+        Method::GET => is_for("publicAccessBlock") || is_for("tagging") || is_for("versioning"),
         _ => false,
     }
 }
