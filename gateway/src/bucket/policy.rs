@@ -18,10 +18,8 @@ use http::Response;
 use http::StatusCode;
 use http::header;
 use proto::arn;
-use proto::policy::Effect;
 use proto::policy::Policy;
 use proto::policy::PolicyKind;
-use proto::policy::Statement;
 use proto::time::Clock;
 use serde::Deserialize;
 use serde::Serialize;
@@ -81,9 +79,9 @@ impl BucketPolicy {
         statements.any(|it| it.condition_keys().any(|key| key.starts_with(EXISTING_TAG)))
     }
 
-    /// Whether it gives anything to everybody.
+    /// Whether it is public by S3's definition.
     pub(crate) fn is_public(&self) -> bool {
-        self.policy.statements().iter().any(is_public)
+        self.policy.is_public()
     }
 }
 
@@ -337,16 +335,6 @@ fn is_judged(key: &str) -> bool {
         || key.starts_with(EXISTING_TAG)
 }
 
-/// Whether a statement gives to everybody, as AWS sees it: a condition that confines it to a known
-/// place or owner makes the difference.
-fn is_public(statement: &Statement) -> bool {
-    statement.effect() == Effect::Allow
-        && statement.means_anyone()
-        && !statement
-            .condition_keys()
-            .any(|key| CONFINING_KEYS.contains(&key))
-}
-
 fn no_content() -> Response<Body> {
     let mut response = Response::new(empty_body());
     *response.status_mut() = StatusCode::NO_CONTENT;
@@ -406,9 +394,6 @@ const HAS_NO_TAGS: [StatusCode; 3] = [
     StatusCode::NOT_IMPLEMENTED,
 ];
 
-/// Condition keys that keep a statement for everybody from being public.
-const CONFINING_KEYS: [&str; 3] = ["aws:principalaccount", "aws:principalarn", "aws:sourceip"];
-
 /// The name of the records.
 const SUBJECT: &str = "policy";
 
@@ -441,23 +426,5 @@ mod tests {
         ] {
             assert_eq!(may_mean(pattern, bucket), fits, "{pattern}");
         }
-    }
-
-    #[test]
-    fn a_policy_for_everybody_is_public_unless_a_condition_confines_it() {
-        let of = |principal: &str, condition: &str| {
-            let policy = format!(
-                r#"{{"Statement": {{"Effect": "Allow", "Principal": {principal},
-                "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"{condition}}}}}"#
-            );
-            BucketPolicy::try_from(Document { policy })
-                .unwrap()
-                .is_public()
-        };
-        let somebody = r#"{"AWS": "111122223333"}"#;
-        let inside = r#", "Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}"#;
-        assert!(of("\"*\"", ""));
-        assert!(!of(somebody, ""));
-        assert!(!of("\"*\"", inside));
     }
 }

@@ -1,4 +1,4 @@
-//! Conditions: operators, and what they say of a request.
+//! Conditions: an operator on a key, and whether it holds for a request.
 //!
 //! Every condition of a statement must hold; of the values of one condition, one must match, and
 //! for a negated operator none may.
@@ -6,25 +6,12 @@
 //! Sources: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>,
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html>.
 
-use std::cmp::Ordering;
-use std::net::IpAddr;
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
-use crate::policy::Context;
-use crate::policy::document::PolicyFault;
+use crate::policy::budget::Budget;
+use crate::policy::budget::Unresolved;
+use crate::policy::fault::PolicyFault;
 use crate::policy::json::Json;
-use crate::policy::pattern::Meaning;
-use crate::policy::pattern::Pattern;
-use crate::policy::pattern::confine_to_parts;
-use crate::policy::pattern::lower;
-use crate::policy::pattern::lower_tokens;
-use crate::policy::pattern::matches;
-use crate::policy::value::Network;
-use crate::policy::value::Number;
-use crate::policy::value::parse_date;
-use crate::time::Timestamp;
+use crate::policy::operator::Operator;
+use crate::policy::request::Context;
 
 /// One operator on one key.
 #[derive(Clone, Debug)]
@@ -33,7 +20,7 @@ pub(crate) struct Condition {
     quantifier: Quantifier,
     if_exists: bool,
     negated: bool,
-    test: Test,
+    operator: Operator,
 }
 
 /// How the values of a multivalued key count.
@@ -45,32 +32,6 @@ enum Quantifier {
     All,
     /// `ForAnyValue:`.
     Any,
-}
-
-/// What the positive form of an operator asks of one value.
-#[derive(Clone, Debug)]
-enum Test {
-    /// Whether the key is absent, rather than anything of its value.
-    Null(Vec<bool>),
-    Text {
-        patterns: Vec<Pattern>,
-        ignore_case: bool,
-    },
-    Arn(Vec<Pattern>),
-    Number(Comparison, Vec<Number>),
-    Date(Comparison, Vec<Timestamp>),
-    Bool(Vec<bool>),
-    Binary(Vec<Vec<u8>>),
-    Ip(Vec<Network>),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Comparison {
-    Equals,
-    LessThan,
-    LessThanEquals,
-    GreaterThan,
-    GreaterThanEquals,
 }
 
 impl Condition {
@@ -129,8 +90,8 @@ impl Condition {
             key: key.to_owned(),
             value: String::new(),
         })?;
-        let test = Test::parse(name, key, &values, variables)?.ok_or_else(unknown)?;
-        let null = matches!(test, Test::Null(_));
+        let parsed = Operator::parse(name, key, &values, variables)?.ok_or_else(unknown)?;
+        let null = matches!(parsed, Operator::Null(_));
         if null && (if_exists || quantifier != Quantifier::None) {
             return Err(unknown());
         }
@@ -139,154 +100,43 @@ impl Condition {
             quantifier,
             if_exists,
             negated,
-            test,
+            operator: parsed,
         })
+    }
+
+    /// The operator, if it holds only for requests that have the key, and only for values of it that
+    /// match.
+    pub(crate) fn positive_operator(&self) -> Option<&Operator> {
+        let demands = !self.negated && !self.if_exists && self.quantifier != Quantifier::All;
+        demands.then_some(&self.operator)
     }
 
     /// Whether the condition holds for a request with this context.
-    pub(crate) fn holds(&self, context: &Context) -> bool {
-        let values = context.get(&self.key);
-        // A value that is empty is like none where AWS asks whether there is one.
+    pub(crate) fn holds(&self, context: &Context, budget: &mut Budget) -> Result<bool, Unresolved> {
+        let values = context.values_of(&self.key);
+        budget.spend(CONDITION_STEPS + values.map_or(0, <[_]>::len))?;
+        // A value that is empty is like none where AWS looks whether there is one.
         let is_null = values.is_none_or(|values| values.iter().all(String::is_empty));
-        if let Test::Null(wanted) = &self.test {
-            return wanted.contains(&is_null);
+        if let Operator::Null(wanted) = &self.operator {
+            budget.spend(wanted.len())?;
+            return Ok(wanted.contains(&is_null));
         }
-        let test = |value: &String| self.test.matches(value, context) != self.negated;
-        match (self.quantifier, values) {
-            (Quantifier::All, values) => is_null || values.unwrap_or_default().iter().all(test),
+        let (values, all) = match (self.quantifier, values) {
+            (Quantifier::All, _) if is_null => return Ok(true),
+            (Quantifier::None, None) => return Ok(self.if_exists || self.negated),
             // Set operators do not heed `IfExists`.
-            (Quantifier::Any, values) => values.unwrap_or_default().iter().any(test),
-            (Quantifier::None, None) => self.if_exists || self.negated,
-            (Quantifier::None, Some(values)) if self.negated => values.iter().all(test),
-            (Quantifier::None, Some(values)) => values.iter().any(test),
-        }
-    }
-}
-
-impl Test {
-    /// The test of the positive operator `name`; `None` if there is none of that name.
-    fn parse(
-        name: &str,
-        key: &str,
-        values: &[String],
-        variables: bool,
-    ) -> Result<Option<Self>, PolicyFault> {
-        let patterns = |wildcards| -> Vec<Pattern> {
-            let meaning = Meaning {
-                wildcards,
-                variables,
-            };
-            values
-                .iter()
-                .map(|value| Pattern::parse(value, meaning))
-                .collect()
+            (Quantifier::Any, values) => (values.unwrap_or_default(), false),
+            (Quantifier::All, values) => (values.unwrap_or_default(), true),
+            (Quantifier::None, Some(values)) => (values, self.negated),
         };
-        if let Some(comparison) = name.strip_prefix("Numeric").and_then(Comparison::parse) {
-            return Ok(Some(Self::Number(
-                comparison,
-                typed(key, values, Number::parse)?,
-            )));
-        }
-        if let Some(comparison) = name.strip_prefix("Date").and_then(Comparison::parse) {
-            return Ok(Some(Self::Date(
-                comparison,
-                typed(key, values, parse_date)?,
-            )));
-        }
-        Ok(Some(match name {
-            "StringEquals" => Self::Text {
-                patterns: patterns(false),
-                ignore_case: false,
-            },
-            "StringEqualsIgnoreCase" => Self::Text {
-                patterns: patterns(false),
-                ignore_case: true,
-            },
-            "StringLike" => Self::Text {
-                patterns: patterns(true),
-                ignore_case: false,
-            },
-            "ArnEquals" | "ArnLike" => Self::Arn(patterns(true)),
-            "Bool" => Self::Bool(typed(key, values, parse_bool)?),
-            "BinaryEquals" => Self::Binary(typed(key, values, |text| STANDARD.decode(text).ok())?),
-            "IpAddress" => Self::Ip(typed(key, values, Network::parse)?),
-            "Null" => Self::Null(typed(key, values, parse_bool)?),
-            _ => return Ok(None),
-        }))
-    }
-
-    /// Whether `value` is, to this test, like one of the policy's values. One that is not of the
-    /// test's type is like none.
-    fn matches(&self, value: &str, context: &Context) -> bool {
-        match self {
-            // Answered before any value is looked at.
-            Self::Null(_) => false,
-            Self::Text {
-                patterns,
-                ignore_case: false,
-            } => patterns
-                .iter()
-                .filter_map(|pattern| pattern.resolve(context))
-                .any(|tokens| matches(&tokens, value)),
-            Self::Text {
-                patterns,
-                ignore_case: true,
-            } => patterns
-                .iter()
-                .filter_map(|pattern| pattern.resolve(context))
-                .any(|tokens| matches(&lower_tokens(&tokens), &lower(value))),
-            Self::Arn(patterns) => {
-                let is_arn = value.starts_with("arn:") && value.split(':').count() >= 6;
-                is_arn
-                    && patterns
-                        .iter()
-                        .filter_map(|pattern| pattern.resolve(context))
-                        .any(|mut tokens| {
-                            confine_to_parts(&mut tokens, false);
-                            matches(&tokens, value)
-                        })
+        let patterns = self.operator.resolve(context, budget)?;
+        for value in values {
+            let holds = self.operator.matches(value, &patterns, budget)? != self.negated;
+            if holds != all {
+                return Ok(holds);
             }
-            Self::Number(comparison, wanted) => Number::parse(value).is_some_and(|value| {
-                wanted
-                    .iter()
-                    .any(|wanted| comparison.holds(value.cmp(wanted)))
-            }),
-            Self::Date(comparison, wanted) => parse_date(value).is_some_and(|value| {
-                wanted
-                    .iter()
-                    .any(|wanted| comparison.holds(value.cmp(wanted)))
-            }),
-            Self::Bool(wanted) => parse_bool(value).is_some_and(|value| wanted.contains(&value)),
-            Self::Binary(wanted) => STANDARD
-                .decode(value)
-                .is_ok_and(|value| wanted.contains(&value)),
-            Self::Ip(wanted) => value
-                .parse::<IpAddr>()
-                .is_ok_and(|value| wanted.iter().any(|network| network.contains(value))),
         }
-    }
-}
-
-impl Comparison {
-    fn parse(name: &str) -> Option<Self> {
-        Some(match name {
-            "Equals" => Self::Equals,
-            "LessThan" => Self::LessThan,
-            "LessThanEquals" => Self::LessThanEquals,
-            "GreaterThan" => Self::GreaterThan,
-            "GreaterThanEquals" => Self::GreaterThanEquals,
-            _ => return None,
-        })
-    }
-
-    const fn holds(self, order: Ordering) -> bool {
-        match self {
-            Self::Equals => order.is_eq(),
-            Self::LessThan => order.is_lt(),
-            Self::LessThanEquals => order.is_le(),
-            Self::GreaterThan => order.is_gt(),
-            Self::GreaterThanEquals => order.is_ge(),
-        }
+        Ok(all)
     }
 }
 
@@ -296,32 +146,6 @@ fn positive(name: &str) -> (bool, &str) {
         .iter()
         .find_map(|(negated, positive)| (*negated == name).then_some((true, *positive)))
         .unwrap_or((false, name))
-}
-
-fn parse_bool(text: &str) -> Option<bool> {
-    if text.eq_ignore_ascii_case("true") {
-        Some(true)
-    } else if text.eq_ignore_ascii_case("false") {
-        Some(false)
-    } else {
-        None
-    }
-}
-
-/// The policy's values in the type their operator compares.
-fn typed<T>(
-    key: &str,
-    values: &[String],
-    parse: impl Fn(&str) -> Option<T>,
-) -> Result<Vec<T>, PolicyFault> {
-    let fault = |value: &str| PolicyFault::ConditionValue {
-        key: key.to_owned(),
-        value: value.to_owned(),
-    };
-    values
-        .iter()
-        .map(|value| parse(value).ok_or_else(|| fault(value)))
-        .collect()
 }
 
 /// The texts of a value that is one text, number or boolean, or a list of at least one.
@@ -337,6 +161,9 @@ fn value_texts(value: &Json) -> Option<Vec<String>> {
         one => text(one).map(|text| vec![text]),
     }
 }
+
+/// What looking up the key of a condition costs.
+const CONDITION_STEPS: usize = 128;
 
 /// Negated operators and what they negate.
 const NEGATED: [(&str, &str); 8] = [

@@ -1,7 +1,7 @@
-//! JSON as a policy is read: no member of an object may stand there twice.
+//! JSON as a policy is read: no member of an object may be repeated.
 //!
-//! A reader that keeps the last of two members with one name would see another policy than a reader
-//! that keeps the first, so neither is taken.
+//! A reader that takes the last of two members with one name would see another policy than a reader
+//! that takes the first, so a policy with both is refused.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use serde::de::MapAccess;
 use serde::de::SeqAccess;
 use serde::de::Visitor;
 
-/// A JSON value. Numbers are kept as text.
+/// A JSON value, its numbers as text.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Json {
     Null,
@@ -55,7 +55,13 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Json, E> {
-        Ok(Json::Number(value.to_string()))
+        // All digits of `1e308` would be fifty times the text that stands for them.
+        let short = value == 0.0 || (1e-9..1e21).contains(&value.abs());
+        Ok(Json::Number(if short {
+            value.to_string()
+        } else {
+            format!("{value:e}")
+        }))
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Json, E> {

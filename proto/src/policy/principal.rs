@@ -1,9 +1,9 @@
-//! Who asks, and whom a policy means.
+//! Who makes a request, and whom a policy means.
 
 use std::borrow::Cow;
 
 use crate::arn::Arn;
-use crate::policy::document::PolicyFault;
+use crate::policy::fault::PolicyFault;
 use crate::policy::json::Json;
 
 /// Who makes a request.
@@ -21,7 +21,7 @@ pub enum Principal {
         /// The ARN of the role whose session this is, with the role's path. Without it, the role is
         /// taken to have none.
         role_arn: Option<String>,
-        /// The canonical user id of its account, where S3 is asked.
+        /// The canonical user id of its account, for requests to S3.
         canonical_user: Option<String>,
     },
     /// An AWS service acting for itself: `logging.s3.amazonaws.com`.
@@ -43,8 +43,9 @@ impl Principal {
     }
 
     /// All that the principal acts as: its account, the role of a session, itself.
-    fn identities(&self) -> Vec<Identity<'_>> {
-        match self {
+    pub(crate) fn identities(&self) -> Identities<'_> {
+        let is_root = matches!(self, Self::Aws { arn, .. } if is_root(arn));
+        let all = match self {
             Self::Anonymous => vec![Identity::Anonymous],
             Self::Service(name) => vec![Identity::Service(name)],
             Self::Federated(name) => vec![Identity::Federated(name)],
@@ -59,13 +60,14 @@ impl Principal {
                     account,
                     canonical_user,
                 }];
-                if !is_root(arn) {
+                if !is_root {
                     all.push(Identity::Aws(Cow::Borrowed(arn)));
                 }
                 all.extend(self.role_arn().map(|role| Identity::Aws(Cow::Owned(role))));
                 all
             }
-        }
+        };
+        Identities { is_root, all }
     }
 
     /// The ARN of the role whose session this is.
@@ -86,6 +88,14 @@ impl Principal {
             session.partition, session.account
         ))
     }
+}
+
+/// All that a principal acts as, read once for a request.
+#[derive(Debug)]
+pub(crate) struct Identities<'a> {
+    /// Whether the principal is its account itself.
+    is_root: bool,
+    all: Vec<Identity<'a>>,
 }
 
 /// One of the identities a principal acts as.
@@ -159,24 +169,27 @@ impl PrincipalElement {
         })
     }
 
-    /// Whether the element means everybody, or all but a few.
-    pub(crate) fn means_anyone(&self) -> bool {
+    /// Whether the element names principals that no account and no service vouches for: everybody, all
+    /// but a few, or whoever an identity provider lets in.
+    pub(crate) fn is_wildcard(&self) -> bool {
         match self {
-            Self::Only(named) => named.contains(&Named::Anyone),
+            Self::Only(named) => named
+                .iter()
+                .any(|named| matches!(named, Named::Anyone | Named::Federated(_))),
             Self::Except(_) => true,
         }
     }
 
-    /// How the element names `principal`, if it does.
-    pub(crate) fn matches(&self, principal: &Principal) -> Option<PrincipalMatch> {
+    /// How the element names a principal, if it does.
+    pub(crate) fn matches(&self, identities: &Identities<'_>) -> Option<PrincipalMatch> {
         match self {
             Self::Only(named) => named
                 .iter()
-                .filter_map(|named| named.matches(principal))
+                .filter_map(|named| named.matches(identities))
                 .max(),
             Self::Except(named) => {
                 let excepted = |identity: &Identity<'_>| named.iter().any(|n| n.is(identity));
-                let all_excepted = principal.identities().iter().all(excepted);
+                let all_excepted = identities.all.iter().all(excepted);
                 (!all_excepted).then_some(PrincipalMatch::Anyone)
             }
         }
@@ -231,20 +244,14 @@ impl Named {
         }
     }
 
-    /// How this entry names `principal`, if it does.
-    fn matches(&self, principal: &Principal) -> Option<PrincipalMatch> {
-        if !principal
-            .identities()
-            .iter()
-            .any(|identity| self.is(identity))
-        {
+    /// How this entry names a principal, if it does.
+    fn matches(&self, identities: &Identities<'_>) -> Option<PrincipalMatch> {
+        if !identities.all.iter().any(|identity| self.is(identity)) {
             return None;
         }
-        Some(match (self, principal) {
-            (Self::Anyone, _) => PrincipalMatch::Anyone,
-            (Self::Account(_) | Self::CanonicalUser(_), Principal::Aws { arn, .. })
-                if !is_root(arn) =>
-            {
+        Some(match self {
+            Self::Anyone => PrincipalMatch::Anyone,
+            Self::Account(_) | Self::CanonicalUser(_) if !identities.is_root => {
                 PrincipalMatch::Account
             }
             _ => PrincipalMatch::Named,

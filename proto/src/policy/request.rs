@@ -1,19 +1,19 @@
-//! What a policy is asked about.
+//! A request, as a policy sees it.
 
 use std::collections::BTreeMap;
 
-use crate::policy::Principal;
+use crate::policy::principal::Principal;
 
 /// One action of one principal on one resource.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// Who asks.
+    /// Who makes it.
     pub principal: &'a Principal,
-    /// What for: `s3:GetObject`.
+    /// The action: `s3:GetObject`.
     pub action: &'a str,
-    /// On what: an ARN, with nothing in it encoded.
+    /// The ARN of the resource, with nothing in it encoded.
     pub resource: &'a str,
-    /// All else that conditions may look at.
+    /// The values of the condition keys.
     pub context: &'a Context,
 }
 
@@ -48,10 +48,12 @@ impl Context {
     /// The values of `key`; `None` where the request does not have it.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&[String]> {
-        if let Some(values) = self.0.get(key) {
-            return Some(values);
-        }
-        self.0.get(&key.to_lowercase()).map(Vec::as_slice)
+        self.values_of(&key.to_lowercase())
+    }
+
+    /// The values of a `key` in lower case; `None` where the request does not have it.
+    pub(crate) fn values_of(&self, key: &str) -> Option<&[String]> {
+        self.0.get(key).map(Vec::as_slice)
     }
 }
 

@@ -1,19 +1,27 @@
 //! One statement of a policy.
 
-use crate::policy::PolicyKind;
-use crate::policy::PrincipalMatch;
-use crate::policy::Request;
+use std::fmt;
+
+use crate::policy::budget::Budget;
+use crate::policy::budget::Unresolved;
 use crate::policy::condition::Condition;
-use crate::policy::document::PolicyFault;
+use crate::policy::fault::PolicyFault;
+use crate::policy::glob::Glob;
 use crate::policy::json::Json;
-use crate::policy::pattern::Meaning;
-use crate::policy::pattern::Pattern;
-use crate::policy::pattern::confine_to_parts;
-use crate::policy::pattern::lower;
-use crate::policy::pattern::lower_tokens;
-use crate::policy::pattern::matches;
+use crate::policy::principal::Identities;
 use crate::policy::principal::PrincipalElement;
-use crate::policy::principal::texts;
+use crate::policy::principal::PrincipalMatch;
+use crate::policy::request::Context;
+use crate::policy::scope::Scope;
+
+/// What a policy is attached to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PolicyKind {
+    /// A resource, such as a key or a bucket: every statement names principals.
+    Resource,
+    /// An identity or its session: no statement names principals.
+    Identity,
+}
 
 /// What a statement does to the requests it matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +35,7 @@ pub enum Effect {
 /// One statement of a policy.
 #[derive(Clone, Debug)]
 pub struct Statement {
+    position: usize,
     sid: Option<String>,
     effect: Effect,
     /// `None` in the policy of an identity.
@@ -36,11 +45,15 @@ pub struct Statement {
     conditions: Vec<Condition>,
 }
 
-/// The values of an element, or of its `Not…` form.
-#[derive(Clone, Debug)]
-struct Scope {
-    except: bool,
-    patterns: Vec<Pattern>,
+/// A statement that may match a request, with what is the same for all its actions and resources.
+#[derive(Debug)]
+pub(crate) struct PreparedStatement {
+    /// How the statement names the principal.
+    pub(crate) principal: PrincipalMatch,
+    /// Whether it could be settled that all conditions hold.
+    conditions: Result<(), Unresolved>,
+    /// The patterns of resources that have variables.
+    resources: Result<Vec<Glob>, Unresolved>,
 }
 
 impl Statement {
@@ -71,42 +84,73 @@ impl Statement {
         self.conditions.iter().map(Condition::key)
     }
 
-    /// Whether the statement means everybody: by `*`, or by naming those it does not mean.
+    /// The place of the statement in its policy, counted from 0.
     #[must_use]
-    pub fn means_anyone(&self) -> bool {
-        let element = self.principal.as_ref();
-        element.is_some_and(PrincipalElement::means_anyone)
+    pub const fn position(&self) -> usize {
+        self.position
     }
 
-    /// How the statement names the principal of `request`, if it matches the request at all.
-    pub(crate) fn matches(&self, request: &Request<'_>) -> Option<PrincipalMatch> {
+    /// The element `Principal` or `NotPrincipal`; none in the policy of an identity.
+    pub(crate) const fn principal(&self) -> Option<&PrincipalElement> {
+        self.principal.as_ref()
+    }
+
+    pub(crate) fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+
+    /// What is the same for all actions and resources of one request: whether the statement names
+    /// the principal and its conditions hold, and what its variables stand for. `None` where the
+    /// statement cannot match.
+    pub(crate) fn prepare(
+        &self,
+        identities: &Identities<'_>,
+        context: &Context,
+        budget: &mut Budget,
+    ) -> Option<PreparedStatement> {
         let principal = match &self.principal {
-            Some(element) => element.matches(request.principal)?,
+            Some(element) => element.matches(identities)?,
             None => PrincipalMatch::Anyone,
         };
-        let action = lower(request.action);
-        let names_action = |pattern: &Pattern| {
-            let tokens = pattern.resolve(request.context);
-            tokens.is_some_and(|tokens| matches(&lower_tokens(&tokens), &action))
-        };
-        let names_resource = |pattern: &Pattern| {
-            let tokens = pattern.resolve(request.context);
-            tokens.is_some_and(|mut tokens| {
-                confine_to_parts(&mut tokens, true);
-                matches(&tokens, request.resource)
-            })
-        };
-        let holds = self.actions.holds(names_action)
-            && self.resources.holds(names_resource)
-            && self
-                .conditions
-                .iter()
-                .all(|condition| condition.holds(request.context));
-        holds.then_some(principal)
+        let mut conditions = Ok(());
+        for condition in &self.conditions {
+            match condition.holds(context, budget) {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(unresolved) => conditions = Err(unresolved),
+            }
+        }
+        Some(PreparedStatement {
+            principal,
+            conditions,
+            resources: self.resources.resolve(context, budget),
+        })
+    }
+
+    /// Whether the statement matches `action`, in [`lower`] case, on `resource`.
+    pub(crate) fn matches(
+        &self,
+        prepared: &PreparedStatement,
+        action: &str,
+        resource: &str,
+        budget: &mut Budget,
+    ) -> Result<bool, Unresolved> {
+        if !self.actions.names(&[], action, budget)? {
+            return Ok(false);
+        }
+        let resolved = prepared
+            .resources
+            .as_ref()
+            .map_err(|unresolved| *unresolved)?;
+        if !self.resources.names(resolved, resource, budget)? {
+            return Ok(false);
+        }
+        prepared.conditions.map(|()| true)
     }
 
     pub(crate) fn parse(
         value: &Json,
+        position: usize,
         kind: PolicyKind,
         variables: bool,
     ) -> Result<Self, PolicyFault> {
@@ -161,19 +205,20 @@ impl Statement {
             }
         };
         let (value, except) = either(member("Action"), member("NotAction"), "Action", "NotAction")?;
-        let actions = parse_actions(value, except)?;
+        let actions = Scope::parse_actions(value, except)?;
         let (value, except) = either(
             member("Resource"),
             member("NotResource"),
             "Resource",
             "NotResource",
         )?;
-        let resources = parse_resources(value, except, variables)?;
+        let resources = Scope::parse_resources(value, except, variables)?;
         let conditions = match member("Condition") {
             Some(value) => Condition::parse_all(value, variables)?,
             None => Vec::new(),
         };
         Ok(Self {
+            position,
             sid,
             effect,
             principal,
@@ -184,14 +229,12 @@ impl Statement {
     }
 }
 
-impl Scope {
-    fn holds(&self, names: impl Fn(&Pattern) -> bool) -> bool {
-        self.patterns.iter().any(names) != self.except
-    }
-
-    fn only(&self) -> impl Iterator<Item = &str> {
-        let patterns: &[Pattern] = if self.except { &[] } else { &self.patterns };
-        patterns.iter().map(Pattern::text)
+/// `statement 2 "DenyInsecure"`: its place counted from 1, and its name if it has one.
+impl fmt::Display for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "statement {}", self.position + 1)?;
+        // Escaped: the name is free text, and this is for logs.
+        self.sid.iter().try_for_each(|sid| write!(f, " {sid:?}"))
     }
 }
 
@@ -211,54 +254,6 @@ fn either<'a>(
         (None, Some(value)) => Ok((value, true)),
         (None, None) => Err(PolicyFault::Missing { element: name }),
     }
-}
-
-fn parse_actions(value: &Json, except: bool) -> Result<Scope, PolicyFault> {
-    let texts = texts(value).ok_or(PolicyFault::Syntax { element: "Action" })?;
-    let is_action = |text: &str| {
-        let byte = |byte: u8| byte.is_ascii_alphanumeric() || b"*?-".contains(&byte);
-        text == "*"
-            || text.split_once(':').is_some_and(|(service, name)| {
-                let named = !service.is_empty() && !name.is_empty();
-                named && service.bytes().all(byte) && name.bytes().all(byte)
-            })
-    };
-    if let Some(action) = texts.iter().find(|text| !is_action(text)) {
-        return Err(PolicyFault::Action {
-            action: (*action).to_owned(),
-        });
-    }
-    let meaning = Meaning {
-        wildcards: true,
-        variables: false,
-    };
-    let patterns = texts
-        .into_iter()
-        .map(|text| Pattern::parse(text, meaning))
-        .collect();
-    Ok(Scope { except, patterns })
-}
-
-fn parse_resources(value: &Json, except: bool, variables: bool) -> Result<Scope, PolicyFault> {
-    let texts = texts(value).ok_or(PolicyFault::Syntax {
-        element: "Resource",
-    })?;
-    let is_resource =
-        |text: &str| text == "*" || (text.starts_with("arn:") && text.split(':').count() >= 6);
-    if let Some(resource) = texts.iter().find(|text| !is_resource(text)) {
-        return Err(PolicyFault::Resource {
-            resource: (*resource).to_owned(),
-        });
-    }
-    let meaning = Meaning {
-        wildcards: true,
-        variables,
-    };
-    let patterns = texts
-        .into_iter()
-        .map(|text| Pattern::parse(text, meaning))
-        .collect();
-    Ok(Scope { except, patterns })
 }
 
 /// The elements a statement may have.

@@ -1,9 +1,12 @@
 //! The language, element by element, against what AWS documents.
 
+mod bounds;
 mod conditions;
 mod documents;
+mod globs;
 mod matching;
 mod principals;
+mod public;
 
 use crate::policy::Context;
 use crate::policy::Decision;

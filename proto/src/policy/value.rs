@@ -1,6 +1,7 @@
 //! The values that conditions compare: numbers, times, networks.
 
 use std::net::IpAddr;
+use std::net::Ipv4Addr;
 
 use crate::time::Timestamp;
 
@@ -83,7 +84,7 @@ impl Network {
         }
     }
 
-    /// Whether `address` lies in the network. An IPv4 address in IPv6's clothes is an IPv4 address.
+    /// Whether `address` lies in the network. An IPv4-mapped IPv6 address is an IPv4 address.
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {
             (IpAddr::V4(network), IpAddr::V4(address)) => {
@@ -97,7 +98,74 @@ impl Network {
             _ => false,
         }
     }
+
+    /// The first and the last address, as numbers of its family.
+    fn range(&self) -> Range {
+        let (is_v6, bits, host) = match self.address {
+            IpAddr::V4(address) => {
+                let host = u32::MAX.checked_shr(self.prefix).unwrap_or(0);
+                (false, address.to_bits().into(), host.into())
+            }
+            IpAddr::V6(address) => {
+                let host = u128::MAX.checked_shr(self.prefix).unwrap_or(0);
+                (true, address.to_bits(), host)
+            }
+        };
+        Range {
+            is_v6,
+            first: bits & !host,
+            last: bits | host,
+        }
+    }
 }
 
-/// Digits a [`Number`] keeps behind the point.
+/// A run of addresses of one family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Range {
+    is_v6: bool,
+    first: u128,
+    last: u128,
+}
+
+impl Range {
+    /// Whether all of it is one of the private ranges of RFC 1918.
+    fn is_private(&self) -> bool {
+        [self.first, self.last].into_iter().all(|bits| {
+            let bits = u32::try_from(bits);
+            !self.is_v6 && bits.is_ok_and(|bits| Ipv4Addr::from_bits(bits).is_private())
+        })
+    }
+
+    /// Whether it has more addresses than a `/8` of IPv4, or a `/32` of IPv6.
+    const fn is_broad(&self) -> bool {
+        let most = if self.is_v6 { 1 << 96 } else { 1 << 24 };
+        self.last - self.first >= most
+    }
+}
+
+/// Whether networks confine a policy, by S3's rule: none is broader than `/8` for IPv4 or `/32` for
+/// IPv6, private ranges aside. Networks side by side count as the one that they make up.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html#access-control-block-public-access-policy-status>
+pub(crate) fn are_narrow(networks: &[Network]) -> bool {
+    let mut ranges: Vec<Range> = networks.iter().map(Network::range).collect();
+    ranges.retain(|range| !range.is_private());
+    ranges.sort_unstable();
+    let mut run: Option<Range> = None;
+    ranges.into_iter().all(|range| {
+        let merged = match run {
+            Some(run) if run.is_v6 == range.is_v6 && range.first <= run.last.saturating_add(1) => {
+                Range {
+                    last: run.last.max(range.last),
+                    ..run
+                }
+            }
+            _ => range,
+        };
+        run = Some(merged);
+        !merged.is_broad()
+    })
+}
+
+/// Digits a [`Number`] has behind the point.
 const FRACTION_DIGITS: usize = 9;

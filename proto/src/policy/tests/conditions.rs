@@ -110,7 +110,7 @@ fn a_missing_key_fails_an_operator_and_satisfies_its_negation() {
 }
 
 #[test]
-fn if_exists_asks_as_usual_where_the_key_exists() {
+fn if_exists_changes_nothing_where_the_key_exists() {
     for (operator, negated, wanted, like, unlike) in PAIRS {
         assert!(test(&format!("{operator}IfExists"), wanted, like));
         assert!(!test(&format!("{operator}IfExists"), wanted, unlike));
@@ -272,7 +272,7 @@ fn arns_are_compared_part_by_part() {
 }
 
 #[test]
-fn null_asks_whether_the_key_is_there() {
+fn null_is_about_whether_the_key_exists() {
     assert!(missing("Null", "true"));
     assert!(!missing("Null", "false"));
     assert!(test("Null", "false", "a"));
@@ -325,7 +325,7 @@ fn for_any_value_fails_for_no_values_whatever_the_operator() {
 }
 
 #[test]
-fn negated_set_operators_ask_of_each_value_of_partly_overlapping_sets() {
+fn negated_set_operators_look_at_each_value_of_partly_overlapping_sets() {
     let wanted = r#"["a", "b"]"#;
     for (values, all, any) in [
         (["c", "d"], true, true),

@@ -52,6 +52,8 @@ fn a_policy_keeps_its_id_and_its_statements_their_elements() {
     };
     assert_eq!(statement.sid(), Some("Allow all of it"));
     assert_eq!(statement.effect(), Effect::Deny);
+    assert_eq!(statement.position(), 0);
+    assert_eq!(statement.to_string(), r#"statement 1 "Allow all of it""#);
     assert!(statement.actions().eq(["s3:Get*", "s3:Put*"]));
     assert_eq!(statement.resources().count(), 0);
 }
@@ -68,7 +70,7 @@ fn kmss_default_key_policy_is_a_policy() {
 }
 
 #[test]
-fn what_is_no_json_object_is_refused_with_s3s_text() {
+fn a_document_that_is_no_json_object_is_refused_with_s3s_text() {
     let text = "Policies must be valid JSON and the first byte must be '{'";
     for document in [
         "",
@@ -135,7 +137,7 @@ fn elements_the_language_does_not_have_are_refused() {
 }
 
 #[test]
-fn elements_that_must_be_there_are_asked_for() {
+fn an_element_that_is_missing_is_named() {
     assert_eq!(fault("{}").to_string(), "Missing required field Statement");
     assert_eq!(fault(r#"{"Statement": []}"#), PolicyFault::NoStatement);
     for (element, from) in [
@@ -298,7 +300,7 @@ fn conditions_that_cannot_be_are_refused() {
 }
 
 #[test]
-fn an_error_says_which_statement_it_is_in() {
+fn an_error_names_the_statement_it_is_in() {
     let text = format!(r#"{{"Statement": [{STATEMENT}, {{}}]}}"#);
     let error = Policy::parse(&text, PolicyKind::Resource).unwrap_err();
     assert_eq!(error.statement, Some(1));

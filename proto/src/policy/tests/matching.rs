@@ -13,9 +13,6 @@ use crate::policy::Decision;
 use crate::policy::Principal;
 use crate::policy::Request;
 use crate::policy::evaluate;
-use crate::policy::pattern::Meaning;
-use crate::policy::pattern::Pattern;
-use crate::policy::pattern::matches;
 
 fn decide(members: &str, action: &str, resource: &str, context: &Context) -> Decision {
     let policy = policy(&format!(
@@ -255,52 +252,7 @@ fn policies_together_deny_first_and_never_allow_by_silence() {
     assert_eq!(NoMatch.or(Allow), Allow);
 }
 
-#[test]
-fn a_pattern_full_of_stars_costs_no_more_than_its_length() {
-    let pattern = format!("arn:aws:s3:::{}b", "*a".repeat(1_000));
-    assert!(!resource(
-        &pattern,
-        &format!("arn:aws:s3:::{}", "a".repeat(1_000))
-    ));
-}
-
-/// The same question, answered by trying everything.
-fn reference(pattern: &[char], text: &[char]) -> bool {
-    match (pattern.split_first(), text.split_first()) {
-        (None, None) => true,
-        (None, Some(_)) => false,
-        (Some((&'*', rest)), _) => {
-            reference(rest, text)
-                || text
-                    .split_first()
-                    .is_some_and(|(_, text)| reference(pattern, text))
-        }
-        (Some((&'?', rest)), Some((_, text))) => reference(rest, text),
-        (Some((wanted, rest)), Some((read, text))) => wanted == read && reference(rest, text),
-        (Some(_), None) => false,
-    }
-}
-
 proptest! {
-    #[test]
-    fn wildcards_match_what_trying_everything_matches(pattern in "[ab*?]{0,8}", text in "[ab]{0,10}") {
-        let meaning = Meaning { wildcards: true, variables: false };
-        let tokens = Pattern::parse(&pattern, meaning).resolve(&Context::new()).unwrap();
-        let chars = |text: &str| text.chars().collect::<Vec<_>>();
-        prop_assert_eq!(matches(&tokens, &text), reference(&chars(&pattern), &chars(&text)));
-    }
-
-    #[test]
-    fn a_text_without_wildcards_matches_itself_alone(
-        text in "[^*?$]{0,20}",
-        other in "[^*?$]{0,20}",
-    ) {
-        let meaning = Meaning { wildcards: true, variables: true };
-        let tokens = Pattern::parse(&text, meaning).resolve(&Context::new()).unwrap();
-        prop_assert_eq!(matches(&tokens, &text), true);
-        prop_assert_eq!(matches(&tokens, &other), text == other);
-    }
-
     #[test]
     fn no_value_of_a_variable_matches_more_than_itself(value in proptest::prelude::any::<String>()
         .prop_filter("a key without a slash of its own", |value| value != "k")) {
@@ -320,7 +272,7 @@ proptest! {
 }
 
 #[test]
-fn conditions_are_asked_last_and_all_must_hold() {
+fn all_conditions_of_a_statement_must_hold() {
     let policy = allow_all(
         r#""Condition": {"Bool": {"aws:SecureTransport": true},
             "StringEquals": {"aws:a": ["1", "2"], "aws:b": "3"}}"#,

@@ -1,0 +1,291 @@
+//! No policy and no request makes an evaluation expensive, and none gains by trying.
+
+use super::alice;
+use super::context;
+use super::policy;
+use crate::policy::Context;
+use crate::policy::Decision;
+use crate::policy::Policy;
+use crate::policy::Principal;
+use crate::policy::Request;
+use crate::policy::evaluate;
+use crate::policy::pattern::VARIABLES_BYTES_MAX;
+use crate::policy::prepared::STEPS_PER_DECISION;
+use crate::policy::prepared::STEPS_PER_REQUEST;
+
+/// A policy of one statement for everybody and all actions.
+fn statement(effect: &str, members: &str) -> Policy {
+    policy(&format!(
+        r#"{{"Version": "2012-10-17", "Statement": {{"Sid": "it", "Effect": "{effect}",
+            "Principal": "*", "Action": "*", {members}}}}}"#
+    ))
+}
+
+fn decide(policy: &Policy, context: &Context) -> (Decision, bool) {
+    let request = Request {
+        principal: &Principal::Anonymous,
+        action: "s3:GetObject",
+        resource: "arn:aws:s3:::b/key",
+        context,
+    };
+    let verdict = evaluate(policy, &request);
+    (verdict.decision, verdict.unresolved)
+}
+
+/// A condition on the referer with the user agent `times` times.
+fn agents(operator: &str, times: usize) -> String {
+    let value = format!("{}z", "${aws:useragent}".repeat(times));
+    format!(r#""Resource": "*", "Condition": {{"{operator}": {{"aws:Referer": "{value}"}}}}"#)
+}
+
+fn headers(bytes: usize) -> Context {
+    let value = "a".repeat(bytes);
+    context(&[("aws:UserAgent", &value), ("aws:Referer", &value)])
+}
+
+#[test]
+fn variables_that_stand_for_too_much_deny_and_never_allow() {
+    for operator in [
+        "StringLike",
+        "StringNotLike",
+        "StringEquals",
+        "StringEqualsIgnoreCase",
+        "ForAnyValue:StringLike",
+        "ForAllValues:StringNotEquals",
+    ] {
+        let condition = agents(operator, 1_000);
+        let deny = decide(&statement("Deny", &condition), &headers(5_000));
+        assert_eq!(deny, (Decision::Deny, true), "{operator}");
+        let allow = decide(&statement("Allow", &condition), &headers(5_000));
+        assert_eq!(allow.0, Decision::NoMatch, "{operator}");
+    }
+    for element in ["Resource", "NotResource"] {
+        let arn = format!("arn:aws:s3:::b/{}", "${aws:useragent}".repeat(1_000));
+        let resource = format!(r#""{element}": "{arn}""#);
+        let deny = decide(&statement("Deny", &resource), &headers(5_000));
+        assert_eq!(deny, (Decision::Deny, true), "{element}");
+        let allow = decide(&statement("Allow", &resource), &headers(5_000));
+        assert_eq!(allow.0, Decision::NoMatch, "{element}");
+    }
+}
+
+#[test]
+fn variables_up_to_the_bound_stand_for_their_values() {
+    let deny = statement("Deny", &agents("StringLike", 1));
+    let settled = (Decision::NoMatch, false);
+    assert_eq!(decide(&deny, &headers(VARIABLES_BYTES_MAX)), settled);
+    let unsettled = (Decision::Deny, true);
+    assert_eq!(decide(&deny, &headers(VARIABLES_BYTES_MAX + 1)), unsettled);
+}
+
+#[test]
+fn a_variable_without_a_value_is_settled_whatever_the_others_are() {
+    let value = format!("{}${{aws:username}}", "${aws:useragent}".repeat(1_000));
+    let members = format!(
+        r#""Resource": "*", "Condition": {{"StringEquals": {{"aws:Referer": "{value}"}}}}"#
+    );
+    let deny = decide(&statement("Deny", &members), &headers(5_000));
+    assert_eq!(deny, (Decision::NoMatch, false));
+}
+
+#[test]
+fn a_statement_that_cannot_match_otherwise_does_not_deny_unresolved() {
+    let members = format!(
+        r#""Resource": "*", "Condition": {{"StringEquals": {{"aws:Referer": "{}"}},
+            "Bool": {{"aws:SecureTransport": false}}}}"#,
+        "${aws:useragent}".repeat(1_000)
+    );
+    let mut context = headers(5_000);
+    context.insert("aws:SecureTransport", "true");
+    let deny = statement("Deny", &members);
+    assert_eq!(decide(&deny, &context), (Decision::NoMatch, false));
+    let elsewhere = agents("StringEquals", 1_000).replace(
+        r#""Resource": "*""#,
+        r#""Resource": "arn:aws:s3:::b/other""#,
+    );
+    let deny = statement("Deny", &elsewhere);
+    assert_eq!(decide(&deny, &headers(5_000)), (Decision::NoMatch, false));
+}
+
+/// Policies and contexts of at most 64 KiB together whose evaluation multiplies one by the other.
+fn hostile() -> Vec<(&'static str, String, Context)> {
+    let list =
+        |value: &str, count: usize| format!("[{}{value}]", format!("{value},").repeat(count));
+    let on = |operator: &str, key: &str, values: &str| {
+        format!(r#""Resource": "*", "Condition": {{"{operator}": {{"{key}": {values}}}}}"#)
+    };
+    let mut tags = Context::new();
+    tags.insert_all(
+        "aws:TagKeys",
+        (0..8_000).map(|number| format!("{number:x}")),
+    );
+    let long = headers(16_000);
+    let searches = list(r#""*ab*""#, 4_000);
+    // The name of a key in other cases is another member of the document.
+    let spelt = |number: usize| -> String {
+        let upper = |(at, char): (usize, char)| match number >> at & 1 {
+            1 => char.to_ascii_uppercase(),
+            _ => char,
+        };
+        "useragent".chars().enumerate().map(upper).collect()
+    };
+    let dates: Vec<String> = (0..512)
+        .map(|it| format!(r#""aws:{}": 1"#, spelt(it)))
+        .collect();
+    let dates = format!("{{{}}}", dates.join(","));
+    vec![
+        (
+            "searches",
+            on("StringLike", "aws:UserAgent", &searches),
+            long.clone(),
+        ),
+        (
+            "tags",
+            on(
+                "ForAnyValue:StringEquals",
+                "aws:TagKeys",
+                &list(r#""zz""#, 6_000),
+            ),
+            tags.clone(),
+        ),
+        (
+            "negated tags",
+            on(
+                "ForAllValues:StringNotEquals",
+                "aws:TagKeys",
+                &list(r#""zz""#, 6_000),
+            ),
+            tags.clone(),
+        ),
+        (
+            "numbers",
+            on(
+                "ForAnyValue:NumericEquals",
+                "aws:TagKeys",
+                &list("77777", 6_000),
+            ),
+            tags.clone(),
+        ),
+        (
+            "networks",
+            on(
+                "ForAnyValue:IpAddress",
+                "aws:TagKeys",
+                &list(r#""::""#, 6_000),
+            ),
+            tags,
+        ),
+        (
+            "question marks",
+            on(
+                "StringLike",
+                "aws:UserAgent",
+                &list(&format!(r#""*a?{}b*""#, "a".repeat(300)), 80),
+            ),
+            long.clone(),
+        ),
+        (
+            "variables",
+            on(
+                "StringLike",
+                "aws:Referer",
+                &list(r#""${aws:useragent}""#, 2_500),
+            ),
+            headers(8_000),
+        ),
+        (
+            "ignoring case",
+            on(
+                "StringEqualsIgnoreCase",
+                "aws:Referer",
+                &list(r#""${aws:useragent}""#, 2_500),
+            ),
+            headers(8_000),
+        ),
+        (
+            "dates",
+            format!(r#""Resource": "*", "Condition": {{"DateNotEquals": {dates}}}"#),
+            long,
+        ),
+    ]
+}
+
+#[test]
+fn an_evaluation_ends_within_its_steps_and_then_denies() {
+    for (name, members, context) in hostile() {
+        let deny = statement("Deny", &members);
+        let prepared = deny.for_request(&Principal::Anonymous, &context);
+        let verdict = prepared.decide("s3:GetObject", "arn:aws:s3:::b/key");
+        assert_eq!(verdict.decision, Decision::Deny, "{name}");
+        assert!(verdict.unresolved, "{name}");
+        let allow = statement("Allow", &members);
+        assert_eq!(decide(&allow, &context).0, Decision::NoMatch, "{name}");
+    }
+}
+
+#[test]
+fn the_last_of_a_thousand_keys_is_decided_like_the_first() {
+    let resources = (0..300).map(|it| format!(r#""arn:aws:s3:::b/*/{it}/*""#));
+    let resources: Vec<String> = resources.collect();
+    let allow = statement(
+        "Allow",
+        &format!(r#""Resource": [{}]"#, resources.join(",")),
+    );
+    let prepared = allow.for_request(&alice(), &Context::new());
+    for number in 0..1_000 {
+        let key = format!("arn:aws:s3:::b/{}/299/{number}", "x".repeat(60));
+        let verdict = prepared.decide("s3:DeleteObject", &key);
+        assert_eq!(verdict.decision, Decision::Allow, "{number}");
+        let key = format!("arn:aws:s3:::b/{}/300/{number}", "x".repeat(60));
+        let verdict = prepared.decide("s3:DeleteObject", &key);
+        assert_eq!(verdict.decision, Decision::NoMatch, "{number}");
+    }
+}
+
+#[test]
+fn a_thousand_long_keys_under_nine_thousand_stars_take_few_steps() {
+    let arn = format!("arn:aws:s3:::b/{}", "*a".repeat(9_000));
+    let deny = statement("Deny", &format!(r#""Resource": "{arn}""#));
+    let prepared = deny.for_request(&alice(), &Context::new());
+    let key = format!("arn:aws:s3:::b/{}", "a".repeat(1_024));
+    for _ in 0..1_000 {
+        let verdict = prepared.decide("s3:DeleteObject", &key);
+        assert_eq!(verdict.decision, Decision::NoMatch);
+    }
+    // Its own steps were enough for each of them.
+    assert_eq!(prepared.steps_left(), STEPS_PER_REQUEST);
+}
+
+#[test]
+fn decisions_that_are_too_expensive_deny_and_leave_the_next_its_own_steps() {
+    let searches = vec![r#""arn:aws:s3:::b/*ab*""#; 900].join(",");
+    let policy = policy(&format!(
+        r#"{{"Statement": [
+            {{"Sid": "searches", "Effect": "Deny", "Principal": "*", "Action": "s3:Delete*",
+              "Resource": [{searches}]}},
+            {{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}]}}"#
+    ));
+    let prepared = policy.for_request(&alice(), &Context::new());
+    let key = format!("arn:aws:s3:::b/{}", "a".repeat(1_024));
+    let verdicts: Vec<_> = (0..10)
+        .map(|_| prepared.decide("s3:DeleteObject", &key))
+        .collect();
+    assert_eq!(verdicts[0].decision, Decision::Allow);
+    assert_eq!(verdicts[9].decision, Decision::Deny);
+    assert!(verdicts[9].unresolved);
+    assert_eq!(verdicts[9].sid(), Some("searches"));
+    assert!(prepared.steps_left() < STEPS_PER_DECISION);
+    let other = prepared.decide("s3:GetObject", &key);
+    assert_eq!(other.decision, Decision::Allow);
+}
+
+#[test]
+fn a_document_is_not_larger_in_memory_than_its_numbers_are_written() {
+    let huge = vec!["1e308"; 10_000].join(",");
+    let policy = statement(
+        "Deny",
+        &format!(r#""Resource": "*", "Condition": {{"StringEquals": {{"aws:a": [{huge}]}}}}"#),
+    );
+    let context = context(&[("aws:a", "1e308")]);
+    assert_eq!(decide(&policy, &context).0, Decision::Deny);
+}
