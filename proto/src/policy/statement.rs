@@ -187,23 +187,13 @@ impl Statement {
             Some(_) => return Err(PolicyFault::Syntax { element: "Effect" }),
             None => return Err(PolicyFault::Missing { element: "Effect" }),
         };
-        let named = either(
+        let principal = either(
             member("Principal"),
             member("NotPrincipal"),
             "Principal",
             "NotPrincipal",
         );
-        let principal = match (kind, named) {
-            (PolicyKind::Identity, Err(PolicyFault::Missing { .. })) => None,
-            (PolicyKind::Identity, _) => return Err(PolicyFault::UnexpectedPrincipal),
-            (PolicyKind::Resource, Ok((_, true))) if effect == Effect::Allow => {
-                return Err(PolicyFault::AllowNotPrincipal);
-            }
-            (PolicyKind::Resource, named) => {
-                let (value, except) = named?;
-                Some(PrincipalElement::parse(value, except)?)
-            }
-        };
+        let principal = parse_principal(kind, effect, principal)?;
         let (value, except) = either(member("Action"), member("NotAction"), "Action", "NotAction")?;
         let actions = Scope::parse_actions(value, except)?;
         let (value, except) = either(
@@ -235,6 +225,25 @@ impl fmt::Display for Statement {
         write!(f, "statement {}", self.position + 1)?;
         // Escaped: the name is free text, and this is for logs.
         self.sid.iter().try_for_each(|sid| write!(f, " {sid:?}"))
+    }
+}
+
+/// Reads the one of `Principal` and `NotPrincipal` that is there.
+fn parse_principal(
+    kind: PolicyKind,
+    effect: Effect,
+    element: Result<(&Json, bool), PolicyFault>,
+) -> Result<Option<PrincipalElement>, PolicyFault> {
+    match (kind, element) {
+        (PolicyKind::Identity, Err(PolicyFault::Missing { .. })) => Ok(None),
+        (PolicyKind::Identity, _) => Err(PolicyFault::UnexpectedPrincipal),
+        (PolicyKind::Resource, Ok((_, true))) if effect == Effect::Allow => {
+            Err(PolicyFault::AllowNotPrincipal)
+        }
+        (PolicyKind::Resource, element) => {
+            let (value, except) = element?;
+            PrincipalElement::parse(value, except).map(Some)
+        }
     }
 }
 
