@@ -202,21 +202,10 @@ fn multipart(index: usize) -> Result<Value, Box<dyn Error>> {
         whole.extend(plaintext);
     }
     let listed = u32::try_from(parts.len() + below(2))?;
-    let table_checksum = total.clone().map(
-        |Checksum {
-             algorithm,
-             kind,
-             value,
-         }| Checksum {
-            algorithm,
-            kind,
-            value,
-        },
-    );
     body.extend(
         Table {
             parts,
-            checksum: table_checksum,
+            checksum: total.clone(),
         }
         .seal(
             Keys {
