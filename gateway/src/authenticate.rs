@@ -53,6 +53,15 @@ mod refusal;
 mod users;
 mod wire;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub use chunked::fuzzing::aws_chunked;
+#[cfg(any(test, feature = "fuzzing"))]
+pub use form::fuzzing::ReadForm;
+#[cfg(any(test, feature = "fuzzing"))]
+pub use form::fuzzing::form;
+#[cfg(any(test, feature = "fuzzing"))]
+pub use form::fuzzing::form_policy;
+
 pub use body::payload;
 pub use head::check_head;
 pub use users::User;

@@ -22,6 +22,11 @@
 //! | [`error`] | S3's error answers |
 
 // In the order of the table; `tests/tidy` reads it.
+// For tests/fuzz only.
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub mod server;
 pub mod config;
 pub mod respond;

@@ -366,5 +366,7 @@ const CHUNK_BYTES_MIN: u64 = 8 * 1024;
 /// The longest line: a size with its signature has 99 bytes, a trailer with SHA-512 some 120.
 const LINE_BYTES_MAX: usize = 512;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod tests;

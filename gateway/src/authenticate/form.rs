@@ -39,6 +39,8 @@ use crate::request::Target;
 
 mod fields;
 mod file;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod policy;
 mod reader;
 
