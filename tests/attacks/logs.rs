@@ -1,9 +1,13 @@
 //! What the log of a process holds of the requests that it serves: no signature, no key, no token.
 
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Command, Stdio};
+use std::io::BufRead as _;
+use std::io::BufReader;
+use std::io::Read as _;
+use std::process::Command;
+use std::process::Stdio;
 
-use tests::clients::{self, Access};
+use tests::clients;
+use tests::clients::Access;
 
 #[tokio::test]
 async fn no_log_line_at_any_level_holds_a_signature_a_token_or_a_secret() {
