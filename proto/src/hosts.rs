@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn g10_a_server_on_loopback_answers_only_to_its_own_names() {
+    fn a_server_on_loopback_answers_only_to_its_own_names() {
         let hosts = Hosts::for_listener(IpAddr::V4(Ipv4Addr::LOCALHOST), &["KMS.test".to_owned()]);
         for host in [
             "localhost:9080",
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn g10_a_request_with_two_hosts_must_have_both_right() {
+    fn a_request_with_two_hosts_must_have_both_right() {
         let hosts = Hosts::for_listener(IpAddr::V4(Ipv4Addr::LOCALHOST), &[]);
         let request =
             |uri: &str, host: &str| Request::post(uri).header("host", host).body(()).unwrap();

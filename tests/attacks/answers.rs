@@ -13,7 +13,7 @@ use crate::gate::put;
 use crate::gate::put_as;
 
 #[tokio::test]
-async fn b6_an_answer_of_the_backend_that_cannot_be_is_not_passed_on() {
+async fn an_answer_of_the_backend_that_cannot_be_is_not_passed_on() {
     let gate = Gate::open().await;
     let body = "hello".repeat(10_000);
     gate.accepts(&gate.sign(put("key", body.clone()))).await;
@@ -52,7 +52,7 @@ async fn b6_an_answer_of_the_backend_that_cannot_be_is_not_passed_on() {
 }
 
 #[tokio::test]
-async fn b6_cookies_and_redirects_of_the_backend_stay_behind() {
+async fn cookies_and_redirects_of_the_backend_stay_behind() {
     let gate = Gate::open().await;
     gate.accepts(&gate.sign(put("key", "hello"))).await;
     for (name, value) in [
@@ -82,7 +82,7 @@ async fn b6_cookies_and_redirects_of_the_backend_stay_behind() {
 }
 
 #[tokio::test]
-async fn b7_no_client_writes_lines_of_its_own_into_an_answer() {
+async fn no_client_writes_lines_of_its_own_into_an_answer() {
     let gate = Gate::open().await;
     gate.accepts(&gate.sign(put("key", "hello"))).await;
     gate.backend.forget();
@@ -111,7 +111,7 @@ async fn b7_no_client_writes_lines_of_its_own_into_an_answer() {
 }
 
 #[tokio::test]
-async fn b7_names_with_line_breaks_are_escaped_wherever_they_are_told() {
+async fn names_with_line_breaks_are_escaped_wherever_they_are_shown() {
     let gate = Gate::open().await;
     let key = "a\r\nset-cookie: stolen";
     let fields = put("unused", "").anonymous("host").headers;
@@ -148,7 +148,7 @@ async fn b7_names_with_line_breaks_are_escaped_wherever_they_are_told() {
 }
 
 #[tokio::test]
-async fn b8_http_2_is_not_spoken_so_nothing_of_it_can_be_abused() {
+async fn http_2_is_not_spoken_so_nothing_of_it_can_be_abused() {
     let gate = Gate::open().await;
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
@@ -167,7 +167,7 @@ async fn b8_http_2_is_not_spoken_so_nothing_of_it_can_be_abused() {
 }
 
 #[tokio::test]
-async fn d5_metadata_that_the_backend_has_no_room_for_is_refused_and_no_envelope_is_lost() {
+async fn metadata_that_the_backend_has_no_room_for_is_refused_and_no_envelope_is_lost() {
     let gate = Gate::open().await;
     let fits = put("key", "hello").header("x-amz-meta-a", &"v".repeat(2_047));
     gate.accepts(&gate.sign(fits)).await;
@@ -188,7 +188,7 @@ async fn d5_metadata_that_the_backend_has_no_room_for_is_refused_and_no_envelope
 }
 
 #[tokio::test]
-async fn d6_how_a_body_travelled_is_not_what_it_is() {
+async fn how_a_body_travelled_is_not_what_it_is() {
     let gate = Gate::open().await;
     for (sent, kept) in [
         ("aws-chunked", ""),

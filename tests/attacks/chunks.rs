@@ -54,7 +54,7 @@ fn pieces(body: &[u8]) -> Vec<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn a5_a_wrong_chunk_signature_is_never_committed() {
+async fn a_wrong_chunk_signature_is_never_committed() {
     let gate = Gate::open().await;
     for length in [5, LARGE] {
         let whole = signed_chunks(&gate, length);
@@ -79,7 +79,7 @@ async fn a5_a_wrong_chunk_signature_is_never_committed() {
 }
 
 #[tokio::test]
-async fn a5_chunks_in_another_order_or_number_are_never_committed() {
+async fn chunks_in_another_order_or_number_are_never_committed() {
     let gate = Gate::open().await;
     let whole = signed_chunks(&gate, LARGE);
     let pieces = pieces(&whole.body);
@@ -111,7 +111,7 @@ async fn a5_chunks_in_another_order_or_number_are_never_committed() {
 }
 
 #[tokio::test]
-async fn a5_trailers_that_are_wrong_are_never_committed() {
+async fn trailers_that_are_wrong_are_never_committed() {
     let gate = Gate::open().await;
     for length in [5, LARGE] {
         let draft = put("key", vec![b'x'; length]);
@@ -146,7 +146,7 @@ async fn a5_trailers_that_are_wrong_are_never_committed() {
 }
 
 #[tokio::test]
-async fn a5_trailers_must_be_checksums_that_were_announced() {
+async fn trailers_must_be_checksums_that_were_announced() {
     let gate = Gate::open().await;
     for announced in [
         "x-amz-meta-a",
@@ -172,7 +172,7 @@ async fn a5_trailers_must_be_checksums_that_were_announced() {
 }
 
 #[tokio::test]
-async fn a6_a_decoded_length_that_is_no_length_is_refused() {
+async fn a_decoded_length_that_is_no_length_is_refused() {
     let gate = Gate::open().await;
     for length in [
         "-1",
@@ -190,7 +190,7 @@ async fn a6_a_decoded_length_that_is_no_length_is_refused() {
 }
 
 #[tokio::test]
-async fn a6_a_decoded_length_must_be_said_and_kept() {
+async fn a_decoded_length_must_be_said_and_kept() {
     let gate = Gate::open().await;
     for length in ["4", "6", "0", "1000000"] {
         let draft = put("key", "hello").header("x-amz-decoded-content-length", length);
@@ -240,7 +240,7 @@ fn resigned(gate: &Gate, draft: Draft, hash: &str) -> Signed {
 }
 
 #[tokio::test]
-async fn a6_small_chunks_before_the_last_are_refused() {
+async fn small_chunks_before_the_last_are_refused() {
     let gate = Gate::open().await;
     for cover in [
         Cover::SignedChunks(8191, Vec::new()),
@@ -254,7 +254,7 @@ async fn a6_small_chunks_before_the_last_are_refused() {
 }
 
 #[tokio::test]
-async fn a6_chunk_heads_in_other_forms_are_refused() {
+async fn chunk_heads_in_other_forms_are_refused() {
     let gate = Gate::open().await;
     let long = "e".repeat(1 << 20);
     for head in [
@@ -278,7 +278,7 @@ async fn a6_chunk_heads_in_other_forms_are_refused() {
 }
 
 #[tokio::test]
-async fn a6_what_follows_the_end_of_the_body_is_refused() {
+async fn what_follows_the_end_of_the_body_is_refused() {
     let gate = Gate::open().await;
     let mut request = signed_chunks(&gate, 5);
     request.body = [request.body.as_ref(), b"0\r\n\r\n"].concat().into();
@@ -286,7 +286,7 @@ async fn a6_what_follows_the_end_of_the_body_is_refused() {
 }
 
 #[tokio::test]
-async fn a6_a_body_that_breaks_off_is_never_committed() {
+async fn a_body_that_breaks_off_is_never_committed() {
     let gate = Gate::open().await;
     let whole = signed_chunks(&gate, LARGE);
     for length in [0, 1, 50, 86, 87, CHUNK, LARGE / 2, whole.body.len() - 3] {
@@ -303,7 +303,7 @@ async fn a6_a_body_that_breaks_off_is_never_committed() {
 }
 
 #[tokio::test]
-async fn a5_the_chunks_of_one_request_do_not_serve_another() {
+async fn the_chunks_of_one_request_do_not_serve_another() {
     let gate = Gate::open().await;
     let one = signed_chunks(&gate, 5);
     let draft = put("other", "xxxxx").cover(Cover::SignedChunks(CHUNK, Vec::new()));
@@ -316,7 +316,7 @@ async fn a5_the_chunks_of_one_request_do_not_serve_another() {
 }
 
 #[tokio::test]
-async fn a5_a_chunk_signed_after_the_end_is_refused() {
+async fn a_chunk_signed_after_the_end_is_refused() {
     let gate = Gate::open().await;
     let request = signed_chunks(&gate, 5);
     let value = request.headers["authorization"].to_str().unwrap();

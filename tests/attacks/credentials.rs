@@ -36,7 +36,7 @@ fn with_wrong_signature(mut request: Signed) -> Signed {
 }
 
 #[tokio::test]
-async fn a3_a_wrong_signature_is_refused_on_every_route() {
+async fn a_wrong_signature_is_refused_on_every_route() {
     let gate = Gate::open().await;
     for draft in every_route() {
         let signed = with_wrong_signature(gate.sign(draft.clone()));
@@ -47,7 +47,7 @@ async fn a3_a_wrong_signature_is_refused_on_every_route() {
 }
 
 #[tokio::test]
-async fn a3_an_unsigned_trailer_does_not_excuse_a_wrong_signature() {
+async fn an_unsigned_trailer_does_not_excuse_a_wrong_signature() {
     let gate = Gate::open().await;
     for cover in [
         Cover::Unsigned,
@@ -61,7 +61,7 @@ async fn a3_an_unsigned_trailer_does_not_excuse_a_wrong_signature() {
 }
 
 #[tokio::test]
-async fn a3_the_signature_of_another_user_is_refused() {
+async fn the_signature_of_another_user_is_refused() {
     let gate = Gate::open().await;
     let confused = Access::new("AKIDTWO", "first-secret-of-tests");
     let request = put("key", "hello").sign(&confused, gate.now(), &gate.host);
@@ -69,7 +69,7 @@ async fn a3_the_signature_of_another_user_is_refused() {
 }
 
 #[tokio::test]
-async fn a3_credentials_in_the_query_instead_of_the_header_are_refused() {
+async fn credentials_in_the_query_instead_of_the_header_are_refused() {
     let gate = Gate::open().await;
     for draft in every_route() {
         let credential = "AKIDONE/20250615/us-east-1/s3/aws4_request";
@@ -85,7 +85,7 @@ async fn a3_credentials_in_the_query_instead_of_the_header_are_refused() {
 }
 
 #[tokio::test]
-async fn a7_a_request_signed_twice_is_refused() {
+async fn a_request_signed_twice_is_refused() {
     let gate = Gate::open().await;
     let presigned = gate.presign(put("key", "hello"));
     let signed = gate.sign(put("key", "hello"));
@@ -104,7 +104,7 @@ async fn a7_a_request_signed_twice_is_refused() {
 }
 
 #[tokio::test]
-async fn a7_a_query_parameter_given_twice_is_refused() {
+async fn a_query_parameter_given_twice_is_refused() {
     let gate = Gate::open().await;
     for name in [
         "X-Amz-Signature",
@@ -123,7 +123,7 @@ async fn a7_a_query_parameter_given_twice_is_refused() {
 }
 
 #[tokio::test]
-async fn a7_signature_version_2_is_refused() {
+async fn signature_version_2_is_refused() {
     let gate = Gate::open().await;
     let mut request = put("key", "hello").anonymous(&gate.host);
     let in_query = {
@@ -141,7 +141,7 @@ async fn a7_signature_version_2_is_refused() {
 }
 
 #[tokio::test]
-async fn a7_asymmetric_signatures_are_refused() {
+async fn asymmetric_signatures_are_refused() {
     let gate = Gate::open().await;
     let mut request = gate.sign(put("key", "hello"));
     let value = request.headers["authorization"].to_str().unwrap();
@@ -159,7 +159,7 @@ async fn a7_asymmetric_signatures_are_refused() {
 }
 
 #[tokio::test]
-async fn a7_a_session_token_that_nobody_gave_out_is_refused() {
+async fn a_session_token_that_nobody_gave_out_is_refused() {
     let gate = Gate::open().await;
     let draft = put("key", "hello").header("x-amz-security-token", "token");
     gate.refuses(&gate.sign(draft), "InvalidToken", 400).await;
@@ -169,7 +169,7 @@ async fn a7_a_session_token_that_nobody_gave_out_is_refused() {
 }
 
 #[tokio::test]
-async fn a14_an_unknown_access_key_is_told_by_its_code_only() {
+async fn an_unknown_access_key_shows_in_its_code_only() {
     let gate = Gate::open().await;
     for id in ["AKIDNONE", "akidone", "AKIDON", "AKIDONE "] {
         let nobody = Access::new(id, "first-secret-of-tests");
@@ -199,7 +199,7 @@ async fn a14_an_unknown_access_key_is_told_by_its_code_only() {
 }
 
 #[tokio::test]
-async fn a14_an_upper_case_signature_is_refused() {
+async fn an_upper_case_signature_is_refused() {
     let gate = Gate::open().await;
     let mut request = gate.sign(put("key", "hello"));
     let value = request.headers["authorization"].to_str().unwrap();
@@ -212,7 +212,7 @@ async fn a14_an_upper_case_signature_is_refused() {
 }
 
 #[tokio::test]
-async fn a15_nothing_is_done_for_the_anonymous_caller() {
+async fn nothing_is_done_for_the_anonymous_caller() {
     let gate = Gate::open().await;
     for draft in every_route() {
         let request = draft.anonymous(&gate.host);
@@ -232,7 +232,7 @@ async fn a15_nothing_is_done_for_the_anonymous_caller() {
 }
 
 #[tokio::test]
-async fn a15_half_a_signature_is_never_no_signature() {
+async fn half_a_signature_is_never_no_signature() {
     let gate = Gate::open().await;
     let whole = gate.presign(Draft::new(Method::GET, BUCKET, "key")).query;
     let pairs: Vec<&str> = whole.split('&').collect();
@@ -256,7 +256,7 @@ async fn a15_half_a_signature_is_never_no_signature() {
 }
 
 #[tokio::test]
-async fn a15_a_malformed_authorization_is_never_no_authorization() {
+async fn a_malformed_authorization_is_never_no_authorization() {
     let gate = Gate::open().await;
     let whole = gate.sign(put("key", "hello"));
     let value = whole.headers["authorization"].to_str().unwrap().to_owned();

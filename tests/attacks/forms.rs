@@ -37,7 +37,7 @@ async fn refuses(gate: &Gate, request: &Signed, status: u16, code: &str, words: 
 }
 
 #[tokio::test]
-async fn a8_a_form_is_let_in_with_its_policy_only() {
+async fn a_form_is_let_in_with_its_policy_only() {
     let gate = Gate::open().await;
     let fields = form().signed_fields(&gate.access, gate.now());
     let without = |names: &[&str]| {
@@ -80,7 +80,7 @@ async fn a8_a_form_is_let_in_with_its_policy_only() {
 }
 
 #[tokio::test]
-async fn a8_a_forged_or_foreign_signature_is_refused() {
+async fn a_forged_or_foreign_signature_is_refused() {
     let gate = Gate::open().await;
     let fields = form().signed_fields(&gate.access, gate.now());
     let with = |name: &str, value: &str| {
@@ -129,7 +129,7 @@ async fn a8_a_forged_or_foreign_signature_is_refused() {
 }
 
 #[tokio::test]
-async fn a8_signature_version_2_of_a_form_is_refused() {
+async fn signature_version_2_of_a_form_is_refused() {
     let gate = Gate::open().await;
     let fields = [
         ("key", "key"),
@@ -143,7 +143,7 @@ async fn a8_signature_version_2_of_a_form_is_refused() {
 }
 
 #[tokio::test]
-async fn a8_a_policy_holds_for_every_field_and_no_condition_is_left_out() {
+async fn a_policy_holds_for_every_field_and_no_condition_is_left_out() {
     let gate = Gate::open().await;
     let denied = "Invalid according to Policy: ";
     let sse = "x-amz-server-side-encryption";
@@ -217,7 +217,7 @@ async fn a8_a_policy_holds_for_every_field_and_no_condition_is_left_out() {
 }
 
 #[tokio::test]
-async fn a8_the_length_of_a_file_is_held_to_the_policys_range() {
+async fn the_length_of_a_file_is_held_to_the_policys_range() {
     let gate = Gate::open().await;
     for (range, code) in [
         (json!(["content-length-range", 6, 10]), "EntityTooSmall"),
@@ -235,7 +235,7 @@ async fn a8_the_length_of_a_file_is_held_to_the_policys_range() {
 }
 
 #[tokio::test]
-async fn a8_a_policy_signed_for_one_bucket_does_not_serve_another() {
+async fn a_policy_signed_for_one_bucket_does_not_serve_another() {
     let gate = Gate::open().await;
     gate.backend.create_bucket("other");
     let mut request = signed(&gate, &form());
@@ -245,7 +245,7 @@ async fn a8_a_policy_signed_for_one_bucket_does_not_serve_another() {
 }
 
 #[tokio::test]
-async fn a8_what_is_no_policy_is_told_as_by_aws() {
+async fn what_is_no_policy_gets_the_error_of_aws() {
     let gate = Gate::open().await;
     let scope = CredentialScope::new(gate.now(), &gate.access.region, "s3");
     for (policy, words) in [
@@ -307,7 +307,7 @@ async fn a8_what_is_no_policy_is_told_as_by_aws() {
 }
 
 #[tokio::test]
-async fn a8_names_in_policies_and_forms_differ_by_more_than_case() {
+async fn names_in_policies_and_forms_differ_by_more_than_case() {
     let gate = Gate::open().await;
     let form = form()
         .condition(json!(["StArTs-WiTh", "$KeY", "k"]))
@@ -333,7 +333,7 @@ async fn a8_names_in_policies_and_forms_differ_by_more_than_case() {
 }
 
 #[tokio::test]
-async fn a8_d1_the_gateways_own_metadata_and_unsigned_headers_are_refused_with_forms() {
+async fn the_gateways_own_metadata_and_unsigned_headers_are_refused_with_forms() {
     let gate = Gate::open().await;
     for name in [
         "x-amz-meta-sealgate",
@@ -360,7 +360,7 @@ async fn a8_d1_the_gateways_own_metadata_and_unsigned_headers_are_refused_with_f
 }
 
 #[tokio::test]
-async fn a8_a_body_that_is_no_form_is_refused() {
+async fn a_body_that_is_no_form_is_refused() {
     let gate = Gate::open().await;
     let good = signed(&gate, &form());
     let text = String::from_utf8(good.body.to_vec()).unwrap();

@@ -61,7 +61,7 @@ pub async fn talk_to(address: SocketAddr, bytes: &[u8]) -> String {
 const HIDDEN: &str = "DELETE /bucket/victim HTTP/1.1\r\nhost: a\r\n\r\n";
 
 #[tokio::test]
-async fn b1_a_body_framed_twice_is_one_request_at_most() {
+async fn a_body_framed_twice_is_one_request_at_most() {
     let gate = Gate::open().await;
     for lines in [
         "content-length: 10\r\ntransfer-encoding: chunked\r\n",
@@ -97,7 +97,7 @@ async fn b1_a_body_framed_twice_is_one_request_at_most() {
 }
 
 #[tokio::test]
-async fn b1_transfer_encodings_other_than_chunked_are_refused() {
+async fn transfer_encodings_other_than_chunked_are_refused() {
     let gate = Gate::open().await;
     for lines in [
         "content-length: 10\r\ncontent-length: 11\r\n",
@@ -122,7 +122,7 @@ async fn b1_transfer_encodings_other_than_chunked_are_refused() {
 }
 
 #[tokio::test]
-async fn b2_trailers_of_the_framing_are_not_headers() {
+async fn trailers_of_the_framing_are_not_headers() {
     let gate = Gate::open().await;
     let hash = Draft::new(Method::PUT, BUCKET, "key").query("tagging", "");
     let request = gate.sign(hash.cover(tests::signed::Cover::Unsigned));
@@ -135,7 +135,7 @@ async fn b2_trailers_of_the_framing_are_not_headers() {
 }
 
 #[tokio::test]
-async fn b2_broken_chunks_of_the_framing_are_refused() {
+async fn broken_chunks_of_the_framing_are_refused() {
     let gate = Gate::open().await;
     for body in [
         "fffffffffffffffff\r\n<Tagging/>\r\n0\r\n\r\n",
@@ -159,7 +159,7 @@ async fn b2_broken_chunks_of_the_framing_are_refused() {
 }
 
 #[tokio::test]
-async fn b3_what_follows_a_refused_body_is_not_a_request() {
+async fn what_follows_a_refused_body_is_not_a_request() {
     let gate = Gate::open().await;
     let mut refused = tagging(&gate);
     refused
@@ -174,7 +174,7 @@ async fn b3_what_follows_a_refused_body_is_not_a_request() {
 }
 
 #[tokio::test]
-async fn b3_a_refused_client_is_not_told_to_go_on() {
+async fn a_refused_client_gets_no_100_continue() {
     let gate = Gate::open().await;
     let mut request = put("key", vec![b'x'; 100]).anonymous(&gate.host);
     request
@@ -186,7 +186,7 @@ async fn b3_a_refused_client_is_not_told_to_go_on() {
 }
 
 #[tokio::test]
-async fn b3_a_client_that_may_is_told_to_go_on() {
+async fn a_client_that_may_send_its_body_gets_100_continue() {
     let gate = Gate::open().await;
     let mut request = gate.sign(put("key", "hello"));
     request
@@ -198,7 +198,7 @@ async fn b3_a_client_that_may_is_told_to_go_on() {
 }
 
 #[tokio::test]
-async fn b4_connections_are_not_upgraded() {
+async fn connections_are_not_upgraded() {
     let gate = Gate::open().await;
     for (name, value) in [
         ("upgrade", "h2c"),
@@ -223,7 +223,7 @@ async fn b4_connections_are_not_upgraded() {
 }
 
 #[tokio::test]
-async fn b5_signed_headers_cannot_be_named_hop_by_hop() {
+async fn signed_headers_cannot_be_named_hop_by_hop() {
     let gate = Gate::open().await;
     let draft = || put("key", "hello").header("content-type", "text/plain");
     for value in [
@@ -247,7 +247,7 @@ async fn b5_signed_headers_cannot_be_named_hop_by_hop() {
 }
 
 #[tokio::test]
-async fn b9_a_client_that_does_not_finish_its_head_is_cut_off() {
+async fn a_client_that_does_not_finish_its_head_is_cut_off() {
     let gate = Gate::with(|config| config.limits.head_timeout_ms = 200).await;
     let start = std::time::Instant::now();
     let answer = gate
@@ -263,7 +263,7 @@ async fn b9_a_client_that_does_not_finish_its_head_is_cut_off() {
 }
 
 #[tokio::test]
-async fn b9_requests_above_the_limit_are_told_to_slow_down() {
+async fn requests_above_the_limit_get_slow_down() {
     let gate = Gate::with(|config| {
         config.limits.requests_in_flight_max = 1;
         config.objects.allow_insecure_sse = true;
@@ -288,7 +288,7 @@ async fn b9_requests_above_the_limit_are_told_to_slow_down() {
 }
 
 #[tokio::test]
-async fn b10_heads_above_the_limits_are_refused() {
+async fn heads_above_the_limits_are_refused() {
     let gate = Gate::open().await;
     let long = "v".repeat(17 * 1024);
     let request = gate.sign(put("key", "hello").header("x-amz-meta-a", &long));

@@ -9,7 +9,7 @@ use crate::gate::every_route;
 use crate::gate::put;
 
 #[tokio::test]
-async fn c1_keys_that_cannot_be_are_refused() {
+async fn keys_that_cannot_be_are_refused() {
     let gate = Gate::open().await;
     for (path, code) in [
         ("/bucket/%00", "InvalidURI"),
@@ -33,7 +33,7 @@ async fn c1_keys_that_cannot_be_are_refused() {
 }
 
 #[tokio::test]
-async fn c1_names_that_are_no_bucket_names_are_refused() {
+async fn names_that_are_no_bucket_names_are_refused() {
     let gate = Gate::open().await;
     for name in [
         "..",
@@ -54,7 +54,7 @@ async fn c1_names_that_are_no_bucket_names_are_refused() {
 }
 
 #[tokio::test]
-async fn c4_the_bucket_in_the_host_is_read_once() {
+async fn the_bucket_in_the_host_is_read_once() {
     let gate = Gate::open().await;
     for (host, expected) in [
         ("bucket.s3.localhost", "/bucket/other/key"),
@@ -85,7 +85,7 @@ async fn c4_the_bucket_in_the_host_is_read_once() {
 }
 
 #[tokio::test]
-async fn c5_the_gateways_own_bucket_is_not_there_for_clients() {
+async fn the_gateways_own_bucket_is_not_there_for_clients() {
     let gate = Gate::open().await;
     let state = "sealgate-state";
     gate.backend.create_bucket(state);
@@ -116,7 +116,7 @@ async fn c5_the_gateways_own_bucket_is_not_there_for_clients() {
 }
 
 #[tokio::test]
-async fn d1_d2_the_gateways_own_metadata_cannot_be_sent_beside_any_other() {
+async fn the_gateways_own_metadata_cannot_be_sent_beside_any_other() {
     let gate = Gate::open().await;
     for name in [
         "x-amz-meta-sealgate",
@@ -137,7 +137,7 @@ async fn d1_d2_the_gateways_own_metadata_cannot_be_sent_beside_any_other() {
 }
 
 #[tokio::test]
-async fn d4_headers_that_could_be_taken_for_others_are_refused() {
+async fn headers_that_could_be_taken_for_others_are_refused() {
     let gate = Gate::open().await;
     for name in [
         "x_amz_acl",
@@ -180,7 +180,7 @@ async fn operations_that_would_bypass_sealing_are_refused() {
 }
 
 #[tokio::test]
-async fn c2_a_copy_source_that_names_no_object_is_refused_before_anything_is_asked() {
+async fn a_copy_source_that_names_no_object_is_refused_before_anything_is_asked() {
     let gate = Gate::open().await;
     for source in [
         "/",

@@ -39,7 +39,7 @@ async fn admin_under(address: SocketAddr, host: &str, path: &str) -> String {
 }
 
 #[tokio::test]
-async fn b9_a_connection_that_lies_idle_is_closed() {
+async fn a_connection_that_lies_idle_is_closed() {
     let gate = Gate::with(|config| config.limits.idle_timeout_ms = 100).await;
     let mut silent = TcpStream::connect(gate.target.address).await.unwrap();
     let mut rest = Vec::new();
@@ -61,7 +61,7 @@ async fn b9_a_connection_that_lies_idle_is_closed() {
 }
 
 #[tokio::test]
-async fn b9_a_client_that_takes_nothing_of_its_answer_is_cut_off() {
+async fn a_client_that_takes_nothing_of_its_answer_is_cut_off() {
     let gate = Gate::with(|config| {
         config.objects.allow_insecure_sse = true;
         config.limits.write_stall_timeout_ms = 100;
@@ -80,7 +80,7 @@ async fn b9_a_client_that_takes_nothing_of_its_answer_is_cut_off() {
 }
 
 #[tokio::test]
-async fn b9_a_client_that_goes_away_is_noticed_and_nothing_is_committed() {
+async fn a_client_that_goes_away_is_noticed_and_nothing_is_committed() {
     let gate = Gate::open().await;
     let bytes = gate.sign(put("key", vec![b'x'; 1 << 20])).to_bytes();
     let mut stream = TcpStream::connect(gate.target.address).await.unwrap();
@@ -92,7 +92,7 @@ async fn b9_a_client_that_goes_away_is_noticed_and_nothing_is_committed() {
 }
 
 #[tokio::test]
-async fn b9_connections_above_the_limit_wait_for_their_turn() {
+async fn connections_above_the_limit_wait_for_their_turn() {
     let gate = Gate::with(|config| config.limits.connections_max = 1).await;
     let mut first = TcpStream::connect(gate.target.address).await.unwrap();
     first

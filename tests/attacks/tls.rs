@@ -26,7 +26,7 @@ use tokio_rustls::client::TlsStream;
 const SOON: Duration = Duration::from_secs(8);
 
 #[tokio::test]
-async fn b9_a_tls_handshake_that_stalls_is_cut_off_while_others_are_served() {
+async fn a_tls_handshake_that_stalls_is_cut_off_while_others_are_served() {
     let world = World::setup()
         .gateway(|config| config.limits.handshake_timeout_ms = 100)
         .start()

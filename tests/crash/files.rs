@@ -15,7 +15,7 @@ use crate::Crash;
 const SOON: Duration = Duration::from_secs(20);
 
 #[tokio::test]
-async fn b9_a_gateway_that_ran_out_of_file_descriptors_serves_when_it_has_some_again() {
+async fn a_gateway_that_ran_out_of_file_descriptors_serves_when_it_has_some_again() {
     const FILES_MAX: usize = 64;
     let crash = Crash::start().await;
     let program = env!("CARGO_BIN_EXE_sealgate-under-test");

@@ -43,7 +43,7 @@ const KEYS: [&str; 14] = [
 ];
 
 #[tokio::test]
-async fn c1_c3_every_key_is_one_name_for_client_list_and_backend() {
+async fn every_key_is_one_name_for_client_list_and_backend() {
     let world = World::start().await;
     world.create_bucket("demo").await;
     for key in KEYS {

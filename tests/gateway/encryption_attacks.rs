@@ -102,7 +102,7 @@ async fn write(world: &World, way: &str, key: &str, headers: &[(&str, &str)]) ->
 const WAYS: [&str; 6] = ["put", "empty", "presigned", "copy", "form", "upload"];
 
 #[tokio::test]
-async fn e1_the_default_encryption_applies_on_every_way_in_and_shows_in_the_bytes() {
+async fn the_default_encryption_applies_on_every_way_in_and_shows_in_the_bytes() {
     let world = world().await;
     let key_arn = world.create_key("alias/default").await;
     assert_eq!(
@@ -125,7 +125,7 @@ async fn e1_the_default_encryption_applies_on_every_way_in_and_shows_in_the_byte
 }
 
 #[tokio::test]
-async fn e2_a_default_encryption_that_cannot_be_read_stops_every_way_in() {
+async fn a_default_encryption_that_cannot_be_read_stops_every_way_in() {
     let world = world().await;
     world.create_key("alias/default").await;
     write(&world, "put", "source", &[]).await;
@@ -150,7 +150,7 @@ async fn e2_a_default_encryption_that_cannot_be_read_stops_every_way_in() {
 }
 
 #[tokio::test]
-async fn e3_an_encryption_that_cannot_be_is_refused_on_every_way_in_and_nothing_is_stored() {
+async fn an_encryption_that_cannot_be_is_refused_on_every_way_in_and_nothing_is_stored() {
     let world = world().await;
     write(&world, "put", "source", &[]).await;
     let disabled = world.create_key("alias/disabled").await;
@@ -200,7 +200,7 @@ async fn e3_an_encryption_that_cannot_be_is_refused_on_every_way_in_and_nothing_
 }
 
 #[tokio::test]
-async fn e4_a_customers_key_that_is_none_is_refused_on_every_way_in() {
+async fn a_customers_key_that_is_none_is_refused_on_every_way_in() {
     let world = world().await;
     write(&world, "put", "source", &[]).await;
     let name = |end: &str| format!("{SSE}-customer-{end}");
@@ -243,7 +243,7 @@ async fn e4_a_customers_key_that_is_none_is_refused_on_every_way_in() {
 }
 
 #[tokio::test]
-async fn e6_no_digest_of_the_plaintext_is_at_the_backend_whichever_way_it_came() {
+async fn no_digest_of_the_plaintext_is_at_the_backend_whichever_way_it_came() {
     let world = world().await;
     world.create_key("alias/a").await;
     write(&world, "put", "source", &[]).await;
@@ -267,7 +267,7 @@ async fn e6_no_digest_of_the_plaintext_is_at_the_backend_whichever_way_it_came()
 }
 
 #[tokio::test]
-async fn e8_nobody_learns_by_conditions_what_they_may_not_read() {
+async fn nobody_learns_by_conditions_what_they_may_not_read() {
     let world = world().await;
     write(&world, "put", "source", &[]).await;
     let etag = get(&world, "source").await.headers()["etag"]
@@ -302,7 +302,7 @@ async fn e8_nobody_learns_by_conditions_what_they_may_not_read() {
 }
 
 #[tokio::test]
-async fn e9_a_version_is_copied_with_new_metadata_under_another_key_and_keeps_to_itself() {
+async fn a_version_is_copied_with_new_metadata_under_another_key_and_keeps_to_itself() {
     let world = world().await;
     let key_arn = world.create_key("alias/a").await;
     world.backend.set_versioning("demo", Versioning::Enabled);
@@ -340,7 +340,7 @@ async fn e9_a_version_is_copied_with_new_metadata_under_another_key_and_keeps_to
 }
 
 #[tokio::test]
-async fn e10_what_was_read_before_is_not_read_by_who_may_not() {
+async fn what_was_read_before_is_not_read_by_a_caller_without_permission() {
     let world = world().await;
     let customers = |draft: Draft, key: [u8; 32]| {
         let md5 = STANDARD.encode(md5::Md5::digest(key));
@@ -384,7 +384,7 @@ async fn e10_what_was_read_before_is_not_read_by_who_may_not() {
 }
 
 #[tokio::test]
-async fn e11_no_route_hands_out_sealed_bytes_or_an_envelope() {
+async fn no_route_hands_out_sealed_bytes_or_an_envelope() {
     let world = world().await;
     for key in ["small", "large"] {
         let body = CANARY.repeat(if key == "small" { 1 } else { 20_000 });

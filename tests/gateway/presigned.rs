@@ -125,7 +125,7 @@ async fn a_part_is_sent_by_a_presigned_url_in_each_mode() {
 }
 
 #[tokio::test]
-async fn e1_a_presigned_write_gets_the_encryption_it_was_signed_for_and_no_other() {
+async fn a_presigned_write_gets_the_encryption_it_was_signed_for_and_no_other() {
     let world = world().await;
     let draft = Draft::new(Method::PUT, "demo", "k").body("hello");
     let signed = presign(&world, draft.clone().header(SSE, "aws:kms"));

@@ -241,7 +241,7 @@ async fn the_buckets_default_applies_to_writes_that_name_nothing() {
 }
 
 #[tokio::test]
-async fn e5_a_read_of_an_sse_c_object_needs_exactly_its_key() {
+async fn a_read_of_an_sse_c_object_needs_exactly_its_key() {
     let world = Direct::start().await;
     for size in [100, 400_000] {
         world

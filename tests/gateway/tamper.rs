@@ -92,7 +92,7 @@ fn set_envelope(stored: &mut Stored, value: &str) {
 }
 
 #[tokio::test]
-async fn t02_a_flipped_bit_stops_a_read_before_the_byte_it_is_in() {
+async fn a_flipped_bit_stops_a_read_before_the_byte_it_is_in() {
     let (world, reads) = world().await;
     for read in &reads {
         for at in [
@@ -125,7 +125,7 @@ async fn t02_a_flipped_bit_stops_a_read_before_the_byte_it_is_in() {
 }
 
 #[tokio::test]
-async fn t11_a_backend_that_lies_about_lengths_and_ranges_is_not_believed() {
+async fn a_backend_that_lies_about_lengths_and_ranges_is_not_believed() {
     let (world, reads) = world().await;
     let stored_bytes = world.backend.object(BUCKET, "s3").unwrap().body.len();
     let total = |total: usize| format!("bytes 16472-32871/{total}");
@@ -192,7 +192,7 @@ async fn a_backend_that_ignores_ranges_costs_bytes_and_no_more() {
 }
 
 #[tokio::test]
-async fn t17_a_body_under_another_objects_envelope_does_not_open() {
+async fn a_body_under_another_objects_envelope_does_not_open() {
     let (world, reads) = world().await;
     world.put(Asked::on("other").body(content(SIZE))).await.ok();
     let others = world.backend.object(BUCKET, "other").unwrap();
@@ -205,7 +205,7 @@ async fn t17_a_body_under_another_objects_envelope_does_not_open() {
 }
 
 #[tokio::test]
-async fn t18_an_object_moved_to_another_name_does_not_open() {
+async fn an_object_moved_to_another_name_does_not_open() {
     let (world, reads) = world().await;
     for read in reads {
         let object = world.backend.object(BUCKET, &read.key).unwrap();
@@ -223,7 +223,7 @@ async fn t18_an_object_moved_to_another_name_does_not_open() {
 }
 
 #[tokio::test]
-async fn t19_t20_t21_t22_an_envelope_of_another_object_mode_or_key_is_refused() {
+async fn an_envelope_of_another_object_mode_or_key_is_refused() {
     let (world, reads) = world().await;
     let envelopes: Vec<_> = reads
         .iter()
@@ -262,7 +262,7 @@ fn assert_authentic_or_client_error(answer: &Answer) {
 }
 
 #[tokio::test]
-async fn t15_an_older_version_of_the_object_under_the_new_envelope_does_not_open() {
+async fn an_older_version_of_the_object_under_the_new_envelope_does_not_open() {
     let (world, _) = world().await;
     let old = world.backend.object(BUCKET, "s3").unwrap();
     world.put(Asked::on("s3").body(content(SIZE))).await.ok();
@@ -287,7 +287,7 @@ async fn t15_an_older_version_of_the_object_under_the_new_envelope_does_not_open
 }
 
 #[tokio::test]
-async fn t04_t23_no_changed_byte_of_an_envelope_is_accepted() {
+async fn no_changed_byte_of_an_envelope_is_accepted() {
     let (world, reads) = world().await;
     for read in &reads {
         let good = envelope(&world.backend.object(BUCKET, &read.key).unwrap());
@@ -310,7 +310,7 @@ async fn t04_t23_no_changed_byte_of_an_envelope_is_accepted() {
 }
 
 #[tokio::test]
-async fn t24_t25_t26_an_object_without_an_envelope_or_never_sealed_is_refused() {
+async fn an_object_without_an_envelope_or_never_sealed_is_refused() {
     let (world, reads) = world().await;
     for read in &reads {
         world.backend.tamper(BUCKET, &read.key, |stored| {
@@ -340,7 +340,7 @@ async fn t24_t25_t26_an_object_without_an_envelope_or_never_sealed_is_refused() 
 }
 
 #[tokio::test]
-async fn t27_content_that_looks_sealed_comes_back_as_it_is() {
+async fn content_that_looks_sealed_comes_back_as_it_is() {
     let (world, _) = world().await;
     let sealed = world.backend.object(BUCKET, "s3").unwrap();
     world
@@ -351,7 +351,7 @@ async fn t27_content_that_looks_sealed_comes_back_as_it_is() {
 }
 
 #[tokio::test]
-async fn t30_a_whole_older_object_restored_is_served_as_documented() {
+async fn a_whole_older_object_restored_is_served_as_documented() {
     let (world, _) = world().await;
     let old = world.backend.object(BUCKET, "s3").unwrap();
     world.put(Asked::on("s3").body(content(10))).await.ok();
@@ -360,7 +360,7 @@ async fn t30_a_whole_older_object_restored_is_served_as_documented() {
 }
 
 #[tokio::test]
-async fn t31_t32_an_object_that_changes_between_two_reads_is_never_mixed() {
+async fn an_object_that_changes_between_two_reads_is_never_mixed() {
     let (world, _) = world().await;
     let old = world.backend.object(BUCKET, "s3").unwrap();
     let other = world.another();

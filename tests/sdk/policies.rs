@@ -231,7 +231,7 @@ async fn a_policy_may_look_at_the_tags_that_an_object_has() {
 }
 
 #[tokio::test]
-async fn d3_no_header_or_query_of_a_client_is_taken_for_a_condition_key() {
+async fn no_header_or_query_of_a_client_is_taken_for_a_condition_key() {
     let world = World::start().await;
     world.create_bucket("demo").await;
     let s3 = world.s3();

@@ -12,11 +12,11 @@ use proto::time::Timestamp;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::protocol::copy_source::CopySource;
-use crate::request::AuthType;
-use crate::request::S3Request;
 use crate::protocol::xml;
 use crate::protocol::xml::Element;
 use crate::protocol::xml::Limits;
+use crate::request::AuthType;
+use crate::request::S3Request;
 
 /// The context of a request. `source` is what a copy is made from; `encryption` has the headers
 /// that say which encryption the request asks for.

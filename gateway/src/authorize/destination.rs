@@ -8,10 +8,10 @@ use crate::authorize::Authorizer;
 use crate::authorize::read_document;
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::request::S3Request;
-use crate::route::Operation;
 use crate::protocol::xml::Element;
 use crate::protocol::xml::Limits;
+use crate::request::S3Request;
+use crate::route::Operation;
 
 /// Refuses a request whose document names a destination that is not its caller's.
 ///

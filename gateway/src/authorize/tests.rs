@@ -63,7 +63,7 @@ const READERS: &str = r#"{"Statement": [
      "Resource": "arn:aws:s3:::b/secret/*"}]}"#;
 
 #[test]
-fn a15_the_anonymous_caller_may_do_what_a_policy_allows_and_nothing_else() {
+fn the_anonymous_caller_may_do_what_a_policy_allows_and_nothing_else() {
     let of_nobody = |policy| access(Caller::anonymous(), policy);
     let get = |access, key| check(&access, Operation::GetObject, key);
     assert!(get(of_nobody(None), "k").is_err());

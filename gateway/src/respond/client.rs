@@ -155,7 +155,7 @@ mod tests {
     ];
 
     #[test]
-    fn a12_forwarded_headers_of_strangers_mean_nothing() {
+    fn forwarded_headers_of_peers_that_are_no_listed_proxy_mean_nothing() {
         for proxies in [&[][..], &["10.0.0.0/8"]] {
             let connection = connection(proxies, "192.0.2.1:1000", &FORWARDED);
             assert!(!connection.secure);
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a12_a_listed_proxy_names_its_client() {
+    fn a_listed_proxy_names_its_client() {
         let connection = connection(&["192.0.2.0/24"], "192.0.2.1:1000", &FORWARDED);
         assert!(connection.secure);
         assert_eq!(connection.client.to_string(), "203.0.113.7");
@@ -172,14 +172,14 @@ mod tests {
     }
 
     #[test]
-    fn a12_what_the_client_wrote_before_the_proxies_is_not_taken() {
+    fn what_the_client_wrote_before_the_proxies_is_not_taken() {
         let headers = [("x-forwarded-for", "6.6.6.6, 203.0.113.7, 192.0.2.9")];
         let connection = connection(&["192.0.2.0/24"], "192.0.2.1:1000", &headers);
         assert_eq!(connection.client.to_string(), "203.0.113.7");
     }
 
     #[test]
-    fn a12_a_protocol_named_twice_is_not_believed() {
+    fn a_protocol_named_twice_is_not_believed() {
         let headers = [
             ("x-forwarded-proto", "https"),
             ("x-forwarded-proto", "http"),

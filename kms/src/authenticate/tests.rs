@@ -160,7 +160,7 @@ fn a_wrong_secret_and_an_unknown_access_key_are_refused() {
 }
 
 #[test]
-fn g2_the_signature_is_bound_to_the_body_the_operation_and_the_host() {
+fn the_signature_is_bound_to_the_body_the_operation_and_the_host() {
     let parts = signed_at(now(), SECRET, "kms");
     assert_eq!(
         refused(&parts, b"{\"NumberOfBytes\":2}").0,
@@ -186,7 +186,7 @@ fn g2_the_signature_is_bound_to_the_body_the_operation_and_the_host() {
 }
 
 #[test]
-fn g2_a_target_that_is_not_signed_is_refused_even_if_the_rest_holds() {
+fn a_target_that_is_not_signed_is_refused_even_if_the_rest_holds() {
     let mut parts = signed_at(now(), SECRET, "kms");
     let header = parts.headers["authorization"]
         .to_str()

@@ -25,7 +25,7 @@ async fn object(world: &Direct, key: &str, create: fn(Asked) -> Asked) -> Bytes 
 }
 
 #[tokio::test]
-async fn e7_every_range_has_the_bytes_that_the_whole_object_has_there() {
+async fn every_range_has_the_bytes_that_the_whole_object_has_there() {
     let world = Direct::start().await;
     let whole = object(&world, "k", |asked| asked).await;
     let end = whole.len();

@@ -183,7 +183,7 @@ fn changed(change: impl Fn(&mut Vec<u8>) -> Option<()> + 'static) -> Change {
 }
 
 #[tokio::test]
-async fn t1_t2_t3_t5_no_flipped_bit_reaches_a_reader_whichever_way_it_reads() {
+async fn no_flipped_bit_reaches_a_reader_whichever_way_it_reads() {
     expect_refused(|victim, end| {
         let ahead = [0, 9, 12, 20, 71, 72, 16_455, 16_456, 16_471, 16_472];
         let behind = [1, 9, 20, 40, 41, 100, 144, 145].map(|before| end - before);
@@ -204,7 +204,7 @@ async fn t1_t2_t3_t5_no_flipped_bit_reaches_a_reader_whichever_way_it_reads() {
 }
 
 #[tokio::test]
-async fn t6_t7_t8_t10_an_object_cut_or_extended_is_not_read_whichever_way() {
+async fn an_object_cut_or_extended_is_not_read_whichever_way() {
     expect_refused(|_, end| {
         let cuts = [
             0,
@@ -237,7 +237,7 @@ async fn t6_t7_t8_t10_an_object_cut_or_extended_is_not_read_whichever_way() {
 }
 
 #[tokio::test]
-async fn t12_t14_t15_chunks_in_another_order_or_of_another_object_are_not_read() {
+async fn chunks_in_another_order_or_of_another_object_are_not_read() {
     let first = 72..72 + 16_400;
     let second = 72 + 16_400..72 + 2 * 16_400;
     expect_refused(move |_, _| {
@@ -303,7 +303,7 @@ async fn t12_t14_t15_chunks_in_another_order_or_of_another_object_are_not_read()
 }
 
 #[tokio::test]
-async fn t24_t28_an_object_with_two_envelopes_or_none_is_not_read_whichever_way() {
+async fn an_object_with_two_envelopes_or_none_is_not_read_whichever_way() {
     let world = Direct::start().await;
     let all = victims(&world).await;
     let other = world.backend.object(BUCKET, "inline").unwrap();
@@ -332,7 +332,7 @@ async fn t24_t28_an_object_with_two_envelopes_or_none_is_not_read_whichever_way(
 }
 
 #[tokio::test]
-async fn t18_t21_an_object_moved_or_a_copy_put_in_its_sources_place_is_not_read() {
+async fn an_object_moved_or_a_copy_put_in_its_sources_place_is_not_read() {
     let world = Direct::start().await;
     let victims = victims(&world).await;
     // The copy has the bytes and the data key of its source, and still another name.
@@ -363,7 +363,7 @@ async fn t18_t21_an_object_moved_or_a_copy_put_in_its_sources_place_is_not_read(
 }
 
 #[tokio::test]
-async fn t31_t32_an_object_in_parts_that_changes_while_it_is_read_is_never_mixed() {
+async fn an_object_in_parts_that_changes_while_it_is_read_is_never_mixed() {
     use tests::backend::Action;
     use tests::backend::Fault;
     let world = Direct::start().await;
@@ -417,7 +417,7 @@ async fn t31_t32_an_object_in_parts_that_changes_while_it_is_read_is_never_mixed
 }
 
 #[tokio::test]
-async fn t16_an_earlier_or_an_aborted_upload_of_a_part_is_not_read_in_its_place() {
+async fn an_earlier_or_an_aborted_upload_of_a_part_is_not_read_in_its_place() {
     let world = Direct::start().await;
     let uploading = world.uploading();
     let whole = content(5 * MIB + 9);

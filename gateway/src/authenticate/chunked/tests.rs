@@ -152,7 +152,7 @@ fn an_empty_body_is_one_empty_chunk() {
 }
 
 #[test]
-fn a5_a_changed_chunk_signature_is_refused_in_every_place() {
+fn a_changed_chunk_signature_is_refused_in_every_place() {
     let long = [b'x'; 8192];
     let pieces = signed(&[&long, &long, b"end"], &[]);
     for place in 0..4 {
@@ -173,7 +173,7 @@ fn a5_a_changed_chunk_signature_is_refused_in_every_place() {
 }
 
 #[test]
-fn a5_a_changed_byte_of_a_chunk_is_refused() {
+fn a_changed_byte_of_a_chunk_is_refused() {
     let long = [b'x'; 8192];
     let pieces = signed(&[&long, b"end"], &[]);
     for place in 0..2 {
@@ -186,7 +186,7 @@ fn a5_a_changed_byte_of_a_chunk_is_refused() {
 }
 
 #[test]
-fn a5_chunks_swapped_duplicated_dropped_or_foreign_are_refused() {
+fn chunks_swapped_duplicated_dropped_or_foreign_are_refused() {
     let (a, b) = ([b'a'; 8192], [b'b'; 8192]);
     let pieces = signed(&[&a, &b], &[]);
     let [first, second, last, end] = pieces.as_slice() else {
@@ -215,7 +215,7 @@ fn a5_chunks_swapped_duplicated_dropped_or_foreign_are_refused() {
 }
 
 #[test]
-fn a5_the_final_chunk_must_come_and_be_signed() {
+fn the_final_chunk_must_come_and_be_signed() {
     let pieces = signed(&[b"hello"], &[]);
     assert_eq!(
         decode(&pieces[0], 5, true, &[]),
@@ -231,7 +231,7 @@ fn a5_the_final_chunk_must_come_and_be_signed() {
 }
 
 #[test]
-fn a5_trailers_that_are_unsigned_or_signed_wrongly_are_refused() {
+fn trailers_that_are_unsigned_or_signed_wrongly_are_refused() {
     let mut body = signed(&[b"hello"], &[(CRC, "mnG7TA==")]);
     let end = String::from_utf8(body.pop().unwrap()).unwrap();
     let damaged = |end: String| {
@@ -258,7 +258,7 @@ fn a5_trailers_that_are_unsigned_or_signed_wrongly_are_refused() {
 }
 
 #[test]
-fn a5_trailers_must_be_those_announced() {
+fn trailers_must_be_those_announced() {
     let body = |end: &str| format!("5\r\nhello\r\n0\r\n{end}\r\n").into_bytes();
     let refuse = |end: &str, announced: &[&'static str]| {
         let outcome = decode(&body(end), 5, false, announced);
@@ -279,7 +279,7 @@ fn a5_trailers_must_be_those_announced() {
 }
 
 #[test]
-fn a6_a_decoded_length_that_is_not_kept_is_refused() {
+fn a_decoded_length_that_is_not_kept_is_refused() {
     for length in [4, 6, u64::MAX] {
         let outcome = unsigned("5\r\nhello\r\n0\r\n\r\n", length);
         assert_eq!(outcome, Err(S3Code::IncompleteBody), "{length}");
@@ -287,7 +287,7 @@ fn a6_a_decoded_length_that_is_not_kept_is_refused() {
 }
 
 #[test]
-fn a6_only_the_last_chunk_may_be_small() {
+fn only_the_last_chunk_may_be_small() {
     let small = "x".repeat(8191);
     let body = format!("1fff\r\n{small}\r\n1\r\ny\r\n0\r\n\r\n");
     assert_eq!(unsigned(&body, 8192), Err(S3Code::InvalidChunkSize));
@@ -296,7 +296,7 @@ fn a6_only_the_last_chunk_may_be_small() {
 }
 
 #[test]
-fn a6_sizes_in_other_forms_are_refused() {
+fn sizes_in_other_forms_are_refused() {
     for size in [
         "+5",
         "-5",
@@ -326,7 +326,7 @@ fn a6_sizes_in_other_forms_are_refused() {
 }
 
 #[test]
-fn a6_lines_that_end_otherwise_are_refused() {
+fn lines_that_end_otherwise_are_refused() {
     for body in [
         "5\nhello\r\n0\r\n\r\n",
         "5\r\nhello\n0\r\n\r\n",
@@ -345,7 +345,7 @@ fn a6_lines_that_end_otherwise_are_refused() {
 }
 
 #[test]
-fn a6_a_line_takes_bounded_memory() {
+fn a_line_takes_bounded_memory() {
     let mut decoder = Decoder::new(5, None, Vec::new());
     let mut input = Bytes::from(vec![b'0'; 1 << 20]);
     assert!(decoder.decode(&mut input).is_err());
@@ -372,7 +372,7 @@ fn outcome(body: &[u8], length: u64) -> Result<(Vec<u8>, HeaderMap), S3Error> {
 }
 
 #[test]
-fn a5_no_change_of_a_byte_makes_other_content_or_trailers_pass() {
+fn no_change_of_a_byte_makes_other_content_or_trailers_pass() {
     let long = [b'x'; 8192];
     let body = signed(&[&long, b"end"], &[(CRC, "mnG7TA==")]).concat();
     let whole = outcome(&body, 8_195).unwrap();
@@ -389,7 +389,7 @@ fn a5_no_change_of_a_byte_makes_other_content_or_trailers_pass() {
 }
 
 #[test]
-fn a5_a_body_cut_anywhere_does_not_end() {
+fn a_body_cut_anywhere_does_not_end() {
     let body = signed(&[b"hello"], &[(CRC, "mnG7TA==")]).concat();
     for length in 0..body.len() {
         assert!(

@@ -180,7 +180,7 @@ fn a_range_of_a_multipart_object_is_read_across_parts() {
 }
 
 #[test]
-fn t5_no_byte_of_the_footer_can_change() {
+fn no_byte_of_the_footer_can_change() {
     for own_part in [false, true] {
         let object = Object::new(&[16_383, 16_385, 1], own_part);
         let stored = object.stored();
@@ -195,7 +195,7 @@ fn t5_no_byte_of_the_footer_can_change() {
 }
 
 #[test]
-fn t7_t8_a_multipart_object_can_be_neither_cut_nor_extended() {
+fn a_multipart_object_can_be_neither_cut_nor_extended() {
     let object = Object::new(&[16_383, 16_385, 1], false);
     let stored = object.stored();
     for length in (0..stored.len()).filter(|length| length % 7 == 0) {
@@ -216,7 +216,7 @@ fn t7_t8_a_multipart_object_can_be_neither_cut_nor_extended() {
 }
 
 #[test]
-fn t13_t16_parts_cannot_be_moved_repeated_dropped_or_replaced() {
+fn parts_cannot_be_moved_repeated_dropped_or_replaced() {
     let object = Object::new(&[20_000, 20_000, 20_000], false);
     let arranged = |order: &[usize]| {
         let mut stored: Vec<u8> = Vec::new();
@@ -255,7 +255,7 @@ fn t13_t16_parts_cannot_be_moved_repeated_dropped_or_replaced() {
 }
 
 #[test]
-fn t28_the_footer_of_another_upload_does_not_open() {
+fn the_footer_of_another_upload_does_not_open() {
     let object = Object::new(&[20_000, 5], false);
     let other = Object::new(&[20_000, 5], false);
     let without = object.parts.concat();

@@ -1,7 +1,6 @@
 //! Whole objects that someone changed at the backend: none of it reaches a client.
 //!
-//! The names T1 to T29 are cases of the list of attacks: bits, lengths, order, identity,
-//! downgrade, commitment.
+//! In the order of `tests/attacks/README.md`: bits, lengths, order, identity, downgrade, commitment.
 
 use super::{BORDERS, fetch, key, plaintext, record, seal};
 use crate::chunks::layout::{
@@ -76,7 +75,7 @@ impl Victim {
 }
 
 #[test]
-fn t1_no_bit_of_the_head_and_the_first_bytes_can_change() {
+fn no_bit_of_the_head_and_the_first_bytes_can_change() {
     let victim = Victim::new(100);
     for at in 0..96 {
         for bit in 0..8 {
@@ -86,7 +85,7 @@ fn t1_no_bit_of_the_head_and_the_first_bytes_can_change() {
 }
 
 #[test]
-fn t2_no_chunks_first_or_last_byte_or_tag_can_change() {
+fn no_chunks_first_or_last_byte_or_tag_can_change() {
     for bytes in [16_384, 40_000] {
         let victim = Victim::new(bytes);
         for index in 0..victim.chunks() {
@@ -109,7 +108,7 @@ fn t2_no_chunks_first_or_last_byte_or_tag_can_change() {
 }
 
 #[test]
-fn t3_no_byte_anywhere_can_change() {
+fn no_byte_anywhere_can_change() {
     let mut draw = [0; 8];
     let mut below = |limit: usize| {
         SystemRandom.fill(&mut draw);
@@ -129,7 +128,7 @@ fn t3_no_byte_anywhere_can_change() {
 }
 
 #[test]
-fn t6_t7_t10_a_cut_object_does_not_open_at_any_length() {
+fn a_cut_object_does_not_open_at_any_length() {
     for bytes in BORDERS {
         let victim = Victim::new(bytes.min(65_536));
         let step = if bytes < 16_383 { 1 } else { 61 };
@@ -148,7 +147,7 @@ fn t6_t7_t10_a_cut_object_does_not_open_at_any_length() {
 
 #[test]
 #[ignore = "two minutes: every length of every object, not just those near borders"]
-fn t6_a_cut_object_does_not_open_at_any_length_long() {
+fn a_long_object_that_is_cut_does_not_open_at_any_length() {
     for bytes in [0, 1, 16_383, 16_384, 16_385, 32_768, 32_769, 65_536] {
         let victim = Victim::new(bytes);
         for length in 0..victim.stored.len() {
@@ -161,7 +160,7 @@ fn t6_a_cut_object_does_not_open_at_any_length_long() {
 }
 
 #[test]
-fn t8_nothing_can_be_appended() {
+fn nothing_can_be_appended() {
     for bytes in BORDERS {
         let victim = Victim::new(bytes);
         for length in [1, 11, 15, 16, 17, 16_399, 16_400, 32_800] {
@@ -172,7 +171,7 @@ fn t8_nothing_can_be_appended() {
 }
 
 #[test]
-fn t9_not_even_a_chunk_of_the_same_keys_can_be_appended() {
+fn not_even_a_chunk_of_the_same_keys_can_be_appended() {
     let victim = Victim::new(16_000);
     let keys = victim.segment.keys(&victim.key).unwrap();
     let mut extra = b"extra".to_vec();
@@ -184,7 +183,7 @@ fn t9_not_even_a_chunk_of_the_same_keys_can_be_appended() {
 }
 
 #[test]
-fn t12_chunks_cannot_be_swapped_repeated_or_dropped() {
+fn chunks_cannot_be_swapped_repeated_or_dropped() {
     let victim = Victim::new(3 * CHUNK_BYTES as u64 + 5);
     for first in 0..victim.chunks() {
         for second in 0..victim.chunks() {
@@ -213,7 +212,7 @@ fn t12_chunks_cannot_be_swapped_repeated_or_dropped() {
 }
 
 #[test]
-fn t14_t15_a_chunk_of_another_object_or_version_does_not_open_even_under_the_same_key() {
+fn a_chunk_of_another_object_or_version_does_not_open_even_under_the_same_key() {
     let victim = Victim::new(40_000);
     let (other_segment, other) = seal(&victim.key, &victim.plaintext, 70_000);
     assert_ne!(other_segment.salt, victim.segment.salt);
@@ -233,7 +232,7 @@ fn t14_t15_a_chunk_of_another_object_or_version_does_not_open_even_under_the_sam
 }
 
 #[test]
-fn t17_a_body_does_not_open_with_another_objects_envelope() {
+fn a_body_does_not_open_with_another_objects_envelope() {
     let (one, other) = (Victim::new(500), Victim::new(500));
     assert_eq!(one.refuses(&other.stored), OpenError::OtherSegment);
     let mixed = Opener::object(&one.key, &other.segment);
@@ -249,7 +248,7 @@ fn t17_a_body_does_not_open_with_another_objects_envelope() {
 }
 
 #[test]
-fn t11_a_segment_does_not_open_at_another_length_than_its_own() {
+fn a_segment_does_not_open_at_another_length_than_its_own() {
     let victim = Victim::new(500);
     for plaintext_bytes in [0, 499, 501, 16_384, u64::MAX] {
         let lying = Segment {
@@ -262,7 +261,7 @@ fn t11_a_segment_does_not_open_at_another_length_than_its_own() {
 }
 
 #[test]
-fn t23_another_version_kind_or_reserved_byte_is_refused() {
+fn another_version_kind_or_reserved_byte_is_refused() {
     let victim = Victim::new(500);
     let head = victim.segment.head();
     assert_eq!(Segment::from_head(&head, 500), Ok(victim.segment.clone()));
@@ -304,7 +303,7 @@ fn t23_another_version_kind_or_reserved_byte_is_refused() {
 }
 
 #[test]
-fn t27_plaintext_that_looks_sealed_comes_back_as_it_was() {
+fn plaintext_that_looks_sealed_comes_back_as_it_was() {
     let inner = Victim::new(100).stored;
     let key = key();
     let (segment, stored) = seal(&key, &inner, 70_000);
@@ -335,7 +334,7 @@ fn a_trailer_that_is_not_the_record_of_the_envelope_is_refused() {
 
 /// AES-GCM alone does not bind a ciphertext to its key: one chunk can be made that opens under two.
 #[test]
-fn t29_a_chunk_made_to_open_under_two_keys_opens_under_one() {
+fn a_chunk_made_to_open_under_two_keys_opens_under_one() {
     let (first, second) = (key(), key());
     let sealer = Sealer::new(&first, Kind::Part(1), 48, &SystemRandom).unwrap();
     let segment = sealer.segment().clone();

@@ -13,7 +13,7 @@ use super::signed_request;
 use crate::config::Signatures;
 
 #[tokio::test]
-async fn g1_no_spelling_of_a_grpc_path_goes_around_the_secret() {
+async fn no_spelling_of_a_grpc_path_goes_around_the_secret() {
     let running = serve(Signatures::Checked).await;
     for path in [
         "/sealgate.kms.v1.KeyManagement/GenerateRandom",
@@ -39,7 +39,7 @@ async fn g1_no_spelling_of_a_grpc_path_goes_around_the_secret() {
 }
 
 #[tokio::test]
-async fn g2_what_is_signed_for_json_is_nothing_at_the_grpc_door() {
+async fn what_is_signed_for_json_is_worth_nothing_over_grpc() {
     let running = serve(Signatures::Checked).await;
     let mut request = signed_request(
         running.address,
@@ -55,7 +55,7 @@ async fn g2_what_is_signed_for_json_is_nothing_at_the_grpc_door() {
 }
 
 #[tokio::test]
-async fn g3_malformed_requests_are_errors_and_the_server_goes_on() {
+async fn malformed_requests_are_errors_and_the_server_goes_on() {
     let running = serve(Signatures::Accepted).await;
     let address = running.address;
     let target = "TrentService.GenerateRandom";
@@ -106,7 +106,7 @@ async fn g3_malformed_requests_are_errors_and_the_server_goes_on() {
 }
 
 #[tokio::test]
-async fn g10_a_web_page_reaches_neither_doors_nor_controls() {
+async fn a_web_page_reaches_neither_protocols_nor_controls() {
     let running = serve(Signatures::Accepted).await;
     let mut rebound = json_request(running.address, "TrentService.GenerateRandom", "{}");
     rebound
