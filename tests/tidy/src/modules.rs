@@ -34,6 +34,9 @@ pub struct Arrow<'a> {
     pub line: usize,
 }
 
+/// From each module to those it needs.
+pub type Arrows<'m, 'a> = BTreeMap<&'m Path<'a>, BTreeMap<&'m Path<'a>, Arrow<'a>>>;
+
 impl<'a> Modules<'a> {
     /// Reads the modules below a crate's folder of sources.
     #[must_use]
@@ -68,20 +71,28 @@ impl<'a> Modules<'a> {
         self.files.iter()
     }
 
-    /// The modules that each module names, and one place where it does. The root is no node: it
-    /// only lists the others.
+    /// The modules that each module needs, and one place where it names them.
+    ///
+    /// A module contains its children: what a child names outside of it, it needs as well, and that
+    /// it names its own children is no need. The root is left out, because it only lists the others.
     #[must_use]
-    pub fn arrows(&self) -> BTreeMap<&Path<'a>, BTreeMap<&Path<'a>, Arrow<'a>>> {
-        let mut arrows: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+    pub fn arrows(&self) -> Arrows<'_, 'a> {
+        let mut arrows = Arrows::new();
         for (path, module) in self.files.iter().filter(|(path, _)| !path.is_empty()) {
-            let of = arrows.entry(path).or_default();
             for (target, line) in self.paths_of(path, module) {
-                let Some(target) = self.module_of(target).filter(|target| *target != path) else {
+                let Some(target) = self.module_of(target).filter(|target| !target.is_empty())
+                else {
                     continue;
                 };
-                if !target.is_empty() {
+                let containing =
+                    (1..=path.len()).filter_map(|n| self.files.get_key_value(&path[..n]));
+                for (of, _) in containing.filter(|(of, _)| !target.starts_with(of)) {
                     let file = module.file;
-                    of.entry(target).or_insert(Arrow { file, line });
+                    arrows
+                        .entry(of)
+                        .or_default()
+                        .entry(target)
+                        .or_insert(Arrow { file, line });
                 }
             }
         }
@@ -175,9 +186,7 @@ impl<'a> Modules<'a> {
 
 /// Modules that can be reached from each other, in groups of two and more.
 #[must_use]
-pub fn circles<'m, 'a, A>(
-    arrows: &'m BTreeMap<&'m Path<'a>, BTreeMap<&'m Path<'a>, A>>,
-) -> Vec<BTreeSet<&'m Path<'a>>> {
+pub fn circles<'m, 'a>(arrows: &Arrows<'m, 'a>) -> Vec<BTreeSet<&'m Path<'a>>> {
     let reach = |from: &'m Path<'a>| {
         let mut reached = BTreeSet::new();
         let mut open = vec![from];
