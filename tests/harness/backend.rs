@@ -245,6 +245,11 @@ impl Backend {
             .collect()
     }
 
+    /// Takes every version that a request names for the current one, as a backend without versions.
+    pub fn ignore_versions(&self) {
+        self.shared.store.lock().unwrap().ignores_versions = true;
+    }
+
     /// The uploads that are not complete, by id.
     #[must_use]
     pub fn uploads(&self) -> BTreeMap<String, Upload> {

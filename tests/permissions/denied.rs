@@ -185,22 +185,6 @@ impl Walk<'_> {
     }
 }
 
-impl Outcome {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(self.response.body()).into_owned()
-    }
-
-    fn describe(&self) -> String {
-        let text = self.text();
-        let code = text
-            .split("<Code>")
-            .nth(1)
-            .and_then(|rest| rest.split('<').next());
-        let (status, code) = (self.response.status().as_u16(), code.unwrap_or("no code"));
-        format!("{status} {code}, the backend received {:?}", self.received)
-    }
-}
-
 /// Whether a denial had its effect.
 fn holds(need: &Need, denied: &Outcome) -> bool {
     let (response, text) = (&denied.response, denied.text());

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,6 +20,8 @@ use tests::backend::Versioning;
 use tests::clients;
 use tests::clients::Access;
 use tests::signed::Draft;
+use tests::signed::Signed;
+use tests::signed::Target;
 use tests::world::World;
 
 use crate::reference::Needs;
@@ -55,7 +58,7 @@ pub struct Buckets {
 /// A request for an operation.
 pub struct Request<'a> {
     operation: &'a Operation,
-    draft: Draft,
+    pub draft: Draft,
     tls: bool,
 }
 
@@ -177,32 +180,47 @@ impl Fixture {
                 continue;
             }
             let action = denied.filter(|(_, at)| *at == on).map(|(action, _)| action);
-            let policy = policy(bucket, action);
-            let put = Draft::new(Method::PUT, bucket, "").query("policy", "");
-            self.prepare(&self.world.main, put.body(policy)).await;
+            let deny = action.map(|action| statement("Deny", "\"*\"", action, bucket, ""));
+            self.put_policy(bucket, deny).await;
         }
+    }
+
+    /// Puts a policy on a bucket: everything is allowed to the other account, and what `more` says.
+    pub async fn put_policy(&self, bucket: &str, more: Option<String>) {
+        let principal = format!(r#"{{"AWS": "{ALT_ACCOUNT}"}}"#);
+        let mut statements = vec![statement("Allow", &principal, "*", bucket, "")];
+        statements.extend(more);
+        let put = Draft::new(Method::PUT, bucket, "").query("policy", "");
+        let put = put.body(document(&statements));
+        self.prepare(&self.world.main, put).await;
     }
 
     /// Sends a request for an operation as `caller`.
     pub async fn send(&self, caller: Caller, request: Request<'_>) -> Outcome {
+        let target = self.target(request.tls);
+        let signed = self.sign(caller, request.draft, &target);
+        self.send_signed(&signed, &target, request.operation.subresource())
+            .await
+    }
+
+    /// Sends any request over plain HTTP.
+    pub async fn send_draft(&self, caller: Caller, draft: Draft) -> Outcome {
+        let target = self.target(false);
+        let signed = self.sign(caller, draft, &target);
+        self.send_signed(&signed, &target, "").await
+    }
+
+    /// Sends a signed request; `subresource` is what it asks the backend for, if it may.
+    pub async fn send_signed(
+        &self,
+        signed: &Signed,
+        target: &Target,
+        subresource: &str,
+    ) -> Outcome {
         self.world.backend.forget();
-        let access = match caller {
-            Caller::Owner => &self.owner,
-            Caller::Other => &self.world.alt,
-        };
-        let world = &self.world;
-        let target = if request.tls {
-            world.tls_target()
-        } else {
-            world.target()
-        };
-        let host = target.address.to_string();
-        let signed = request.draft.sign(access, world.now(), &host);
-        let response = signed.send(&target).await.unwrap();
+        let response = signed.send(target).await.unwrap();
         let requests = self.world.backend.requests();
-        let received = requests
-            .iter()
-            .filter(|it| !is_lookup(it, request.operation));
+        let received = requests.iter().filter(|it| !is_lookup(it, subresource));
         let line = |it: &Recorded| format!("{} {}?{}", it.method, it.path, it.query);
         Outcome {
             response,
@@ -210,8 +228,38 @@ impl Fixture {
         }
     }
 
+    /// Signs in the header.
+    pub fn sign(&self, caller: Caller, draft: Draft, target: &Target) -> Signed {
+        let host = target.address.to_string();
+        draft.sign(self.access(caller), self.world.now(), &host)
+    }
+
+    /// Signs in the query.
+    pub fn presign(&self, caller: Caller, draft: Draft, target: &Target) -> Signed {
+        let host = target.address.to_string();
+        let five_minutes = Duration::from_secs(300);
+        draft.presign(self.access(caller), self.world.now(), &host, five_minutes)
+    }
+
+    /// One of the gateway's listeners.
+    pub fn target(&self, tls: bool) -> Target {
+        if tls {
+            self.world.tls_target()
+        } else {
+            self.world.target()
+        }
+    }
+
+    /// A caller's credentials.
+    pub fn access(&self, caller: Caller) -> &Access {
+        match caller {
+            Caller::Owner => &self.owner,
+            Caller::Other => &self.world.alt,
+        }
+    }
+
     /// Sends what must succeed.
-    async fn prepare(&self, access: &Access, draft: Draft) -> Response<Bytes> {
+    pub async fn prepare(&self, access: &Access, draft: Draft) -> Response<Bytes> {
         let what = format!("{draft:?}");
         let world = &self.world;
         let signed = draft.sign(access, world.now(), &world.host());
@@ -223,6 +271,32 @@ impl Fixture {
             response.body()
         );
         response
+    }
+}
+
+impl Outcome {
+    /// The body of the answer.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(self.response.body()).into_owned()
+    }
+
+    /// Status, S3's code, and what the backend received.
+    pub fn describe(&self) -> String {
+        let text = self.text();
+        let code = text.split("<Code>").nth(1);
+        let code = code.and_then(|rest| rest.split('<').next());
+        let (status, code) = (self.status(), code.unwrap_or("no code"));
+        format!("{status} {code}, the backend received {:?}", self.received)
+    }
+
+    /// The status of the answer.
+    pub fn status(&self) -> u16 {
+        self.response.status().as_u16()
+    }
+
+    /// Whether the request was refused so, and the backend received nothing of it.
+    pub fn is_refused(&self, statuses: &[u16]) -> bool {
+        statuses.contains(&self.status()) && self.received.is_empty()
     }
 }
 
@@ -277,19 +351,24 @@ impl Buckets {
         let body = with.iter().find_map(|with| with.body.as_ref());
         let body = self.fill(body.unwrap_or(&needs.body));
         if operation.checksum {
-            draft = draft.header("content-md5", &STANDARD.encode(Md5::digest(&body)));
+            draft = draft.header("content-md5", &digest(&body));
         }
         draft.body(body)
     }
 
     /// A text with the values of its names.
-    fn fill(&self, text: &str) -> String {
+    pub fn fill(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (name, value) in &self.values {
             text = text.replace(&format!("{{{name}}}"), value);
         }
         text
     }
+}
+
+/// The value of `Content-MD5` for a body.
+pub fn digest(body: &str) -> String {
+    STANDARD.encode(Md5::digest(body))
 }
 
 /// The value of a query parameter that every request of an operation has.
@@ -303,41 +382,48 @@ fn query_value(name: &str) -> &'static str {
     }
 }
 
-/// Everything for the other account, and perhaps one action for nobody.
-fn policy(bucket: &str, denied: Option<&str>) -> String {
-    let resources = format!(r#"["arn:aws:s3:::{bucket}", "arn:aws:s3:::{bucket}/*"]"#);
-    let deny = denied.map_or_else(String::new, |action| {
-        format!(
-            r#", {{"Effect": "Deny", "Principal": "*", "Action": "s3:{action}",
-            "Resource": {resources}}}"#
-        )
-    });
+/// A statement about a bucket and everything in it; `condition` is its operators.
+pub fn statement(
+    effect: &str,
+    principal: &str,
+    action: &str,
+    bucket: &str,
+    condition: &str,
+) -> String {
+    let condition = match condition {
+        "" => String::new(),
+        operators => format!(r#", "Condition": {operators}"#),
+    };
     format!(
-        r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow",
-        "Principal": {{"AWS": "{ALT_ACCOUNT}"}}, "Action": "s3:*",
-        "Resource": {resources}}}{deny}]}}"#
+        r#"{{"Effect": "{effect}", "Principal": {principal}, "Action": "s3:{action}",
+        "Resource": ["arn:aws:s3:::{bucket}", "arn:aws:s3:::{bucket}/*"]{condition}}}"#
     )
+}
+
+/// A policy of these statements.
+pub fn document(statements: &[String]) -> String {
+    let statements = statements.join(", ");
+    format!(r#"{{"Version": "2012-10-17", "Statement": [{statements}]}}"#)
 }
 
 /// Whether the gateway sends a request to decide about an operation, not to do it.
 ///
 /// It reads its own state (owners, policies, uploads). It looks whether a bucket exists before it denies
 /// another account's caller: `NoSuchBucket` is no secret. It reads a public access block that the backend
-/// has. It looks which tags the object has that a policy names, or that a copy takes along, and whether
-/// the backend keeps the versions of a bucket that a request names.
-fn is_lookup(request: &Recorded, operation: &Operation) -> bool {
+/// has. It looks which tags the object has that a policy names, or that a copy takes along, and whether a
+/// bucket has versions where a request names one.
+fn is_lookup(request: &Recorded, subresource: &str) -> bool {
     let parts = request.path.trim_matches('/').split('/').count();
-    let is_for = |subresource: &str| {
-        let named = request
-            .query
-            .split('&')
-            .any(|it| it.trim_end_matches('=') == subresource);
-        named && !operation.uri.ends_with(&format!("?{subresource}"))
+    let is_for = |name: &str| {
+        let mut names = request.query.split('&').map(|it| it.trim_end_matches('='));
+        name != subresource && names.any(|it| it == name)
     };
     match request.method {
         Method::HEAD => parts == 1 || request.path.starts_with("/source-"),
         Method::GET if request.path.starts_with("/sealgate-state/") => true,
-        Method::GET => is_for("publicAccessBlock") || is_for("tagging") || is_for("versioning"),
+        Method::GET => ["publicAccessBlock", "tagging", "versioning"]
+            .into_iter()
+            .any(is_for),
         _ => false,
     }
 }

@@ -4,6 +4,10 @@
 //! authorization reference) and `permissions.toml` (which operation needs which action). A permission that AWS
 //! requires and the gateway does not is a row that fails here.
 
+mod conditions;
 mod denied;
+mod destinations;
 mod fixture;
 mod reference;
+mod subresources;
+mod versions;

@@ -61,7 +61,9 @@ pub(crate) fn answer(store: &mut Store, mut seen: Recorded) -> Response<Bytes> {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             (decode(name), decode(value))
         });
-    let (bucket, key, query) = (decode(bucket), decode(key), query.collect());
+    let counts = |(name, _): &(String, String)| !store.ignores_versions || name != "versionId";
+    let query = query.filter(counts).collect();
+    let (bucket, key) = (decode(bucket), decode(key));
     let mut body = Bytes::from(std::mem::take(&mut seen.body));
     if is_chunked {
         match chunked::decode(&seen, &body) {

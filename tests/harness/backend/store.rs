@@ -11,6 +11,8 @@ pub(crate) struct Store {
     pub(crate) buckets: BTreeMap<String, Bucket>,
     /// Uploads that are not complete, by id.
     pub(crate) uploads: BTreeMap<String, Upload>,
+    /// Whether the version that a request names does not count, as at a backend that has none.
+    pub(crate) ignores_versions: bool,
     ticks: u64,
 }
 
