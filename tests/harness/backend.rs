@@ -245,6 +245,14 @@ impl Backend {
             .collect()
     }
 
+    /// Sets a bucket's subresource behind the gateway's back.
+    pub fn set_subresource(&self, bucket: &str, kind: &str, body: &str) {
+        let mut store = self.shared.store.lock().unwrap();
+        let bucket = store.buckets.get_mut(bucket).unwrap();
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        bucket.subresources.insert(kind.to_owned(), body);
+    }
+
     /// Takes every version that a request names for the current one, as a backend without versions.
     pub fn ignore_versions(&self) {
         self.shared.store.lock().unwrap().ignores_versions = true;

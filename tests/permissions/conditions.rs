@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use http::Method;
 use tests::signed::Draft;
 
-use crate::fixture::Buckets;
+use crate::buckets::Buckets;
 use crate::fixture::Caller;
 use crate::fixture::Fixture;
-use crate::fixture::Outcome;
-use crate::fixture::document;
-use crate::fixture::statement;
+use crate::outcome::Outcome;
+use crate::policy::document;
+use crate::policy::statement;
 use crate::reference;
 use crate::reference::Variation;
 
@@ -168,6 +168,9 @@ const CASES: &[Case] = &[
         ("x-amz-tagging", "class=public"),
     ]),
     case("s3:RequestObjectTag/class", "public", "PutObjectTagging").body(TAGGED),
+    case("s3:RequestObjectTagKeys", "class", "PutObjectTagging").body(TAGGED),
+    case("s3:RequestObjectTagKeys", "class", "PutObject")
+        .headers(&[("x-amz-tagging", "other=1&class=public")]),
     case("s3:RequestObjectTag/class", "public", "PutObjectTagging").body(TAGGED_IN_ENTITIES),
 ];
 
@@ -238,9 +241,15 @@ fn fill(buckets: &Buckets, text: &str) -> String {
     buckets.fill(&text.replace("{source_number}", number))
 }
 
+/// The value, or one of several.
 fn condition(key: &str, value: &str) -> String {
     let value = value.replace('"', "\\\"");
-    format!(r#"{{"StringEquals": {{"{key}": "{value}"}}}}"#)
+    let any = if key == "s3:RequestObjectTagKeys" {
+        "ForAnyValue:"
+    } else {
+        ""
+    };
+    format!(r#"{{"{any}StringEquals": {{"{key}": "{value}"}}}}"#)
 }
 
 #[tokio::test]

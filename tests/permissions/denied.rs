@@ -5,11 +5,11 @@ use http::Method;
 use tests::backend::Action;
 use tests::backend::Fault;
 
-use crate::fixture::Buckets;
+use crate::buckets::Buckets;
+use crate::buckets::KEY;
 use crate::fixture::Caller;
 use crate::fixture::Fixture;
-use crate::fixture::KEY;
-use crate::fixture::Outcome;
+use crate::outcome::Outcome;
 use crate::reference;
 use crate::reference::Need;
 use crate::reference::Needs;

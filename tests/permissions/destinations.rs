@@ -68,6 +68,10 @@ async fn a_destination_of_another_account_or_of_the_gateway_is_refused() {
         };
         for (subresource, body) in CONFIGURATIONS {
             for destination in [foreign, "sealgate-state", "se&#97;lgate-state"] {
+                if body.contains("CDATA") && destination.contains('&') {
+                    // There it is no entity.
+                    continue;
+                }
                 let body = buckets.fill(&body.replace("{}", destination));
                 let put = Draft::new(Method::PUT, &buckets.bucket, "").query(subresource, "");
                 let put = if subresource == "logging" {
@@ -75,10 +79,9 @@ async fn a_destination_of_another_account_or_of_the_gateway_is_refused() {
                 } else {
                     put.query("id", "a")
                 };
-                let put = put.header("content-md5", &crate::fixture::digest(&body));
+                let put = put.header("content-md5", &crate::buckets::digest(&body));
                 let outcome = fixture.send_draft(caller, put.body(body)).await;
-                let is_cdata = destination.contains('&');
-                if !outcome.is_refused(if is_cdata { &[400, 403] } else { &[403] }) {
+                if !outcome.is_refused(&[403]) {
                     let row = format!("{caller:?} {subresource} {destination}");
                     wrong.push(format!("{row}: {}", outcome.describe()));
                 }
@@ -103,7 +106,7 @@ async fn a_destination_of_the_callers_account_is_taken() {
         let (subresource, body) = CONFIGURATIONS[5];
         let body = buckets.fill(&body.replace("{}", "{own}"));
         let put = Draft::new(Method::PUT, &buckets.bucket, "").query(subresource, "");
-        let put = put.header("content-md5", &crate::fixture::digest(&body));
+        let put = put.header("content-md5", &crate::buckets::digest(&body));
         let outcome = fixture.send_draft(caller, put.body(body)).await;
         assert_ne!(outcome.status(), 403, "{}", outcome.describe());
         assert_eq!(outcome.received.len(), 1, "{}", outcome.describe());

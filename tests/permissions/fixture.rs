@@ -5,17 +5,12 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use gateway::authenticate::User;
 use http::Method;
 use http::Response;
-use md5::Digest as _;
-use md5::Md5;
 use sealgate::credentials::ALT_ACCOUNT;
 use sealgate::credentials::MAIN_ACCOUNT;
-use tests::backend::Recorded;
 use tests::backend::Versioning;
 use tests::clients;
 use tests::clients::Access;
@@ -24,10 +19,14 @@ use tests::signed::Signed;
 use tests::signed::Target;
 use tests::world::World;
 
-use crate::reference::Needs;
+use crate::buckets::Buckets;
+use crate::buckets::KEY;
+use crate::buckets::Request;
+use crate::outcome::Outcome;
+use crate::policy::document;
+use crate::policy::statement;
 use crate::reference::On;
 use crate::reference::Operation;
-use crate::reference::Variation;
 
 /// Who sends a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,27 +45,6 @@ pub struct Fixture {
     /// A key of the owner's account, and one of the other's.
     kms_keys: [String; 2],
     buckets: AtomicU32,
-}
-
-/// The buckets of one request, and the values that its parts may name.
-pub struct Buckets {
-    pub bucket: String,
-    pub source: String,
-    values: BTreeMap<&'static str, String>,
-}
-
-/// A request for an operation.
-pub struct Request<'a> {
-    operation: &'a Operation,
-    pub draft: Draft,
-    tls: bool,
-}
-
-/// An answer, and what the backend received for it.
-pub struct Outcome {
-    pub response: Response<Bytes>,
-    /// All but what the gateway looks up to decide.
-    pub received: Vec<String>,
 }
 
 impl Fixture {
@@ -219,13 +197,7 @@ impl Fixture {
     ) -> Outcome {
         self.world.backend.forget();
         let response = signed.send(target).await.unwrap();
-        let requests = self.world.backend.requests();
-        let received = requests.iter().filter(|it| !is_lookup(it, subresource));
-        let line = |it: &Recorded| format!("{} {}?{}", it.method, it.path, it.query);
-        Outcome {
-            response,
-            received: received.map(line).collect(),
-        }
+        Outcome::new(response, &self.world.backend.requests(), subresource)
     }
 
     /// Signs in the header.
@@ -274,162 +246,6 @@ impl Fixture {
     }
 }
 
-impl Outcome {
-    /// The body of the answer.
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(self.response.body()).into_owned()
-    }
-
-    /// Status, S3's code, and what the backend received.
-    pub fn describe(&self) -> String {
-        let text = self.text();
-        let code = text.split("<Code>").nth(1);
-        let code = code.and_then(|rest| rest.split('<').next());
-        let (status, code) = (self.status(), code.unwrap_or("no code"));
-        format!("{status} {code}, the backend received {:?}", self.received)
-    }
-
-    /// The status of the answer.
-    pub fn status(&self) -> u16 {
-        self.response.status().as_u16()
-    }
-
-    /// Whether the request was refused so, and the backend received nothing of it.
-    pub fn is_refused(&self, statuses: &[u16]) -> bool {
-        statuses.contains(&self.status()) && self.received.is_empty()
-    }
-}
-
-impl Buckets {
-    /// A request for an operation: its least, and what the variations add.
-    pub fn request<'a>(
-        &self,
-        operation: &'a Operation,
-        needs: &Needs,
-        with: &[&Variation],
-    ) -> Request<'a> {
-        Request {
-            operation,
-            draft: self.draft(operation, needs, with),
-            tls: needs.tls,
-        }
-    }
-
-    fn draft(&self, operation: &Operation, needs: &Needs, with: &[&Variation]) -> Draft {
-        let method = operation.method.parse().unwrap();
-        let (path, query) = operation
-            .uri
-            .split_once('?')
-            .unwrap_or((&operation.uri, ""));
-        let mut draft = match path {
-            "/{Bucket}" => Draft::new(method, &self.bucket, ""),
-            "/{Bucket}/{Key+}" => Draft::new(method, &self.bucket, KEY),
-            path => Draft::raw(method, path),
-        };
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            draft = draft.query(name, value);
-        }
-        for name in &operation.required_query {
-            draft = draft.query(name, &self.fill(query_value(name)));
-        }
-        for (name, value) in with.iter().flat_map(|with| &with.query) {
-            draft = draft.query(name, &self.fill(value));
-        }
-
-        let mut headers = BTreeMap::new();
-        for name in &operation.required_headers {
-            headers.insert(name, String::new());
-        }
-        let added = with.iter().flat_map(|with| &with.headers);
-        for (name, value) in needs.headers.iter().chain(added) {
-            headers.insert(name, self.fill(value));
-        }
-        for (name, value) in headers {
-            draft = draft.header(name, &value);
-        }
-        let body = with.iter().find_map(|with| with.body.as_ref());
-        let body = self.fill(body.unwrap_or(&needs.body));
-        if operation.checksum {
-            draft = draft.header("content-md5", &digest(&body));
-        }
-        draft.body(body)
-    }
-
-    /// A text with the values of its names.
-    pub fn fill(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for (name, value) in &self.values {
-            text = text.replace(&format!("{{{name}}}"), value);
-        }
-        text
-    }
-}
-
-/// The value of `Content-MD5` for a body.
-pub fn digest(body: &str) -> String {
-    STANDARD.encode(Md5::digest(body))
-}
-
-/// The value of a query parameter that every request of an operation has.
-fn query_value(name: &str) -> &'static str {
-    match name {
-        "uploadId" => "{upload}",
-        "partNumber" => "1",
-        "id" => "an-id",
-        "annotationName" => "a-note",
-        _ => panic!("no value for the query parameter {name}"),
-    }
-}
-
-/// A statement about a bucket and everything in it; `condition` is its operators.
-pub fn statement(
-    effect: &str,
-    principal: &str,
-    action: &str,
-    bucket: &str,
-    condition: &str,
-) -> String {
-    let condition = match condition {
-        "" => String::new(),
-        operators => format!(r#", "Condition": {operators}"#),
-    };
-    format!(
-        r#"{{"Effect": "{effect}", "Principal": {principal}, "Action": "s3:{action}",
-        "Resource": ["arn:aws:s3:::{bucket}", "arn:aws:s3:::{bucket}/*"]{condition}}}"#
-    )
-}
-
-/// A policy of these statements.
-pub fn document(statements: &[String]) -> String {
-    let statements = statements.join(", ");
-    format!(r#"{{"Version": "2012-10-17", "Statement": [{statements}]}}"#)
-}
-
-/// Whether the gateway sends a request to decide about an operation, not to do it.
-///
-/// It reads its own state (owners, policies, uploads). It looks whether a bucket exists before it denies
-/// another account's caller: `NoSuchBucket` is no secret. It reads a public access block that the backend
-/// has. It looks which tags the object has that a policy names, or that a copy takes along, and whether a
-/// bucket has versions where a request names one.
-fn is_lookup(request: &Recorded, subresource: &str) -> bool {
-    let parts = request.path.trim_matches('/').split('/').count();
-    let is_for = |name: &str| {
-        let mut names = request.query.split('&').map(|it| it.trim_end_matches('='));
-        name != subresource && names.any(|it| it == name)
-    };
-    match request.method {
-        Method::HEAD => parts == 1 || request.path.starts_with("/source-"),
-        Method::GET if request.path.starts_with("/sealgate-state/") => true,
-        Method::GET => ["publicAccessBlock", "tagging", "versioning"]
-            .into_iter()
-            .any(is_for),
-        _ => false,
-    }
-}
-
-/// The key that every bucket has.
-pub const KEY: &str = "key";
 /// A bucket of the owner's account.
 const OWNERS: &str = "owners-own";
 /// A bucket of the other account.

@@ -4,10 +4,17 @@
 //! authorization reference) and `permissions.toml` (which operation needs which action). A permission that AWS
 //! requires and the gateway does not is a row that fails here.
 
+mod buckets;
 mod conditions;
 mod denied;
 mod destinations;
 mod fixture;
+mod forms;
+mod headers;
+mod outcome;
+mod policy;
+mod public_access;
 mod reference;
 mod subresources;
+mod unsigned;
 mod versions;

@@ -22,6 +22,9 @@ pub struct Operation {
     /// Headers that every request has.
     #[serde(default)]
     pub required_headers: Vec<String>,
+    /// Headers that a request may have.
+    #[serde(default)]
+    pub headers: Vec<String>,
     /// Whether it takes a body.
     #[serde(default)]
     pub body: bool,
@@ -40,6 +43,12 @@ impl Operation {
     /// Whether every request has this header.
     pub fn has_header(&self, name: &str) -> bool {
         self.required_headers.iter().any(|header| header == name)
+    }
+
+    /// Whether a request may have this header.
+    pub fn takes_header(&self, name: &str) -> bool {
+        let mut taken = self.headers.iter().chain(&self.required_headers);
+        taken.any(|header| header == name)
     }
 }
 

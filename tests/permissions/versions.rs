@@ -6,7 +6,7 @@ use tests::signed::Draft;
 
 use crate::fixture::Caller;
 use crate::fixture::Fixture;
-use crate::fixture::statement;
+use crate::policy::statement;
 use crate::reference;
 use crate::reference::Variation;
 
@@ -52,7 +52,7 @@ async fn a_version_id_that_is_empty_or_blank_deletes_nothing() {
     ] {
         let body = format!("<Delete><Object><Key>key</Key>{version}</Object></Delete>");
         let draft = Draft::new(Method::POST, &buckets.bucket, "").query("delete", "");
-        let draft = draft.header("content-md5", &crate::fixture::digest(&body));
+        let draft = draft.header("content-md5", &crate::buckets::digest(&body));
         let outcome = fixture.send_draft(Caller::Owner, draft.body(body)).await;
         let described = outcome.describe();
         assert!(outcome.is_refused(&[400]), "{version}: {described}");
