@@ -225,6 +225,7 @@ impl Responder {
 
         route::check_headers(&headers)?;
         let operation = route::operation(&method, &mut target, &headers)?;
+        route::keep_headers(operation, &mut headers);
         record.operation = Some(operation);
         if coverage.is_chunked() && !operation.takes_chunked_body() {
             let reason = "This operation does not take a chunked, signed payload.";
