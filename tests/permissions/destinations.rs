@@ -67,7 +67,12 @@ async fn a_destination_of_another_account_or_of_the_gateway_is_refused() {
             Caller::Other => "owners-own",
         };
         for (subresource, body) in CONFIGURATIONS {
-            for destination in [foreign, "sealgate-state", "se&#97;lgate-state"] {
+            for destination in [
+                foreign,
+                "sealgate-state",
+                "se&#97;lgate-state",
+                "no-such-bucket",
+            ] {
                 if body.contains("CDATA") && destination.contains('&') {
                     // There it is no entity.
                     continue;
@@ -81,7 +86,11 @@ async fn a_destination_of_another_account_or_of_the_gateway_is_refused() {
                 };
                 let put = put.header("content-md5", &crate::buckets::digest(&body));
                 let outcome = fixture.send_draft(caller, put.body(body)).await;
-                if !outcome.is_refused(&[403]) {
+                let (status, code) = match subresource {
+                    "logging" => (400, "InvalidTargetBucketForLogging"),
+                    _ => (403, "AccessDenied"),
+                };
+                if !outcome.is_refused(&[status]) || !outcome.text().contains(code) {
                     let row = format!("{caller:?} {subresource} {destination}");
                     wrong.push(format!("{row}: {}", outcome.describe()));
                 }

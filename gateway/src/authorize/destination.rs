@@ -13,12 +13,13 @@ use crate::protocol::xml::Limits;
 use crate::request::S3Request;
 use crate::route::Operation;
 
-/// Refuses a request whose document names a destination that is not its caller's.
+/// Refuses a request whose document names a destination that is not its caller's, or a bucket that
+/// is not there: whoever creates it would receive what the backend writes.
 ///
 /// # Errors
 ///
-/// `AccessDenied`; `MalformedXML`; whatever is wrong with the body; `ServiceUnavailable` when an
-/// owner cannot be read.
+/// `AccessDenied`, or `InvalidTargetBucketForLogging`; `MalformedXML`; whatever is wrong with the
+/// body; `ServiceUnavailable` when an owner cannot be read.
 pub(super) async fn check(
     authorizer: &Authorizer,
     operation: Operation,
@@ -40,17 +41,31 @@ pub(super) async fn check(
             Ok(arn) if !is_account(&arn.account) || *arn.account == *request.caller.account => {
                 continue;
             }
-            Ok(_) => return Err(S3Error::access_denied()),
+            Ok(_) => return Err(refusal(operation)),
             Err(_) => destination.to_owned(),
         };
         let bucket = bucket.split('/').next().unwrap_or_default();
-        let is_callers = bucket != authorizer.state_bucket
-            && authorizer.owners.of(bucket).await? == request.caller.account;
-        if !is_callers {
-            return Err(S3Error::access_denied());
+        if bucket == authorizer.state_bucket
+            || authorizer.owners.of(bucket).await? != request.caller.account
+        {
+            return Err(refusal(operation));
+        }
+        match authorizer.owners.check_exists(bucket).await {
+            Err(error) if error.code() == S3Code::NoSuchBucket => return Err(refusal(operation)),
+            outcome => outcome?,
         }
     }
     Ok(())
+}
+
+/// AWS's answer to a destination that is not the caller's.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
+fn refusal(operation: Operation) -> S3Error {
+    match operation {
+        Operation::PutBucketLogging => S3Error::new(S3Code::InvalidTargetBucketForLogging),
+        _ => S3Error::access_denied(),
+    }
 }
 
 /// The elements of an operation's document whose text is a destination: a bucket or an ARN.
