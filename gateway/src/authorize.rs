@@ -16,15 +16,17 @@ use crate::authorize::access::Subject;
 use crate::bucket::owner::BucketOwners;
 use crate::bucket::policy::BucketPolicies;
 use crate::error::S3Error;
-use crate::object::Objects;
-use crate::object::document;
 use crate::protocol::copy_source::CopySource;
+use crate::protocol::document;
+use crate::records::uploads::UploadName;
+use crate::records::uploads::Uploads;
 use crate::request::Payload;
 use crate::request::S3Request;
 use crate::route::Action;
 use crate::route::Needed;
 use crate::route::Operation;
 use crate::route::Resource;
+use crate::sse::response;
 
 mod access;
 mod context;
@@ -111,7 +113,7 @@ impl Authorizer {
         }
     }
 
-    /// Permits a request, or refuses it. `objects` has the encryption that an upload was created
+    /// Permits a request, or refuses it. `uploads` has the encryption that an upload was created
     /// with.
     ///
     /// # Errors
@@ -124,7 +126,7 @@ impl Authorizer {
         &self,
         operation: Operation,
         mut request: S3Request,
-        objects: &Objects,
+        uploads: &Uploads,
     ) -> Result<Permitted<S3Request>, S3Error> {
         let mut terms = Terms::default();
         match request.target.bucket.clone() {
@@ -135,14 +137,14 @@ impl Authorizer {
                 let source = source.then(|| CopySource::read(&request.headers));
                 let source = source.transpose()?;
                 let access = self
-                    .access(&bucket, operation, &request, source.as_ref(), objects)
+                    .access(&bucket, operation, &request, source.as_ref(), uploads)
                     .await?;
                 access.check_owner(&request.headers, &EXPECTED_OWNER)?;
                 if operation == Operation::DeleteObjects {
                     terms.deletions = self.deletions(access, &request).await?;
                 } else {
                     terms.withheld = self
-                        .check_operation(operation, access, source, &mut request, objects)
+                        .check_operation(operation, access, source, &mut request, uploads)
                         .await?;
                 }
             }
@@ -163,11 +165,11 @@ impl Authorizer {
         mut access: BucketAccess,
         source: Option<CopySource>,
         request: &mut S3Request,
-        objects: &Objects,
+        uploads: &Uploads,
     ) -> Result<Vec<&'static str>, S3Error> {
         let mut withheld = Vec::new();
         let of_source = match &source {
-            Some(source) => Some(self.source(source, operation, request, objects).await?),
+            Some(source) => Some(self.source(source, operation, request, uploads).await?),
             None => None,
         };
         let is_exempt = access.is_full() || may_always(operation, &access);
@@ -232,13 +234,13 @@ impl Authorizer {
         source: &CopySource,
         operation: Operation,
         request: &S3Request,
-        objects: &Objects,
+        uploads: &Uploads,
     ) -> Result<BucketAccess, S3Error> {
         if source.bucket == self.state_bucket {
             return Err(S3Error::access_denied());
         }
         let access = self
-            .access(&source.bucket, operation, request, Some(source), objects)
+            .access(&source.bucket, operation, request, Some(source), uploads)
             .await?;
         access.check_owner(&request.headers, &EXPECTED_SOURCE_OWNER)?;
         Ok(access)
@@ -314,7 +316,7 @@ impl Authorizer {
         operation: Operation,
         request: &S3Request,
         source: Option<&CopySource>,
-        objects: &Objects,
+        uploads: &Uploads,
     ) -> Result<BucketAccess, S3Error> {
         let caller = request.caller.clone();
         let owner = self.owners.of(bucket).await?;
@@ -331,7 +333,7 @@ impl Authorizer {
             );
             let encryption: HeaderMap;
             let headers = if of_upload {
-                encryption = objects.upload_encryption(&request.target).await?;
+                encryption = upload_encryption(uploads, request).await?;
                 &encryption
             } else {
                 &request.headers
@@ -401,6 +403,19 @@ fn may_always(operation: Operation, access: &BucketAccess) -> bool {
         Operation::DeleteBucketPolicy | Operation::GetBucketPolicy | Operation::PutBucketPolicy
     );
     of_policy && access.caller.root && !access.foreign
+}
+
+/// The headers that say how the object of an upload will be encrypted, as for who creates it.
+async fn upload_encryption(uploads: &Uploads, request: &S3Request) -> Result<HeaderMap, S3Error> {
+    let name = UploadName {
+        bucket: request.target.bucket.as_deref().unwrap_or_default(),
+        key: request.target.key.as_deref().unwrap_or_default(),
+        upload_id: request.target.query.get("uploadId").unwrap_or_default(),
+    };
+    let head = uploads.find(name).await?;
+    let mut headers = HeaderMap::new();
+    response::of_read(&mut headers, head.protection(), None);
+    Ok(headers)
 }
 
 /// The document of a request, which stays in it.

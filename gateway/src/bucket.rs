@@ -29,16 +29,15 @@ use crate::state::State;
 
 pub mod cors;
 pub mod encryption;
-pub mod etags;
 mod location;
 pub mod owner;
 pub mod policy;
 
 use crate::bucket::cors::BucketCors;
 use crate::bucket::encryption::DefaultEncryptions;
-use crate::bucket::etags::ListedEtags;
 use crate::bucket::owner::BucketOwners;
 use crate::bucket::policy::BucketPolicies;
+use crate::records::listed_etags::ListedETags;
 
 /// What the gateway keeps about buckets.
 #[derive(Clone)]
@@ -52,7 +51,7 @@ pub struct Kept {
     /// Whose they are.
     pub owners: Arc<BucketOwners>,
     /// Which of them list the ETags that clients see.
-    pub etags: Arc<ListedEtags>,
+    pub etags: Arc<ListedETags>,
 }
 
 /// Operations on buckets that need more than passing through.

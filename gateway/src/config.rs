@@ -11,9 +11,9 @@ use crate::authenticate::User;
 use crate::authenticate::WireLimits;
 use crate::backend;
 use crate::bucket;
-use crate::object;
+use crate::keys::bucket_key;
+use crate::operation;
 use crate::respond::Network;
-use crate::sse::bucket_key;
 use crate::state;
 
 /// How a gateway runs.
@@ -53,7 +53,7 @@ pub struct Config {
     pub state: state::Config,
 
     /// How objects are read and written.
-    pub objects: object::Config,
+    pub objects: operation::config::Config,
 
     /// How buckets' default encryption behaves.
     pub default_encryption: bucket::encryption::Config,
@@ -173,7 +173,7 @@ impl Default for Config {
             backend_credentials: BackendCredentials::default(),
             kms: Kms::default(),
             state: state::Config::default(),
-            objects: object::Config::default(),
+            objects: operation::config::Config::default(),
             default_encryption: bucket::encryption::Config::default(),
             policies: bucket::policy::Config::default(),
             bucket_keys: bucket_key::Config::default(),

@@ -81,8 +81,9 @@ pub mod part_names {
     use crate::chunks::random::SystemRandom;
     use crate::chunks::seal::Sealer;
     use crate::chunks::segment::Kind;
-    use crate::state::uploads::part_record;
-    use crate::state::uploads::part_record::PartRecord;
+    use crate::protocol::etag::ETag;
+    use crate::records::uploads::part_record;
+    use crate::records::uploads::part_record::PartRecord;
 
     /// How many records the names are; `None` if they are refused.
     #[must_use]
@@ -98,12 +99,16 @@ pub mod part_names {
         let Ok(sealer) = sealer else {
             return false;
         };
+        // What is no ETag never becomes a record.
+        let Some(backend_etag) = ETag::parse(etag) else {
+            return true;
+        };
         let record = PartRecord {
             number,
             segment: sealer.segment().clone(),
             md5: Some([1; 16]),
             checksum: None,
-            backend_etag: etag.to_owned(),
+            backend_etag,
             moment: 7,
         };
         let names = part_record::names(&record, key);

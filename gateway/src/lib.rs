@@ -1,40 +1,46 @@
 //! A reverse proxy that adds server-side encryption to any S3 backend.
 //!
-//! The rooms, in the order of a request's way down. A room names only rooms below it.
+//! The modules, in the order of a request's way down. A module names only modules below it.
 //!
-//! | Room | Its one job |
+//! | module | its one job |
 //! |---|---|
-//! | [`server`] | listeners, connections and their limits, the way down and up |
+//! | [`server`] | listeners, connections and their limits, start and stop |
 //! | [`config`] | how a gateway runs, checked |
 //! | [`respond`] | one request, from its head to its answer |
+//! | [`operation`] | operations on objects, one file each by their API names |
 //! | [`authorize`] | whether the caller may; leaves a permit behind |
 //! | [`authenticate`] | who sent a request, and that what arrives is what they signed |
-//! | [`route`] | what a request is about, and which operation it asks for |
-//! | [`object`] | operations on objects: sealed on their way in, opened on their way out |
+//! | [`route`] | which bucket, object and operation a request names |
 //! | [`bucket`] | buckets: their default encryption, policies, owners and cross-origin rules |
-//! | [`sse`] | which encryption applies, and where data keys come from |
-//! | [`state`] | what no object can hold, kept at the backend |
-//! | [`backend`] | the way to the S3 backend |
+//! | [`sealed`] | sealed objects at the backend: written, described, opened, re-wrapped |
+//! | [`records`] | sealed records: configurations of buckets, uploads that are not complete |
+//! | [`keys`] | data keys, bucket keys, root keys, and the KMS |
+//! | [`sse`] | server-side encryption as requests and answers name it |
+//! | [`state`] | plain documents in the gateway's own bucket |
+//! | [`backend`] | the S3 client |
 //! | [`envelope`] | the header that says how to find an object's data key |
 //! | [`chunks`] | the sealed form of an object, pure |
 //! | [`protocol`] | S3's words: headers, documents, digests |
 //! | [`request`] | a request as the operations see it |
 //! | [`error`] | S3's error answers |
 
-// In the order of the table; `tests/tidy` reads it.
 // For tests/fuzz only.
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 
+// In the order of the table; `tests/tidy` reads it.
 pub mod server;
 pub mod config;
 pub mod respond;
+pub mod operation;
 pub mod authorize;
 pub mod authenticate;
 pub mod route;
-pub mod object;
 pub mod bucket;
+pub mod sealed;
+pub mod records;
+pub mod keys;
 pub mod sse;
 pub mod state;
 pub mod backend;

@@ -8,11 +8,12 @@
 //! | [`checksum`] | `Content-MD5`, `x-amz-checksum-*`, and the digests behind them |
 //! | [`headers`] | which headers pass between client and backend with an object |
 //! | [`copy_source`] | `x-amz-copy-source` |
-//! | [`xml`] | documents |
+//! | [`xml`], [`document`] | documents |
 
 pub mod checksum;
 pub mod conditions;
 pub mod copy_source;
+pub mod document;
 pub mod etag;
 pub mod headers;
 pub mod range;

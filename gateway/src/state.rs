@@ -5,12 +5,12 @@
 //!
 //! | name | what it is | protected by |
 //! |---|---|---|
-//! | `root-keys/<id>` | a root key of SSE-S3 ([`keyring`]) | wrapped by the KMS |
-//! | `buckets/<bucket>/<subject>` | a configuration, or the head of an upload ([`record`]) | a sealed object like any other |
+//! | `root-keys/<id>` | a root key of SSE-S3 ([`crate::keys::root_key`]) | wrapped by the KMS |
+//! | `buckets/<bucket>/<subject>` | a configuration, or the head of an upload ([`crate::records::record`]) | a sealed object like any other |
 //! | `copies/<id>-...` | trials of the backend's own copies ([`copies`]), removed at once | nothing: they hold nothing |
-//! | `uploads/<slot>/...` | parts of uploads that are not complete ([`uploads`]) | sealed |
+//! | `uploads/<slot>/...` | parts of uploads that are not complete ([`crate::records::uploads`]) | sealed |
 //!
-//! What uploads leave behind is found by its age and removed ([`sweep`]).
+//! What uploads leave behind is found by its age and removed ([`crate::records::sweep`]).
 //!
 //! What cannot be read is an error, never an absence: a bucket whose encryption is unknown takes no
 //! writes.
@@ -37,15 +37,11 @@ use crate::backend::BackendError;
 use crate::backend::BackendRequest;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::protocol::etag::ETag;
 use crate::protocol::xml::Element;
 use crate::protocol::xml::Limits;
 
-pub mod cached;
 pub mod copies;
-pub mod keyring;
-pub mod record;
-pub mod sweep;
-pub mod uploads;
 
 /// Where the state is kept.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -79,7 +75,7 @@ pub struct State {
 
 /// A stored document.
 #[derive(Clone, Debug)]
-pub struct Stored {
+pub struct StateDocument {
     /// Its headers at the backend.
     pub headers: HeaderMap,
     /// Its bytes.
@@ -94,21 +90,21 @@ pub enum Reading {
     /// There is none.
     Absent,
     /// It is this now.
-    Found(Stored),
+    Found(StateDocument),
 }
 
 /// A page of a listing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Page {
     /// In the order of their names.
-    pub(crate) entries: Vec<Listed>,
+    pub(crate) entries: Vec<StateEntry>,
     /// Where to go on, if there is more.
     pub(crate) next: Option<String>,
 }
 
 /// A document in a listing, or the common start of several.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Listed {
+pub(crate) struct StateEntry {
     pub(crate) name: String,
     /// When it was written, by the backend's clock.
     pub(crate) modified: Option<Timestamp>,
@@ -124,6 +120,12 @@ impl State {
         }
     }
 
+    /// The backend that has the state bucket.
+    #[must_use]
+    pub fn backend(&self) -> &Backend {
+        &self.backend
+    }
+
     /// The name of the state bucket, which no client may use.
     #[must_use]
     pub fn bucket(&self) -> &str {
@@ -135,15 +137,15 @@ impl State {
     /// # Errors
     ///
     /// `ServiceUnavailable` when the backend cannot be asked or refuses.
-    pub async fn read(&self, name: &str, known: Option<&HeaderValue>) -> Result<Reading, S3Error> {
+    pub async fn read(&self, name: &str, known: Option<&ETag>) -> Result<Reading, S3Error> {
         let mut request = BackendRequest::object(Method::GET, &*self.bucket, name);
         if let Some(etag) = known {
-            request = request.header(header::IF_NONE_MATCH, etag.clone());
+            request = request.header(header::IF_NONE_MATCH, etag.to_header());
         }
         match self.backend.fetch(request).await {
             Ok(answer) => {
                 let (parts, bytes) = answer.into_parts();
-                Ok(Reading::Found(Stored {
+                Ok(Reading::Found(StateDocument {
                     headers: parts.headers,
                     bytes,
                 }))
@@ -167,7 +169,7 @@ impl State {
         name: &str,
         headers: &HeaderMap,
         bytes: Bytes,
-    ) -> Result<Option<HeaderValue>, S3Error> {
+    ) -> Result<Option<ETag>, S3Error> {
         let request = || BackendRequest {
             headers: headers.clone(),
             ..BackendRequest::object(Method::PUT, &*self.bucket, name)
@@ -181,7 +183,7 @@ impl State {
             answer => answer,
         };
         let answer = answer.map_err(|error| unavailable(name, &error))?;
-        Ok(answer.headers().get(header::ETAG).cloned())
+        Ok(ETag::from_headers(answer.headers()))
     }
 
     /// Removes the document `name`, if there is one.
@@ -230,18 +232,18 @@ impl State {
             .map_err(|error| unavailable(prefix, &error))?;
         let document = |entry: &Element| {
             let modified = entry.text_of("LastModified").map(str::trim);
-            Some(Listed {
+            Some(StateEntry {
                 name: entry.text_of("Key")?.to_owned(),
                 modified: modified.and_then(|text| Timestamp::parse_iso8601(text).ok()),
             })
         };
         let folder = |entry: &Element| {
-            Some(Listed {
+            Some(StateEntry {
                 name: entry.text_of("Prefix")?.to_owned(),
                 modified: None,
             })
         };
-        let mut entries: Vec<Listed> = if folders {
+        let mut entries: Vec<StateEntry> = if folders {
             listing.all("CommonPrefixes").filter_map(folder).collect()
         } else {
             listing.all("Contents").filter_map(document).collect()
@@ -313,11 +315,11 @@ impl State {
     }
 }
 
-fn is_absent(error: &BackendError) -> bool {
+pub(crate) fn is_absent(error: &BackendError) -> bool {
     error.is_refused_with(S3Code::NoSuchKey) || error.is_refused_with(S3Code::NoSuchBucket)
 }
 
-fn unavailable(name: &str, cause: &dyn std::fmt::Display) -> S3Error {
+pub(crate) fn unavailable(name: &str, cause: &dyn std::fmt::Display) -> S3Error {
     tracing::error!(name, %cause, "state cannot be read or written");
     S3Error::new(S3Code::ServiceUnavailable)
 }

@@ -10,13 +10,13 @@ use gateway::bucket::cors::BucketCors;
 use gateway::bucket::encryption::Config;
 use gateway::bucket::encryption::CustomerKeys;
 use gateway::bucket::encryption::DefaultEncryptions;
-use gateway::bucket::etags::ListedEtags;
 use gateway::bucket::owner::BucketOwners;
 use gateway::bucket::policy::BucketPolicies;
 use gateway::error::S3Code;
 use gateway::protocol::xml::Element;
 use gateway::protocol::xml::Limits;
-use gateway::sse::choice::DefaultAlgorithm;
+use gateway::records::listed_etags::ListedETags;
+use gateway::sse::request::DefaultAlgorithm;
 use http::Method;
 use tests::backend::Action;
 use tests::backend::Backend;
@@ -49,10 +49,11 @@ impl World {
             policies: Arc::new(policies(&gateway)),
             cors: Arc::new(cors(&gateway)),
             owners: Arc::new(owners(&gateway)),
-            etags: Arc::new(ListedEtags::new(
+            etags: Arc::new(ListedETags::new(
                 gateway.records.clone(),
                 gateway.clock.clone(),
-                gateway::bucket::policy::Config::default(),
+                Duration::from_secs(5),
+                1_000,
             )),
         };
         let (upstream, state) = (gateway.upstream.clone(), gateway.state.clone());

@@ -47,9 +47,9 @@ pub fn copy(to: &str, from: &str) -> Asked {
 
 /// A gateway that opens what it copies.
 pub async fn sealing_anew() -> Direct {
-    Direct::with(gateway::object::Config {
-        copy: gateway::object::copy::Making::Reencrypt,
-        ..gateway::object::Config::default()
+    Direct::with(gateway::operation::config::Config {
+        copy: gateway::operation::config::CopyMode::Reencrypt,
+        ..gateway::operation::config::Config::default()
     })
     .await
 }
@@ -352,9 +352,9 @@ async fn attributes_tell_what_was_asked_for_of_the_plaintext() {
 
 #[tokio::test]
 async fn an_unsealed_object_is_sealed_by_a_copy_onto_itself() {
-    let world = Direct::with(gateway::object::Config {
+    let world = Direct::with(gateway::operation::config::Config {
         adopted_buckets: vec![BUCKET.to_owned()],
-        ..gateway::object::Config::default()
+        ..gateway::operation::config::Config::default()
     })
     .await;
     for (key, body) in [("old", content(300_000)), ("empty", content(0))] {

@@ -16,9 +16,25 @@ use gateway::backend::Credentials;
 use gateway::chunks::random::SystemRandom;
 use gateway::envelope::WrappingKey;
 use gateway::error::S3Error;
-use gateway::object::BucketDefaults;
-use gateway::object::Config;
-use gateway::object::Objects;
+use gateway::keys::bucket_key;
+use gateway::keys::bucket_key::BucketKeys;
+use gateway::keys::data_key::DataKeys;
+use gateway::keys::root_key::RootKeys;
+use gateway::operation::config::Config;
+use gateway::operation::copy_object::copy_object;
+use gateway::operation::delete_objects::delete_object;
+use gateway::operation::delete_objects::delete_objects;
+use gateway::operation::get_object::get_object;
+use gateway::operation::get_object::head_object;
+use gateway::operation::get_object_attributes::get_object_attributes;
+use gateway::operation::list_objects::list_objects;
+use gateway::operation::put_object::put_object;
+use gateway::operation::store::BucketDefaults;
+use gateway::operation::store::ObjectStore;
+use gateway::records::record::Records;
+use gateway::records::sweep::Sweep;
+use gateway::records::sweep::Swept;
+use gateway::records::uploads::Uploads;
 use gateway::request::AuthType;
 use gateway::request::Caller;
 use gateway::request::Connection;
@@ -27,17 +43,8 @@ use gateway::request::Query;
 use gateway::request::RequestId;
 use gateway::request::S3Request;
 use gateway::request::Target;
-use gateway::sse::bucket_key;
-use gateway::sse::bucket_key::BucketKeys;
-use gateway::sse::choice::BucketDefault;
-use gateway::sse::data_key::DataKeys;
-use gateway::sse::data_key::RootKeys;
+use gateway::sse::request::BucketDefault;
 use gateway::state::State;
-use gateway::state::keyring::Keyring;
-use gateway::state::record::Records;
-use gateway::state::sweep::Sweep;
-use gateway::state::sweep::Swept;
-use gateway::state::uploads::Uploads;
 use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
@@ -58,12 +65,12 @@ pub const BUCKET: &str = "bucket";
 
 /// Objects before a recording backend and a fake KMS.
 pub struct Direct {
-    pub objects: Objects,
+    pub objects: ObjectStore,
     pub backend: Arc<Backend>,
     pub kms: Arc<FakeKms>,
     pub default: Arc<Mutex<BucketDefault>>,
     pub clock: Arc<ManualClock>,
-    root_keys: Arc<FixedRootKeys>,
+    root_key: Arc<FixedRootKey>,
     config: Config,
 }
 
@@ -99,7 +106,7 @@ impl Direct {
             self.kms.clone(),
             self.default.clone(),
             self.clock.clone(),
-            self.root_keys.clone(),
+            self.root_key.clone(),
         )
     }
 
@@ -109,25 +116,26 @@ impl Direct {
         kms: Arc<FakeKms>,
         default: Arc<Mutex<BucketDefault>>,
         clock: Arc<ManualClock>,
-        root_keys: Arc<FixedRootKeys>,
+        root_key: Arc<FixedRootKey>,
     ) -> Self {
         let upstream = upstream(&backend, &clock);
+        let (state, records) = state(&upstream, &clock);
+        let root_keys = root_keys(&state, &clock).starting_with(1, root_key.0.clone());
         let data_keys = DataKeys::new(
             kms.clone(),
-            root_keys.clone(),
+            Arc::new(root_keys),
             BucketKeys::new(bucket_key::Config::default(), clock.clone()),
             Arc::new(SystemRandom),
         );
-        let (state, records) = state(&upstream, &clock);
         let uploads = Uploads::new(state, records, Arc::new(SystemRandom), clock.clone());
-        let objects = Objects::new(
+        let objects = ObjectStore::new(
             config.clone(),
             "us-east-1",
             upstream,
             data_keys,
             Arc::new(Defaults(default.clone())),
             Arc::new(SystemRandom),
-            uploads,
+            Arc::new(uploads),
         )
         .reserving("sealgate-state");
         Self {
@@ -136,7 +144,7 @@ impl Direct {
             kms,
             default,
             clock,
-            root_keys,
+            root_key,
             config,
         }
     }
@@ -156,46 +164,37 @@ impl Direct {
     }
 
     pub async fn copy(&self, request: Asked) -> Answer {
-        Answer::of(self.objects.copy(request.into_request(Method::PUT)).await).await
+        Answer::of(copy_object(&self.objects, request.into_request(Method::PUT)).await).await
     }
 
     pub async fn attributes(&self, request: Asked) -> Answer {
-        Answer::of(
-            self.objects
-                .attributes(request.into_request(Method::GET))
-                .await,
-        )
-        .await
+        Answer::of(get_object_attributes(&self.objects, request.into_request(Method::GET)).await)
+            .await
     }
 
     pub async fn put(&self, request: Asked) -> Answer {
-        Answer::of(self.objects.put(request.into_request(Method::PUT)).await).await
+        Answer::of(put_object(&self.objects, request.into_request(Method::PUT)).await).await
     }
 
     pub async fn get(&self, request: Asked) -> Answer {
-        Answer::of(self.objects.get(request.into_request(Method::GET)).await).await
+        Answer::of(get_object(&self.objects, request.into_request(Method::GET)).await).await
     }
 
     pub async fn list(&self, request: Asked) -> Answer {
-        Answer::of(self.objects.list(&request.into_request(Method::GET)).await).await
+        Answer::of(list_objects(&self.objects, &request.into_request(Method::GET)).await).await
     }
 
     pub async fn delete(&self, request: Asked) -> Answer {
-        Answer::of(
-            self.objects
-                .delete(&request.into_request(Method::DELETE))
-                .await,
-        )
-        .await
+        Answer::of(delete_object(&self.objects, &request.into_request(Method::DELETE)).await).await
     }
 
     pub async fn delete_all(&self, request: Asked) -> Answer {
         let mut request = request.into_request(Method::POST);
-        Answer::of(self.objects.delete_all(&mut request, &|_, _| true).await).await
+        Answer::of(delete_objects(&self.objects, &mut request, &|_, _| true).await).await
     }
 
     pub async fn head(&self, request: Asked) -> Answer {
-        Answer::of(self.objects.head(request.into_request(Method::HEAD)).await).await
+        Answer::of(head_object(&self.objects, request.into_request(Method::HEAD)).await).await
     }
 }
 
@@ -216,11 +215,16 @@ fn upstream(backend: &Backend, clock: &Arc<ManualClock>) -> Arc<Upstream> {
 /// The state bucket of a backend, and the records in it.
 fn state(upstream: &Arc<Upstream>, clock: &Arc<ManualClock>) -> (State, Records) {
     let state = State::new(upstream.clone(), &gateway::state::Config::default());
-    let random = Arc::new(SystemRandom);
-    let wrap = Arc::new(FakeWrap::default());
-    let keyring = Keyring::new(state.clone(), wrap, random.clone(), clock.clone());
-    let records = Records::new(state.clone(), Arc::new(keyring), random);
+    let root_keys = Arc::new(root_keys(&state, clock));
+    let records = Records::new(state.clone(), root_keys, Arc::new(SystemRandom));
     (state, records)
+}
+
+/// The root keys in a state bucket.
+fn root_keys(state: &State, clock: &Arc<ManualClock>) -> RootKeys {
+    let wrap = Arc::new(FakeWrap::default());
+    let random = Arc::new(SystemRandom);
+    RootKeys::new(state.clone(), wrap, ("1", "k"), random, clock.clone())
 }
 
 /// A request as a test says it.
@@ -459,26 +463,16 @@ pub fn content(bytes: usize) -> Bytes {
 struct Defaults(Arc<Mutex<BucketDefault>>);
 
 impl BucketDefaults for Defaults {
-    fn of<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<BucketDefault, S3Error>> {
+    fn default_of<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<BucketDefault, S3Error>> {
         let default = self.0.lock().unwrap().clone();
         async { Ok(default) }.boxed()
     }
 }
 
-struct FixedRootKeys(Arc<WrappingKey>);
+struct FixedRootKey(Arc<WrappingKey>);
 
-impl Default for FixedRootKeys {
+impl Default for FixedRootKey {
     fn default() -> Self {
         Self(Arc::new(WrappingKey::generate(&SystemRandom)))
-    }
-}
-
-impl RootKeys for FixedRootKeys {
-    fn current(&self) -> BoxFuture<'_, Result<(u64, Arc<WrappingKey>), S3Error>> {
-        async { Ok((1, self.0.clone())) }.boxed()
-    }
-
-    fn generation(&self, _: u64) -> BoxFuture<'_, Result<Arc<WrappingKey>, S3Error>> {
-        async { Ok(self.0.clone()) }.boxed()
     }
 }

@@ -7,12 +7,12 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use gateway::chunks::random::Random as _;
 use gateway::chunks::random::SystemRandom;
+use gateway::keys::kms::EncryptedBlob;
+use gateway::keys::kms::GeneratedKey;
+use gateway::keys::kms::KeyService;
+use gateway::keys::kms::KeyServiceError;
+use gateway::keys::kms::Requester;
 use gateway::sse::context::EncryptionContext;
-use gateway::sse::kms::EncryptedBlob;
-use gateway::sse::kms::GeneratedKey;
-use gateway::sse::kms::KeyService;
-use gateway::sse::kms::KeyServiceError;
-use gateway::sse::kms::Requester;
 use zeroize::Zeroizing;
 
 /// A KMS that keeps its data keys in a table.

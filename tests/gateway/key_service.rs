@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use gateway::keys::kms::KeyService;
+use gateway::keys::kms::KeyServiceError;
+use gateway::keys::kms::Requester;
+use gateway::keys::kms::RetryPolicy;
+use gateway::keys::kms::aws_json::AwsKeyService;
+use gateway::keys::kms::grpc::GrpcKeyService;
 use gateway::sse::context::EncryptionContext;
-use gateway::sse::kms::KeyService;
-use gateway::sse::kms::KeyServiceError;
-use gateway::sse::kms::Requester;
-use gateway::sse::kms::RetryPolicy;
-use gateway::sse::kms::aws_json::AwsKeyService;
-use gateway::sse::kms::grpc::GrpcKeyService;
 use proto::sigv4::Credentials;
 use proto::time::SystemClock;
 use tests::world::SERVICE_SECRET;

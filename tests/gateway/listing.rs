@@ -1,8 +1,8 @@
 //! Listings show what HeadObject shows, at a bounded price.
 
-use gateway::object::Config;
-use gateway::object::list;
-use gateway::object::list::ListEtag;
+use gateway::operation::config::Config;
+use gateway::operation::config::ListETag;
+use gateway::operation::config::Listing;
 use gateway::protocol::xml::Element;
 use gateway::protocol::xml::Limits;
 use http::Method;
@@ -122,9 +122,9 @@ async fn a_listing_asks_the_backend_once_about_what_was_written_here_and_never_t
 
 #[tokio::test]
 async fn a_listing_may_show_the_backends_etags_for_the_price_of_one_request() {
-    let config = list::Config {
-        list_etag: ListEtag::Backend,
-        ..list::Config::default()
+    let config = Listing {
+        list_etag: ListETag::Backend,
+        ..Listing::default()
     };
     let direct = Direct::with(Config {
         listing: config,

@@ -7,7 +7,13 @@ mod refusals;
 
 use bytes::Bytes;
 use gateway::chunks::layout;
-use gateway::object::Objects;
+use gateway::operation::store::ObjectStore;
+use gateway::operation::upload::abort::abort_multipart_upload;
+use gateway::operation::upload::complete::complete_multipart_upload;
+use gateway::operation::upload::create::create_multipart_upload;
+use gateway::operation::upload::list::list_parts;
+use gateway::operation::upload::part::upload_part;
+use gateway::operation::upload::part_copy::upload_part_copy;
 use http::Method;
 use md5::Digest as _;
 
@@ -21,12 +27,12 @@ pub const MIB: usize = 1 << 20;
 pub const CUSTOMER_KEY: [u8; 32] = *b"customer-key-canary-0123456789ab";
 
 /// One gateway's multipart operations.
-pub struct Uploading<'a>(pub &'a Objects);
+pub struct Uploading<'a>(pub &'a ObjectStore);
 
 impl Uploading<'_> {
     pub async fn create(&self, asked: Asked) -> Answer {
         let request = asked.query("uploads", "").into_request(Method::POST);
-        Answer::of(self.0.create_upload(request).await).await
+        Answer::of(create_multipart_upload(self.0, request).await).await
     }
 
     /// The id of a new upload.
@@ -40,7 +46,7 @@ impl Uploading<'_> {
             .query("partNumber", &number.to_string())
             .query("uploadId", id)
             .body(body);
-        Answer::of(self.0.upload_part(asked.into_request(Method::PUT)).await).await
+        Answer::of(upload_part(self.0, asked.into_request(Method::PUT)).await).await
     }
 
     pub async fn part_copy(&self, asked: Asked, id: &str, number: u32) -> Answer {
@@ -48,7 +54,7 @@ impl Uploading<'_> {
             .query("partNumber", &number.to_string())
             .query("uploadId", id);
         let request = asked.into_request(Method::PUT);
-        Answer::of(self.0.upload_part_copy(request).await).await
+        Answer::of(upload_part_copy(self.0, request).await).await
     }
 
     /// Sends parts; their numbers and ETags.
@@ -80,22 +86,17 @@ impl Uploading<'_> {
 
     async fn complete_by(&self, asked: Asked, id: &str, document: String) -> Answer {
         let asked = asked.query("uploadId", id).body(document);
-        Answer::of(
-            self.0
-                .complete_upload(asked.into_request(Method::POST))
-                .await,
-        )
-        .await
+        Answer::of(complete_multipart_upload(self.0, asked.into_request(Method::POST)).await).await
     }
 
     pub async fn abort(&self, asked: Asked, id: &str) -> Answer {
         let request = asked.query("uploadId", id).into_request(Method::DELETE);
-        Answer::of(self.0.abort_upload(request).await).await
+        Answer::of(abort_multipart_upload(self.0, request).await).await
     }
 
     pub async fn parts(&self, asked: Asked, id: &str) -> Answer {
         let request = asked.query("uploadId", id).into_request(Method::GET);
-        Answer::of(self.0.list_parts(request).await).await
+        Answer::of(list_parts(self.0, request).await).await
     }
 
     /// Begins, sends and completes.

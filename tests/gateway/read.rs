@@ -382,9 +382,9 @@ async fn unsealed_objects_are_refused_unless_their_bucket_was_adopted() {
             .refused(500, "InternalError");
     }
 
-    let adopting = Direct::with(gateway::object::Config {
+    let adopting = Direct::with(gateway::operation::config::Config {
         adopted_buckets: vec![BUCKET.to_owned()],
-        ..gateway::object::Config::default()
+        ..gateway::operation::config::Config::default()
     })
     .await;
     plant(&adopting);

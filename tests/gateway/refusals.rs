@@ -2,10 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use gateway::keys::kms::KeyServiceError;
 use gateway::request::AuthType;
-use gateway::sse::choice::BucketDefault;
-use gateway::sse::choice::DefaultAlgorithm;
-use gateway::sse::kms::KeyServiceError;
+use gateway::sse::request::BucketDefault;
+use gateway::sse::request::DefaultAlgorithm;
 
 use crate::direct::Asked;
 use crate::direct::BUCKET;
@@ -445,9 +445,9 @@ async fn a_bucket_key_serves_one_requester_and_one_key_for_a_limited_time() {
 
 #[tokio::test]
 async fn plain_http_is_enough_where_the_configuration_says_so() {
-    let world = Direct::with(gateway::object::Config {
+    let world = Direct::with(gateway::operation::config::Config {
         allow_insecure_sse: true,
-        ..gateway::object::Config::default()
+        ..gateway::operation::config::Config::default()
     })
     .await;
     for asked in [kms(), put().customer_key(&[1; 32])] {

@@ -12,13 +12,17 @@ use gateway::backend::Credentials;
 use gateway::chunks::random::SystemRandom;
 use gateway::error::S3Code;
 use gateway::error::S3Error;
+use gateway::keys::kms::EncryptedBlob;
+use gateway::keys::kms::GeneratedKey;
+use gateway::keys::kms::KeyService;
+use gateway::keys::kms::KeyServiceError;
+use gateway::keys::kms::Requester;
+use gateway::keys::root_key::RootKeys;
+use gateway::records::record::RecordReading;
+use gateway::records::record::Records;
+use gateway::sse::context::EncryptionContext;
 use gateway::state;
 use gateway::state::State;
-use gateway::state::keyring::Keyring;
-use gateway::state::keyring::RootKeyWrap;
-use gateway::state::keyring::WrappedRootKey;
-use gateway::state::record::Found;
-use gateway::state::record::Records;
 use http::Method;
 use proto::time::ManualClock;
 use proto::time::Timestamp;
@@ -29,45 +33,56 @@ use zeroize::Zeroizing;
 
 pub const STATE_BUCKET: &str = "sealgate-state";
 
-/// Wraps by writing the context before the key with every bit turned.
+/// A KMS that wraps by writing its key and the context before the plaintext with every bit turned.
 #[derive(Default)]
 pub struct FakeWrap {
     pub down: AtomicBool,
 }
 
 impl FakeWrap {
-    fn check(&self) -> Result<(), S3Error> {
+    fn check(&self) -> Result<(), KeyServiceError> {
         match self.down.load(Ordering::SeqCst) {
-            true => Err(S3Code::ServiceUnavailable.into()),
+            true => Err(KeyServiceError::Unreachable("it is down".to_owned())),
             false => Ok(()),
         }
     }
 }
 
-impl RootKeyWrap for FakeWrap {
-    fn wrap<'a>(
+impl KeyService for FakeWrap {
+    fn generate_data_key<'a>(
         &'a self,
-        key: &'a [u8],
-        context: &'a [(&'a str, &'a str)],
-    ) -> BoxFuture<'a, Result<WrappedRootKey, S3Error>> {
-        let mut blob = format!("{context:?}").into_bytes();
-        blob.extend(key.iter().map(|byte| !byte));
-        let wrapped = WrappedRootKey {
-            key_arn: "arn:fake".into(),
-            blob,
-        };
-        async move { self.check().map(|()| wrapped) }.boxed()
+        _: &'a Requester,
+        _: &'a str,
+        _: &'a EncryptionContext,
+    ) -> BoxFuture<'a, Result<GeneratedKey, KeyServiceError>> {
+        async { Err(KeyServiceError::Unusable("it makes no data keys")) }.boxed()
     }
 
-    fn unwrap<'a>(
+    fn encrypt<'a>(
         &'a self,
-        wrapped: &'a WrappedRootKey,
-        context: &'a [(&'a str, &'a str)],
-    ) -> BoxFuture<'a, Result<Zeroizing<Vec<u8>>, S3Error>> {
-        let bound = format!("{context:?}").into_bytes();
-        let key = wrapped.blob.strip_prefix(bound.as_slice());
+        _: &'a Requester,
+        key_id: &'a str,
+        plaintext: &'a [u8],
+        context: &'a EncryptionContext,
+    ) -> BoxFuture<'a, Result<EncryptedBlob, KeyServiceError>> {
+        let mut blob = format!("{key_id} {context:?}").into_bytes();
+        blob.extend(plaintext.iter().map(|byte| !byte));
+        let key_arn = "arn:fake".to_owned();
+        async move { self.check().map(|()| EncryptedBlob { blob, key_arn }) }.boxed()
+    }
+
+    fn decrypt<'a>(
+        &'a self,
+        _: &'a Requester,
+        key_id: &'a str,
+        blob: &'a [u8],
+        context: &'a EncryptionContext,
+    ) -> BoxFuture<'a, Result<Zeroizing<Vec<u8>>, KeyServiceError>> {
+        let bound = format!("{key_id} {context:?}").into_bytes();
+        let key = blob.strip_prefix(bound.as_slice());
         let key = key.map(|key| Zeroizing::new(key.iter().map(|byte| !byte).collect()));
-        async move { self.check().and(key.ok_or_else(S3Error::internal)) }.boxed()
+        let refused = KeyServiceError::refused("InvalidCiphertextException", "");
+        async move { self.check().and(key.ok_or(refused)) }.boxed()
     }
 }
 
@@ -75,7 +90,7 @@ impl RootKeyWrap for FakeWrap {
 pub struct Gateway {
     pub upstream: Arc<backend::Backend>,
     pub state: State,
-    pub keyring: Arc<Keyring>,
+    pub root_keys: Arc<RootKeys>,
     pub records: Records,
     pub wrap: Arc<FakeWrap>,
     pub clock: Arc<ManualClock>,
@@ -83,6 +98,11 @@ pub struct Gateway {
 
 impl Gateway {
     pub fn before(backend: &Backend) -> Self {
+        Self::with_kms_key(backend, "alias/sealgate/sse-s3")
+    }
+
+    /// One whose root keys are wrapped under another KMS key.
+    fn with_kms_key(backend: &Backend, wrapped_under: &str) -> Self {
         let clock = Arc::new(ManualClock::new(Timestamp::from_unix_seconds(
             1_750_000_000,
         )));
@@ -101,17 +121,18 @@ impl Gateway {
         let state = State::new(upstream.clone(), &state::Config::default());
         let wrap = Arc::new(FakeWrap::default());
         let random = Arc::new(SystemRandom);
-        let keyring = Arc::new(Keyring::new(
+        let root_keys = Arc::new(RootKeys::new(
             state.clone(),
             wrap.clone(),
+            ("1", wrapped_under),
             random.clone(),
             clock.clone(),
         ));
-        let records = Records::new(state.clone(), keyring.clone(), random);
+        let records = Records::new(state.clone(), root_keys.clone(), random);
         Self {
             upstream,
             state,
-            keyring,
+            root_keys,
             records,
             wrap,
             clock,
@@ -127,12 +148,17 @@ fn code<T>(outcome: Result<T, S3Error>) -> S3Code {
 async fn the_first_use_makes_the_state_bucket_and_one_root_key_for_all_time() {
     let backend = Backend::start().await;
     let gateway = Gateway::before(&backend);
-    let (first, _) = gateway.keyring.current().await.unwrap();
+    let (first, _) = gateway.root_keys.current().await.unwrap();
     assert_eq!(backend.buckets(), [STATE_BUCKET]);
     gateway.clock.advance(Duration::from_secs(3_600));
-    assert_eq!(gateway.keyring.current().await.unwrap().0, first);
+    assert_eq!(gateway.root_keys.current().await.unwrap().0, first);
     assert_eq!(
-        Gateway::before(&backend).keyring.current().await.unwrap().0,
+        Gateway::before(&backend)
+            .root_keys
+            .current()
+            .await
+            .unwrap()
+            .0,
         first
     );
     assert_eq!(backend.keys(STATE_BUCKET).len(), 1);
@@ -142,14 +168,14 @@ async fn the_first_use_makes_the_state_bucket_and_one_root_key_for_all_time() {
 async fn the_current_key_is_asked_for_once_a_minute() {
     let backend = Backend::start().await;
     let gateway = Gateway::before(&backend);
-    gateway.keyring.current().await.unwrap();
+    gateway.root_keys.current().await.unwrap();
     backend.forget();
     for _ in 0..10 {
-        gateway.keyring.current().await.unwrap();
+        gateway.root_keys.current().await.unwrap();
     }
     assert!(backend.requests().is_empty());
     gateway.clock.advance(Duration::from_secs(60));
-    gateway.keyring.current().await.unwrap();
+    gateway.root_keys.current().await.unwrap();
     assert_eq!(backend.requests().len(), 1);
 }
 
@@ -157,7 +183,7 @@ async fn the_current_key_is_asked_for_once_a_minute() {
 async fn gateways_that_race_for_the_first_key_lose_none_and_agree_in_the_end() {
     let backend = Backend::start().await;
     let gateways: Vec<_> = (0..4).map(|_| Gateway::before(&backend)).collect();
-    let racing = gateways.iter().map(|gateway| gateway.keyring.current());
+    let racing = gateways.iter().map(|gateway| gateway.root_keys.current());
     let raced = futures_util::future::join_all(racing).await;
     let used: Vec<u64> = raced
         .into_iter()
@@ -165,13 +191,13 @@ async fn gateways_that_race_for_the_first_key_lose_none_and_agree_in_the_end() {
         .collect();
     for gateway in &gateways {
         for number in &used {
-            gateway.keyring.key(*number).await.unwrap();
+            gateway.root_keys.key(*number).await.unwrap();
         }
         gateway.clock.advance(Duration::from_secs(60));
     }
     let mut current = Vec::new();
     for gateway in &gateways {
-        current.push(gateway.keyring.current().await.unwrap().0);
+        current.push(gateway.root_keys.current().await.unwrap().0);
     }
     current.dedup();
     assert_eq!(current.len(), 1);
@@ -180,7 +206,7 @@ async fn gateways_that_race_for_the_first_key_lose_none_and_agree_in_the_end() {
 #[tokio::test]
 async fn a_root_key_that_cannot_be_read_is_not_replaced() {
     let backend = Backend::start().await;
-    Gateway::before(&backend).keyring.current().await.unwrap();
+    Gateway::before(&backend).root_keys.current().await.unwrap();
     let name = backend.keys(STATE_BUCKET).remove(0);
     for fault in [
         Fault::on_path(
@@ -198,7 +224,7 @@ async fn a_root_key_that_cannot_be_read_is_not_replaced() {
         Fault::on_path(Method::GET, "root-keys", Action::Refuse(404, "NoSuchKey")),
     ] {
         backend.inject(fault);
-        let code = code(Gateway::before(&backend).keyring.current().await);
+        let code = code(Gateway::before(&backend).root_keys.current().await);
         assert!(
             matches!(code, S3Code::ServiceUnavailable | S3Code::InternalError),
             "{code:?}"
@@ -214,17 +240,17 @@ async fn without_the_kms_no_root_key_is_made_or_opened() {
     let gateway = Gateway::before(&backend);
     gateway.wrap.down.store(true, Ordering::SeqCst);
     assert_eq!(
-        code(gateway.keyring.current().await),
+        code(gateway.root_keys.current().await),
         S3Code::ServiceUnavailable
     );
     assert!(backend.buckets().is_empty());
     gateway.wrap.down.store(false, Ordering::SeqCst);
-    gateway.keyring.current().await.unwrap();
+    gateway.root_keys.current().await.unwrap();
 
     let other = Gateway::before(&backend);
     other.wrap.down.store(true, Ordering::SeqCst);
     assert_eq!(
-        code(other.keyring.current().await),
+        code(other.root_keys.current().await),
         S3Code::ServiceUnavailable
     );
     assert_eq!(backend.keys(STATE_BUCKET).len(), 1);
@@ -233,7 +259,7 @@ async fn without_the_kms_no_root_key_is_made_or_opened() {
 #[tokio::test]
 async fn a_root_key_moved_to_another_number_does_not_unwrap() {
     let backend = Backend::start().await;
-    let (number, _) = Gateway::before(&backend).keyring.current().await.unwrap();
+    let (number, _) = Gateway::before(&backend).root_keys.current().await.unwrap();
     let name = backend.keys(STATE_BUCKET).remove(0);
     let stored = backend.object(STATE_BUCKET, &name).unwrap();
     backend.plant(
@@ -242,8 +268,19 @@ async fn a_root_key_moved_to_another_number_does_not_unwrap() {
         stored,
     );
     assert_eq!(
-        code(Gateway::before(&backend).keyring.current().await),
-        S3Code::InternalError
+        code(Gateway::before(&backend).root_keys.current().await),
+        S3Code::ServiceUnavailable
+    );
+}
+
+#[tokio::test]
+async fn a_root_key_that_someone_wrapped_under_a_kms_key_of_their_own_is_refused() {
+    let backend = Backend::start().await;
+    let theirs = Gateway::with_kms_key(&backend, "alias/theirs");
+    theirs.root_keys.current().await.unwrap();
+    assert_eq!(
+        code(Gateway::before(&backend).root_keys.current().await),
+        S3Code::ServiceUnavailable
     );
 }
 
@@ -257,10 +294,10 @@ async fn a_record_is_read_as_it_was_written_and_asked_for_by_its_etag() {
         .read::<Vec<String>>("b", "s", None)
         .await
         .unwrap();
-    assert!(matches!(absent, Found::Absent));
+    assert!(matches!(absent, RecordReading::Absent));
     gateway.records.write("b", "s", &value).await.unwrap();
     let other = Gateway::before(&backend);
-    let Found::Value(read, etag) = other.records.read("b", "s", None).await.unwrap() else {
+    let RecordReading::Value(read, etag) = other.records.read("b", "s", None).await.unwrap() else {
         panic!("not found")
     };
     assert_eq!((read, etag.is_some()), (value, true));
@@ -269,7 +306,7 @@ async fn a_record_is_read_as_it_was_written_and_asked_for_by_its_etag() {
         .read::<Vec<String>>("b", "s", etag.as_ref())
         .await
         .unwrap();
-    assert!(matches!(again, Found::Unchanged));
+    assert!(matches!(again, RecordReading::Unchanged));
     for request in backend.requests() {
         assert!(!request.body.windows(6).any(|window| window == b"canary"));
     }
@@ -279,7 +316,7 @@ async fn a_record_is_read_as_it_was_written_and_asked_for_by_its_etag() {
         .read::<Vec<String>>("b", "s", etag.as_ref())
         .await
         .unwrap();
-    assert!(matches!(gone, Found::Absent));
+    assert!(matches!(gone, RecordReading::Absent));
 }
 
 #[tokio::test]
@@ -321,10 +358,10 @@ async fn a_record_that_was_changed_or_moved_is_refused() {
 #[tokio::test]
 async fn many_that_need_a_root_key_at_once_ask_for_it_once() {
     let backend = Backend::start().await;
-    let (number, _) = Gateway::before(&backend).keyring.current().await.unwrap();
+    let (number, _) = Gateway::before(&backend).root_keys.current().await.unwrap();
     let fresh = Gateway::before(&backend);
     backend.forget();
-    let asks = (0..20).map(|_| fresh.keyring.key(number));
+    let asks = (0..20).map(|_| fresh.root_keys.key(number));
     let keys = futures_util::future::join_all(asks).await;
     assert!(keys.iter().all(Result::is_ok));
     assert_eq!(backend.requests().len(), 1);

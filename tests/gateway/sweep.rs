@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gateway::state::sweep::Swept;
+use gateway::records::sweep::Swept;
 use http::Method;
 use proto::time::Timestamp;
 use tests::backend::Action;

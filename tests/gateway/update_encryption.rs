@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use gateway::operation::update_object_encryption::update_object_encryption;
 use http::Method;
 use md5::Digest as _;
 use tests::backend::Action;
@@ -40,7 +41,7 @@ impl Direct {
         let md5 = STANDARD.encode(md5::Md5::digest(document));
         let asked = asked.header("content-md5", &md5).query("encryption", "");
         let request = asked.body(document.to_owned()).into_request(Method::PUT);
-        Answer::of(self.objects.update_encryption(request).await).await
+        Answer::of(update_object_encryption(&self.objects, request).await).await
     }
 }
 
@@ -249,9 +250,7 @@ async fn what_the_document_may_not_ask_is_refused_in_the_words_of_aws() {
     let refused = world.update(plain, &to("x", "")).await;
     refused.refused(400, "InvalidArgument");
     let no_digest = Asked::on("k").query("encryption", "").body(to("x", ""));
-    let refused = world
-        .objects
-        .update_encryption(no_digest.into_request(Method::PUT));
+    let refused = update_object_encryption(&world.objects, no_digest.into_request(Method::PUT));
     Answer::of(refused.await)
         .await
         .refused(400, "InvalidRequest");
@@ -261,9 +260,9 @@ async fn what_the_document_may_not_ask_is_refused_in_the_words_of_aws() {
 
 #[tokio::test]
 async fn only_objects_under_sse_s3_or_sse_kms_come_under_another_key() {
-    let world = Direct::with(gateway::object::Config {
+    let world = Direct::with(gateway::operation::config::Config {
         adopted_buckets: vec![BUCKET.to_owned()],
-        ..gateway::object::Config::default()
+        ..gateway::operation::config::Config::default()
     })
     .await;
     let body = content(10);

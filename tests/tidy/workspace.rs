@@ -65,10 +65,9 @@ const CONFIGURATIONS: [(&str, &[&str]); 2] = [
             "gateway/src/authenticate/users.rs",
             "gateway/src/backend.rs",
             "gateway/src/state.rs",
-            "gateway/src/object.rs",
-            "gateway/src/object/list.rs",
+            "gateway/src/operation/config.rs",
             "gateway/src/bucket/encryption.rs",
-            "gateway/src/sse/bucket_key.rs",
+            "gateway/src/keys/bucket_key.rs",
         ],
     ),
 ];

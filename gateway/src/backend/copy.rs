@@ -14,6 +14,7 @@ use crate::backend::Backend;
 use crate::backend::BackendError;
 use crate::backend::BackendRequest;
 use crate::error::S3Error;
+use crate::protocol::etag::ETag;
 use crate::protocol::xml::Element;
 use crate::protocol::xml::Limits;
 
@@ -25,7 +26,7 @@ pub struct BackendCopy<'a> {
     /// Version of the source; the current one if absent.
     pub version: Option<&'a str>,
     /// The source's ETag at the backend: another object is not copied.
-    pub etag: &'a HeaderValue,
+    pub etag: &'a ETag,
     /// Bucket and key of the target.
     pub to: (&'a str, &'a str),
     /// Headers of the target, in place of the source's; tags are the source's unless they are here.
@@ -46,11 +47,11 @@ impl Backend {
             .source(request)?
             .header(METADATA_DIRECTIVE, HeaderValue::from_static("REPLACE"));
         let (mut headers, etag) = self.fetch_copied(request).await?;
-        headers.insert(header::ETAG, etag);
+        headers.insert(header::ETAG, etag.to_header());
         Ok(headers)
     }
 
-    /// Has the backend take a range of an object as a part of an upload; the part's ETag, quoted.
+    /// Has the backend take a range of an object as a part of an upload; the part's ETag.
     ///
     /// # Errors
     ///
@@ -60,7 +61,7 @@ impl Backend {
         copy: BackendCopy<'_>,
         (upload_id, number): (&str, u32),
         range: Range<u64>,
-    ) -> Result<HeaderValue, BackendError> {
+    ) -> Result<ETag, BackendError> {
         let last = range.end.saturating_sub(1);
         let range = HeaderValue::from_str(&format!("bytes={}-{last}", range.start))
             .map_err(|_| BackendError::Request("A range is no header value."))?;
@@ -72,11 +73,11 @@ impl Backend {
         Ok(etag)
     }
 
-    /// The headers of a copy's answer and the ETag that its document tells, quoted.
+    /// The headers of a copy's answer and the ETag in its document.
     async fn fetch_copied(
         &self,
         request: BackendRequest,
-    ) -> Result<(HeaderMap, HeaderValue), BackendError> {
+    ) -> Result<(HeaderMap, ETag), BackendError> {
         let (parts, body) = self.fetch(request).await?.into_parts();
         let result = Element::parse(&body, Limits::ANSWER)
             .map_err(|_| BackendError::Protocol("a copy's answer that is no XML"))?;
@@ -91,9 +92,8 @@ impl Backend {
             let refusal = S3Error::foreign(code, status, message);
             return Err(BackendError::Refused(refusal));
         }
-        let etag = result.text_of("ETag").unwrap_or_default().trim();
-        let etag = HeaderValue::from_str(&format!("\"{}\"", etag.trim_matches('"')))
-            .map_err(|_| BackendError::Protocol("a copy's ETag that is none"))?;
+        let etag = result.text_of("ETag").and_then(ETag::parse);
+        let etag = etag.ok_or(BackendError::Protocol("a copy without an ETag"))?;
         Ok((parts.headers, etag))
     }
 }
@@ -105,7 +105,7 @@ impl BackendCopy<'_> {
             .map_err(|_| BackendError::Request("A name is no header value."))?;
         Ok(request
             .header(SOURCE, source)
-            .header(SOURCE_IF_MATCH, self.etag.clone()))
+            .header(SOURCE_IF_MATCH, self.etag.to_header()))
     }
 }
 

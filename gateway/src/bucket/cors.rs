@@ -30,11 +30,11 @@ use crate::bucket::cors::rule::Rule;
 use crate::bucket::policy;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::records::cached::CachedRecords;
+use crate::records::record::Records;
 use crate::request::Body;
 use crate::request::Target;
 use crate::request::empty_body;
-use crate::state::cached::CachedRecords;
-use crate::state::record::Records;
 
 mod document;
 mod rule;

@@ -24,13 +24,13 @@ use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::protocol::xml::Element;
 use crate::protocol::xml::Limits;
+use crate::records::cached::CachedRecords;
+use crate::records::record::Records;
 use crate::request::Body;
 use crate::request::empty_body;
-use crate::sse::choice::BucketDefault;
-use crate::sse::choice::DefaultAlgorithm;
-use crate::sse::choice::check_key_name;
-use crate::state::cached::CachedRecords;
-use crate::state::record::Records;
+use crate::sse::request::BucketDefault;
+use crate::sse::request::DefaultAlgorithm;
+use crate::sse::request::check_key_name;
 
 /// How default encryption behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

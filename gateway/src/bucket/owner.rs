@@ -18,8 +18,8 @@ use serde::Serialize;
 use crate::backend::Backend;
 use crate::bucket::policy;
 use crate::error::S3Error;
-use crate::state::cached::CachedRecords;
-use crate::state::record::Records;
+use crate::records::cached::CachedRecords;
+use crate::records::record::Records;
 
 /// The owners of all buckets.
 pub struct BucketOwners {

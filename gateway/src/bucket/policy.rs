@@ -32,11 +32,11 @@ use crate::error::S3Error;
 use crate::protocol::xml;
 use crate::protocol::xml::Element;
 use crate::protocol::xml::Limits;
+use crate::records::cached::CachedRecords;
+use crate::records::record::Records;
 use crate::request::Body;
 use crate::request::empty_body;
 use crate::request::full_body;
-use crate::state::cached::CachedRecords;
-use crate::state::record::Records;
 
 /// How policies behave, and the other records of buckets that have no configuration of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

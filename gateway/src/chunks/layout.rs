@@ -148,6 +148,12 @@ pub fn span(plaintext_bytes: u64, range: Range<u64>) -> Option<Span> {
     })
 }
 
+/// Length of a data key (AES-256), in bytes.
+pub const KEY_BYTES: usize = 32;
+
+/// Length of a salt, in bytes.
+pub const SALT_BYTES: usize = 24;
+
 /// Length of the header: magic, version, kind, reserved bytes, part number.
 pub const HEADER_BYTES: usize = 16;
 
@@ -155,7 +161,7 @@ pub const HEADER_BYTES: usize = 16;
 pub const COMMITMENT_BYTES: usize = 32;
 
 /// Length of what stands in front of a segment's chunks: header, salt, commitment.
-pub const HEAD_BYTES: usize = HEADER_BYTES + crate::chunks::SALT_BYTES + COMMITMENT_BYTES;
+pub const HEAD_BYTES: usize = HEADER_BYTES + SALT_BYTES + COMMITMENT_BYTES;
 
 /// Plaintext in a full chunk.
 ///

@@ -10,7 +10,7 @@ use crate::chunks::cipher::{self, DerivationKey, SINGLE_USE_BYTES, SingleUseKey}
 use crate::chunks::layout::TAG_BYTES;
 use crate::chunks::random::Random;
 use crate::chunks::{DataKey, KEY_BYTES, KeyLength, Salt};
-use crate::envelope::EnvelopeError;
+use crate::envelope::error::EnvelopeError;
 
 /// How an object is encrypted, with what it takes to find its data key.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -527,5 +527,5 @@ fn the_constants_are_those_the_format_states() {
         );
     }
     assert!(format.contains(&format!("`{ENVELOPE}`")));
-    assert_eq!(segment::FORMAT_VERSION, super::ENVELOPE_VERSION);
+    assert_eq!(segment::FORMAT_VERSION, super::sealed::ENVELOPE_VERSION);
 }

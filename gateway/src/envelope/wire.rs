@@ -6,8 +6,9 @@
 
 use crate::chunks::Salt;
 use crate::chunks::segment::{Kind, Segment};
+use crate::envelope::error::EnvelopeError;
+use crate::envelope::fields::{Envelope, Layout, NAME_BYTES};
 use crate::envelope::protection::{CHECK_BYTES, Derivation, Mode, Protection, Wrapped};
-use crate::envelope::{Envelope, EnvelopeError, Layout, NAME_BYTES};
 use bytes::Bytes;
 use prost::Message as _;
 use std::mem;

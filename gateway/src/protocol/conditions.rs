@@ -1,6 +1,6 @@
 //! Conditional requests: `If-Match`, `If-None-Match`, `If-Modified-Since`, `If-Unmodified-Since`.
 //!
-//! Conditions are laid over the object as the CLIENT sees it (its plaintext ETag), never over what
+//! Conditions are compared with the object as the CLIENT sees it (its plaintext ETag), never with what
 //! the backend holds, so the gateway answers them itself. Combinations follow RFC 9110, section
 //! 13.2.2, as S3 documents for `GetObject` and `CopyObject`.
 
@@ -8,24 +8,22 @@ use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
 use http::header;
+use proto::time::Timestamp;
 
-/// What the conditions of a read say about an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Go on.
-    Proceed,
-    /// 304: the client has this version already.
-    NotModified,
-    /// 412: the named condition does not hold.
-    Failed {
-        /// The condition as the error document names it.
-        condition: &'static str,
-    },
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::protocol::etag::ETag;
+
+/// The conditions of one request.
+#[derive(Clone, Copy, Debug)]
+pub struct Conditions<'a> {
+    headers: Option<&'a HeaderMap>,
+    names: &'static Names,
 }
 
 /// The names of the four condition headers of one kind of request.
-#[derive(Clone, Debug)]
-pub struct Names {
+#[derive(Debug)]
+struct Names {
     if_match: HeaderName,
     if_none_match: HeaderName,
     if_modified_since: HeaderName,
@@ -34,165 +32,164 @@ pub struct Names {
     never_not_modified: bool,
 }
 
-impl Names {
+/// What conditions say about an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Proceed,
+    NotModified,
+    /// The condition that does not hold, as the error document names it.
+    Failed(&'static str),
+}
+
+impl<'a> Conditions<'a> {
+    /// None at all.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            headers: None,
+            names: &READ,
+        }
+    }
+
     /// Those of `GetObject` and `HeadObject`.
     #[must_use]
-    pub fn of_reads() -> Self {
+    pub fn of_read(headers: &'a HeaderMap) -> Self {
         Self {
-            if_match: header::IF_MATCH,
-            if_none_match: header::IF_NONE_MATCH,
-            if_modified_since: header::IF_MODIFIED_SINCE,
-            if_unmodified_since: header::IF_UNMODIFIED_SINCE,
-            never_not_modified: false,
+            headers: Some(headers),
+            names: &READ,
         }
     }
 
-    /// Those about the source of a `CopyObject`.
+    /// Those about the source of a copy.
     #[must_use]
-    pub fn of_copy_sources() -> Self {
+    pub fn of_copy_source(headers: &'a HeaderMap) -> Self {
         Self {
-            if_match: HeaderName::from_static("x-amz-copy-source-if-match"),
-            if_none_match: HeaderName::from_static("x-amz-copy-source-if-none-match"),
-            if_modified_since: HeaderName::from_static("x-amz-copy-source-if-modified-since"),
-            if_unmodified_since: HeaderName::from_static("x-amz-copy-source-if-unmodified-since"),
-            never_not_modified: true,
+            headers: Some(headers),
+            names: &COPY_SOURCE,
         }
     }
-}
 
-/// Judges the conditions in `headers` for an object with this ETag and `Last-Modified` header.
-///
-/// Dates that do not parse are ignored, as RFC 9110 demands.
-#[must_use]
-pub fn evaluate(
-    headers: &HeaderMap,
-    names: &Names,
-    etag: &str,
-    last_modified: Option<&str>,
-) -> Outcome {
-    let modified = || last_modified.and_then(seconds);
-    let negative = |condition| {
-        if names.never_not_modified {
-            Outcome::Failed { condition }
-        } else {
-            Outcome::NotModified
+    /// Compares the conditions with an object that has this ETag and was written at this time.
+    ///
+    /// Dates that do not parse are ignored, as RFC 9110 demands.
+    ///
+    /// # Errors
+    ///
+    /// `NotModified`; `PreconditionFailed`.
+    pub fn check(&self, etag: &ETag, modified: Option<Timestamp>) -> Result<(), S3Error> {
+        match self.evaluate(etag, modified) {
+            Outcome::Proceed => Ok(()),
+            Outcome::Failed(condition) => Err(precondition_failed(condition)),
+            Outcome::NotModified => {
+                let error =
+                    S3Error::new(S3Code::NotModified).header(header::ETAG, etag.to_header());
+                let date = modified.map(|modified| HeaderValue::from_str(&modified.http_date()));
+                Err(match date {
+                    Some(Ok(date)) => error.header(header::LAST_MODIFIED, date),
+                    _ => error,
+                })
+            }
         }
-    };
+    }
 
-    if let Some(expected) = text(headers, &names.if_match) {
-        if !matches_any(expected, etag) {
-            return Outcome::Failed {
-                condition: "If-Match",
-            };
-        }
-    } else if let Some(limit) = date(headers, &names.if_unmodified_since)
-        && modified().is_some_and(|modified| modified > limit)
-    {
-        return Outcome::Failed {
-            condition: "If-Unmodified-Since",
+    fn evaluate(&self, etag: &ETag, modified: Option<Timestamp>) -> Outcome {
+        let Some(headers) = self.headers else {
+            return Outcome::Proceed;
         };
-    }
+        let names = self.names;
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let date = |name| text(name).and_then(|date| Timestamp::parse_http_date(date).ok());
+        // Headers have whole seconds.
+        let seconds = |time: Timestamp| time.unix_seconds();
+        let negative = |condition| match names.never_not_modified {
+            true => Outcome::Failed(condition),
+            false => Outcome::NotModified,
+        };
 
-    if let Some(known) = text(headers, &names.if_none_match) {
-        if matches_any(known, etag) {
-            return negative("If-None-Match");
+        if let Some(expected) = text(&names.if_match) {
+            if !etag.is_in(expected) {
+                return Outcome::Failed("If-Match");
+            }
+        } else if let Some(limit) = date(&names.if_unmodified_since)
+            && modified.is_some_and(|modified| seconds(modified) > seconds(limit))
+        {
+            return Outcome::Failed("If-Unmodified-Since");
         }
-    } else if let Some(since) = date(headers, &names.if_modified_since)
-        && modified().is_some_and(|modified| modified <= since)
-    {
-        return negative("If-Modified-Since");
+
+        if let Some(cached) = text(&names.if_none_match) {
+            if etag.is_in(cached) {
+                return negative("If-None-Match");
+            }
+        } else if let Some(since) = date(&names.if_modified_since)
+            && modified.is_some_and(|modified| seconds(modified) <= seconds(since))
+        {
+            return negative("If-Modified-Since");
+        }
+
+        Outcome::Proceed
     }
-
-    Outcome::Proceed
 }
 
-/// Whether a list of ETags (or `*`) names this one; weak marks and quotes make no difference.
+/// 412, with the name of the condition.
 #[must_use]
-pub fn matches_any(list: &str, etag: &str) -> bool {
-    let bare = strip(etag);
-    list.split(',')
-        .map(strip)
-        .any(|candidate| candidate == "*" || candidate == bare)
+pub fn precondition_failed(condition: &'static str) -> S3Error {
+    S3Error::new(S3Code::PreconditionFailed).detail("Condition", condition)
 }
 
-/// The ETag that the backend has now, for it to judge a write's `If-Match` by again: in quotes if the
-/// client's was, else bare.
-///
-/// RFC 9110 wants quotes and S3 takes both, but Ceph 18 takes an ETag of a write without them only.
-#[must_use]
-pub fn in_form_of(client: &str, backend: HeaderValue) -> HeaderValue {
-    if client.contains('"') {
-        return backend;
-    }
-    let bare = backend.to_str().map(strip).map(HeaderValue::from_str);
-    bare.ok().and_then(Result::ok).unwrap_or(backend)
-}
+static READ: Names = Names {
+    if_match: header::IF_MATCH,
+    if_none_match: header::IF_NONE_MATCH,
+    if_modified_since: header::IF_MODIFIED_SINCE,
+    if_unmodified_since: header::IF_UNMODIFIED_SINCE,
+    never_not_modified: false,
+};
 
-fn strip(etag: &str) -> &str {
-    let etag = etag.trim();
-    etag.strip_prefix("W/").unwrap_or(etag).trim_matches('"')
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-fn date(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
-    text(headers, name).and_then(seconds)
-}
-
-/// Seconds since 1970 of an HTTP date.
-fn seconds(date: &str) -> Option<u64> {
-    let time = httpdate::parse_http_date(date).ok()?;
-    time.duration_since(std::time::UNIX_EPOCH)
-        .ok()
-        .map(|since| since.as_secs())
-}
+static COPY_SOURCE: Names = Names {
+    if_match: HeaderName::from_static("x-amz-copy-source-if-match"),
+    if_none_match: HeaderName::from_static("x-amz-copy-source-if-none-match"),
+    if_modified_since: HeaderName::from_static("x-amz-copy-source-if-modified-since"),
+    if_unmodified_since: HeaderName::from_static("x-amz-copy-source-if-unmodified-since"),
+    never_not_modified: true,
+};
 
 #[cfg(test)]
 mod tests {
     use http::HeaderMap;
     use http::HeaderName;
     use http::HeaderValue;
+    use proto::time::Timestamp;
 
-    use super::Names;
+    use super::Conditions;
     use super::Outcome;
-    use super::evaluate;
-    use super::in_form_of;
+    use crate::protocol::etag::ETag;
 
     const ETAG: &str = "\"abc\"";
     const MODIFIED: &str = "Wed, 01 Jan 2025 00:00:00 GMT";
     const BEFORE: &str = "Tue, 31 Dec 2024 23:59:59 GMT";
     const AFTER: &str = "Wed, 01 Jan 2025 00:00:01 GMT";
 
-    fn outcome(pairs: &[(&'static str, &str)]) -> Outcome {
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
-            headers.insert(
-                HeaderName::from_static(name),
-                HeaderValue::from_str(value).unwrap(),
-            );
+            let value = HeaderValue::from_str(value).unwrap();
+            headers.insert(HeaderName::from_static(name), value);
         }
-        evaluate(&headers, &Names::of_reads(), ETAG, Some(MODIFIED))
+        headers
     }
 
-    #[test]
-    fn a_backend_is_asked_with_quotes_only_if_the_client_wrote_them() {
-        for (client, expected) in [("\"abc\"", "\"123\""), ("abc", "123"), ("*", "123")] {
-            let backend = HeaderValue::from_static("\"123\"");
-            assert_eq!(in_form_of(client, backend), expected, "{client}");
-        }
+    fn outcome(pairs: &[(&'static str, &str)]) -> Outcome {
+        let modified = Timestamp::parse_http_date(MODIFIED).ok();
+        Conditions::of_read(&headers(pairs)).evaluate(&ETag::parse(ETAG).unwrap(), modified)
     }
 
     #[test]
     fn each_condition_alone_gives_its_answer() {
-        let failed = |condition| Outcome::Failed { condition };
         for (pair, expected) in [
             (("if-match", "\"abc\""), Outcome::Proceed),
             (("if-match", "abc"), Outcome::Proceed),
             (("if-match", "*"), Outcome::Proceed),
             (("if-match", "\"x\", \"abc\""), Outcome::Proceed),
-            (("if-match", "\"x\""), failed("If-Match")),
+            (("if-match", "\"x\""), Outcome::Failed("If-Match")),
             (("if-none-match", "\"abc\""), Outcome::NotModified),
             (("if-none-match", "W/\"abc\""), Outcome::NotModified),
             (("if-none-match", "*"), Outcome::NotModified),
@@ -203,7 +200,7 @@ mod tests {
             (("if-modified-since", "yesterday"), Outcome::Proceed),
             (
                 ("if-unmodified-since", BEFORE),
-                failed("If-Unmodified-Since"),
+                Outcome::Failed("If-Unmodified-Since"),
             ),
             (("if-unmodified-since", MODIFIED), Outcome::Proceed),
         ] {
@@ -225,16 +222,12 @@ mod tests {
 
     #[test]
     fn a_copy_source_never_answers_not_modified() {
-        let mut headers = HeaderMap::new();
-        headers.insert(
-            "x-amz-copy-source-if-none-match",
-            HeaderValue::from_static(ETAG),
-        );
+        let headers = headers(&[("x-amz-copy-source-if-none-match", ETAG)]);
+        let conditions = Conditions::of_copy_source(&headers);
+        let etag = ETag::parse(ETAG).unwrap();
         assert_eq!(
-            evaluate(&headers, &Names::of_copy_sources(), ETAG, Some(MODIFIED)),
-            Outcome::Failed {
-                condition: "If-None-Match"
-            }
+            conditions.evaluate(&etag, None),
+            Outcome::Failed("If-None-Match")
         );
     }
 }

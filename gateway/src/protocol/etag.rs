@@ -18,13 +18,11 @@ pub struct ETag(HeaderValue);
 
 impl ETag {
     /// Reads an ETag with or without quotes; `None` for an empty text, or one that no header can carry.
+    ///
+    /// A weak mark is dropped: S3 has strong ETags only, so a proxy must have put it there.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
-        if text.starts_with("W/") {
-            return HeaderValue::from_str(text).ok().map(Self);
-        }
-        let bare = text.trim_matches('"');
+        let bare = strip(text);
         if bare.is_empty() {
             return None;
         }
@@ -37,8 +35,9 @@ impl ETag {
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let value = headers.get(header::ETAG)?;
         let text = value.to_str().ok()?;
-        let quoted = text.len() > 2 && text.starts_with('"') && text.ends_with('"');
-        match quoted {
+        let bare = strip(text);
+        let is_quoted = text.len() == bare.len() + 2 && text.starts_with('"') && !bare.is_empty();
+        match is_quoted && text.ends_with('"') {
             true => Some(Self(value.clone())),
             false => Self::parse(text),
         }
@@ -89,8 +88,7 @@ impl ETag {
     /// The text without quotes.
     #[must_use]
     pub fn bare(&self) -> &str {
-        let text = self.as_str();
-        text.strip_prefix("W/").unwrap_or(text).trim_matches('"')
+        self.as_str().trim_matches('"')
     }
 
     /// The value of the header.
@@ -118,9 +116,17 @@ impl ETag {
     }
 }
 
+/// The text without quotes, blanks around it, and weak mark.
 fn strip(etag: &str) -> &str {
-    let etag = etag.trim();
-    etag.strip_prefix("W/").unwrap_or(etag).trim_matches('"')
+    let mut text = etag;
+    loop {
+        let bare = text.trim_matches(|c: char| c == '"' || c.is_whitespace());
+        let bare = bare.strip_prefix("W/").unwrap_or(bare);
+        if bare.len() == text.len() {
+            return text;
+        }
+        text = bare;
+    }
 }
 
 #[cfg(test)]

@@ -7,8 +7,25 @@ use crate::authorize::Terms;
 use crate::bucket::Buckets;
 use crate::bucket::Kept;
 use crate::error::S3Error;
-use crate::object::Objects;
-use crate::object::document;
+use crate::operation::copy_object::copy_object;
+use crate::operation::delete_objects::delete_object;
+use crate::operation::delete_objects::delete_objects;
+use crate::operation::get_object::get_object;
+use crate::operation::get_object::head_object;
+use crate::operation::get_object_attributes::get_object_attributes;
+use crate::operation::list_objects::list_objects;
+use crate::operation::post_object::post_object;
+use crate::operation::put_object::put_object;
+use crate::operation::store::ObjectStore;
+use crate::operation::update_object_encryption::update_object_encryption;
+use crate::operation::upload::abort::abort_multipart_upload;
+use crate::operation::upload::complete::complete_multipart_upload;
+use crate::operation::upload::create::create_multipart_upload;
+use crate::operation::upload::list::list_multipart_uploads;
+use crate::operation::upload::list::list_parts;
+use crate::operation::upload::part::upload_part;
+use crate::operation::upload::part_copy::upload_part_copy;
+use crate::protocol::document;
 use crate::request::Body;
 use crate::request::Payload;
 use crate::request::S3Request;
@@ -20,7 +37,7 @@ use crate::route::Operation;
 /// The parts that do operations.
 pub struct Operations {
     /// Operations on objects.
-    pub objects: Objects,
+    pub objects: ObjectStore,
     /// Operations on buckets.
     pub buckets: Buckets,
     /// What is kept about buckets.
@@ -44,7 +61,7 @@ impl Operations {
     ) -> Result<Response<Body>, S3Error> {
         let permitted = self
             .authorizer
-            .permit(operation, request, &self.objects)
+            .permit(operation, request, &self.objects.uploads)
             .await?;
         let (mut request, terms) = permitted.into_inner();
         let row = operation.row();
@@ -57,30 +74,38 @@ impl Operations {
             return Box::pin(self.run_on_bucket(operation, request, &terms)).await;
         }
         // Each in a box of its own: else every request would be as large as the largest.
-        let objects = &self.objects;
+        let store = &self.objects;
         match operation {
-            Operation::AbortMultipartUpload => Box::pin(objects.abort_upload(request)).await,
-            Operation::CompleteMultipartUpload => Box::pin(objects.complete_upload(request)).await,
-            Operation::CopyObject => Box::pin(objects.copy(request)).await,
-            Operation::CreateMultipartUpload => Box::pin(objects.create_upload(request)).await,
-            Operation::DeleteObject => Box::pin(objects.delete(&request)).await,
+            Operation::AbortMultipartUpload => {
+                Box::pin(abort_multipart_upload(store, request)).await
+            }
+            Operation::CompleteMultipartUpload => {
+                Box::pin(complete_multipart_upload(store, request)).await
+            }
+            Operation::CopyObject => Box::pin(copy_object(store, request)).await,
+            Operation::CreateMultipartUpload => {
+                Box::pin(create_multipart_upload(store, request)).await
+            }
+            Operation::DeleteObject => Box::pin(delete_object(store, &request)).await,
             Operation::GetObject => {
-                let mut answer = Box::pin(objects.get(request)).await?;
+                let mut answer = Box::pin(get_object(store, request)).await?;
                 terms.withhold(answer.headers_mut());
                 Ok(answer)
             }
-            Operation::GetObjectAttributes => Box::pin(objects.attributes(request)).await,
+            Operation::GetObjectAttributes => Box::pin(get_object_attributes(store, request)).await,
             Operation::HeadObject => {
-                let mut answer = Box::pin(objects.head(request)).await?;
+                let mut answer = Box::pin(head_object(store, request)).await?;
                 terms.withhold(answer.headers_mut());
                 Ok(answer)
             }
-            Operation::ListParts => Box::pin(objects.list_parts(request)).await,
-            Operation::PostObject => Box::pin(objects.post(request)).await,
-            Operation::PutObject => Box::pin(objects.put(request)).await,
-            Operation::UpdateObjectEncryption => Box::pin(objects.update_encryption(request)).await,
-            Operation::UploadPart => Box::pin(objects.upload_part(request)).await,
-            Operation::UploadPartCopy => Box::pin(objects.upload_part_copy(request)).await,
+            Operation::ListParts => Box::pin(list_parts(store, request)).await,
+            Operation::PostObject => Box::pin(post_object(store, request)).await,
+            Operation::PutObject => Box::pin(put_object(store, request)).await,
+            Operation::UpdateObjectEncryption => {
+                Box::pin(update_object_encryption(store, request)).await
+            }
+            Operation::UploadPart => Box::pin(upload_part(store, request)).await,
+            Operation::UploadPartCopy => Box::pin(upload_part_copy(store, request)).await,
             _ => Err(undone(operation)),
         }
     }
@@ -107,7 +132,7 @@ impl Operations {
             Operation::DeleteBucketPolicy => policies.delete(&bucket).await,
             Operation::DeleteObjects => {
                 let may = |key: &str, version: Option<&str>| terms.may_delete(key, version);
-                Box::pin(self.objects.delete_all(&mut request, &may)).await
+                Box::pin(delete_objects(&self.objects, &mut request, &may)).await
             }
             Operation::GetBucketCors => cors.get(&bucket).await,
             Operation::GetBucketEncryption => encryptions.get(&bucket).await,
@@ -116,9 +141,11 @@ impl Operations {
             Operation::GetBucketPolicyStatus => policies.status(&bucket).await,
             Operation::HeadBucket => self.buckets.head(request).await,
             Operation::ListBuckets => self.buckets.list(&request).await,
-            Operation::ListMultipartUploads => Box::pin(self.objects.list_uploads(request)).await,
+            Operation::ListMultipartUploads => {
+                Box::pin(list_multipart_uploads(&self.objects, request)).await
+            }
             Operation::ListObjects | Operation::ListObjectsV2 | Operation::ListObjectVersions => {
-                Box::pin(self.objects.list(&request)).await
+                Box::pin(list_objects(&self.objects, &request)).await
             }
             Operation::PutBucketCors => {
                 let document = document::read(&mut request).await?;

@@ -14,31 +14,30 @@ use crate::bucket::Buckets;
 use crate::bucket::Kept;
 use crate::bucket::cors::BucketCors;
 use crate::bucket::encryption::DefaultEncryptions;
-use crate::bucket::etags::ListedEtags;
 use crate::bucket::owner::BucketOwners;
 use crate::bucket::policy::BucketPolicies;
 use crate::chunks::random::Random;
 use crate::config::Config;
 use crate::config::ConfigError;
-use crate::object::Objects;
+use crate::keys::bucket_key::BucketKeys;
+use crate::keys::data_key::DataKeys;
+use crate::keys::kms::KeyService;
+use crate::keys::kms::RetryPolicy;
+use crate::keys::kms::aws_json::AwsKeyService;
+use crate::keys::kms::grpc::GrpcKeyService;
+use crate::keys::root_key::RootKeys;
+use crate::operation::store::ObjectStore;
+use crate::records::listed_etags::ListedETags;
+use crate::records::record::Records;
+use crate::records::sweep::Sweep;
+use crate::records::uploads::Uploads;
 use crate::respond::Operations;
 use crate::respond::Responder;
 use crate::respond::Settings;
 use crate::respond::TrustedProxies;
 use crate::route::BaseDomains;
 use crate::server::StartError;
-use crate::sse::bucket_key::BucketKeys;
-use crate::sse::data_key::DataKeys;
-use crate::sse::kms::KeyService;
-use crate::sse::kms::RetryPolicy;
-use crate::sse::kms::aws_json::AwsKeyService;
-use crate::sse::kms::grpc::GrpcKeyService;
-use crate::sse::kms::root_key::KmsRootKeyWrap;
 use crate::state::State;
-use crate::state::keyring::Keyring;
-use crate::state::record::Records;
-use crate::state::sweep::Sweep;
-use crate::state::uploads::Uploads;
 
 /// A gateway, put together.
 pub(super) struct Composed {
@@ -110,10 +109,11 @@ fn kept(
             config.policies,
             accounts,
         )),
-        etags: Arc::new(ListedEtags::new(
+        etags: Arc::new(ListedETags::new(
             records.clone(),
             Arc::clone(clock),
-            config.policies,
+            Duration::from_millis(config.policies.fresh_ms),
+            config.policies.cached_max,
         )),
     }
 }
@@ -128,24 +128,24 @@ fn operations(
 ) -> (Operations, Sweep) {
     let (random, now) = (|| Arc::clone(random), || Arc::clone(clock));
     let state = State::new(Arc::clone(backend), &config.state);
-    let wrap = KmsRootKeyWrap::new(Arc::clone(&kms), &config.kms.account, &config.kms.root_key);
-    let keyring = Keyring::new(state.clone(), Arc::new(wrap), random(), now());
-    let keyring = Arc::new(keyring);
-    let records = Records::new(state.clone(), Arc::clone(&keyring), random());
+    let wrap = (config.kms.account.as_str(), config.kms.root_key.as_str());
+    let root_keys = RootKeys::new(state.clone(), Arc::clone(&kms), wrap, random(), now());
+    let root_keys = Arc::new(root_keys);
+    let records = Records::new(state.clone(), Arc::clone(&root_keys), random());
     let sweep = Sweep::new(state.clone(), records.clone(), now(), &config.state);
     let kept = kept(config, backend, &records, clock);
 
     let bucket_keys = BucketKeys::new(config.bucket_keys, now());
-    let data_keys = DataKeys::new(kms, keyring, bucket_keys, random());
-    let uploads = Uploads::new(state.clone(), records, random(), now());
-    let objects = Objects::new(
+    let data_keys = DataKeys::new(kms, root_keys, bucket_keys, random());
+    let uploads = Arc::new(Uploads::new(state.clone(), records, random(), now()));
+    let objects = ObjectStore::new(
         config.objects.clone(),
         &config.region,
         Arc::clone(backend),
         data_keys,
         Arc::clone(&kept.encryptions) as _,
         random(),
-        uploads,
+        Arc::clone(&uploads),
     )
     .reserving(state.bucket())
     .listing_by(Arc::clone(&kept.etags));

@@ -20,6 +20,7 @@ use crate::backend::BackendError;
 use crate::backend::BackendRequest;
 use crate::chunks::random::Random;
 use crate::error::S3Error;
+use crate::protocol::etag::ETag;
 use crate::protocol::xml::Element;
 use crate::protocol::xml::Limits;
 use crate::state::Reading;
@@ -71,20 +72,20 @@ impl Copies {
         let bucket = self.state.bucket();
         let create = BackendRequest::object(Method::POST, bucket, &to).query("uploads", "");
         let outcome = async {
-            let answer = self.state.backend.fetch(create).await?;
+            let answer = self.state.backend().fetch(create).await?;
             let document = Element::parse(answer.body(), Limits::ANSWER)
                 .map_err(|_| BackendError::Protocol("an upload without a document"))?;
             let id = document.text_of("UploadId").unwrap_or_default().trim();
             let copy = BackendCopy {
                 from: (bucket, &from),
                 version: None,
-                etag: &HeaderValue::from_static(OTHER_ETAG),
+                etag: &other_etag(),
                 to: (bucket, &to),
                 headers: HeaderMap::new(),
             };
-            let copied = self.state.backend.copy_part(copy, (id, 1), 0..8).await;
+            let copied = self.state.backend().copy_part(copy, (id, 1), 0..8).await;
             let abort = BackendRequest::object(Method::DELETE, bucket, &to).query("uploadId", id);
-            drop(self.state.backend.fetch(abort).await);
+            drop(self.state.backend().fetch(abort).await);
             Ok::<_, BackendError>(
                 copied.is_err_and(|error| error.is_refused_as(StatusCode::PRECONDITION_FAILED)),
             )
@@ -140,17 +141,12 @@ impl Copies {
         if copy.bytes != bytes || copy.headers.get(MARK) != marked("new").get(MARK) {
             return Ok(false);
         }
-        let other = HeaderValue::from_static(OTHER_ETAG);
+        let other = other_etag();
         let refused = self.copy(from, to, &other).await;
         Ok(refused.is_err_and(|error| error.is_refused_as(StatusCode::PRECONDITION_FAILED)))
     }
 
-    async fn copy(
-        &self,
-        from: &str,
-        to: &str,
-        etag: &HeaderValue,
-    ) -> Result<HeaderMap, BackendError> {
+    async fn copy(&self, from: &str, to: &str, etag: &ETag) -> Result<HeaderMap, BackendError> {
         let bucket = self.state.bucket();
         let copy = BackendCopy {
             from: (bucket, from),
@@ -159,7 +155,7 @@ impl Copies {
             to: (bucket, to),
             headers: marked("new"),
         };
-        self.state.backend.copy(copy).await
+        self.state.backend().copy(copy).await
     }
 }
 
@@ -171,7 +167,9 @@ fn marked(value: &'static str) -> HeaderMap {
 }
 
 /// The ETag of nothing that was written.
-const OTHER_ETAG: &str = "\"00000000000000000000000000000000\"";
+fn other_etag() -> ETag {
+    ETag::from_md5(&[0; 16])
+}
 
 /// The header whose replacement is tried: the envelope's own.
 const MARK: HeaderName = crate::protocol::headers::ENVELOPE;

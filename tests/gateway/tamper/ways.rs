@@ -5,8 +5,8 @@
 //! sealed anew leaves no target; one that is re-wrapped opens as little as its source.
 
 use bytes::Bytes;
-use gateway::object::Config;
-use gateway::object::copy::Making;
+use gateway::operation::config::Config;
+use gateway::operation::config::CopyMode;
 use http::Method;
 
 use crate::copy::copy;
@@ -79,7 +79,7 @@ async fn victims(world: &Direct) -> Vec<Victim> {
 /// A gateway that remembers nothing, and one that besides opens what it copies.
 fn readers(world: &Direct) -> (Direct, Direct) {
     let anew = Config {
-        copy: Making::Reencrypt,
+        copy: CopyMode::Reencrypt,
         ..Config::default()
     };
     (world.another(), world.another_with(anew))

@@ -1,0 +1,191 @@
+//! S3 Bucket Keys: KMS data keys that wrap the data keys of many objects for a limited time.
+//!
+//! A bucket key belongs to one bucket, one KMS key, one encryption context and one requester: what
+//! one principal was allowed is never served to another. It is made, or unwrapped, by one call to the KMS and kept
+//! for [`Config::seconds`]. Disabling a KMS key takes effect within that time.
+//!
+//! Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html>
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::future::Cache;
+use proto::time::Clock;
+use proto::time::Timestamp;
+
+use crate::envelope::WrappingKey;
+use crate::error::S3Error;
+use crate::keys::kms::KeyService;
+use crate::keys::kms::KeyServiceError;
+use crate::keys::kms::Requester;
+use crate::sse::context::EncryptionContext;
+
+/// How long and how many bucket keys are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// How long a bucket key is used, in seconds. 0 makes a call to the KMS for every object.
+    pub seconds: u64,
+    /// How many bucket keys are kept, each for writes and for reads.
+    pub keys_max: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            seconds: 300,
+            keys_max: 10_000,
+        }
+    }
+}
+
+/// The bucket keys in use.
+pub struct BucketKeys {
+    written: Cache<WriteName, Arc<Kept<BucketKey>>>,
+    read: Cache<ReadName, Arc<Kept<Arc<WrappingKey>>>>,
+    lifetime: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+/// A bucket key that wraps new data keys.
+pub struct BucketKey {
+    /// The key itself.
+    pub key: WrappingKey,
+    /// Full ARN of the KMS key that it is under.
+    pub key_arn: String,
+    /// The key wrapped by the KMS.
+    pub blob: Vec<u8>,
+}
+
+/// A value and when it was made.
+struct Kept<T> {
+    value: T,
+    since: Timestamp,
+}
+
+/// What a new object's bucket key depends on.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct WriteName {
+    bucket: String,
+    key_id: String,
+    context: EncryptionContext,
+    principal_arn: Arc<str>,
+}
+
+/// What an existing object's bucket key depends on.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct ReadName {
+    bucket: String,
+    key_arn: String,
+    blob: Vec<u8>,
+    context: EncryptionContext,
+    principal_arn: Arc<str>,
+}
+
+impl BucketKeys {
+    /// No bucket keys yet.
+    #[must_use]
+    pub fn new(config: Config, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            written: Cache::new(config.keys_max),
+            read: Cache::new(config.keys_max),
+            lifetime: Duration::from_secs(config.seconds),
+            clock,
+        }
+    }
+
+    /// The bucket key for new objects of a requester; made when there is none that is young enough.
+    ///
+    /// # Errors
+    ///
+    /// What the KMS refuses, as S3 says it.
+    pub async fn for_write(
+        &self,
+        kms: &dyn KeyService,
+        requester: &Requester,
+        bucket: &str,
+        key_id: &str,
+        context: &EncryptionContext,
+    ) -> Result<KeptBucketKey, S3Error> {
+        let name = WriteName {
+            bucket: bucket.to_owned(),
+            key_id: key_id.to_owned(),
+            context: context.clone(),
+            principal_arn: Arc::clone(&requester.principal_arn),
+        };
+        let now = self.clock.now();
+        if let Some(kept) = self.written.get(&name).await
+            && self.is_stale(kept.since, now)
+        {
+            self.written.invalidate(&name).await;
+        }
+        let make = async {
+            let generated = kms.generate_data_key(requester, key_id, context).await?;
+            let key = WrappingKey::from_slice(generated.plaintext.as_slice())
+                .map_err(|_| KeyServiceError::Unusable("a bucket key of another length"))?;
+            let (key_arn, blob) = (generated.key_arn, generated.blob);
+            Ok(Arc::new(Kept {
+                value: BucketKey { key, key_arn, blob },
+                since: now,
+            }))
+        };
+        let kept = self.written.try_get_with(name, make).await;
+        kept.map(KeptBucketKey)
+            .map_err(|error: Arc<KeyServiceError>| error.as_ref().clone().into())
+    }
+
+    /// A bucket key that objects were wrapped under, unwrapped for this requester.
+    ///
+    /// # Errors
+    ///
+    /// What the KMS refuses, as S3 says it.
+    pub async fn for_read(
+        &self,
+        kms: &dyn KeyService,
+        requester: &Requester,
+        bucket: &str,
+        (key_arn, blob): (&str, &[u8]),
+        context: &EncryptionContext,
+    ) -> Result<Arc<WrappingKey>, S3Error> {
+        let name = ReadName {
+            bucket: bucket.to_owned(),
+            key_arn: key_arn.to_owned(),
+            blob: blob.to_vec(),
+            context: context.clone(),
+            principal_arn: Arc::clone(&requester.principal_arn),
+        };
+        let now = self.clock.now();
+        if let Some(kept) = self.read.get(&name).await
+            && self.is_stale(kept.since, now)
+        {
+            self.read.invalidate(&name).await;
+        }
+        let unwrap = async {
+            let plaintext = kms.decrypt(requester, key_arn, blob, context).await?;
+            let key = WrappingKey::from_slice(&plaintext)
+                .map_err(|_| KeyServiceError::Unusable("a bucket key of another length"))?;
+            Ok(Arc::new(Kept {
+                value: Arc::new(key),
+                since: now,
+            }))
+        };
+        let kept = self.read.try_get_with(name, unwrap).await;
+        kept.map(|kept| Arc::clone(&kept.value))
+            .map_err(|error: Arc<KeyServiceError>| error.as_ref().clone().into())
+    }
+
+    fn is_stale(&self, since: Timestamp, now: Timestamp) -> bool {
+        since.distance(now) >= self.lifetime
+    }
+}
+
+/// A bucket key for new objects, shared with those who use it too.
+pub struct KeptBucketKey(Arc<Kept<BucketKey>>);
+
+impl std::ops::Deref for KeptBucketKey {
+    type Target = BucketKey;
+
+    fn deref(&self) -> &BucketKey {
+        &self.0.value
+    }
+}

@@ -1,0 +1,247 @@
+//! The key service: whoever generates and unwraps data keys under KMS keys.
+//!
+//! [`KeyService`] is reached over the wire, always: by gRPC ([`grpc`]) or by AWS JSON ([`aws_json`]), chosen by
+//! the scheme of its URL. Calls are made in the name of the S3 requester, through S3; so the key's
+//! own policy decides. What a KMS refuses becomes S3's error for it here, in one place.
+//!
+//! Sources: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html>,
+//! <https://docs.aws.amazon.com/kms/latest/developerguide/throttling.html>
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use zeroize::Zeroizing;
+
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::request::S3Request;
+use crate::sse::context::EncryptionContext;
+
+pub mod aws_json;
+pub mod grpc;
+mod messages;
+mod retry;
+
+pub use retry::RetryPolicy;
+
+/// A KMS, as the gateway uses it.
+///
+/// Every call is one request to the KMS (repeated only when it was not reached), so that what S3
+/// does to a KMS's quotas can be counted.
+pub trait KeyService: Send + Sync {
+    /// Makes a 256-bit data key under a KMS key.
+    ///
+    /// `key_id` is an id, an ARN or an alias.
+    fn generate_data_key<'a>(
+        &'a self,
+        requester: &'a Requester,
+        key_id: &'a str,
+        context: &'a EncryptionContext,
+    ) -> BoxFuture<'a, Result<GeneratedKey, KeyServiceError>>;
+
+    /// Unwraps what [`Self::generate_data_key`] or [`Self::encrypt`] gave.
+    ///
+    /// `key_arn` is the key it must have been wrapped under.
+    fn decrypt<'a>(
+        &'a self,
+        requester: &'a Requester,
+        key_arn: &'a str,
+        blob: &'a [u8],
+        context: &'a EncryptionContext,
+    ) -> BoxFuture<'a, Result<Zeroizing<Vec<u8>>, KeyServiceError>>;
+
+    /// Wraps up to 4,096 bytes under a KMS key.
+    fn encrypt<'a>(
+        &'a self,
+        requester: &'a Requester,
+        key_id: &'a str,
+        plaintext: &'a [u8],
+        context: &'a EncryptionContext,
+    ) -> BoxFuture<'a, Result<EncryptedBlob, KeyServiceError>>;
+}
+
+/// In whose name a KMS is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requester {
+    /// ARN of the principal that asked S3.
+    pub principal_arn: Arc<str>,
+    /// Its account, which the call is charged to.
+    pub account: Arc<str>,
+    /// The address it asked from; none for the gateway itself.
+    pub source_ip: Option<IpAddr>,
+}
+
+impl Requester {
+    /// The one who sent a request.
+    #[must_use]
+    pub fn of(request: &S3Request) -> Self {
+        Self {
+            principal_arn: Arc::clone(&request.caller.principal_arn),
+            account: Arc::clone(&request.caller.account),
+            source_ip: Some(request.connection.client),
+        }
+    }
+
+    /// The gateway itself, as the root of `account`: for its own keys.
+    #[must_use]
+    pub fn gateway(account: &str) -> Self {
+        Self {
+            principal_arn: format!("arn:aws:iam::{account}:root").into(),
+            account: account.into(),
+            source_ip: None,
+        }
+    }
+}
+
+/// A data key fresh from a KMS.
+pub struct GeneratedKey {
+    /// The key itself.
+    pub plaintext: Zeroizing<[u8; DATA_KEY_BYTES]>,
+    /// The key wrapped under the KMS key.
+    pub blob: Vec<u8>,
+    /// Full ARN of the KMS key.
+    pub key_arn: String,
+}
+
+/// What a KMS wrapped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncryptedBlob {
+    /// The wrapped bytes.
+    pub blob: Vec<u8>,
+    /// Full ARN of the KMS key.
+    pub key_arn: String,
+}
+
+/// Why a KMS did not do it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyServiceError {
+    /// It was not reached, or gave no answer in time.
+    #[error("the KMS is not reachable: {0}")]
+    Unreachable(String),
+
+    /// It said no, by one of AWS's exceptions.
+    #[error("the KMS refused: {code}: {message}")]
+    Refused {
+        /// Name of the exception, such as `DisabledException`.
+        code: String,
+        /// The KMS's own text, which S3 passes on.
+        message: String,
+    },
+
+    /// Its quota is used up.
+    #[error("the KMS throttles")]
+    Throttled,
+
+    /// What it answered cannot be used (a key of another length, a missing member).
+    #[error("the KMS gave an answer that cannot be used: {0}")]
+    Unusable(&'static str),
+}
+
+impl KeyServiceError {
+    /// From an AWS exception's name and text.
+    #[must_use]
+    pub fn refused(code: &str, message: &str) -> Self {
+        match code {
+            "ThrottlingException" | "LimitExceededException" => Self::Throttled,
+            "KMSInternalException" | "DependencyTimeoutException" | "KeyUnavailableException" => {
+                Self::Unreachable(code.to_owned())
+            }
+            _ => Self::Refused {
+                code: code.to_owned(),
+                message: message.to_owned(),
+            },
+        }
+    }
+}
+
+// What a KMS says belongs to the caller only where the caller chose the key. A blob that does not
+// unwrap is the gateway's or the backend's doing: one answer for everything that was tampered with.
+impl From<KeyServiceError> for S3Error {
+    fn from(error: KeyServiceError) -> Self {
+        match error {
+            KeyServiceError::Throttled => Self::with_message(S3Code::SlowDown, THROTTLED),
+            KeyServiceError::Unreachable(cause) => {
+                tracing::warn!(%cause, "the KMS is not reachable");
+                Self::new(S3Code::ServiceUnavailable)
+            }
+            KeyServiceError::Unusable(cause) => {
+                tracing::error!(cause, "the KMS gave an answer that cannot be used");
+                Self::internal()
+            }
+            KeyServiceError::Refused { code, message } => match code.as_str() {
+                "AccessDeniedException" => Self::with_message(S3Code::AccessDenied, message),
+                "DisabledException" => Self::with_message(S3Code::KmsDisabled, message),
+                "NotFoundException" => Self::with_message(S3Code::KmsNotFound, message),
+                "KMSInvalidStateException" => Self::with_message(S3Code::KmsInvalidState, message),
+                "InvalidKeyUsageException" => {
+                    Self::with_message(S3Code::KmsInvalidKeyUsage, message)
+                }
+                "InvalidCiphertextException" | "IncorrectKeyException" => {
+                    tracing::error!(code, "a wrapped data key does not unwrap");
+                    Self::internal()
+                }
+                "ValidationException" | "InvalidArnException" => Self::foreign(
+                    &format!("KMS.{code}"),
+                    http::StatusCode::BAD_REQUEST,
+                    message,
+                ),
+                _ => {
+                    tracing::error!(code, "the KMS refused the gateway itself");
+                    Self::internal()
+                }
+            },
+        }
+    }
+}
+
+/// Length of a data key: AES-256.
+pub const DATA_KEY_BYTES: usize = 32;
+
+/// S3's own text, which clients match on.
+const THROTTLED: &str = "Please reduce your request rate for operations involving AWS KMS.";
+
+#[cfg(test)]
+mod tests {
+    use super::KeyServiceError;
+    use crate::error::S3Error;
+
+    #[test]
+    fn what_a_kms_refuses_becomes_the_error_of_s3() {
+        for (exception, code, status) in [
+            ("NotFoundException", "KMS.NotFoundException", 400),
+            ("DisabledException", "KMS.DisabledException", 400),
+            (
+                "KMSInvalidStateException",
+                "KMS.KMSInvalidStateException",
+                400,
+            ),
+            (
+                "InvalidKeyUsageException",
+                "KMS.InvalidKeyUsageException",
+                400,
+            ),
+            ("ValidationException", "KMS.ValidationException", 400),
+            ("AccessDeniedException", "AccessDenied", 403),
+            ("ThrottlingException", "SlowDown", 503),
+            ("KMSInternalException", "ServiceUnavailable", 503),
+            ("InvalidCiphertextException", "InternalError", 500),
+            ("IncorrectKeyException", "InternalError", 500),
+            ("UnrecognizedClientException", "InternalError", 500),
+        ] {
+            let error = S3Error::from(KeyServiceError::refused(exception, "its text"));
+            assert_eq!(error.code_text(), code, "{exception}");
+            assert_eq!(error.status().as_u16(), status, "{exception}");
+            let passed_on = code.starts_with("KMS.") || code == "AccessDenied";
+            assert_eq!(error.message() == "its text", passed_on, "{exception}");
+        }
+    }
+
+    #[test]
+    fn throttling_has_the_words_that_clients_match_on() {
+        assert_eq!(
+            S3Error::from(KeyServiceError::Throttled).message(),
+            "Please reduce your request rate for operations involving AWS KMS."
+        );
+    }
+}

@@ -1,0 +1,256 @@
+//! A [`KeyService`] by gRPC: `grpc://host:port`.
+//!
+//! One channel, connected when it is first needed and again whenever it broke. The gateway proves
+//! itself by a shared secret; who the call is made for, and through which service, stands in the
+//! metadata.
+
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use proto::kms::v1::key_management_client::KeyManagementClient;
+use tonic::Code;
+use tonic::Request;
+use tonic::Status;
+use tonic::metadata::Ascii;
+use tonic::metadata::MetadataValue;
+use tonic::transport::Channel;
+use tonic::transport::Endpoint;
+use tonic_types::StatusExt as _;
+use zeroize::Zeroizing;
+
+use crate::keys::kms::EncryptedBlob;
+use crate::keys::kms::GeneratedKey;
+use crate::keys::kms::KeyService;
+use crate::keys::kms::KeyServiceError;
+use crate::keys::kms::Requester;
+use crate::keys::kms::RetryPolicy;
+use crate::keys::kms::messages;
+use crate::sse::context::EncryptionContext;
+
+/// A KMS that speaks `sealgate.kms.v1`.
+pub struct GrpcKeyService {
+    client: KeyManagementClient<Channel>,
+    authorization: MetadataValue<Ascii>,
+    region: MetadataValue<Ascii>,
+    via_service: MetadataValue<Ascii>,
+    retry: RetryPolicy,
+}
+
+/// Why a [`GrpcKeyService`] cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("the KMS endpoint cannot be used: {0}")]
+pub struct SetupError(String);
+
+impl GrpcKeyService {
+    /// A client of the KMS at `endpoint` (`grpc://host:port`), which is connected to when it is
+    /// first called.
+    ///
+    /// Must be called within a Tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError`] for an endpoint, a secret or a Region that cannot be used.
+    pub fn new(
+        endpoint: &str,
+        shared_secret: &str,
+        region: &str,
+        retry: RetryPolicy,
+    ) -> Result<Self, SetupError> {
+        let address = endpoint
+            .strip_prefix("grpc://")
+            .ok_or_else(|| SetupError(format!("{endpoint:?} is not grpc://host:port")))?;
+        let channel = Endpoint::from_shared(format!("http://{address}"))
+            .map_err(|error| SetupError(error.to_string()))?
+            .connect_timeout(retry.call)
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(Duration::from_secs(30))
+            .keep_alive_while_idle(true)
+            .connect_lazy();
+        let mut authorization = ascii(&format!("Bearer {shared_secret}"))
+            .ok_or_else(|| SetupError("the shared secret is not visible ASCII".to_owned()))?;
+        authorization.set_sensitive(true);
+        let bad_region = || SetupError("the Region is not visible ASCII".to_owned());
+        Ok(Self {
+            client: KeyManagementClient::new(channel),
+            authorization,
+            region: ascii(region).ok_or_else(bad_region)?,
+            via_service: ascii(&format!("s3.{region}.amazonaws.com")).ok_or_else(bad_region)?,
+            retry,
+        })
+    }
+
+    /// `message` with who asks, for whom, and through which service.
+    fn request<T>(&self, requester: &Requester, message: T) -> Result<Request<T>, KeyServiceError> {
+        let unusable = KeyServiceError::Unusable("the requester cannot be named in metadata");
+        let (Some(principal), Some(account)) =
+            (ascii(&requester.principal_arn), ascii(&requester.account))
+        else {
+            return Err(unusable);
+        };
+        let mut request = Request::new(message);
+        let metadata = request.metadata_mut();
+        metadata.insert("authorization", self.authorization.clone());
+        metadata.insert("sealgate-principal", principal);
+        metadata.insert("sealgate-account", account);
+        metadata.insert("sealgate-region", self.region.clone());
+        metadata.insert("sealgate-via-service", self.via_service.clone());
+        if let Some(address) = requester
+            .source_ip
+            .and_then(|address| ascii(&address.to_string()))
+        {
+            metadata.insert("sealgate-source-ip", address);
+        }
+        Ok(request)
+    }
+}
+
+impl KeyService for GrpcKeyService {
+    fn generate_data_key<'a>(
+        &'a self,
+        requester: &'a Requester,
+        key_id: &'a str,
+        context: &'a EncryptionContext,
+    ) -> BoxFuture<'a, Result<GeneratedKey, KeyServiceError>> {
+        async move {
+            let attempt = || async {
+                let message = messages::generate(key_id, context);
+                let request = self.request(requester, message)?;
+                let answer = self.client.clone().generate_data_key(request).await;
+                answer.map_err(|status| from_status(&status))
+            };
+            let answer = self.retry.call(attempt).await?;
+            messages::generated(answer.into_inner())
+        }
+        .boxed()
+    }
+
+    fn decrypt<'a>(
+        &'a self,
+        requester: &'a Requester,
+        key_arn: &'a str,
+        blob: &'a [u8],
+        context: &'a EncryptionContext,
+    ) -> BoxFuture<'a, Result<Zeroizing<Vec<u8>>, KeyServiceError>> {
+        async move {
+            let attempt = || async {
+                let message = messages::decrypt(key_arn, blob, context);
+                let request = self.request(requester, message)?;
+                let answer = self.client.clone().decrypt(request).await;
+                answer.map_err(|status| from_status(&status))
+            };
+            let answer = self.retry.call(attempt).await?;
+            messages::decrypted(answer.into_inner())
+        }
+        .boxed()
+    }
+
+    fn encrypt<'a>(
+        &'a self,
+        requester: &'a Requester,
+        key_id: &'a str,
+        plaintext: &'a [u8],
+        context: &'a EncryptionContext,
+    ) -> BoxFuture<'a, Result<EncryptedBlob, KeyServiceError>> {
+        async move {
+            let attempt = || async {
+                let message = messages::encrypt(key_id, plaintext, context);
+                let request = self.request(requester, message)?;
+                let answer = self.client.clone().encrypt(request).await;
+                answer.map_err(|status| from_status(&status))
+            };
+            let answer = self.retry.call(attempt).await?;
+            messages::encrypted(answer.into_inner())
+        }
+        .boxed()
+    }
+}
+
+// The secret stays out.
+impl fmt::Debug for GrpcKeyService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GrpcKeyService")
+            .field("region", &self.region)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A gRPC status as the KMS meant it: the exception's name is the reason in `ErrorInfo`.
+fn from_status(status: &Status) -> KeyServiceError {
+    if let Some(info) = status.get_details_error_info() {
+        return KeyServiceError::refused(&info.reason, status.message());
+    }
+    match status.code() {
+        Code::ResourceExhausted => KeyServiceError::Throttled,
+        Code::PermissionDenied => {
+            KeyServiceError::refused("AccessDeniedException", status.message())
+        }
+        Code::NotFound => KeyServiceError::refused("NotFoundException", status.message()),
+        Code::Unauthenticated | Code::InvalidArgument | Code::Unimplemented => {
+            KeyServiceError::refused(status.code().description(), status.message())
+        }
+        _ => KeyServiceError::Unreachable(status.message().to_owned()),
+    }
+}
+
+fn ascii(text: &str) -> Option<MetadataValue<Ascii>> {
+    MetadataValue::try_from(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+    use tonic::Status;
+    use tonic_types::ErrorDetails;
+    use tonic_types::StatusExt as _;
+
+    use super::GrpcKeyService;
+    use super::KeyServiceError;
+    use super::RetryPolicy;
+    use super::from_status;
+
+    #[test]
+    fn the_exception_is_read_from_the_details() {
+        let details = ErrorDetails::with_error_info(
+            "DisabledException",
+            "kms.amazonaws.com",
+            std::collections::HashMap::new(),
+        );
+        let status =
+            Status::with_error_details(Code::FailedPrecondition, "key is disabled.", details);
+        assert_eq!(
+            from_status(&status),
+            KeyServiceError::refused("DisabledException", "key is disabled.")
+        );
+    }
+
+    #[test]
+    fn a_status_without_details_is_never_taken_for_consent() {
+        assert_eq!(
+            from_status(&Status::new(Code::ResourceExhausted, "")),
+            KeyServiceError::Throttled
+        );
+        for code in [
+            Code::Unavailable,
+            Code::Unknown,
+            Code::Internal,
+            Code::Cancelled,
+        ] {
+            let error = from_status(&Status::new(code, "gone"));
+            assert!(matches!(error, KeyServiceError::Unreachable(_)), "{code:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_secret_is_not_shown() {
+        let service = GrpcKeyService::new(
+            "grpc://127.0.0.1:1",
+            "s3cr3t",
+            "us-east-1",
+            RetryPolicy::default(),
+        )
+        .unwrap();
+        assert!(!format!("{service:?}").contains("s3cr3t"));
+    }
+}

@@ -1,0 +1,61 @@
+//! Answers that several operations share.
+
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::Response;
+use http::header;
+use proto::time::Timestamp;
+
+use crate::protocol::xml::Element;
+use crate::request::Body;
+use crate::request::S3Request;
+use crate::request::full_body;
+use crate::sse::request::Encryption;
+
+/// An answer of status 200 with this document.
+pub(crate) fn document(root: &Element) -> Response<Body> {
+    let mut response = Response::new(full_body(root.to_document()));
+    let xml = HeaderValue::from_static("application/xml");
+    response.headers_mut().insert(header::CONTENT_TYPE, xml);
+    response
+}
+
+/// The digest that came with the customer's key, to be echoed.
+pub(crate) fn customer_key_md5(encryption: &Encryption) -> Option<&str> {
+    match encryption {
+        Encryption::SseC(key) => Some(key.md5()),
+        Encryption::SseS3 | Encryption::SseKms(_) | Encryption::Dsse(_) => None,
+    }
+}
+
+/// When the backend wrote an object, by the clock of its answer.
+pub(crate) fn written_at(headers: &HeaderMap) -> String {
+    let date = headers
+        .get(header::DATE)
+        .and_then(|date| date.to_str().ok());
+    let time = date.and_then(|date| Timestamp::parse_http_date(date).ok());
+    time.unwrap_or(Timestamp::UNIX_EPOCH).iso8601_millis()
+}
+
+/// Adds the version of a copy's source, where the backend named one.
+pub(crate) fn write_source_version(headers: &mut HeaderMap, version: Option<&str>) {
+    if let Some(Ok(version)) = version.map(HeaderValue::from_str) {
+        let name = HeaderName::from_static("x-amz-copy-source-version-id");
+        headers.insert(name, version);
+    }
+}
+
+/// The object's URL, as the client addressed its bucket; `path` is its key, encoded.
+pub(crate) fn location(request: &S3Request, bucket: &str, path: &str) -> String {
+    let scheme = match request.connection.secure {
+        true => "https",
+        false => "http",
+    };
+    let host = request.header("host").unwrap_or_default();
+    if host.starts_with(&format!("{bucket}.")) {
+        format!("{scheme}://{host}/{path}")
+    } else {
+        format!("{scheme}://{host}/{bucket}/{path}")
+    }
+}

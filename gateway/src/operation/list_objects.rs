@@ -1,0 +1,263 @@
+//! ListObjects, ListObjectsV2, ListObjectVersions: the backend's listing, with the sizes and ETags
+//! that clients see.
+//!
+//! Sizes are computed. ETags are the backend's own, except those of SSE-S3 objects, so a bucket that never
+//! held one is listed by one request, and one more to know that ([`crate::records::listed_etags`]). In other
+//! buckets ETags come from memory, from the listing itself where the backend is MinIO, which shows
+//! metadata in listings (`metadata=true`), or else from a bounded number of HEAD requests side by side
+//! ([`crate::operation::config::Listing::heads_max`]); never from the KMS. Everything else (owners,
+//! storage classes, prefixes, tokens) passes as it is.
+//!
+//! Sources: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>,
+//! `gateway/FORMAT.md` for sizes.
+
+use std::sync::atomic::Ordering;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use http::HeaderName;
+use http::Method;
+use http::Response;
+use http::StatusCode;
+use http::header;
+use proto::sigv4;
+use proto::time::Timestamp;
+
+use crate::backend::BackendRequest;
+use crate::chunks::layout;
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::keys::data_key::ObjectName;
+use crate::operation::answer;
+use crate::operation::config::ListETag;
+use crate::operation::store::ObjectStore;
+use crate::protocol::etag::ETag;
+use crate::protocol::headers::ENVELOPE;
+use crate::protocol::xml::Element;
+use crate::protocol::xml::Limits;
+use crate::request::Body;
+use crate::request::Query;
+use crate::request::S3Request;
+use crate::sealed::cache::Facts;
+use crate::sealed::cache::ObjectIdentity;
+use crate::sealed::facts;
+use crate::sealed::head::ObjectHead;
+
+/// A listed object that must be looked at.
+struct Unknown {
+    /// Where it stands in the listing.
+    place: usize,
+    name: ObjectName,
+    version: Option<String>,
+    /// Its head, where the listing had it.
+    head: Option<ObjectHead>,
+}
+
+/// Answers a listing of a bucket's objects or versions.
+///
+/// # Errors
+///
+/// The backend's S3 error; `ServiceUnavailable` when it gives no usable answer.
+pub async fn list_objects(
+    store: &ObjectStore,
+    request: &S3Request,
+) -> Result<Response<Body>, S3Error> {
+    let bucket = request.target.bucket.as_deref().unwrap_or_default();
+    let mut onward = BackendRequest::bucket(Method::GET, bucket);
+    onward.query = passed_query(&request.target.query, &QUERY);
+    for name in HEADERS {
+        if let Some(value) = request.headers.get(&name) {
+            onward = onward.header(name, value.clone());
+        }
+    }
+    if request.target.query.get("list-type") == Some("2")
+        && store.lists_metadata.load(Ordering::Relaxed)
+    {
+        onward = onward.query("metadata", "true");
+    }
+    let answer = store.backend.fetch(onward).await?;
+    let server = answer.headers().get(header::SERVER);
+    if server.is_some_and(|server| server.as_bytes().starts_with(b"MinIO")) {
+        store.lists_metadata.store(true, Ordering::Relaxed);
+    }
+    let root = Element::parse(answer.body(), Limits::ANSWER).ok();
+    let root = root.filter(|root| matches!(root.name(), "ListBucketResult" | "ListVersionsResult"));
+    let mut root = root.ok_or_else(|| {
+        tracing::error!("backend answered a listing with another document");
+        S3Error::new(S3Code::ServiceUnavailable)
+    })?;
+    show(store, bucket, &mut root).await?;
+    Ok(answer::document(&root))
+}
+
+/// The pairs of a query that pass to the backend.
+pub(crate) fn passed_query(query: &Query, names: &[&str]) -> Vec<(String, String)> {
+    let pairs = query.pairs().iter();
+    pairs
+        .filter(|(name, _)| names.contains(&name.as_str()))
+        // As good as none, which not every backend knows.
+        .filter(|(name, value)| name != "delimiter" || !value.is_empty())
+        .cloned()
+        .collect()
+}
+
+/// Puts what clients see in place of what the backend lists.
+async fn show(store: &ObjectStore, bucket: &str, root: &mut Element) -> Result<(), S3Error> {
+    let encoded = root.text_of("EncodingType") == Some("url");
+    let adopted = store.sealed.adopts(bucket);
+    let exact = store.config.listing.list_etag == ListETag::Exact;
+    let mut unknown = Vec::new();
+    for (place, entry) in root.children_mut().iter_mut().enumerate() {
+        if !matches!(entry.name(), "Contents" | "Version") {
+            continue;
+        }
+        let Some((key, etag)) = key_and_etag(entry, encoded) else {
+            tracing::error!(bucket, "backend listed an object without key or ETag");
+            return Err(S3Error::new(S3Code::ServiceUnavailable));
+        };
+        // They are about the sealed bytes.
+        entry.remove("ChecksumAlgorithm");
+        entry.remove("ChecksumType");
+        let modified = entry.text_of("LastModified").map(str::trim);
+        let modified = modified.and_then(|text| Timestamp::parse_iso8601(text).ok());
+        let stored_bytes = entry
+            .text_of("Size")
+            .and_then(|text| text.trim().parse().ok());
+        let envelope = take_envelope(entry);
+        let version = entry.text_of("VersionId").map(str::to_owned);
+        let identity = ObjectIdentity::new(bucket, &key, version.as_deref(), etag.clone());
+        if let Some(facts) = store.sealed.facts.get(&identity, modified) {
+            rewrite(entry, &facts);
+            continue;
+        }
+        if let Some(bytes) = stored_bytes.and_then(|stored| plaintext_bytes(&etag, stored)) {
+            entry.set_text_of("Size", bytes.to_string());
+        }
+        if exact || adopted {
+            let head = envelope.zip(stored_bytes).and_then(|(envelope, stored)| {
+                ObjectHead::from_listing(&envelope, etag, stored, modified).ok()
+            });
+            unknown.push(Unknown {
+                place,
+                name: ObjectName::new(store.sealed.settings.partition, bucket, &key),
+                version,
+                head,
+            });
+        }
+    }
+    if let Some(etags) = &store.sealed.listed_etags
+        && !unknown.is_empty()
+        && !adopted
+        && etags.is_marked(bucket).await
+    {
+        return Ok(());
+    }
+    look_up(store, unknown, root).await
+}
+
+/// Looks at objects, and shows what they have.
+async fn look_up(
+    store: &ObjectStore,
+    unknown: Vec<Unknown>,
+    root: &mut Element,
+) -> Result<(), S3Error> {
+    let objects = &store.sealed;
+    let heads = stream::iter(unknown).map(|object| async move {
+        let (name, version) = (&object.name, object.version.as_deref());
+        let facts = match &object.head {
+            Some(head) => facts::look_up_listed(objects, name, version, head).await,
+            None => facts::look_up(objects, name, version).await,
+        };
+        (object.place, facts)
+    });
+    let mut heads = heads.buffer_unordered(store.config.listing.heads_max.max(1));
+    while let Some((place, facts)) = heads.next().await {
+        match facts {
+            Ok(Some((facts, backend_etag))) => {
+                // Unless the object was overwritten since it was listed.
+                if let Some(entry) = root.children_mut().get_mut(place)
+                    && entry.text_of("ETag").and_then(ETag::parse) == Some(backend_etag)
+                {
+                    rewrite(entry, &facts);
+                }
+            }
+            // Deleted since it was listed.
+            Ok(None) => {}
+            Err(error) if error.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                return Err(error);
+            }
+            // One object that cannot be read does not hide the others. Reading it shows why.
+            Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Takes out of an entry what it shows of the object's metadata; the envelope, if it is among it.
+fn take_envelope(entry: &mut Element) -> Option<String> {
+    let mut envelopes = Vec::new();
+    if let Some(metadata) = entry.child("UserMetadata") {
+        let is_envelope = |it: &&Element| it.name().eq_ignore_ascii_case(ENVELOPE.as_str());
+        let found = metadata.children().iter().filter(is_envelope);
+        envelopes.extend(found.map(|it| it.text().trim().to_owned()));
+    }
+    for name in ["UserMetadata", "UserTags", "Internal"] {
+        entry.remove(name);
+    }
+    envelopes.pop().filter(|_| envelopes.is_empty())
+}
+
+/// The size that clients see, of a sealed object that the backend lists with this size and ETag.
+fn plaintext_bytes(etag: &ETag, stored_bytes: u64) -> Option<u64> {
+    match etag.bare().contains('-') {
+        true => layout::plaintext_bytes_in_parts(stored_bytes, etag.parts()?),
+        false => layout::plaintext_bytes(stored_bytes),
+    }
+}
+
+/// The key of a listed object, decoded, and its ETag.
+fn key_and_etag(entry: &Element, encoded: bool) -> Option<(String, ETag)> {
+    let key = entry.text_of("Key")?;
+    let key = match encoded {
+        false => key.to_owned(),
+        true => decode(key)?,
+    };
+    Some((key, ETag::parse(entry.text_of("ETag")?)?))
+}
+
+/// Undoes `encoding-type=url`, in which a space is a plus or an escape.
+fn decode(key: &str) -> Option<String> {
+    let spaced = key.replace('+', " ");
+    String::from_utf8(sigv4::decode_path(&spaced).ok()?).ok()
+}
+
+fn rewrite(entry: &mut Element, facts: &Facts) {
+    entry.set_text_of("Size", facts.bytes.to_string());
+    entry.set_text_of("ETag", facts.etag.as_str());
+    if let Some(algorithm) = facts.algorithm {
+        entry.set_text_of("ChecksumAlgorithm", algorithm.name());
+    }
+}
+
+/// Query names of listings; what is not here does not reach the backend.
+const QUERY: [&str; 13] = [
+    "continuation-token",
+    "delimiter",
+    "encoding-type",
+    "fetch-owner",
+    "key-marker",
+    "list-type",
+    "marker",
+    "max-keys",
+    "prefix",
+    "start-after",
+    "version-id-marker",
+    "versions",
+    "x-id",
+];
+
+/// Headers of listings.
+const HEADERS: [HeaderName; 2] = [
+    HeaderName::from_static("x-amz-optional-object-attributes"),
+    HeaderName::from_static("x-amz-request-payer"),
+];

@@ -1,0 +1,114 @@
+//! CreateMultipartUpload.
+//!
+//! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html>
+
+use http::HeaderName;
+use http::HeaderValue;
+use http::Method;
+use http::Response;
+
+use crate::backend::BackendRequest;
+use crate::backend::Digest;
+use crate::envelope::Envelope;
+use crate::envelope::Layout;
+use crate::error::S3Error;
+use crate::keys::kms::Requester;
+use crate::operation::answer;
+use crate::operation::store::ObjectStore;
+use crate::protocol::checksum::Algorithm;
+use crate::protocol::checksum::ChecksumKind;
+use crate::protocol::checksum::UploadChecksum;
+use crate::protocol::checksum::parts;
+use crate::protocol::headers;
+use crate::protocol::headers::ENVELOPE;
+use crate::protocol::xml::Element;
+use crate::records::uploads::NewHead;
+use crate::records::uploads::UploadName;
+use crate::request::Body;
+use crate::request::S3Request;
+use crate::sealed::assembly;
+use crate::sealed::writer;
+use crate::sse::request::Encryption;
+use crate::sse::request::for_write;
+use crate::sse::response;
+
+/// Begins an upload.
+///
+/// # Errors
+///
+/// S3's answer to whatever is wrong with the request; no upload id was answered then.
+pub async fn create_multipart_upload(
+    store: &ObjectStore,
+    request: S3Request,
+) -> Result<Response<Body>, S3Error> {
+    let name = store.name(&request.target)?;
+    let transport = store.transport(&request);
+    let default = store.defaults.default_of(&name.bucket).await?;
+    let encryption = for_write(&request.headers, &default, transport)?;
+    let under_customer_key = matches!(encryption, Encryption::SseC(_));
+    // S3's own choice, where the client made none; under SSE-C it makes none either.
+    let own_choice = UploadChecksum {
+        algorithm: Algorithm::Crc64Nvme,
+        kind: ChecksumKind::FullObject,
+        chosen: false,
+    };
+    let checksum = parts::from_create_request(&request.headers)?;
+    let checksum = checksum.or((!under_customer_key).then_some(own_choice));
+    let mut onward = BackendRequest::object(Method::POST, &name.bucket, &name.key);
+    onward.headers = headers::of_write(&request.headers)?;
+    let locked = writer::digest(&onward.headers) == Digest::Demanded;
+
+    let requester = Requester::of(&request);
+    let new = store.sealed.new_key(&encryption, &name, &requester).await?;
+    let envelope = Envelope {
+        layout: Layout::Parts,
+        protection: new.protection,
+        record: None,
+    };
+    let sealed = envelope.seal(&new.keys.data, &name.arn);
+    let value = HeaderValue::from_str(&sealed).map_err(|_| S3Error::internal())?;
+    let onward = onward.header(ENVELOPE, value).query("uploads", "");
+    let answer = store.backend.fetch(onward).await?;
+    let upload_id = assembly::upload_id(answer.body())?;
+
+    let footer_key = under_customer_key.then(|| new.keys.data.for_footer());
+    let head = NewHead {
+        envelope: sealed,
+        checksum,
+        footer_key: footer_key.as_ref(),
+        locked,
+    };
+    let state_name = UploadName {
+        bucket: &name.bucket,
+        key: &name.key,
+        upload_id: &upload_id,
+    };
+    if let Err(error) = store.uploads.begin(state_name, head).await {
+        // Nobody will ever get its id.
+        let abort = BackendRequest::object(Method::DELETE, &name.bucket, &name.key);
+        drop(
+            store
+                .backend
+                .fetch(abort.query("uploadId", &upload_id))
+                .await,
+        );
+        return Err(error);
+    }
+
+    let result = Element::root("InitiateMultipartUploadResult")
+        .with(Element::with_text("Bucket", &name.bucket))
+        .with(Element::with_text("Key", &name.key))
+        .with(Element::with_text("UploadId", upload_id));
+    let mut response = answer::document(&result);
+    let headers = response.headers_mut();
+    headers.extend(headers::of_upload_answer(answer.headers()));
+    if let Some(checksum) = checksum.filter(|checksum| checksum.chosen) {
+        let name = HeaderValue::from_static(checksum.algorithm.name());
+        headers.insert(HeaderName::from_static("x-amz-checksum-algorithm"), name);
+        let kind = HeaderValue::from_static(checksum.kind.name());
+        headers.insert(HeaderName::from_static("x-amz-checksum-type"), kind);
+    }
+    let md5 = answer::customer_key_md5(&encryption);
+    response::of_write(headers, &envelope.protection, md5);
+    Ok(response)
+}

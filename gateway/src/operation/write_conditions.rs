@@ -1,0 +1,63 @@
+//! Conditions on what a write replaces.
+//!
+//! Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
+
+use http::HeaderMap;
+use http::HeaderValue;
+use http::header;
+
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::keys::data_key::ObjectName;
+use crate::protocol::conditions::precondition_failed;
+use crate::sealed::facts;
+use crate::sealed::objects::SealedObjects;
+
+/// Compares the conditions of a write with the object that is there, and adds to `headers` those that the
+/// backend has to compare again at the moment it commits.
+///
+/// # Errors
+///
+/// `PreconditionFailed`; `NoSuchKey`; `NotImplemented` for conditions that S3 does not take.
+pub(crate) async fn check(
+    objects: &SealedObjects,
+    request: &HeaderMap,
+    name: &ObjectName,
+    headers: &mut HeaderMap,
+) -> Result<(), S3Error> {
+    let matching = request.get(header::IF_MATCH);
+    let none = request.get(header::IF_NONE_MATCH);
+    match (matching, none) {
+        (None, None) => Ok(()),
+        (Some(_), Some(_)) => Err(not_implemented("If-Match,If-None-Match", SEVERAL)),
+        (None, Some(none)) if none != "*" => Err(not_implemented("If-None-Match", NOT_A_STAR)),
+        (None, Some(_)) => {
+            if facts::look_up(objects, name, None).await?.is_some() {
+                return Err(precondition_failed("If-None-Match"));
+            }
+            headers.insert(header::IF_NONE_MATCH, HeaderValue::from_static("*"));
+            Ok(())
+        }
+        (Some(expected), None) => {
+            let Some((facts, backend_etag)) = facts::look_up(objects, name, None).await? else {
+                return Err(S3Error::new(S3Code::NoSuchKey).detail("Key", &name.key));
+            };
+            let expected = expected.to_str().unwrap_or_default();
+            if !facts.etag.is_in(expected) {
+                return Err(precondition_failed("If-Match"));
+            }
+            headers.insert(header::IF_MATCH, backend_etag.in_form_of(expected));
+            Ok(())
+        }
+    }
+}
+
+fn not_implemented(header: &'static str, message: &'static str) -> S3Error {
+    S3Error::with_message(S3Code::NotImplemented, NOT_IMPLEMENTED)
+        .detail("Header", header)
+        .detail("additionalMessage", message)
+}
+
+const NOT_IMPLEMENTED: &str = "A header you provided implies functionality that is not implemented";
+const SEVERAL: &str = "Multiple conditional request headers present in the request";
+const NOT_A_STAR: &str = "We don't accept the provided value of If-None-Match header for this API";

@@ -1,0 +1,189 @@
+//! Removing what uploads left behind in the state bucket.
+//!
+//! The head of an upload stays when it is complete, and also when the backend ends the upload by
+//! itself (a lifecycle) or a gateway dies before it could clear up. A sweep lists the heads, and of
+//! each that is older than [`crate::state::Config::gone_uploads_hours`] it asks the backend whether there
+//! still is such an upload. Only if the backend says that there is none everything known of it goes;
+//! an upload that goes on is never touched, however old. Parts without a head go, too.
+//!
+//! Sweeps of several gateways do no harm to one another.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
+use http::StatusCode;
+use proto::time::Clock;
+
+use crate::backend::BackendRequest;
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::records::record::RecordReading;
+use crate::records::record::Records;
+use crate::records::uploads;
+use crate::state::Config;
+use crate::state::State;
+use crate::state::StateEntry;
+
+/// Sweeps a state bucket.
+pub struct Sweep {
+    state: State,
+    records: Records,
+    clock: Arc<dyn Clock>,
+    age: Duration,
+}
+
+/// What a sweep removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Heads of uploads that the backend has no more.
+    pub heads: usize,
+    /// Uploads of which there were parts and no head.
+    pub headless: usize,
+    /// Trials of copies that nobody removed.
+    pub trials: usize,
+}
+
+impl Sweep {
+    /// A sweep of `state`, whose heads are among `records`.
+    #[must_use]
+    pub fn new(state: State, records: Records, clock: Arc<dyn Clock>, config: &Config) -> Self {
+        let age = Duration::from_secs(config.gone_uploads_hours.saturating_mul(3_600));
+        Self {
+            state,
+            records,
+            clock,
+            age,
+        }
+    }
+
+    /// Sweeps once an hour, for ever.
+    pub async fn run(&self) {
+        loop {
+            tokio::time::sleep(PAUSE).await;
+            match self.once().await {
+                Ok(swept) if swept == Swept::default() => {}
+                Ok(swept) => tracing::info!(?swept, "removed what uploads left behind"),
+                Err(error) => tracing::warn!(%error, "a sweep broke off"),
+            }
+        }
+    }
+
+    /// Sweeps now.
+    ///
+    /// # Errors
+    ///
+    /// `ServiceUnavailable` when the backend or the KMS cannot be asked; what was removed until then
+    /// was rightly removed.
+    pub async fn once(&self) -> Result<Swept, S3Error> {
+        let mut swept = Swept::default();
+        // Before the heads: a part is written after its head.
+        let mut headless = self.slots().await?;
+        let mut after = None::<String>;
+        loop {
+            let page = self.state.page(RECORDS, after.as_deref(), false).await?;
+            for entry in &page.entries {
+                let Some((bucket, slot)) = head(&entry.name) else {
+                    continue;
+                };
+                headless.remove(slot);
+                if self.is_old(entry) && self.is_gone(bucket, slot).await? {
+                    self.state.remove_all(&uploads::pieces(slot)).await?;
+                    self.state.remove(&entry.name).await?;
+                    swept.heads += 1;
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        for slot in headless {
+            self.state.remove_all(&uploads::pieces(&slot)).await?;
+            swept.headless += 1;
+        }
+        for entry in self.state.page(TRIALS, None, false).await?.entries {
+            if self.is_old(&entry) {
+                self.state.remove(&entry.name).await?;
+                swept.trials += 1;
+            }
+        }
+        Ok(swept)
+    }
+
+    /// The slots that there are parts in.
+    async fn slots(&self) -> Result<BTreeSet<String>, S3Error> {
+        let mut slots = BTreeSet::new();
+        let mut after = None::<String>;
+        loop {
+            let page = self.state.page(PIECES, after.as_deref(), true).await?;
+            let names = page.entries.iter();
+            slots.extend(names.filter_map(|entry| {
+                let slot = entry.name.strip_prefix(PIECES)?.strip_suffix('/')?;
+                Some(slot.to_owned())
+            }));
+            after = page.next;
+            if after.is_none() {
+                return Ok(slots);
+            }
+        }
+    }
+
+    /// Whether something was written so long ago that it may go; never if nobody knows when.
+    fn is_old(&self, entry: &StateEntry) -> bool {
+        let now = self.clock.now();
+        entry
+            .modified
+            .is_some_and(|modified| now.since(modified) >= self.age)
+    }
+
+    /// Whether the backend says that it has no such upload.
+    async fn is_gone(&self, bucket: &str, slot: &str) -> Result<bool, S3Error> {
+        let subject = uploads::subject(slot);
+        let document: uploads::Document = match self.records.read(bucket, &subject, None).await {
+            Ok(RecordReading::Value(document, _)) => document,
+            Ok(_) => return Ok(false),
+            Err(error) if error.status() == StatusCode::SERVICE_UNAVAILABLE => return Err(error),
+            // It was tampered with, which is told, and no reason to leave the others.
+            Err(_) => return Ok(false),
+        };
+        let request = BackendRequest::object(Method::GET, bucket, document.key)
+            .query("uploadId", document.upload_id)
+            .query("max-parts", "1");
+        match self.state.backend().fetch(request).await {
+            Ok(_) => Ok(false),
+            Err(error) => Ok(error.is_refused_with(S3Code::NoSuchUpload)
+                || error.is_refused_with(S3Code::NoSuchBucket)),
+        }
+    }
+}
+
+/// Bucket and slot of a head, by its name.
+fn head(name: &str) -> Option<(&str, &str)> {
+    let (bucket, slot) = name.strip_prefix(RECORDS)?.split_once("/uploads/")?;
+    Some((bucket, slot)).filter(|_| !slot.contains('/'))
+}
+
+/// How long to wait between two sweeps.
+const PAUSE: Duration = Duration::from_secs(3_600);
+
+/// The start of the names of records, heads among them.
+const RECORDS: &str = "buckets/";
+/// The start of the names of parts.
+const PIECES: &str = "uploads/";
+/// The start of the names of trials of copies.
+const TRIALS: &str = "copies/";
+
+#[cfg(test)]
+mod tests {
+    use super::head;
+
+    #[test]
+    fn heads_are_told_from_other_records() {
+        assert_eq!(head("buckets/b/uploads/0a1b"), Some(("b", "0a1b")));
+        assert_eq!(head("buckets/b/encryption"), None);
+        assert_eq!(head("buckets/b/uploads/0a1b/more"), None);
+        assert_eq!(head("uploads/0a1b/parts/1"), None);
+    }
+}

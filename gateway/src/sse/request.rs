@@ -1,0 +1,367 @@
+//! What a request's headers and its bucket's default say about encryption.
+//!
+//! The headers of a request replace the default as a whole: a request that names an algorithm
+//! inherits neither the default's KMS key nor its bucket key switch. A bucket that has no
+//! configuration of its own has SSE-S3.
+//!
+//! Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-encryption.html>
+
+use http::HeaderMap;
+
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::request::AuthType;
+use crate::request::S3Request;
+use crate::sse::context::EncryptionContext;
+use crate::sse::context::HEADER as CONTEXT;
+use crate::sse::customer_key;
+use crate::sse::customer_key::CustomerKey;
+use crate::sse::customer_key::Source;
+use crate::sse::customer_key::Use;
+
+/// The encryption that one object gets.
+pub enum Encryption {
+    /// `AES256`: under the gateway's own keys.
+    SseS3,
+
+    /// `aws:kms`: under a KMS key.
+    SseKms(KmsChoice),
+
+    /// `aws:kms:dsse`: two layers, under two data keys of one KMS key. Never with a bucket key.
+    Dsse(KmsChoice),
+
+    /// A key that the customer sent.
+    SseC(CustomerKey),
+}
+
+/// What SSE-KMS was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KmsChoice {
+    /// The key as it was named (id, ARN or alias); `None` for the AWS managed key `aws/s3`.
+    pub key: Option<String>,
+    /// The client's own encryption context, without what S3 adds.
+    pub context: EncryptionContext,
+    /// Whether the data key is wrapped under a bucket key.
+    pub bucket_key: bool,
+}
+
+/// What a bucket gives to objects whose requests name no encryption.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BucketDefault {
+    /// Algorithm and key.
+    pub algorithm: DefaultAlgorithm,
+    /// Whether SSE-KMS uses bucket keys, unless a request says otherwise.
+    pub bucket_key: bool,
+    /// Whether writes with customer keys are refused (`BlockedEncryptionTypes`).
+    pub customer_keys_blocked: bool,
+}
+
+/// The algorithm of a [`BucketDefault`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DefaultAlgorithm {
+    /// `AES256`.
+    SseS3,
+    /// `aws:kms` with the key as the configuration names it.
+    SseKms(Option<String>),
+    /// `aws:kms:dsse` with the key as the configuration names it.
+    Dsse(Option<String>),
+}
+
+/// How SSE-C and SSE-KMS are held back from connections that anyone can read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transport {
+    /// Whether the client's bytes are protected.
+    pub secure: bool,
+    /// Whether the request was signed with Signature Version 4.
+    pub signed: bool,
+}
+
+impl Transport {
+    /// That of a request; `insecure_allowed` takes every connection for a protected one.
+    #[must_use]
+    pub fn of(request: &S3Request, insecure_allowed: bool) -> Self {
+        Self {
+            secure: request.connection.secure || insecure_allowed,
+            signed: request.auth != AuthType::Anonymous,
+        }
+    }
+
+    /// Refuses SSE-C where keys could be read on their way.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest` on plain HTTP.
+    pub fn allow_customer_keys(self) -> Result<(), S3Error> {
+        if self.secure {
+            Ok(())
+        } else {
+            Err(customer_key::insecure())
+        }
+    }
+
+    /// Refuses SSE-KMS on plain HTTP and without a Signature Version 4.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument`, in the words of S3.
+    pub fn allow_kms(self) -> Result<(), S3Error> {
+        if !self.secure {
+            return Err(S3Error::with_message(S3Code::InvalidArgument, KMS_INSECURE));
+        }
+        if !self.signed {
+            return Err(S3Error::invalid_argument(
+                KMS_UNSIGNED,
+                "Authorization",
+                "null",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The encryption of an object that is about to be written.
+///
+/// # Errors
+///
+/// What S3 answers to headers that contradict themselves, to customer keys where they are blocked,
+/// and to encryption over a connection that does not protect it.
+pub fn for_write(
+    headers: &HeaderMap,
+    default: &BucketDefault,
+    transport: Transport,
+) -> Result<Encryption, S3Error> {
+    let asked = Asked::read(headers)?;
+    if let Some(key) = customer_key(headers, &asked, default, transport)? {
+        return Ok(Encryption::SseC(key));
+    }
+    match asked.algorithm {
+        None => {
+            asked.refuse_kms_headers()?;
+            from_default(default, asked.bucket_key, transport)
+        }
+        Some("AES256") => {
+            asked.refuse_kms_headers()?;
+            Ok(Encryption::SseS3)
+        }
+        Some("aws:kms") => {
+            transport.allow_kms()?;
+            Ok(Encryption::SseKms(KmsChoice {
+                key: asked.key.map(str::to_owned),
+                context: asked.context.unwrap_or_default(),
+                // The switch is about the bucket, not about a key: without a word of the
+                // request on it, the bucket's configuration counts.
+                bucket_key: asked.bucket_key.unwrap_or(default.bucket_key),
+            }))
+        }
+        Some("aws:kms:dsse") => {
+            transport.allow_kms()?;
+            // A bucket key may be asked for; as at AWS, it is not used.
+            Ok(Encryption::Dsse(KmsChoice {
+                key: asked.key.map(str::to_owned),
+                context: asked.context.unwrap_or_default(),
+                bucket_key: false,
+            }))
+        }
+        Some(other) => Err(S3Error::invalid_argument(UNKNOWN, ALGORITHM, other)),
+    }
+}
+
+/// The customer key of a request that reads an object or its metadata.
+///
+/// # Errors
+///
+/// `InvalidArgument` for headers that only writes take; what S3 answers to a flawed customer key.
+pub fn for_read(headers: &HeaderMap, transport: Transport) -> Result<Option<CustomerKey>, S3Error> {
+    // Most reads have none of them: one look instead of ten.
+    let mut names = headers.keys();
+    if !names.any(|name| name.as_str().starts_with(ALGORITHM)) {
+        return Ok(None);
+    }
+    for name in [ALGORITHM, KEY_ID, CONTEXT, BUCKET_KEY] {
+        if let Some(value) = headers.get(name) {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            let message = format!("{name} header is not supported for this operation.");
+            return Err(S3Error::invalid_argument(message, name, value));
+        }
+    }
+    if customer_key::named(headers, Source::Object) {
+        transport.allow_customer_keys()?;
+    }
+    customer_key::read(headers, Source::Object, Use::Read)
+}
+
+/// The customer key of an object that is copied from.
+///
+/// # Errors
+///
+/// What S3 answers to a flawed customer key.
+pub fn for_copy_source(
+    headers: &HeaderMap,
+    transport: Transport,
+) -> Result<Option<CustomerKey>, S3Error> {
+    if customer_key::named(headers, Source::CopySource) {
+        transport.allow_customer_keys()?;
+    }
+    customer_key::read(headers, Source::CopySource, Use::Read)
+}
+
+/// Whether a write names any encryption; a copy onto itself must change something.
+#[must_use]
+pub fn names_encryption(headers: &HeaderMap) -> bool {
+    headers.contains_key(ALGORITHM)
+        || headers.contains_key(KEY_ID)
+        || headers.contains_key(BUCKET_KEY)
+        || customer_key::named(headers, Source::Object)
+}
+
+/// The encryption headers of a write as they stand.
+struct Asked<'a> {
+    algorithm: Option<&'a str>,
+    key: Option<&'a str>,
+    context: Option<EncryptionContext>,
+    context_header: Option<&'a str>,
+    bucket_key: Option<bool>,
+}
+
+impl<'a> Asked<'a> {
+    fn read(headers: &'a HeaderMap) -> Result<Self, S3Error> {
+        let context_header = text(headers, CONTEXT)?;
+        let bucket_key = match text(headers, BUCKET_KEY)? {
+            None => None,
+            Some(value) if value.eq_ignore_ascii_case("true") => Some(true),
+            Some(value) if value.eq_ignore_ascii_case("false") => Some(false),
+            Some(value) => return Err(S3Error::invalid_argument(BAD_SWITCH, BUCKET_KEY, value)),
+        };
+        let key = text(headers, KEY_ID)?;
+        key.map_or(Ok(()), check_key_name)?;
+        Ok(Self {
+            algorithm: text(headers, ALGORITHM)?,
+            key,
+            context: context_header
+                .map(EncryptionContext::from_header)
+                .transpose()?,
+            context_header,
+            bucket_key,
+        })
+    }
+
+    /// Refuses a KMS key or context where the algorithm is not `aws:kms`.
+    fn refuse_kms_headers(&self) -> Result<(), S3Error> {
+        if let Some(key) = self.key {
+            return Err(S3Error::invalid_argument(KMS_HEADER, KEY_ID, key));
+        }
+        if let Some(context) = self.context_header {
+            return Err(S3Error::invalid_argument(KMS_HEADER, CONTEXT, context));
+        }
+        Ok(())
+    }
+}
+
+/// Refuses the KMS key that wraps the gateway's own root keys, by its alias or the alias's ARN, in a
+/// request or in a bucket's default encryption. The KMS refuses it by its other names.
+///
+/// # Errors
+///
+/// `AccessDenied`.
+pub fn check_key_name(key: &str) -> Result<(), S3Error> {
+    let name = key.rsplit(':').next().unwrap_or(key);
+    if name.starts_with(RESERVED_ALIASES) {
+        return Err(S3Error::with_message(S3Code::AccessDenied, RESERVED_KEY));
+    }
+    Ok(())
+}
+
+/// The customer key of a write, if it names one.
+fn customer_key(
+    headers: &HeaderMap,
+    asked: &Asked<'_>,
+    default: &BucketDefault,
+    transport: Transport,
+) -> Result<Option<CustomerKey>, S3Error> {
+    if !customer_key::named(headers, Source::Object) {
+        return Ok(None);
+    }
+    transport.allow_customer_keys()?;
+    if let Some(algorithm) = asked.algorithm {
+        return Err(customer_key::incompatible(algorithm));
+    }
+    asked.refuse_kms_headers()?;
+    let key = customer_key::read(headers, Source::Object, Use::Write)?;
+    if default.customer_keys_blocked {
+        return Err(S3Error::with_message(
+            S3Code::AccessDenied,
+            CUSTOMER_KEYS_BLOCKED,
+        ));
+    }
+    Ok(key)
+}
+
+/// The encryption of a write that names none.
+fn from_default(
+    default: &BucketDefault,
+    bucket_key: Option<bool>,
+    transport: Transport,
+) -> Result<Encryption, S3Error> {
+    match &default.algorithm {
+        DefaultAlgorithm::SseS3 => Ok(Encryption::SseS3),
+        DefaultAlgorithm::SseKms(key) => {
+            transport.allow_kms()?;
+            Ok(Encryption::SseKms(KmsChoice {
+                key: key.clone(),
+                context: EncryptionContext::default(),
+                bucket_key: bucket_key.unwrap_or(default.bucket_key),
+            }))
+        }
+        DefaultAlgorithm::Dsse(key) => {
+            transport.allow_kms()?;
+            Ok(Encryption::Dsse(KmsChoice {
+                key: key.clone(),
+                context: EncryptionContext::default(),
+                bucket_key: false,
+            }))
+        }
+    }
+}
+
+/// A header as text; an empty value counts as given.
+fn text<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, S3Error> {
+    match headers.get(name).map(http::HeaderValue::to_str) {
+        None => Ok(None),
+        Some(Ok(value)) => Ok(Some(value.trim())),
+        Some(Err(_)) => Err(S3Error::invalid_argument(UNKNOWN, name, "null")),
+    }
+}
+
+/// The header that names the algorithm.
+pub const ALGORITHM: &str = "x-amz-server-side-encryption";
+
+/// The header that names the KMS key.
+pub const KEY_ID: &str = "x-amz-server-side-encryption-aws-kms-key-id";
+
+/// The header that switches bucket keys on or off.
+pub const BUCKET_KEY: &str = "x-amz-server-side-encryption-bucket-key-enabled";
+
+/// Start of the names of the gateway's own KMS keys.
+const RESERVED_ALIASES: &str = "alias/sealgate/";
+
+const RESERVED_KEY: &str = "This KMS key is reserved for the gateway's own root keys.";
+const UNKNOWN: &str = "The encryption method specified is not supported";
+const BAD_SWITCH: &str = "Invalid value for x-amz-server-side-encryption-bucket-key-enabled header";
+const KMS_HEADER: &str = "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms";
+const KMS_INSECURE: &str = "Requests specifying Server Side Encryption with AWS KMS managed keys must be made over a secure connection.";
+const KMS_UNSIGNED: &str = "Requests specifying Server Side Encryption with AWS KMS managed keys require AWS Signature Version 4.";
+const CUSTOMER_KEYS_BLOCKED: &str = "Server-side encryption with customer-provided keys (SSE-C) is blocked for this bucket. Use PutBucketEncryption to unblock SSE-C.";
+
+impl Default for BucketDefault {
+    /// What every bucket has that was never configured: SSE-S3, customer keys allowed.
+    fn default() -> Self {
+        Self {
+            algorithm: DefaultAlgorithm::SseS3,
+            bucket_key: false,
+            customer_keys_blocked: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
