@@ -33,6 +33,10 @@ pub struct Announcement {
     pub backend_endpoint: String,
     /// Where everything is stored.
     pub data_dir: PathBuf,
+    /// Where the token is for what reads or destroys keys on the KMS's admin port; none if the keys
+    /// are in memory only, which needs no token.
+    #[serde(skip)]
+    pub kms_admin_token_file: Option<PathBuf>,
 }
 
 impl Announcement {
@@ -63,12 +67,16 @@ impl Announcement {
         let (admin, kms_admin) = (&self.admin_endpoint, &self.kms_admin_endpoint);
         let (id, secret) = (&self.access_key_id, &self.secret_access_key);
         let backend = &self.backend_endpoint;
+        let token = self.kms_admin_token_file.as_deref();
+        let token = token.map_or_else(String::new, |file| {
+            format!("\n  admin token for keys: {}", file.display())
+        });
         format!(
             "Sealgate is up. All data is in {data}.
 
   S3     {s3_tls_endpoint}   (plain HTTP: {s3_endpoint})
   KMS    {kms_endpoint}   (AWS JSON and gRPC)
-  admin  {admin}   {kms_admin}
+  admin  {admin}   {kms_admin}{token}
   sealed objects are at {backend}
 
 Paste these lines into a shell to use it with the AWS CLI:
@@ -119,6 +127,7 @@ mod tests {
             alt_secret_access_key: "alt-secret".into(),
             backend_endpoint: "http://127.0.0.1:1".into(),
             data_dir: "data".into(),
+            kms_admin_token_file: None,
         }
     }
 

@@ -127,6 +127,24 @@ pub fn secret_access_key() -> anyhow::Result<String> {
     Ok(base64::engine::general_purpose::STANDARD.encode(random::<30>()?))
 }
 
+/// The token of the KMS's admin port for what reads or destroys keys: made once and stored in
+/// `directory`, readable by its owner alone.
+///
+/// # Errors
+///
+/// When its file cannot be read or written, or others can read it.
+pub fn admin_token(directory: &Path) -> anyhow::Result<String> {
+    let file = directory.join(ADMIN_TOKEN_FILE);
+    if file.exists() {
+        let token = files::read_secret(&file)?.trim().to_owned();
+        anyhow::ensure!(token.len() >= 16, "{} is too short a token", file.display());
+        return Ok(token);
+    }
+    let token = hex::encode(random::<32>()?);
+    files::write_secret(&file, token.as_bytes())?;
+    Ok(token)
+}
+
 /// Random bytes of the operating system.
 ///
 /// # Errors
@@ -139,6 +157,8 @@ pub fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
 }
 
 const FILE: &str = "credentials.toml";
+/// Where [`admin_token`] is stored in the data directory.
+pub const ADMIN_TOKEN_FILE: &str = "admin.token";
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 /// The main user's account: the default of emulators.
 pub const MAIN_ACCOUNT: &str = "123456789012";
@@ -162,6 +182,18 @@ mod tests {
         assert_eq!(first.main().access_key_id.len(), 20);
         assert_eq!(first.main().secret_access_key.len(), 40);
         assert_eq!(files::mode(&directory.path().join(FILE)), 0o600);
+    }
+
+    #[test]
+    fn the_admin_token_is_made_once_and_private() {
+        let directory = tempfile::tempdir().unwrap();
+        let token = admin_token(directory.path()).unwrap();
+        assert_eq!(token.len(), 64);
+        assert_eq!(admin_token(directory.path()).unwrap(), token);
+        let file = directory.path().join(ADMIN_TOKEN_FILE);
+        assert_eq!(files::mode(&file), 0o600);
+        files::write_secret(&file, b"short").unwrap();
+        assert!(admin_token(directory.path()).is_err());
     }
 
     #[test]

@@ -83,6 +83,14 @@ impl Together {
             None => Zeroizing::new(hex::encode(credentials::random::<32>()?)),
         };
         let mut kms_config = kms_config(&settings, flags, data, &users, &secret);
+        let admin_token_file = if kms_config.store.file.is_some() {
+            let token = credentials::admin_token(data)?;
+            let keys_token = &mut kms_config.admin.keys_token;
+            keys_token.get_or_insert_with(|| kms::config::Secret::new(token));
+            Some(data.join(credentials::ADMIN_TOKEN_FILE))
+        } else {
+            None
+        };
         let mut gateway_config = gateway_config(&settings, flags, &users);
         if flags.config.is_none() {
             // There is no load balancer that must notice the stop.
@@ -133,6 +141,7 @@ impl Together {
             alt_secret_access_key: users.alt().secret_access_key.clone(),
             backend_endpoint: backend.url,
             data_dir: std::path::absolute(data)?,
+            kms_admin_token_file: admin_token_file,
         };
         Ok(Self {
             announcement,

@@ -26,9 +26,9 @@
 //! | `POST /admin/reset` | forgets all keys, events and usage |
 //!
 //! Controls answer to `application/json` only and never to a page of another origin, so that no web
-//! page can use them, and ask for the token if one is configured.
+//! page can use them, and demand the token if one is configured. What reads or destroys keys demands
+//! a token always, unless the keys are in memory only: any process of the machine can reach the port.
 
-mod cloud_trail;
 mod controls;
 mod snapshots;
 
@@ -36,6 +36,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http::HeaderValue;
 use http::Method;
 use http::Request;
@@ -65,13 +66,14 @@ use crate::clock::MovableClock;
 use crate::faults::Faults;
 use crate::metrics::Metrics;
 use crate::quota::Quotas;
+use crate::services::cloud_trail;
 
 /// What the admin port controls.
 pub struct Control {
     /// Names the port answers to.
     pub hosts: Hosts,
-    /// Bearer token of the controls.
-    pub token: Option<Secret>,
+    /// Bearer tokens of the controls.
+    pub tokens: Tokens,
     /// Request quotas.
     pub quotas: Arc<Quotas>,
     /// Audit trail.
@@ -88,6 +90,14 @@ pub struct Control {
     pub snapshots: Snapshots,
     /// Set when the server is stopping.
     pub stopping: CancellationToken,
+}
+
+/// Bearer tokens of the controls.
+pub struct Tokens {
+    /// For all of them.
+    pub all: Option<Secret>,
+    /// For those that read or destroy keys; if there is none, `all` is.
+    pub keys: Option<Secret>,
 }
 
 /// An answer, or why there is none.
@@ -114,11 +124,8 @@ pub(crate) async fn answer(
     control: Arc<Control>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    if !control.hosts.allow(&request) {
-        return Ok(text(
-            StatusCode::MISDIRECTED_REQUEST,
-            "this is another server\n".to_owned(),
-        ));
+    if let Err(error) = control.hosts.check(&request) {
+        return Ok(text(error.status(), format!("{error}\n")));
     }
 
     Ok(match (request.method(), request.uri().path()) {
@@ -160,24 +167,15 @@ async fn controlled(
         );
     }
 
-    if let Some(token) = &control.token {
-        let known = sha256_hex(format!("Bearer {}", token.expose()).as_bytes());
-        let offered = headers
-            .get(AUTHORIZATION)
-            .map_or(&[][..], |value| value.as_bytes());
-        if !bool::from(known.as_bytes().ct_eq(sha256_hex(offered).as_bytes())) {
-            return refused(
-                StatusCode::UNAUTHORIZED,
-                "the admin token is missing or wrong",
-            );
-        }
-    }
+    check_token(control, &parts.method, parts.uri.path(), headers)?;
 
-    let is_lookup = parts.uri.path() == "/" && cloud_trail::is_meant(headers);
+    let target = headers.get("x-amz-target").map(HeaderValue::as_bytes);
+    let target = target.filter(|target| target.starts_with(cloud_trail::TARGET_PREFIX));
+    let lookup = target.filter(|_| parts.uri.path() == "/");
     let is_json = headers.get(CONTENT_TYPE).is_some_and(|value| {
         let kind = value.as_bytes();
         kind.starts_with(b"application/json")
-            || (is_lookup && kind.starts_with(b"application/x-amz-json-1.1"))
+            || (lookup.is_some() && kind.starts_with(b"application/x-amz-json-1.1"))
     });
     if parts.method != Method::GET && !is_json {
         return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send application/json");
@@ -193,8 +191,8 @@ async fn controlled(
     let body = body
         .map_err(|error| Refusal::bad(format!("the body: {error}")))?
         .to_bytes();
-    if is_lookup && parts.method == Method::POST {
-        return Ok(cloud_trail::answer(control, &parts.headers, &body));
+    if let Some(target) = lookup.filter(|_| parts.method == Method::POST) {
+        return Ok(cloud_trail::answer(&control.audit, target, &body));
     }
 
     let query = parts.uri.query().unwrap_or_default();
@@ -206,6 +204,40 @@ async fn controlled(
     )
     .await?;
     Ok((StatusCode::OK, done))
+}
+
+/// Checks the token that a control demands.
+fn check_token(
+    control: &Control,
+    method: &Method,
+    path: &str,
+    headers: &HeaderMap,
+) -> Result<(), Refusal> {
+    let refused = |status, message: &str| {
+        Err(Refusal {
+            status,
+            message: message.to_owned(),
+        })
+    };
+    let Tokens { all, keys } = &control.tokens;
+    let uses_keys = method != Method::GET && KEY_CONTROLS.iter().any(|p| path.starts_with(p));
+    let token = keys.as_ref().filter(|_| uses_keys).or(all.as_ref());
+    let Some(token) = token else {
+        if uses_keys && control.kms.is_durable() {
+            let message = "this reads or destroys stored keys: set admin.token or admin.keys_token";
+            return refused(StatusCode::FORBIDDEN, message);
+        }
+        return Ok(());
+    };
+    let expected = sha256_hex(format!("Bearer {}", token.expose()).as_bytes());
+    let offered = headers
+        .get(AUTHORIZATION)
+        .map_or(&[][..], |value| value.as_bytes());
+    if bool::from(expected.as_bytes().ct_eq(sha256_hex(offered).as_bytes())) {
+        return Ok(());
+    }
+    let message = "the admin token is missing or wrong";
+    refused(StatusCode::UNAUTHORIZED, message)
 }
 
 /// Does what a control's method and path say.
@@ -259,6 +291,15 @@ fn typed(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response<Full
         .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
+
+/// Where the paths of controls begin that read or destroy keys. Moving the clock ends the waiting
+/// periods of keys that are to be deleted.
+const KEY_CONTROLS: [&str; 4] = [
+    "/admin/clock",
+    "/admin/forks",
+    "/admin/reset",
+    "/admin/snapshots",
+];
 
 /// Largest control body, in bytes.
 const BODY_BYTES_MAX: usize = 1 << 20;

@@ -1,4 +1,4 @@
-//! The core that both doors share: one call for each operation, with AWS's order of checks.
+//! The core that both protocols share: one call for each operation, with AWS's order of checks.
 //!
 //! 1. The request fits the service model (`ValidationException`).
 //! 2. The key is there (`NotFoundException`).
@@ -10,7 +10,7 @@
 //! 6. A dry run ends here (`DryRunOperationException`).
 //! 7. The operation is done.
 //!
-//! Whatever the outcome, the audit trail tells it.
+//! Whatever the outcome, the audit trail records it.
 
 mod alias;
 mod call;
@@ -43,7 +43,7 @@ pub(crate) use crate::api::call::Call;
 pub use crate::api::operation::Answer;
 pub use crate::api::operation::Operation;
 pub use crate::api::operation::OperationName;
-#[allow(unused_imports, reason = "for the rooms above")]
+#[allow(unused_imports, reason = "for the modules above")]
 pub(crate) use crate::api::table::operations;
 
 use crate::audit::Audit;
@@ -57,6 +57,7 @@ use crate::keys::store::NoStore;
 use crate::keys::store::Store;
 use crate::keys::vault::OpenError;
 use crate::quota::Quotas;
+use crate::regions::Regions;
 use arc_swap::ArcSwap;
 use proto::time::Clock;
 use std::sync::Arc;
@@ -69,6 +70,7 @@ pub struct Kms {
     pub(crate) audit: Arc<Audit>,
     enforcement: ArcSwap<Enforcement>,
     compat: Compat,
+    regions: Arc<Regions>,
 }
 
 impl Kms {
@@ -92,6 +94,7 @@ impl Kms {
             audit,
             enforcement: ArcSwap::from_pointee(Enforcement::default()),
             compat: Compat::Aws,
+            regions: Arc::default(),
         };
         if let Err(error) = kms.keys.sweep(kms.clock.now()) {
             tracing::warn!(%error, "keys whose waiting period is over are still in the store");
@@ -117,6 +120,25 @@ impl Kms {
     pub fn compatible(mut self, compat: Compat) -> Self {
         self.compat = compat;
         self
+    }
+
+    /// The same KMS in those Regions.
+    #[must_use]
+    pub fn in_regions(mut self, regions: Regions) -> Self {
+        self.regions = Arc::new(regions);
+        self
+    }
+
+    /// The Regions that are served.
+    #[must_use]
+    pub const fn regions(&self) -> &Arc<Regions> {
+        &self.regions
+    }
+
+    /// Whether the keys are stored, and not in memory only.
+    #[must_use]
+    pub fn is_durable(&self) -> bool {
+        self.keys.is_durable()
     }
 
     /// Which emulator this one takes the place of.

@@ -1,4 +1,4 @@
-//! Who calls: Signature Version 4 on the JSON door, a shared secret on the gRPC door.
+//! Who calls: Signature Version 4 over AWS JSON, a shared secret over gRPC.
 //!
 //! A signature covers the method, the path, the host, the date, the target operation and the body.
 //! The shared secret belongs to services we trust (the gateway): whoever has it may name the
@@ -20,6 +20,7 @@ use proto::sigv4::sha256_hex;
 use proto::time::Clock;
 use serde::Deserialize;
 use subtle::ConstantTimeEq as _;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use crate::authenticate::credentials::Credential;
@@ -28,8 +29,10 @@ use crate::authenticate::credentials::User;
 use crate::caller::Caller;
 use crate::caller::Tls;
 use crate::caller::TlsSession;
+use crate::caller::service_principal;
 use crate::error::Code;
 use crate::error::KmsError;
+use crate::regions::Regions;
 
 /// Who may call, and how they prove it.
 #[derive(Clone, Debug, Deserialize)]
@@ -43,7 +46,7 @@ pub struct Config {
 
     /// Secret of the services (the gateway) that call over gRPC on their users' behalf.
     ///
-    /// None closes the gRPC door unless signatures are accepted unchecked.
+    /// None closes the gRPC protocol unless signatures are accepted unchecked.
     pub service_secret: Option<Secret>,
 
     /// Account of calls that name none: 12 digits.
@@ -71,7 +74,7 @@ impl Default for Config {
     }
 }
 
-/// What is done with signatures on the JSON door.
+/// What is done with signatures of AWS JSON requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Signatures {
@@ -91,6 +94,8 @@ pub struct Connection {
     pub tls: Option<TlsSession>,
     /// Cancelled to close the connection without an answer.
     pub cut: CancellationToken,
+    /// Requests that may be open at once before their callers are authenticated; a permit for each.
+    pub unauthenticated: Arc<Semaphore>,
 }
 
 impl Connection {
@@ -105,6 +110,14 @@ impl Connection {
     }
 }
 
+/// What the head of a request claims of its signer.
+pub enum Claim {
+    /// To be proved by the signature over head and body.
+    Unverified(signature::Claim),
+    /// Believed without a proof.
+    Accepted(signature::Signed),
+}
+
 /// Checks who calls.
 pub struct Authenticator {
     signatures: Signatures,
@@ -113,6 +126,8 @@ pub struct Authenticator {
     /// SHA-256 of the shared secret, so that comparing takes the same time for every length.
     service_secret: Option<String>,
     account: Arc<str>,
+    regions: Arc<Regions>,
+    /// Region of calls that name none.
     region: Arc<str>,
     test_account: Option<Arc<str>>,
 }
@@ -121,7 +136,7 @@ impl Authenticator {
     /// An authenticator on the real `clock`; a clock that is frozen for tests would refuse clients
     /// who sign with theirs.
     #[must_use]
-    pub fn new(config: &Config, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(config: &Config, regions: Arc<Regions>, clock: Arc<dyn Clock>) -> Self {
         let users = config
             .credentials
             .iter()
@@ -141,27 +156,41 @@ impl Authenticator {
                 .as_ref()
                 .map(|secret| sha256_hex(secret.expose().as_bytes())),
             account: config.account.as_str().into(),
+            regions,
             region: config.region.as_str().into(),
             test_account: config.test_account.as_deref().map(Into::into),
         }
     }
 
-    /// The caller of a request to the JSON door, signed for `service`.
+    /// Checks what a request to the JSON protocol claims in its head, before its body is read: that
+    /// a known access key signed it for `service`, a Region that is served, and now.
     ///
     /// # Errors
     ///
-    /// AWS's exception for a signature that is missing, incomplete, expired or wrong.
+    /// AWS's exception for a signature that is missing, incomplete or expired, or of an unknown key.
+    pub fn claim(&self, parts: &Parts, service: &str) -> Result<Claim, KmsError> {
+        match self.signatures {
+            Signatures::Checked => signature::claim(self, parts, service).map(Claim::Unverified),
+            Signatures::Accepted => signature::accept(self, parts).map(Claim::Accepted),
+        }
+    }
+
+    /// The caller of a request whose head made `claim`, once its body is there.
+    ///
+    /// # Errors
+    ///
+    /// InvalidSignatureException for a signature that is not of this request.
     pub fn signed(
         &self,
+        claim: Claim,
         parts: &Parts,
         body: &[u8],
-        service: &str,
         connection: &Connection,
         request_id: Arc<str>,
     ) -> Result<Caller, KmsError> {
-        let signer = match self.signatures {
-            Signatures::Checked => signature::check(self, parts, body, service)?,
-            Signatures::Accepted => signature::accept(self, parts),
+        let signer = match claim {
+            Claim::Unverified(claim) => claim.verify(parts, body)?,
+            Claim::Accepted(signer) => signer,
         };
         Ok(Caller {
             account: signer.account,
@@ -169,6 +198,7 @@ impl Authenticator {
             principal_arn: signer.principal_arn,
             access_key_id: signer.access_key_id,
             via_service: None,
+            in_own_name: false,
             source_ip: Some(connection.peer),
             tls: connection.secured(&parts.uri, &parts.headers),
             user_agent: user_agent(&parts.headers),
@@ -176,10 +206,12 @@ impl Authenticator {
         })
     }
 
-    /// The caller of a request to the gRPC door.
+    /// The caller of a gRPC request.
     ///
     /// With the shared secret as bearer token, the metadata say for whom: `sealgate-account`,
-    /// `sealgate-region`, `sealgate-principal`, `sealgate-via-service`, `sealgate-source-ip`.
+    /// `sealgate-region`, `sealgate-principal`, `sealgate-via-service`, `sealgate-source-ip`. A
+    /// service that calls in its own name and for no user gives its service principal, such as
+    /// `s3.amazonaws.com`, as the principal; it is then the account's root user.
     ///
     /// # Errors
     ///
@@ -194,13 +226,21 @@ impl Authenticator {
     ) -> Result<Caller, KmsError> {
         let trusted = self.is_service(metadata)?;
         let text = |name: &str| metadata.get(name).and_then(|value| value.to_str().ok());
+        let via_service = text("sealgate-via-service").filter(|_| trusted);
         let principal = text("sealgate-principal");
+        let in_own_name = trusted && principal.is_some_and(is_service_principal);
+        if in_own_name && via_service.map(service_principal).as_deref() != principal {
+            return Err(KmsError::validation(
+                "sealgate-principal is another service than sealgate-via-service.",
+            ));
+        }
+        let principal = principal.filter(|_| !in_own_name);
         let account: Arc<str> = match (text("sealgate-account"), principal.and_then(arn_account)) {
             (Some(account), _) | (None, Some(account)) => checked_account(account)?.into(),
             (None, None) => Arc::clone(&self.account),
         };
         let region: Arc<str> = match text("sealgate-region") {
-            Some(region) if is_region(region) => region.into(),
+            Some(region) if self.regions.contains(region) => region.into(),
             Some(_) => return Err(KmsError::validation("sealgate-region is no Region.")),
             None => Arc::clone(&self.region),
         };
@@ -216,9 +256,8 @@ impl Authenticator {
             account,
             region,
             access_key_id: None,
-            via_service: text("sealgate-via-service")
-                .filter(|_| trusted)
-                .map(Into::into),
+            via_service: via_service.map(Into::into),
+            in_own_name,
             source_ip: Some(source_ip),
             tls,
             user_agent: user_agent(metadata),
@@ -260,6 +299,11 @@ fn arn_account(arn: &str) -> Option<&str> {
     arn.split(':').nth(4).filter(|account| is_account(account))
 }
 
+/// Whether the principal is a service of AWS, such as `s3.amazonaws.com`, and no ARN.
+fn is_service_principal(principal: &str) -> bool {
+    principal.ends_with(".amazonaws.com") && !principal.contains(':')
+}
+
 /// An account id as a caller may name it.
 fn checked_account(account: &str) -> Result<&str, KmsError> {
     if is_account(account) {
@@ -272,12 +316,6 @@ fn checked_account(account: &str) -> Result<&str, KmsError> {
 /// Whether the text is an account id.
 pub(crate) fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// Whether the text could name a Region.
-pub(crate) fn is_region(text: &str) -> bool {
-    let letters = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    !text.is_empty() && text.len() <= REGION_BYTES_MAX && text.bytes().all(letters)
 }
 
 /// There is no signature and no token.
@@ -301,11 +339,8 @@ fn unrecognized() -> KmsError {
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html>
 const SKEW_MAX: Duration = Duration::from_secs(15 * 60);
 
-/// Longest user agent that is kept.
+/// Longest user agent that is recorded.
 const USER_AGENT_BYTES_MAX: usize = 512;
-
-/// Longest Region name that is taken; AWS's longest has 14.
-const REGION_BYTES_MAX: usize = 32;
 
 #[cfg(test)]
 mod tests;

@@ -1,20 +1,23 @@
-//! Who may use which key. A check that succeeds leaves a [`Permitted`] behind, which operations
-//! demand.
+//! Who may use which key. A check that succeeds returns a [`Permitted`], which operations take.
 //!
 //! A key's policy and its grants decide, for callers of the key's account and of others alike. Where
 //! the policy leaves the decision to the caller's account (as the default policy does), the caller
 //! is taken to have the permission: there is no IAM here. Keys that AWS manages are used through the
-//! service they are for; a key that AWS owns is of use to that service only.
+//! service they are for; a key that AWS owns is used by that service in its own name only, never on
+//! behalf of a user.
 //!
 //! Source: <https://docs.aws.amazon.com/kms/latest/developerguide/policy-evaluation.html>
 
 use crate::caller::Caller;
+use crate::caller::service_principal;
+use crate::crypto::material::UsePermit;
 use crate::error::KmsError;
 use crate::keys::Keys;
 use crate::keys::key::Key;
 use crate::keys::key::Snapshot;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::Manager;
+use arc_swap::Guard;
 use proto::policy::Context;
 use proto::policy::Decision;
 use proto::policy::Policy;
@@ -25,20 +28,53 @@ use proto::time::Timestamp;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::ops::Deref;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// A `T` that the caller was allowed to use for one action.
+/// A key for which [`permit`] allowed the caller one action.
 ///
-/// Not `Clone`: a permit is spent by the operation it was given for.
-pub struct Permitted<T>(T);
+/// Not `Clone`, and made by [`permit`] alone. A permit for [`Management`] does not open the key's
+/// material: only one for [`Cryptography`] is a [`UsePermit`].
+pub struct Permitted<P> {
+    key: Arc<Key>,
+    snapshot: Guard<Arc<Snapshot>>,
+    purpose: PhantomData<P>,
+}
 
-impl<T> Deref for Permitted<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
+impl<P> Permitted<P> {
+    /// The key that the action is allowed on.
+    #[must_use]
+    pub const fn key(&self) -> &Arc<Key> {
+        &self.key
     }
+
+    /// The key as it was when the action was allowed, so that what is used is what was judged.
+    #[must_use]
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+}
+
+impl UsePermit for Permitted<Cryptography> {}
+
+/// What kind of action a permit is for.
+pub trait Purpose {
+    /// Whether the action uses the key's material.
+    const USES_MATERIAL: bool;
+}
+
+/// Reading what is stored about a key, and changing it.
+pub enum Management {}
+
+impl Purpose for Management {
+    const USES_MATERIAL: bool = false;
+}
+
+/// Using the key's material: encryption, signatures, authentication codes, key agreement.
+pub enum Cryptography {}
+
+impl Purpose for Cryptography {
+    const USES_MATERIAL: bool = true;
 }
 
 /// How strictly key policies are followed. Unless it is said here, keys of other accounts need a
@@ -60,13 +96,13 @@ pub enum Enforcement {
 }
 
 /// What a caller is about to do.
-pub struct Intent<'a> {
+pub struct Intent<'a, P> {
     /// Who.
     pub caller: &'a Caller,
     /// What: an action of IAM, such as `Encrypt` or `ReEncryptFrom`.
     pub action: &'a str,
-    /// Whether the key is used for cryptography.
-    pub uses: bool,
+    /// Which kind of action it is.
+    pub purpose: PhantomData<P>,
     /// The encryption context, for actions that have one.
     pub context: Option<&'a BTreeMap<String, String>>,
     /// The alias the key was named by, if it was.
@@ -117,36 +153,39 @@ impl Condition {
 /// # Errors
 ///
 /// `AccessDeniedException`, in AWS's words.
-pub fn permit(
-    intent: &Intent<'_>,
+pub fn permit<P: Purpose>(
+    intent: &Intent<'_, P>,
     key: Arc<Key>,
     keys: &Keys,
     enforcement: Enforcement,
-) -> Result<Permitted<Arc<Key>>, KmsError> {
+) -> Result<Permitted<P>, KmsError> {
     let caller = intent.caller;
     let own = *caller.account == **key.account();
-    let decision = {
-        let snapshot = key.snapshot();
-        match snapshot.record.manager {
-            Manager::Customer if own && snapshot.is_open_to_its_account() => Decision::Allow,
-            Manager::Customer => decide(intent, &key, &snapshot, keys),
-            Manager::Aws if own && !intent.uses => Decision::Allow,
-            Manager::Aws if own && is_service_of(caller, &key, keys) => Decision::Allow,
-            Manager::AwsOwned if own && intent.uses && caller.is_via_s3() => Decision::Allow,
-            Manager::Aws | Manager::AwsOwned => return Err(denied(intent, &key, false)),
-        }
+    let snapshot = key.snapshot();
+    let decision = match snapshot.record.manager {
+        Manager::Customer if own && snapshot.is_open_to_its_account() => Decision::Allow,
+        Manager::Customer => decide(intent, &key, &snapshot, keys),
+        Manager::Aws if own && !P::USES_MATERIAL => Decision::Allow,
+        Manager::Aws if own && is_service_of(caller, &key, keys) => Decision::Allow,
+        Manager::AwsOwned if own && P::USES_MATERIAL && caller.is_s3_itself() => Decision::Allow,
+        Manager::Aws | Manager::AwsOwned => return Err(denied(intent, &key, false)),
+    };
+    let permitted = |key| Permitted {
+        key,
+        snapshot,
+        purpose: PhantomData,
     };
     if decision == Decision::Allow {
-        return Ok(Permitted(key));
+        return Ok(permitted(key));
     }
     let error = denied(intent, &key, decision == Decision::Deny);
     match enforcement {
-        Enforcement::Open => Ok(Permitted(key)),
-        Enforcement::DenialsOnly if decision != Decision::Deny => Ok(Permitted(key)),
-        Enforcement::Off if own => Ok(Permitted(key)),
+        Enforcement::Open => Ok(permitted(key)),
+        Enforcement::DenialsOnly if decision != Decision::Deny => Ok(permitted(key)),
+        Enforcement::Off if own => Ok(permitted(key)),
         Enforcement::Warn if own => {
             tracing::warn!(%error, "allowed, because key policies are not enforced");
-            Ok(Permitted(key))
+            Ok(permitted(key))
         }
         _ => Err(error),
     }
@@ -167,7 +206,12 @@ pub fn can_change_policy(caller: &Caller, policy: &Policy, key_arn: &str) -> boo
     evaluate(policy, &request).decision == Decision::Allow
 }
 
-fn decide(intent: &Intent<'_>, key: &Key, snapshot: &Snapshot, keys: &Keys) -> Decision {
+fn decide<P: Purpose>(
+    intent: &Intent<'_, P>,
+    key: &Key,
+    snapshot: &Snapshot,
+    keys: &Keys,
+) -> Decision {
     let caller = intent.caller;
     let principal = Principal::aws(&caller.principal_arn, &caller.account);
     let context = conditions(intent, key, snapshot, keys);
@@ -196,7 +240,12 @@ fn decide(intent: &Intent<'_>, key: &Key, snapshot: &Snapshot, keys: &Keys) -> D
 /// What the conditions of a policy may look at.
 ///
 /// Source: <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html>
-fn conditions(intent: &Intent<'_>, key: &Key, snapshot: &Snapshot, keys: &Keys) -> Context {
+fn conditions<P: Purpose>(
+    intent: &Intent<'_, P>,
+    key: &Key,
+    snapshot: &Snapshot,
+    keys: &Keys,
+) -> Context {
     let caller = intent.caller;
     let record = &snapshot.record;
     let mut context = Context::new();
@@ -231,7 +280,7 @@ fn conditions(intent: &Intent<'_>, key: &Key, snapshot: &Snapshot, keys: &Keys) 
     for condition in intent.conditions {
         context.insert(&condition.name, &*condition.value);
     }
-    if intent.uses && record.spec == KeySpec::SymmetricDefault {
+    if P::USES_MATERIAL && record.spec == KeySpec::SymmetricDefault {
         let name = "kms:EncryptionAlgorithm";
         if !intent.conditions.iter().any(|told| told.is_of(name)) {
             context.insert(name, record.spec.as_str());
@@ -260,12 +309,6 @@ fn conditions(intent: &Intent<'_>, key: &Key, snapshot: &Snapshot, keys: &Keys) 
     context
 }
 
-/// The principal that a service is in policies: `s3.amazonaws.com` of `s3.us-east-1.amazonaws.com`.
-fn service_principal(service: &str) -> String {
-    let name = service.split_once('.').map_or(service, |(name, _)| name);
-    format!("{name}.amazonaws.com")
-}
-
 /// Whether the caller comes through the service that the AWS managed key is for.
 fn is_service_of(caller: &Caller, key: &Key, keys: &Keys) -> bool {
     let Some(via) = caller.via_service.as_deref() else {
@@ -276,7 +319,7 @@ fn is_service_of(caller: &Caller, key: &Key, keys: &Keys) -> bool {
         .is_some_and(|key_id| *key_id == **key.id())
 }
 
-fn denied(intent: &Intent<'_>, key: &Key, explicitly: bool) -> KmsError {
+fn denied<P>(intent: &Intent<'_, P>, key: &Key, explicitly: bool) -> KmsError {
     let action = intent.action;
     let why = if explicitly {
         "with an explicit deny in a resource-based policy".to_owned()

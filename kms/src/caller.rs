@@ -12,12 +12,14 @@ pub struct Caller {
     pub region: Arc<str>,
     /// ARN of the principal that calls.
     pub principal_arn: Arc<str>,
-    /// Access key the call was signed with; none on the gRPC door.
+    /// Access key the call was signed with; none over gRPC.
     pub access_key_id: Option<Arc<str>>,
     /// The AWS service that calls on the principal's behalf, such as `s3.us-east-1.amazonaws.com`.
     ///
     /// Only set for callers that proved to be such a service, never because a client says so.
     pub via_service: Option<Arc<str>>,
+    /// Whether that service calls in its own name, on behalf of no user.
+    pub in_own_name: bool,
     /// Where the call came from.
     pub source_ip: Option<IpAddr>,
     /// How the call's connection was secured; none on plain HTTP.
@@ -39,6 +41,7 @@ impl Caller {
             principal_arn: format!("arn:{partition}:iam::{account}:root").into(),
             access_key_id: None,
             via_service: None,
+            in_own_name: false,
             source_ip: None,
             tls: None,
             user_agent: None,
@@ -63,13 +66,19 @@ impl Caller {
         self.tls.is_some() || self.via_service.is_some()
     }
 
-    /// Whether Amazon S3 (our gateway) calls on the principal's behalf.
+    /// Whether Amazon S3 (our gateway) calls in its own name, on behalf of no user.
     #[must_use]
-    pub fn is_via_s3(&self) -> bool {
-        self.via_service
-            .as_deref()
-            .is_some_and(|service| service.starts_with("s3."))
+    pub fn is_s3_itself(&self) -> bool {
+        let service = self.via_service.as_deref();
+        self.in_own_name && service.is_some_and(|service| service.starts_with("s3."))
     }
+}
+
+/// The principal that a service is in policies: `s3.amazonaws.com` of `s3.us-east-1.amazonaws.com`.
+#[must_use]
+pub fn service_principal(service: &str) -> String {
+    let name = service.split_once('.').map_or(service, |(name, _)| name);
+    format!("{name}.amazonaws.com")
 }
 
 /// What both sides of a secured connection agreed upon.
@@ -77,7 +86,7 @@ impl Caller {
 pub struct TlsSession {
     /// Such as `TLSv1.3`.
     pub version: &'static str,
-    /// The cipher suite, by OpenSSL's name, which CloudTrail tells.
+    /// The cipher suite, by OpenSSL's name, which CloudTrail records.
     pub cipher_suite: &'static str,
 }
 
@@ -86,7 +95,7 @@ pub struct TlsSession {
 pub struct Tls {
     /// The connection's session.
     pub session: TlsSession,
-    /// The host that the client asked for.
+    /// The host that the client requested.
     pub host: Arc<str>,
 }
 
@@ -116,12 +125,17 @@ mod tests {
     }
 
     #[test]
-    fn only_s3_counts_as_s3() {
+    fn only_s3_in_its_own_name_is_s3_itself() {
         let mut caller = Caller::root("111122223333", "us-east-1");
-        assert!(!caller.is_via_s3());
+        assert!(!caller.is_s3_itself());
         caller.via_service = Some("s3.us-east-1.amazonaws.com".into());
-        assert!(caller.is_via_s3());
+        assert!(
+            !caller.is_s3_itself(),
+            "on behalf of the account's root user"
+        );
+        caller.in_own_name = true;
+        assert!(caller.is_s3_itself());
         caller.via_service = Some("s3evil.us-east-1.amazonaws.com".into());
-        assert!(!caller.is_via_s3());
+        assert!(!caller.is_s3_itself());
     }
 }

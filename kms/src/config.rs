@@ -15,13 +15,14 @@ pub use crate::authorize::Enforcement;
 pub use crate::compat::Compat;
 use crate::faults;
 use crate::quota;
+use crate::regions::Regions;
 pub use crate::transport::Limits;
 
 /// How this KMS runs.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Where both doors (gRPC and AWS JSON) listen. Port 0 takes any free one.
+    /// Where both protocols (gRPC and AWS JSON) are served. Port 0 takes any free one.
     pub listen: SocketAddr,
 
     /// Host names to answer to besides loopback's.
@@ -29,6 +30,9 @@ pub struct Config {
     /// A server on loopback answers to no other name, so that a web page cannot reach it by
     /// pointing its own name there.
     pub hosts: Vec<String>,
+
+    /// Regions to serve besides AWS's. Calls for any other Region are refused.
+    pub regions: Vec<String>,
 
     /// Certificate and key for TLS; none serves plain HTTP.
     pub tls: Option<Tls>,
@@ -66,6 +70,7 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9080)),
             hosts: Vec::new(),
+            regions: Vec::new(),
             tls: None,
             admin: Admin::default(),
             store: Store::default(),
@@ -89,6 +94,11 @@ pub struct Tls {
 
     /// The certificate's private key.
     pub key_file: PathBuf,
+
+    /// Authorities of client certificates, PEM. With it, every client must have a certificate that
+    /// one of them signed; the secret and the signatures are checked besides.
+    #[serde(default)]
+    pub client_ca_file: Option<PathBuf>,
 }
 
 /// The admin port.
@@ -102,6 +112,10 @@ pub struct Admin {
     ///
     /// Beyond loopback there must be one.
     pub token: Option<Secret>,
+
+    /// Bearer token for what reads or destroys keys (snapshots, forks, reset, the clock), in place of
+    /// `token`. Where keys are stored these are refused unless there is one of the two.
+    pub keys_token: Option<Secret>,
 }
 
 impl Default for Admin {
@@ -109,6 +123,7 @@ impl Default for Admin {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9091)),
             token: None,
+            keys_token: None,
         }
     }
 }
@@ -137,7 +152,7 @@ impl Config {
             listen: free,
             admin: Admin {
                 listen: free,
-                token: None,
+                ..Admin::default()
             },
             ..Self::default()
         };
@@ -170,7 +185,7 @@ impl Config {
         config
     }
 
-    /// Checks what no single field can tell.
+    /// Checks what cannot be seen in one field alone.
     ///
     /// # Errors
     ///
@@ -204,8 +219,8 @@ impl Config {
             });
         }
 
-        if !authenticate::is_region(&self.authenticate.region) {
-            return Err(ConfigError::Region {
+        if !self.regions()?.contains(&self.authenticate.region) {
+            return Err(ConfigError::UnknownRegion {
                 region: self.authenticate.region.clone(),
             });
         }
@@ -223,7 +238,18 @@ impl Config {
 }
 
 impl Config {
-    /// What this configuration leaves open that AWS does not, to be said at start.
+    /// The Regions to serve.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Region`] for an added Region whose name has another form.
+    pub fn regions(&self) -> Result<Regions, ConfigError> {
+        Regions::new(&self.regions).map_err(|region| ConfigError::Region {
+            region: region.to_owned(),
+        })
+    }
+
+    /// What this configuration leaves open that AWS does not, to be logged at start.
     #[must_use]
     pub fn openings(&self) -> Vec<&'static str> {
         let accepted = self.authenticate.signatures == Signatures::Accepted;
@@ -279,6 +305,12 @@ pub enum ConfigError {
         /// What was written.
         region: String,
     },
+    /// A Region that neither AWS has nor the configuration adds.
+    #[error("AWS has no Region `{region}`; to use it, add it to `regions`")]
+    UnknownRegion {
+        /// What was written.
+        region: String,
+    },
     /// A secret that could be guessed.
     #[error("the service secret needs at least {SECRET_BYTES_MIN} bytes")]
     ShortSecret,
@@ -317,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_open_is_said() {
+    fn what_is_open_is_logged() {
         let mut config = Config::default();
         assert!(config.openings().is_empty());
         config.enforce = toml::from_str::<Config>("enforce = 'warn'")

@@ -288,6 +288,12 @@ impl Keys {
         Ok(())
     }
 
+    /// Whether the store is durable.
+    #[must_use]
+    pub fn is_durable(&self) -> bool {
+        self.vault.keeps()
+    }
+
     /// A text that only this KMS can read back, for tokens that callers keep.
     #[must_use]
     pub fn seal_token(&self, kind: &str, text: &str) -> String {

@@ -1,24 +1,26 @@
 //! A local AWS KMS.
 //!
-//! Rooms, top to bottom; each names only rooms below it:
+//! Modules, top to bottom; each names only modules below it:
 //!
-//! | room | what it does |
+//! | module | what it does |
 //! |---|---|
 //! | [`server`] | opens the store, binds the ports, serves and drains |
 //! | [`config`] | how this KMS runs |
 //! | [`admin`] | health, metrics and controls on a port of their own |
-//! | [`transport`] | the two doors, gRPC and AWS JSON, on one port |
+//! | [`transport`] | the two protocols, gRPC and AWS JSON, on one port |
+//! | [`services`] | the operations of other AWS services that SDKs call |
 //! | [`metrics`] | what is counted for Prometheus |
 //! | [`faults`] | failures and delays on purpose |
 //! | [`authenticate`] | signatures and the shared secret |
 //! | [`api`] | the operations and the common order of their checks |
 //! | [`quota`] | request quotas like AWS's |
 //! | [`authorize`] | who may use which key |
-//! | [`audit`] | what every request did, as CloudTrail tells it |
+//! | [`audit`] | what every request did, as CloudTrail records it |
 //! | [`keys`] | the keys, in memory and in the store |
-//! | [`crypto`] | the only room that names algorithms |
+//! | [`crypto`] | the only module that names algorithms |
 //! | [`clock`] | a clock that can be frozen and moved |
 //! | [`caller`] | who calls |
+//! | [`regions`] | the Regions that are served |
 //! | [`compat`] | taking the place of another emulator |
 //! | [`error`] | AWS's exceptions |
 
@@ -26,6 +28,7 @@ pub mod server;
 pub mod config;
 pub mod admin;
 pub mod transport;
+pub mod services;
 pub mod metrics;
 pub mod faults;
 pub mod authenticate;
@@ -37,5 +40,6 @@ pub mod keys;
 pub mod crypto;
 pub mod clock;
 pub mod caller;
+pub mod regions;
 pub mod compat;
 pub mod error;

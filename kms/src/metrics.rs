@@ -1,8 +1,13 @@
 //! What is counted for Prometheus.
 //!
-//! A request adds to counters that were looked up once; nothing is formatted before somebody asks.
+//! A request adds to counters that were looked up once; nothing is formatted before it is requested.
+//! Callers choose accounts and Regions, so the number of series has a bound: beyond it requests are
+//! counted under `other`, and further quotas have no gauges.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -28,6 +33,8 @@ pub struct Metrics {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
     requests: DashMap<Outcome, Counter>,
+    /// The quotas that have series: account, Region and class.
+    quotas: Mutex<HashSet<(String, String, &'static str)>>,
     durations: Vec<Histogram>,
 }
 
@@ -36,19 +43,28 @@ pub struct Metrics {
 struct Outcome {
     account: Arc<str>,
     region: Arc<str>,
-    door: Door,
+    protocol: Protocol,
     operation: OperationName,
     code: Option<Code>,
     quota_class: &'static str,
 }
 
-/// Which door a request came through.
+/// Which protocol a request was in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Door {
+pub enum Protocol {
     /// gRPC.
     Grpc,
     /// AWS JSON 1.1.
     Json,
+}
+
+impl Protocol {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Grpc => "grpc",
+            Self::Json => "json",
+        }
+    }
 }
 
 impl Metrics {
@@ -65,7 +81,7 @@ impl Metrics {
         };
         describe(
             REQUESTS,
-            "Requests by account, Region, door, operation and outcome.",
+            "Requests by account, Region, protocol, operation and outcome.",
         );
         describe(
             QUOTA_REQUESTS,
@@ -81,6 +97,7 @@ impl Metrics {
             recorder,
             handle,
             requests: DashMap::new(),
+            quotas: Mutex::default(),
             durations,
         }
     }
@@ -89,7 +106,7 @@ impl Metrics {
     pub fn count(
         &self,
         caller: &Caller,
-        door: Door,
+        protocol: Protocol,
         operation: OperationName,
         error: Option<&KmsError>,
         took: Duration,
@@ -98,10 +115,10 @@ impl Metrics {
             durations.record(took.as_secs_f64());
         }
 
-        let outcome = Outcome {
+        let mut outcome = Outcome {
             account: Arc::clone(&caller.account),
             region: Arc::clone(&caller.region),
-            door,
+            protocol,
             operation,
             code: error.map(KmsError::code),
             quota_class: error
@@ -113,10 +130,15 @@ impl Metrics {
             return;
         }
 
+        if self.requests.len() >= SERIES_MAX {
+            outcome.account = OTHER.into();
+            outcome.region = OTHER.into();
+        }
+
         let labels = vec![
             Label::new("account", outcome.account.to_string()),
             Label::new("region", outcome.region.to_string()),
-            Label::from_static_parts("door", if door == Door::Grpc { "grpc" } else { "json" }),
+            Label::from_static_parts("protocol", protocol.name()),
             Label::from_static_parts("operation", operation.as_str()),
             Label::from_static_parts("code", outcome.code.map_or("OK", Code::name)),
             Label::from_static_parts("class", outcome.quota_class),
@@ -128,7 +150,7 @@ impl Metrics {
         self.requests.insert(outcome, counter);
     }
 
-    /// Counts a request that was refused before its caller or operation was known.
+    /// Counts a request that was refused before its caller or operation was determined.
     pub fn count_refused(&self, code: Code) {
         let labels = vec![Label::from_static_parts("code", code.name())];
         let counter = self
@@ -142,7 +164,13 @@ impl Metrics {
     /// The gauges of the current window are named as CloudWatch's `AWS/Usage` names them.
     #[must_use]
     pub fn render(&self, quotas: &Quotas, audit_events_lost: u64) -> String {
+        let mut named = self.quotas.lock().unwrap_or_else(PoisonError::into_inner);
         for usage in quotas.usage() {
+            let quota = (usage.account.clone(), usage.region.clone(), usage.class);
+            if named.len() >= SERIES_MAX && !named.contains(&quota) {
+                continue;
+            }
+            named.insert(quota);
             let labels = vec![
                 Label::new("account", usage.account),
                 Label::new("region", usage.region),
@@ -163,6 +191,7 @@ impl Metrics {
             }
         }
 
+        drop(named);
         let lost = Key::from_name(AUDIT_LOST);
         self.recorder
             .register_counter(&lost, &METADATA)
@@ -189,7 +218,7 @@ impl Default for Metrics {
     }
 }
 
-/// Where metrics come from; the recorder wants to know and does not use it.
+/// Where metrics come from; the recorder takes it and does not use it.
 const METADATA: Metadata<'static> = Metadata::new("kms", Level::INFO, None);
 
 /// Answered requests.
@@ -213,7 +242,38 @@ const QUOTA_REQUESTS: &str = "kms_quota_requests_total";
 /// Audit events that could not be written.
 const AUDIT_LOST: &str = "kms_audit_events_lost_total";
 
+/// Most combinations of labels that requests, and quotas, are counted by.
+const SERIES_MAX: usize = 10_000;
+
+/// The account and Region of requests beyond that.
+const OTHER: &str = "other";
+
 /// Upper bounds of the duration buckets, in seconds.
 const BUCKETS_SECONDS: &[f64] = &[
     0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.025, 0.1, 0.5, 2.0,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn made_up_accounts_do_not_make_series_without_end() {
+        let metrics = Metrics::new();
+        let config = crate::quota::Config::default();
+        let quotas = Quotas::new(config, Arc::new(proto::time::SystemClock)).unwrap();
+        let count = |number: usize| {
+            let caller = Caller::root(&format!("{number:012}"), "us-east-1");
+            let took = Duration::from_millis(1);
+            metrics.count(&caller, Protocol::Json, OperationName::Encrypt, None, took);
+        };
+        (0..SERIES_MAX + 100).for_each(count);
+        let text = metrics.render(&quotas, 0);
+        let series = text
+            .lines()
+            .filter(|line| line.starts_with("kms_requests_total{"));
+        assert_eq!(series.count(), SERIES_MAX + 1);
+        let other = text.lines().find(|line| line.contains("account=\"other\""));
+        assert!(other.unwrap().ends_with(" 100"), "{other:?}");
+    }
+}

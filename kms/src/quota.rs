@@ -14,6 +14,7 @@
 
 mod class;
 mod meter;
+mod partitions;
 mod profile;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ use crate::error::KmsError;
 pub use crate::quota::class::Class;
 use crate::quota::meter::Meter;
 pub use crate::quota::meter::Shape;
+use crate::quota::partitions::Partitions;
 pub use crate::quota::profile::Profile;
 pub use crate::quota::profile::ProfileError;
 pub use crate::quota::profile::Rate;
@@ -111,7 +113,7 @@ pub struct Quotas {
     rules: ArcSwap<Rules>,
     /// One change at a time.
     change: Mutex<()>,
-    partitions: DashMap<Partition, Box<[Meter]>>,
+    partitions: Partitions,
     key_stores: DashMap<String, Meter>,
     hot_keys: DashMap<String, Meter>,
 }
@@ -135,7 +137,7 @@ impl Quotas {
             clock,
             rules: ArcSwap::from_pointee(rules),
             change: Mutex::new(()),
-            partitions: DashMap::new(),
+            partitions: Partitions::default(),
             key_stores: DashMap::new(),
             hot_keys: DashMap::new(),
         })
@@ -166,22 +168,20 @@ impl Quotas {
         let rules = self.rules.load();
         let class = rules.profile.row(class).counted_in;
         let now_ms = self.now_ms();
-        let partition = Partition::of(account, region);
         let charge = |meters: &[Meter]| {
             let meter = meters
                 .get(class.index())
                 .expect("a partition has a meter for every class");
-            meter
-                .charge(times, rules.config.shape, now_ms)
-                .map_err(|retry_after| Throttled { class, retry_after })
+            meter.charge(times, rules.config.shape, now_ms)
         };
-
-        if let Some(meters) = self.partitions.get(&partition) {
-            return charge(&meters);
-        }
-
-        let entry = self.partitions.entry(partition);
-        charge(&entry.or_insert_with(|| self.meters(account, region)))
+        let fresh = || self.meters(account, region);
+        let partition = (account, region);
+        let outcome = match self.partitions.charge(partition, now_ms, fresh, charge) {
+            Some(outcome) => outcome,
+            None if rules.config.shape == Shape::Off => Ok(()),
+            None => Err(FULL_RETRY_AFTER),
+        };
+        outcome.map_err(|retry_after| Throttled { class, retry_after })
     }
 
     /// Counts one cryptographic operation against a custom key store, besides the account.
@@ -263,11 +263,11 @@ impl Quotas {
     /// Forgets what was used, not the rates.
     pub fn restart(&self) {
         let shape = self.rules.load().config.shape;
-        for meters in &self.partitions {
-            for meter in meters.iter() {
+        self.partitions.for_each(|_, _, meters| {
+            for meter in meters {
                 meter.restart(shape, &self.clock);
             }
-        }
+        });
 
         self.key_stores.clear();
         self.hot_keys.clear();
@@ -278,26 +278,25 @@ impl Quotas {
     pub fn usage(&self) -> Vec<Usage> {
         let now_ms = self.now_ms();
         let mut usage: BTreeMap<(String, String, Class), Usage> = BTreeMap::new();
-        for entry in &self.partitions {
-            let (account, region) = entry.key().names();
-            for (class, meter) in Class::ALL.iter().zip(entry.value().iter()) {
+        self.partitions.for_each(|account, region, meters| {
+            for (class, meter) in Class::ALL.iter().zip(meters) {
                 let (allowed, throttled) = meter.totals();
                 if allowed + throttled == 0 {
                     continue;
                 }
 
                 let row = Usage {
-                    account: account.clone(),
-                    region: region.clone(),
+                    account: account.to_owned(),
+                    region: region.to_owned(),
                     class: class.name(),
                     rate: meter.rate().as_per_second(),
                     used: meter.used(now_ms),
                     allowed,
                     throttled,
                 };
-                usage.insert((account.clone(), region.clone(), *class), row);
+                usage.insert((account.to_owned(), region.to_owned(), *class), row);
             }
-        }
+        });
 
         usage.into_values().collect()
     }
@@ -306,15 +305,14 @@ impl Quotas {
     fn put(&self, rules: Rules) {
         let rules = Arc::new(rules);
         self.rules.store(Arc::clone(&rules));
-        for entry in &self.partitions {
-            let (account, region) = entry.key().names();
-            for (class, meter) in Class::ALL.iter().zip(entry.value().iter()) {
-                let rate = rules.rate(*class, &account, &region);
+        self.partitions.for_each(|account, region, meters| {
+            for (class, meter) in Class::ALL.iter().zip(meters) {
+                let rate = rules.rate(*class, account, region);
                 if meter.rate() != rate || rules.config.shape == Shape::Bucket {
                     meter.set(rate, rules.config.shape, &self.clock);
                 }
             }
-        }
+        });
 
         self.key_stores.clear();
         self.hot_keys.clear();
@@ -391,36 +389,6 @@ fn charge_named(
     charge(&meters.entry(name.to_owned()).or_insert_with(meter))
 }
 
-/// An account in a Region, inline so that looking it up allocates nothing.
-///
-/// Account ids have 12 digits and Region names at most 32 characters; what is longer is cut.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Partition([u8; PARTITION_BYTES]);
-
-impl Partition {
-    /// The partition of that account and Region.
-    fn of(account: &str, region: &str) -> Self {
-        let mut bytes = [0; PARTITION_BYTES];
-        let names = account
-            .bytes()
-            .chain(std::iter::once(b'/'))
-            .chain(region.bytes());
-        for (slot, byte) in bytes.iter_mut().zip(names) {
-            *slot = byte;
-        }
-
-        Self(bytes)
-    }
-
-    /// Its account and Region.
-    fn names(&self) -> (String, String) {
-        let text = String::from_utf8_lossy(&self.0);
-        let text = text.trim_end_matches('\0');
-        let (account, region) = text.split_once('/').unwrap_or((text, ""));
-        (account.to_owned(), region.to_owned())
-    }
-}
-
 /// What one account used of one class in one Region.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Usage {
@@ -446,7 +414,7 @@ pub struct Usage {
 pub struct Throttled {
     /// The quota that is used up.
     pub class: Class,
-    /// When the request could pass. AWS does not tell; only the gRPC door does.
+    /// When the request could pass. AWS does not publish it; only gRPC answers carry it.
     pub retry_after: Duration,
 }
 
@@ -456,8 +424,8 @@ impl From<Throttled> for KmsError {
     }
 }
 
-/// Room for an account id, a separator and a Region name.
-const PARTITION_BYTES: usize = 48;
+/// When a request could pass for which there is no room to be counted.
+const FULL_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests;

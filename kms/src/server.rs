@@ -1,4 +1,4 @@
-//! Starts the KMS: opens the store, binds the ports, serves, and drains when told to stop.
+//! Starts the KMS: opens the store, binds the ports, serves, and drains when it is stopped.
 
 mod fork;
 mod listener;
@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin;
 use crate::admin::Control;
 use crate::admin::Snapshots;
+use crate::admin::Tokens;
 use crate::api::Kms;
 use crate::audit::Audit;
 use crate::authenticate::Authenticator;
@@ -32,11 +33,11 @@ use crate::metrics::Metrics;
 use crate::quota::Quotas;
 use crate::server::listener::Listener;
 pub use crate::server::start_error::StartError;
-use crate::transport::Doors;
+use crate::transport::Protocols;
 
 /// A KMS that is being served. Dropping it stops it at once; [`Running::stop`] lets requests end.
 pub struct Running {
-    /// Where both doors are.
+    /// Where both protocols are served.
     pub address: SocketAddr,
     /// `http://` or `https://` and the address.
     pub endpoint: String,
@@ -44,7 +45,7 @@ pub struct Running {
     pub admin_address: SocketAddr,
     /// `http://` and the admin address.
     pub admin_endpoint: String,
-    /// The core, for calls that need no door.
+    /// The core, for calls that need no protocol.
     pub kms: Arc<Kms>,
     /// The quotas, to be read and changed.
     pub quotas: Arc<Quotas>,
@@ -75,7 +76,7 @@ pub async fn start(config: Config, real_clock: Arc<dyn Clock>) -> Result<Running
     let quotas = Arc::new(quotas);
     let audit = Arc::new(Audit::open(&config.audit).map_err(StartError::Audit)?);
     let kms = open(&config.store, &clock, &quotas, &audit)?;
-    let kms = Arc::new(kms.compatible(config.compat));
+    let kms = Arc::new(kms.compatible(config.compat).in_regions(config.regions()?));
     kms.enforce(config.enforce);
     let parts = Parts {
         kms,
@@ -106,16 +107,17 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
         audit,
         real_clock,
     } = parts;
+    let regions = Arc::clone(kms.regions());
     let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
-    let (door, address) = bind(config.listen).await?;
-    let (admin_door, admin_address) = bind(config.admin.listen).await?;
+    let (listener, address) = bind(config.listen).await?;
+    let (admin_listener, admin_address) = bind(config.admin.listen).await?;
 
     let metrics = Arc::new(Metrics::new());
     let faults = Arc::new(Faults::default());
     faults.set(config.faults.clone())?;
-    let doors = Arc::new(Doors::new(
+    let protocols = Arc::new(Protocols::new(
         Arc::clone(&kms),
-        Authenticator::new(&config.authenticate, real_clock),
+        Authenticator::new(&config.authenticate, regions, real_clock),
         Arc::clone(&metrics),
         Arc::clone(&quotas),
         Arc::clone(&faults),
@@ -125,7 +127,10 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
     let stop = CancellationToken::new();
     let control = Arc::new(Control {
         hosts: Hosts::for_listener(admin_address.ip(), &config.hosts),
-        token: config.admin.token.clone(),
+        tokens: Tokens {
+            all: config.admin.token.clone(),
+            keys: config.admin.keys_token.clone(),
+        },
         quotas: Arc::clone(&quotas),
         audit: Arc::clone(&audit),
         clock: Arc::clone(&clock),
@@ -139,12 +144,12 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
         "{}://{address}",
         if tls.is_some() { "https" } else { "http" }
     );
-    let doors_listener = Listener::new(door, tls, &config.limits, stop.clone());
-    let admin_listener = Listener::new(admin_door, None, &config.limits, stop.clone());
+    let listener = Listener::new(listener, tls, &config.limits, stop.clone());
+    let admin_listener = Listener::new(admin_listener, None, &config.limits, stop.clone());
     let tasks = vec![
-        tokio::spawn(doors_listener.serve(move |connection, request| {
-            let doors = Arc::clone(&doors);
-            async move { doors.answer(connection, request).await }
+        tokio::spawn(listener.serve(move |connection, request| {
+            let protocols = Arc::clone(&protocols);
+            async move { protocols.answer(connection, request).await }
         })),
         tokio::spawn(
             admin_listener.serve(move |_, request| admin::answer(Arc::clone(&control), request)),
@@ -229,7 +234,7 @@ fn root_key(path: &Path, store_is_new: bool) -> Result<RootKey, StartError> {
     Ok(key)
 }
 
-/// Takes a port; tells which.
+/// Takes a port, and returns which one.
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let failed = |error| StartError::bind(address, error);
     let listener = TcpListener::bind(address).await.map_err(failed)?;

@@ -1,13 +1,13 @@
-//! The two doors on one port: gRPC and AWS JSON 1.1, told apart by the content type.
+//! The two protocols on one port: gRPC and AWS JSON 1.1, distinguished by the content type.
 //!
-//! Both make the same caller and the same operation, call the same core, and tell the same error
-//! in their own words.
+//! Both make the same caller and the same operation, call the same core, and write the same error in
+//! their own form.
 
+mod body;
 mod compat;
 mod grpc;
 mod json;
-mod service_quotas;
-mod sts;
+mod unauthenticated;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::Request;
 use http::Response;
-use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use http_body_util::Either;
 use http_body_util::Full;
 use hyper::body::Incoming;
+use proto::hosts::HostError;
 use proto::hosts::Hosts;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
@@ -37,11 +37,15 @@ use crate::error::Code;
 use crate::error::KmsError;
 use crate::faults::Effect;
 use crate::faults::Faults;
-use crate::metrics::Door;
+
 use crate::metrics::Metrics;
+use crate::metrics::Protocol;
 use crate::quota::Quotas;
+use crate::services::service_quotas::ServiceQuotas;
+use crate::transport::body::BodyLimits;
 use crate::transport::grpc::Grpc;
-use crate::transport::service_quotas::Increases;
+use crate::transport::unauthenticated::CountedBody;
+use crate::transport::unauthenticated::UnauthenticatedRequest;
 
 /// What one request may cost.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -56,6 +60,10 @@ pub struct Limits {
     /// How long a client may take to send a request's body, in milliseconds.
     pub body_timeout_ms: u64,
 
+    /// What all request bodies that are being read may hold together, in bytes; a request beyond
+    /// that is answered ServiceUnavailableException.
+    pub bodies_bytes_max: usize,
+
     /// Requests worked on at once; more are answered ServiceUnavailableException.
     pub requests_in_flight_max: usize,
 
@@ -64,6 +72,10 @@ pub struct Limits {
 
     /// gRPC calls open at once on one connection.
     pub streams_per_connection_max: u32,
+
+    /// Requests open at once on one connection whose callers have not authenticated yet; more are
+    /// answered ServiceUnavailableException.
+    pub unauthenticated_requests_per_connection_max: usize,
 
     /// How long open requests may take to end when the server stops, in milliseconds.
     pub drain_ms: u64,
@@ -75,39 +87,40 @@ impl Default for Limits {
             body_bytes_max: 1 << 20,
             head_timeout_ms: 10_000,
             body_timeout_ms: 10_000,
+            bodies_bytes_max: 64 << 20,
             requests_in_flight_max: 4_096,
             connections_max: 4_096,
             streams_per_connection_max: 1_024,
+            unauthenticated_requests_per_connection_max: 64,
             drain_ms: 10_000,
         }
     }
 }
 
-/// The body of an answer of either door.
+/// The body of an answer in either protocol.
 pub(crate) type Body = Either<Full<Bytes>, tonic::body::Body>;
 
-/// Both doors and what stands behind them.
-pub struct Doors {
+/// Both protocols and what they call.
+pub struct Protocols {
     core: Arc<Core>,
     grpc: Grpc,
     hosts: Hosts,
 }
 
-/// What the doors share.
+/// What the protocols share.
 pub(crate) struct Core {
     kms: Arc<Kms>,
     authenticator: Authenticator,
     metrics: Arc<Metrics>,
-    quotas: Arc<Quotas>,
-    increases: Increases,
+    service_quotas: ServiceQuotas,
     faults: Arc<Faults>,
     body_bytes_max: usize,
-    body_timeout: Duration,
+    bodies: BodyLimits,
     in_flight: Arc<Semaphore>,
 }
 
-impl Doors {
-    /// Doors to `kms`.
+impl Protocols {
+    /// Both protocols, calling `kms`.
     #[must_use]
     pub fn new(
         kms: Arc<Kms>,
@@ -119,18 +132,18 @@ impl Doors {
         hosts: Hosts,
     ) -> Self {
         let in_flight = limits.requests_in_flight_max.min(Semaphore::MAX_PERMITS);
+        let body_timeout = Duration::from_millis(limits.body_timeout_ms);
         let core = Arc::new(Core {
             kms,
             authenticator,
             metrics,
-            quotas,
-            increases: Increases::default(),
+            service_quotas: ServiceQuotas::new(quotas),
             faults,
             body_bytes_max: limits.body_bytes_max,
-            body_timeout: Duration::from_millis(limits.body_timeout_ms),
+            bodies: BodyLimits::new(limits.bodies_bytes_max, body_timeout),
             in_flight: Arc::new(Semaphore::new(in_flight)),
         });
-        let grpc = Grpc::new(Arc::clone(&core), limits.body_bytes_max);
+        let grpc = Grpc::new(Arc::clone(&core));
         Self { core, grpc, hosts }
     }
 
@@ -143,26 +156,35 @@ impl Doors {
         &self,
         connection: Arc<Connection>,
         request: Request<Incoming>,
-    ) -> Result<Response<Body>, Infallible> {
-        if !self.hosts.allow(&request) {
-            return Ok(misdirected());
+    ) -> Result<Response<CountedBody<Body>>, Infallible> {
+        if let Err(error) = self.hosts.check(&request) {
+            return Ok(refused_host(error).map(CountedBody::uncounted));
         }
 
         let is_grpc = request
             .headers()
             .get(CONTENT_TYPE)
             .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
-        if is_grpc {
-            return Ok(self
-                .grpc
-                .answer(connection, request)
-                .await
-                .map(Either::Right));
-        }
-
-        Ok(json::answer(&self.core, &connection, request)
-            .await
-            .map(Either::Left))
+        let Some(mut open) = UnauthenticatedRequest::new(&connection) else {
+            let error = KmsError::new(
+                Code::ServiceUnavailableException,
+                "The connection has too many requests open whose caller is not authenticated.",
+            );
+            let answer = if is_grpc {
+                grpc::refuse(&error).map(Either::Right)
+            } else {
+                json::refuse(&self.core, &error).map(Either::Left)
+            };
+            return Ok(answer.map(CountedBody::uncounted));
+        };
+        let answer = if is_grpc {
+            let answer = self.grpc.answer(connection, &mut open, request);
+            answer.await.map(Either::Right)
+        } else {
+            let answer = json::answer(&self.core, &connection, &mut open, request);
+            answer.await.map(Either::Left)
+        };
+        Ok(answer.map(|body| open.hold(body)))
     }
 }
 
@@ -173,7 +195,7 @@ impl Core {
     /// where they hold up no connection.
     async fn call(
         &self,
-        door: Door,
+        protocol: Protocol,
         connection: &Connection,
         caller: Caller,
         operation: Operation,
@@ -188,10 +210,10 @@ impl Core {
         let start = Instant::now();
         let names = || self.kms.names_of_keys(&caller, &operation);
         if let Some(effect) = self.faults.effect(&caller, &operation, names)
-            && let Some(error) = suffer(effect, connection).await
+            && let Some(error) = apply(effect, connection).await
         {
             self.metrics
-                .count(&caller, door, name, Some(&error), start.elapsed());
+                .count(&caller, protocol, name, Some(&error), start.elapsed());
             return Err(error);
         }
 
@@ -219,13 +241,13 @@ impl Core {
         }
 
         self.metrics
-            .count(&caller, door, name, error, start.elapsed());
+            .count(&caller, protocol, name, error, start.elapsed());
         result
     }
 }
 
-/// Lets a planned effect happen; an error, if that is what the plan answers.
-async fn suffer(effect: Effect, connection: &Connection) -> Option<KmsError> {
+/// Applies a planned effect; returns the error that the plan answers with, if it has one.
+async fn apply(effect: Effect, connection: &Connection) -> Option<KmsError> {
     if !effect.delay.is_zero() {
         tokio::time::sleep(effect.delay).await;
     }
@@ -245,11 +267,11 @@ pub(crate) fn request_id() -> Arc<str> {
     EventId::fresh().shared_text()
 }
 
-/// The answer to a request for a host we are not.
-fn misdirected() -> Response<Body> {
-    let text = "This server answers only to its own names.\n";
-    let mut response = Response::new(Either::Left(Full::new(Bytes::from_static(text.as_bytes()))));
-    *response.status_mut() = StatusCode::MISDIRECTED_REQUEST;
+/// The answer to a request whose host is refused.
+fn refused_host(error: HostError) -> Response<Body> {
+    let text = Bytes::from(format!("{error}\n"));
+    let mut response = Response::new(Either::Left(Full::new(text)));
+    *response.status_mut() = error.status();
     response
 }
 

@@ -1,18 +1,20 @@
 //! Which host names a server on loopback answers to.
 //!
 //! A web page can make its own name resolve to 127.0.0.1 (DNS rebinding) and would then reach an
-//! emulator that asks for no credentials. It cannot change the `Host` its browser sends, so a
+//! emulator that needs no credentials. It cannot change the `Host` its browser sends, so a
 //! server on loopback answers only to loopback's names and those that are configured.
 
 use std::net::IpAddr;
 
 use http::Request;
+use http::StatusCode;
+use http::Version;
 use http::header::HOST;
 
 /// The names a server answers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hosts {
-    /// None: every name, for servers that are reached by names we cannot know.
+    /// None: every name, for servers whose names are not configured.
     names: Option<Vec<String>>,
 }
 
@@ -33,25 +35,68 @@ impl Hosts {
         }
     }
 
-    /// Whether the request is for one of the names. Every host that it names must be: the one in its
-    /// target and those of all its `Host` headers.
-    pub fn allow<B>(&self, request: &Request<B>) -> bool {
-        let Some(names) = &self.names else {
-            return true;
-        };
-        let authority = request.uri().authority().map(http::uri::Authority::as_str);
-        let headers = request.headers().get_all(HOST);
-        // Where several are given, all must be ours: the browser checked only one of them.
-        let mut hosts = authority
-            .into_iter()
-            .chain(
-                headers
-                    .iter()
-                    .map(|value| value.to_str().unwrap_or_default()),
-            )
-            .peekable();
-        hosts.peek().is_some() && hosts.all(|host| is_name(names, without_port(host)))
+    /// Checks that the request names one host, and that it is one of these.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError`] for a request that could be meant for two hosts, for none, or for another one.
+    pub fn check<B>(&self, request: &Request<B>) -> Result<(), HostError> {
+        let host = named_host(request)?;
+        match &self.names {
+            Some(names) if !is_name(names, without_port(host)) => Err(HostError::Other),
+            _ => Ok(()),
+        }
     }
+}
+
+/// Why a request's host is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HostError {
+    /// There is no host, more than one, or one that is not text.
+    ///
+    /// Source: RFC 9112, section 3.2, and RFC 9113, section 8.3.1.
+    #[error("A request names exactly one host.")]
+    Ambiguous,
+    /// It is for another server.
+    #[error("This server answers only to its own names.")]
+    Other,
+}
+
+impl HostError {
+    /// The status of the answer.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::Ambiguous => StatusCode::BAD_REQUEST,
+            Self::Other => StatusCode::MISDIRECTED_REQUEST,
+        }
+    }
+}
+
+/// The one host that a request names: by its `Host` header, which HTTP/1 demands even if the target
+/// has a host, or by `:authority`. Where both are there they are equal: a proxy, a browser or a
+/// signature may have looked at either.
+fn named_host<B>(request: &Request<B>) -> Result<&str, HostError> {
+    let mut headers = request.headers().get_all(HOST).iter();
+    let header = headers.next();
+    if headers.next().is_some() {
+        return Err(HostError::Ambiguous);
+    }
+    let header = header.map(|value| value.to_str().map_err(|_| HostError::Ambiguous));
+    let header = header.transpose()?;
+    let authority = request.uri().authority().map(http::uri::Authority::as_str);
+    let host = match (header, authority) {
+        (Some(header), Some(authority)) if !header.eq_ignore_ascii_case(authority) => {
+            return Err(HostError::Ambiguous);
+        }
+        (Some(header), _) => header,
+        (None, Some(authority)) if request.version() >= Version::HTTP_2 => authority,
+        (None, _) => return Err(HostError::Ambiguous),
+    };
+    if host.is_empty() || host.contains([',', '@', '/']) {
+        return Err(HostError::Ambiguous);
+    }
+    Ok(host)
 }
 
 /// Whether the host is loopback's or one of `names`.
@@ -81,16 +126,22 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use http::Request;
+    use http::Version;
 
+    use super::HostError;
     use super::Hosts;
 
-    fn allows(hosts: &Hosts, host: &str) -> bool {
-        hosts.allow(&Request::post("/").header("host", host).body(()).unwrap())
+    fn check(hosts: &Hosts, host: &str) -> Result<(), HostError> {
+        hosts.check(&Request::post("/").header("host", host).body(()).unwrap())
+    }
+
+    fn loopback(configured: &[String]) -> Hosts {
+        Hosts::for_listener(IpAddr::V4(Ipv4Addr::LOCALHOST), configured)
     }
 
     #[test]
     fn a_server_on_loopback_answers_only_to_its_own_names() {
-        let hosts = Hosts::for_listener(IpAddr::V4(Ipv4Addr::LOCALHOST), &["KMS.test".to_owned()]);
+        let hosts = loopback(&["KMS.test".to_owned()]);
         for host in [
             "localhost:9080",
             "LOCALHOST",
@@ -101,7 +152,7 @@ mod tests {
             "kms.test:9080",
             "localhost.",
         ] {
-            assert!(allows(&hosts, host), "{host}");
+            assert_eq!(check(&hosts, host), Ok(()), "{host}");
         }
 
         for host in [
@@ -115,34 +166,55 @@ mod tests {
             "127.0.0.1@evil.example",
             "[::2]:9080",
         ] {
-            assert!(!allows(&hosts, host), "{host}");
+            assert!(check(&hosts, host).is_err(), "{host}");
         }
-
-        assert!(
-            !hosts.allow(&Request::post("/").body(()).unwrap()),
-            "no host at all"
-        );
     }
 
     #[test]
-    fn a_request_with_two_hosts_must_have_both_right() {
-        let hosts = Hosts::for_listener(IpAddr::V4(Ipv4Addr::LOCALHOST), &[]);
-        let request =
-            |uri: &str, host: &str| Request::post(uri).header("host", host).body(()).unwrap();
-        assert!(hosts.allow(&request("http://localhost:1/", "localhost:1")));
-        assert!(!hosts.allow(&request("http://localhost:1/", "evil.example")));
-        assert!(!hosts.allow(&request("http://evil.example/", "localhost:1")));
+    fn a_request_that_names_no_host_or_two_is_refused() {
+        let any = Hosts::for_listener(IpAddr::V4(Ipv4Addr::UNSPECIFIED), &[]);
+        let request = |uri: &str, hosts: &[&str], version| {
+            let mut request = Request::post(uri).version(version);
+            for host in hosts {
+                request = request.header("host", *host);
+            }
+            request.body(()).unwrap()
+        };
+        for (uri, hosts, version) in [
+            ("/", &[][..], Version::HTTP_11),
+            ("http://a:1/", &[], Version::HTTP_11),
+            ("/", &["a", "a"], Version::HTTP_11),
+            ("/", &["a", "b"], Version::HTTP_11),
+            ("/", &["a, b"], Version::HTTP_11),
+            ("/", &[""], Version::HTTP_11),
+            ("/", &["a@b"], Version::HTTP_11),
+            ("http://a/", &["b"], Version::HTTP_11),
+            ("/", &[], Version::HTTP_2),
+            ("http://a/", &["b"], Version::HTTP_2),
+            ("http://a/", &["a", "a"], Version::HTTP_2),
+        ] {
+            let refused = any.check(&request(uri, hosts, version));
+            assert_eq!(refused, Err(HostError::Ambiguous), "{uri} {hosts:?}");
+        }
+        for (uri, hosts, version) in [
+            ("/", &["a:1"][..], Version::HTTP_11),
+            ("http://a:1/", &["A:1"], Version::HTTP_11),
+            ("http://a:1/", &[], Version::HTTP_2),
+            ("http://a:1/", &["a:1"], Version::HTTP_2),
+        ] {
+            assert_eq!(any.check(&request(uri, hosts, version)), Ok(()), "{uri}");
+        }
     }
 
     #[test]
     fn a_server_beyond_loopback_answers_to_every_name_unless_some_are_configured() {
         let any = Hosts::for_listener(IpAddr::V4(Ipv4Addr::UNSPECIFIED), &[]);
-        assert!(allows(&any, "kms.internal:9080"));
+        assert_eq!(check(&any, "kms.internal:9080"), Ok(()));
         let some = Hosts::for_listener(
             IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             &["kms.internal".to_owned()],
         );
-        assert!(allows(&some, "kms.internal:9080"));
-        assert!(!allows(&some, "evil.example"));
+        assert_eq!(check(&some, "kms.internal:9080"), Ok(()));
+        assert_eq!(check(&some, "evil.example"), Err(HostError::Other));
     }
 }

@@ -64,7 +64,7 @@ pub trait KeyService: Send + Sync {
 /// In whose name a KMS is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requester {
-    /// ARN of the principal that asked S3.
+    /// ARN of the principal that sent the request to S3, or S3's own service principal.
     pub principal_arn: Arc<str>,
     /// Its account, which the call is charged to.
     pub account: Arc<str>,
@@ -83,11 +83,12 @@ impl Requester {
         }
     }
 
-    /// The gateway itself, as the root of `account`: for its own keys.
+    /// The gateway itself, on behalf of no user, in `account`: for its own keys. A service names
+    /// itself by its service principal, as at AWS; the KMS believes it of callers with its secret.
     #[must_use]
     pub fn gateway(account: &str) -> Self {
         Self {
-            principal_arn: format!("arn:aws:iam::{account}:root").into(),
+            principal_arn: "s3.amazonaws.com".into(),
             account: account.into(),
             source_ip: None,
         }

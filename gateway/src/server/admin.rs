@@ -61,8 +61,8 @@ impl Admin {
 
     /// Answers one request. Paths are exact.
     async fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
-        if !self.hosts.allow(request) {
-            return text(StatusCode::MISDIRECTED_REQUEST, "this is another server\n");
+        if let Err(error) = self.hosts.check(request) {
+            return text(error.status(), format!("{error}\n"));
         }
         let (method, path) = (request.method(), request.uri().path());
         if method != Method::GET && method != Method::HEAD {

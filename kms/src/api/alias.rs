@@ -35,9 +35,10 @@ pub(crate) fn create(
     let name = request.alias_name.as_deref().unwrap_or_default();
     check_name(name)?;
     check_target(request.target_key_id.as_deref())?;
-    let key = call.key(request.target_key_id.as_deref(), By::Id)?;
-    check_own(call, &key)?;
-    call.check_state(&key, Group::Describe)?;
+    let permit = call.key(request.target_key_id.as_deref(), By::Id)?;
+    let key = permit.key();
+    check_own(call, key)?;
+    call.check_state(key, Group::Describe)?;
     let Caller {
         account, region, ..
     } = call.caller;
@@ -54,7 +55,7 @@ pub(crate) fn create(
         );
         return Err(KmsError::new(Code::LimitExceededException, text));
     }
-    put(call, name, &key, |present| match present {
+    put(call, name, key, |present| match present {
         None => Ok(()),
         Some(_) => Err(KmsError::new(
             Code::AlreadyExistsException,
@@ -82,9 +83,10 @@ pub(crate) fn update(
         account, region, ..
     } = call.caller;
     let missing = || no_such_alias(&alias_arn(account, region, name));
-    let key = call.key(request.target_key_id.as_deref(), By::Id)?;
-    check_own(call, &key)?;
-    call.check_state(&key, Group::Describe)?;
+    let permit = call.key(request.target_key_id.as_deref(), By::Id)?;
+    let key = permit.key();
+    check_own(call, key)?;
+    call.check_state(key, Group::Describe)?;
     let present = call
         .kms
         .keys
@@ -95,10 +97,10 @@ pub(crate) fn update(
         .keys
         .find(account, region, &present.key_id, call.now)
     {
-        check_alike(&old, &key)?;
+        check_alike(&old, key)?;
         call.key(Some(old.id()), By::Id)?;
     }
-    put(call, name, &key, |present| {
+    put(call, name, key, |present| {
         present.map_or_else(|| Err(missing()), |_| Ok(()))
     })?;
     Ok(v1::UpdateAliasResponse {})
@@ -135,7 +137,7 @@ pub(crate) fn list(
     violations::check(&request)?;
     call.charge(None)?;
     let key = match request.key_id.as_deref() {
-        Some(key_id) => Some(call.key(Some(key_id), By::Id)?),
+        Some(key_id) => Some(Arc::clone(call.key(Some(key_id), By::Id)?.key())),
         None => None,
     };
     let Caller {
@@ -250,7 +252,7 @@ impl Call<'_> {
     /// Makes the key that an AWS service uses in this account and Region, if `name` is the alias
     /// of such a key. Services' keys come to be when they are first asked for.
     pub(crate) fn make_service_key(&self, name: &str) -> Result<Option<Arc<Key>>, KmsError> {
-        let (manager, description) = if name == SSE_S3_ALIAS && self.caller.is_via_s3() {
+        let (manager, description) = if name == SSE_S3_ALIAS && self.caller.is_s3_itself() {
             (
                 Manager::AwsOwned,
                 "Wraps the root keys of SSE-S3".to_owned(),

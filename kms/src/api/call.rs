@@ -10,15 +10,17 @@ use crate::audit::Resource;
 use crate::audit::Source;
 use crate::authorize;
 use crate::authorize::Condition;
+use crate::authorize::Cryptography;
 use crate::authorize::Intent;
+use crate::authorize::Management;
 use crate::authorize::Permitted;
+use crate::authorize::Purpose;
 use crate::caller::Caller;
 use crate::caller::partition;
 use crate::crypto::encryption_context;
 use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::key::Key;
-use crate::keys::key::Snapshot;
 use crate::keys::key::Use;
 use crate::keys::metadata::KeyUsage;
 use crate::keys::metadata::Manager;
@@ -28,6 +30,7 @@ use proto::arn::Arn;
 use proto::time::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 /// One call on its way through the checks.
@@ -55,12 +58,10 @@ pub(crate) enum By {
     Alias,
 }
 
-/// What a key is wanted for.
-pub(crate) struct Purpose<'a> {
+/// What the caller does with a key.
+pub(crate) struct Action<'a> {
     /// An action of IAM.
-    pub(crate) action: &'a str,
-    /// Whether the key is used for cryptography.
-    pub(crate) uses: bool,
+    pub(crate) name: &'a str,
     /// The encryption context, for actions that have one.
     pub(crate) context: Option<&'a BTreeMap<String, String>>,
 }
@@ -88,13 +89,12 @@ impl<'a> Call<'a> {
         &mut self,
         reference: Option<&str>,
         by: By,
-    ) -> Result<Permitted<Arc<Key>>, KmsError> {
-        let purpose = Purpose {
-            action: self.name.as_str(),
-            uses: false,
+    ) -> Result<Permitted<Management>, KmsError> {
+        let action = Action {
+            name: self.name.as_str(),
             context: None,
         };
-        self.named(reference, by, &purpose)
+        self.named(reference, by, &action)
     }
 
     /// The key that the caller names for cryptography, under that encryption context if the
@@ -103,7 +103,7 @@ impl<'a> Call<'a> {
         &mut self,
         reference: Option<&str>,
         context: Option<&BTreeMap<String, String>>,
-    ) -> Result<Permitted<Arc<Key>>, KmsError> {
+    ) -> Result<Permitted<Cryptography>, KmsError> {
         self.key_for_action(reference, self.name.as_str(), context)
     }
 
@@ -111,26 +111,21 @@ impl<'a> Call<'a> {
     pub(crate) fn key_for_action(
         &mut self,
         reference: Option<&str>,
-        action: &str,
+        name: &str,
         context: Option<&BTreeMap<String, String>>,
-    ) -> Result<Permitted<Arc<Key>>, KmsError> {
-        let purpose = Purpose {
-            action,
-            uses: true,
-            context,
-        };
-        self.named(reference, By::Alias, &purpose)
+    ) -> Result<Permitted<Cryptography>, KmsError> {
+        self.named(reference, By::Alias, &Action { name, context })
     }
 
-    fn named(
+    fn named<P: Purpose>(
         &mut self,
         reference: Option<&str>,
         by: By,
-        purpose: &Purpose<'_>,
-    ) -> Result<Permitted<Arc<Key>>, KmsError> {
+        action: &Action<'_>,
+    ) -> Result<Permitted<P>, KmsError> {
         let reference = reference.unwrap_or_default();
         // What became of a replica may have started its primary's waiting period.
-        if !purpose.uses
+        if !P::USES_MATERIAL
             && let Ok(key) = self.resolve(reference, by)
             && key.snapshot().record.multi_region.is_some()
         {
@@ -139,7 +134,7 @@ impl<'a> Call<'a> {
         match self.resolve(reference, by) {
             Ok(key) => {
                 let alias = reference.find("alias/").and_then(|at| reference.get(at..));
-                self.take(key, alias, purpose)
+                self.authorize(key, alias, action)
             }
             Err(error) => {
                 self.charge(None)?;
@@ -148,35 +143,31 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Charges the quota for a key that is there, and asks whether the caller may use it.
-    pub(crate) fn take(
+    /// Charges the quota for a key that is there, and checks whether the caller may do this with it.
+    pub(crate) fn authorize<P: Purpose>(
         &mut self,
         key: Arc<Key>,
         alias: Option<&str>,
-        purpose: &Purpose<'_>,
-    ) -> Result<Permitted<Arc<Key>>, KmsError> {
+        action: &Action<'_>,
+    ) -> Result<Permitted<P>, KmsError> {
         let (manager, spec) = {
             let record = &key.snapshot().record;
             (record.manager, record.spec)
         };
         self.made(&key);
-        if manager != Manager::AwsOwned {
+        // AWS-owned keys count against no quota, but attempts of others to use one do.
+        if manager != Manager::AwsOwned || !self.caller.is_s3_itself() {
             self.charge(Some(spec.as_str()))?;
         }
-        if purpose.uses {
+        if P::USES_MATERIAL {
             self.charge_key_store(&key)?;
         }
         self.kms.keys.rotate_if_due(&key, self.now)?;
-        let Purpose {
-            action,
-            uses,
-            context,
-        } = *purpose;
         let intent = Intent {
             caller: self.caller,
-            action,
-            uses,
-            context,
+            action: action.name,
+            purpose: PhantomData,
+            context: action.context,
             alias,
             conditions: &self.conditions,
             now: self.now,
@@ -284,11 +275,11 @@ impl<'a> Call<'a> {
     /// Lets cryptography through if the key's state and usage do.
     pub(crate) fn check_use(
         &self,
-        key: &Key,
-        snapshot: &Snapshot,
+        permit: &Permitted<Cryptography>,
         usage: KeyUsage,
     ) -> Result<(), KmsError> {
-        let record = &snapshot.record;
+        let key = permit.key();
+        let record = &permit.snapshot().record;
         self.check_state(key, Group::Use)?;
         if record.usage == usage {
             return Ok(());
@@ -418,7 +409,9 @@ impl<'a> Call<'a> {
 
 fn identity(caller: &Caller) -> Identity {
     let arn = &*caller.principal_arn;
-    let (kind, user_name) = if arn.ends_with(":root") {
+    let (kind, user_name) = if caller.in_own_name {
+        ("AWSService", None)
+    } else if arn.ends_with(":root") {
         ("Root", None)
     } else if let Some((_, path)) = arn.split_once(":user/") {
         ("IAMUser", path.rsplit('/').next().map(Arc::from))

@@ -5,15 +5,14 @@ use crate::api::encrypt;
 use crate::api::encrypt::Sealed;
 use crate::api::recipient;
 use crate::api::violations;
+use crate::authorize::Cryptography;
 use crate::authorize::Permitted;
 use crate::compat::Compat;
 use crate::crypto;
 use crate::error::KmsError;
-use crate::keys::key::Key;
 use crate::keys::metadata::KeyUsage;
 use proto::kms::v1;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// Makes a data key and answers it in plaintext and sealed.
@@ -36,7 +35,7 @@ pub(crate) fn generate(
     Ok(v1::GenerateDataKeyResponse {
         ciphertext_blob: Some(made.sealed.blob),
         plaintext: told.plaintext,
-        key_id: Some(made.key.arn().to_string()),
+        key_id: Some(made.permit.key().arn().to_string()),
         ciphertext_for_recipient: told.for_recipient,
         key_material_id: made.sealed.material_id,
     })
@@ -59,7 +58,7 @@ pub(crate) fn generate_without_plaintext(
     let made = make(call, &asked)?;
     Ok(v1::GenerateDataKeyWithoutPlaintextResponse {
         ciphertext_blob: Some(made.sealed.blob),
-        key_id: Some(made.key.arn().to_string()),
+        key_id: Some(made.permit.key().arn().to_string()),
         key_material_id: made.sealed.material_id,
     })
 }
@@ -95,7 +94,7 @@ struct Asked<'a> {
 
 /// A data key.
 struct Made {
-    key: Permitted<Arc<Key>>,
+    permit: Permitted<Cryptography>,
     plaintext: Zeroizing<Vec<u8>>,
     sealed: Sealed,
 }
@@ -125,18 +124,16 @@ impl Asked<'_> {
 fn make(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Made, KmsError> {
     call.context(asked.context)?;
     let bytes = asked.bytes(call.kms.compat())?;
-    let key = call.key_to_use(asked.key_id, Some(asked.context))?;
-    let snapshot = key.snapshot();
-    call.check_use(&key, &snapshot, KeyUsage::EncryptDecrypt)?;
-    encrypt::check_symmetric(&key, &snapshot)?;
+    let permit = call.key_to_use(asked.key_id, Some(asked.context))?;
+    call.check_use(&permit, KeyUsage::EncryptDecrypt)?;
+    encrypt::check_symmetric(&permit)?;
     call.end_dry_run(asked.dry_run)?;
     let mut plaintext = Zeroizing::new(vec![0; bytes]);
     crypto::random(&mut plaintext);
     let algorithm = encrypt::SYMMETRIC;
-    let sealed =
-        encrypt::seal_and_note(call, &key, &snapshot, algorithm, asked.context, &plaintext)?;
+    let sealed = encrypt::seal_and_note(call, &permit, algorithm, asked.context, &plaintext)?;
     Ok(Made {
-        key,
+        permit,
         plaintext,
         sealed,
     })

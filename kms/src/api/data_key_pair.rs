@@ -5,16 +5,15 @@ use crate::api::encrypt;
 use crate::api::encrypt::Sealed;
 use crate::api::recipient;
 use crate::api::violations;
+use crate::authorize::Cryptography;
 use crate::authorize::Permitted;
 use crate::crypto::pair;
 use crate::error::Code;
 use crate::error::KmsError;
-use crate::keys::key::Key;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
 use proto::kms::v1;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// Makes a pair and answers its private key in plaintext and sealed.
@@ -37,7 +36,7 @@ pub(crate) fn generate(
         private_key_ciphertext_blob: Some(made.sealed.blob),
         private_key_plaintext: told.plaintext,
         public_key: Some(made.public_key),
-        key_id: Some(made.key.arn().to_string()),
+        key_id: Some(made.permit.key().arn().to_string()),
         key_pair_spec: request.key_pair_spec,
         ciphertext_for_recipient: told.for_recipient,
         key_material_id: made.sealed.material_id,
@@ -61,7 +60,7 @@ pub(crate) fn generate_without_plaintext(
     Ok(v1::GenerateDataKeyPairWithoutPlaintextResponse {
         private_key_ciphertext_blob: Some(made.sealed.blob),
         public_key: Some(made.public_key),
-        key_id: Some(made.key.arn().to_string()),
+        key_id: Some(made.permit.key().arn().to_string()),
         key_pair_spec: request.key_pair_spec,
         key_material_id: made.sealed.material_id,
     })
@@ -77,7 +76,7 @@ struct Asked<'a> {
 
 /// A pair.
 struct Made {
-    key: Permitted<Arc<Key>>,
+    permit: Permitted<Cryptography>,
     private_key: Zeroizing<Vec<u8>>,
     public_key: Vec<u8>,
     sealed: Sealed,
@@ -94,10 +93,9 @@ fn make(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Made, KmsError> {
     call.context(asked.context)?;
     // Each kind of pair has a quota of its own, whatever the KMS key.
     call.charge(asked.spec)?;
-    let key = call.key_to_use(asked.key_id, Some(asked.context))?;
-    let snapshot = key.snapshot();
-    call.check_use(&key, &snapshot, KeyUsage::EncryptDecrypt)?;
-    encrypt::check_symmetric(&key, &snapshot)?;
+    let permit = call.key_to_use(asked.key_id, Some(asked.context))?;
+    call.check_use(&permit, KeyUsage::EncryptDecrypt)?;
+    encrypt::check_symmetric(&permit)?;
     let spec = asked.spec.and_then(KeySpec::parse);
     call.end_dry_run(asked.dry_run)?;
     let (private_key, public_key) = spec.and_then(pair::generate_outside).ok_or_else(|| {
@@ -107,16 +105,9 @@ fn make(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Made, KmsError> {
         )
     })?;
     let algorithm = encrypt::SYMMETRIC;
-    let sealed = encrypt::seal_and_note(
-        call,
-        &key,
-        &snapshot,
-        algorithm,
-        asked.context,
-        &private_key,
-    )?;
+    let sealed = encrypt::seal_and_note(call, &permit, algorithm, asked.context, &private_key)?;
     Ok(Made {
-        key,
+        permit,
         private_key,
         public_key,
         sealed,

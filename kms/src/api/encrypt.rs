@@ -41,17 +41,16 @@ pub(crate) fn encrypt(
     violations::check(&request)?;
     call.context(encryption_context)?;
     let plaintext = Zeroizing::new(request.plaintext.unwrap_or_default());
-    let key = call.key_to_use(request.key_id.as_deref(), Some(&request.encryption_context))?;
-    let snapshot = key.snapshot();
-    call.check_use(&key, &snapshot, KeyUsage::EncryptDecrypt)?;
+    let permit = call.key_to_use(request.key_id.as_deref(), Some(&request.encryption_context))?;
+    call.check_use(&permit, KeyUsage::EncryptDecrypt)?;
     let algorithm = request.encryption_algorithm.as_deref().unwrap_or(SYMMETRIC);
-    check_algorithm(&snapshot, algorithm)?;
+    check_algorithm(&permit, algorithm)?;
     call.end_dry_run(request.dry_run)?;
     let context = &request.encryption_context;
-    let sealed = seal_and_note(call, &key, &snapshot, algorithm, context, &plaintext)?;
+    let sealed = seal_and_note(call, &permit, algorithm, context, &plaintext)?;
     Ok(v1::EncryptResponse {
         ciphertext_blob: Some(sealed.blob),
-        key_id: Some(key.arn().to_string()),
+        key_id: Some(permit.key().arn().to_string()),
         encryption_algorithm: Some(algorithm.to_owned()),
     })
 }
@@ -82,10 +81,10 @@ pub(crate) fn decrypt(
     let opened = open(call, &source)?;
     call.end_dry_run(request.dry_run)?;
     call.material(opened.material_id.as_deref());
-    call.note_use(&opened.key);
+    call.note_use(opened.permit.key());
     let told = recipient::tell(call, request.recipient.as_ref(), &opened.plaintext)?;
     Ok(v1::DecryptResponse {
-        key_id: Some(opened.key.arn().to_string()),
+        key_id: Some(opened.permit.key().arn().to_string()),
         plaintext: told.plaintext,
         encryption_algorithm: Some(algorithm.to_owned()),
         ciphertext_for_recipient: told.for_recipient,
@@ -139,30 +138,28 @@ pub(crate) fn re_encrypt(
         .push(Condition::new("kms:EncryptionAlgorithm", algorithm));
     let same = call
         .resolve(destination.unwrap_or_default(), By::Alias)
-        .is_ok_and(|key| key.arn() == opened.key.arn());
+        .is_ok_and(|key| key.arn() == opened.permit.key().arn());
     let same = if same { "true" } else { "false" };
     call.conditions
         .push(Condition::new("kms:ReEncryptOnSameKey", same));
-    let key = call.key_for_action(destination, "ReEncryptTo", Some(context))?;
-    let snapshot = key.snapshot();
-    call.check_use(&key, &snapshot, KeyUsage::EncryptDecrypt)?;
-    check_algorithm(&snapshot, algorithm)?;
+    let permit = call.key_for_action(destination, "ReEncryptTo", Some(context))?;
+    call.check_use(&permit, KeyUsage::EncryptDecrypt)?;
+    check_algorithm(&permit, algorithm)?;
     call.end_dry_run(request.dry_run)?;
     let sealed = seal(
-        &key,
-        &snapshot,
+        &permit,
         algorithm,
         context,
         &opened.plaintext,
         MessageNonce::fresh(),
     )?;
     call.material(opened.material_id.as_deref());
-    call.note_use(&opened.key);
-    call.note_use(&key);
+    call.note_use(opened.permit.key());
+    call.note_use(permit.key());
     Ok(v1::ReEncryptResponse {
         ciphertext_blob: Some(sealed.blob),
-        source_key_id: Some(opened.key.arn().to_string()),
-        key_id: Some(key.arn().to_string()),
+        source_key_id: Some(opened.permit.key().arn().to_string()),
+        key_id: Some(permit.key().arn().to_string()),
         source_encryption_algorithm: Some(source_algorithm.to_owned()),
         destination_encryption_algorithm: Some(algorithm.to_owned()),
         source_key_material_id: opened.material_id,

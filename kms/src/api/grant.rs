@@ -25,11 +25,12 @@ pub(crate) fn create(
     call.parameter_text("retiringPrincipal", request.retiring_principal.as_deref());
     call.parameter("operations", request.operations.clone());
     violations::check(&request)?;
-    let key = call.key(request.key_id.as_deref(), By::Id)?;
-    call.check_state(&key, Group::CreateGrant)?;
+    let permit = call.key(request.key_id.as_deref(), By::Id)?;
+    let key = permit.key();
+    call.check_state(key, Group::CreateGrant)?;
     call.end_dry_run(request.dry_run)?;
     let drafted = draft(call, &request)?;
-    let id = call.kms.keys.change(&key, |record| {
+    let id = call.kms.keys.change(key, |record| {
         let same = |grant: &&Grant| {
             grant.name.is_some()
                 && Grant {
@@ -75,7 +76,8 @@ pub(crate) fn list(
 ) -> Result<v1::ListGrantsResponse, KmsError> {
     call.parameter_text("keyId", request.key_id.as_deref());
     violations::check(&request)?;
-    let key = call.key(request.key_id.as_deref(), By::Id)?;
+    let permit = call.key(request.key_id.as_deref(), By::Id)?;
+    let key = permit.key();
     let wanted = |grant: &&Grant| {
         let id = request.grant_id.as_ref().is_none_or(|id| *id == grant.id);
         let principal = request.grantee_principal.as_ref();
@@ -97,7 +99,7 @@ pub(crate) fn list(
         grants: page
             .items
             .into_iter()
-            .map(|grant| entry(&key, grant))
+            .map(|grant| entry(key, grant))
             .collect(),
         next_marker: page.next_marker,
         truncated: Some(page.truncated),
@@ -159,11 +161,12 @@ pub(crate) fn revoke(
     call.parameter_text("keyId", request.key_id.as_deref());
     call.parameter_text("grantId", request.grant_id.as_deref());
     violations::check(&request)?;
-    let key = call.key(request.key_id.as_deref(), By::Id)?;
+    let permit = call.key(request.key_id.as_deref(), By::Id)?;
+    let key = permit.key();
     let id = request.grant_id.as_deref().unwrap_or_default();
-    find(&key, id)?;
+    find(key, id)?;
     call.end_dry_run(request.dry_run)?;
-    remove(call, &key, id)?;
+    remove(call, key, id)?;
     Ok(v1::RevokeGrantResponse {})
 }
 

@@ -38,7 +38,7 @@ impl Kms {
         Ok(())
     }
 
-    /// Another KMS with the keys of an image, and this one's rules. It keeps nothing.
+    /// Another KMS with the keys of an image, and this one's rules. It stores nothing.
     #[must_use]
     pub fn fork(
         &self,
@@ -54,6 +54,7 @@ impl Kms {
             audit,
             enforcement: ArcSwap::from_pointee(self.enforcement()),
             compat: self.compat,
+            regions: Arc::clone(&self.regions),
         }
     }
 }

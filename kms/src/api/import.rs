@@ -3,6 +3,7 @@
 use crate::api::Call;
 use crate::api::call::By;
 use crate::api::violations;
+use crate::authorize::Management;
 use crate::authorize::Permitted;
 use crate::crypto::import;
 use crate::crypto::material::Material;
@@ -32,7 +33,8 @@ pub(crate) fn parameters(
     call.parameter_text("wrappingAlgorithm", request.wrapping_algorithm.as_deref());
     call.parameter_text("wrappingKeySpec", request.wrapping_key_spec.as_deref());
     violations::check(&request)?;
-    let key = importing(call, request.key_id.as_deref())?;
+    let permit = importing(call, request.key_id.as_deref())?;
+    let key = permit.key();
     let algorithm = request.wrapping_algorithm.unwrap_or_default();
     let spec = request
         .wrapping_key_spec
@@ -71,10 +73,11 @@ pub(crate) fn import_material(
     call.parameter_text("expirationModel", request.expiration_model.as_deref());
     call.parameter_text("importType", request.import_type.as_deref());
     violations::check(&request)?;
-    let key = importing(call, request.key_id.as_deref())?;
+    let permit = importing(call, request.key_id.as_deref())?;
+    let key = permit.key();
     let valid_to_ms = valid_to(&request, call.now)?;
     let spec = key.snapshot().record.spec;
-    let material = unwrapped(call, &key, spec, &request)?;
+    let material = unwrapped(call, key, spec, &request)?;
     if request
         .key_material_id
         .as_deref()
@@ -93,7 +96,7 @@ pub(crate) fn import_material(
     let now_ms = call.now.unix_millis();
     call.kms
         .keys
-        .change_with_materials(&key, |record, materials| {
+        .change_with_materials(key, |record, materials| {
             place(record, key.arn(), &material, import, import_type, now_ms)?;
             let named = record
                 .materials
@@ -124,11 +127,12 @@ pub(crate) fn delete_material(
     call.parameter_text("keyId", request.key_id.as_deref());
     call.parameter_text("keyMaterialId", request.key_material_id.as_deref());
     violations::check(&request)?;
-    let key = importing(call, request.key_id.as_deref())?;
+    let permit = importing(call, request.key_id.as_deref())?;
+    let key = permit.key();
     let id = call
         .kms
         .keys
-        .change_with_materials(&key, |record, materials| {
+        .change_with_materials(key, |record, materials| {
             let current = record.current().map(|material| material.id.clone());
             let wanted = request.key_material_id.or(current).unwrap_or_default();
             let named = record
@@ -156,8 +160,9 @@ pub(crate) fn delete_material(
 fn importing(
     call: &mut Call<'_>,
     reference: Option<&str>,
-) -> Result<Permitted<Arc<Key>>, KmsError> {
-    let key = call.key(reference, By::Id)?;
+) -> Result<Permitted<Management>, KmsError> {
+    let permit = call.key(reference, By::Id)?;
+    let key = permit.key();
     let origin = key.snapshot().record.origin;
     if origin != Origin::External {
         return Err(KmsError::new(
@@ -169,8 +174,8 @@ fn importing(
             ),
         ));
     }
-    call.check_state(&key, Group::Import)?;
-    Ok(key)
+    call.check_state(key, Group::Import)?;
+    Ok(permit)
 }
 
 /// When the material expires.

@@ -70,9 +70,10 @@ pub(crate) fn describe(
 ) -> Result<v1::DescribeKeyResponse, KmsError> {
     call.parameter_text("keyId", request.key_id.as_deref());
     violations::check(&request)?;
-    let key = call.key(request.key_id.as_deref(), By::Alias)?;
+    let permit = call.key(request.key_id.as_deref(), By::Alias)?;
+    let key = permit.key();
     Ok(v1::DescribeKeyResponse {
-        key_metadata: Some(metadata(call, &key)),
+        key_metadata: Some(metadata(call, key)),
     })
 }
 
@@ -118,9 +119,10 @@ pub(crate) fn update_description(
     call.parameter_text("keyId", request.key_id.as_deref());
     call.parameter_text("description", request.description.as_deref());
     violations::check(&request)?;
-    let key = call.key(request.key_id.as_deref(), By::Id)?;
-    call.check_state(&key, Group::Describe)?;
-    call.kms.keys.change(&key, |record| {
+    let permit = call.key(request.key_id.as_deref(), By::Id)?;
+    let key = permit.key();
+    call.check_state(key, Group::Describe)?;
+    call.kms.keys.change(key, |record| {
         record.description = request.description.unwrap_or_default();
         Ok(())
     })?;
@@ -149,12 +151,13 @@ pub(crate) fn disable(
 
 fn switch(call: &mut Call<'_>, reference: Option<&str>, enabled: bool) -> Result<(), KmsError> {
     call.parameter_text("keyId", reference);
-    let key = call.key(reference, By::Id)?;
+    let permit = call.key(reference, By::Id)?;
+    let key = permit.key();
     if let Some(class) = crate::quota::Class::of(call.name.as_str(), None) {
         call.kms.quotas.charge_state_change(key.arn(), class)?;
     }
-    call.check_state(&key, Group::Switch)?;
-    call.kms.keys.change(&key, |record| {
+    call.check_state(key, Group::Switch)?;
+    call.kms.keys.change(key, |record| {
         record.enabled = enabled;
         Ok(())
     })
@@ -177,8 +180,9 @@ pub(crate) fn schedule_deletion(
              (inclusive)."
         )));
     }
-    let key = call.key(request.key_id.as_deref(), By::Id)?;
-    call.check_state(&key, Group::ScheduleDeletion)?;
+    let permit = call.key(request.key_id.as_deref(), By::Id)?;
+    let key = permit.key();
+    call.check_state(key, Group::ScheduleDeletion)?;
     let record = key.snapshot().record.clone();
     let replicas = record
         .multi_region
@@ -186,7 +190,7 @@ pub(crate) fn schedule_deletion(
         && key.snapshot().record.is_primary(key.region());
     let wait = Duration::from_secs(u64::from(days.unsigned_abs()) * 86_400);
     let deletion = Some(call.now.plus(wait)).filter(|_| !replicas);
-    call.kms.keys.change(&key, |record| {
+    call.kms.keys.change(key, |record| {
         record.enabled = false;
         record.deletion_ms = deletion.map(Timestamp::unix_millis);
         record.deletion_window_days = Some(days).filter(|_| replicas);
@@ -196,7 +200,7 @@ pub(crate) fn schedule_deletion(
     if let Some(deletion) = deletion {
         call.respond("deletionDate", deletion.iso8601());
     }
-    let state = call.kms.keys.state(&key, call.now);
+    let state = call.kms.keys.state(key, call.now);
     Ok(v1::ScheduleKeyDeletionResponse {
         key_id: Some(key.arn().to_string()),
         deletion_date: deletion.map(Timestamp::unix_seconds_f64),
@@ -212,9 +216,10 @@ pub(crate) fn cancel_deletion(
 ) -> Result<v1::CancelKeyDeletionResponse, KmsError> {
     call.parameter_text("keyId", request.key_id.as_deref());
     violations::check(&request)?;
-    let key = call.key(request.key_id.as_deref(), By::Id)?;
-    call.check_state(&key, Group::CancelDeletion)?;
-    call.kms.keys.change(&key, |record| {
+    let permit = call.key(request.key_id.as_deref(), By::Id)?;
+    let key = permit.key();
+    call.check_state(key, Group::CancelDeletion)?;
+    call.kms.keys.change(key, |record| {
         record.deletion_ms = None;
         record.deletion_window_days = None;
         Ok(())
@@ -232,7 +237,8 @@ pub(crate) fn last_usage(
 ) -> Result<v1::GetKeyLastUsageResponse, KmsError> {
     call.parameter_text("keyId", request.key_id.as_deref());
     violations::check(&request)?;
-    let key = call.key(request.key_id.as_deref(), By::Id)?;
+    let permit = call.key(request.key_id.as_deref(), By::Id)?;
+    let key = permit.key();
     let created = seconds(key.snapshot().record.created_ms);
     let usage = key.last_use().map(|last| v1::KeyLastUsageData {
         operation: Some(last.operation.into_owned()),

@@ -23,7 +23,8 @@ pub(crate) fn get(
         request.policy_name.as_deref().unwrap_or(POLICY_NAME),
     );
     violations::check(&request)?;
-    let key = call.key(request.key_id.as_deref(), By::Id)?;
+    let permit = call.key(request.key_id.as_deref(), By::Id)?;
+    let key = permit.key();
     check_name(request.policy_name.as_deref())?;
     Ok(v1::GetKeyPolicyResponse {
         policy: Some(key.snapshot().record.policy.clone()),
@@ -39,7 +40,8 @@ pub(crate) fn put(
     call.parameter_text("keyId", request.key_id.as_deref());
     call.parameter_text("policy", request.policy.as_deref());
     violations::check(&request)?;
-    let key = call.key(request.key_id.as_deref(), By::Id)?;
+    let permit = call.key(request.key_id.as_deref(), By::Id)?;
+    let key = permit.key();
     check_name(request.policy_name.as_deref())?;
     let lockout_accepted = request.bypass_policy_lockout_safety_check == Some(true);
     let policy = checked(
@@ -48,7 +50,7 @@ pub(crate) fn put(
         key.arn(),
         lockout_accepted,
     )?;
-    call.kms.keys.change(&key, |record| {
+    call.kms.keys.change(key, |record| {
         record.policy = policy;
         Ok(())
     })?;

@@ -5,18 +5,18 @@
 
 use crate::api::Answer;
 use crate::api::Call;
-use crate::api::call::Purpose;
+use crate::api::call::Action;
 use crate::api::encrypt::Opened;
 use crate::api::encrypt::Source;
 use crate::api::encrypt::check_algorithm;
 use crate::api::violations::values;
+use crate::authorize::Cryptography;
 use crate::authorize::Permitted;
 use crate::compat::Compat;
 use crate::crypto::foreign::ForeignBlob;
 use crate::crypto::material::Material;
 use crate::error::Code;
 use crate::error::KmsError;
-use crate::keys::key::Key;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
 use base64::Engine as _;
@@ -90,7 +90,7 @@ impl Chosen {
 pub(crate) fn open(
     call: &mut Call<'_>,
     source: &Source<'_>,
-    named: Option<&Permitted<Arc<Key>>>,
+    named: Option<&Permitted<Cryptography>>,
     bytes: &[u8],
 ) -> Result<Option<Opened>, KmsError> {
     if call.kms.compat() != Compat::LocalStack {
@@ -101,7 +101,7 @@ pub(crate) fn open(
     };
     let caller = call.caller;
     let key = match named {
-        Some(key) => Some(Arc::clone(key)),
+        Some(permit) => Some(Arc::clone(permit.key())),
         None => call
             .kms
             .keys
@@ -110,24 +110,27 @@ pub(crate) fn open(
     let Some(key) = key.filter(|key| **key.id() == *blob.key_id) else {
         return Ok(None);
     };
-    let purpose = Purpose {
-        action: source.action,
-        uses: true,
+    let action = Action {
+        name: source.action,
         context: Some(source.context),
     };
-    let key = call.take(key, None, &purpose)?;
-    let snapshot = key.snapshot();
-    call.check_use(&key, &snapshot, KeyUsage::EncryptDecrypt)?;
-    check_algorithm(&snapshot, source.algorithm)?;
-    let opened = snapshot.materials.iter().rev().find_map(|material| {
-        let plaintext = blob.open(material.secret(), source.context).ok()?;
-        Some((plaintext, material.id_text().to_owned()))
-    });
+    let permit = call.authorize(key, None, &action)?;
+    call.check_use(&permit, KeyUsage::EncryptDecrypt)?;
+    check_algorithm(&permit, source.algorithm)?;
+    let opened = permit
+        .snapshot()
+        .materials
+        .iter()
+        .rev()
+        .find_map(|material| {
+            let plaintext = material.open_foreign(&permit, &blob, source.context).ok()?;
+            Some((plaintext, material.id_text().to_owned()))
+        });
     let Some((plaintext, material_id)) = opened else {
         return Err(KmsError::invalid_ciphertext());
     };
     Ok(Some(Opened {
-        key,
+        permit,
         plaintext,
         material_id: Some(material_id),
     }))

@@ -6,6 +6,7 @@ use crate::api::key::metadata;
 use crate::api::key_policy;
 use crate::api::tag;
 use crate::api::violations;
+use crate::authorize::Management;
 use crate::authorize::Permitted;
 use crate::error::Code;
 use crate::error::KmsError;
@@ -27,9 +28,13 @@ pub(crate) fn replicate(
     call.parameter_text("keyId", request.key_id.as_deref());
     call.parameter_text("replicaRegion", request.replica_region.as_deref());
     violations::check(&request)?;
-    let primary = primary(call, request.key_id.as_deref())?;
-    call.check_state(&primary, Group::Use)?;
+    let permit = primary(call, request.key_id.as_deref())?;
+    let primary = permit.key();
+    call.check_state(primary, Group::Use)?;
     let region = request.replica_region.unwrap_or_default();
+    if !call.kms.regions().contains(&region) {
+        return Err(KmsError::validation(format!("Invalid Region: {region}")));
+    }
     let (account, id) = (primary.account(), primary.id());
     if call.kms.keys.find(account, &region, id, call.now).is_some() {
         return Err(KmsError::new(
@@ -49,7 +54,7 @@ pub(crate) fn replicate(
         }
         None => default_policy(call.caller.partition(), account),
     };
-    let replica = make_replica(call, &primary, &region, |record| {
+    let replica = make_replica(call, primary, &region, |record| {
         record.description = request.description.unwrap_or_default();
         record.policy = policy;
         record.tags = tags;
@@ -82,8 +87,9 @@ pub(crate) fn update_primary(
     call.parameter_text("keyId", request.key_id.as_deref());
     call.parameter_text("primaryRegion", request.primary_region.as_deref());
     violations::check(&request)?;
-    let primary = primary(call, request.key_id.as_deref())?;
-    call.check_state(&primary, Group::Use)?;
+    let permit = primary(call, request.key_id.as_deref())?;
+    let primary = permit.key();
+    call.check_state(primary, Group::Use)?;
     let region = request.primary_region.unwrap_or_default();
     let known = primary
         .snapshot()
@@ -101,7 +107,7 @@ pub(crate) fn update_primary(
         .quotas
         .charge(&call.caller.account, &region, Class::UpdatePrimaryRegion)?;
     let rotation = primary.snapshot().record.rotation;
-    for key in call.kms.keys.related(&primary, call.now) {
+    for key in call.kms.keys.related(primary, call.now) {
         call.kms.keys.change(&key, |record| {
             if let Some(multi_region) = &mut record.multi_region {
                 multi_region.primary.clone_from(&region);
@@ -154,10 +160,14 @@ fn make_replica(
 }
 
 /// The key named, if it is the primary one of a multi-Region key.
-fn primary(call: &mut Call<'_>, reference: Option<&str>) -> Result<Permitted<Arc<Key>>, KmsError> {
-    let key = call.key(reference, By::Id)?;
+fn primary(
+    call: &mut Call<'_>,
+    reference: Option<&str>,
+) -> Result<Permitted<Management>, KmsError> {
+    let permit = call.key(reference, By::Id)?;
+    let key = permit.key();
     if key.snapshot().record.is_primary(key.region()) {
-        return Ok(key);
+        return Ok(permit);
     }
     Err(KmsError::new(
         Code::UnsupportedOperationException,

@@ -6,6 +6,7 @@ use crate::api::key::seconds;
 use crate::api::page;
 use crate::api::page::Limits;
 use crate::api::violations;
+use crate::authorize::Management;
 use crate::authorize::Permitted;
 use crate::crypto::material::Material;
 use crate::error::Code;
@@ -34,9 +35,10 @@ pub(crate) fn enable(
         .rotation_period_in_days
         .unwrap_or(PERIOD_DAYS_DEFAULT);
     call.parameter("rotationPeriodInDays", period_days);
-    let key = rotating(call, request.key_id.as_deref())?;
+    let permit = rotating(call, request.key_id.as_deref())?;
+    let key = permit.key();
     let next_ms = call.now.unix_millis() + i64::from(period_days) * DAY_MS;
-    call.kms.keys.change(&key, |record| {
+    call.kms.keys.change(key, |record| {
         let same = record
             .rotation
             .filter(|rotation| rotation.period_days == period_days);
@@ -46,7 +48,7 @@ pub(crate) fn enable(
         }));
         Ok(())
     })?;
-    call.kms.keys.share(&key, call.now)?;
+    call.kms.keys.share(key, call.now)?;
     Ok(v1::EnableKeyRotationResponse {})
 }
 
@@ -57,12 +59,13 @@ pub(crate) fn disable(
 ) -> Result<v1::DisableKeyRotationResponse, KmsError> {
     call.parameter_text("keyId", request.key_id.as_deref());
     violations::check(&request)?;
-    let key = rotating(call, request.key_id.as_deref())?;
-    call.kms.keys.change(&key, |record| {
+    let permit = rotating(call, request.key_id.as_deref())?;
+    let key = permit.key();
+    call.kms.keys.change(key, |record| {
         record.rotation = None;
         Ok(())
     })?;
-    call.kms.keys.share(&key, call.now)?;
+    call.kms.keys.share(key, call.now)?;
     Ok(v1::DisableKeyRotationResponse {})
 }
 
@@ -73,7 +76,8 @@ pub(crate) fn status(
 ) -> Result<v1::GetKeyRotationStatusResponse, KmsError> {
     call.parameter_text("keyId", request.key_id.as_deref());
     violations::check(&request)?;
-    let key = call.key(request.key_id.as_deref(), By::Id)?;
+    let permit = call.key(request.key_id.as_deref(), By::Id)?;
+    let key = permit.key();
     let snapshot = key.snapshot();
     let rotation = snapshot.record.rotation;
     Ok(v1::GetKeyRotationStatusResponse {
@@ -92,15 +96,16 @@ pub(crate) fn rotate_on_demand(
 ) -> Result<v1::RotateKeyOnDemandResponse, KmsError> {
     call.parameter_text("keyId", request.key_id.as_deref());
     violations::check(&request)?;
-    let key = call.key(request.key_id.as_deref(), By::Id)?;
-    call.check_state(&key, Group::Rotation)?;
-    check_symmetric(&key)?;
-    check_primary(&key)?;
+    let permit = call.key(request.key_id.as_deref(), By::Id)?;
+    let key = permit.key();
+    call.check_state(key, Group::Rotation)?;
+    check_symmetric(key)?;
+    check_primary(key)?;
     let now_ms = call.now.unix_millis();
     let most = call.kms.compat().on_demand_rotations_max();
     call.kms
         .keys
-        .change_with_materials(&key, |record, materials| {
+        .change_with_materials(key, |record, materials| {
             check_limit(record, key.arn(), most)?;
             if record.origin == Origin::External {
                 return rotate_to_imported(record, key.arn(), call.now);
@@ -116,7 +121,7 @@ pub(crate) fn rotate_on_demand(
             materials.push(material);
             Ok(())
         })?;
-    call.kms.keys.share(&key, call.now)?;
+    call.kms.keys.share(key, call.now)?;
     call.respond("keyId", &**key.arn());
     Ok(v1::RotateKeyOnDemandResponse {
         key_id: Some(key.arn().to_string()),
@@ -130,8 +135,9 @@ pub(crate) fn list(
 ) -> Result<v1::ListKeyRotationsResponse, KmsError> {
     call.parameter_text("keyId", request.key_id.as_deref());
     violations::check(&request)?;
-    let key = call.key(request.key_id.as_deref(), By::Id)?;
-    check_symmetric(&key)?;
+    let permit = call.key(request.key_id.as_deref(), By::Id)?;
+    let key = permit.key();
+    check_symmetric(key)?;
     let all = request.include_key_material.as_deref() == Some("ALL_KEY_MATERIAL");
     let snapshot = key.snapshot();
     let record = &snapshot.record;
@@ -150,7 +156,7 @@ pub(crate) fn list(
     let rotations = page
         .items
         .iter()
-        .map(|(_, material)| entry(&key, record, material, call.now))
+        .map(|(_, material)| entry(key, record, material, call.now))
         .collect();
     Ok(v1::ListKeyRotationsResponse {
         rotations,
@@ -229,9 +235,13 @@ fn rotate_to_imported(record: &mut Record, arn: &str, now: Timestamp) -> Result<
 }
 
 /// The key named, if keys of its kind rotate by themselves.
-fn rotating(call: &mut Call<'_>, reference: Option<&str>) -> Result<Permitted<Arc<Key>>, KmsError> {
-    let key = call.key(reference, By::Id)?;
-    check_symmetric(&key)?;
+fn rotating(
+    call: &mut Call<'_>,
+    reference: Option<&str>,
+) -> Result<Permitted<Management>, KmsError> {
+    let permit = call.key(reference, By::Id)?;
+    let key = permit.key();
+    check_symmetric(key)?;
     let origin = key.snapshot().record.origin;
     if origin != Origin::AwsKms {
         return Err(KmsError::new(
@@ -243,9 +253,9 @@ fn rotating(call: &mut Call<'_>, reference: Option<&str>) -> Result<Permitted<Ar
             ),
         ));
     }
-    check_primary(&key)?;
-    call.check_state(&key, Group::Rotation)?;
-    Ok(key)
+    check_primary(key)?;
+    call.check_state(key, Group::Rotation)?;
+    Ok(permit)
 }
 
 /// Only symmetric encryption keys rotate.

@@ -4,10 +4,11 @@ use crate::api::Call;
 use crate::api::recipient;
 use crate::api::sign;
 use crate::api::violations;
+use crate::authorize::Cryptography;
+use crate::authorize::Permitted;
 use crate::crypto::ml_kem::MlKemPair;
 use crate::crypto::pair::Pair;
 use crate::error::KmsError;
-use crate::keys::key::Snapshot;
 use crate::keys::metadata::KeyUsage;
 use proto::kms::v1;
 
@@ -24,28 +25,28 @@ pub(crate) fn derive(
     call.parameter("keyAgreementAlgorithm", algorithm);
     violations::check(&request)?;
     call.attest(request.recipient.as_ref());
-    let key = sign::key_for(
+    let permit = sign::key_for(
         call,
         request.key_id.as_deref(),
         KeyUsage::KeyAgreement,
         algorithm,
     )?;
-    let snapshot = key.snapshot();
-    let Pair::Ecc(pair) = sign::pair(&snapshot)? else {
+    let key = permit.key();
+    let Pair::Ecc(pair) = sign::pair(&permit)? else {
         return Err(KmsError::internal());
     };
     let secret = pair
         .agree(request.public_key.as_deref().unwrap_or_default())
         .ok_or_else(|| KmsError::validation(""))?;
     call.end_dry_run(request.dry_run)?;
-    call.note_use(&key);
+    call.note_use(key);
     let told = recipient::tell(call, request.recipient.as_ref(), &secret)?;
     Ok(v1::DeriveSharedSecretResponse {
         key_id: Some(key.arn().to_string()),
         shared_secret: told.plaintext,
         ciphertext_for_recipient: told.for_recipient,
         key_agreement_algorithm: Some(algorithm.to_owned()),
-        key_origin: Some(snapshot.record.origin.as_str().to_owned()),
+        key_origin: Some(permit.snapshot().record.origin.as_str().to_owned()),
     })
 }
 
@@ -62,13 +63,13 @@ pub(crate) fn encapsulate(
     call.parameter("encapsulationAlgorithm", algorithm);
     violations::check(&request)?;
     let usage = KeyUsage::EncapsulateDecapsulate;
-    let key = sign::key_for(call, request.key_id.as_deref(), usage, algorithm)?;
+    let permit = sign::key_for(call, request.key_id.as_deref(), usage, algorithm)?;
+    let key = permit.key();
     call.end_dry_run(request.dry_run)?;
-    let snapshot = key.snapshot();
-    let (blob, secret) = pair(&snapshot)?
+    let (blob, secret) = pair(&permit)?
         .encapsulate()
         .ok_or_else(KmsError::internal)?;
-    call.note_use(&key);
+    call.note_use(key);
     Ok(v1::EncapsulateResponse {
         key_id: Some(key.arn().to_string()),
         shared_secret: Some(secret.to_vec()),
@@ -90,17 +91,17 @@ pub(crate) fn decapsulate(
     call.parameter("encapsulationAlgorithm", algorithm);
     violations::check(&request)?;
     let usage = KeyUsage::EncapsulateDecapsulate;
-    let key = sign::key_for(call, request.key_id.as_deref(), usage, algorithm)?;
-    let snapshot = key.snapshot();
+    let permit = sign::key_for(call, request.key_id.as_deref(), usage, algorithm)?;
+    let key = permit.key();
     let blob = request
         .shared_secret_ciphertext_blob
         .as_deref()
         .unwrap_or_default();
-    let secret = pair(&snapshot)?
+    let secret = pair(&permit)?
         .decapsulate(blob)
         .map_err(|_| KmsError::invalid_ciphertext())?;
     call.end_dry_run(request.dry_run)?;
-    call.note_use(&key);
+    call.note_use(key);
     Ok(v1::DecapsulateResponse {
         key_id: Some(key.arn().to_string()),
         shared_secret: Some(secret.to_vec()),
@@ -108,8 +109,8 @@ pub(crate) fn decapsulate(
     })
 }
 
-fn pair(snapshot: &Snapshot) -> Result<&MlKemPair, KmsError> {
-    match sign::pair(snapshot)? {
+fn pair(permit: &Permitted<Cryptography>) -> Result<&MlKemPair, KmsError> {
+    match sign::pair(permit)? {
         Pair::MlKem(pair) => Ok(pair),
         _ => Err(KmsError::internal()),
     }

@@ -3,21 +3,20 @@
 use crate::api::Call;
 use crate::api::call::By;
 use crate::api::violations;
+use crate::authorize::Cryptography;
 use crate::authorize::Permitted;
 use crate::compat::Compat;
 use crate::crypto::mac::MacKey;
+use crate::crypto::material::Material;
 use crate::crypto::pair::Message;
 use crate::crypto::pair::Pair;
 use crate::crypto::pair::SignError;
 use crate::error::Code;
 use crate::error::KmsError;
-use crate::keys::key::Key;
-use crate::keys::key::Snapshot;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
 use crate::keys::state::Group;
 use proto::kms::v1;
-use std::sync::Arc;
 
 /// Signs a message, or its digest, with the private key of a pair.
 pub(crate) fn sign(
@@ -28,19 +27,20 @@ pub(crate) fn sign(
     let message_type = request.message_type.as_deref().unwrap_or(RAW);
     tell(call, request.key_id.as_deref(), algorithm, message_type);
     violations::check(&request)?;
-    let key = key_for(
+    let permit = key_for(
         call,
         request.key_id.as_deref(),
         KeyUsage::SignVerify,
         algorithm,
     )?;
-    let snapshot = key.snapshot();
+    let key = permit.key();
+    let spec = permit.snapshot().record.spec;
     let message = message(message_type, request.message.as_deref().unwrap_or_default());
-    let signature = pair(&snapshot)?
+    let signature = pair(&permit)?
         .sign(algorithm, message)
-        .map_err(|error| refused(error, algorithm, &snapshot.record.spec, message_type))?;
+        .map_err(|error| refused(error, algorithm, spec, message_type))?;
     call.end_dry_run(request.dry_run)?;
-    call.note_use(&key);
+    call.note_use(key);
     Ok(v1::SignResponse {
         key_id: Some(key.arn().to_string()),
         signature: Some(signature),
@@ -57,26 +57,27 @@ pub(crate) fn verify(
     let message_type = request.message_type.as_deref().unwrap_or(RAW);
     tell(call, request.key_id.as_deref(), algorithm, message_type);
     violations::check(&request)?;
-    let key = key_for(
+    let permit = key_for(
         call,
         request.key_id.as_deref(),
         KeyUsage::SignVerify,
         algorithm,
     )?;
-    let snapshot = key.snapshot();
+    let key = permit.key();
+    let spec = permit.snapshot().record.spec;
     let message = message(message_type, request.message.as_deref().unwrap_or_default());
-    let valid = pair(&snapshot)?
+    let valid = pair(&permit)?
         .verify(
             algorithm,
             message,
             request.signature.as_deref().unwrap_or_default(),
         )
-        .map_err(|error| refused(error, algorithm, &snapshot.record.spec, message_type))?;
+        .map_err(|error| refused(error, algorithm, spec, message_type))?;
     if !valid {
         return Err(KmsError::new(Code::KmsInvalidSignatureException, ""));
     }
     call.end_dry_run(request.dry_run)?;
-    call.note_use(&key);
+    call.note_use(key);
     Ok(v1::VerifyResponse {
         key_id: Some(key.arn().to_string()),
         signature_valid: Some(true),
@@ -93,16 +94,16 @@ pub(crate) fn generate_mac(
     call.parameter_text("keyId", request.key_id.as_deref());
     call.parameter("macAlgorithm", algorithm);
     violations::check(&request)?;
-    let key = key_for(
+    let permit = key_for(
         call,
         request.key_id.as_deref(),
         KeyUsage::GenerateVerifyMac,
         algorithm,
     )?;
+    let key = permit.key();
     call.end_dry_run(request.dry_run)?;
-    let snapshot = key.snapshot();
-    let code = mac(&snapshot)?.generate(request.message.as_deref().unwrap_or_default());
-    call.note_use(&key);
+    let code = mac(&permit)?.generate(request.message.as_deref().unwrap_or_default());
+    call.note_use(key);
     Ok(v1::GenerateMacResponse {
         mac: Some(code),
         mac_algorithm: Some(algorithm.to_owned()),
@@ -119,19 +120,19 @@ pub(crate) fn verify_mac(
     call.parameter_text("keyId", request.key_id.as_deref());
     call.parameter("macAlgorithm", algorithm);
     violations::check(&request)?;
-    let key = key_for(
+    let permit = key_for(
         call,
         request.key_id.as_deref(),
         KeyUsage::GenerateVerifyMac,
         algorithm,
     )?;
-    let snapshot = key.snapshot();
+    let key = permit.key();
     let message = request.message.as_deref().unwrap_or_default();
-    if !mac(&snapshot)?.verify(message, request.mac.as_deref().unwrap_or_default()) {
+    if !mac(&permit)?.verify(message, request.mac.as_deref().unwrap_or_default()) {
         return Err(KmsError::new(Code::KmsInvalidMacException, ""));
     }
     call.end_dry_run(request.dry_run)?;
-    call.note_use(&key);
+    call.note_use(key);
     Ok(v1::VerifyMacResponse {
         key_id: Some(key.arn().to_string()),
         mac_valid: Some(true),
@@ -146,7 +147,8 @@ pub(crate) fn public_key(
 ) -> Result<v1::GetPublicKeyResponse, KmsError> {
     call.parameter_text("keyId", request.key_id.as_deref());
     violations::check(&request)?;
-    let key = call.key(request.key_id.as_deref(), By::Alias)?;
+    let permit = call.key(request.key_id.as_deref(), By::Alias)?;
+    let key = permit.key();
     let snapshot = key.snapshot();
     let record = &snapshot.record;
     if record.spec.is_symmetric() && call.kms.compat() == Compat::LocalStack {
@@ -167,12 +169,13 @@ pub(crate) fn public_key(
             ),
         ));
     }
-    call.check_state(&key, Group::Use)?;
-    let pair = pair(&snapshot)?;
+    call.check_state(key, Group::Use)?;
+    let material = snapshot.current().and_then(Material::public_key);
+    let public_key = material.ok_or_else(KmsError::internal)?;
     let algorithms = |usage| record.algorithms(usage);
     Ok(v1::GetPublicKeyResponse {
         key_id: Some(key.arn().to_string()),
-        public_key: Some(pair.public_key().to_vec()),
+        public_key: Some(public_key.to_vec()),
         customer_master_key_spec: Some(record.spec.as_str().to_owned()),
         key_spec: Some(record.spec.as_str().to_owned()),
         key_usage: Some(record.usage.as_str().to_owned()),
@@ -195,25 +198,26 @@ pub(crate) fn key_for(
     reference: Option<&str>,
     usage: KeyUsage,
     algorithm: &str,
-) -> Result<Permitted<Arc<Key>>, KmsError> {
-    let key = call.key_to_use(reference, None)?;
-    let snapshot = key.snapshot();
-    call.check_use(&key, &snapshot, usage)?;
-    let spec = snapshot.record.spec;
+) -> Result<Permitted<Cryptography>, KmsError> {
+    let permit = call.key_to_use(reference, None)?;
+    call.check_use(&permit, usage)?;
+    let spec = permit.snapshot().record.spec;
     if !spec.algorithms(usage).contains(&algorithm) {
         return Err(incompatible(algorithm, spec));
     }
-    Ok(key)
+    Ok(permit)
 }
 
 /// The key's pair.
-pub(crate) fn pair(snapshot: &Snapshot) -> Result<&Pair, KmsError> {
-    let material = snapshot.current().and_then(|material| material.pair());
+pub(crate) fn pair(permit: &Permitted<Cryptography>) -> Result<&Pair, KmsError> {
+    let material = permit.snapshot().current();
+    let material = material.and_then(|material| material.pair(permit));
     material.ok_or_else(KmsError::internal)
 }
 
-fn mac(snapshot: &Snapshot) -> Result<&MacKey, KmsError> {
-    let material = snapshot.current().and_then(|material| material.mac());
+fn mac(permit: &Permitted<Cryptography>) -> Result<&MacKey, KmsError> {
+    let material = permit.snapshot().current();
+    let material = material.and_then(|material| material.mac(permit));
     material.ok_or_else(KmsError::internal)
 }
 
@@ -236,9 +240,9 @@ fn message<'a>(message_type: &str, bytes: &'a [u8]) -> Message<'a> {
     }
 }
 
-fn refused(error: SignError, algorithm: &str, spec: &KeySpec, message_type: &str) -> KmsError {
+fn refused(error: SignError, algorithm: &str, spec: KeySpec, message_type: &str) -> KmsError {
     match error {
-        SignError::Algorithm => incompatible(algorithm, *spec),
+        SignError::Algorithm => incompatible(algorithm, spec),
         SignError::MessageType => KmsError::validation(format!(
             "MessageType {message_type} is not compatible with algorithm {algorithm}."
         )),

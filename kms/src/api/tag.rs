@@ -17,9 +17,10 @@ pub(crate) fn tag(
 ) -> Result<v1::TagResourceResponse, KmsError> {
     call.parameter_text("keyId", request.key_id.as_deref());
     violations::check(&request)?;
-    let key = call.key(request.key_id.as_deref(), By::Id)?;
-    call.check_state(&key, Group::Describe)?;
-    call.kms.keys.change(&key, |record| {
+    let permit = call.key(request.key_id.as_deref(), By::Id)?;
+    let key = permit.key();
+    call.check_state(key, Group::Describe)?;
+    call.kms.keys.change(key, |record| {
         record.tags = checked(&record.tags, request.tags)?;
         Ok(())
     })?;
@@ -34,12 +35,13 @@ pub(crate) fn untag(
     call.parameter_text("keyId", request.key_id.as_deref());
     call.parameter("tagKeys", request.tag_keys.clone());
     violations::check(&request)?;
-    let key = call.key(request.key_id.as_deref(), By::Id)?;
-    call.check_state(&key, Group::Describe)?;
+    let permit = call.key(request.key_id.as_deref(), By::Id)?;
+    let key = permit.key();
+    call.check_state(key, Group::Describe)?;
     if request.tag_keys.iter().any(|name| is_reserved(name)) {
         return Err(refused(RESERVED));
     }
-    call.kms.keys.change(&key, |record| {
+    call.kms.keys.change(key, |record| {
         record
             .tags
             .retain(|(name, _)| !request.tag_keys.contains(name));
@@ -55,7 +57,8 @@ pub(crate) fn list(
 ) -> Result<v1::ListResourceTagsResponse, KmsError> {
     call.parameter_text("keyId", request.key_id.as_deref());
     violations::check(&request)?;
-    let key = call.key(request.key_id.as_deref(), By::Id)?;
+    let permit = call.key(request.key_id.as_deref(), By::Id)?;
+    let key = permit.key();
     let mut tags = key.snapshot().record.tags.clone();
     tags.sort();
     let limits = Limits {

@@ -26,8 +26,8 @@ use sha2::Sha256;
 
 use crate::authenticate::Authenticator;
 use crate::authenticate::SKEW_MAX;
+use crate::authenticate::credentials::User;
 use crate::authenticate::is_account;
-use crate::authenticate::is_region;
 use crate::authenticate::missing_token;
 use crate::authenticate::unrecognized;
 use crate::caller::Caller;
@@ -35,20 +35,26 @@ use crate::error::Code;
 use crate::error::KmsError;
 
 /// Who signed, and for which Region.
-pub(crate) struct Signed {
+pub struct Signed {
     pub(crate) account: Arc<str>,
     pub(crate) region: Arc<str>,
     pub(crate) principal_arn: Arc<str>,
     pub(crate) access_key_id: Option<Arc<str>>,
 }
 
-/// Checks the signature of a request.
-pub(crate) fn check(
+/// What a head claims: who signed it, when, and by which signature over which headers.
+pub struct Claim {
+    authorization: Authorization,
+    time: Timestamp,
+    user: Arc<User>,
+}
+
+/// Reads the claim of a request's head, and checks all of it that needs no body.
+pub(crate) fn claim(
     authenticator: &Authenticator,
     parts: &Parts,
-    body: &[u8],
     service: &str,
-) -> Result<Signed, KmsError> {
+) -> Result<Claim, KmsError> {
     let header = text(&parts.headers, "authorization").ok_or_else(missing_token)?;
     let expected = Expected {
         region: None,
@@ -56,37 +62,53 @@ pub(crate) fn check(
     };
     let authorization =
         Authorization::parse(header, &expected).map_err(|error| refusal(&error, header))?;
-    if !is_region(&authorization.scope.region) {
-        return Err(invalid("Credential should be scoped to a valid region. "));
+    if !authenticator.regions.contains(&authorization.scope.region) {
+        return Err(invalid(NO_REGION));
     }
 
     let (time, date_header) = request_time(&parts.headers, header)?;
     check_time(authenticator, &authorization, time)?;
     check_signed_headers(&parts.headers, &authorization.signed_headers, date_header)?;
 
-    // No session token was ever given out, so none is known.
+    // No session token was ever issued, so none is valid.
     let user = authenticator.users.get(&authorization.access_key_id);
     let user = user
         .filter(|_| !parts.headers.contains_key("x-amz-security-token"))
         .ok_or_else(unrecognized)?;
-    let signer = user.signer(&authorization.scope);
-    let canonical = canonical_sha256(parts, body, &authorization.signed_headers)?;
-    let to_sign = string_to_sign(time, &authorization.scope, &canonical);
-    if !signer.key.verify(&to_sign, &authorization.signature) {
-        return Err(invalid(MISMATCH));
-    }
-
-    user.keep(&signer);
-    Ok(Signed {
-        account: Arc::clone(&user.account),
-        region: Arc::clone(&signer.region),
-        principal_arn: Arc::clone(&signer.principal_arn),
-        access_key_id: Some(Arc::clone(&user.access_key_id)),
+    Ok(Claim {
+        authorization,
+        time,
+        user: Arc::clone(user),
     })
 }
 
+impl Claim {
+    /// Checks the signature over head and body.
+    pub(crate) fn verify(self, parts: &Parts, body: &[u8]) -> Result<Signed, KmsError> {
+        let Self {
+            authorization,
+            time,
+            user,
+        } = self;
+        let signer = user.signer(&authorization.scope);
+        let canonical = canonical_sha256(parts, body, &authorization.signed_headers)?;
+        let to_sign = string_to_sign(time, &authorization.scope, &canonical);
+        if !signer.key.verify(&to_sign, &authorization.signature) {
+            return Err(invalid(MISMATCH));
+        }
+
+        user.keep(&signer);
+        Ok(Signed {
+            account: Arc::clone(&user.account),
+            region: Arc::clone(&signer.region),
+            principal_arn: Arc::clone(&signer.principal_arn),
+            access_key_id: Some(Arc::clone(&user.access_key_id)),
+        })
+    }
+}
+
 /// Believes whatever credential the request carries, or none.
-pub(crate) fn accept(authenticator: &Authenticator, parts: &Parts) -> Signed {
+pub(crate) fn accept(authenticator: &Authenticator, parts: &Parts) -> Result<Signed, KmsError> {
     let header = text(&parts.headers, "authorization").unwrap_or_default();
     let credential = header
         .split_once("Credential=")
@@ -95,8 +117,9 @@ pub(crate) fn accept(authenticator: &Authenticator, parts: &Parts) -> Signed {
     let mut fields = credential.split('/');
     let access_key_id = fields.next().filter(|id| !id.is_empty());
     let region: Arc<str> = match fields.nth(1) {
-        Some(region) if is_region(region) => region.into(),
-        _ => Arc::clone(&authenticator.region),
+        Some(region) if authenticator.regions.contains(region) => region.into(),
+        Some(_) => return Err(invalid(NO_REGION)),
+        None => Arc::clone(&authenticator.region),
     };
     let known = access_key_id.and_then(|id| authenticator.users.get(id));
     let account: Arc<str> = match (access_key_id, known, &authenticator.test_account) {
@@ -105,15 +128,15 @@ pub(crate) fn accept(authenticator: &Authenticator, parts: &Parts) -> Signed {
         (Some("test"), None, Some(test_account)) => Arc::clone(test_account),
         _ => Arc::clone(&authenticator.account),
     };
-    Signed {
+    Ok(Signed {
         principal_arn: Caller::root(&account, &region).principal_arn,
         account,
         region,
         access_key_id: access_key_id.map(Into::into),
-    }
+    })
 }
 
-/// The time the request was signed at, and the header that told it.
+/// The time the request was signed at, and the header that carries it.
 fn request_time(headers: &HeaderMap, header: &str) -> Result<(Timestamp, &'static str), KmsError> {
     if let Some(date) = text(headers, "x-amz-date") {
         let time = Timestamp::parse_basic(date).map_err(|_| {
@@ -244,9 +267,7 @@ fn refusal(error: &AuthorizationError, header: &str) -> KmsError {
              keyid/date/region/service/term. {}",
             hashed(header)
         )),
-        AuthorizationError::Credential(CredentialError::EmptyRegion) => {
-            invalid("Credential should be scoped to a valid region. ")
-        }
+        AuthorizationError::Credential(CredentialError::EmptyRegion) => invalid(NO_REGION),
         AuthorizationError::Credential(CredentialError::WrongService { expected, .. }) => invalid(
             format!("Credential should be scoped to correct service: '{expected}'. "),
         ),
@@ -303,6 +324,9 @@ fn incomplete(message: String) -> KmsError {
 
 /// The header that may claim the body's hash; the body itself is what is checked.
 const HASH_HEADER: &str = "x-amz-content-sha256";
+
+/// AWS's text for a Region that it does not have.
+const NO_REGION: &str = "Credential should be scoped to a valid region. ";
 
 /// AWS's text for a signature that is another.
 const MISMATCH: &str = "The request signature we calculated does not match the signature you \

@@ -14,6 +14,7 @@ use proto::sigv4::sign_request;
 use proto::time::ManualClock;
 use proto::time::Timestamp;
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::Authenticator;
@@ -49,7 +50,7 @@ fn authenticator(signatures: Signatures) -> Authenticator {
         test_account: Some("123456789012".to_owned()),
         ..Config::default()
     };
-    Authenticator::new(&config, Arc::new(ManualClock::new(now())))
+    Authenticator::new(&config, Arc::default(), Arc::new(ManualClock::new(now())))
 }
 
 /// A request signed at `time` with `secret`, before anybody touched it.
@@ -79,9 +80,15 @@ fn signed_at(time: Timestamp, secret: &str, service: &str) -> Parts {
     request.body(()).unwrap().into_parts().0
 }
 
-/// What the checking authenticator says.
+/// The caller of a request for KMS.
+fn signed(authenticator: &Authenticator, parts: &Parts, body: &[u8]) -> Result<Caller, KmsError> {
+    let claim = authenticator.claim(parts, "kms")?;
+    authenticator.signed(claim, parts, body, &connection(), "id".into())
+}
+
+/// The caller of a request for KMS, if its signature holds.
 fn check(parts: &Parts, body: &[u8]) -> Result<Caller, KmsError> {
-    authenticator(Signatures::Checked).signed(parts, body, "kms", &connection(), "id".into())
+    signed(&authenticator(Signatures::Checked), parts, body)
 }
 
 fn connection() -> Connection {
@@ -89,6 +96,7 @@ fn connection() -> Connection {
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
         tls: None,
         cut: CancellationToken::new(),
+        unauthenticated: Arc::new(Semaphore::new(1)),
     }
 }
 
@@ -116,11 +124,7 @@ fn a_kept_signing_key_verifies_the_next_request() {
     let authenticator = authenticator(Signatures::Checked);
     for seconds in 0..3 {
         let parts = signed_at(now().plus(Duration::from_secs(seconds)), SECRET, "kms");
-        assert!(
-            authenticator
-                .signed(&parts, BODY, "kms", &connection(), "id".into())
-                .is_ok()
-        );
+        assert!(signed(&authenticator, &parts, BODY).is_ok());
     }
 }
 
@@ -272,9 +276,7 @@ fn accepted_signatures_name_the_account_by_access_key() {
             .body(())
             .unwrap();
         let parts = request.into_parts().0;
-        let caller = authenticator
-            .signed(&parts, b"", "kms", &connection(), "id".into())
-            .unwrap();
+        let caller = signed(&authenticator, &parts, b"").unwrap();
         assert_eq!(&*caller.region, "ap-south-1");
         caller.account.to_string()
     };
@@ -284,9 +286,7 @@ fn accepted_signatures_name_the_account_by_access_key() {
     assert_eq!(account("whoever"), "000000000000");
 
     let unsigned = Request::post("/").body(()).unwrap().into_parts().0;
-    let caller = authenticator
-        .signed(&unsigned, b"", "kms", &connection(), "id".into())
-        .unwrap();
+    let caller = signed(&authenticator, &unsigned, b"").unwrap();
     assert_eq!(
         (&*caller.account, &*caller.region),
         ("000000000000", "us-east-1")
@@ -323,13 +323,67 @@ fn only_the_shared_secret_may_name_a_principal_and_a_service() {
     let caller = call(&checked, Some("Bearer between houses")).unwrap();
     assert_eq!(&*caller.account, "444455556666");
     assert_eq!(&*caller.principal_arn, "arn:aws:iam::444455556666:user/bob");
-    assert!(caller.is_via_s3());
+    assert_eq!(
+        caller.via_service.as_deref(),
+        Some("s3.eu-west-1.amazonaws.com")
+    );
 
     let believed = call(&authenticator(Signatures::Accepted), None).unwrap();
-    assert!(
-        !believed.is_via_s3(),
+    assert_eq!(
+        believed.via_service, None,
         "a service must prove itself even where users need not"
     );
+}
+
+#[test]
+fn only_a_service_that_proves_itself_calls_in_its_own_name() {
+    let call = |signatures, token: Option<&str>, principal: &str| {
+        let mut request = Request::post("/")
+            .header("sealgate-principal", principal)
+            .header("sealgate-account", "444455556666")
+            .header("sealgate-via-service", "s3.eu-west-1.amazonaws.com");
+        if let Some(token) = token {
+            request = request.header("authorization", token);
+        }
+        let metadata = request.body(()).unwrap().into_parts().0.headers;
+        authenticator(signatures).service(&metadata, &connection(), None, "id".into())
+    };
+    let token = Some("Bearer between houses");
+    let own = call(Signatures::Checked, token, "s3.amazonaws.com").unwrap();
+    assert!(own.is_s3_itself());
+    assert_eq!(&*own.principal_arn, "arn:aws:iam::444455556666:root");
+
+    let root = "arn:aws:iam::444455556666:root";
+    let for_a_user = call(Signatures::Checked, token, root).unwrap();
+    assert!(!for_a_user.in_own_name);
+    let unproven = call(Signatures::Accepted, None, "s3.amazonaws.com").unwrap();
+    assert!(!unproven.in_own_name);
+    let another = call(Signatures::Checked, token, "sqs.amazonaws.com").unwrap_err();
+    assert_eq!(another.code(), Code::ValidationException);
+}
+
+#[test]
+fn a_region_that_aws_does_not_have_is_refused_in_either_protocol() {
+    for signatures in [Signatures::Checked, Signatures::Accepted] {
+        let mut parts = signed_at(now(), SECRET, "kms");
+        let header = parts.headers["authorization"].to_str().unwrap();
+        let header = header.replace("eu-west-1", "mars-1").parse().unwrap();
+        parts.headers.insert("authorization", header);
+        let error = signed(&authenticator(signatures), &parts, BODY).unwrap_err();
+        assert_eq!(error.code(), Code::InvalidSignatureException);
+        assert_eq!(
+            error.message(),
+            "Credential should be scoped to a valid region. "
+        );
+
+        let request = Request::post("/")
+            .header("authorization", "Bearer between houses")
+            .header("sealgate-region", "mars-1");
+        let metadata = request.body(()).unwrap().into_parts().0.headers;
+        let authenticator = authenticator(signatures);
+        let refused = authenticator.service(&metadata, &connection(), None, "id".into());
+        assert_eq!(refused.unwrap_err().code(), Code::ValidationException);
+    }
 }
 
 #[test]

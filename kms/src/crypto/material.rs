@@ -1,5 +1,7 @@
 //! Key material: the secret of a KMS key, one for each rotation.
 
+use crate::crypto::Unauthentic;
+use crate::crypto::foreign::ForeignBlob;
 use crate::crypto::mac::MacKey;
 use crate::crypto::pair::Pair;
 use crate::crypto::random;
@@ -10,6 +12,7 @@ use hmac::Hmac;
 use hmac::KeyInit;
 use hmac::Mac;
 use sha2::Sha256;
+use std::collections::BTreeMap;
 use std::fmt;
 use zeroize::Zeroizing;
 
@@ -41,6 +44,16 @@ impl fmt::Debug for MaterialId {
         fmt::Display::fmt(self, f)
     }
 }
+
+/// Proof that a caller may use a key's material.
+///
+/// `authorize::Permitted<Cryptography>` implements it and nothing else does, so that no operation
+/// encrypts, decrypts, signs or agrees on a key unless the caller was authorized for it.
+pub trait UsePermit {}
+
+/// For tests of algorithms, which have no callers.
+#[cfg(test)]
+impl UsePermit for () {}
 
 /// One key material, ready for use.
 ///
@@ -124,9 +137,23 @@ impl Material {
         &self.secret
     }
 
+    /// The plaintext of a blob that LocalStack made under this material.
+    ///
+    /// # Errors
+    ///
+    /// [`Unauthentic`] when the blob was made under another key or for another context.
+    pub fn open_foreign(
+        &self,
+        _: &impl UsePermit,
+        blob: &ForeignBlob<'_>,
+        context: &BTreeMap<String, String>,
+    ) -> Result<Zeroizing<Vec<u8>>, Unauthentic> {
+        blob.open(&self.secret, context)
+    }
+
     /// The material, if it is for symmetric encryption.
     #[must_use]
-    pub fn symmetric(&self) -> Option<&SymmetricKey> {
+    pub fn symmetric(&self, _: &impl UsePermit) -> Option<&SymmetricKey> {
         match &self.ready {
             Ready::Symmetric(key) => Some(key),
             _ => None,
@@ -135,16 +162,25 @@ impl Material {
 
     /// The material, if it is for message authentication codes.
     #[must_use]
-    pub fn mac(&self) -> Option<&MacKey> {
+    pub fn mac(&self, _: &impl UsePermit) -> Option<&MacKey> {
         match &self.ready {
             Ready::Mac(key) => Some(key),
             _ => None,
         }
     }
 
+    /// The public key, if the material is a pair: DER, a `SubjectPublicKeyInfo` of RFC 5280.
+    #[must_use]
+    pub fn public_key(&self) -> Option<&[u8]> {
+        match &self.ready {
+            Ready::Pair(pair) => Some(pair.public_key()),
+            _ => None,
+        }
+    }
+
     /// The material, if it is a pair of a private and a public key.
     #[must_use]
-    pub fn pair(&self) -> Option<&Pair> {
+    pub fn pair(&self, _: &impl UsePermit) -> Option<&Pair> {
         match &self.ready {
             Ready::Pair(pair) => Some(pair),
             _ => None,
@@ -230,7 +266,7 @@ mod tests {
             let secret = Zeroizing::new(made.secret().to_vec());
             let read = Material::from_secret(spec, "a", secret).unwrap();
             assert_eq!(made.id(), read.id(), "{spec:?}");
-            let public = |material: &Material| material.pair().map(|p| p.public_key().to_vec());
+            let public = |material: &Material| material.public_key().map(<[u8]>::to_vec);
             assert_eq!(public(&made), public(&read), "{spec:?}");
         }
         assert!(Material::generate(KeySpec::Sm2, "a").is_none());

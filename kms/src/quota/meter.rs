@@ -42,6 +42,8 @@ pub(crate) struct Meter {
     window: AtomicU64,
     /// The token bucket; none unless the shape is [`Shape::Bucket`].
     bucket: ArcSwapOption<Bucket>,
+    /// When it was last charged, in milliseconds since 1970.
+    charged_ms: AtomicU64,
     allowed: AtomicU64,
     throttled: AtomicU64,
 }
@@ -53,6 +55,7 @@ impl Meter {
             rate: AtomicU64::new(0),
             window: AtomicU64::new(0),
             bucket: ArcSwapOption::empty(),
+            charged_ms: AtomicU64::new(0),
             allowed: AtomicU64::new(0),
             throttled: AtomicU64::new(0),
         };
@@ -85,6 +88,7 @@ impl Meter {
     ///
     /// How long it takes until the request could pass.
     pub(crate) fn charge(&self, cost: u32, shape: Shape, now_ms: u64) -> Result<(), Duration> {
+        self.charged_ms.store(now_ms, Ordering::Relaxed);
         let rate = self.rate();
         let outcome = match shape {
             Shape::Off => Ok(()),
@@ -130,6 +134,14 @@ impl Meter {
         } else {
             0
         }
+    }
+
+    /// Whether nothing that it counted matters at `now_ms` any more, whatever the shape: a whole window
+    /// has passed without a request after that of the last one, and a bucket is full again.
+    pub(crate) fn is_idle(&self, now_ms: u64) -> bool {
+        let windows_ms = u64::from(self.rate().seconds) * 2_000;
+        let charged_ms = self.charged_ms.load(Ordering::Relaxed);
+        now_ms.saturating_sub(charged_ms) >= windows_ms
     }
 
     /// Counts in the current fixed window.

@@ -1,4 +1,4 @@
-//! The quotas on a clock that stands still unless told.
+//! The quotas on a clock that stands still unless it is moved.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use super::Class;
 use super::Config;
 use super::Quotas;
 use super::Shape;
+use super::partitions::PARTITIONS_MAX;
 
 const ACCOUNT: &str = "111122223333";
 const REGION: &str = "us-east-1";
@@ -316,4 +317,30 @@ fn many_threads_pass_exactly_the_quota_together() {
             .sum::<u32>()
     });
     assert_eq!(sum, 1_000);
+}
+
+#[test]
+fn made_up_accounts_and_regions_neither_fill_the_memory_nor_get_fresh_quotas() {
+    let (quotas, clock) = quotas(Config::default());
+    let class = Class::CreateKey;
+    let account = |number: usize| format!("{number:012}");
+    for number in 0..PARTITIONS_MAX {
+        assert_eq!(passed(&quotas, &account(number), REGION, class, 6), 5);
+    }
+    let next = account(PARTITIONS_MAX);
+    assert_eq!(
+        passed(&quotas, &next, REGION, class, 1),
+        0,
+        "all are in use"
+    );
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(passed(&quotas, &account(0), REGION, class, 6), 5);
+    clock.advance(Duration::from_millis(1_500));
+    assert_eq!(
+        passed(&quotas, &next, REGION, class, 6),
+        5,
+        "others are idle"
+    );
+    assert_eq!(passed(&quotas, &account(0), REGION, class, 6), 5);
+    assert!(quotas.usage().len() < PARTITIONS_MAX);
 }

@@ -35,6 +35,7 @@ pub(crate) struct Listener {
     tls: Option<TlsAcceptor>,
     http: auto::Builder<TokioExecutor>,
     head_timeout: Duration,
+    unauthenticated_max: usize,
     drain: Duration,
     connections: Arc<Semaphore>,
     stop: CancellationToken,
@@ -69,13 +70,16 @@ impl Listener {
             tls,
             http,
             head_timeout,
+            unauthenticated_max: limits
+                .unauthenticated_requests_per_connection_max
+                .min(Semaphore::MAX_PERMITS),
             drain: Duration::from_millis(limits.drain_ms),
             connections: Arc::new(Semaphore::new(connections)),
             stop,
         }
     }
 
-    /// Answers every request by `answer`, until told to stop; then lets requests in flight end.
+    /// Answers every request by `answer`, until it is stopped; then lets requests in flight end.
     pub(crate) async fn serve<A, F, B>(self, answer: A)
     where
         A: Fn(Arc<Connection>, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
@@ -89,6 +93,7 @@ impl Listener {
                 http: self.http.clone(),
                 tls: self.tls.clone(),
                 head_timeout: self.head_timeout,
+                unauthenticated_max: self.unauthenticated_max,
                 watcher: graceful.watcher(),
                 _permit: permit,
             };
@@ -104,7 +109,7 @@ impl Listener {
         }
     }
 
-    /// The next connection, or none once told to stop.
+    /// The next connection, or none once it is stopped.
     async fn accept(&self) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
         loop {
             let accepted = tokio::select! {
@@ -141,6 +146,7 @@ struct Serving {
     http: auto::Builder<TokioExecutor>,
     tls: Option<TlsAcceptor>,
     head_timeout: Duration,
+    unauthenticated_max: usize,
     watcher: Watcher,
     _permit: OwnedSemaphorePermit,
 }
@@ -159,11 +165,13 @@ impl Serving {
             tracing::debug!(%error, "a connection keeps its delay");
         }
 
+        let unauthenticated_max = self.unauthenticated_max;
         let connection = |tls| {
             Arc::new(Connection {
                 peer: peer.ip(),
                 tls,
                 cut: CancellationToken::new(),
+                unauthenticated: Arc::new(Semaphore::new(unauthenticated_max)),
             })
         };
         let Some(acceptor) = self.tls.clone() else {

@@ -22,7 +22,7 @@ pub enum StartError {
     Bind {
         /// The address wanted.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
     /// The configuration is refused.
@@ -36,7 +36,7 @@ pub enum StartError {
     File {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
     /// A quota has no such class, rate or profile.
@@ -48,15 +48,28 @@ pub enum StartError {
     /// The key store does not open.
     #[error(transparent)]
     Store(Box<dyn Error + Send + Sync>),
-    /// The certificate or its key cannot be used.
-    #[error("the certificate cannot be used: {0}")]
-    Tls(Box<dyn Error + Send + Sync>),
+    /// A certificate or a key cannot be used.
+    #[error("{} cannot be used for TLS: {error}", path.display())]
+    Tls {
+        /// The file it is in.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: Box<dyn Error + Send + Sync>,
+    },
 }
 
 impl StartError {
     /// A port that could not be taken.
     pub(crate) fn bind(address: SocketAddr, error: io::Error) -> Self {
         Self::Bind { address, error }
+    }
+
+    /// A certificate or a key that cannot be used.
+    pub(crate) fn tls(path: &Path, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Tls {
+            path: path.to_owned(),
+            error: error.into(),
+        }
     }
 
     /// A file that could not be read or made.

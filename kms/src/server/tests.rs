@@ -1,4 +1,4 @@
-//! Both doors and the admin port, over real connections on loopback.
+//! Both protocols and the admin port, over real connections on loopback.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,12 +33,14 @@ use crate::config::Signatures;
 use crate::quota::Shape;
 
 mod admin_state;
-mod both_doors;
+mod both_protocols;
 mod controls;
 mod hostile;
+mod limits;
+mod logs;
 mod secured;
 
-const SECRET: &str = "a secret between the houses";
+const SECRET: &str = "a secret between the services";
 const JSON: &str = "application/x-amz-json-1.1";
 
 /// When everything happens: the start of a second.
@@ -82,7 +84,7 @@ async fn send(request: Request<Full<Bytes>>) -> Answer {
     Response::from_parts(parts, collected.to_bytes())
 }
 
-/// A JSON request to the doors, unsigned.
+/// A JSON request, unsigned.
 fn json_request(address: SocketAddr, target: &str, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
     Request::post(format!("http://{address}/"))
         .header("content-type", JSON)
@@ -125,7 +127,7 @@ fn signed_request(
         .unwrap()
 }
 
-/// The error a JSON answer tells: status, type, message.
+/// The error of a JSON answer: status, type, message.
 fn error(answer: &Answer) -> (u16, String, Option<String>) {
     let body: Value = serde_json::from_slice(answer.body()).unwrap();
     let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -136,7 +138,7 @@ fn error(answer: &Answer) -> (u16, String, Option<String>) {
     )
 }
 
-/// A gRPC connection to the doors.
+/// A gRPC connection.
 async fn channel(address: SocketAddr) -> Channel {
     Channel::from_shared(format!("http://{address}"))
         .unwrap()
@@ -145,7 +147,7 @@ async fn channel(address: SocketAddr) -> Channel {
         .unwrap()
 }
 
-/// A gRPC client of the doors.
+/// A gRPC client.
 async fn grpc(address: SocketAddr) -> KeyManagementClient<Channel> {
     KeyManagementClient::new(channel(address).await)
 }
@@ -167,7 +169,7 @@ fn random(token: Option<&str>) -> tonic::Request<GenerateRandomRequest> {
 }
 
 #[tokio::test]
-async fn both_doors_answer_on_one_port() {
+async fn both_protocols_answer_on_one_port() {
     let running = serve(Signatures::Checked).await;
     let request = signed_request(
         running.address,
@@ -193,7 +195,7 @@ async fn both_doors_answer_on_one_port() {
 }
 
 #[tokio::test]
-async fn the_json_door_refuses_in_awss_words() {
+async fn json_refusals_have_awss_words() {
     let running = serve(Signatures::Checked).await;
     let address = running.address;
     let unsigned = send(json_request(address, "TrentService.GenerateRandom", "{}")).await;
@@ -230,7 +232,7 @@ async fn the_json_door_refuses_in_awss_words() {
 }
 
 #[tokio::test]
-async fn sts_tells_who_signed() {
+async fn sts_returns_who_signed() {
     let running = serve(Signatures::Checked).await;
     let form = "application/x-www-form-urlencoded";
     let body = "Action=GetCallerIdentity&Version=2011-06-15";
@@ -248,7 +250,7 @@ async fn sts_tells_who_signed() {
 }
 
 #[tokio::test]
-async fn the_grpc_door_wants_the_secret_and_offers_health_and_reflection() {
+async fn grpc_demands_the_secret_and_offers_health_and_reflection() {
     let running = serve(Signatures::Checked).await;
     let mut client = grpc(running.address).await;
     let code = client

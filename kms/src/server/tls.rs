@@ -1,11 +1,16 @@
-//! TLS from a certificate and its key.
+//! TLS from a certificate and its key, with certificates of clients if they are demanded.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::CipherSuite;
 use rustls::ProtocolVersion;
+use rustls::RootCertStore;
 use rustls::ServerConfig;
 use rustls::ServerConnection;
+use rustls::crypto::CryptoProvider;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject as _;
@@ -17,26 +22,58 @@ use crate::server::start_error::StartError;
 
 /// What accepts TLS connections, speaking HTTP/2 and HTTP/1.1.
 pub(crate) fn acceptor(tls: &Tls) -> Result<TlsAcceptor, StartError> {
-    let refused = |error: rustls_pki_types::pem::Error| StartError::Tls(Box::new(error));
-    let chain = CertificateDer::pem_file_iter(&tls.certificate_file)
-        .map_err(refused)?
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(refused)?;
-    let key = PrivateKeyDer::from_pem_file(&tls.key_file).map_err(refused)?;
+    let chain = certificates(&tls.certificate_file)?;
+    let key = PrivateKeyDer::from_pem_file(&tls.key_file)
+        .map_err(|error| StartError::tls(&tls.key_file, error))?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-        .map_err(|error| StartError::Tls(Box::new(error)))?;
+        .map_err(|error| StartError::tls(&tls.certificate_file, error))?;
+    let builder = match &tls.client_ca_file {
+        None => builder.with_no_client_auth(),
+        Some(file) => builder.with_client_cert_verifier(client_verifier(file, provider)?),
+    };
+    let mut config = builder
+        .with_single_cert(chain, key)
+        .map_err(|error| StartError::tls(&tls.certificate_file, error))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// The certificates of a PEM file, at least one.
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, StartError> {
+    let failed = |error| StartError::tls(file, error);
+    let certificates = CertificateDer::pem_file_iter(file)
+        .map_err(failed)?
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(failed)?;
+    if certificates.is_empty() {
+        return Err(StartError::tls(file, "the file has no certificate"));
+    }
+    Ok(certificates)
+}
+
+/// Demands of every client a certificate that an authority in `file` signed.
+fn client_verifier(
+    file: &Path,
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, StartError> {
+    let mut roots = RootCertStore::empty();
+    for authority in certificates(file)? {
+        roots
+            .add(authority)
+            .map_err(|error| StartError::tls(file, error))?;
+    }
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|error| StartError::tls(file, error))
 }
 
 /// What a connection whose handshake is over has agreed upon.
 pub(crate) fn session(connection: &ServerConnection) -> TlsSession {
     let suite = connection
         .negotiated_cipher_suite()
-        .map(|told| told.suite());
+        .map(|suite| suite.suite());
     TlsSession {
         version: match connection.protocol_version() {
             Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
@@ -65,5 +102,5 @@ fn suite_name(suite: CipherSuite) -> &'static str {
     }
 }
 
-/// What stands for a version or suite that we do not know of.
+/// What stands for a version or suite that has no name here.
 const UNKNOWN: &str = "unknown";

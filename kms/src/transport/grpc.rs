@@ -1,7 +1,8 @@
 //! gRPC: the contract of `proto/kms/v1/kms.proto`, with health and reflection.
 //!
-//! Every method authenticates by itself, after routing, so that no spelling of a path reaches an
-//! operation around the check.
+//! A call is authenticated by its head, before a byte of its body is read. A method takes its caller
+//! from there and has none otherwise, so that no spelling of a path reaches an operation around the
+//! check.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,6 +13,8 @@ use std::time::Duration;
 
 use http::Request;
 use http::Response;
+use http_body_util::BodyExt as _;
+use http_body_util::combinators::MapErr;
 use hyper::body::Incoming;
 use proto::kms::FILE_DESCRIPTOR_SET;
 use proto::kms::v1;
@@ -30,18 +33,22 @@ use crate::api::Answer;
 use crate::api::Operation;
 use crate::api::operations;
 use crate::authenticate::Connection;
-use crate::caller::Tls;
+use crate::caller::Caller;
 use crate::error::Code;
 use crate::error::KmsError;
-use crate::metrics::Door;
+use crate::metrics::Protocol;
 use crate::transport::Core;
+use crate::transport::body::BodyError;
+use crate::transport::body::RequestBody;
 use crate::transport::request_id;
+use crate::transport::unauthenticated::UnauthenticatedRequest;
 
 /// The gRPC services of the port.
 pub(crate) struct Grpc {
+    core: Arc<Core>,
     keys: KeyManagementServer<Methods>,
     health: Other,
-    /// Made when it is first asked for: its descriptors take more memory than a thousand keys.
+    /// Made when it is first needed: its descriptors take more memory than a thousand keys.
     reflection: LazyLock<Reflection>,
 }
 
@@ -51,16 +58,22 @@ struct Reflection {
     v1alpha: Other,
 }
 
-/// A service that is asked seldom enough to be boxed.
-type Other = BoxCloneSyncService<Request<Incoming>, Response<Body>, Infallible>;
+/// A service that is called seldom enough to be boxed.
+type Other = BoxCloneSyncService<Request<GrpcBody>, Response<Body>, Infallible>;
+
+/// A request's body whose failures are gRPC's.
+type GrpcBody = MapErr<RequestBody, fn(BodyError) -> Status>;
 
 impl Grpc {
     /// The key management service, health and reflection.
-    pub(crate) fn new(core: Arc<Core>, message_bytes_max: usize) -> Self {
-        let keys =
-            KeyManagementServer::new(Methods { core }).max_decoding_message_size(message_bytes_max);
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        let methods = Methods {
+            core: Arc::clone(&core),
+        };
+        let keys = KeyManagementServer::new(methods).max_decoding_message_size(core.body_bytes_max);
         let (_, health) = tonic_health::server::health_reporter();
         Self {
+            core,
             keys,
             health: BoxCloneSyncService::new(health),
             reflection: LazyLock::new(reflection),
@@ -81,26 +94,51 @@ impl Grpc {
     pub(crate) async fn answer(
         &self,
         connection: Arc<Connection>,
-        mut request: Request<Incoming>,
+        open: &mut UnauthenticatedRequest,
+        request: Request<Incoming>,
     ) -> Response<Body> {
         let path = request.uri().path();
         let service = path.strip_prefix('/').and_then(|rest| rest.split_once('/'));
         let service = service.map_or("", |(service, _)| service);
         if service == KeyManagementServer::<Methods>::NAME {
-            if let Some(tls) = connection.secured(request.uri(), request.headers()) {
-                request.extensions_mut().insert(tls);
-            }
+            let caller = match self.caller(&connection, &request) {
+                Ok(caller) => caller,
+                Err(error) => return refuse(&error),
+            };
+            open.authenticated();
+            let mut request = self.limited(request);
+            request.extensions_mut().insert(caller);
             request.extensions_mut().insert(connection);
             let result = self.keys.clone().call(request).await;
             return result.unwrap_or_else(|never| match never {});
         }
 
         if let Some(other) = self.other(service) {
-            let result = other.clone().oneshot(request).await;
+            let result = other.clone().oneshot(self.limited(request)).await;
             return result.unwrap_or_else(|never| match never {});
         }
 
         Status::unimplemented("There is no such service.").into_http()
+    }
+
+    /// The caller that a request's head names and proves.
+    fn caller(
+        &self,
+        connection: &Connection,
+        request: &Request<Incoming>,
+    ) -> Result<Caller, KmsError> {
+        let headers = request.headers();
+        let tls = connection.secured(request.uri(), headers);
+        let authenticator = &self.core.authenticator;
+        let caller = authenticator.service(headers, connection, tls, request_id());
+        caller.inspect_err(|error| self.core.metrics.count_refused(error.code()))
+    }
+
+    /// The request with its body within the limits.
+    fn limited(&self, request: Request<Incoming>) -> Request<GrpcBody> {
+        let bytes_max = self.core.body_bytes_max + PREFIX_BYTES;
+        let to_status: fn(BodyError) -> Status = |error| status(&error.into());
+        request.map(|body| self.core.bodies.limit(body, bytes_max).map_err(to_status))
     }
 }
 
@@ -127,26 +165,20 @@ struct Methods {
 }
 
 impl Methods {
-    /// Authenticates one call and does it.
+    /// Does one call for the caller that was authenticated.
     async fn call<T>(
         &self,
         request: tonic::Request<T>,
         operation: impl FnOnce(T) -> Operation,
     ) -> Result<Answer, Status> {
-        let (metadata, extensions, message) = request.into_parts();
-        let connection = extensions.get::<Arc<Connection>>();
-        let connection = connection.ok_or_else(|| status(&KmsError::internal()))?;
-        let headers = metadata.into_headers();
-        let tls = extensions.get::<Tls>().cloned();
-        let authenticator = &self.core.authenticator;
-        let caller = authenticator.service(&headers, connection, tls, request_id());
-        let caller = caller.map_err(|error| {
-            self.core.metrics.count_refused(error.code());
-            status(&error)
-        })?;
+        let (_, mut extensions, message) = request.into_parts();
+        let connection = extensions.remove::<Arc<Connection>>();
+        let (Some(connection), Some(caller)) = (connection, extensions.remove::<Caller>()) else {
+            return Err(status(&KmsError::internal()));
+        };
         let result = self
             .core
-            .call(Door::Grpc, connection, caller, operation(message))
+            .call(Protocol::Grpc, &connection, caller, operation(message))
             .await;
         result.map_err(|error| status(&error))
     }
@@ -175,7 +207,12 @@ macro_rules! methods {
 
 operations!(methods);
 
-/// An error as gRPC tells it: the nearest code, AWS's name and text, and when to try again.
+/// The answer that carries an error.
+pub(crate) fn refuse(error: &KmsError) -> Response<Body> {
+    status(error).into_http()
+}
+
+/// An error as gRPC writes it: the nearest code, AWS's name and text, and when to try again.
 fn status(error: &KmsError) -> Status {
     let mut metadata = HashMap::new();
     let throttle = error.throttle();
@@ -238,6 +275,11 @@ fn grpc_code(code: Code) -> tonic::Code {
 /// and a text stands in them twice: percent-encoded and in the details.
 const MESSAGE_BYTES_MAX: usize = 1_024;
 
+/// What stands before each message: whether it is compressed, and its length.
+///
+/// Source: <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
+const PREFIX_BYTES: usize = 5;
+
 /// Whose names the reasons are.
 const ERROR_DOMAIN: &str = "kms.amazonaws.com";
 
@@ -252,7 +294,7 @@ mod tests {
     use crate::error::KmsError;
 
     #[test]
-    fn a_throttled_call_tells_its_quota_and_when_to_try_again() {
+    fn a_throttled_call_names_its_quota_and_when_to_try_again() {
         let status = status(&KmsError::throttled(
             "CreateKey",
             Duration::from_millis(300),

@@ -3,10 +3,8 @@
 //! Source: <https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html>
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::FutureExt as _;
 use http::HeaderMap;
 use http::HeaderValue;
 use http::Method;
@@ -17,51 +15,54 @@ use http::header::CACHE_CONTROL;
 use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt as _;
 use http_body_util::Full;
-use http_body_util::LengthLimitError;
-use http_body_util::Limited;
 use hyper::body::Incoming;
+use serde_json::Value;
 
 use crate::api::Operation;
 use crate::api::OperationName;
 use crate::authenticate::Connection;
+use crate::caller::Caller;
 use crate::error::Code;
 use crate::error::KmsError;
-use crate::metrics::Door;
+use crate::metrics::Protocol;
+use crate::services::service_quotas;
+use crate::services::service_quotas::Failure;
+use crate::services::sts;
 use crate::transport::Core;
 use crate::transport::compat;
 use crate::transport::request_id;
-use crate::transport::service_quotas;
-use crate::transport::sts;
+use crate::transport::unauthenticated::UnauthenticatedRequest;
 
 /// Answers one request that is not gRPC.
 pub(crate) async fn answer(
     core: &Core,
     connection: &Connection,
+    open: &mut UnauthenticatedRequest,
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
-    let request_id = request_id();
-    let mut response = match Protocol::of(request.headers()) {
-        Some(Protocol::Json) if service_quotas::is_meant(request.headers()) => {
-            match service_quotas::answer(core, connection, &request_id, request).await {
+    let exchange = Exchange {
+        core,
+        connection,
+        open,
+        request_id: request_id(),
+    };
+    let request_id = HeaderValue::from_str(&exchange.request_id);
+    let mut response = match Format::of_request(request.headers()) {
+        Some(Format::Json) if is_for_service_quotas(request.headers()) => {
+            match exchange.service_quotas(request).await {
                 Ok(body) => json(StatusCode::OK, body.to_string().into_bytes()),
                 Err(failed) => failure(StatusCode::BAD_REQUEST, failed.code, &failed.message),
             }
         }
-        Some(Protocol::Json) => match operation(core, connection, &request_id, request).await {
-            Ok(body) => json(StatusCode::OK, body),
-            Err(error) => refuse(core, &error),
-        },
-        Some(Protocol::Query) => sts::answer(core, connection, &request_id, request).await,
+        Some(Format::Json) => exchange.answer_operation(request).await,
+        Some(Format::Query) => exchange.sts(request).await,
         None if compat::is_plain_json(core, request.headers()) => {
-            match operation(core, connection, &request_id, request).await {
-                Ok(body) => json(StatusCode::OK, body),
-                Err(error) => refuse(core, &error),
-            }
+            exchange.answer_operation(request).await
         }
         None => compat::answer(core, &request).unwrap_or_else(not_an_operation),
     };
     let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::from_str(&request_id) {
+    if let Ok(value) = request_id {
         headers.insert("x-amzn-requestid", value);
     }
 
@@ -69,22 +70,84 @@ pub(crate) async fn answer(
     response
 }
 
-/// Does the operation a request asks for; its answer is the JSON body.
-async fn operation(
-    core: &Core,
-    connection: &Connection,
-    request_id: &Arc<str>,
-    request: Request<Incoming>,
-) -> Result<Vec<u8>, KmsError> {
-    let (parts, body) = request.into_parts();
-    let name = target(&parts.method, parts.uri.path(), &parts.headers)?;
-    let body = read(core, body).await?;
-    let caller =
-        core.authenticator
-            .signed(&parts, &body, "kms", connection, Arc::clone(request_id))?;
-    let operation = Operation::from_json(name, &body)?;
-    let answer = core.call(Door::Json, connection, caller, operation).await?;
-    Ok(answer.to_json())
+/// One request and its circumstances.
+struct Exchange<'a> {
+    core: &'a Core,
+    connection: &'a Connection,
+    open: &'a mut UnauthenticatedRequest,
+    request_id: Arc<str>,
+}
+
+impl Exchange<'_> {
+    /// Does the operation of KMS that a request names, and answers.
+    async fn answer_operation(self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let core = self.core;
+        match self.operation(request).await {
+            Ok(body) => json(StatusCode::OK, body),
+            Err(error) => refuse(core, &error),
+        }
+    }
+
+    /// Does the operation that a request names; its answer is the JSON body.
+    async fn operation(mut self, request: Request<Incoming>) -> Result<Vec<u8>, KmsError> {
+        let head = request.headers();
+        let name = target(request.method(), request.uri().path(), head)?;
+        let (caller, body) = self.authenticate("kms", request).await?;
+        let operation = Operation::from_json(name, &body)?;
+        let call = self
+            .core
+            .call(Protocol::Json, self.connection, caller, operation);
+        Ok(call.await?.to_json())
+    }
+
+    /// Does one operation of Service Quotas; its answer is the JSON body.
+    async fn service_quotas(mut self, request: Request<Incoming>) -> Result<Value, Failure> {
+        let target = request.headers().get(TARGET).map(HeaderValue::as_bytes);
+        let target = target.unwrap_or_default();
+        let operation = target.strip_prefix(service_quotas::TARGET_PREFIX.as_bytes());
+        let operation = String::from_utf8_lossy(operation.unwrap_or_default()).into_owned();
+        let (caller, body) = self.authenticate("servicequotas", request).await?;
+        let service = &self.core.service_quotas;
+        service.answer(&caller, &operation, &body)
+    }
+
+    /// Does one operation of STS, and answers.
+    async fn sts(mut self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let authenticated = self.authenticate("sts", request).await;
+        match authenticated.and_then(|(caller, form)| sts::answer(&caller, &form)) {
+            Ok(body) => xml(StatusCode::OK, body),
+            Err(error) => xml(
+                StatusCode::FORBIDDEN,
+                sts::refusal(&error, &self.request_id),
+            ),
+        }
+    }
+
+    /// The caller who signed a request for `service`, and the body. What the head claims is checked
+    /// first, so that nobody without a known access key has a body read.
+    async fn authenticate(
+        &mut self,
+        service: &str,
+        request: Request<Incoming>,
+    ) -> Result<(Caller, Bytes), KmsError> {
+        let (parts, body) = request.into_parts();
+        let authenticator = &self.core.authenticator;
+        let claim = authenticator.claim(&parts, service)?;
+        let body = self.core.bodies.limit(body, self.core.body_bytes_max);
+        let body = body.collect().await?.to_bytes();
+        let request_id = Arc::clone(&self.request_id);
+        let caller = authenticator.signed(claim, &parts, &body, self.connection, request_id)?;
+        self.open.authenticated();
+        Ok((caller, body))
+    }
+}
+
+/// Whether the headers are for Service Quotas.
+fn is_for_service_quotas(headers: &HeaderMap) -> bool {
+    let prefix = service_quotas::TARGET_PREFIX.as_bytes();
+    headers
+        .get(TARGET)
+        .is_some_and(|target| target.as_bytes().starts_with(prefix))
 }
 
 /// The operation that a request names.
@@ -94,7 +157,7 @@ fn target(method: &Method, path: &str, headers: &HeaderMap) -> Result<OperationN
         return Err(unknown());
     }
 
-    let mut targets = headers.get_all("x-amz-target").iter();
+    let mut targets = headers.get_all(TARGET).iter();
     let target = targets
         .next()
         .and_then(|value| value.to_str().ok())
@@ -105,38 +168,6 @@ fn target(method: &Method, path: &str, headers: &HeaderMap) -> Result<OperationN
 
     let name = target.strip_prefix(TARGET_PREFIX).ok_or_else(unknown)?;
     OperationName::from_name(name).ok_or_else(unknown)
-}
-
-/// Reads a request's whole body, within the limits.
-pub(crate) async fn read(core: &Core, body: Incoming) -> Result<Bytes, KmsError> {
-    let collected = Limited::new(body, core.body_bytes_max).collect();
-    let mut collected = std::pin::pin!(collected);
-    // Most bodies have come with the head; only the others need a timer.
-    let result = match collected.as_mut().now_or_never() {
-        Some(result) => result,
-        None => in_time(core.body_timeout, collected).await?,
-    };
-    match result {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(KmsError::new(
-            Code::RequestEntityTooLargeException,
-            "The request is larger than the service takes.",
-        )),
-        Err(_) => Err(KmsError::new(
-            Code::SerializationException,
-            "The request ended before its body was complete.",
-        )),
-    }
-}
-
-/// What `future` gives, if it gives it in time.
-async fn in_time<T>(limit: Duration, future: impl Future<Output = T>) -> Result<T, KmsError> {
-    tokio::time::timeout(limit, future).await.map_err(|_| {
-        KmsError::new(
-            Code::SerializationException,
-            "The request's body did not arrive in time.",
-        )
-    })
 }
 
 /// The answer that carries an error, as AWS's SDKs read it.
@@ -181,6 +212,16 @@ fn json(status: StatusCode, body: Vec<u8>) -> Response<Full<Bytes>> {
     response
 }
 
+/// An XML answer.
+fn xml(status: StatusCode, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    response
+}
+
 /// AWS's answer to what is no request of this protocol at all.
 fn not_an_operation() -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from_static(
@@ -190,17 +231,17 @@ fn not_an_operation() -> Response<Full<Bytes>> {
     response
 }
 
-/// The protocols that are spoken besides gRPC.
-enum Protocol {
+/// The formats that requests have besides gRPC.
+enum Format {
     /// AWS JSON.
     Json,
     /// AWS's query protocol.
     Query,
 }
 
-impl Protocol {
-    /// The protocol of a request, by the content type without its parameters.
-    fn of(headers: &HeaderMap) -> Option<Self> {
+impl Format {
+    /// The format of a request, by the content type without its parameters.
+    fn of_request(headers: &HeaderMap) -> Option<Self> {
         let text = headers.get(CONTENT_TYPE)?.to_str().ok()?;
         let media_type = text.split(';').next().unwrap_or_default().trim();
         let is = |other: &str| media_type.eq_ignore_ascii_case(other);
@@ -212,7 +253,10 @@ impl Protocol {
     }
 }
 
-/// What stands before the operation's name.
+/// The header that names an operation.
+const TARGET: &str = "x-amz-target";
+
+/// What stands before the operation's name in it.
 const TARGET_PREFIX: &str = "TrentService.";
 
 /// The content type of KMS's protocol.
@@ -224,5 +268,5 @@ const JSON_1_0: &str = "application/x-amz-json-1.0";
 /// The content type of AWS's query protocol.
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// What AWS tells caches.
+/// What AWS's answers say to caches.
 const NO_STORE: &str = "no-cache, no-store, must-revalidate, private";

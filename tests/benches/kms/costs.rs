@@ -16,8 +16,8 @@ use kms::audit::Identity;
 use kms::audit::Resource;
 use kms::audit::Source;
 use kms::caller::Caller;
-use kms::metrics::Door;
 use kms::metrics::Metrics;
+use kms::metrics::Protocol;
 use kms::quota::Class;
 use kms::quota::Quotas;
 use kms::server::Running;
@@ -127,7 +127,7 @@ fn metrics(caller: &Caller) -> anyhow::Result<f64> {
     let took = Duration::from_micros(10);
     let mut calls = 0_u32;
     per_call(|| {
-        metrics.count(caller, Door::Json, name, None, took);
+        metrics.count(caller, Protocol::Json, name, None, took);
         calls += 1;
         // As the server does every few seconds.
         if calls.is_multiple_of(CALLS / 3) {

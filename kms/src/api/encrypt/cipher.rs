@@ -1,9 +1,10 @@
 //! Sealing and opening under KMS keys of every kind that encrypts.
 
 use crate::api::Call;
-use crate::api::call::Purpose;
+use crate::api::call::Action;
 use crate::api::localstack;
 use crate::api::sign::incompatible;
+use crate::authorize::Cryptography;
 use crate::authorize::Permitted;
 use crate::compat::Compat;
 use crate::crypto::MessageNonce;
@@ -13,11 +14,9 @@ use crate::crypto::rsa::RsaPair;
 use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::key::Key;
-use crate::keys::key::Snapshot;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// What is to be opened.
@@ -34,7 +33,7 @@ pub(crate) struct Source<'a> {
 
 /// What was opened, and by which key.
 pub(crate) struct Opened {
-    pub(crate) key: Permitted<Arc<Key>>,
+    pub(crate) permit: Permitted<Cryptography>,
     pub(crate) plaintext: Zeroizing<Vec<u8>>,
     /// Of symmetric keys only, as at AWS.
     pub(crate) material_id: Option<String>,
@@ -55,11 +54,11 @@ pub(crate) fn open(call: &mut Call<'_>, source: &Source<'_>) -> Result<Opened, K
         None => None,
     };
     if source.authorization_only
-        && let Some(key) = named
+        && let Some(permit) = named
     {
-        call.check_use(&key, &key.snapshot(), KeyUsage::EncryptDecrypt)?;
+        call.check_use(&permit, KeyUsage::EncryptDecrypt)?;
         return Ok(Opened {
-            key,
+            permit,
             plaintext: Zeroizing::default(),
             material_id: None,
         });
@@ -71,8 +70,8 @@ pub(crate) fn open(call: &mut Call<'_>, source: &Source<'_>) -> Result<Opened, K
         ));
     };
     match named {
-        Some(key) if !key.snapshot().record.spec.is_symmetric() => {
-            open_asymmetric(call, source, key, bytes)
+        Some(permit) if !permit.snapshot().record.spec.is_symmetric() => {
+            open_asymmetric(call, source, permit, bytes)
         }
         named => open_symmetric(call, source, named, bytes),
     }
@@ -81,7 +80,7 @@ pub(crate) fn open(call: &mut Call<'_>, source: &Source<'_>) -> Result<Opened, K
 fn open_symmetric(
     call: &mut Call<'_>,
     source: &Source<'_>,
-    named: Option<Permitted<Arc<Key>>>,
+    named: Option<Permitted<Cryptography>>,
     bytes: &[u8],
 ) -> Result<Opened, KmsError> {
     let blob = Blob::parse(bytes);
@@ -90,37 +89,37 @@ fn open_symmetric(
     {
         return Ok(opened);
     }
-    let key = match (named, &blob) {
-        (Some(key), Some(blob)) if !is_for(blob, &key) => {
+    let permit = match (named, &blob) {
+        (Some(permit), Some(blob)) if !is_for(blob, permit.key()) => {
             return Err(KmsError::new(
                 Code::IncorrectKeyException,
                 "The key ID in the request does not identify a CMK that can perform this \
                  operation.",
             ));
         }
-        (Some(key), _) => key,
+        (Some(permit), _) => permit,
         (None, Some(blob)) => key_of(call, blob, source)?,
         (None, None) => {
             call.charge(None)?;
             return Err(KmsError::invalid_ciphertext());
         }
     };
-    let snapshot = key.snapshot();
-    call.check_use(&key, &snapshot, KeyUsage::EncryptDecrypt)?;
-    check_algorithm(&snapshot, source.algorithm)?;
+    call.check_use(&permit, KeyUsage::EncryptDecrypt)?;
+    check_algorithm(&permit, source.algorithm)?;
     let blob = blob.ok_or_else(KmsError::invalid_ciphertext)?;
-    let material = snapshot
+    let material = permit
+        .snapshot()
         .material(blob.material_id)
         .ok_or_else(KmsError::invalid_ciphertext)?;
     let symmetric = material
-        .symmetric()
+        .symmetric(&permit)
         .ok_or_else(KmsError::invalid_ciphertext)?;
     let plaintext = symmetric
         .open(&blob, source.context)
         .map_err(|_| KmsError::invalid_ciphertext())?;
     let material_id = Some(material.id_text().to_owned());
     Ok(Opened {
-        key,
+        permit,
         plaintext,
         material_id,
     })
@@ -130,14 +129,13 @@ fn open_symmetric(
 fn open_asymmetric(
     call: &Call<'_>,
     source: &Source<'_>,
-    key: Permitted<Arc<Key>>,
+    permit: Permitted<Cryptography>,
     bytes: &[u8],
 ) -> Result<Opened, KmsError> {
-    let snapshot = key.snapshot();
-    call.check_use(&key, &snapshot, KeyUsage::EncryptDecrypt)?;
-    check_algorithm(&snapshot, source.algorithm)?;
+    call.check_use(&permit, KeyUsage::EncryptDecrypt)?;
+    check_algorithm(&permit, source.algorithm)?;
     check_no_context(source.context)?;
-    let rsa = rsa(&snapshot)?;
+    let rsa = rsa(&permit)?;
     let mut opened = rsa.decrypt(source.algorithm, bytes);
     if opened.is_err() && call.kms.compat() == Compat::LocalStack {
         // It takes every ciphertext for one of this algorithm.
@@ -145,7 +143,7 @@ fn open_asymmetric(
     }
     let plaintext = opened.map_err(|_| KmsError::invalid_ciphertext())?;
     Ok(Opened {
-        key,
+        permit,
         plaintext,
         material_id: None,
     })
@@ -157,7 +155,7 @@ fn key_of(
     call: &mut Call<'_>,
     blob: &Blob<'_>,
     source: &Source<'_>,
-) -> Result<Permitted<Arc<Key>>, KmsError> {
+) -> Result<Permitted<Cryptography>, KmsError> {
     let region = &call.caller.region;
     let found = if *blob.key.region == **region || is_multi_region(blob.key.key_id) {
         call.kms
@@ -170,12 +168,11 @@ fn key_of(
         call.charge(None)?;
         return Err(KmsError::access_denied(NOT_YOURS));
     };
-    let purpose = Purpose {
-        action: source.action,
-        uses: true,
+    let action = Action {
+        name: source.action,
         context: Some(source.context),
     };
-    call.take(key, None, &purpose)
+    call.authorize(key, None, &action)
         .map_err(|error| match error.code() {
             Code::AccessDeniedException => KmsError::access_denied(NOT_YOURS),
             _ => error,
@@ -193,41 +190,41 @@ fn is_multi_region(key_id: &str) -> bool {
     key_id.starts_with("mrk-")
 }
 
-/// As [`seal`], and tells the audit trail and the key that it was used.
+/// As [`seal`], and records the use in the audit trail and at the key.
 pub(crate) fn seal_and_note(
     call: &mut Call<'_>,
-    key: &Key,
-    snapshot: &Snapshot,
+    permit: &Permitted<Cryptography>,
     algorithm: &str,
     context: &BTreeMap<String, String>,
     plaintext: &[u8],
 ) -> Result<Sealed, KmsError> {
     let nonce = MessageNonce::fresh();
-    let sealed = seal(key, snapshot, algorithm, context, plaintext, nonce)?;
+    let sealed = seal(permit, algorithm, context, plaintext, nonce)?;
     call.material(sealed.material_id.as_deref());
-    call.note_use(key);
+    call.note_use(permit.key());
     Ok(sealed)
 }
 
 /// A ciphertext of `plaintext` under the key's current material.
 pub(crate) fn seal(
-    key: &Key,
-    snapshot: &Snapshot,
+    permit: &Permitted<Cryptography>,
     algorithm: &str,
     context: &BTreeMap<String, String>,
     plaintext: &[u8],
     nonce: MessageNonce,
 ) -> Result<Sealed, KmsError> {
+    let snapshot = permit.snapshot();
     let spec = snapshot.record.spec;
     let material = snapshot.current().ok_or_else(KmsError::internal)?;
-    if let Some(symmetric) = material.symmetric() {
+    if let Some(symmetric) = material.symmetric(permit) {
+        let name = permit.key().name();
         return Ok(Sealed {
-            blob: symmetric.seal(key.name(), &material.id(), context, plaintext, nonce),
+            blob: symmetric.seal(name, &material.id(), context, plaintext, nonce),
             material_id: Some(material.id_text().to_owned()),
         });
     }
     check_no_context(context)?;
-    let rsa = rsa(snapshot)?;
+    let rsa = rsa(permit)?;
     let most = rsa
         .plaintext_bytes_max(algorithm)
         .ok_or_else(|| incompatible(algorithm, spec))?;
@@ -246,8 +243,9 @@ pub(crate) fn seal(
     })
 }
 
-fn rsa(snapshot: &Snapshot) -> Result<&RsaPair, KmsError> {
-    match snapshot.current().and_then(|material| material.pair()) {
+fn rsa(permit: &Permitted<Cryptography>) -> Result<&RsaPair, KmsError> {
+    let material = permit.snapshot().current();
+    match material.and_then(|material| material.pair(permit)) {
         Some(Pair::Rsa(rsa)) => Ok(rsa),
         _ => Err(KmsError::internal()),
     }
@@ -263,8 +261,11 @@ fn check_no_context(context: &BTreeMap<String, String>) -> Result<(), KmsError> 
 }
 
 /// The algorithm is one of the key's.
-pub(crate) fn check_algorithm(snapshot: &Snapshot, algorithm: &str) -> Result<(), KmsError> {
-    let spec = snapshot.record.spec;
+pub(crate) fn check_algorithm(
+    permit: &Permitted<Cryptography>,
+    algorithm: &str,
+) -> Result<(), KmsError> {
+    let spec = permit.snapshot().record.spec;
     if spec
         .algorithms(KeyUsage::EncryptDecrypt)
         .contains(&algorithm)
@@ -275,8 +276,8 @@ pub(crate) fn check_algorithm(snapshot: &Snapshot, algorithm: &str) -> Result<()
 }
 
 /// Data keys are sealed under symmetric keys only.
-pub(crate) fn check_symmetric(key: &Key, snapshot: &Snapshot) -> Result<(), KmsError> {
-    let spec = snapshot.record.spec;
+pub(crate) fn check_symmetric(permit: &Permitted<Cryptography>) -> Result<(), KmsError> {
+    let spec = permit.snapshot().record.spec;
     if spec == KeySpec::SymmetricDefault {
         return Ok(());
     }
@@ -284,7 +285,7 @@ pub(crate) fn check_symmetric(key: &Key, snapshot: &Snapshot) -> Result<(), KmsE
         Code::InvalidKeyUsageException,
         format!(
             "You cannot generate a data key with an asymmetric key: {} has key spec {}.",
-            key.arn(),
+            permit.key().arn(),
             spec.as_str()
         ),
     ))

@@ -300,37 +300,57 @@ fn a_services_key_is_made_when_first_asked_for_and_used_by_that_service_only() {
 }
 
 #[test]
-fn the_gateways_own_key_is_seen_and_used_by_s3_only() {
+fn the_gateways_own_key_works_in_the_gateways_own_name_only() {
     let world = World::new();
+    let alias = "alias/sealgate/sse-s3";
     let mut s3 = world.caller.clone();
     s3.via_service = Some("s3.us-east-1.amazonaws.com".into());
-    let request = json!({"KeyId": "alias/sealgate/sse-s3", "KeySpec": "AES_256"});
-    let made = world
-        .call_as(&s3, "GenerateDataKey", request.clone())
-        .unwrap();
+    let for_a_user = s3.clone();
+    s3.in_own_name = true;
+    let by_alias = json!({"KeyId": alias, "KeySpec": "AES_256"});
+    let not_made = world.call_as(&for_a_user, "GenerateDataKey", by_alias.clone());
+    let not_made = not_made.unwrap_err().to_string();
+    assert!(not_made.starts_with("NotFoundException: "), "{not_made}");
+
+    let made = world.call_as(&s3, "GenerateDataKey", by_alias).unwrap();
+    let arn = text(&made["KeyId"]);
+    let (prefix, id) = arn.split_once("key/").unwrap();
     let open = json!({"CiphertextBlob": made["CiphertextBlob"]});
     let opened = world.call_as(&s3, "Decrypt", open.clone()).unwrap();
     assert_eq!(opened["Plaintext"], made["Plaintext"]);
 
-    assert!(
-        world
-            .refusal("Decrypt", open)
-            .starts_with("AccessDeniedException: ")
-    );
-    assert!(
-        world
-            .refusal("GenerateDataKey", request)
-            .starts_with("AccessDeniedException: ")
-    );
-    let describe = json!({"KeyId": made["KeyId"]});
-    assert!(
-        world
-            .refusal("DescribeKey", describe)
-            .starts_with("AccessDeniedException: ")
-    );
-    assert_eq!(world.ok("ListKeys", json!({}))["Keys"], json!([]));
+    for caller in [&world.caller, &for_a_user] {
+        let refused = |name: &str, request: serde_json::Value| {
+            let error = world.call_as(caller, name, request).unwrap_err();
+            assert_eq!(error.code().name(), "AccessDeniedException", "{name}");
+        };
+        for named in [alias, id, &arn, &format!("{prefix}{alias}")] {
+            refused(
+                "GenerateDataKey",
+                json!({"KeyId": named, "KeySpec": "AES_256"}),
+            );
+            refused("Encrypt", json!({"KeyId": named, "Plaintext": "AAAA"}));
+            let mut with_key = open.clone();
+            with_key["KeyId"] = named.into();
+            refused("Decrypt", with_key);
+            refused("DescribeKey", json!({"KeyId": named}));
+        }
+        refused("Decrypt", open.clone());
+        let rewrap =
+            json!({"CiphertextBlob": made["CiphertextBlob"], "DestinationKeyId": world.key().0});
+        refused("ReEncrypt", rewrap);
+        refused("ScheduleKeyDeletion", json!({"KeyId": id}));
+        refused(
+            "CreateGrant",
+            json!({
+                "KeyId": id, "GranteePrincipal": "arn:aws:iam::111122223333:root", "Operations": ["Decrypt"],
+            }),
+        );
+    }
     assert_eq!(world.ok("ListAliases", json!({}))["Aliases"], json!([]));
-    let taken = json!({"AliasName": "alias/sealgate/sse-s3", "TargetKeyId": world.key().0});
+    let listed = world.ok("ListKeys", json!({}))["Keys"].to_string();
+    assert!(!listed.contains(id), "{listed}");
+    let taken = json!({"AliasName": alias, "TargetKeyId": world.key().0});
     assert_eq!(
         world.refusal("CreateAlias", taken),
         "NotAuthorizedException"

@@ -34,6 +34,15 @@ fn metadata(world: &World, caller: &Caller, id: &str) -> Value {
 }
 
 #[test]
+fn a_key_is_not_replicated_to_a_region_that_aws_does_not_have() {
+    let world = World::new();
+    let (id, _, _) = replicated(&world);
+    let to_mars = json!({"KeyId": id, "ReplicaRegion": "mars-north-1"});
+    let refusal = world.refusal("ReplicateKey", to_mars);
+    assert!(refusal.starts_with("ValidationException: "), "{refusal}");
+}
+
+#[test]
 fn what_one_region_seals_the_other_opens() {
     let world = World::new();
     let (id, us, eu) = replicated(&world);

@@ -16,6 +16,7 @@ use super::send;
 use super::serve;
 use crate::config::Compat;
 use crate::config::Config;
+use crate::config::Secret;
 use crate::config::Signatures;
 use crate::server::Running;
 use crate::server::start;
@@ -236,4 +237,70 @@ async fn with_localstack_callers_of_every_account_may_use_every_key() {
     let health = Request::get(format!("{}/_localstack/health", running.endpoint));
     let health = send(health.body(Full::default()).unwrap()).await;
     assert_eq!(health.status(), 200);
+}
+
+/// The status of a control that is sent with that token.
+async fn with_token(running: &Running, path: &str, token: Option<&str>) -> u16 {
+    let mut request = Request::post(format!("{}{path}", running.admin_endpoint))
+        .header("content-type", "application/json");
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    let request = request.body(Full::new(r#"{"name": "a"}"#.into())).unwrap();
+    send(request).await.status().as_u16()
+}
+
+#[tokio::test]
+async fn stored_keys_are_not_read_or_destroyed_without_a_token() {
+    let paths = [
+        "/admin/clock",
+        "/admin/forks",
+        "/admin/reset",
+        "/admin/snapshots",
+        "/admin/snapshots/export",
+        "/admin/snapshots/import",
+        "/admin/snapshots/restore",
+    ];
+    let durable = async |folder: &tempfile::TempDir, keys_token: Option<&str>| {
+        let mut config = Config::fixture();
+        config.store.file = Some(folder.path().join("keys.redb"));
+        config.store.root_key_file = Some(folder.path().join("root.key"));
+        config.admin.keys_token = keys_token.map(Secret::new);
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(now()));
+        start(config, clock).await.unwrap()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let running = durable(&folder, None).await;
+    for path in paths {
+        assert_eq!(with_token(&running, path, None).await, 403, "{path}");
+        assert_eq!(with_token(&running, path, Some("")).await, 403, "{path}");
+    }
+    let restart = "/admin/quotas/restart";
+    assert_eq!(with_token(&running, restart, None).await, 200);
+
+    let folder = tempfile::tempdir().unwrap();
+    let running = durable(&folder, Some("the token of the keys")).await;
+    for path in paths {
+        assert_eq!(with_token(&running, path, None).await, 401, "{path}");
+        let wrong = with_token(&running, path, Some("another token"));
+        assert_eq!(wrong.await, 401, "{path}");
+    }
+    let token = Some("the token of the keys");
+    assert_eq!(with_token(&running, "/admin/snapshots", token).await, 200);
+    assert_eq!(with_token(&running, "/admin/forks", token).await, 200);
+    assert_eq!(with_token(&running, restart, None).await, 200);
+}
+
+#[tokio::test]
+async fn with_moto_stored_keys_are_not_reset_without_a_credential() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = Config::fixture();
+    config.compat = Compat::Moto;
+    config.store.file = Some(folder.path().join("keys.redb"));
+    config.store.root_key_file = Some(folder.path().join("root.key"));
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(now()));
+    let running = start(config, clock).await.unwrap();
+    let request = Request::post(format!("{}/moto-api/reset", running.endpoint));
+    let request = request.body(Full::default()).unwrap();
+    assert_eq!(send(request).await.status().as_u16(), 404);
 }

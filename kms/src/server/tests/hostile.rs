@@ -1,9 +1,14 @@
-//! What must not get in: through the doors, past the secret, or from a web page.
+//! What must not get in: in either protocol, past the secret, or from a web page.
+
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http::Request;
 use http::StatusCode;
 use http_body_util::Full;
+use tokio::io::AsyncReadExt as _;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 use super::error;
 use super::json_request;
@@ -152,4 +157,35 @@ async fn a_web_page_reaches_neither_protocols_nor_controls() {
     assert_eq!(admin(None, "text/plain", None).await.status(), 415);
     assert_eq!(admin(None, json, Some("evil.example")).await.status(), 421);
     assert_eq!(admin(None, json, None).await.status(), 200);
+}
+
+/// The status line that a server answers a raw HTTP/1.1 head with.
+async fn raw(address: SocketAddr, head: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = head.replace("ADDRESS", &address.to_string());
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn a_request_that_names_no_host_or_two_is_refused_on_both_ports() {
+    let running = serve(Signatures::Accepted).await;
+    for address in [running.address, running.admin_address] {
+        for head in [
+            "GET /livez HTTP/1.1\r\n\r\n",
+            "GET http://ADDRESS/livez HTTP/1.1\r\n\r\n",
+            "GET /livez HTTP/1.1\r\nhost: ADDRESS\r\nhost: ADDRESS\r\n\r\n",
+            "GET /livez HTTP/1.1\r\nhost: ADDRESS\r\nhost: evil.example\r\n\r\n",
+            "GET http://evil.example/livez HTTP/1.1\r\nhost: ADDRESS\r\n\r\n",
+            "GET /livez HTTP/1.1\r\nhost: \r\n\r\n",
+        ] {
+            assert_eq!(raw(address, head).await, "HTTP/1.1 400", "{head}");
+        }
+        let rebound = "GET /metrics HTTP/1.1\r\nhost: evil.example\r\n\r\n";
+        assert_eq!(raw(address, rebound).await, "HTTP/1.1 421");
+    }
+    let head = "GET http://ADDRESS/livez HTTP/1.1\r\nhost: ADDRESS\r\n\r\n";
+    assert_eq!(raw(running.admin_address, head).await, "HTTP/1.1 200");
 }

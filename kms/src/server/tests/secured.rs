@@ -1,6 +1,7 @@
-//! Calls over TLS, and what the audit trail and the key policies hear of it.
+//! Calls over TLS, and what the audit trail and the key policies receive of it.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -34,10 +35,19 @@ use crate::server::start;
 
 /// A server with a certificate of its own, and the certificate.
 async fn serve(folder: &tempfile::TempDir) -> (Running, rcgen::Certificate) {
+    serve_clients(folder, None).await
+}
+
+/// The same, for clients with a certificate that an authority in `client_ca_file` signed.
+async fn serve_clients(
+    folder: &tempfile::TempDir,
+    client_ca_file: Option<PathBuf>,
+) -> (Running, rcgen::Certificate) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let tls = Tls {
         certificate_file: folder.path().join("kms.pem"),
         key_file: folder.path().join("kms.key"),
+        client_ca_file,
     };
     std::fs::write(&tls.certificate_file, made.cert.pem()).unwrap();
     std::fs::write(&tls.key_file, made.signing_key.serialize_pem()).unwrap();
@@ -87,14 +97,14 @@ async fn call(stream: TokioIo<TlsStream<TcpStream>>, name: &str, body: &Value) -
     (status, serde_json::from_slice(&body).unwrap_or_default())
 }
 
-/// What the audit trail tells of the newest call's connection.
-fn told(running: &Running) -> Value {
+/// What the audit trail records of the newest call's connection.
+fn recorded_tls(running: &Running) -> Value {
     let newest = running.audit.lookup(1, |_| true);
     serde_json::to_value(&*newest[0]).unwrap()["tlsDetails"].clone()
 }
 
 #[tokio::test]
-async fn the_audit_trail_tells_how_a_call_was_secured() {
+async fn the_audit_trail_records_how_a_call_was_secured() {
     let folder = tempfile::tempdir().unwrap();
     let (running, certificate) = serve(&folder).await;
     let suites = [
@@ -107,17 +117,17 @@ async fn the_audit_trail_tells_how_a_call_was_secured() {
     ];
     for (version, named, suite) in suites {
         let stream = connect(running.address, &certificate, version, b"http/1.1").await;
-        let asked = json!({"NumberOfBytes": 1});
-        assert_eq!(call(stream, "GenerateRandom", &asked).await.0, 200);
+        let request = json!({"NumberOfBytes": 1});
+        assert_eq!(call(stream, "GenerateRandom", &request).await.0, 200);
         let expected = json!({
             "tlsVersion": named, "cipherSuite": suite, "clientProvidedHostHeader": "localhost:9999",
         });
-        assert_eq!(told(&running), expected);
+        assert_eq!(recorded_tls(&running), expected);
     }
 }
 
 #[tokio::test]
-async fn a_service_over_tls_tells_its_session_unless_it_calls_for_another() {
+async fn the_session_of_a_service_over_tls_is_recorded_unless_it_calls_for_another() {
     let folder = tempfile::tempdir().unwrap();
     let (running, certificate) = serve(&folder).await;
     let version = &rustls::version::TLS13;
@@ -133,12 +143,15 @@ async fn a_service_over_tls_tells_its_session_unless_it_calls_for_another() {
     let mut client = KeyManagementClient::with_origin(sender, origin);
 
     client.generate_random(random(Some(SECRET))).await.unwrap();
-    assert_eq!(told(&running)["clientProvidedHostHeader"], "localhost:9999");
+    assert_eq!(
+        recorded_tls(&running)["clientProvidedHostHeader"],
+        "localhost:9999"
+    );
     let mut request = random(Some(SECRET));
     let via = "s3.us-east-1.amazonaws.com".parse().unwrap();
     request.metadata_mut().insert("sealgate-via-service", via);
     client.generate_random(request).await.unwrap();
-    assert_eq!(told(&running), Value::Null);
+    assert_eq!(recorded_tls(&running), Value::Null);
 }
 
 #[tokio::test]
@@ -153,28 +166,98 @@ async fn a_policy_may_demand_tls() {
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         },
     ]});
-    let asked = json!({"Policy": policy.to_string()});
+    let with_policy = json!({"Policy": policy.to_string()});
 
     let folder = tempfile::tempdir().unwrap();
     let (running, certificate) = serve(&folder).await;
     let version = &rustls::version::TLS13;
     let open = || connect(running.address, &certificate, version, b"http/1.1");
-    let (_, made) = call(open().await, "CreateKey", &asked).await;
+    let (_, made) = call(open().await, "CreateKey", &with_policy).await;
     let request = json!({"KeyId": made["KeyMetadata"]["KeyId"], "Plaintext": "AAAA"});
     assert_eq!(call(open().await, "Encrypt", &request).await.0, 200);
 
     let plain = start(Config::fixture(), Arc::new(ManualClock::new(now()))).await;
     let address = plain.as_ref().unwrap().address;
-    let ask = |name: &str, body: &Value| {
+    let post = |name: &str, body: &Value| {
         send(json_request(
             address,
             &format!("TrentService.{name}"),
             body.to_string(),
         ))
     };
-    let made: Value = serde_json::from_slice(ask("CreateKey", &asked).await.body()).unwrap();
+    let made: Value = serde_json::from_slice(post("CreateKey", &with_policy).await.body()).unwrap();
     let request = json!({"KeyId": made["KeyMetadata"]["KeyId"], "Plaintext": "AAAA"});
-    let refused = ask("Encrypt", &request).await;
+    let refused = post("Encrypt", &request).await;
     let (status, code, _) = super::error(&refused);
     assert_eq!((status, &*code), (400, "AccessDeniedException"));
+}
+
+#[tokio::test]
+async fn with_an_authority_of_clients_only_those_it_signed_for_are_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = rcgen::generate_simple_self_signed(vec!["gateway".to_owned()]).unwrap();
+    let authority = folder.path().join("clients.pem");
+    std::fs::write(&authority, client.cert.pem()).unwrap();
+    let (running, certificate) = serve_clients(&folder, Some(authority)).await;
+
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate.der().clone()).unwrap();
+    let unsigned = rcgen::generate_simple_self_signed(vec!["gateway".to_owned()]).unwrap();
+    let answered = async |identity: Option<&rcgen::CertifiedKey<rcgen::KeyPair>>| {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots.clone());
+        let config = match identity {
+            None => builder.with_no_client_auth(),
+            Some(identity) => {
+                let key = identity.signing_key.serialize_der();
+                let key = rustls_pki_types::PrivatePkcs8KeyDer::from(key).into();
+                let chain = vec![identity.cert.der().clone()];
+                builder.with_client_auth_cert(chain, key).unwrap()
+            }
+        };
+        let connector = TlsConnector::from(Arc::new(config));
+        let stream = TcpStream::connect(running.address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let stream = connector.connect(name, stream).await.ok()?;
+        let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream));
+        let (mut sender, connection) = handshake.await.ok()?;
+        tokio::spawn(connection);
+        let request = Request::get("/").header("host", "localhost");
+        let request = request.body(Full::<Bytes>::default()).unwrap();
+        sender.send_request(request).await.ok()
+    };
+    assert!(answered(Some(&client)).await.is_some());
+    assert!(answered(None).await.is_none());
+    assert!(answered(Some(&unsigned)).await.is_none());
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_used_for_tls_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let [certificate, key, empty] =
+        ["kms.pem", "kms.key", "empty.pem"].map(|name| folder.path().join(name));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    std::fs::write(&empty, "").unwrap();
+    let missing = folder.path().join("missing.pem");
+    for (certificate_file, key_file, client_ca_file, named) in [
+        (&empty, &key, None, &empty),
+        (&missing, &key, None, &missing),
+        (&certificate, &empty, None, &empty),
+        (&certificate, &key, Some(empty.clone()), &empty),
+    ] {
+        let mut config = Config::fixture();
+        config.tls = Some(Tls {
+            certificate_file: certificate_file.clone(),
+            key_file: key_file.clone(),
+            client_ca_file,
+        });
+        let refused = start(config, Arc::new(ManualClock::new(now()))).await;
+        let error = refused.err().unwrap().to_string();
+        assert!(error.contains(&*named.to_string_lossy()), "{error}");
+    }
 }

@@ -4,67 +4,34 @@
 //!
 //! Source: <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>
 
-use std::sync::Arc;
-
-use bytes::Bytes;
-use http::HeaderValue;
-use http::Request;
-use http::Response;
-use http::StatusCode;
-use http::header::CONTENT_TYPE;
-use http_body_util::Full;
-use hyper::body::Incoming;
 use proto::sigv4::decode_query;
 
-use crate::authenticate::Connection;
 use crate::caller::Caller;
 use crate::error::Code;
 use crate::error::KmsError;
-use crate::transport::Core;
-use crate::transport::json::read;
 
-/// Answers a form.
-pub(crate) async fn answer(
-    core: &Core,
-    connection: &Connection,
-    request_id: &Arc<str>,
-    request: Request<Incoming>,
-) -> Response<Full<Bytes>> {
-    match identity(core, connection, request_id, request).await {
-        Ok(caller) => xml(StatusCode::OK, told(&caller, request_id)),
-        Err(error) => xml(StatusCode::FORBIDDEN, refused(&error, request_id)),
-    }
-}
-
-/// Who sent the form, if the form asks that.
-async fn identity(
-    core: &Core,
-    connection: &Connection,
-    request_id: &Arc<str>,
-    request: Request<Incoming>,
-) -> Result<Caller, KmsError> {
-    let (parts, body) = request.into_parts();
-    let body = read(core, body).await?;
-    let form = std::str::from_utf8(&body)
+/// The XML answer to a form that an authenticated caller sent.
+///
+/// # Errors
+///
+/// `UnknownOperationException` for a form of any other action than GetCallerIdentity.
+pub fn answer(caller: &Caller, form: &[u8]) -> Result<String, KmsError> {
+    let form = std::str::from_utf8(form)
         .ok()
-        .and_then(|text| decode_query(text).ok());
-    let asks = form.is_some_and(|form| {
-        form.iter()
-            .any(|(name, value)| name == "Action" && value == "GetCallerIdentity")
-    });
-    if !asks {
+        .and_then(|text| decode_query(text).ok())
+        .unwrap_or_default();
+    let mut actions = form.iter().filter(|(name, _)| name == "Action");
+    let action = actions.next().map(|(_, value)| value.as_str());
+    if action != Some("GetCallerIdentity") || actions.next().is_some() {
         return Err(KmsError::new(
             Code::UnknownOperationException,
             "Only GetCallerIdentity is served here.",
         ));
     }
-
-    core.authenticator
-        .signed(&parts, &body, "sts", connection, Arc::clone(request_id))
+    Ok(identity(caller))
 }
 
-/// The answer to GetCallerIdentity.
-fn told(caller: &Caller, request_id: &str) -> String {
+fn identity(caller: &Caller) -> String {
     let user_id = match &caller.access_key_id {
         Some(key) if !caller.principal_arn.ends_with(":root") => key,
         _ => &caller.account,
@@ -72,16 +39,18 @@ fn told(caller: &Caller, request_id: &str) -> String {
     format!(
         "<GetCallerIdentityResponse xmlns=\"{NAMESPACE}\"><GetCallerIdentityResult>\
          <Arn>{}</Arn><UserId>{}</UserId><Account>{}</Account></GetCallerIdentityResult>\
-         <ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>\
+         <ResponseMetadata><RequestId>{}</RequestId></ResponseMetadata>\
          </GetCallerIdentityResponse>\n",
         escaped(&caller.principal_arn),
         escaped(user_id),
         escaped(&caller.account),
+        caller.request_id,
     )
 }
 
 /// An error in the query protocol's form; its codes have no `Exception` at the end.
-fn refused(error: &KmsError, request_id: &str) -> String {
+#[must_use]
+pub fn refusal(error: &KmsError, request_id: &str) -> String {
     let code = match error.code() {
         Code::InvalidSignatureException => "SignatureDoesNotMatch",
         Code::UnrecognizedClientException => "InvalidClientTokenId",
@@ -100,16 +69,6 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
-}
-
-/// An XML answer.
-fn xml(status: StatusCode, body: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
-    *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
-    response
 }
 
 /// STS's XML namespace.

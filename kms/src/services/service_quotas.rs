@@ -1,6 +1,6 @@
 //! The operations of AWS Service Quotas that read and raise KMS's request quotas.
 //!
-//! An increase is granted at once and holds for the account and Region that asked. Quotas whose
+//! An increase is granted at once and holds for the account and Region that request. Quotas whose
 //! code is not known to us go by the name of their class.
 //!
 //! Source: <https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/Welcome.html>
@@ -9,40 +9,41 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-use http::Request;
-use http::header::HeaderMap;
-use hyper::body::Incoming;
 use proto::time::Clock as _;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
 
 use crate::audit::EventId;
-use crate::authenticate::Connection;
 use crate::caller::Caller;
 use crate::caller::partition;
 use crate::error::KmsError;
 use crate::quota::Adjustment;
 use crate::quota::Quotas;
 use crate::quota::Row;
-use crate::transport::Core;
-use crate::transport::json::read;
 
-/// The increases that were asked for, so that they can be asked about.
-pub(crate) type Increases = Mutex<Vec<Increase>>;
+/// KMS's request quotas, and the increases that were requested.
+pub struct ServiceQuotas {
+    quotas: Arc<Quotas>,
+    increases: Increases,
+}
 
-/// One increase that was asked for.
+type Increases = Mutex<Vec<Increase>>;
+
+/// One increase that was requested.
 #[derive(Clone)]
-pub(crate) struct Increase {
+struct Increase {
     account: Arc<str>,
     region: Arc<str>,
-    told: Value,
+    description: Value,
 }
 
 /// Why a request failed: code and text.
-pub(crate) struct Failure {
-    pub(crate) code: &'static str,
-    pub(crate) message: String,
+pub struct Failure {
+    /// AWS's exception.
+    pub code: &'static str,
+    /// AWS's text.
+    pub message: String,
 }
 
 impl From<KmsError> for Failure {
@@ -57,7 +58,7 @@ impl From<KmsError> for Failure {
 /// Members of all the requests served here.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
-struct Asked {
+struct QuotaRequest {
     service_code: Option<String>,
     quota_code: Option<String>,
     desired_value: Option<f64>,
@@ -66,54 +67,46 @@ struct Asked {
     next_token: Option<String>,
 }
 
-/// Whether the headers are for this service.
-pub(crate) fn is_meant(headers: &HeaderMap) -> bool {
-    headers
-        .get("x-amz-target")
-        .is_some_and(|target| target.as_bytes().starts_with(TARGET_PREFIX.as_bytes()))
-}
+impl ServiceQuotas {
+    /// No increases were requested yet.
+    #[must_use]
+    pub fn new(quotas: Arc<Quotas>) -> Self {
+        Self {
+            quotas,
+            increases: Increases::default(),
+        }
+    }
 
-/// Does one operation; its answer is the JSON body.
-pub(crate) async fn answer(
-    core: &Core,
-    connection: &Connection,
-    request_id: &Arc<str>,
-    request: Request<Incoming>,
-) -> Result<Value, Failure> {
-    let (parts, body) = request.into_parts();
-    let target = parts
-        .headers
-        .get("x-amz-target")
-        .and_then(|value| value.to_str().ok());
-    let operation = target.and_then(|target| target.strip_prefix(TARGET_PREFIX));
-    let body = read(core, body).await?;
-    let caller = core.authenticator.signed(
-        &parts,
-        &body,
-        "servicequotas",
-        connection,
-        Arc::clone(request_id),
-    )?;
-    let asked: Asked = serde_json::from_slice(&body)
-        .map_err(|_| failure("SerializationException", "The request is not valid JSON."))?;
-    let view = View {
-        quotas: &core.quotas,
-        caller: &caller,
-    };
-    match operation.unwrap_or_default() {
-        "ListServices" => Ok(json!({
-            "Services": [{ "ServiceCode": SERVICE_CODE, "ServiceName": SERVICE_NAME }]
-        })),
-        "ListServiceQuotas" => view.list(&asked, false),
-        "ListAWSDefaultServiceQuotas" => view.list(&asked, true),
-        "GetServiceQuota" => Ok(json!({ "Quota": view.quota(view.row(&asked)?, false) })),
-        "GetAWSDefaultServiceQuota" => Ok(json!({ "Quota": view.quota(view.row(&asked)?, true) })),
-        "RequestServiceQuotaIncrease" => view.increase(&asked, &core.increases),
-        "GetRequestedServiceQuotaChange" => view.requested(&asked, &core.increases),
-        "ListRequestedServiceQuotaChangeHistory" => Ok(json!({
-            "RequestedQuotas": view.history(&core.increases)
-        })),
-        _ => Err(failure("UnknownOperationException", "")),
+    /// Does one operation for an authenticated caller; its answer is the JSON body.
+    ///
+    /// `operation` is the value of `X-Amz-Target` without [`TARGET_PREFIX`].
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`]: one of the service's exceptions.
+    pub fn answer(&self, caller: &Caller, operation: &str, body: &[u8]) -> Result<Value, Failure> {
+        let request: QuotaRequest = serde_json::from_slice(body)
+            .map_err(|_| failure("SerializationException", "The request is not valid JSON."))?;
+        let quotas = &self.quotas;
+        let view = View { quotas, caller };
+        let increases = &self.increases;
+        match operation {
+            "ListServices" => Ok(json!({
+                "Services": [{ "ServiceCode": SERVICE_CODE, "ServiceName": SERVICE_NAME }]
+            })),
+            "ListServiceQuotas" => view.list(&request, false),
+            "ListAWSDefaultServiceQuotas" => view.list(&request, true),
+            "GetServiceQuota" => Ok(json!({ "Quota": view.quota(view.row(&request)?, false) })),
+            "GetAWSDefaultServiceQuota" => {
+                Ok(json!({ "Quota": view.quota(view.row(&request)?, true) }))
+            }
+            "RequestServiceQuotaIncrease" => view.increase(&request, increases),
+            "GetRequestedServiceQuotaChange" => view.requested(&request, increases),
+            "ListRequestedServiceQuotaChangeHistory" => Ok(json!({
+                "RequestedQuotas": view.history(increases)
+            })),
+            _ => Err(failure("UnknownOperationException", "")),
+        }
     }
 }
 
@@ -125,17 +118,17 @@ struct View<'a> {
 
 impl View<'_> {
     /// A page of the quotas, those in force or AWS's defaults.
-    fn list(&self, asked: &Asked, defaults: bool) -> Result<Value, Failure> {
-        self.check_service(asked)?;
+    fn list(&self, request: &QuotaRequest, defaults: bool) -> Result<Value, Failure> {
+        self.check_service(request)?;
         let profile = self.quotas.profile();
-        let start = match asked.next_token.as_deref().map(str::parse::<usize>) {
+        let start = match request.next_token.as_deref().map(str::parse::<usize>) {
             None => 0,
             Some(Ok(start)) => start,
             Some(Err(_)) => {
                 return Err(failure("InvalidPaginationTokenException", "Invalid token."));
             }
         };
-        let count = asked.max_results.unwrap_or(PAGE_ROWS).clamp(1, PAGE_ROWS);
+        let count = request.max_results.unwrap_or(PAGE_ROWS).clamp(1, PAGE_ROWS);
         let listed: Vec<&Row> = profile.rows().iter().filter(|row| row.listed).collect();
         let page = listed.iter().skip(start).take(count);
         let page: Vec<Value> = page
@@ -151,9 +144,9 @@ impl View<'_> {
     }
 
     /// Raises a quota for the caller's account and Region.
-    fn increase(&self, asked: &Asked, increases: &Increases) -> Result<Value, Failure> {
-        let row = self.row(asked)?;
-        let desired = asked.desired_value.unwrap_or_default();
+    fn increase(&self, request: &QuotaRequest, increases: &Increases) -> Result<Value, Failure> {
+        let row = self.row(request)?;
+        let desired = request.desired_value.unwrap_or_default();
         let Caller {
             account, region, ..
         } = self.caller;
@@ -179,7 +172,7 @@ impl View<'_> {
         let adjusted = self.quotas.adjust(adjustment);
         adjusted.map_err(|error| failure("IllegalArgumentException", error.to_string()))?;
         let now = proto::time::SystemClock.now().unix_seconds_f64();
-        let told = json!({
+        let description = json!({
             "Id": EventId::fresh().to_string().replace('-', ""),
             "ServiceCode": SERVICE_CODE,
             "ServiceName": SERVICE_NAME,
@@ -197,26 +190,27 @@ impl View<'_> {
             "QuotaRequestedAtLevel": "ACCOUNT",
         });
         let mut increases = increases.lock().unwrap_or_else(PoisonError::into_inner);
-        if increases.len() >= INCREASES_KEPT_MAX {
+        if increases.len() >= INCREASES_MAX {
             increases.remove(0);
         }
 
         increases.push(Increase {
             account: Arc::clone(account),
             region: Arc::clone(region),
-            told: told.clone(),
+            description: description.clone(),
         });
-        Ok(json!({ "RequestedQuota": told }))
+        Ok(json!({ "RequestedQuota": description }))
     }
 
-    /// One increase that was asked for.
-    fn requested(&self, asked: &Asked, increases: &Increases) -> Result<Value, Failure> {
-        let wanted = asked.request_id.as_deref();
-        let told = self
+    /// One increase that was requested.
+    fn requested(&self, request: &QuotaRequest, increases: &Increases) -> Result<Value, Failure> {
+        let wanted = request.request_id.as_deref();
+        let found = self
             .history(increases)
             .into_iter()
-            .find(|told| told.get("Id").and_then(Value::as_str) == wanted);
-        told.map(|told| json!({ "RequestedQuota": told }))
+            .find(|description| description.get("Id").and_then(Value::as_str) == wanted);
+        found
+            .map(|description| json!({ "RequestedQuota": description }))
             .ok_or_else(|| failure(NO_SUCH_RESOURCE, "The request does not exist."))
     }
 
@@ -230,14 +224,14 @@ impl View<'_> {
         increases
             .iter()
             .filter(mine)
-            .map(|increase| increase.told.clone())
+            .map(|increase| increase.description.clone())
             .collect()
     }
 
     /// The row of the quota that the request names.
-    fn row(&self, asked: &Asked) -> Result<Row, Failure> {
-        self.check_service(asked)?;
-        let wanted = asked.quota_code.as_deref().unwrap_or_default();
+    fn row(&self, request: &QuotaRequest) -> Result<Row, Failure> {
+        self.check_service(request)?;
+        let wanted = request.quota_code.as_deref().unwrap_or_default();
         let profile = self.quotas.profile();
         let mut rows = profile.rows().iter().filter(|row| row.listed);
         let row = rows.find(|row| code(row) == wanted || row.class.name() == wanted);
@@ -246,8 +240,8 @@ impl View<'_> {
     }
 
     /// Only KMS's quotas are here.
-    fn check_service(&self, asked: &Asked) -> Result<(), Failure> {
-        if asked.service_code.as_deref() == Some(SERVICE_CODE) {
+    fn check_service(&self, request: &QuotaRequest) -> Result<(), Failure> {
+        if request.service_code.as_deref() == Some(SERVICE_CODE) {
             return Ok(());
         }
 
@@ -257,7 +251,7 @@ impl View<'_> {
         ))
     }
 
-    /// A quota as Service Quotas tells it.
+    /// A quota as Service Quotas describes it.
     fn quota(&self, row: Row, default: bool) -> Value {
         let Caller {
             account, region, ..
@@ -319,8 +313,8 @@ fn failure(code: &'static str, message: impl Into<String>) -> Failure {
     }
 }
 
-/// What stands before the operation's name.
-const TARGET_PREFIX: &str = "ServiceQuotasV20190624.";
+/// What stands before the operation's name in `X-Amz-Target`.
+pub const TARGET_PREFIX: &str = "ServiceQuotasV20190624.";
 
 /// The one service whose quotas are here.
 const SERVICE_CODE: &str = "kms";
@@ -331,8 +325,8 @@ const SERVICE_NAME: &str = "AWS Key Management Service (AWS KMS)";
 /// Service Quotas' code for what is not there.
 const NO_SUCH_RESOURCE: &str = "NoSuchResourceException";
 
-/// Increases that can still be asked about.
-const INCREASES_KEPT_MAX: usize = 1_000;
+/// Increases that are remembered.
+const INCREASES_MAX: usize = 1_000;
 
 /// Quotas on one page.
 const PAGE_ROWS: usize = 100;

@@ -1,60 +1,53 @@
-//! CloudTrail's LookupEvents over the events kept in memory, so that an AWS SDK whose CloudTrail
-//! endpoint is the admin port can ask which calls were made.
+//! CloudTrail's LookupEvents over the latest events, so that an AWS SDK whose CloudTrail endpoint is
+//! the admin port can look up which calls were made.
 //!
-//! Events of all accounts and Regions are told, newest first. No signature is asked for; the admin
+//! It returns events of all accounts and Regions, newest first. It needs no signature; the admin
 //! port's own rules hold.
 //!
 //! Source: <https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html>
 
-use http::HeaderMap;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::admin::Control;
+use crate::audit::Audit;
 use crate::audit::Event;
 
-/// Whether the request is for CloudTrail.
-pub(crate) fn is_meant(headers: &HeaderMap) -> bool {
-    let target = headers.get("x-amz-target");
-    target.is_some_and(|target| target.as_bytes().starts_with(TARGET_PREFIX))
-}
-
-/// The answer: its status and its body.
-pub(crate) fn answer(control: &Control, headers: &HeaderMap, body: &[u8]) -> (StatusCode, Value) {
-    let target = headers.get("x-amz-target").map(|target| target.as_bytes());
-    if target != Some([TARGET_PREFIX, b"LookupEvents"].concat().as_slice()) {
+/// The answer to a request whose `X-Amz-Target` is `target`: its status and its body.
+#[must_use]
+pub fn answer(audit: &Audit, target: &[u8], body: &[u8]) -> (StatusCode, Value) {
+    if target != [TARGET_PREFIX, b"LookupEvents"].concat() {
         return refused(
             "UnsupportedOperationException",
             "Only LookupEvents is served.",
         );
     }
-    let asked = match serde_json::from_slice::<Asked>(body) {
-        Ok(asked) => asked,
+    let request = match serde_json::from_slice::<LookupRequest>(body) {
+        Ok(request) => request,
         Err(error) => return refused("SerializationException", &error.to_string()),
     };
     let known = |attribute: &Attribute| ATTRIBUTES.contains(&&*attribute.attribute_key);
-    if !asked.lookup_attributes.iter().all(known) {
+    if !request.lookup_attributes.iter().all(known) {
         let text = format!("An attribute key is one of {}.", ATTRIBUTES.join(", "));
         return refused("InvalidLookupAttributesException", &text);
     }
-    let most = asked.max_results.unwrap_or(RESULTS_MAX);
+    let most = request.max_results.unwrap_or(RESULTS_MAX);
     if !(1..=RESULTS_MAX).contains(&most) {
         let text = format!("MaxResults is from 1 to {RESULTS_MAX}.");
         return refused("InvalidMaxResultsException", &text);
     }
-    if asked
+    if request
         .start_time
-        .zip(asked.end_time)
+        .zip(request.end_time)
         .is_some_and(|(start, end)| start > end)
     {
         let text = "The start time is after the end time.";
         return refused("InvalidTimeRangeException", text);
     }
 
-    let found = control.audit.lookup(usize::MAX, |event| asked.wants(event));
-    let start = match &asked.next_token {
+    let found = audit.lookup(usize::MAX, |event| request.matches(event));
+    let start = match &request.next_token {
         None => 0,
         Some(last) => {
             let at = found.iter().position(|event| event.id.to_string() == *last);
@@ -66,19 +59,19 @@ pub(crate) fn answer(control: &Control, headers: &HeaderMap, body: &[u8]) -> (St
     };
     let rest = found.get(start..).unwrap_or_default();
     let page = rest.get(..most).unwrap_or(rest);
-    let mut told = json!({ "Events": page.iter().map(|event| shown(event)).collect::<Vec<_>>() });
+    let mut answer = json!({ "Events": page.iter().map(|event| shown(event)).collect::<Vec<_>>() });
     if page.len() < rest.len()
         && let Some(last) = page.last()
     {
-        put(&mut told, "NextToken", &last.id.to_string());
+        put(&mut answer, "NextToken", &last.id.to_string());
     }
-    (StatusCode::OK, told)
+    (StatusCode::OK, answer)
 }
 
-/// What LookupEvents is asked.
+/// Members of a LookupEvents request.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
-struct Asked {
+struct LookupRequest {
     lookup_attributes: Vec<Attribute>,
     /// Seconds since 1970.
     start_time: Option<f64>,
@@ -95,20 +88,20 @@ struct Attribute {
     attribute_value: String,
 }
 
-impl Asked {
-    fn wants(&self, event: &Event) -> bool {
+impl LookupRequest {
+    fn matches(&self, event: &Event) -> bool {
         let at = event.time.unix_seconds_f64();
         self.start_time.is_none_or(|start| at >= start)
             && self.end_time.is_none_or(|end| at <= end)
             && self
                 .lookup_attributes
                 .iter()
-                .all(|attribute| attribute.fits(event))
+                .all(|attribute| attribute.matches(event))
     }
 }
 
 impl Attribute {
-    fn fits(&self, event: &Event) -> bool {
+    fn matches(&self, event: &Event) -> bool {
         let value = &*self.attribute_value;
         let is = |text: Option<&str>| text == Some(value);
         match &*self.attribute_key {
@@ -131,11 +124,11 @@ impl Attribute {
     }
 }
 
-/// An event as LookupEvents tells it: the whole record stands in it as a text.
+/// An event as LookupEvents returns it, with the whole record as a text in it.
 fn shown(event: &Event) -> Value {
     let resource = |arn: &str| json!({ "ResourceType": RESOURCE_TYPE, "ResourceName": arn });
     let resources = event.resources.iter().map(|key| resource(&key.arn));
-    let mut told = json!({
+    let mut entry = json!({
         "EventId": event.id.to_string(),
         "EventName": event.name,
         "ReadOnly": event.read_only.to_string(),
@@ -146,9 +139,9 @@ fn shown(event: &Event) -> Value {
         "CloudTrailEvent": serde_json::to_string(event).unwrap_or_default(),
     });
     if let Some(key) = &event.identity.access_key_id {
-        put(&mut told, "AccessKeyId", key);
+        put(&mut entry, "AccessKeyId", key);
     }
-    told
+    entry
 }
 
 fn put(object: &mut Value, name: &str, text: &str) {
@@ -167,8 +160,8 @@ fn refused(code: &str, message: &str) -> (StatusCode, Value) {
     (StatusCode::BAD_REQUEST, body)
 }
 
-/// What stands before the operation's name.
-const TARGET_PREFIX: &[u8] = b"com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.";
+/// What stands before the operation's name in `X-Amz-Target`.
+pub const TARGET_PREFIX: &[u8] = b"com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.";
 
 const EVENT_SOURCE: &str = "kms.amazonaws.com";
 const RESOURCE_TYPE: &str = "AWS::KMS::Key";
