@@ -241,7 +241,10 @@ async fn the_admin_port_on_loopback_answers_only_to_its_own_names() {
             let answer = admin_under(address, host, path).await;
             let begin = format!("HTTP/1.1 {status}");
             let other = path == "/metrics" && status == "200";
-            assert!(other || answer.starts_with(&begin), "{host} {path}: {answer}");
+            assert!(
+                other || answer.starts_with(&begin),
+                "{host} {path}: {answer}"
+            );
         }
     }
 }
