@@ -110,7 +110,7 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    /// A request that says nothing usable.
+    /// A request without usable content.
     pub(crate) fn bad(message: impl ToString) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
@@ -147,7 +147,7 @@ pub(crate) async fn answer(
     })
 }
 
-/// Checks that the request may control anything, and does what it says.
+/// Checks that the request may control anything, and does it.
 async fn controlled(
     control: &Control,
     request: Request<Incoming>,
@@ -240,7 +240,7 @@ fn check_token(
     refused(StatusCode::UNAUTHORIZED, message)
 }
 
-/// Does what a control's method and path say.
+/// Does what a control's method and path name.
 async fn control_of(control: &Control, named: (&str, &str), query: &str, body: &[u8]) -> Outcome {
     match named {
         ("GET", "/admin/quotas") => Ok(controls::quotas(control)),

@@ -2,7 +2,7 @@
 //!
 //! 1. The request fits the service model (`ValidationException`).
 //! 2. The key is there (`NotFoundException`).
-//! 3. The request quota has room (`ThrottlingException`); a key that is not there counts as
+//! 3. The request quota is not used up (`ThrottlingException`); a key that is not there counts as
 //!    symmetric.
 //! 4. The caller may use the key (`AccessDeniedException`).
 //! 5. The key's state and usage fit (`DisabledException`, `KMSInvalidStateException`,
@@ -53,9 +53,9 @@ use crate::compat::Compat;
 use crate::crypto::root_key::RootKey;
 use crate::error::KmsError;
 use crate::keys::Keys;
+use crate::keys::key_sealer::OpenError;
 use crate::keys::store::NoStore;
 use crate::keys::store::Store;
-use crate::keys::vault::OpenError;
 use crate::quota::Quotas;
 use crate::regions::Regions;
 use arc_swap::ArcSwap;
@@ -112,7 +112,7 @@ impl Kms {
             quotas,
             audit,
         )
-        .expect("a store that keeps nothing opens under any root key")
+        .expect("a store of nothing opens under any root key")
     }
 
     /// The same KMS in the place of another emulator.
@@ -166,12 +166,12 @@ impl Kms {
     /// AWS's exception for the situation.
     pub fn call(&self, caller: &Caller, operation: Operation) -> Result<Answer, KmsError> {
         let mut call = Call::new(self, caller, operation.name());
-        call.conditions = conditions::of(&operation, caller);
+        call.conditions = conditions::from_operation(&operation, caller);
         let mut answer = operation.run(&mut call);
         if self.compat == Compat::LocalStack {
             answer = localstack::as_recorded(answer);
         }
-        call.tell(answer.as_ref().err());
+        call.record(answer.as_ref().err());
         answer
     }
 }

@@ -1,8 +1,8 @@
-//! What every request did, as CloudTrail would tell it: one JSON object a line.
+//! What every request did, as CloudTrail would record it: one JSON object a line.
 //!
 //! Events are handed over in memory and written by a thread of their own, so that a request pays
 //! for a short lock and no more. Nothing is lost silently: when the thread falls behind, requests
-//! wait for it; when the file cannot be written, the count of lost events says so.
+//! wait for it; when the file cannot be written, the count of lost events grows.
 //!
 //! Events name keys, callers and encryption contexts. They have no place for plaintext,
 //! ciphertext, signatures or secrets.
@@ -33,7 +33,7 @@ pub struct Config {
     /// File that gets one JSON line for every event; appended to. None: no file is written.
     pub file: Option<PathBuf>,
 
-    /// How many of the latest events are kept in memory for queries.
+    /// How many of the latest events stay in memory for queries.
     pub events_kept: usize,
 
     /// Events that may wait for the writer before requests wait for it.
@@ -85,7 +85,7 @@ impl Audit {
         self.queue.push(Arc::new(event));
     }
 
-    /// The events kept in memory that `wanted` takes, newest first, at most `limit`.
+    /// The latest events that `wanted` takes, newest first, at most `limit`.
     ///
     /// Everything recorded before the call is seen.
     pub fn lookup(&self, limit: usize, wanted: impl Fn(&Event) -> bool) -> Vec<Arc<Event>> {
@@ -98,7 +98,7 @@ impl Audit {
         self.queue.flush();
     }
 
-    /// Forgets the events kept in memory; the file keeps its lines.
+    /// Forgets the events in memory; the file's lines stay.
     pub fn clear(&self) {
         self.queue.flush();
         self.queue.clear();

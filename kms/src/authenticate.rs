@@ -208,7 +208,7 @@ impl Authenticator {
 
     /// The caller of a gRPC request.
     ///
-    /// With the shared secret as bearer token, the metadata say for whom: `sealgate-account`,
+    /// With the shared secret as bearer token, the metadata name for whom: `sealgate-account`,
     /// `sealgate-region`, `sealgate-principal`, `sealgate-via-service`, `sealgate-source-ip`. A
     /// service that calls in its own name and for no user gives its service principal, such as
     /// `s3.amazonaws.com`, as the principal; it is then the account's root user.

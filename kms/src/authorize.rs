@@ -77,8 +77,8 @@ impl Purpose for Cryptography {
     const USES_MATERIAL: bool = true;
 }
 
-/// How strictly key policies are followed. Unless it is said here, keys of other accounts need a
-/// permission.
+/// How strictly key policies are followed. Unless a variant says otherwise, keys of other
+/// accounts need a permission.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Enforcement {
@@ -282,7 +282,11 @@ fn conditions<P: Purpose>(
     }
     if P::USES_MATERIAL && record.spec == KeySpec::SymmetricDefault {
         let name = "kms:EncryptionAlgorithm";
-        if !intent.conditions.iter().any(|told| told.is_of(name)) {
+        if !intent
+            .conditions
+            .iter()
+            .any(|condition| condition.is_of(name))
+        {
             context.insert(name, record.spec.as_str());
         }
     }
@@ -292,7 +296,7 @@ fn conditions<P: Purpose>(
         let kind = if primary { "PRIMARY" } else { "REPLICA" };
         context.insert("kms:MultiRegionKeyType", kind);
     }
-    // Looking for them takes a walk over all aliases, which few policies ask for.
+    // Finding them takes a walk over all aliases, and few policies use them.
     if record.policy.contains("kms:ResourceAliases") {
         context.insert_all("kms:ResourceAliases", keys.aliases_of(key));
     }

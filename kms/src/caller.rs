@@ -16,7 +16,7 @@ pub struct Caller {
     pub access_key_id: Option<Arc<str>>,
     /// The AWS service that calls on the principal's behalf, such as `s3.us-east-1.amazonaws.com`.
     ///
-    /// Only set for callers that proved to be such a service, never because a client says so.
+    /// Only set for callers that proved to be such a service, never because a client claims it.
     pub via_service: Option<Arc<str>>,
     /// Whether that service calls in its own name, on behalf of no user.
     pub in_own_name: bool,

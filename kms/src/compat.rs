@@ -83,7 +83,7 @@ impl Compat {
         }
     }
 
-    /// Whether any text is taken for a key policy, and kept as it is.
+    /// Whether any text is accepted as a key policy, and stored as it is.
     #[must_use]
     pub const fn takes_any_policy(self) -> bool {
         matches!(self, Self::Moto)

@@ -40,7 +40,7 @@ pub struct Config {
     /// Where health, metrics and controls are served.
     pub admin: Admin,
 
-    /// Where keys are kept.
+    /// Where keys are stored.
     pub store: Store,
 
     /// Who may call, and how they prove it.
@@ -128,11 +128,11 @@ impl Default for Admin {
     }
 }
 
-/// Where keys are kept.
+/// Where keys are stored.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Store {
-    /// File of the key store. None keeps keys in memory and forgets them at the end.
+    /// File of the key store. Without one, keys are in memory and forgotten at the end.
     pub file: Option<PathBuf>,
 
     /// The root key that seals the store: 64 hex digits. Never in the store itself.
@@ -297,7 +297,7 @@ pub enum ConfigError {
     #[error("an admin port beyond loopback needs a token")]
     AdminBeyondLoopback,
     /// The store could not be sealed.
-    #[error("a key store file needs a root key, or a file to keep one in")]
+    #[error("a key store file needs a root key, or a file for one")]
     NoRootKey,
     /// A Region name that is none.
     #[error("`{region}` is no Region name")]

@@ -1,4 +1,4 @@
-//! The only room that names algorithms, and the one door to the system's randomness.
+//! The only module that names algorithms, and the one source of randomness.
 //!
 //! Everything here is pure: bytes in, bytes out. Key types have neither `Clone` nor `Debug` and wipe
 //! themselves when dropped.
@@ -83,7 +83,7 @@ pub fn random_array<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// What does not open: a wrong key, or bytes that were changed. Which of them is not told.
+/// What does not open: a wrong key, or bytes that were changed. It does not say which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("authentication failed")]
 pub struct Unauthentic;

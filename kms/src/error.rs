@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-/// A refusal or failure, as the caller hears it.
+/// A refusal or failure, as the caller receives it.
 ///
 /// Causes that are not the caller's business are logged where they arise and do not stand here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,12 +17,12 @@ pub struct KmsError {
     throttle: Option<Throttle>,
 }
 
-/// What only a throttled request is told.
+/// What only the answer to a throttled request carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Throttle {
     /// Name of the quota that is used up.
     pub quota_class: &'static str,
-    /// How long until the quota has room again.
+    /// How long until the quota admits a request again.
     pub retry_after: Duration,
 }
 
@@ -59,7 +59,7 @@ impl KmsError {
         Self::new(Code::NotFoundException, message)
     }
 
-    /// A blob that does not open, for whatever reason: AWS does not say which.
+    /// A blob that does not open, for whatever reason: AWS's answer does not show which.
     #[must_use]
     pub const fn invalid_ciphertext() -> Self {
         Self {
@@ -118,7 +118,7 @@ impl std::error::Error for KmsError {}
 /// Makes the closed list of exceptions: Rust name, AWS's name, HTTP status.
 macro_rules! codes {
     ($($code:ident $name:literal $status:literal,)+) => {
-        /// AWS's name of an error, as it stands in `__type` on the JSON door.
+        /// AWS's name of an error, as it stands in `__type` over JSON.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[allow(missing_docs, reason = "each is documented by AWS under its name")]
         pub enum Code {
@@ -146,7 +146,7 @@ macro_rules! codes {
                 }
             }
 
-            /// HTTP status of the answer on the JSON door.
+            /// HTTP status of the answer over JSON.
             #[must_use]
             pub const fn status(self) -> u16 {
                 match self {

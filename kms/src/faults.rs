@@ -51,7 +51,7 @@ pub struct Fault {
     pub region: Option<String>,
 
     /// A key by its id, its ARN or an alias, however the caller names it, be it by a ciphertext;
-    /// every one if left out. A text that names no key is compared with what the caller says.
+    /// every one if left out. A text that names no key is compared with the caller's text.
     pub key: Option<String>,
 
     /// Pairs that the encryption context must have.
@@ -78,7 +78,7 @@ pub struct Fault {
     /// Close the connection instead of answering.
     pub drop_connection: bool,
 
-    /// Wait so long before that, or before doing the operation if nothing else is asked for.
+    /// Wait so long before that, or before doing the operation if there is no more to it.
     pub delay_ms: u64,
 }
 
@@ -186,7 +186,7 @@ impl Faults {
     }
 
     /// What happens to this call; nothing, as a rule. `names` gives all names of the keys it is
-    /// about, and is asked only if the plan is about a key.
+    /// about, and is called only if the plan is about a key.
     #[must_use]
     pub fn effect(
         &self,
@@ -219,7 +219,7 @@ impl RunningPlan {
                 effect.delay += Duration::from_millis(fault.delay_ms);
                 effect.drop_connection = fault.drop_connection;
                 let code = fault.error.as_deref().and_then(Code::from_name);
-                effect.error = code.map(|code| fault.told(code));
+                effect.error = code.map(|code| fault.error(code));
                 break;
             }
         }
@@ -227,7 +227,7 @@ impl RunningPlan {
         effect
     }
 
-    /// Counts a matching call and tells whether it is struck.
+    /// Counts a matching call; whether it is struck.
     fn strikes(&self, index: usize, fault: &Fault) -> bool {
         let (Some(matched), Some(struck)) = (self.matched.get(index), self.struck.get(index))
         else {
@@ -328,7 +328,7 @@ impl Fault {
     }
 
     /// The error that is answered.
-    fn told(&self, code: Code) -> KmsError {
+    fn error(&self, code: Code) -> KmsError {
         if code == Code::ThrottlingException {
             return KmsError::throttled("FaultPlan", Duration::from_secs(1));
         }

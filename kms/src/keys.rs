@@ -1,4 +1,4 @@
-//! The keys of all accounts and Regions: a working set in memory, kept in step with a store.
+//! The keys of all accounts and Regions: a working set in memory, in step with a store.
 //!
 //! Reading takes no lock that another reader waits for. A change is made to a copy, made durable,
 //! and only then seen by readers; changes are made one at a time.
@@ -8,13 +8,13 @@ mod image;
 pub mod key;
 pub mod key_store;
 pub mod metadata;
-mod realm;
+mod partition;
 pub mod record;
 pub mod redb_store;
 pub mod state;
 pub mod store;
 mod upkeep;
-pub mod vault;
+pub mod key_sealer;
 
 use crate::caller::partition;
 use crate::crypto::material::Material;
@@ -23,18 +23,18 @@ use crate::error::KmsError;
 pub use crate::keys::image::Image;
 use crate::keys::key::Key;
 use crate::keys::key::Snapshot;
-pub use crate::keys::realm::Alias;
-use crate::keys::realm::Place;
-use crate::keys::realm::Realms;
+use crate::keys::key_sealer::KeySealer;
+use crate::keys::key_sealer::OpenChange;
+use crate::keys::key_sealer::OpenError;
+use crate::keys::key_sealer::OpenRow;
+pub use crate::keys::partition::Alias;
+use crate::keys::partition::Partitions;
+use crate::keys::partition::Place;
 use crate::keys::record::MaterialRecord;
 use crate::keys::record::Record;
 use crate::keys::store::Store;
 use crate::keys::store::StoreError;
 use crate::keys::store::Table;
-use crate::keys::vault::OpenChange;
-use crate::keys::vault::OpenError;
-use crate::keys::vault::OpenRow;
-use crate::keys::vault::Vault;
 use proto::time::Timestamp;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -45,8 +45,8 @@ use zeroize::Zeroizing;
 
 /// The keys of all accounts and Regions.
 pub struct Keys {
-    realms: Realms,
-    vault: Vault,
+    partitions: Partitions,
+    sealer: KeySealer,
     change: Mutex<()>,
 }
 
@@ -57,8 +57,8 @@ impl Keys {
     ///
     /// [`OpenError`] when the store does not open, or what it holds does not fit together.
     pub fn open(store: Box<dyn Store>, root_key: &RootKey) -> Result<Self, OpenError> {
-        let (vault, rows) = Vault::open(store, root_key)?;
-        let realms = Realms::default();
+        let (sealer, rows) = KeySealer::open(store, root_key)?;
+        let partitions = Partitions::default();
         let mut secrets: HashMap<String, Zeroizing<Vec<u8>>> = HashMap::new();
         let mut keys = Vec::new();
         let mut aliases = Vec::new();
@@ -72,22 +72,22 @@ impl Keys {
                 Table::KeyStores => {
                     let place = Place::parse(&row.name).ok_or_else(|| damaged(&row))?;
                     let store = serde_json::from_slice(&row.value).map_err(|_| damaged(&row))?;
-                    realms.put_key_store(place, store);
+                    partitions.put_key_store(place, store);
                 }
                 Table::Meta => {}
             }
         }
         for row in keys {
-            load_key(&realms, &row, &secrets)?;
+            load_key(&partitions, &row, &secrets)?;
         }
         for row in aliases {
             let place = Place::parse(&row.name).ok_or_else(|| damaged(&row))?;
             let alias: Alias = serde_json::from_slice(&row.value).map_err(|_| damaged(&row))?;
-            realms.put_alias(place, alias);
+            partitions.put_alias(place, alias);
         }
         Ok(Self {
-            realms,
-            vault,
+            partitions,
+            sealer,
             change: Mutex::new(()),
         })
     }
@@ -101,14 +101,14 @@ impl Keys {
         key_id: &str,
         now: Timestamp,
     ) -> Option<Arc<Key>> {
-        let key = self.realms.realm(account, region)?.key(key_id)?;
+        let key = self.partitions.partition(account, region)?.key(key_id)?;
         (!key.snapshot().record.is_deleted(now)).then_some(key)
     }
 
     /// The alias of that name, prefix included, unless its key is no more.
     #[must_use]
     pub fn alias(&self, account: &str, region: &str, name: &str, now: Timestamp) -> Option<Alias> {
-        let alias = self.realms.realm(account, region)?.alias(name)?;
+        let alias = self.partitions.partition(account, region)?.alias(name)?;
         self.find(account, region, &alias.key_id, now)
             .is_some()
             .then_some(alias)
@@ -117,8 +117,8 @@ impl Keys {
     /// Id of the key that an alias names, whatever became of that key.
     #[must_use]
     pub fn alias_target(&self, account: &str, region: &str, name: &str) -> Option<String> {
-        self.realms
-            .realm(account, region)?
+        self.partitions
+            .partition(account, region)?
             .alias(name)
             .map(|alias| alias.key_id)
     }
@@ -127,9 +127,9 @@ impl Keys {
     #[must_use]
     pub fn list(&self, account: &str, region: &str, now: Timestamp) -> Vec<Arc<Key>> {
         let mut keys = self
-            .realms
-            .realm(account, region)
-            .map(|realm| realm.keys())
+            .partitions
+            .partition(account, region)
+            .map(|partition| partition.keys())
             .unwrap_or_default();
         keys.retain(|key| !key.snapshot().record.is_deleted(now));
         keys.sort_unstable_by(|a, b| a.id().cmp(b.id()));
@@ -139,17 +139,17 @@ impl Keys {
     /// The names of a key's aliases.
     #[must_use]
     pub fn aliases_of(&self, key: &Key) -> Vec<String> {
-        let names = self.realms.aliases_of(key);
+        let names = self.partitions.aliases_of(key);
         names.iter().map(ToString::to_string).collect()
     }
 
     /// All aliases of an account in a Region, in the order of their names.
     #[must_use]
     pub fn aliases(&self, account: &str, region: &str, now: Timestamp) -> Vec<(Arc<str>, Alias)> {
-        let Some(realm) = self.realms.realm(account, region) else {
+        let Some(partition) = self.partitions.partition(account, region) else {
             return Vec::new();
         };
-        let mut aliases = realm.aliases();
+        let mut aliases = partition.aliases();
         aliases.retain(|(_, alias)| self.find(account, region, &alias.key_id, now).is_some());
         aliases.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         aliases
@@ -192,10 +192,10 @@ impl Keys {
             &arn,
             Snapshot::new(account, record, materials),
         );
-        Ok(self.realms.put_key(place, key))
+        Ok(self.partitions.put_key(place, key))
     }
 
-    /// Changes what is kept of a key: `edit` is given a copy, which takes the key's place once it
+    /// Changes what is stored of a key: `edit` is given a copy, which takes the key's place once it
     /// is durable.
     ///
     /// # Errors
@@ -220,7 +220,7 @@ impl Keys {
         edit: impl FnOnce(&mut Record, &mut Vec<Arc<Material>>) -> Result<T, KmsError>,
     ) -> Result<T, KmsError> {
         let _one_at_a_time = self.change.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.realms.holds(key) {
+        if !self.partitions.holds(key) {
             let text = format!("Key '{}' does not exist", key.arn());
             return Err(KmsError::not_found(text));
         }
@@ -278,11 +278,11 @@ impl Keys {
         match after {
             Some(alias) => {
                 self.commit(vec![put(Table::Aliases, &row, &alias)?])?;
-                self.realms.put_alias(place, alias);
+                self.partitions.put_alias(place, alias);
             }
             None => {
                 self.commit(vec![delete(Table::Aliases, row)])?;
-                self.realms.remove_alias(place);
+                self.partitions.remove_alias(place);
             }
         }
         Ok(())
@@ -291,30 +291,30 @@ impl Keys {
     /// Whether the store is durable.
     #[must_use]
     pub fn is_durable(&self) -> bool {
-        self.vault.keeps()
+        self.sealer.is_durable()
     }
 
-    /// A text that only this KMS can read back, for tokens that callers keep.
+    /// A text that only this KMS can read back, for tokens that callers hold.
     #[must_use]
     pub fn seal_token(&self, kind: &str, text: &str) -> String {
-        self.vault.seal_token(kind, text)
+        self.sealer.seal_token(kind, text)
     }
 
     /// The text of a token of that kind; none if it was not made here.
     #[must_use]
     pub fn open_token(&self, kind: &str, token: &str) -> Option<String> {
-        self.vault.open_token(kind, token)
+        self.sealer.open_token(kind, token)
     }
 
     fn commit(&self, changes: Vec<OpenChange>) -> Result<(), KmsError> {
-        self.vault
+        self.sealer
             .commit(changes)
             .map_err(|error| not_durable(&error))
     }
 }
 
 fn load_key(
-    realms: &Realms,
+    partitions: &Partitions,
     row: &OpenRow,
     secrets: &HashMap<String, Zeroizing<Vec<u8>>>,
 ) -> Result<(), OpenError> {
@@ -329,7 +329,8 @@ fn load_key(
             row: format!("{}/{name}", Table::Materials.name()),
         };
         let secret = secrets.get(&name).ok_or_else(lost)?;
-        let material = Material::kept(record.spec, place.name, secret.clone()).ok_or_else(lost)?;
+        let material =
+            Material::from_stored(record.spec, place.name, secret.clone()).ok_or_else(lost)?;
         materials.push(Arc::new(material));
     }
     let Place {
@@ -341,7 +342,7 @@ fn load_key(
         "arn:{}:kms:{region}:{account}:key/{name}",
         partition(region)
     );
-    realms.put_key(
+    partitions.put_key(
         place,
         Key::new(
             account,

@@ -235,7 +235,7 @@ impl Quotas {
         self.rules.load().rate(class, account, region)
     }
 
-    /// Puts another configuration in force. Windows keep what they have used.
+    /// Puts another configuration in force. What windows have used stays used.
     ///
     /// # Errors
     ///
@@ -424,7 +424,7 @@ impl From<Throttled> for KmsError {
     }
 }
 
-/// When a request could pass for which there is no room to be counted.
+/// When a request could pass that cannot be counted now.
 const FULL_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

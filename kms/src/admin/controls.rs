@@ -170,5 +170,5 @@ pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(Refusal::bad)
 }
 
-/// How many events are told unless the query says otherwise.
+/// How many events are returned unless the query has a limit.
 const EVENTS_TOLD: usize = 50;

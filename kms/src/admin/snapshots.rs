@@ -1,6 +1,6 @@
 //! Snapshots of all keys by name, and forks: further KMSs in this process that start from one.
 //!
-//! Snapshots are kept in memory. To keep one longer, or to take it elsewhere, export it: the file is
+//! Snapshots are in memory. To store one, or to take it elsewhere, export it: the file is
 //! JSON, its rows are sealed under a key that the request gives.
 
 use std::any::Any;
@@ -33,7 +33,7 @@ use crate::keys::store::Table;
 
 /// A KMS that was forked from this one.
 pub struct Fork {
-    /// Where both doors are.
+    /// Where both protocols are served.
     pub endpoint: String,
     /// Where its admin port is.
     pub admin_endpoint: String,
@@ -49,12 +49,12 @@ pub type Forker = Box<
 /// Snapshots and forks.
 pub struct Snapshots {
     forker: Forker,
-    taken: Mutex<BTreeMap<String, Taken>>,
+    taken: Mutex<BTreeMap<String, NamedSnapshot>>,
     forks: Mutex<BTreeMap<String, Fork>>,
 }
 
 #[derive(Clone)]
-struct Taken {
+struct NamedSnapshot {
     at: Timestamp,
     image: Arc<Image>,
 }
@@ -70,13 +70,13 @@ impl Snapshots {
         }
     }
 
-    fn named(&self, name: &str) -> Result<Arc<Image>, Refusal> {
+    fn image(&self, name: &str) -> Result<Arc<Image>, Refusal> {
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = taken.get(name).map(|taken| Arc::clone(&taken.image));
         taken.ok_or_else(|| Refusal::bad(format!("there is no snapshot `{name}`")))
     }
 
-    fn keep(&self, name: String, taken: Taken) -> Result<(), Refusal> {
+    fn insert(&self, name: String, taken: NamedSnapshot) -> Result<(), Refusal> {
         let mut all = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if name.is_empty() || (all.len() >= SNAPSHOTS_MAX && !all.contains_key(&name)) {
             let text = format!("a snapshot needs a name, and there can be {SNAPSHOTS_MAX}");
@@ -94,7 +94,7 @@ pub(crate) fn list(control: &Control) -> Value {
         .taken
         .lock()
         .unwrap_or_else(PoisonError::into_inner);
-    let told = |(name, taken): (&String, &Taken)| {
+    let entry = |(name, taken): (&String, &NamedSnapshot)| {
         json!({
             "name": name,
             "taken": taken.at.iso8601_millis(),
@@ -107,8 +107,8 @@ pub(crate) fn list(control: &Control) -> Value {
         .lock()
         .unwrap_or_else(PoisonError::into_inner);
     json!({
-        "snapshots": taken.iter().map(told).collect::<Vec<_>>(),
-        "forks": forks.iter().map(|(id, fork)| shown(id, fork)).collect::<Vec<_>>(),
+        "snapshots": taken.iter().map(entry).collect::<Vec<_>>(),
+        "forks": forks.iter().map(|(id, fork)| fork_json(id, fork)).collect::<Vec<_>>(),
     })
 }
 
@@ -121,17 +121,17 @@ struct Named {
 /// Takes a snapshot; one of that name gives way.
 pub(crate) fn take(control: &Control, body: &[u8]) -> Outcome {
     let named = read::<Named>(body)?;
-    let taken = Taken {
+    let taken = NamedSnapshot {
         at: control.clock.now(),
         image: Arc::new(control.kms.image()),
     };
-    control.snapshots.keep(named.name, taken)?;
+    control.snapshots.insert(named.name, taken)?;
     Ok(list(control))
 }
 
 /// Puts a snapshot in the place of all keys.
 pub(crate) fn restore(control: &Control, body: &[u8]) -> Outcome {
-    let image = control.snapshots.named(&read::<Named>(body)?.name)?;
+    let image = control.snapshots.image(&read::<Named>(body)?.name)?;
     control.kms.restore(&image).map_err(Refusal::bad)?;
     Ok(list(control))
 }
@@ -139,7 +139,7 @@ pub(crate) fn restore(control: &Control, body: &[u8]) -> Outcome {
 /// Forgets a snapshot.
 pub(crate) fn forget(control: &Control, body: &[u8]) -> Outcome {
     let named = read::<Named>(body)?;
-    control.snapshots.named(&named.name)?;
+    control.snapshots.image(&named.name)?;
     let snapshots = &control.snapshots;
     let mut taken = snapshots
         .taken
@@ -150,7 +150,7 @@ pub(crate) fn forget(control: &Control, body: &[u8]) -> Outcome {
     Ok(list(control))
 }
 
-/// Forgets all keys, events kept in memory and usage of quotas; the clock shows the real time.
+/// Forgets all keys, events in memory and usage of quotas; the clock shows the real time.
 pub(crate) fn reset(control: &Control) -> Outcome {
     control.kms.reset().map_err(Refusal::bad)?;
     control.clock.reset();
@@ -159,16 +159,16 @@ pub(crate) fn reset(control: &Control) -> Outcome {
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct ForkAsked {
+struct ForkRequest {
     /// The snapshot to start from; the keys of now if none is named.
     name: Option<String>,
 }
 
 /// Starts a fork on free ports.
 pub(crate) async fn fork(control: &Control, body: &[u8]) -> Outcome {
-    let asked = read::<ForkAsked>(body)?;
-    let image = match asked.name {
-        Some(name) => control.snapshots.named(&name)?,
+    let request = read::<ForkRequest>(body)?;
+    let image = match request.name {
+        Some(name) => control.snapshots.image(&name)?,
         None => Arc::new(control.kms.image()),
     };
     let full = {
@@ -184,34 +184,34 @@ pub(crate) async fn fork(control: &Control, body: &[u8]) -> Outcome {
         .await
         .map_err(Refusal::bad)?;
     let id = hex::encode(random_array::<8>());
-    let told = shown(&id, &fork);
+    let described = fork_json(&id, &fork);
     let forks = &control.snapshots.forks;
     let mut forks = forks.lock().unwrap_or_else(PoisonError::into_inner);
     forks.insert(id, fork);
-    Ok(told)
+    Ok(described)
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct StopAsked {
+struct StopRequest {
     id: String,
 }
 
 /// Stops a fork at once.
 pub(crate) fn stop(control: &Control, body: &[u8]) -> Outcome {
-    let asked = read::<StopAsked>(body)?;
+    let request = read::<StopRequest>(body)?;
     let forks = &control.snapshots.forks;
     let stopped = forks
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .remove(&asked.id);
+        .remove(&request.id);
     if stopped.is_none() {
-        return Err(Refusal::bad(format!("there is no fork `{}`", asked.id)));
+        return Err(Refusal::bad(format!("there is no fork `{}`", request.id)));
     }
     Ok(list(control))
 }
 
-fn shown(id: &str, fork: &Fork) -> Value {
+fn fork_json(id: &str, fork: &Fork) -> Value {
     json!({
         "id": id,
         "kms_endpoint": fork.endpoint,
@@ -221,7 +221,7 @@ fn shown(id: &str, fork: &Fork) -> Value {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ExportAsked {
+struct ExportRequest {
     name: String,
     /// What seals the file: 64 hex digits.
     key: Secret,
@@ -229,7 +229,7 @@ struct ExportAsked {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ImportAsked {
+struct ImportRequest {
     name: String,
     key: Secret,
     file: SnapshotFile,
@@ -243,15 +243,15 @@ struct SnapshotFile {
     version: u32,
     /// Table, name and sealed value in base64 of each row.
     rows: Vec<(String, String, String)>,
-    /// Of the rows' JSON, so that damage is told from a wrong key.
+    /// Of the rows' JSON, so that damage is distinguished from a wrong key.
     sha256: String,
 }
 
 /// A snapshot as a file.
 pub(crate) fn export(control: &Control, body: &[u8]) -> Outcome {
-    let asked = read::<ExportAsked>(body)?;
-    let image = control.snapshots.named(&asked.name)?;
-    let rows = image.to_rows(&key(&asked.key)?).map_err(Refusal::bad)?;
+    let request = read::<ExportRequest>(body)?;
+    let image = control.snapshots.image(&request.name)?;
+    let rows = image.to_rows(&key(&request.key)?).map_err(Refusal::bad)?;
     let row = |row: Row| {
         (
             row.table.name().to_owned(),
@@ -271,8 +271,8 @@ pub(crate) fn export(control: &Control, body: &[u8]) -> Outcome {
 
 /// Takes a file in as a snapshot. It is not restored yet.
 pub(crate) fn import(control: &Control, body: &[u8]) -> Outcome {
-    let asked = read::<ImportAsked>(body)?;
-    let file = asked.file;
+    let request = read::<ImportRequest>(body)?;
+    let file = request.file;
     if file.format != FORMAT || file.version != VERSION {
         return Err(Refusal::bad(format!(
             "this is no {FORMAT} of version {VERSION}"
@@ -294,12 +294,12 @@ pub(crate) fn import(control: &Control, body: &[u8]) -> Outcome {
             .ok_or_else(|| Refusal::bad("the file has a row that cannot be read"))
     };
     let rows = file.rows.into_iter().map(row).collect::<Result<_, _>>()?;
-    let image = Image::from_rows(rows, &key(&asked.key)?).map_err(Refusal::bad)?;
-    let taken = Taken {
+    let image = Image::from_rows(rows, &key(&request.key)?).map_err(Refusal::bad)?;
+    let taken = NamedSnapshot {
         at: control.clock.now(),
         image: Arc::new(image),
     };
-    control.snapshots.keep(asked.name, taken)?;
+    control.snapshots.insert(request.name, taken)?;
     Ok(list(control))
 }
 
@@ -311,7 +311,7 @@ fn checksum(rows: &[(String, String, String)]) -> String {
     sha256_hex(&serde_json::to_vec(rows).expect("texts are JSON"))
 }
 
-/// Most snapshots that are kept.
+/// Most snapshots in memory.
 const SNAPSHOTS_MAX: usize = 1_000;
 
 /// Most forks at once; each has two ports and a thread.

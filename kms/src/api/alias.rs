@@ -250,7 +250,7 @@ fn check_alike(old: &Key, new: &Key) -> Result<(), KmsError> {
 
 impl Call<'_> {
     /// Makes the key that an AWS service uses in this account and Region, if `name` is the alias
-    /// of such a key. Services' keys come to be when they are first asked for.
+    /// of such a key. Services' keys are made when they are first used.
     pub(crate) fn make_service_key(&self, name: &str) -> Result<Option<Arc<Key>>, KmsError> {
         let (manager, description) = if name == SSE_S3_ALIAS && self.caller.is_s3_itself() {
             (
@@ -298,7 +298,7 @@ impl Call<'_> {
     }
 }
 
-/// Alias of the AWS-owned key under which the gateway keeps the root keys of SSE-S3.
+/// Alias of the AWS-owned key under which the gateway wraps the root keys of SSE-S3.
 pub(crate) const SSE_S3_ALIAS: &str = "alias/sealgate/sse-s3";
 
 /// Services that have a key of their own in each account.

@@ -1,4 +1,4 @@
-//! One call on its way through the checks, and what the audit trail will tell of it.
+//! One call on its way through the checks, and what the audit trail will record of it.
 
 use crate::api::Kms;
 use crate::api::OperationName;
@@ -84,7 +84,7 @@ impl<'a> Call<'a> {
     }
 
     /// The key that the caller names for an operation that looks at keys or changes them: it is
-    /// there, the quota has room, the caller may do this.
+    /// there, the quota is not used up, the caller may do this.
     pub(crate) fn key(
         &mut self,
         reference: Option<&str>,
@@ -316,12 +316,12 @@ impl<'a> Call<'a> {
         });
     }
 
-    /// Tells the audit trail a parameter of the request. Never plaintext or ciphertext.
+    /// Records a parameter of the request in the audit trail. Never plaintext or ciphertext.
     pub(crate) fn parameter(&mut self, name: &'static str, value: impl Serialize) {
         self.parameters.push(name, &value);
     }
 
-    /// Tells the audit trail an optional text of the request.
+    /// Records an optional text of the request in the audit trail.
     pub(crate) fn parameter_text(&mut self, name: &'static str, value: Option<&str>) {
         if let Some(text) = value {
             self.parameters.push(name, &text);
@@ -352,21 +352,21 @@ impl<'a> Call<'a> {
         )))
     }
 
-    /// Tells the audit trail what the answer of a change tells.
+    /// Records a member of the answer of a change in the audit trail.
     pub(crate) fn respond(&mut self, name: &'static str, value: impl Serialize) {
         self.response.push(name, &value);
     }
 
-    /// Tells the audit trail which key material was used.
+    /// Records in the audit trail which key material was used.
     pub(crate) fn material(&mut self, material_id: Option<&str>) {
         if let Some(id) = material_id {
             self.additional.push("keyMaterialId", &id);
         }
     }
 
-    /// Tells the audit trail of a key that the call made.
+    /// Records in the audit trail a key that the call is about.
     pub(crate) fn made(&mut self, key: &Key) {
-        // Most calls are about one key, and ten thousand events are kept.
+        // Most calls are about one key, and ten thousand events stay in memory.
         self.resources.reserve_exact(1);
         self.resources.push(Resource {
             arn: Arc::clone(key.arn()),
@@ -375,7 +375,7 @@ impl<'a> Call<'a> {
     }
 
     /// Hands what happened to the audit trail; to that of the key's account, too, if it is another.
-    pub(crate) fn tell(self, error: Option<&KmsError>) {
+    pub(crate) fn record(self, error: Option<&KmsError>) {
         let caller = self.caller;
         let mut event = Event {
             time: self.now,

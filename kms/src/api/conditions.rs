@@ -1,7 +1,7 @@
 //! What the conditions of a key policy may look at in a request.
 //!
 //! What they may look at besides (the caller, the key, the encryption context) is
-//! [`crate::authorize`]'s to know.
+//! [`crate::authorize`]'s concern.
 //!
 //! Source: <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html>
 
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// The condition keys of a request and their values; nothing for the requests that have none, which
 /// are most.
-pub(crate) fn of(operation: &Operation, caller: &Caller) -> Vec<Condition> {
+pub(crate) fn from_operation(operation: &Operation, caller: &Caller) -> Vec<Condition> {
     match operation {
         Operation::Encrypt(request) => algorithm(request.encryption_algorithm.as_deref()),
         Operation::Decrypt(request) => algorithm(request.encryption_algorithm.as_deref()),
@@ -37,10 +37,10 @@ pub(crate) fn of(operation: &Operation, caller: &Caller) -> Vec<Condition> {
             message_type,
             ..
         }) => {
-            let mut told = text("kms:SigningAlgorithm", signing_algorithm.as_deref());
+            let mut conditions = text("kms:SigningAlgorithm", signing_algorithm.as_deref());
             let message_type = message_type.as_deref().unwrap_or("RAW");
-            told.push(Condition::new("kms:MessageType", message_type));
-            told
+            conditions.push(Condition::new("kms:MessageType", message_type));
+            conditions
         }
         Operation::GenerateMac(v1::GenerateMacRequest { mac_algorithm, .. })
         | Operation::VerifyMac(v1::VerifyMacRequest { mac_algorithm, .. }) => {
@@ -64,15 +64,15 @@ fn of_management(operation: &Operation, caller: &Caller) -> Vec<Condition> {
         }
         Operation::ImportKeyMaterial(request) => import(request),
         Operation::GetParametersForImport(request) => {
-            let mut told = text(
+            let mut conditions = text(
                 "kms:WrappingAlgorithm",
                 request.wrapping_algorithm.as_deref(),
             );
-            told.extend(text(
+            conditions.extend(text(
                 "kms:WrappingKeySpec",
                 request.wrapping_key_spec.as_deref(),
             ));
-            told
+            conditions
         }
         Operation::PutKeyPolicy(request) => {
             let bypass = request.bypass_policy_lockout_safety_check == Some(true);
@@ -125,12 +125,12 @@ const fn truth(of: bool) -> &'static str {
 }
 
 fn grant(request: &v1::CreateGrantRequest, caller: &Caller) -> Vec<Condition> {
-    let mut told = vec![Condition::new(
+    let mut conditions = vec![Condition::new(
         FOR_AWS_RESOURCE,
         truth(caller.via_service.is_some()),
     )];
     let operations = request.operations.iter();
-    told.extend(operations.map(|name| Condition::new("kms:GrantOperations", name)));
+    conditions.extend(operations.map(|name| Condition::new("kms:GrantOperations", name)));
     let principals = [
         ("kms:GranteePrincipal", &request.grantee_principal),
         ("kms:GranteePrincipal", &request.grantee_service_principal),
@@ -138,43 +138,43 @@ fn grant(request: &v1::CreateGrantRequest, caller: &Caller) -> Vec<Condition> {
         ("kms:RetiringPrincipal", &request.retiring_service_principal),
     ];
     for (name, principal) in principals {
-        told.extend(text(name, principal.as_deref()));
+        conditions.extend(text(name, principal.as_deref()));
     }
     if let Some(constraints) = &request.constraints {
         let kind = "kms:GrantConstraintType";
         if !constraints.encryption_context_equals.is_empty() {
-            told.push(Condition::new(kind, "EncryptionContextEquals"));
+            conditions.push(Condition::new(kind, "EncryptionContextEquals"));
         }
         if !constraints.encryption_context_subset.is_empty() {
-            told.push(Condition::new(kind, "EncryptionContextSubset"));
+            conditions.push(Condition::new(kind, "EncryptionContextSubset"));
         }
     }
-    told
+    conditions
 }
 
 fn import(request: &v1::ImportKeyMaterialRequest) -> Vec<Condition> {
     let model = request.expiration_model.as_deref();
-    let mut told = text(
+    let mut conditions = text(
         "kms:ExpirationModel",
         Some(model.unwrap_or("KEY_MATERIAL_EXPIRES")),
     );
     if let Some(seconds) = request.valid_to {
         let after = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         let at = Timestamp::UNIX_EPOCH.plus(after);
-        told.push(Condition::new("kms:ValidTo", &at.iso8601()));
+        conditions.push(Condition::new("kms:ValidTo", &at.iso8601()));
     }
-    told
+    conditions
 }
 
 fn tags(tags: &[v1::Tag]) -> Vec<Condition> {
-    let mut told = Vec::new();
+    let mut conditions = Vec::new();
     for tag in tags {
         let key = tag.tag_key.as_deref().unwrap_or_default();
-        told.push(Condition::new(TAG_KEYS, key));
+        conditions.push(Condition::new(TAG_KEYS, key));
         let value = tag.tag_value.as_deref().unwrap_or_default();
-        told.push(Condition::named(format!("aws:RequestTag/{key}"), value));
+        conditions.push(Condition::named(format!("aws:RequestTag/{key}"), value));
     }
-    told
+    conditions
 }
 
 const FOR_AWS_RESOURCE: &str = "kms:GrantIsForAWSResource";

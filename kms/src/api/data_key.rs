@@ -20,23 +20,23 @@ pub(crate) fn generate(
     call: &mut Call<'_>,
     request: v1::GenerateDataKeyRequest,
 ) -> Result<v1::GenerateDataKeyResponse, KmsError> {
-    let asked = Asked {
+    let parameters = DataKeyParameters {
         key_id: request.key_id.as_deref(),
         key_spec: request.key_spec.as_deref(),
         number_of_bytes: request.number_of_bytes,
         context: &request.encryption_context,
         dry_run: request.dry_run,
     };
-    asked.tell(call);
+    parameters.record(call);
     violations::check(&request)?;
     call.attest(request.recipient.as_ref());
-    let made = make(call, &asked)?;
-    let told = recipient::tell(call, request.recipient.as_ref(), &made.plaintext)?;
+    let made = make(call, &parameters)?;
+    let delivery = recipient::delivery(call, request.recipient.as_ref(), &made.plaintext)?;
     Ok(v1::GenerateDataKeyResponse {
         ciphertext_blob: Some(made.sealed.blob),
-        plaintext: told.plaintext,
+        plaintext: delivery.plaintext,
         key_id: Some(made.permit.key().arn().to_string()),
-        ciphertext_for_recipient: told.for_recipient,
+        ciphertext_for_recipient: delivery.for_recipient,
         key_material_id: made.sealed.material_id,
     })
 }
@@ -46,16 +46,16 @@ pub(crate) fn generate_without_plaintext(
     call: &mut Call<'_>,
     request: v1::GenerateDataKeyWithoutPlaintextRequest,
 ) -> Result<v1::GenerateDataKeyWithoutPlaintextResponse, KmsError> {
-    let asked = Asked {
+    let parameters = DataKeyParameters {
         key_id: request.key_id.as_deref(),
         key_spec: request.key_spec.as_deref(),
         number_of_bytes: request.number_of_bytes,
         context: &request.encryption_context,
         dry_run: request.dry_run,
     };
-    asked.tell(call);
+    parameters.record(call);
     violations::check(&request)?;
-    let made = make(call, &asked)?;
+    let made = make(call, &parameters)?;
     Ok(v1::GenerateDataKeyWithoutPlaintextResponse {
         ciphertext_blob: Some(made.sealed.blob),
         key_id: Some(made.permit.key().arn().to_string()),
@@ -76,15 +76,15 @@ pub(crate) fn generate_random(
     call.charge(None)?;
     let mut bytes = Zeroizing::new(vec![0; usize::try_from(count).unwrap_or_default()]);
     crypto::random(&mut bytes);
-    let told = recipient::tell(call, request.recipient.as_ref(), &bytes)?;
+    let delivery = recipient::delivery(call, request.recipient.as_ref(), &bytes)?;
     Ok(v1::GenerateRandomResponse {
-        plaintext: told.plaintext,
-        ciphertext_for_recipient: told.for_recipient,
+        plaintext: delivery.plaintext,
+        ciphertext_for_recipient: delivery.for_recipient,
     })
 }
 
-/// Which data key is wanted.
-struct Asked<'a> {
+/// Which data key is requested.
+struct DataKeyParameters<'a> {
     key_id: Option<&'a str>,
     key_spec: Option<&'a str>,
     number_of_bytes: Option<i32>,
@@ -93,14 +93,14 @@ struct Asked<'a> {
 }
 
 /// A data key.
-struct Made {
+struct NewDataKey {
     permit: Permitted<Cryptography>,
     plaintext: Zeroizing<Vec<u8>>,
     sealed: Sealed,
 }
 
-impl Asked<'_> {
-    fn tell(&self, call: &mut Call<'_>) {
+impl DataKeyParameters<'_> {
+    fn record(&self, call: &mut Call<'_>) {
         call.parameter_text("keyId", self.key_id);
         call.parameter_text("keySpec", self.key_spec);
         if let Some(count) = self.number_of_bytes {
@@ -121,18 +121,18 @@ impl Asked<'_> {
     }
 }
 
-fn make(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Made, KmsError> {
-    call.context(asked.context)?;
-    let bytes = asked.bytes(call.kms.compat())?;
-    let permit = call.key_to_use(asked.key_id, Some(asked.context))?;
+fn make(call: &mut Call<'_>, parameters: &DataKeyParameters<'_>) -> Result<NewDataKey, KmsError> {
+    call.context(parameters.context)?;
+    let bytes = parameters.bytes(call.kms.compat())?;
+    let permit = call.key_to_use(parameters.key_id, Some(parameters.context))?;
     call.check_use(&permit, KeyUsage::EncryptDecrypt)?;
     encrypt::check_symmetric(&permit)?;
-    call.end_dry_run(asked.dry_run)?;
+    call.end_dry_run(parameters.dry_run)?;
     let mut plaintext = Zeroizing::new(vec![0; bytes]);
     crypto::random(&mut plaintext);
     let algorithm = encrypt::SYMMETRIC;
-    let sealed = encrypt::seal_and_note(call, &permit, algorithm, asked.context, &plaintext)?;
-    Ok(Made {
+    let sealed = encrypt::seal_and_note(call, &permit, algorithm, parameters.context, &plaintext)?;
+    Ok(NewDataKey {
         permit,
         plaintext,
         sealed,

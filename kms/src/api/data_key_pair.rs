@@ -21,24 +21,24 @@ pub(crate) fn generate(
     call: &mut Call<'_>,
     request: v1::GenerateDataKeyPairRequest,
 ) -> Result<v1::GenerateDataKeyPairResponse, KmsError> {
-    let asked = Asked {
+    let parameters = PairParameters {
         key_id: request.key_id.as_deref(),
         spec: request.key_pair_spec.as_deref(),
         context: &request.encryption_context,
         dry_run: request.dry_run,
     };
-    asked.tell(call);
+    parameters.record(call);
     violations::check(&request)?;
     call.attest(request.recipient.as_ref());
-    let made = make(call, &asked)?;
-    let told = recipient::tell(call, request.recipient.as_ref(), &made.private_key)?;
+    let made = make(call, &parameters)?;
+    let delivery = recipient::delivery(call, request.recipient.as_ref(), &made.private_key)?;
     Ok(v1::GenerateDataKeyPairResponse {
         private_key_ciphertext_blob: Some(made.sealed.blob),
-        private_key_plaintext: told.plaintext,
+        private_key_plaintext: delivery.plaintext,
         public_key: Some(made.public_key),
         key_id: Some(made.permit.key().arn().to_string()),
         key_pair_spec: request.key_pair_spec,
-        ciphertext_for_recipient: told.for_recipient,
+        ciphertext_for_recipient: delivery.for_recipient,
         key_material_id: made.sealed.material_id,
     })
 }
@@ -48,15 +48,15 @@ pub(crate) fn generate_without_plaintext(
     call: &mut Call<'_>,
     request: v1::GenerateDataKeyPairWithoutPlaintextRequest,
 ) -> Result<v1::GenerateDataKeyPairWithoutPlaintextResponse, KmsError> {
-    let asked = Asked {
+    let parameters = PairParameters {
         key_id: request.key_id.as_deref(),
         spec: request.key_pair_spec.as_deref(),
         context: &request.encryption_context,
         dry_run: request.dry_run,
     };
-    asked.tell(call);
+    parameters.record(call);
     violations::check(&request)?;
-    let made = make(call, &asked)?;
+    let made = make(call, &parameters)?;
     Ok(v1::GenerateDataKeyPairWithoutPlaintextResponse {
         private_key_ciphertext_blob: Some(made.sealed.blob),
         public_key: Some(made.public_key),
@@ -66,8 +66,8 @@ pub(crate) fn generate_without_plaintext(
     })
 }
 
-/// Which pair is wanted.
-struct Asked<'a> {
+/// Which pair is requested.
+struct PairParameters<'a> {
     key_id: Option<&'a str>,
     spec: Option<&'a str>,
     context: &'a BTreeMap<String, String>,
@@ -75,29 +75,29 @@ struct Asked<'a> {
 }
 
 /// A pair.
-struct Made {
+struct NewPair {
     permit: Permitted<Cryptography>,
     private_key: Zeroizing<Vec<u8>>,
     public_key: Vec<u8>,
     sealed: Sealed,
 }
 
-impl Asked<'_> {
-    fn tell(&self, call: &mut Call<'_>) {
+impl PairParameters<'_> {
+    fn record(&self, call: &mut Call<'_>) {
         call.parameter_text("keyId", self.key_id);
         call.parameter_text("keyPairSpec", self.spec);
     }
 }
 
-fn make(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Made, KmsError> {
-    call.context(asked.context)?;
+fn make(call: &mut Call<'_>, parameters: &PairParameters<'_>) -> Result<NewPair, KmsError> {
+    call.context(parameters.context)?;
     // Each kind of pair has a quota of its own, whatever the KMS key.
-    call.charge(asked.spec)?;
-    let permit = call.key_to_use(asked.key_id, Some(asked.context))?;
+    call.charge(parameters.spec)?;
+    let permit = call.key_to_use(parameters.key_id, Some(parameters.context))?;
     call.check_use(&permit, KeyUsage::EncryptDecrypt)?;
     encrypt::check_symmetric(&permit)?;
-    let spec = asked.spec.and_then(KeySpec::parse);
-    call.end_dry_run(asked.dry_run)?;
+    let spec = parameters.spec.and_then(KeySpec::parse);
+    call.end_dry_run(parameters.dry_run)?;
     let (private_key, public_key) = spec.and_then(pair::generate_outside).ok_or_else(|| {
         KmsError::new(
             Code::UnsupportedOperationException,
@@ -105,8 +105,9 @@ fn make(call: &mut Call<'_>, asked: &Asked<'_>) -> Result<Made, KmsError> {
         )
     })?;
     let algorithm = encrypt::SYMMETRIC;
-    let sealed = encrypt::seal_and_note(call, &permit, algorithm, asked.context, &private_key)?;
-    Ok(Made {
+    let sealed =
+        encrypt::seal_and_note(call, &permit, algorithm, parameters.context, &private_key)?;
+    Ok(NewPair {
         permit,
         private_key,
         public_key,

@@ -82,12 +82,12 @@ pub(crate) fn decrypt(
     call.end_dry_run(request.dry_run)?;
     call.material(opened.material_id.as_deref());
     call.note_use(opened.permit.key());
-    let told = recipient::tell(call, request.recipient.as_ref(), &opened.plaintext)?;
+    let delivery = recipient::delivery(call, request.recipient.as_ref(), &opened.plaintext)?;
     Ok(v1::DecryptResponse {
         key_id: Some(opened.permit.key().arn().to_string()),
-        plaintext: told.plaintext,
+        plaintext: delivery.plaintext,
         encryption_algorithm: Some(algorithm.to_owned()),
-        ciphertext_for_recipient: told.for_recipient,
+        ciphertext_for_recipient: delivery.for_recipient,
         key_material_id: opened.material_id,
     })
 }

@@ -216,7 +216,7 @@ pub(crate) fn retire(
     Ok(v1::RetireGrantResponse {})
 }
 
-/// The grant asked for, without id and time.
+/// The requested grant, without id and time.
 fn draft(call: &Call<'_>, request: &v1::CreateGrantRequest) -> Result<Grant, KmsError> {
     let constraints = request.constraints.clone().unwrap_or_default();
     let either = |principal: &Option<String>, service: &Option<String>| {
@@ -335,7 +335,7 @@ const LIMITS: Limits = Limits {
 /// Most grants of a key.
 const GRANTS_MAX: usize = 50_000;
 
-/// Operations that know no encryption context, so a grant for them cannot constrain it.
+/// Operations without an encryption context, so a grant for them cannot constrain it.
 const WITHOUT_CONTEXT: &[&str] = &[
     "Sign",
     "Verify",

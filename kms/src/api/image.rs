@@ -27,7 +27,7 @@ impl Kms {
         Ok(())
     }
 
-    /// Forgets all keys, the audit events kept in memory, and the quotas' usage.
+    /// Forgets all keys, the audit events in memory, and the quotas' usage.
     ///
     /// # Errors
     ///

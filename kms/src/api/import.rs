@@ -206,7 +206,7 @@ fn valid_to(
     }
 }
 
-/// The material, if the token is one for the key and the material is wrapped as it says.
+/// The material, if the token is one for the key and the material is wrapped as it states.
 fn unwrapped(
     call: &Call<'_>,
     key: &Key,

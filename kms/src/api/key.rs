@@ -34,7 +34,7 @@ pub(crate) fn create(
     let tags = tag::checked(&[], request.tags)?;
     let mut draft = Draft::of_request(
         call,
-        make::Asked {
+        make::KeyRequest {
             spec: request.key_spec,
             deprecated_spec: request.customer_master_key_spec,
             usage: request.key_usage,
@@ -63,7 +63,7 @@ pub(crate) fn create(
     })
 }
 
-/// Tells what KMS knows of a key.
+/// Describes a key.
 pub(crate) fn describe(
     call: &mut Call<'_>,
     request: v1::DescribeKeyRequest,
@@ -230,7 +230,7 @@ pub(crate) fn cancel_deletion(
     })
 }
 
-/// Tells of a key's latest cryptographic use.
+/// Returns a key's latest cryptographic use.
 pub(crate) fn last_usage(
     call: &mut Call<'_>,
     request: v1::GetKeyLastUsageRequest,
@@ -254,13 +254,13 @@ pub(crate) fn last_usage(
     })
 }
 
-/// What KMS tells of a key.
+/// A key's metadata.
 pub(crate) fn metadata(call: &Call<'_>, key: &Key) -> v1::KeyMetadata {
     let snapshot = key.snapshot();
     let record = &snapshot.record;
     let state = call.kms.keys.state(key, call.now);
     let algorithms = |usage| record.algorithms(usage);
-    // It is told while imported material is gone, too.
+    // It is there while imported material is gone, too.
     let current = record
         .current()
         .filter(|_| record.spec == KeySpec::SymmetricDefault);

@@ -1,4 +1,4 @@
-//! Key policies: kept as they were given, and told again.
+//! Key policies: stored as they were given, and returned so.
 
 use crate::api::Call;
 use crate::api::call::By;
@@ -12,7 +12,7 @@ use proto::kms::v1;
 use proto::policy::Policy;
 use proto::policy::PolicyKind;
 
-/// Tells a key's policy.
+/// Returns a key's policy.
 pub(crate) fn get(
     call: &mut Call<'_>,
     request: v1::GetKeyPolicyRequest,

@@ -25,7 +25,7 @@ use proto::kms::v1;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// What tags say of a key that is to be made.
+/// What tags determine of a key that is to be made.
 #[derive(Default)]
 pub(crate) struct Chosen {
     pub(crate) key_id: Option<String>,
@@ -33,7 +33,7 @@ pub(crate) struct Chosen {
 }
 
 impl Chosen {
-    /// Reads the tags. The one with the material is taken out, so that nobody is told it again.
+    /// Reads the tags. The one with the material is taken out, so that no answer shows it again.
     pub(crate) fn of(call: &Call<'_>, tags: &mut Vec<v1::Tag>) -> Result<Self, KmsError> {
         if call.kms.compat() != Compat::LocalStack {
             return Ok(Self::default());
@@ -80,7 +80,7 @@ impl Chosen {
             return Ok(None);
         };
         let unfit = || KmsError::validation("The custom key material does not fit the key spec");
-        Material::kept(spec, key_id, secret)
+        Material::from_stored(spec, key_id, secret)
             .map(Some)
             .ok_or_else(unfit)
     }
@@ -136,7 +136,7 @@ pub(crate) fn open(
     }))
 }
 
-/// An answer as AWS gave it in 2023: data keys did not tell the material they are under.
+/// An answer as AWS gave it in 2023: data keys did not name the material they are under.
 pub(crate) fn as_recorded(answer: Result<Answer, KmsError>) -> Result<Answer, KmsError> {
     let mut answer = answer.map_err(reworded)?;
     match &mut answer {

@@ -68,14 +68,14 @@ pub(crate) fn replicate(
         current_key_material_id: None,
         ..metadata(call, &replica)
     };
-    let told = |(name, value)| v1::Tag {
+    let tag = |(name, value)| v1::Tag {
         tag_key: Some(name),
         tag_value: Some(value),
     };
     Ok(v1::ReplicateKeyResponse {
         replica_key_metadata: Some(replica_key_metadata),
         replica_policy: Some(record.policy),
-        replica_tags: record.tags.into_iter().map(told).collect(),
+        replica_tags: record.tags.into_iter().map(tag).collect(),
     })
 }
 

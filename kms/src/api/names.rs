@@ -18,7 +18,7 @@ impl Kms {
     pub fn names_of_keys(&self, caller: &Caller, operation: &Operation) -> Vec<String> {
         let call = Call::new(self, caller, operation.name());
         let request = operation.to_value();
-        let said = MEMBERS
+        let named = MEMBERS
             .iter()
             .filter_map(|member| request.get(member).and_then(Value::as_str))
             .filter_map(|reference| call.resolve(reference, By::Alias).ok());
@@ -31,7 +31,8 @@ impl Kms {
             let (account, id) = (blob.key.account, blob.key.key_id);
             self.keys.find(account, &caller.region, id, call.now)
         });
-        said.chain(sealed)
+        named
+            .chain(sealed)
             .flat_map(|key| self.names(&key))
             .collect()
     }
@@ -64,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_goes_by_all_its_names_whichever_is_said() {
+    fn a_key_goes_by_all_its_names_whichever_is_given() {
         let world = World::new();
         let (id, arn) = world.key();
         let alias = json!({"AliasName": "alias/named", "TargetKeyId": id});
@@ -72,9 +73,9 @@ mod tests {
         let blob = world.ok("Encrypt", json!({"KeyId": id, "Plaintext": "AAAA"}));
         let alias_arn = arn.replace(&format!("key/{id}"), "alias/named");
         let all = [&*id, &*arn, &*alias_arn, "alias/named"];
-        for said in all {
-            let request = json!({"KeyId": said, "Plaintext": "AAAA"});
-            assert_eq!(names(&world, "Encrypt", &request), all, "{said}");
+        for named in all {
+            let request = json!({"KeyId": named, "Plaintext": "AAAA"});
+            assert_eq!(names(&world, "Encrypt", &request), all, "{named}");
         }
         let request = json!({"CiphertextBlob": blob["CiphertextBlob"]});
         assert_eq!(names(&world, "Decrypt", &request), all);

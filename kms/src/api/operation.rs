@@ -149,7 +149,7 @@ enum Kind {
 operations!(make);
 
 impl OperationName {
-    /// Whether the operation changes nothing, as the audit trail tells it.
+    /// Whether the operation changes nothing, as the audit trail records it.
     #[must_use]
     pub fn is_read_only(self) -> bool {
         self.kind() != Kind::Write
@@ -169,7 +169,7 @@ impl fmt::Display for OperationName {
     }
 }
 
-/// The place of the mistake is told, the text around it is not: it may be a secret.
+/// It names the place of the mistake and not the text around it, which may be a secret.
 fn not_awss_json(line: usize, column: usize) -> KmsError {
     let text =
         format!("The request is not of the operation's shape at line {line} column {column}");

@@ -53,7 +53,7 @@ pub(crate) fn page<T>(
 /// How many items a page has.
 #[derive(Clone, Copy)]
 pub(crate) struct Limits {
-    /// If the caller does not say.
+    /// If the request has none.
     pub(crate) default: usize,
     /// At most.
     pub(crate) most: usize,

@@ -38,7 +38,7 @@ impl Call<'_> {
 ///
 /// `ValidationException` for an attestation document without a key. LocalStack answers the caller
 /// then, and so is it in its place.
-pub(crate) fn tell(
+pub(crate) fn delivery(
     call: &Call<'_>,
     recipient: Option<&v1::RecipientInfo>,
     secret: &[u8],

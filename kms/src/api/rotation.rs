@@ -69,7 +69,7 @@ pub(crate) fn disable(
     Ok(v1::DisableKeyRotationResponse {})
 }
 
-/// Tells whether and when a key rotates by itself.
+/// Returns whether and when a key rotates by itself.
 pub(crate) fn status(
     call: &mut Call<'_>,
     request: v1::GetKeyRotationStatusRequest,
@@ -266,7 +266,7 @@ fn check_symmetric(key: &Key) -> Result<(), KmsError> {
     Err(KmsError::new(Code::UnsupportedOperationException, ""))
 }
 
-/// A multi-Region key rotates as its primary key is told. Imported material is each Region's own.
+/// A multi-Region key rotates with its primary key. Imported material is each Region's own.
 fn check_primary(key: &Key) -> Result<(), KmsError> {
     let snapshot = key.snapshot();
     let record = &snapshot.record;

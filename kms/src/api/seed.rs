@@ -164,9 +164,9 @@ impl Kms {
             rotation: Some(RotationType::Automatic),
             import: None,
         };
-        self.keys.change_with_materials(&key, |record, kept| {
+        self.keys.change_with_materials(&key, |record, materials| {
             record.materials.extend(newer.iter().map(rotated));
-            kept.extend(newer.iter().map(Arc::clone));
+            materials.extend(newer.iter().map(Arc::clone));
             record.rotation = seed.next_rotation.map(|next| Rotation {
                 period_days: 365,
                 next_ms: next.unix_millis(),

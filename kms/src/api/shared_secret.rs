@@ -40,11 +40,11 @@ pub(crate) fn derive(
         .ok_or_else(|| KmsError::validation(""))?;
     call.end_dry_run(request.dry_run)?;
     call.note_use(key);
-    let told = recipient::tell(call, request.recipient.as_ref(), &secret)?;
+    let delivery = recipient::delivery(call, request.recipient.as_ref(), &secret)?;
     Ok(v1::DeriveSharedSecretResponse {
         key_id: Some(key.arn().to_string()),
-        shared_secret: told.plaintext,
-        ciphertext_for_recipient: told.for_recipient,
+        shared_secret: delivery.plaintext,
+        ciphertext_for_recipient: delivery.for_recipient,
         key_agreement_algorithm: Some(algorithm.to_owned()),
         key_origin: Some(permit.snapshot().record.origin.as_str().to_owned()),
     })

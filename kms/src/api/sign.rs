@@ -25,7 +25,7 @@ pub(crate) fn sign(
 ) -> Result<v1::SignResponse, KmsError> {
     let algorithm = request.signing_algorithm.as_deref().unwrap_or_default();
     let message_type = request.message_type.as_deref().unwrap_or(RAW);
-    tell(call, request.key_id.as_deref(), algorithm, message_type);
+    record_parameters(call, request.key_id.as_deref(), algorithm, message_type);
     violations::check(&request)?;
     let permit = key_for(
         call,
@@ -55,7 +55,7 @@ pub(crate) fn verify(
 ) -> Result<v1::VerifyResponse, KmsError> {
     let algorithm = request.signing_algorithm.as_deref().unwrap_or_default();
     let message_type = request.message_type.as_deref().unwrap_or(RAW);
-    tell(call, request.key_id.as_deref(), algorithm, message_type);
+    record_parameters(call, request.key_id.as_deref(), algorithm, message_type);
     violations::check(&request)?;
     let permit = key_for(
         call,
@@ -140,7 +140,7 @@ pub(crate) fn verify_mac(
     })
 }
 
-/// Tells the public key of a pair, for use outside.
+/// Returns the public key of a pair, for use outside.
 pub(crate) fn public_key(
     call: &mut Call<'_>,
     request: v1::GetPublicKeyRequest,
@@ -186,7 +186,12 @@ pub(crate) fn public_key(
     })
 }
 
-fn tell(call: &mut Call<'_>, key_id: Option<&str>, algorithm: &str, message_type: &str) {
+fn record_parameters(
+    call: &mut Call<'_>,
+    key_id: Option<&str>,
+    algorithm: &str,
+    message_type: &str,
+) {
     call.parameter_text("keyId", key_id);
     call.parameter("signingAlgorithm", algorithm);
     call.parameter("messageType", message_type);

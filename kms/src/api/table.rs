@@ -3,7 +3,7 @@
 //! A row reads: AWS's name, name of the gRPC method, request, answer, function, and its kind:
 //!
 //! - `use`: cryptography in memory, quick. Read-only in the audit trail, as AWS has it.
-//! - `read`: tells about keys.
+//! - `read`: returns what is stored about keys.
 //! - `write`: changes keys durably, so it waits for the disk.
 //! - `heavy`: cryptography that takes milliseconds or more.
 //!

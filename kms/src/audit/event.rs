@@ -26,19 +26,19 @@ pub struct Event {
     pub name: &'static str,
     /// Whether the operation changes nothing.
     pub read_only: bool,
-    /// The Region that was asked.
+    /// The Region that was called.
     pub region: Arc<str>,
     /// Account in whose trail the event stands.
     pub recipient_account: Arc<str>,
-    /// Who asked.
+    /// Who called.
     pub identity: Identity,
     /// Where from.
     pub source: Source,
     /// With what program.
     pub user_agent: Arc<str>,
-    /// The parameters worth telling, by their AWS names; never plaintext or ciphertext.
+    /// The parameters to record, by their AWS names; never plaintext or ciphertext.
     pub request_parameters: Fields,
-    /// What the answer told, for operations that change something.
+    /// Members of the answer, for operations that change something.
     pub response_elements: Fields,
     /// Such as `keyMaterialId`.
     pub additional: Fields,
@@ -57,7 +57,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// The event as it stands in the trail of the account that owns the key: it tells which account
+    /// The event as it stands in the trail of the account that owns the key: it shows which account
     /// called, and no more of the caller.
     #[must_use]
     pub fn in_trail_of(&self, owner: Arc<str>) -> Self {
@@ -89,7 +89,7 @@ pub enum Source {
     Internal,
 }
 
-/// Named values, kept as JSON: a request pays one allocation for all of them, and whoever reads the
+/// Named values, stored as JSON: a request pays one allocation for all of them, and whoever reads the
 /// event pays for taking them apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields(Vec<u8>);
@@ -135,14 +135,14 @@ impl Serialize for Fields {
     }
 }
 
-/// Who asked.
+/// Who called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// `IAMUser`, `AssumedRole`, `Root`, `AWSService` or `AWSAccount`.
     pub kind: &'static str,
     /// The principal's unique id.
     pub principal_id: Arc<str>,
-    /// The principal's ARN; empty where it is not told.
+    /// The principal's ARN; empty where it is not recorded.
     pub arn: Arc<str>,
     /// The principal's account.
     pub account: Arc<str>,
@@ -150,7 +150,7 @@ pub struct Identity {
     pub access_key_id: Option<Arc<str>>,
     /// Name of the user, if it is one.
     pub user_name: Option<Arc<str>>,
-    /// The service that asked on the principal's behalf, such as `s3.us-east-1.amazonaws.com`.
+    /// The service that called on the principal's behalf, such as `s3.us-east-1.amazonaws.com`.
     pub invoked_by: Option<Arc<str>>,
 }
 
@@ -282,7 +282,7 @@ impl Serialize for Resource {
     }
 }
 
-/// How a connection was secured, as CloudTrail tells it.
+/// How a connection was secured, as CloudTrail records it.
 struct TlsDetails<'a>(&'a Tls);
 
 impl Serialize for TlsDetails<'_> {
@@ -295,7 +295,7 @@ impl Serialize for TlsDetails<'_> {
     }
 }
 
-/// Room for the fields of most events, in bytes.
+/// Capacity for the fields of most events, in bytes.
 const FIELDS_BYTES: usize = 192;
 
 /// Version of CloudTrail's record format that events follow.

@@ -1,4 +1,4 @@
-//! What the audit trail keeps and writes.
+//! What the audit trail stores and writes.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The queue between requests and the thread that keeps and writes events.
+//! The queue between requests and the thread that stores and writes events.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -18,16 +18,16 @@ use std::time::Duration;
 
 use crate::audit::event::Event;
 
-/// Events on their way to the writer, and those it keeps.
+/// Events on their way to the writer, and the latest ones.
 pub(crate) struct Queue {
     waiting: Mutex<Waiting>,
     /// The writer waits here for events.
     filled: Condvar,
-    /// Requests wait here for room, and flushes for the writer to be done.
+    /// Requests wait here until there is space, and flushes for the writer to be done.
     drained: Condvar,
-    kept: Mutex<VecDeque<Arc<Event>>>,
+    latest: Mutex<VecDeque<Arc<Event>>>,
     waiting_max: usize,
-    kept_max: usize,
+    latest_max: usize,
     lost: AtomicU64,
 }
 
@@ -46,14 +46,14 @@ struct Waiting {
 
 impl Queue {
     /// An empty queue.
-    pub(crate) fn new(waiting_max: usize, kept_max: usize) -> Self {
+    pub(crate) fn new(waiting_max: usize, latest_max: usize) -> Self {
         Self {
             waiting: Mutex::default(),
             filled: Condvar::new(),
             drained: Condvar::new(),
-            kept: Mutex::default(),
+            latest: Mutex::default(),
             waiting_max,
-            kept_max,
+            latest_max,
             lost: AtomicU64::new(0),
         }
     }
@@ -86,10 +86,11 @@ impl Queue {
         }
     }
 
-    /// The newest kept events that `wanted` takes.
+    /// The newest events that `wanted` takes.
     pub(crate) fn newest(&self, limit: usize, wanted: impl Fn(&Event) -> bool) -> Vec<Arc<Event>> {
-        let kept = lock(&self.kept);
-        kept.iter()
+        let latest = lock(&self.latest);
+        latest
+            .iter()
             .rev()
             .filter(|event| wanted(event))
             .take(limit)
@@ -97,9 +98,9 @@ impl Queue {
             .collect()
     }
 
-    /// Forgets the kept events.
+    /// Forgets the latest events.
     pub(crate) fn clear(&self) {
-        lock(&self.kept).clear();
+        lock(&self.latest).clear();
     }
 
     /// Events that could not be written.
@@ -124,7 +125,7 @@ impl Queue {
                 self.write(file, &batch);
             }
 
-            self.keep(&mut batch);
+            self.store(&mut batch);
             let mut waiting = lock(&self.waiting);
             waiting.written += u64::try_from(count).unwrap_or_default();
             drop(waiting);
@@ -172,16 +173,16 @@ impl Queue {
         }
     }
 
-    /// Moves a batch into the ring of kept events.
-    fn keep(&self, batch: &mut Vec<Arc<Event>>) {
-        let skipped = batch.len().saturating_sub(self.kept_max);
-        let mut kept = lock(&self.kept);
+    /// Moves a batch into the ring of the latest events.
+    fn store(&self, batch: &mut Vec<Arc<Event>>) {
+        let skipped = batch.len().saturating_sub(self.latest_max);
+        let mut latest = lock(&self.latest);
         for event in batch.drain(..).skip(skipped) {
-            if kept.len() >= self.kept_max {
-                kept.pop_front();
+            if latest.len() >= self.latest_max {
+                latest.pop_front();
             }
 
-            kept.push_back(event);
+            latest.push_back(event);
         }
     }
 }

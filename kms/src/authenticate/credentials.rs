@@ -18,7 +18,7 @@ use crate::caller::partition;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Keeps a text from being printed.
+    /// Wraps a text so that it is not printed.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
@@ -92,7 +92,7 @@ impl User {
         }
     }
 
-    /// The signing key for a scope: a kept one, or one derived now.
+    /// The signing key for a scope: a cached one, or one derived now.
     pub(crate) fn signer(&self, scope: &CredentialScope) -> Arc<Signer> {
         let signers = self.signers.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(signer) = signers.iter().find(|signer| signer.scope == *scope) {
@@ -115,20 +115,21 @@ impl User {
         })
     }
 
-    /// Keeps a signing key for the next request. Only ones that proved right come here, so that
+    /// Caches a signing key for the next request. Only ones that proved right come here, so that
     /// nobody without the secret can fill the list.
-    pub(crate) fn keep(&self, signer: &Arc<Signer>) {
-        let kept = |signers: &[Arc<Signer>]| signers.iter().any(|kept| kept.scope == signer.scope);
-        if kept(&self.signers.read().unwrap_or_else(PoisonError::into_inner)) {
+    pub(crate) fn cache(&self, signer: &Arc<Signer>) {
+        let cached =
+            |signers: &[Arc<Signer>]| signers.iter().any(|cached| cached.scope == signer.scope);
+        if cached(&self.signers.read().unwrap_or_else(PoisonError::into_inner)) {
             return;
         }
 
         let mut signers = self.signers.write().unwrap_or_else(PoisonError::into_inner);
-        if kept(&signers) {
+        if cached(&signers) {
             return;
         }
 
-        if signers.len() >= SIGNERS_KEPT_MAX {
+        if signers.len() >= SIGNERS_CACHED_MAX {
             signers.remove(0);
         }
 
@@ -136,5 +137,5 @@ impl User {
     }
 }
 
-/// Signing keys kept per access key: one for each day, Region and service in use.
-const SIGNERS_KEPT_MAX: usize = 64;
+/// Signing keys cached per access key: one for each day, Region and service in use.
+const SIGNERS_CACHED_MAX: usize = 64;

@@ -97,7 +97,7 @@ impl Claim {
             return Err(invalid(MISMATCH));
         }
 
-        user.keep(&signer);
+        user.cache(&signer);
         Ok(Signed {
             account: Arc::clone(&user.account),
             region: Arc::clone(&signer.region),
@@ -259,7 +259,7 @@ fn canonical_sha256(
     Ok(canonical.sha256_hex())
 }
 
-/// AWS's answer to an Authorization header that says nothing usable.
+/// AWS's answer to an Authorization header without usable content.
 fn refusal(error: &AuthorizationError, header: &str) -> KmsError {
     match error {
         AuthorizationError::Credential(CredentialError::Malformed) => incomplete(format!(
@@ -300,8 +300,8 @@ fn missing_parameters(header: &str) -> String {
     message
 }
 
-/// The header as an error may show it: a hash tells the sender which one was meant, and nobody
-/// else what it said.
+/// The header as an error may show it: a hash, by which the sender recognizes the header and nobody
+/// else learns it.
 fn hashed(header: &str) -> String {
     let hash = STANDARD.encode(Sha256::digest(header.as_bytes()));
     format!("(Hashed with SHA-256 and encoded with Base64) Authorization={hash}")

@@ -36,7 +36,7 @@ fn now() -> Timestamp {
     Timestamp::parse_basic("20260102T030405Z").unwrap()
 }
 
-/// An authenticator that knows one access key and one shared secret.
+/// An authenticator with one access key and one shared secret.
 fn authenticator(signatures: Signatures) -> Authenticator {
     let config = Config {
         signatures,
@@ -46,7 +46,7 @@ fn authenticator(signatures: Signatures) -> Authenticator {
             account: "111122223333".to_owned(),
             principal_arn: Some("arn:aws:iam::111122223333:user/alice".to_owned()),
         }],
-        service_secret: Some(Secret::new("between houses")),
+        service_secret: Some(Secret::new("between services")),
         test_account: Some("123456789012".to_owned()),
         ..Config::default()
     };
@@ -316,11 +316,11 @@ fn only_the_shared_secret_may_name_a_principal_and_a_service() {
     );
     assert_eq!(code(Some("Bearer ")), Code::UnrecognizedClientException);
     assert_eq!(
-        code(Some("between houses")),
+        code(Some("between services")),
         Code::MissingAuthenticationTokenException
     );
 
-    let caller = call(&checked, Some("Bearer between houses")).unwrap();
+    let caller = call(&checked, Some("Bearer between services")).unwrap();
     assert_eq!(&*caller.account, "444455556666");
     assert_eq!(&*caller.principal_arn, "arn:aws:iam::444455556666:user/bob");
     assert_eq!(
@@ -348,7 +348,7 @@ fn only_a_service_that_proves_itself_calls_in_its_own_name() {
         let metadata = request.body(()).unwrap().into_parts().0.headers;
         authenticator(signatures).service(&metadata, &connection(), None, "id".into())
     };
-    let token = Some("Bearer between houses");
+    let token = Some("Bearer between services");
     let own = call(Signatures::Checked, token, "s3.amazonaws.com").unwrap();
     assert!(own.is_s3_itself());
     assert_eq!(&*own.principal_arn, "arn:aws:iam::444455556666:root");
@@ -377,7 +377,7 @@ fn a_region_that_aws_does_not_have_is_refused_in_either_protocol() {
         );
 
         let request = Request::post("/")
-            .header("authorization", "Bearer between houses")
+            .header("authorization", "Bearer between services")
             .header("sealgate-region", "mars-1");
         let metadata = request.body(()).unwrap().into_parts().0.headers;
         let authenticator = authenticator(signatures);

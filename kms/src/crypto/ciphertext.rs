@@ -1,7 +1,7 @@
 //! The ciphertext blob of symmetric keys; `kms/CIPHERTEXT.md` is its standard.
 //!
 //! A blob names the key and the key material that open it. The head has a checksum, so that a
-//! damaged blob is told from one of a key that is not here; what is authenticated, head, encryption
+//! damaged blob is distinguished from one of a key that is not here; what is authenticated, head, encryption
 //! context and plaintext, is so by AES-GCM alone.
 
 use crate::crypto::Unauthentic;
@@ -30,9 +30,9 @@ pub struct KeyName<'a> {
 /// A blob taken apart. Nothing in it is to be believed until [`Blob::open`] succeeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blob<'a> {
-    /// The key that the blob says opens it.
+    /// The key that opens it, as the blob claims.
     pub key: KeyName<'a>,
-    /// The material of that key that the blob says opens it.
+    /// The material of that key that opens it, as the blob claims.
     pub material_id: MaterialId,
     head: &'a [u8],
     nonce: &'a [u8; NONCE_BYTES],

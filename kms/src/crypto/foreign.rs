@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 /// A blob of LocalStack's taken apart. Nothing in it is to be believed until it opens.
 pub struct ForeignBlob<'a> {
-    /// The key that the blob says opens it.
+    /// The key that opens it, as the blob claims.
     pub key_id: &'a str,
     nonce: &'a [u8; NONCE_BYTES],
     tag: &'a [u8],

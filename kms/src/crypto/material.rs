@@ -97,13 +97,13 @@ impl Material {
         if secret_bytes(spec).is_some_and(|bytes| secret.len() != bytes) {
             return None;
         }
-        Self::kept(spec, key_id, secret)
+        Self::from_stored(spec, key_id, secret)
     }
 
     /// As [`Material::from_secret`], for material that was taken in before: symmetric and HMAC
     /// material of LocalStack's users may have any length.
     #[must_use]
-    pub fn kept(spec: KeySpec, key_id: &str, secret: Zeroizing<Vec<u8>>) -> Option<Self> {
+    pub fn from_stored(spec: KeySpec, key_id: &str, secret: Zeroizing<Vec<u8>>) -> Option<Self> {
         let ready = match secret_bytes(spec) {
             Some(_) if secret.is_empty() => return None,
             Some(_) if spec.is_hmac() => Ready::Mac(Box::new(MacKey::new(spec, &secret)?)),

@@ -132,7 +132,7 @@ fn verify_mu<P: MlDsaParams>(public_key: &[u8], mu: &[u8; MU_BYTES], signature: 
     VerifyingKey::<P>::decode(&key).verify_mu(mu.into(), &signature)
 }
 
-/// The seed of a private key that is kept as one (RFC 9881): the last field of its PKCS #8.
+/// The seed of a private key that is stored as one (RFC 9881): the last field of its PKCS #8.
 fn seed(pkcs8: &[u8]) -> Option<Zeroizing<[u8; SEED_BYTES]>> {
     let (head, seed) = pkcs8.split_last_chunk()?;
     head.ends_with(SEED_TAG).then(|| Zeroizing::new(*seed))

@@ -40,8 +40,8 @@ pub enum Message<'a> {
 /// Why nothing was signed or verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignError {
-    /// The pair does not know the algorithm.
-    #[error("the key does not know the algorithm")]
+    /// The pair does not have the algorithm.
+    #[error("the key does not have the algorithm")]
     Algorithm,
     /// The algorithm does not take messages of this type.
     #[error("the algorithm does not take messages of this type")]
@@ -55,7 +55,7 @@ pub enum SignError {
 }
 
 impl Pair {
-    /// A fresh private key, as [`Material`](crate::crypto::material::Material) keeps it.
+    /// A fresh private key, as [`Material`](crate::crypto::material::Material) stores it.
     pub(crate) fn generate_secret(spec: KeySpec) -> Option<Zeroizing<Vec<u8>>> {
         if spec.is_rsa() {
             RsaPair::generate(spec)
@@ -150,7 +150,7 @@ pub fn generate_outside(spec: KeySpec) -> Option<(Zeroizing<Vec<u8>>, Vec<u8>)> 
 }
 
 /// A private key from outside and its spec: PEM of PKCS #8, PKCS #1 (RSA) or SEC 1 (elliptic
-/// curves). The key comes as PKCS #8, as a pair's material is kept.
+/// curves). The key comes as PKCS #8, as a pair's material is stored.
 #[must_use]
 pub fn from_pem(text: &str) -> Option<(KeySpec, Zeroizing<Vec<u8>>)> {
     let pkcs8 = match PrivateKeyDer::from_pem_slice(text.as_bytes()).ok()? {

@@ -110,7 +110,7 @@ impl Recipient {
     }
 }
 
-/// An item of CBOR; of those that say nothing here, only the place is taken.
+/// An item of CBOR; of those that mean nothing here, only the place is taken.
 enum Item<'a> {
     Number(u64),
     Bytes(&'a [u8]),

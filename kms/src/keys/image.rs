@@ -1,4 +1,4 @@
-//! All keys at one moment: to come back to, to start another KMS from, to keep in a file.
+//! All keys at one moment: to come back to, to start another KMS from, to store in a file.
 //!
 //! Taking an image copies no material: records and materials never change once they are made, so an
 //! image holds the very ones in use. It takes microseconds for each thousand keys.
@@ -8,23 +8,23 @@ use crate::error::KmsError;
 use crate::keys::Keys;
 use crate::keys::delete;
 use crate::keys::key::Key;
+use crate::keys::key_sealer::KeySealer;
+use crate::keys::key_sealer::OpenChange;
+use crate::keys::key_sealer::OpenError;
 use crate::keys::key_store::KeyStore;
 use crate::keys::material_name;
 use crate::keys::material_row;
 use crate::keys::not_durable;
+use crate::keys::partition::Alias;
+use crate::keys::partition::Partitions;
+use crate::keys::partition::Place;
 use crate::keys::put;
-use crate::keys::realm::Alias;
-use crate::keys::realm::Place;
-use crate::keys::realm::Realms;
 use crate::keys::store::Change;
 use crate::keys::store::MemoryStore;
 use crate::keys::store::NoStore;
 use crate::keys::store::Row;
 use crate::keys::store::Store;
 use crate::keys::store::Table;
-use crate::keys::vault::OpenChange;
-use crate::keys::vault::OpenError;
-use crate::keys::vault::Vault;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -53,16 +53,16 @@ impl Image {
         self.aliases.len()
     }
 
-    /// The image as rows sealed under that root key, to be kept in a file.
+    /// The image as rows sealed under that root key, to be stored in a file.
     ///
     /// # Errors
     ///
     /// `KMSInternalException` when a record cannot be written down.
     pub fn to_rows(&self, root_key: &RootKey) -> Result<Vec<Row>, KmsError> {
         let store = Arc::new(MemoryStore::default());
-        let (vault, _) = Vault::open(Box::new(Arc::clone(&store)), root_key)
+        let (sealer, _) = KeySealer::open(Box::new(Arc::clone(&store)), root_key)
             .map_err(|_| KmsError::internal())?;
-        vault
+        sealer
             .commit(self.rows()?)
             .map_err(|error| not_durable(&error))?;
         store.rows().map_err(|error| not_durable(&error))
@@ -126,18 +126,18 @@ impl Image {
             .chain(stores.map(|(name, _)| (Table::KeyStores, name.clone())))
     }
 
-    fn fill(&self, realms: &Realms) {
+    fn fill(&self, partitions: &Partitions) {
         for key in &self.keys {
-            realms.put_key(Place::of(key), key.twin());
+            partitions.put_key(Place::of(key), key.twin());
         }
         for (name, alias) in &self.aliases {
             if let Some(place) = Place::parse(name) {
-                realms.put_alias(place, alias.clone());
+                partitions.put_alias(place, alias.clone());
             }
         }
         for (name, store) in &self.key_stores {
             if let Some(place) = Place::parse(name) {
-                realms.put_key_store(place, store.clone());
+                partitions.put_key_store(place, store.clone());
             }
         }
     }
@@ -148,7 +148,7 @@ impl Keys {
     #[must_use]
     pub fn image(&self) -> Image {
         let _one_at_a_time = self.change.lock().unwrap_or_else(PoisonError::into_inner);
-        self.realms.image()
+        self.partitions.image()
     }
 
     /// Puts an image in the place of all keys: durable, and all or nothing in the store.
@@ -158,17 +158,17 @@ impl Keys {
     /// `KMSInternalException` when it could not be made durable; then nothing has changed.
     pub fn restore(&self, image: &Image) -> Result<(), KmsError> {
         let _one_at_a_time = self.change.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.vault.keeps() {
+        if self.sealer.is_durable() {
             let stays: HashSet<(Table, String)> = image.row_names().collect();
-            let before = self.realms.image();
+            let before = self.partitions.image();
             let goes = before.row_names().filter(|name| !stays.contains(name));
             let mut changes: Vec<_> = goes.map(|(table, name)| delete(table, name)).collect();
             changes.extend(image.rows()?);
             self.commit(changes)?;
         }
-        let realms = Realms::default();
-        image.fill(&realms);
-        self.realms.become_those_of(&realms);
+        let partitions = Partitions::default();
+        image.fill(&partitions);
+        self.partitions.become_those_of(&partitions);
         Ok(())
     }
 
@@ -176,20 +176,20 @@ impl Keys {
     /// of it outlives the process.
     #[must_use]
     pub fn fork(&self, image: &Image) -> Self {
-        let realms = Realms::default();
-        image.fill(&realms);
+        let partitions = Partitions::default();
+        image.fill(&partitions);
         Self {
-            realms,
-            vault: self.vault.on(Box::new(NoStore)),
+            partitions,
+            sealer: self.sealer.on(Box::new(NoStore)),
             change: Mutex::new(()),
         }
     }
 }
 
-impl Realms {
+impl Partitions {
     fn image(&self) -> Image {
         let mut image = Image::default();
-        for (account, region, realm) in self.all() {
+        for (account, region, partition) in self.all() {
             let row = |name: &str| {
                 let place = Place {
                     account: &account,
@@ -198,12 +198,14 @@ impl Realms {
                 };
                 place.to_string()
             };
-            image.keys.extend(realm.keys().iter().map(|key| key.twin()));
-            let aliases = realm.aliases().into_iter();
+            image
+                .keys
+                .extend(partition.keys().iter().map(|key| key.twin()));
+            let aliases = partition.aliases().into_iter();
             image
                 .aliases
                 .extend(aliases.map(|(name, alias)| (row(&name), alias)));
-            let stores = realm.key_stores().into_iter();
+            let stores = partition.key_stores().into_iter();
             image
                 .key_stores
                 .extend(stores.map(|store| (row(&store.id), store)));

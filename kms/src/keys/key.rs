@@ -27,8 +27,8 @@ pub struct Key {
 
 /// The latest use of a key.
 enum Latest {
-    /// As it was kept; none if there was none.
-    Kept(Option<LastUse>),
+    /// As it was stored; none if there was none.
+    Stored(Option<LastUse>),
     /// Since the key was read from the store.
     Noted(Use),
 }
@@ -43,12 +43,12 @@ pub(crate) struct Use {
 
 /// A key at one moment.
 pub struct Snapshot {
-    /// What is kept of the key.
+    /// What is stored of the key.
     pub record: Record,
     /// Its materials that are here, oldest first.
     pub materials: Vec<Arc<Material>>,
     current: Option<Arc<Material>>,
-    /// Parsed when it is first asked: most keys have the default one, which never is.
+    /// Parsed when it is first needed: most keys have the default one, which never is.
     policy: OnceLock<Option<Policy>>,
     open_to_its_account: bool,
 }
@@ -86,7 +86,7 @@ impl Snapshot {
         self.open_to_its_account
     }
 
-    /// The key's policy, ready to be asked.
+    /// The key's policy, parsed.
     #[must_use]
     pub fn policy(&self) -> Option<&Policy> {
         self.policy
@@ -112,7 +112,7 @@ impl Key {
         arn: &str,
         snapshot: Snapshot,
     ) -> Self {
-        let last_use = Mutex::new(Latest::Kept(snapshot.record.last_use.clone()));
+        let last_use = Mutex::new(Latest::Stored(snapshot.record.last_use.clone()));
         Self {
             account: account.into(),
             region: region.into(),
@@ -171,7 +171,7 @@ impl Key {
             id: Arc::clone(&self.id),
             arn: Arc::clone(&self.arn),
             snapshot: ArcSwap::new(self.snapshot.load_full()),
-            last_use: Mutex::new(Latest::Kept(self.last_use())),
+            last_use: Mutex::new(Latest::Stored(self.last_use())),
         }
     }
 
@@ -184,7 +184,7 @@ impl Key {
     pub fn last_use(&self) -> Option<LastUse> {
         let latest = self.last_use.lock();
         match &*latest.unwrap_or_else(PoisonError::into_inner) {
-            Latest::Kept(last_use) => last_use.clone(),
+            Latest::Stored(last_use) => last_use.clone(),
             Latest::Noted(noted) => Some(LastUse {
                 operation: noted.operation.into(),
                 at_ms: noted.at_ms,

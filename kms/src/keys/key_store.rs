@@ -1,14 +1,14 @@
-//! Custom key stores, as state: what is told of them, and whether their keys can be used.
+//! Custom key stores, as state: what is returned of them, and whether their keys can be used.
 //!
-//! The keys of a custom key store are kept here like all others; the cluster or the external key
-//! manager is only simulated. Its credentials are not kept.
+//! The keys of a custom key store are stored here like all others; the cluster or the external key
+//! manager is only simulated. Its credentials are not stored.
 
 use crate::error::KmsError;
 use crate::keys::Keys;
 use crate::keys::delete;
 use crate::keys::key::Key;
+use crate::keys::partition::Place;
 use crate::keys::put;
-use crate::keys::realm::Place;
 use crate::keys::state::KeyState;
 use crate::keys::store::Table;
 use proto::time::Timestamp;
@@ -27,11 +27,11 @@ pub struct KeyStore {
     pub created_ms: i64,
     /// Whether its keys can be used.
     pub connected: bool,
-    /// What keeps its keys.
+    /// What holds its keys.
     pub backing: Backing,
 }
 
-/// What keeps the keys of a custom key store.
+/// What holds the keys of a custom key store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Backing {
     /// An AWS CloudHSM cluster.
@@ -62,8 +62,10 @@ impl Keys {
     /// All custom key stores of an account in a Region, in the order of their ids.
     #[must_use]
     pub fn key_stores(&self, account: &str, region: &str) -> Vec<KeyStore> {
-        let realm = self.realms.realm(account, region);
-        let mut stores = realm.map(|realm| realm.key_stores()).unwrap_or_default();
+        let partition = self.partitions.partition(account, region);
+        let mut stores = partition
+            .map(|partition| partition.key_stores())
+            .unwrap_or_default();
         stores.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         stores
     }
@@ -71,7 +73,7 @@ impl Keys {
     /// The custom key store of that id.
     #[must_use]
     pub fn key_store(&self, account: &str, region: &str, id: &str) -> Option<KeyStore> {
-        self.realms.realm(account, region)?.key_store(id)
+        self.partitions.partition(account, region)?.key_store(id)
     }
 
     /// Puts a custom key store in the place of the one of its id.
@@ -92,7 +94,7 @@ impl Keys {
             name: &store.id,
         };
         self.commit(vec![put(Table::KeyStores, &place.to_string(), &store)?])?;
-        self.realms.put_key_store(place, store.clone());
+        self.partitions.put_key_store(place, store.clone());
         Ok(())
     }
 
@@ -109,7 +111,7 @@ impl Keys {
             name: id,
         };
         self.commit(vec![delete(Table::KeyStores, place.to_string())])?;
-        self.realms.remove_key_store(place);
+        self.partitions.remove_key_store(place);
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! What is kept of a key besides its material.
+//! What is stored of a key besides its material.
 
 use crate::keys::grant::Grant;
 use crate::keys::metadata::KeySpec;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::Serialize;
 use std::borrow::Cow;
 
-/// What is kept of a key besides its material. Times are milliseconds since 1970.
+/// What is stored of a key besides its material. Times are milliseconds since 1970.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Record {
     /// What the key is made of.
@@ -56,7 +56,7 @@ pub struct Record {
     pub last_use: Option<LastUse>,
 }
 
-/// What is kept of one key material besides the material.
+/// What is stored of one key material besides the material.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MaterialRecord {
     /// Its id: 64 hex digits.

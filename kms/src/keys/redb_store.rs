@@ -124,7 +124,7 @@ fn failed(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
     StoreError(Box::new(error))
 }
 
-/// The working set is kept by us, so redb's own cache need not hold it again.
+/// The working set is ours, so redb's own cache need not hold it again.
 const CACHE_BYTES: usize = 1 << 20;
 
 #[cfg(test)]

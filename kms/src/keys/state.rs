@@ -63,7 +63,7 @@ impl KeyState {
         }
     }
 
-    /// Lets an operation of `group` on the key of that ARN through, or says why not.
+    /// Lets an operation of `group` on the key of that ARN through, or returns why not.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Where keys are kept: the one seam between the working set and what survives a restart.
+//! Where keys are stored: the one seam between the working set and what survives a restart.
 //!
 //! A store holds rows of bytes that it cannot read. It promises that [`Store::commit`] does all of
 //! its changes or none, and that they are durable when it returns.
@@ -83,8 +83,8 @@ pub trait Store: Send + Sync {
     /// [`StoreError`] when they could not be made durable; then none is done.
     fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError>;
 
-    /// Whether anything is kept at all; changes need not be handed to a store that keeps nothing.
-    fn keeps(&self) -> bool {
+    /// Whether anything is stored at all; changes need not be handed to a store that stores nothing.
+    fn is_durable(&self) -> bool {
         true
     }
 }
@@ -125,7 +125,7 @@ impl Store for MemoryStore {
     }
 }
 
-/// A store that keeps nothing, for a KMS whose keys live in its working set alone.
+/// A store of nothing, for a KMS whose keys live in its working set alone.
 #[derive(Clone, Copy, Debug)]
 pub struct NoStore;
 
@@ -138,7 +138,7 @@ impl Store for NoStore {
         Ok(())
     }
 
-    fn keeps(&self) -> bool {
+    fn is_durable(&self) -> bool {
         false
     }
 }
@@ -152,7 +152,7 @@ impl<S: Store + ?Sized> Store for std::sync::Arc<S> {
         (**self).commit(changes)
     }
 
-    fn keeps(&self) -> bool {
-        (**self).keeps()
+    fn is_durable(&self) -> bool {
+        (**self).is_durable()
     }
 }

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_767_225_600);
 
-/// A store that can be told to fail.
+/// A store that can be made to fail.
 #[derive(Default)]
 struct Faulty {
     rows: MemoryStore,

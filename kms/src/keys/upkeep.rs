@@ -8,7 +8,7 @@ use crate::keys::delete;
 use crate::keys::key::Key;
 use crate::keys::material_name;
 use crate::keys::metadata::Origin;
-use crate::keys::realm::Place;
+use crate::keys::partition::Place;
 use crate::keys::record::MaterialRecord;
 use crate::keys::record::RotationType;
 use crate::keys::store::Table;
@@ -29,7 +29,7 @@ impl Keys {
     }
 
     /// Does the automatic rotations of a key that are due. A multi-Region key rotates in all its
-    /// Regions at once, as its primary key says.
+    /// Regions at once, as its primary key does.
     ///
     /// # Errors
     ///
@@ -100,7 +100,7 @@ impl Keys {
     pub fn sweep(&self, now: Timestamp) -> Result<(), KmsError> {
         loop {
             let due = |key: &Arc<Key>| key.snapshot().record.is_deleted(now);
-            let mut gone: Vec<_> = self.realms.all_keys().into_iter().filter(due).collect();
+            let mut gone: Vec<_> = self.partitions.all_keys().into_iter().filter(due).collect();
             gone.sort_by_key(|key| key.snapshot().record.deletion_ms);
             if gone.is_empty() {
                 return Ok(());
@@ -122,15 +122,15 @@ impl Keys {
                 material_name(&place, material.id_text()),
             ));
         }
-        let aliases = self.realms.aliases_of(key);
+        let aliases = self.partitions.aliases_of(key);
         for name in &aliases {
             changes.push(delete(Table::Aliases, Place { name, ..place }.to_string()));
         }
         self.commit(changes)?;
         for name in &aliases {
-            self.realms.remove_alias(Place { name, ..place });
+            self.partitions.remove_alias(Place { name, ..place });
         }
-        self.realms.remove_key(place);
+        self.partitions.remove_key(place);
         Ok(())
     }
 

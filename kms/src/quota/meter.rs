@@ -63,7 +63,7 @@ impl Meter {
         meter
     }
 
-    /// Puts another rate in force. The current window keeps what it has used; a bucket is filled.
+    /// Puts another rate in force. What the current window has used stays used; a bucket is filled.
     pub(crate) fn set(&self, rate: Rate, shape: Shape, clock: &Arc<dyn Clock>) {
         self.rate
             .store(pack(rate.requests, rate.seconds.max(1)), Ordering::Relaxed);
@@ -146,7 +146,7 @@ impl Meter {
 
     /// Counts in the current fixed window.
     ///
-    /// A clock that steps back a little keeps counting in the latest window it has seen, so that
+    /// A clock that steps back a little goes on counting in the latest window it has seen, so that
     /// stepping gains nothing; one that was set back further starts anew.
     fn charge_window(&self, cost: u32, rate: Rate, now_ms: u64) -> Result<(), Duration> {
         let now_index = window_index(rate, now_ms);

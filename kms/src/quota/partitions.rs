@@ -1,7 +1,7 @@
 //! The counts of all accounts in all Regions, as many of them as memory is meant for.
 //!
 //! Callers choose accounts and Regions, so their number has a bound. Counts that nobody has used for
-//! longer than their windows make room for others: forgetting those gives nobody a fresh quota.
+//! longer than their windows are removed for others: forgetting those gives nobody a fresh quota.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -47,7 +47,7 @@ impl Partitions {
         }
     }
 
-    /// Removes what is idle; whether there is room now.
+    /// Removes what is idle; whether another one fits now.
     fn sweep(&self, now_ms: u64) -> bool {
         let last = self.swept_ms.swap(now_ms, Ordering::Relaxed);
         if last != now_ms {
@@ -87,7 +87,7 @@ impl Partition {
     }
 }
 
-/// Room for an account id, a separator and a Region name.
+/// Bytes of an account id, a separator and a Region name.
 const PARTITION_BYTES: usize = 48;
 
 /// Most accounts and Regions that are counted at once, of about 3 KiB each.

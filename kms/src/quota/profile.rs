@@ -10,7 +10,7 @@ use crate::quota::class::Class;
 
 /// A request rate as quota tables write it: requests per second, possibly a fraction.
 ///
-/// Kept as so many requests in so many seconds. A rate below one is one request in each interval
+/// Stored as so many requests in so many seconds. A rate below one is one request in each interval
 /// of the inverse ("0.1" is one in ten seconds), which is how AWS's own table explains it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
@@ -104,7 +104,7 @@ pub struct Row {
     pub listed: bool,
     /// Where the numbers come from.
     pub source: String,
-    /// What else there is to know.
+    /// Remarks.
     pub note: Option<String>,
     /// The class whose count this one shares, if not its own.
     #[serde(skip)]
@@ -308,7 +308,7 @@ impl WrittenRow {
     }
 }
 
-/// Default of the switches that are on unless a row says otherwise.
+/// Default of the switches that are on unless a row has another value.
 fn yes() -> bool {
     true
 }
@@ -353,7 +353,7 @@ pub enum ProfileError {
     /// There is no such profile.
     #[error("there is no quota profile `{name}`; there are `2026` and `2023`")]
     UnknownProfile {
-        /// What was asked for.
+        /// What was requested.
         name: String,
     },
     /// A row names a source that the table does not list.

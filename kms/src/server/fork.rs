@@ -1,4 +1,4 @@
-//! A KMS that starts from the keys of another, on ports of its own, and keeps nothing.
+//! A KMS that starts from the keys of another, on ports of its own, and stores nothing.
 
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;

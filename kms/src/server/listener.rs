@@ -129,7 +129,7 @@ impl Listener {
         }
     }
 
-    /// Waits for room, then for a connection.
+    /// Waits until a connection may be accepted, then for one.
     async fn accept_one(
         &self,
     ) -> Option<(
@@ -162,7 +162,7 @@ impl Serving {
     {
         // Answers are small and whole, so waiting to fill a packet only adds delay.
         if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps its delay");
+            tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
 
         let unauthenticated_max = self.unauthenticated_max;
@@ -222,7 +222,7 @@ const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
 /// How much a client may send for one request before it is read.
 const STREAM_WINDOW_BYTES: u32 = 256 << 10;
 
-/// How long an HTTP/2 connection may be silent before it is asked, and how long it may take to
+/// How long an HTTP/2 connection may be silent before a ping is sent, and how long it may take to
 /// answer.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 

@@ -268,10 +268,10 @@ async fn grpc_demands_the_secret_and_offers_health_and_reflection() {
 
     let channel = channel(running.address).await;
     let mut health = tonic_health::pb::health_client::HealthClient::new(channel.clone());
-    let asked = tonic_health::pb::HealthCheckRequest {
+    let request = tonic_health::pb::HealthCheckRequest {
         service: String::new(),
     };
-    let answer = health.check(asked).await.unwrap().into_inner();
+    let answer = health.check(request).await.unwrap().into_inner();
     assert_eq!(
         answer.status(),
         tonic_health::pb::health_check_response::ServingStatus::Serving
@@ -279,15 +279,15 @@ async fn grpc_demands_the_secret_and_offers_health_and_reflection() {
 
     use tonic_reflection::pb::v1 as reflection;
     let mut client = reflection::server_reflection_client::ServerReflectionClient::new(channel);
-    let asked = reflection::ServerReflectionRequest {
+    let request = reflection::ServerReflectionRequest {
         host: String::new(),
         message_request: Some(
             reflection::server_reflection_request::MessageRequest::ListServices(String::new()),
         ),
     };
-    let asked = futures_util::stream::iter([asked]);
+    let request = futures_util::stream::iter([request]);
     let mut answers = client
-        .server_reflection_info(asked)
+        .server_reflection_info(request)
         .await
         .unwrap()
         .into_inner();

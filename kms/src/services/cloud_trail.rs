@@ -59,7 +59,7 @@ pub fn answer(audit: &Audit, target: &[u8], body: &[u8]) -> (StatusCode, Value) 
     };
     let rest = found.get(start..).unwrap_or_default();
     let page = rest.get(..most).unwrap_or(rest);
-    let mut answer = json!({ "Events": page.iter().map(|event| shown(event)).collect::<Vec<_>>() });
+    let mut answer = json!({ "Events": page.iter().map(|event| entry(event)).collect::<Vec<_>>() });
     if page.len() < rest.len()
         && let Some(last) = page.last()
     {
@@ -125,7 +125,7 @@ impl Attribute {
 }
 
 /// An event as LookupEvents returns it, with the whole record as a text in it.
-fn shown(event: &Event) -> Value {
+fn entry(event: &Event) -> Value {
     let resource = |arn: &str| json!({ "ResourceType": RESOURCE_TYPE, "ResourceName": arn });
     let resources = event.resources.iter().map(|key| resource(&key.arn));
     let mut entry = json!({
@@ -166,7 +166,7 @@ pub const TARGET_PREFIX: &[u8] = b"com.amazonaws.cloudtrail.v20131101.CloudTrail
 const EVENT_SOURCE: &str = "kms.amazonaws.com";
 const RESOURCE_TYPE: &str = "AWS::KMS::Key";
 
-/// Most events of one answer, and how many there are unless the request says.
+/// Most events of one answer, and how many there are unless the request has a limit.
 const RESULTS_MAX: usize = 50;
 
 const ATTRIBUTES: [&str; 8] = [

@@ -1,4 +1,4 @@
-//! STS GetCallerIdentity, because SDKs and test suites ask who they are.
+//! STS GetCallerIdentity, because SDKs and test suites look up who they are.
 //!
 //! The query protocol: a form in, XML out. Nothing else of STS is here.
 //!

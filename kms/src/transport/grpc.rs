@@ -52,7 +52,7 @@ pub(crate) struct Grpc {
     reflection: LazyLock<Reflection>,
 }
 
-/// Server reflection, in the two versions that clients ask for.
+/// Server reflection, in the two versions that clients use.
 struct Reflection {
     v1: Other,
     v1alpha: Other,

@@ -268,5 +268,5 @@ const JSON_1_0: &str = "application/x-amz-json-1.0";
 /// The content type of AWS's query protocol.
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// What AWS's answers say to caches.
+/// The caching that AWS's answers allow.
 const NO_STORE: &str = "no-cache, no-store, must-revalidate, private";

@@ -30,7 +30,7 @@ impl UnauthenticatedRequest {
         self.0 = None;
     }
 
-    /// The body of the request's answer, which keeps the request counted until it is sent.
+    /// The body of the request's answer, until whose end the request is counted.
     pub(crate) fn hold<B>(self, body: B) -> CountedBody<B> {
         CountedBody {
             body,

@@ -1,4 +1,4 @@
-//! Making a key: what may be asked for together, and the key that comes of it.
+//! Making a key: what may be requested together, and the key that comes of it.
 
 use crate::api::Call;
 use crate::api::key_policy;
@@ -22,8 +22,8 @@ use crate::keys::record::MultiRegion;
 use crate::keys::record::Record;
 use std::sync::Arc;
 
-/// What CreateKey was asked for.
-pub(crate) struct Asked {
+/// What CreateKey requests.
+pub(crate) struct KeyRequest {
     pub(crate) spec: Option<String>,
     pub(crate) deprecated_spec: Option<String>,
     pub(crate) usage: Option<String>,
@@ -52,21 +52,21 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// Checks that what was asked for fits together.
-    pub(crate) fn of_request(call: &mut Call<'_>, asked: Asked) -> Result<Self, KmsError> {
-        if asked.spec.is_some() && asked.deprecated_spec.is_some() {
+    /// Checks that what is requested fits together.
+    pub(crate) fn of_request(call: &mut Call<'_>, request: KeyRequest) -> Result<Self, KmsError> {
+        if request.spec.is_some() && request.deprecated_spec.is_some() {
             return Err(KmsError::validation(
                 "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. \
                  CustomerMasterKeySpec is deprecated.",
             ));
         }
-        let spec = asked.spec.or(asked.deprecated_spec);
+        let spec = request.spec.or(request.deprecated_spec);
         let spec = spec
             .as_deref()
             .and_then(KeySpec::parse)
             .unwrap_or(KeySpec::SymmetricDefault);
-        let usage = usage(asked.usage.as_deref(), spec, call.kms.compat())?;
-        let origin = asked
+        let usage = usage(request.usage.as_deref(), spec, call.kms.compat())?;
+        let origin = request
             .origin
             .as_deref()
             .and_then(Origin::parse)
@@ -74,20 +74,20 @@ impl Draft {
         call.parameter("keySpec", spec.as_str());
         call.parameter("keyUsage", usage.as_str());
         call.parameter("origin", origin.as_str());
-        call.parameter("description", &*asked.description);
-        call.parameter("multiRegion", asked.multi_region);
+        call.parameter("description", &*request.description);
+        call.parameter("multiRegion", request.multi_region);
         if spec == KeySpec::Sm2 {
             return Err(not_offered());
         }
-        let link = KeyStoreAsked {
+        let link = KeyStoreRequest {
             origin,
-            id: asked.key_store_id,
-            external_key: asked.external_key,
-            ordinary: spec == KeySpec::SymmetricDefault && !asked.multi_region,
+            id: request.key_store_id,
+            external_key: request.external_key,
+            ordinary: spec == KeySpec::SymmetricDefault && !request.multi_region,
         };
         let key_store = link.checked(call)?;
-        let key_id = fresh_id(asked.multi_region);
-        let policy = asked.policy.map_or_else(
+        let key_id = fresh_id(request.multi_region);
+        let policy = request.policy.map_or_else(
             || {
                 Ok(default_policy(
                     call.caller.partition(),
@@ -95,7 +95,12 @@ impl Draft {
                 ))
             },
             |policy| {
-                key_policy::checked(call, policy, &call.key_arn(&key_id), asked.lockout_accepted)
+                key_policy::checked(
+                    call,
+                    policy,
+                    &call.key_arn(&key_id),
+                    request.lockout_accepted,
+                )
             },
         )?;
         Ok(Self {
@@ -103,12 +108,12 @@ impl Draft {
             spec,
             usage,
             origin,
-            multi_region: asked.multi_region,
+            multi_region: request.multi_region,
             key_store,
             manager: Manager::Customer,
-            description: asked.description,
+            description: request.description,
             policy,
-            tags: asked.tags,
+            tags: request.tags,
         })
     }
 
@@ -174,9 +179,9 @@ impl Draft {
     }
 }
 
-/// The usage asked for, or that of symmetric encryption keys.
-fn usage(asked: Option<&str>, spec: KeySpec, compat: Compat) -> Result<KeyUsage, KmsError> {
-    let usage = match asked.and_then(KeyUsage::parse) {
+/// The usage that is requested, or that of symmetric encryption keys.
+fn usage(request: Option<&str>, spec: KeySpec, compat: Compat) -> Result<KeyUsage, KmsError> {
+    let usage = match request.and_then(KeyUsage::parse) {
         Some(usage) => usage,
         None if spec == KeySpec::SymmetricDefault => KeyUsage::EncryptDecrypt,
         None => {
@@ -203,8 +208,8 @@ fn usage(asked: Option<&str>, spec: KeySpec, compat: Compat) -> Result<KeyUsage,
     )))
 }
 
-/// The custom key store that a key is to be in, as asked for.
-struct KeyStoreAsked {
+/// The custom key store that a key is to be in, as requested.
+struct KeyStoreRequest {
     origin: Origin,
     id: Option<String>,
     external_key: Option<String>,
@@ -212,7 +217,7 @@ struct KeyStoreAsked {
     ordinary: bool,
 }
 
-impl KeyStoreAsked {
+impl KeyStoreRequest {
     /// The store, if it is connected and of the origin's kind; none for keys outside such stores.
     fn checked(self, call: &Call<'_>) -> Result<Option<KeyStoreLink>, KmsError> {
         let external = self.origin == Origin::ExternalKeyStore;

@@ -43,7 +43,7 @@ fn with_localstack_tags_choose_the_id_and_the_material() {
     assert_eq!(world.ok("GenerateMac", mac)["Mac"], expected);
     let listed = world.ok("ListResourceTags", json!({"KeyId": id}));
     let only = json!([{"TagKey": "_custom_id_", "TagValue": id}]);
-    assert_eq!(listed["Tags"], only, "nobody is told the material");
+    assert_eq!(listed["Tags"], only, "nobody reads the material");
 }
 
 #[test]
@@ -84,8 +84,8 @@ fn with_moto_any_text_is_a_policy_and_only_denials_count() {
     let made = world.ok("CreateKey", json!({"Policy": "my policy"}));
     let id = text(&made["KeyMetadata"]["KeyId"]);
     let arn = text(&made["KeyMetadata"]["Arn"]);
-    let told = world.ok("GetKeyPolicy", json!({"KeyId": id}));
-    assert_eq!(told["Policy"], "my policy");
+    let described = world.ok("GetKeyPolicy", json!({"KeyId": id}));
+    assert_eq!(described["Policy"], "my policy");
     let other = Caller::root("222233334444", REGION);
     world
         .call_as(&other, "DescribeKey", json!({"KeyId": arn}))

@@ -27,7 +27,7 @@ use std::sync::Arc;
 /// A run: what was done to the disk, and what was acknowledged when.
 struct Run {
     acts: Vec<Act>,
-    /// After each change: how many acts there were, and what the KMS told of itself.
+    /// After each change: how many acts there were, and the state it returned.
     acknowledged: Vec<(usize, Value)>,
     /// When each blob was made, and the blob.
     blobs: Vec<(usize, Value)>,
@@ -41,31 +41,31 @@ fn open(disk: Disk) -> Kms {
     Kms::open(store, &root_key, clock, quotas, audit).expect("no row is damaged")
 }
 
-fn ask(kms: &Kms, name: &str, request: Value) -> Value {
+fn operate(kms: &Kms, name: &str, request: Value) -> Value {
     call(kms, &Caller::root(ACCOUNT, REGION), name, request).unwrap_or(Value::Null)
 }
 
-/// All that the KMS tells of its keys and aliases.
-fn told(kms: &Kms) -> Value {
-    let listed = ask(kms, "ListKeys", json!({}));
+/// All that the KMS returns of its keys and aliases.
+fn state_of(kms: &Kms) -> Value {
+    let listed = operate(kms, "ListKeys", json!({}));
     let keys = listed["Keys"].as_array().unwrap().iter();
     let described = keys.map(|key| {
         let named = json!({"KeyId": key["KeyId"]});
-        let metadata = ask(kms, "DescribeKey", named.clone());
-        let tags = ask(kms, "ListResourceTags", named.clone());
-        let rotations = ask(kms, "ListKeyRotations", named);
+        let metadata = operate(kms, "DescribeKey", named.clone());
+        let tags = operate(kms, "ListResourceTags", named.clone());
+        let rotations = operate(kms, "ListKeyRotations", named);
         json!([metadata, tags["Tags"], rotations["Rotations"]])
     });
     let described: Vec<Value> = described.collect();
-    json!([described, ask(kms, "ListAliases", json!({}))["Aliases"]])
+    json!([described, operate(kms, "ListAliases", json!({}))["Aliases"]])
 }
 
 fn change(kms: &Kms, dice: &mut Dice) {
-    let listed = ask(kms, "ListKeys", json!({}));
+    let listed = operate(kms, "ListKeys", json!({}));
     let keys = listed["Keys"].as_array().unwrap();
     let alias = format!("alias/{}", dice.roll(4));
     if keys.is_empty() || dice.roll(5) == 0 {
-        ask(kms, "CreateKey", json!({"Description": "made"}));
+        operate(kms, "CreateKey", json!({"Description": "made"}));
         return;
     }
     let key = &keys[dice.roll(keys.len())]["KeyId"];
@@ -101,23 +101,23 @@ fn change(kms: &Kms, dice: &mut Dice) {
             (name, json!({"KeyId": key}))
         }
     };
-    ask(kms, name, request);
+    operate(kms, name, request);
 }
 
 fn run(seed: u64) -> Run {
     let mut dice = Dice::new(seed);
     let disk = Disk::default();
     let kms = open(disk.clone());
-    let mut acknowledged = vec![(disk.acts_done(), told(&kms))];
+    let mut acknowledged = vec![(disk.acts_done(), state_of(&kms))];
     let mut blobs = Vec::new();
     for _ in 0..CHANGES {
         change(&kms, &mut dice);
-        acknowledged.push((disk.acts_done(), told(&kms)));
-        let listed = ask(&kms, "ListKeys", json!({}));
+        acknowledged.push((disk.acts_done(), state_of(&kms)));
+        let listed = operate(&kms, "ListKeys", json!({}));
         let keys = listed["Keys"].as_array().unwrap();
         if let Some(key) = keys.get(dice.roll(keys.len().max(1))) {
             let sealed = json!({"KeyId": key["KeyId"], "Plaintext": "AAAA"});
-            let blob = ask(&kms, "Encrypt", sealed)["CiphertextBlob"].clone();
+            let blob = operate(&kms, "Encrypt", sealed)["CiphertextBlob"].clone();
             if blob != Value::Null {
                 blobs.push((disk.acts_done(), blob));
             }
@@ -139,7 +139,7 @@ fn check(run: &Run, done: usize, bytes: Vec<u8>) {
         return;
     };
     let kms = open(Disk::of(bytes));
-    let now = told(&kms);
+    let now = state_of(&kms);
     let may_be = &run.acknowledged[last..run.acknowledged.len().min(last + 2)];
     assert!(
         may_be.iter().any(|(_, acknowledged)| *acknowledged == now),
@@ -148,14 +148,14 @@ fn check(run: &Run, done: usize, bytes: Vec<u8>) {
     );
     // A disabled key opens nothing; what it would open is still there.
     for key in now[0].as_array().unwrap() {
-        ask(
+        operate(
             &kms,
             "EnableKey",
             json!({"KeyId": key[0]["KeyMetadata"]["KeyId"]}),
         );
     }
     for (_, blob) in run.blobs.iter().filter(|(at, _)| *at <= done) {
-        let opened = ask(&kms, "Decrypt", json!({"CiphertextBlob": blob}));
+        let opened = operate(&kms, "Decrypt", json!({"CiphertextBlob": blob}));
         assert_eq!(opened["Plaintext"], "AAAA", "after {done} acts");
     }
 }

@@ -21,7 +21,7 @@ fn document(register_0: u8) -> String {
     STANDARD.encode([b"\x84\x40\xa0".as_slice(), &bytes(&payload), b"\x40"].concat())
 }
 
-fn asked(id: &str, document: &str) -> Value {
+fn request(id: &str, document: &str) -> Value {
     json!({
         "KeyId": id, "KeySpec": "AES_256",
         "Recipient": {
@@ -35,10 +35,10 @@ fn asked(id: &str, document: &str) -> Value {
 fn an_answer_for_a_recipient_has_no_plaintext_and_a_document_without_a_key_is_refused() {
     let world = World::new();
     let (id, _) = world.key();
-    let made = world.ok("GenerateDataKey", asked(&id, &document(1)));
+    let made = world.ok("GenerateDataKey", request(&id, &document(1)));
     assert_eq!(made["Plaintext"], Value::Null);
     assert!(made["CiphertextForRecipient"].is_string());
-    let refused = world.refusal("GenerateDataKey", asked(&id, "AAAA"));
+    let refused = world.refusal("GenerateDataKey", request(&id, "AAAA"));
     assert!(refused.starts_with("ValidationException"), "{refused}");
 }
 
@@ -46,20 +46,20 @@ fn an_answer_for_a_recipient_has_no_plaintext_and_a_document_without_a_key_is_re
 fn a_policy_may_demand_what_an_attestation_document_measured() {
     let world = World::new();
     let (id, _) = world.key();
-    let told = world.ok("GetKeyPolicy", json!({"KeyId": id}));
-    let mut policy: Value = serde_json::from_str(&text(&told["Policy"])).unwrap();
+    let described = world.ok("GetKeyPolicy", json!({"KeyId": id}));
+    let mut policy: Value = serde_json::from_str(&text(&described["Policy"])).unwrap();
     policy["Statement"].as_array_mut().unwrap().push(json!({
         "Effect": "Deny", "Principal": "*", "Action": "kms:GenerateDataKey", "Resource": "*",
         "Condition": {"StringNotEqualsIgnoreCase": {"kms:RecipientAttestation:PCR0": "AB"}},
     }));
     let put = json!({"KeyId": id, "Policy": policy.to_string()});
     world.ok("PutKeyPolicy", put);
-    world.ok("GenerateDataKey", asked(&id, &document(0xab)));
+    world.ok("GenerateDataKey", request(&id, &document(0xab)));
     for (document, what) in [
         (document(0xac), "another image"),
         ("AAAA".to_owned(), "none"),
     ] {
-        let refused = world.refusal("GenerateDataKey", asked(&id, &document));
+        let refused = world.refusal("GenerateDataKey", request(&id, &document));
         assert!(
             refused.starts_with("AccessDeniedException"),
             "{what}: {refused}"

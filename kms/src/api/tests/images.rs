@@ -47,11 +47,11 @@ fn a_reset_forgets_every_key_alias_and_event() {
     world.kms.reset().unwrap();
     assert_eq!(world.ok("ListKeys", json!({}))["Keys"], json!([]));
     assert_eq!(world.ok("ListAliases", json!({}))["Aliases"], json!([]));
-    let told = world
+    let described = world
         .kms
         .audit
         .lookup(10, |event| event.name == "CreateKey");
-    assert!(told.is_empty());
+    assert!(described.is_empty());
 }
 
 #[test]
@@ -75,8 +75,8 @@ fn a_fork_has_the_same_keys_and_a_life_of_its_own() {
     );
     world.ok("Decrypt", json!({"CiphertextBlob": blob}));
     world.ok("ScheduleKeyDeletion", json!({"KeyId": id}));
-    let told = on_fork("DescribeKey", json!({"KeyId": id})).unwrap();
-    assert_eq!(told["KeyMetadata"]["KeyState"], "Disabled");
+    let described = on_fork("DescribeKey", json!({"KeyId": id})).unwrap();
+    assert_eq!(described["KeyMetadata"]["KeyState"], "Disabled");
 }
 
 #[test]

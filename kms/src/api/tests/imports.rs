@@ -24,10 +24,10 @@ fn external(world: &World) -> (String, String) {
 
 /// A request to import 32 bytes of `byte`, which still lacks its expiration.
 fn wrapped(world: &World, id: &str, byte: u8) -> Value {
-    let asked = json!({
+    let request = json!({
         "KeyId": id, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048",
     });
-    let parameters = world.ok("GetParametersForImport", asked);
+    let parameters = world.ok("GetParametersForImport", request);
     assert_eq!(parameters["ParametersValidTo"], NOW + 86_400.0);
     let public = STANDARD.decode(text(&parameters["PublicKey"])).unwrap();
     let key = PublicEncryptingKey::from_der(&public).unwrap();
@@ -169,11 +169,11 @@ fn imported_keys_rotate_to_material_imported_for_it() {
 fn keys_made_here_take_no_material() {
     let world = World::new();
     let (id, arn) = world.key();
-    let asked = json!({
+    let request = json!({
         "KeyId": id, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048",
     });
     assert_eq!(
-        world.refusal("GetParametersForImport", asked),
+        world.refusal("GetParametersForImport", request),
         format!(
             "UnsupportedOperationException: {arn} origin is AWS_KMS which is not valid for this \
              operation."
@@ -185,10 +185,10 @@ fn keys_made_here_take_no_material() {
 fn an_import_token_for_the_largest_wrapping_key_fits_into_its_member() {
     let world = World::new();
     let (id, _) = external(&world);
-    let asked = json!({
+    let request = json!({
         "KeyId": id, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_4096",
     });
-    let parameters = world.ok("GetParametersForImport", asked);
+    let parameters = world.ok("GetParametersForImport", request);
     let token = STANDARD.decode(text(&parameters["ImportToken"])).unwrap();
     assert!(token.len() <= 6_144, "{} bytes", token.len());
 }

@@ -68,14 +68,14 @@ fn a_key_of_a_store_is_available_while_the_store_is_connected() {
 fn an_external_store_is_described_without_its_secret() {
     let world = World::new();
     let store = external(&world);
-    let told = described(&world, &store);
+    let described = described(&world, &store);
     let configuration = json!({
         "AccessKeyId": "ABCDEFGHIJKLMNOPQRST",
         "Connectivity": "PUBLIC_ENDPOINT",
         "UriEndpoint": "https://xks.example.com",
         "UriPath": "/kms/xks/v1",
     });
-    assert_eq!(told["XksProxyConfiguration"], configuration);
+    assert_eq!(described["XksProxyConfiguration"], configuration);
 
     world.ok("ConnectCustomKeyStore", json!({"CustomKeyStoreId": store}));
     let create = json!({

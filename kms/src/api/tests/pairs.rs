@@ -150,8 +150,10 @@ fn codes_verify_under_their_key_and_algorithm_only() {
 fn a_public_key_is_told_with_what_it_is_for() {
     let world = World::new();
     let arn = key(&world, "ECC_NIST_P256", "SIGN_VERIFY");
-    let mut told = world.ok("GetPublicKey", json!({"KeyId": arn}));
-    let public = STANDARD.decode(text(&told["PublicKey"].take())).unwrap();
+    let mut described = world.ok("GetPublicKey", json!({"KeyId": arn}));
+    let public = STANDARD
+        .decode(text(&described["PublicKey"].take()))
+        .unwrap();
     assert_eq!(public.len(), 91);
     let expected = json!({
         "CustomerMasterKeySpec": "ECC_NIST_P256",
@@ -161,7 +163,7 @@ fn a_public_key_is_told_with_what_it_is_for() {
         "PublicKey": null,
         "SigningAlgorithms": ["ECDSA_SHA_256"],
     });
-    assert_eq!(told, expected);
+    assert_eq!(described, expected);
     let (symmetric, _) = world.key();
     let refusal = world.refusal("GetPublicKey", json!({"KeyId": symmetric}));
     assert!(

@@ -215,16 +215,16 @@ fn a_call_across_accounts_stands_in_both_trails() {
     encrypt(&world, &bob, &arn).unwrap();
     encrypt(&world, &world.caller, &arn).unwrap();
 
-    let told = world
+    let events = world
         .kms
         .audit
         .lookup(usize::MAX, |event| event.name == "Encrypt");
-    let told: Vec<Value> = told
+    let events: Vec<Value> = events
         .iter()
         .map(|event| serde_json::to_value(&**event).unwrap())
         .collect();
-    let [own, callers, owners] = &*told else {
-        panic!("{told:?}")
+    let [own, callers, owners] = &*events else {
+        panic!("{events:?}")
     };
     assert_eq!(own["sharedEventID"], Value::Null);
     assert_eq!(callers["recipientAccountId"], OTHER);

@@ -108,8 +108,8 @@ fn a_key_rotates_on_demand_25_times() {
 #[test]
 fn keys_that_do_not_rotate_say_so() {
     let world = World::new();
-    let asked = json!({"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"});
-    let id = text(&world.ok("CreateKey", asked)["KeyMetadata"]["KeyId"]);
+    let request = json!({"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"});
+    let id = text(&world.ok("CreateKey", request)["KeyMetadata"]["KeyId"]);
     for name in [
         "EnableKeyRotation",
         "DisableKeyRotation",
@@ -134,8 +134,8 @@ fn keys_that_do_not_rotate_say_so() {
 #[test]
 fn a_disabled_key_is_told_so_before_that_its_kind_does_not_rotate() {
     let world = World::new();
-    let asked = json!({"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"});
-    let metadata = &world.ok("CreateKey", asked)["KeyMetadata"];
+    let request = json!({"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"});
+    let metadata = &world.ok("CreateKey", request)["KeyMetadata"];
     let (id, arn) = (text(&metadata["KeyId"]), text(&metadata["Arn"]));
     let rotate = json!({"KeyId": id});
     assert_eq!(

@@ -10,11 +10,11 @@ use crate::api::tests::parts;
 use crate::api::tests::text;
 use crate::caller::Caller;
 use crate::crypto::root_key::RootKey;
+use crate::keys::key_sealer::OpenError;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
 use crate::keys::metadata::Origin;
 use crate::keys::redb_store::RedbStore;
-use crate::keys::vault::OpenError;
 use proto::time::Clock;
 use serde_json::json;
 use std::path::Path;
@@ -160,8 +160,8 @@ fn a_seed_may_be_a_rotated_an_imported_or_a_waiting_key() {
     world.kms.seed(&[rotated, imported, waiting]).unwrap();
 
     let listed = |key: &str| {
-        let asked = json!({"KeyId": key, "IncludeKeyMaterial": "ALL_KEY_MATERIAL"});
-        world.ok("ListKeyRotations", asked)["Rotations"]
+        let request = json!({"KeyId": key, "IncludeKeyMaterial": "ALL_KEY_MATERIAL"});
+        world.ok("ListKeyRotations", request)["Rotations"]
             .as_array()
             .unwrap()
             .len()

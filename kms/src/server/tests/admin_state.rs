@@ -32,7 +32,7 @@ async fn control(admin: &str, path: &str, body: Value) -> (u16, Value) {
     (status, serde_json::from_slice(answer.body()).unwrap())
 }
 
-/// An operation at the doors, unsigned.
+/// An operation in either protocol, unsigned.
 async fn operation(address: SocketAddr, name: &str, body: Value) -> Value {
     let target = format!("TrentService.{name}");
     let answer = send(json_request(address, &target, body.to_string())).await;
@@ -57,8 +57,8 @@ async fn a_snapshot_is_restored_by_name() {
     let running = serve(Signatures::Accepted).await;
     let admin = &running.admin_endpoint;
     operation(running.address, "CreateKey", json!({})).await;
-    let (status, told) = control(admin, "/admin/snapshots", json!({"name": "one"})).await;
-    assert_eq!((status, &told["snapshots"][0]["keys"]), (200, &json!(1)));
+    let (status, answer) = control(admin, "/admin/snapshots", json!({"name": "one"})).await;
+    assert_eq!((status, &answer["snapshots"][0]["keys"]), (200, &json!(1)));
     operation(running.address, "CreateKey", json!({})).await;
     assert_eq!(keys(running.address).await, 2);
     control(admin, "/admin/snapshots/restore", json!({"name": "one"})).await;
@@ -115,9 +115,9 @@ async fn an_exported_snapshot_opens_in_another_kms_under_its_key_only() {
     let mut damaged = file.clone();
     damaged["rows"].as_array_mut().unwrap().pop();
     let import = json!({"name": "b", "key": key, "file": damaged});
-    let (status, told) = control(admin, "/admin/snapshots/import", import).await;
+    let (status, answer) = control(admin, "/admin/snapshots/import", import).await;
     assert_eq!(
-        (status, &told["error"]),
+        (status, &answer["error"]),
         (400, &json!("the file is damaged"))
     );
     let import = json!({"name": "b", "key": key, "file": file});

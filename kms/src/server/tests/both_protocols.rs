@@ -1,4 +1,4 @@
-//! The same calls at both doors have the same outcome.
+//! The same calls in both protocols have the same outcome.
 
 use std::collections::BTreeSet;
 use std::collections::HashMap;
@@ -25,7 +25,7 @@ type Outcome = Result<Value, (String, String)>;
 
 macro_rules! by_grpc {
     ($($name:ident $method:ident ($request:ident) -> $answer:ident = $run:path, $kind:ident;)+) => {
-        /// One operation at the gRPC door.
+        /// One operation over gRPC.
         async fn by_grpc(
             client: &mut KeyManagementClient<Channel>,
             name: OperationName,
@@ -49,7 +49,7 @@ fn refusal(status: Status) -> (String, String) {
     (code, status.message().to_owned())
 }
 
-/// One operation at the JSON door.
+/// One operation over JSON.
 async fn by_json(running: &Running, name: OperationName, request: &Value) -> Outcome {
     let target = format!("TrentService.{name}");
     let answer = send(json_request(running.address, &target, request.to_string())).await;
@@ -89,7 +89,7 @@ fn mask(value: &mut Value) {
 }
 
 #[tokio::test]
-async fn every_operation_without_parameters_ends_alike_at_both_doors() {
+async fn every_operation_without_parameters_ends_alike_in_both_protocols() {
     let running = serve(Signatures::Accepted).await;
     let mut client = grpc(running.address).await;
     for name in OperationName::ALL {
@@ -100,7 +100,7 @@ async fn every_operation_without_parameters_ends_alike_at_both_doors() {
 }
 
 #[tokio::test]
-async fn a_run_through_the_operations_ends_alike_at_both_doors() {
+async fn a_run_through_the_operations_ends_alike_in_both_protocols() {
     let running = serve(Signatures::Accepted).await;
     let mut client = grpc(running.address).await;
     let mut names = HashMap::new();

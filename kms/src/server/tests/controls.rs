@@ -92,12 +92,12 @@ async fn the_admin_port_tells_health_metrics_quotas_clock_and_events() {
 #[tokio::test]
 async fn service_quotas_reads_and_raises_quotas_of_the_callers_account_and_region() {
     let running = serve(Signatures::Accepted).await;
-    let ask = async |operation: &str, body: Value| {
+    let post = async |operation: &str, body: Value| {
         let target = format!("ServiceQuotasV20190624.{operation}");
         send(json_request(running.address, &target, body.to_string())).await
     };
     let value = |answer: &Answer| serde_json::from_slice::<Value>(answer.body()).unwrap();
-    let listed = value(&ask("ListServiceQuotas", json!({ "ServiceCode": "kms" })).await);
+    let listed = value(&post("ListServiceQuotas", json!({ "ServiceCode": "kms" })).await);
     let quotas = listed["Quotas"].as_array().unwrap();
     let symmetric = &quotas[0];
     assert_eq!(symmetric["QuotaCode"], "L-6E3AF000");
@@ -108,14 +108,14 @@ async fn service_quotas_reads_and_raises_quotas_of_the_callers_account_and_regio
     );
 
     let key = json!({ "ServiceCode": "kms", "QuotaCode": "L-32B67F4A", "DesiredValue": 9.0 });
-    let raised = value(&ask("RequestServiceQuotaIncrease", key.clone()).await);
+    let raised = value(&post("RequestServiceQuotaIncrease", key.clone()).await);
     assert_eq!(raised["RequestedQuota"]["Status"], "APPROVED");
     assert_eq!(
-        value(&ask("GetServiceQuota", key.clone()).await)["Quota"]["Value"],
+        value(&post("GetServiceQuota", key.clone()).await)["Quota"]["Value"],
         9.0
     );
     assert_eq!(
-        value(&ask("GetAWSDefaultServiceQuota", key.clone()).await)["Quota"]["Value"],
+        value(&post("GetAWSDefaultServiceQuota", key.clone()).await)["Quota"]["Value"],
         5.0
     );
     let rate = |account| {
@@ -126,22 +126,22 @@ async fn service_quotas_reads_and_raises_quotas_of_the_callers_account_and_regio
     };
     assert_eq!((rate("000000000000"), rate("111122223333")), (9, 5));
 
-    let again = ask("RequestServiceQuotaIncrease", key).await;
+    let again = post("RequestServiceQuotaIncrease", key).await;
     assert_eq!(error(&again).1, "IllegalArgumentException");
     let none = json!({ "ServiceCode": "kms", "QuotaCode": "L-00000000" });
     assert_eq!(
-        error(&ask("GetServiceQuota", none).await).1,
+        error(&post("GetServiceQuota", none).await).1,
         "NoSuchResourceException"
     );
     let other = json!({ "ServiceCode": "s3" });
     assert_eq!(
-        error(&ask("ListServiceQuotas", other).await).1,
+        error(&post("ListServiceQuotas", other).await).1,
         "NoSuchResourceException"
     );
 }
 
 #[tokio::test]
-async fn a_fault_plan_fails_calls_on_both_doors_and_can_cut_the_connection() {
+async fn a_fault_plan_fails_calls_in_both_protocols_and_can_cut_the_connection() {
     let running = serve(Signatures::Accepted).await;
     let plan = |body: Value| {
         let request = Request::put(format!("http://{}/admin/faults", running.admin_address))
@@ -202,8 +202,8 @@ async fn a_fault_about_a_key_strikes_by_whichever_name_the_key_is_called() {
         let target = format!("TrentService.{name}");
         let answer = send(json_request(running.address, &target, body.to_string())).await;
         let status = answer.status().as_u16();
-        let told = serde_json::from_slice::<Value>(answer.body()).unwrap_or_default();
-        (status, told)
+        let answer = serde_json::from_slice::<Value>(answer.body()).unwrap_or_default();
+        (status, answer)
     };
     let (_, made) = call("CreateKey", json!({})).await;
     let id = &made["KeyMetadata"]["KeyId"];

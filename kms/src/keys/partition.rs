@@ -1,4 +1,4 @@
-//! The keys and aliases of one account in one Region, and the map of all such realms.
+//! The keys and aliases of one account in one Region, and the map of all such partitions.
 
 use crate::keys::key::Key;
 use crate::keys::key_store::KeyStore;
@@ -64,13 +64,13 @@ impl fmt::Display for Place<'_> {
 
 /// The keys and aliases of one account in one Region.
 #[derive(Default)]
-pub(crate) struct Realm {
+pub(crate) struct Partition {
     keys: DashMap<Arc<str>, Arc<Key>>,
     aliases: DashMap<Arc<str>, Alias>,
     key_stores: DashMap<String, KeyStore>,
 }
 
-impl Realm {
+impl Partition {
     pub(crate) fn key(&self, key_id: &str) -> Option<Arc<Key>> {
         self.keys.get(key_id).map(|key| Arc::clone(&key))
     }
@@ -99,14 +99,14 @@ impl Realm {
     }
 }
 
-/// All realms. Realms are made rarely, so the map is copied when one is and read without a lock.
+/// All partitions. Partitions are made rarely, so the map is copied when one is and read without a lock.
 #[derive(Default)]
-pub(crate) struct Realms {
-    by_account: ArcSwap<HashMap<String, HashMap<String, Arc<Realm>>>>,
+pub(crate) struct Partitions {
+    by_account: ArcSwap<HashMap<String, HashMap<String, Arc<Partition>>>>,
 }
 
-impl Realms {
-    pub(crate) fn realm(&self, account: &str, region: &str) -> Option<Arc<Realm>> {
+impl Partitions {
+    pub(crate) fn partition(&self, account: &str, region: &str) -> Option<Arc<Partition>> {
         self.by_account
             .load()
             .get(account)?
@@ -114,73 +114,73 @@ impl Realms {
             .map(Arc::clone)
     }
 
-    /// The realm of a place, made if it is not there. Only called while changes are locked.
-    fn realm_or_new(&self, place: Place<'_>) -> Arc<Realm> {
-        if let Some(realm) = self.realm(place.account, place.region) {
-            return realm;
+    /// The partition of a place, made if it is not there. Only called while changes are locked.
+    fn partition_or_new(&self, place: Place<'_>) -> Arc<Partition> {
+        if let Some(partition) = self.partition(place.account, place.region) {
+            return partition;
         }
-        let realm = Arc::new(Realm::default());
+        let partition = Arc::new(Partition::default());
         let mut map = HashMap::clone(&self.by_account.load());
         map.entry(place.account.to_owned())
             .or_default()
-            .insert(place.region.to_owned(), Arc::clone(&realm));
+            .insert(place.region.to_owned(), Arc::clone(&partition));
         self.by_account.store(Arc::new(map));
-        realm
+        partition
     }
 
     pub(crate) fn put_key(&self, place: Place<'_>, key: Key) -> Arc<Key> {
         let key = Arc::new(key);
-        self.realm_or_new(place)
+        self.partition_or_new(place)
             .keys
             .insert(Arc::clone(key.id()), Arc::clone(&key));
         key
     }
 
     pub(crate) fn remove_key(&self, place: Place<'_>) {
-        if let Some(realm) = self.realm(place.account, place.region) {
-            realm.keys.remove(place.name);
+        if let Some(partition) = self.partition(place.account, place.region) {
+            partition.keys.remove(place.name);
         }
     }
 
     pub(crate) fn put_alias(&self, place: Place<'_>, alias: Alias) {
-        self.realm_or_new(place)
+        self.partition_or_new(place)
             .aliases
             .insert(place.name.into(), alias);
     }
 
     pub(crate) fn remove_alias(&self, place: Place<'_>) {
-        if let Some(realm) = self.realm(place.account, place.region) {
-            realm.aliases.remove(place.name);
+        if let Some(partition) = self.partition(place.account, place.region) {
+            partition.aliases.remove(place.name);
         }
     }
 
     pub(crate) fn put_key_store(&self, place: Place<'_>, store: KeyStore) {
-        self.realm_or_new(place)
+        self.partition_or_new(place)
             .key_stores
             .insert(store.id.clone(), store);
     }
 
     pub(crate) fn remove_key_store(&self, place: Place<'_>) {
-        if let Some(realm) = self.realm(place.account, place.region) {
-            realm.key_stores.remove(place.name);
+        if let Some(partition) = self.partition(place.account, place.region) {
+            partition.key_stores.remove(place.name);
         }
     }
 
     /// Whether it is this very key that is in its place, not one that was there before.
     pub(crate) fn holds(&self, key: &Key) -> bool {
-        self.realm(key.account(), key.region())
-            .and_then(|realm| realm.key(key.id()))
+        self.partition(key.account(), key.region())
+            .and_then(|partition| partition.key(key.id()))
             .is_some_and(|held| std::ptr::eq(&raw const *held, key))
     }
 
-    /// All realms, each with its account and Region.
-    pub(crate) fn all(&self) -> Vec<(String, String, Arc<Realm>)> {
+    /// All partitions, each with its account and Region.
+    pub(crate) fn all(&self) -> Vec<(String, String, Arc<Partition>)> {
         let map = self.by_account.load();
-        let of = |(account, regions): (&String, &HashMap<String, Arc<Realm>>)| {
-            let realm = |(region, realm): (&String, &Arc<Realm>)| {
-                (account.clone(), region.clone(), Arc::clone(realm))
+        let of = |(account, regions): (&String, &HashMap<String, Arc<Partition>>)| {
+            let partition = |(region, partition): (&String, &Arc<Partition>)| {
+                (account.clone(), region.clone(), Arc::clone(partition))
             };
-            regions.iter().map(realm).collect::<Vec<_>>()
+            regions.iter().map(partition).collect::<Vec<_>>()
         };
         map.iter().flat_map(of).collect()
     }
@@ -194,15 +194,15 @@ impl Realms {
         let map = self.by_account.load();
         map.values()
             .flat_map(HashMap::values)
-            .flat_map(|realm| realm.keys())
+            .flat_map(|partition| partition.keys())
             .collect()
     }
 
     pub(crate) fn aliases_of(&self, key: &Key) -> Vec<Arc<str>> {
-        let Some(realm) = self.realm(key.account(), key.region()) else {
+        let Some(partition) = self.partition(key.account(), key.region()) else {
             return Vec::new();
         };
-        let aliases = realm.aliases().into_iter();
+        let aliases = partition.aliases().into_iter();
         aliases
             .filter(|(_, alias)| *alias.key_id == **key.id())
             .map(|(name, _)| name)

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// A store under its root key.
-pub struct Vault {
+pub struct KeySealer {
     store: Box<dyn Store>,
     key: Arc<RowKey>,
 }
@@ -42,7 +42,7 @@ pub struct OpenChange {
     pub value: Option<Zeroizing<Vec<u8>>>,
 }
 
-impl Vault {
+impl KeySealer {
     /// Opens a store and all its rows; an empty one is put under the root key.
     ///
     /// # Errors
@@ -112,10 +112,10 @@ impl Vault {
         Self { store, key }
     }
 
-    /// Whether the store keeps anything at all.
+    /// Whether the store is durable.
     #[must_use]
-    pub fn keeps(&self) -> bool {
-        self.store.keeps()
+    pub fn is_durable(&self) -> bool {
+        self.store.is_durable()
     }
 
     /// A text sealed for that kind of token, in base64.
@@ -138,7 +138,7 @@ impl Vault {
     ///
     /// [`StoreError`] when they could not be made durable.
     pub fn commit(&self, changes: Vec<OpenChange>) -> Result<(), StoreError> {
-        if !self.keeps() {
+        if !self.is_durable() {
             return Ok(());
         }
         let sealed = changes
@@ -175,9 +175,9 @@ pub enum OpenError {
     #[error("the root key is not the one this key store was made with")]
     WrongRootKey,
     /// Made by another version of this program.
-    #[error("the key store has schema version {found}, this program knows {SCHEMA_VERSION}")]
+    #[error("the key store has schema version {found}, this program reads {SCHEMA_VERSION}")]
     UnknownSchema {
-        /// The version it says it has.
+        /// The version it has.
         found: String,
     },
     /// A row was changed, moved, or lost.
@@ -205,10 +205,10 @@ mod tests {
 
     fn filled() -> Arc<MemoryStore> {
         let store = Arc::new(MemoryStore::default());
-        let (vault, rows) = Vault::open(Box::new(Arc::clone(&store)), &root_key()).unwrap();
+        let (sealer, rows) = KeySealer::open(Box::new(Arc::clone(&store)), &root_key()).unwrap();
         assert!(rows.is_empty());
         let value = Some(Zeroizing::new(b"canary".to_vec()));
-        vault
+        sealer
             .commit(vec![OpenChange {
                 table: Table::Keys,
                 name: "a".to_owned(),
@@ -219,7 +219,7 @@ mod tests {
     }
 
     fn reopen(store: &Arc<MemoryStore>, root_key: &RootKey) -> Result<Vec<OpenRow>, OpenError> {
-        Vault::open(Box::new(Arc::clone(store)), root_key).map(|(_, rows)| rows)
+        KeySealer::open(Box::new(Arc::clone(store)), root_key).map(|(_, rows)| rows)
     }
 
     #[test]
@@ -258,7 +258,7 @@ mod tests {
         let error = reopen(&store, &root_key()).err().unwrap();
         assert_eq!(
             error.to_string(),
-            "the key store has schema version 2, this program knows 1"
+            "the key store has schema version 2, this program reads 1"
         );
     }
 
