@@ -40,7 +40,7 @@ mod pool;
 mod reply;
 mod request;
 mod signing;
-mod tls;
+pub(crate) mod tls;
 
 pub use copy::BackendCopy;
 pub use failure::BackendError;

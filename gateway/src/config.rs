@@ -137,12 +137,25 @@ pub struct BackendCredentials {
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Kms {
-    /// Endpoint: `grpc://host:port`; or AWS KMS itself, `aws://kms.<region>.amazonaws.com`, or an
+    /// Endpoint: `grpcs://host:port`, or `grpc://host:port` on loopback; or AWS KMS itself, `aws://kms.<region>.amazonaws.com`, or an
     /// emulation of it, `aws+http://host:port`.
     pub url: String,
 
-    /// File with the secret that the gateway shares with the KMS, for `grpc://`.
+    /// File with the secret that the gateway shares with the KMS, for `grpc://` and `grpcs://`.
     pub secret_file: Option<PathBuf>,
+
+    /// Authorities that may vouch for the KMS, PEM, for `grpcs://`; the public ones if there is none.
+    pub ca_file: Option<PathBuf>,
+
+    /// The certificate that the gateway shows the KMS, PEM, for `grpcs://`, if the KMS demands one.
+    pub client_cert_file: Option<PathBuf>,
+
+    /// The private key of that certificate, PEM.
+    pub client_key_file: Option<PathBuf>,
+
+    /// Whether `grpc://` may leave the machine: the secret and all data keys then cross the network in
+    /// clear.
+    pub allow_plain: bool,
 
     /// What the gateway signs with, for `aws://` and `aws+http://`: AWS KMS decides by them alone.
     pub credentials: BackendCredentials,
@@ -216,6 +229,10 @@ impl Default for Kms {
         Self {
             url: "grpc://127.0.0.1:9080".to_owned(),
             secret_file: None,
+            ca_file: None,
+            client_cert_file: None,
+            client_key_file: None,
+            allow_plain: false,
             credentials: BackendCredentials::default(),
             account: "000000000000".to_owned(),
             root_key: "alias/sealgate/sse-s3".to_owned(),

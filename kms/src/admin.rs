@@ -34,6 +34,7 @@ mod snapshots;
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -67,6 +68,7 @@ use crate::faults::Faults;
 use crate::metrics::Metrics;
 use crate::quota::Quotas;
 use crate::services::cloud_trail;
+use crate::transport::mark_credentials;
 
 /// What the admin port controls.
 pub struct Control {
@@ -122,8 +124,9 @@ impl Refusal {
 /// Answers one request.
 pub(crate) async fn answer(
     control: Arc<Control>,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
+    mark_credentials(request.headers_mut());
     if let Err(error) = control.hosts.check(&request) {
         return Ok(text(error.status(), format!("{error}\n")));
     }
@@ -187,8 +190,10 @@ async fn controlled(
     } else {
         BODY_BYTES_MAX
     };
-    let body = Limited::new(body, bytes_max).collect().await;
+    let body = Limited::new(body, bytes_max).collect();
+    let body = tokio::time::timeout(BODY_WITHIN, body).await;
     let body = body
+        .map_err(|_| Refusal::bad("the body did not arrive in time"))?
         .map_err(|error| Refusal::bad(format!("the body: {error}")))?
         .to_bytes();
     if let Some(target) = lookup.filter(|_| parts.method == Method::POST) {
@@ -300,6 +305,9 @@ const KEY_CONTROLS: [&str; 4] = [
     "/admin/reset",
     "/admin/snapshots",
 ];
+
+/// How long a control's body may take.
+const BODY_WITHIN: Duration = Duration::from_secs(30);
 
 /// Largest control body, in bytes.
 const BODY_BYTES_MAX: usize = 1 << 20;

@@ -15,9 +15,12 @@ use std::time::Duration;
 use std::time::Instant;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http::Request;
 use http::Response;
+use http::header::AUTHORIZATION;
 use http::header::CONTENT_TYPE;
+use http::header::Entry;
 use http_body_util::Either;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -60,8 +63,9 @@ pub struct Limits {
     /// How long a client may take to send a request's body, in milliseconds.
     pub body_timeout_ms: u64,
 
-    /// What all request bodies that are being read may hold together, in bytes; a request beyond
-    /// that is answered ServiceUnavailableException.
+    /// What all request bodies that are being read may hold together, in bytes: half of it those of
+    /// callers who are authenticated already. A request beyond that is answered
+    /// ServiceUnavailableException.
     pub bodies_bytes_max: usize,
 
     /// Requests worked on at once; more are answered ServiceUnavailableException.
@@ -155,8 +159,9 @@ impl Protocols {
     pub(crate) async fn answer(
         &self,
         connection: Arc<Connection>,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
     ) -> Result<Response<CountedBody<Body>>, Infallible> {
+        mark_credentials(request.headers_mut());
         if let Err(error) = self.hosts.check(&request) {
             return Ok(refused_host(error).map(CountedBody::uncounted));
         }
@@ -267,6 +272,13 @@ pub(crate) fn request_id() -> Arc<str> {
     EventId::fresh().shared_text()
 }
 
+/// Marks what proves a caller, so that nothing prints it together with the request.
+pub(crate) fn mark_credentials(headers: &mut HeaderMap) {
+    if let Entry::Occupied(mut entry) = headers.entry(AUTHORIZATION) {
+        entry.iter_mut().for_each(|value| value.set_sensitive(true));
+    }
+}
+
 /// The answer to a request whose host is refused.
 fn refused_host(error: HostError) -> Response<Body> {
     let text = Bytes::from(format!("{error}\n"));
@@ -277,3 +289,21 @@ fn refused_host(error: HostError) -> Response<Body> {
 
 /// A connection that is cut is gone by then.
 const CUT_WITHIN: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+    use http::header::AUTHORIZATION;
+
+    use super::mark_credentials;
+
+    #[test]
+    fn what_proves_a_caller_is_not_printed_with_the_request() {
+        let mut headers = HeaderMap::new();
+        headers.append(AUTHORIZATION, "Bearer canary".parse().unwrap());
+        headers.append(AUTHORIZATION, "AWS4-HMAC-SHA256 canary".parse().unwrap());
+        mark_credentials(&mut headers);
+        let printed = format!("{headers:?}");
+        assert!(!printed.contains("canary"), "{printed}");
+    }
+}

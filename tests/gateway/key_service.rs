@@ -1,5 +1,7 @@
 //! The gateway's two ways to a KMS, against the KMS itself.
 
+use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use gateway::keys::kms::KeyService;
@@ -7,6 +9,8 @@ use gateway::keys::kms::KeyServiceError;
 use gateway::keys::kms::Requester;
 use gateway::keys::kms::RetryPolicy;
 use gateway::keys::kms::aws_json::AwsKeyService;
+use gateway::keys::kms::endpoint::GrpcEndpoint;
+use gateway::keys::kms::endpoint::TlsFiles;
 use gateway::keys::kms::grpc::GrpcKeyService;
 use gateway::sse::context::EncryptionContext;
 use proto::sigv4::Credentials;
@@ -24,11 +28,16 @@ fn alice() -> Requester {
     }
 }
 
+fn grpc_endpoint(address: &str) -> GrpcEndpoint {
+    GrpcEndpoint::parse(&format!("grpc://{address}")).unwrap()
+}
+
 /// Both ways: gRPC, and AWS JSON.
 fn services(world: &World) -> [(&'static str, Box<dyn KeyService>); 2] {
     let address = world.kms.address;
     let grpc = GrpcKeyService::new(
-        &format!("grpc://{address}"),
+        &grpc_endpoint(&address.to_string()),
+        TlsFiles::default(),
         SERVICE_SECRET,
         "us-east-1",
         RetryPolicy::default(),
@@ -59,7 +68,7 @@ fn refusal<T>(outcome: Result<T, KeyServiceError>) -> (String, String) {
 }
 
 #[tokio::test]
-async fn a_data_key_is_found_again_by_its_blob_and_its_context_over_both_doors() {
+async fn a_data_key_is_found_again_by_its_blob_and_its_context_over_both_protocols() {
     let world = World::start().await;
     let arn = world.create_key("alias/blue").await;
     let (alice, here) = (alice(), context("arn:aws:s3:::b/k"));
@@ -84,7 +93,7 @@ async fn a_data_key_is_found_again_by_its_blob_and_its_context_over_both_doors()
 }
 
 #[tokio::test]
-async fn what_the_kms_refuses_comes_back_by_its_name_and_text_over_both_doors() {
+async fn what_the_kms_refuses_comes_back_by_its_name_and_text_over_both_protocols() {
     let world = World::start().await;
     let (alice, here) = (alice(), EncryptionContext::default());
     let arn = world.create_key("alias/blue").await;
@@ -106,7 +115,7 @@ async fn what_the_kms_refuses_comes_back_by_its_name_and_text_over_both_doors() 
 }
 
 #[tokio::test]
-async fn a_kms_that_is_not_there_is_unreachable_over_both_doors() {
+async fn a_kms_that_is_not_there_is_unreachable_over_both_protocols() {
     let world = World::start().await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -115,7 +124,9 @@ async fn a_kms_that_is_not_there_is_unreachable_over_both_doors() {
         total: std::time::Duration::from_millis(100),
         ..RetryPolicy::default()
     };
-    let grpc = GrpcKeyService::new(&format!("grpc://{address}"), "s", "us-east-1", retry).unwrap();
+    let endpoint = grpc_endpoint(&address.to_string());
+    let files = TlsFiles::default();
+    let grpc = GrpcKeyService::new(&endpoint, files, "s", "us-east-1", retry).unwrap();
     let aws = AwsKeyService::new(
         &format!("aws+http://{address}"),
         Credentials::new("A", "s"),
@@ -135,15 +146,142 @@ async fn a_kms_that_is_not_there_is_unreachable_over_both_doors() {
 }
 
 #[tokio::test]
-async fn a_gateway_with_the_wrong_secret_is_told_nothing() {
+async fn a_gateway_with_the_wrong_secret_receives_nothing() {
     let world = World::start().await;
     let arn = world.create_key("alias/blue").await;
-    let address = format!("grpc://{}", world.kms.address);
-    let wrong =
-        GrpcKeyService::new(&address, "wrong", "us-east-1", RetryPolicy::default()).unwrap();
+    let endpoint = grpc_endpoint(&world.kms.address.to_string());
+    let files = TlsFiles::default();
+    let retry = RetryPolicy::default();
+    let wrong = GrpcKeyService::new(&endpoint, files, "wrong", "us-east-1", retry).unwrap();
     let outcome = wrong
         .generate_data_key(&alice(), &arn, &EncryptionContext::default())
         .await;
     let error = gateway::error::S3Error::from(outcome.err().unwrap());
     assert!(matches!(error.status().as_u16(), 403 | 500), "{error}");
+}
+
+/// A certificate for localhost and its key, in two PEM files of that name.
+fn certificate(folder: &Path, name: &str) -> (PathBuf, PathBuf) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let [pem, key] = ["pem", "key"].map(|kind| folder.join(format!("{name}.{kind}")));
+    std::fs::write(&pem, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    (pem, key)
+}
+
+#[tokio::test]
+async fn a_kms_is_reached_by_tls_with_its_authority_and_a_client_certificate_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, server_key) = certificate(folder.path(), "server");
+    let (client, client_key) = certificate(folder.path(), "client");
+    let (other, other_key) = certificate(folder.path(), "other");
+    let mut config = kms::config::Config::fixture();
+    config.authenticate.service_secret = Some(kms::config::Secret::new(SERVICE_SECRET));
+    config.tls = Some(kms::config::Tls {
+        certificate_file: server.clone(),
+        key_file: server_key,
+        client_ca_file: Some(client.clone()),
+    });
+    let kms = kms::server::start(config, Arc::new(SystemClock))
+        .await
+        .unwrap();
+    let port = kms.address.port();
+    let encrypt = async |url: String, files: TlsFiles<'_>| {
+        let endpoint = GrpcEndpoint::parse(&url).unwrap();
+        let retry = RetryPolicy {
+            total: std::time::Duration::from_millis(100),
+            ..RetryPolicy::default()
+        };
+        let region = "us-east-1";
+        let kms = GrpcKeyService::new(&endpoint, files, SERVICE_SECRET, region, retry).unwrap();
+        let (key, context) = ("alias/sealgate/sse-s3", context("arn:aws:s3:::b/k"));
+        let gateway = Requester::gateway(ACCOUNT);
+        kms.encrypt(&gateway, key, &[7; 32], &context).await
+    };
+    let secured = format!("grpcs://localhost:{port}");
+    let files = TlsFiles {
+        ca: Some(&server),
+        client_certificate: Some(&client),
+        client_key: Some(&client_key),
+    };
+    encrypt(secured.clone(), files).await.unwrap();
+
+    let unverified = TlsFiles {
+        ca: Some(&other),
+        ..files
+    };
+    let unnamed = TlsFiles {
+        client_certificate: None,
+        client_key: None,
+        ..files
+    };
+    let unknown = TlsFiles {
+        client_certificate: Some(&other),
+        client_key: Some(&other_key),
+        ..files
+    };
+    for (url, files) in [
+        (secured.clone(), unverified),
+        (secured.clone(), unnamed),
+        (secured, unknown),
+        (format!("grpc://localhost:{port}"), files),
+    ] {
+        let error = encrypt(url.clone(), files).await.unwrap_err();
+        let unreachable = matches!(error, KeyServiceError::Unreachable(_));
+        assert!(unreachable, "{url} {files:?}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn the_gateways_own_kms_key_works_for_the_gateway_and_for_no_user() {
+    let world = World::start().await;
+    let endpoint = grpc_endpoint(&world.kms.address.to_string());
+    let files = TlsFiles::default();
+    let retry = RetryPolicy::default();
+    let kms = GrpcKeyService::new(&endpoint, files, SERVICE_SECRET, "us-east-1", retry).unwrap();
+    let here = context("arn:aws:s3:::b/k");
+    let alias = "alias/sealgate/sse-s3";
+    let gateway = Requester::gateway(ACCOUNT);
+    let wrapped = kms.encrypt(&gateway, alias, &[7; 32], &here).await.unwrap();
+    let arn = &*wrapped.key_arn;
+    let unwrapped = kms.decrypt(&gateway, alias, &wrapped.blob, &here).await;
+    assert_eq!(unwrapped.unwrap().as_slice(), &[7; 32]);
+
+    let root = Requester {
+        principal_arn: format!("arn:aws:iam::{ACCOUNT}:root").into(),
+        ..gateway
+    };
+    for user in [alice(), root] {
+        for key in [alias, arn, arn.rsplit('/').next().unwrap()] {
+            let refused = kms.generate_data_key(&user, key, &here).await;
+            assert_eq!(refusal(refused).0, "AccessDeniedException", "{key}");
+            let refused = kms.decrypt(&user, key, &wrapped.blob, &here).await;
+            assert_eq!(refusal(refused).0, "AccessDeniedException", "{key}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_kms_beyond_the_machine_is_not_reached_in_clear_unless_that_is_allowed() {
+    let start = async |allow_plain: bool| {
+        let mut config = gateway::config::Config::default();
+        config.users.push(gateway::authenticate::User {
+            access_key_id: "AKIDEXAMPLE".to_owned(),
+            secret_access_key: "secret-access-key".to_owned().into(),
+            account: ACCOUNT.to_owned(),
+            principal_arn: None,
+        });
+        let free = Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
+        (config.listen.http, config.listen.admin) = (free, free);
+        config.kms.url = "grpc://kms.internal:9080".to_owned();
+        config.kms.allow_plain = allow_plain;
+        let parts = gateway::server::Parts {
+            kms_secret: Some(SERVICE_SECRET.to_owned().into()),
+            ..gateway::server::Parts::default()
+        };
+        gateway::server::start(config, parts).await
+    };
+    let error = start(false).await.err().unwrap().to_string();
+    assert!(error.contains("kms.allow_plain"), "{error}");
+    assert!(start(true).await.is_ok());
 }

@@ -50,7 +50,8 @@ fn client(ca_file: Option<&Path>) -> Result<ClientConfig, SetupError> {
     Ok(client)
 }
 
-fn roots(file: &Path) -> Result<RootCertStore, SetupError> {
+/// The authorities in a PEM file.
+pub(crate) fn roots(file: &Path) -> Result<RootCertStore, SetupError> {
     let refuse = |why: String| SetupError::CaFile {
         file: file.display().to_string(),
         why,

@@ -19,6 +19,7 @@ use crate::request::S3Request;
 use crate::sse::context::EncryptionContext;
 
 pub mod aws_json;
+pub mod endpoint;
 pub mod grpc;
 mod messages;
 mod retry;

@@ -24,6 +24,8 @@ use crate::keys::data_key::DataKeys;
 use crate::keys::kms::KeyService;
 use crate::keys::kms::RetryPolicy;
 use crate::keys::kms::aws_json::AwsKeyService;
+use crate::keys::kms::endpoint::GrpcEndpoint;
+use crate::keys::kms::endpoint::TlsFiles;
 use crate::keys::kms::grpc::GrpcKeyService;
 use crate::keys::root_key::RootKeys;
 use crate::operation::store::ObjectStore;
@@ -199,6 +201,17 @@ fn key_service(
         let kms = AwsKeyService::new(url, credentials, region, clock, retry);
         return Ok(Arc::new(kms.map_err(|cause| refuse(cause.to_string()))?));
     }
+    let endpoint = GrpcEndpoint::parse(&config.kms.url);
+    let endpoint = endpoint.map_err(|cause| refuse(cause.to_string()))?;
+    if !endpoint.is_private() && !config.kms.allow_plain {
+        let what = "leaves the machine in clear: use grpcs://, or set kms.allow_plain";
+        return Err(ConfigError::Field("kms.url", what).into());
+    }
+    let files = TlsFiles {
+        ca: config.kms.ca_file.as_deref(),
+        client_certificate: config.kms.client_cert_file.as_deref(),
+        client_key: config.kms.client_key_file.as_deref(),
+    };
     let secret = match (secret, &config.kms.secret_file) {
         (Some(secret), _) => secret,
         (None, Some(file)) => {
@@ -209,7 +222,7 @@ fn key_service(
         }
         (None, None) => return Err(ConfigError::Field("kms.secret_file", "is missing").into()),
     };
-    let kms = GrpcKeyService::new(&config.kms.url, &secret, &config.region, retry)
+    let kms = GrpcKeyService::new(&endpoint, files, &secret, &config.region, retry)
         .map_err(|cause| refuse(cause.to_string()))?;
     Ok(Arc::new(kms))
 }

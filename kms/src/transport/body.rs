@@ -1,7 +1,8 @@
 //! Request bodies while they are read, of both protocols.
 //!
 //! A body has a largest size and a deadline, and all bodies that are being read share one budget of
-//! bytes: however many clients send slowly and never finish, they hold no more than that.
+//! bytes: however many clients send slowly and never finish, they hold no more than that. Half of it
+//! is for callers who are authenticated before their bodies are read, whom nobody else can starve.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,28 +25,44 @@ use crate::error::KmsError;
 
 /// What the bodies of one server may hold and take.
 pub(crate) struct BodyLimits {
-    /// Bytes that all bodies may hold which are being read; a permit for each.
-    budget: Arc<Semaphore>,
+    /// Bytes that bodies of authenticated callers may hold; a permit for each.
+    authenticated: Arc<Semaphore>,
+    /// Bytes that the bodies of all others may hold.
+    unauthenticated: Arc<Semaphore>,
     timeout: Duration,
+}
+
+/// Whether a body's sender is authenticated before it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sender {
+    /// It is.
+    Authenticated,
+    /// It is not: the signature covers the body, or there is none.
+    Unauthenticated,
 }
 
 impl BodyLimits {
     /// Bodies that hold `budget_bytes` together and take `timeout` each.
     pub(crate) fn new(budget_bytes: usize, timeout: Duration) -> Self {
-        let permits = budget_bytes.min(Semaphore::MAX_PERMITS);
+        let permits = (budget_bytes / 2).min(Semaphore::MAX_PERMITS);
         Self {
-            budget: Arc::new(Semaphore::new(permits)),
+            authenticated: Arc::new(Semaphore::new(permits)),
+            unauthenticated: Arc::new(Semaphore::new(permits)),
             timeout,
         }
     }
 
     /// The body of one request, of at most `bytes_max`.
-    pub(crate) fn limit(&self, body: Incoming, bytes_max: usize) -> RequestBody {
+    pub(crate) fn limit(&self, body: Incoming, sender: Sender, bytes_max: usize) -> RequestBody {
+        let budget = match sender {
+            Sender::Authenticated => &self.authenticated,
+            Sender::Unauthenticated => &self.unauthenticated,
+        };
         RequestBody {
             body,
             bytes_left: bytes_max,
             held: None,
-            budget: Arc::clone(&self.budget),
+            budget: Arc::clone(budget),
             timeout: self.timeout,
             deadline: None,
         }

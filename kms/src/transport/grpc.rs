@@ -40,6 +40,7 @@ use crate::metrics::Protocol;
 use crate::transport::Core;
 use crate::transport::body::BodyError;
 use crate::transport::body::RequestBody;
+use crate::transport::body::Sender;
 use crate::transport::request_id;
 use crate::transport::unauthenticated::UnauthenticatedRequest;
 
@@ -106,7 +107,7 @@ impl Grpc {
                 Err(error) => return refuse(&error),
             };
             open.authenticated();
-            let mut request = self.limited(request);
+            let mut request = self.limited(request, Sender::Authenticated);
             request.extensions_mut().insert(caller);
             request.extensions_mut().insert(connection);
             let result = self.keys.clone().call(request).await;
@@ -114,7 +115,8 @@ impl Grpc {
         }
 
         if let Some(other) = self.other(service) {
-            let result = other.clone().oneshot(self.limited(request)).await;
+            let request = self.limited(request, Sender::Unauthenticated);
+            let result = other.clone().oneshot(request).await;
             return result.unwrap_or_else(|never| match never {});
         }
 
@@ -135,10 +137,11 @@ impl Grpc {
     }
 
     /// The request with its body within the limits.
-    fn limited(&self, request: Request<Incoming>) -> Request<GrpcBody> {
+    fn limited(&self, request: Request<Incoming>, sender: Sender) -> Request<GrpcBody> {
         let bytes_max = self.core.body_bytes_max + PREFIX_BYTES;
         let to_status: fn(BodyError) -> Status = |error| status(&error.into());
-        request.map(|body| self.core.bodies.limit(body, bytes_max).map_err(to_status))
+        let bodies = &self.core.bodies;
+        request.map(|body| bodies.limit(body, sender, bytes_max).map_err(to_status))
     }
 }
 

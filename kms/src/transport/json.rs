@@ -29,6 +29,7 @@ use crate::services::service_quotas;
 use crate::services::service_quotas::Failure;
 use crate::services::sts;
 use crate::transport::Core;
+use crate::transport::body::Sender;
 use crate::transport::compat;
 use crate::transport::request_id;
 use crate::transport::unauthenticated::UnauthenticatedRequest;
@@ -133,7 +134,10 @@ impl Exchange<'_> {
         let (parts, body) = request.into_parts();
         let authenticator = &self.core.authenticator;
         let claim = authenticator.claim(&parts, service)?;
-        let body = self.core.bodies.limit(body, self.core.body_bytes_max);
+        let body = self
+            .core
+            .bodies
+            .limit(body, Sender::Unauthenticated, self.core.body_bytes_max);
         let body = body.collect().await?.to_bytes();
         let request_id = Arc::clone(&self.request_id);
         let caller = authenticator.signed(claim, &parts, &body, self.connection, request_id)?;

@@ -1,4 +1,4 @@
-//! A [`KeyService`] by gRPC: `grpc://host:port`.
+//! A [`KeyService`] by gRPC: `grpcs://host:port`, or `grpc://host:port` on the same machine.
 //!
 //! One channel, connected when it is first needed and again whenever it broke. The gateway proves
 //! itself by a shared secret; who the call is made for, and through which service, stands in the
@@ -16,7 +16,6 @@ use tonic::Status;
 use tonic::metadata::Ascii;
 use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
-use tonic::transport::Endpoint;
 use tonic_types::StatusExt as _;
 use zeroize::Zeroizing;
 
@@ -26,6 +25,9 @@ use crate::keys::kms::KeyService;
 use crate::keys::kms::KeyServiceError;
 use crate::keys::kms::Requester;
 use crate::keys::kms::RetryPolicy;
+use crate::keys::kms::endpoint::GrpcEndpoint;
+use crate::keys::kms::endpoint::SetupError;
+use crate::keys::kms::endpoint::TlsFiles;
 use crate::keys::kms::messages;
 use crate::sse::context::EncryptionContext;
 
@@ -38,14 +40,9 @@ pub struct GrpcKeyService {
     retry: RetryPolicy,
 }
 
-/// Why a [`GrpcKeyService`] cannot be set up.
-#[derive(Debug, thiserror::Error)]
-#[error("the KMS endpoint cannot be used: {0}")]
-pub struct SetupError(String);
-
 impl GrpcKeyService {
-    /// A client of the KMS at `endpoint` (`grpc://host:port`), which is connected to when it is
-    /// first called.
+    /// A client of the KMS at `endpoint`, which is connected to when it is first called; by TLS with
+    /// `files` if it is `grpcs://`.
     ///
     /// Must be called within a Tokio runtime.
     ///
@@ -53,25 +50,23 @@ impl GrpcKeyService {
     ///
     /// [`SetupError`] for an endpoint, a secret or a Region that cannot be used.
     pub fn new(
-        endpoint: &str,
+        endpoint: &GrpcEndpoint,
+        files: TlsFiles<'_>,
         shared_secret: &str,
         region: &str,
         retry: RetryPolicy,
     ) -> Result<Self, SetupError> {
-        let address = endpoint
-            .strip_prefix("grpc://")
-            .ok_or_else(|| SetupError(format!("{endpoint:?} is not grpc://host:port")))?;
-        let channel = Endpoint::from_shared(format!("http://{address}"))
-            .map_err(|error| SetupError(error.to_string()))?
-            .connect_timeout(retry.call)
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(Duration::from_secs(30))
-            .keep_alive_while_idle(true)
-            .connect_lazy();
+        let channel = endpoint.channel(files, |endpoint| {
+            endpoint
+                .connect_timeout(retry.call)
+                .tcp_nodelay(true)
+                .http2_keep_alive_interval(Duration::from_secs(30))
+                .keep_alive_while_idle(true)
+        })?;
         let mut authorization = ascii(&format!("Bearer {shared_secret}"))
-            .ok_or_else(|| SetupError("the shared secret is not visible ASCII".to_owned()))?;
+            .ok_or_else(|| SetupError::new("the shared secret is not visible ASCII".to_owned()))?;
         authorization.set_sensitive(true);
-        let bad_region = || SetupError("the Region is not visible ASCII".to_owned());
+        let bad_region = || SetupError::new("the Region is not visible ASCII".to_owned());
         Ok(Self {
             client: KeyManagementClient::new(channel),
             authorization,
@@ -205,9 +200,11 @@ mod tests {
     use tonic_types::ErrorDetails;
     use tonic_types::StatusExt as _;
 
+    use super::GrpcEndpoint;
     use super::GrpcKeyService;
     use super::KeyServiceError;
     use super::RetryPolicy;
+    use super::TlsFiles;
     use super::from_status;
 
     #[test]
@@ -245,7 +242,8 @@ mod tests {
     #[tokio::test]
     async fn the_secret_is_not_shown() {
         let service = GrpcKeyService::new(
-            "grpc://127.0.0.1:1",
+            &GrpcEndpoint::parse("grpc://127.0.0.1:1").unwrap(),
+            TlsFiles::default(),
             "s3cr3t",
             "us-east-1",
             RetryPolicy::default(),

@@ -1,0 +1,193 @@
+//! Where the KMS is, and how the way to it is secured.
+//!
+//! `grpcs://` is gRPC over TLS 1.2 or 1.3 and HTTP/2; the KMS's certificate is always verified.
+//! `grpc://` is without TLS: the shared secret and the data keys cross it in clear.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use hyper_rustls::ConfigBuilderExt as _;
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::PrivateKeyDer;
+use rustls_pki_types::ServerName;
+use rustls_pki_types::pem::PemObject as _;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tonic::transport::Channel;
+use tonic::transport::Endpoint;
+use tower::service_fn;
+
+use crate::backend::tls::roots;
+
+/// The address of a KMS that speaks gRPC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrpcEndpoint {
+    /// Host and port.
+    authority: String,
+    host: String,
+    port: u16,
+    is_secured: bool,
+}
+
+/// Files for TLS to the KMS, all PEM.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TlsFiles<'a> {
+    /// Authorities that may vouch for the KMS; the public ones if there is none.
+    pub ca: Option<&'a Path>,
+    /// The certificate that the gateway shows the KMS, followed by those that signed it.
+    pub client_certificate: Option<&'a Path>,
+    /// The private key of that certificate.
+    pub client_key: Option<&'a Path>,
+}
+
+impl GrpcEndpoint {
+    /// Reads `grpc://host:port` or `grpcs://host:port`.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError`] for any other text.
+    pub fn parse(url: &str) -> Result<Self, SetupError> {
+        let refuse =
+            || SetupError::new(format!("{url:?} is neither grpc:// nor grpcs://host:port"));
+        let (is_secured, authority) = match url.split_once("://") {
+            Some(("grpc", authority)) => (false, authority),
+            Some(("grpcs", authority)) => (true, authority),
+            _ => return Err(refuse()),
+        };
+        let authority = authority.trim_end_matches('/').to_owned();
+        let parsed: http::uri::Authority = authority.parse().map_err(|_| refuse())?;
+        let host = parsed.host().trim_start_matches('[').trim_end_matches(']');
+        let port = parsed.port_u16().ok_or_else(refuse)?;
+        Ok(Self {
+            host: host.to_owned(),
+            port,
+            is_secured,
+            authority,
+        })
+    }
+
+    /// Whether nobody outside the machine can read what crosses it.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        let address = self.host.parse::<IpAddr>();
+        self.is_secured
+            || self.host == "localhost"
+            || address.is_ok_and(|address| address.is_loopback())
+    }
+
+    /// A channel that connects when it is first used, set up by `prepare`.
+    pub(crate) fn channel(
+        &self,
+        files: TlsFiles<'_>,
+        prepare: impl FnOnce(Endpoint) -> Endpoint,
+    ) -> Result<Channel, SetupError> {
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.authority));
+        let endpoint = prepare(endpoint.map_err(|error| SetupError::new(error.to_string()))?);
+        if !self.is_secured {
+            return Ok(endpoint.connect_lazy());
+        }
+        let origin = format!("https://{}", self.authority).parse();
+        let origin = origin.map_err(|_| SetupError::new(format!("{self:?} is no address")))?;
+        let name = ServerName::try_from(self.host.clone())
+            .map_err(|error| SetupError::new(format!("{}: {error}", self.host)))?;
+        let connector = TlsConnector::from(Arc::new(client(files)?));
+        let address = (self.host.clone(), self.port);
+        let connect = move |_| {
+            let (connector, name, address) = (connector.clone(), name.clone(), address.clone());
+            async move {
+                let stream = TcpStream::connect(address).await?;
+                stream.set_nodelay(true)?;
+                let stream = connector.connect(name, stream).await?;
+                Ok::<_, std::io::Error>(TokioIo::new(stream))
+            }
+        };
+        let endpoint = endpoint.origin(origin);
+        Ok(endpoint.connect_with_connector_lazy(service_fn(connect)))
+    }
+}
+
+/// Why a KMS that speaks gRPC cannot be called.
+#[derive(Debug, thiserror::Error)]
+#[error("the KMS endpoint cannot be used: {0}")]
+pub struct SetupError(String);
+
+impl SetupError {
+    pub(crate) const fn new(why: String) -> Self {
+        Self(why)
+    }
+}
+
+/// How the gateway speaks TLS to the KMS.
+fn client(files: TlsFiles<'_>) -> Result<ClientConfig, SetupError> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| SetupError::new(error.to_string()))?;
+    let builder = match files.ca {
+        None => builder.with_webpki_roots(),
+        Some(file) => {
+            let roots = roots(file).map_err(|error| SetupError::new(error.to_string()))?;
+            builder.with_root_certificates(roots)
+        }
+    };
+    let mut config = match (files.client_certificate, files.client_key) {
+        (None, None) => builder.with_no_client_auth(),
+        (Some(certificate), Some(key)) => {
+            let refuse =
+                |file: &Path, why: String| SetupError::new(format!("{}: {why}", file.display()));
+            let chain = CertificateDer::pem_file_iter(certificate)
+                .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+                .map_err(|error| refuse(certificate, error.to_string()))?;
+            let private = PrivateKeyDer::from_pem_file(key)
+                .map_err(|error| refuse(key, error.to_string()))?;
+            builder
+                .with_client_auth_cert(chain, private)
+                .map_err(|error| refuse(certificate, error.to_string()))?
+        }
+        _ => {
+            let what = "a client certificate needs client_cert_file and client_key_file";
+            return Err(SetupError::new(what.to_owned()));
+        }
+    };
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::GrpcEndpoint;
+
+    #[test]
+    fn only_tls_and_loopback_keep_data_keys_from_the_network() {
+        for (url, private) in [
+            ("grpc://127.0.0.1:9080", true),
+            ("grpc://[::1]:9080", true),
+            ("grpc://localhost:9080", true),
+            ("grpcs://kms.internal:9080", true),
+            ("grpc://kms.internal:9080", false),
+            ("grpc://10.0.0.1:9080", false),
+            ("grpc://localhost.evil.example:9080", false),
+            ("grpc://127.0.0.1.evil.example:9080", false),
+        ] {
+            let endpoint = GrpcEndpoint::parse(url).unwrap();
+            assert_eq!(endpoint.is_private(), private, "{url}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_another_scheme_or_without_a_port_is_refused() {
+        for url in [
+            "http://a:1",
+            "grpc://a",
+            "grpcs://",
+            "a:1",
+            "grpc://a:x",
+            "grpc://a:1/b",
+        ] {
+            assert!(GrpcEndpoint::parse(url).is_err(), "{url}");
+        }
+    }
+}
