@@ -77,20 +77,12 @@ impl Together {
         };
         let authority = LocalAuthority::open_or_create(data, SystemClock.now())?;
         // The services' shared secret is in memory only, unless the file has one for gRPC clients.
-        let given = settings.kms.authenticate.service_secret.as_ref();
-        let secret = match given {
+        let secret = match &settings.kms.authenticate.service_secret {
             Some(given) => Zeroizing::new(given.expose().to_owned()),
             None => Zeroizing::new(hex::encode(credentials::random::<32>()?)),
         };
         let mut kms_config = kms_config(&settings, flags, data, &users, &secret);
-        let admin_token_file = if kms_config.store.file.is_some() {
-            let token = credentials::admin_token(data)?;
-            let keys_token = &mut kms_config.admin.keys_token;
-            keys_token.get_or_insert_with(|| kms::config::Secret::new(token));
-            Some(data.join(credentials::ADMIN_TOKEN_FILE))
-        } else {
-            None
-        };
+        let admin_token_file = protect_stored_keys(&mut kms_config, data)?;
         let mut gateway_config = gateway_config(&settings, flags, &users);
         if flags.config.is_none() {
             // There is no load balancer that must notice the stop.
@@ -227,6 +219,20 @@ fn kms_config(
         }
     }
     config
+}
+
+/// Demands a token for what reads or destroys stored keys; returns where the token is. Keys in memory
+/// need none.
+fn protect_stored_keys(
+    config: &mut kms::config::Config,
+    data: &Path,
+) -> anyhow::Result<Option<PathBuf>> {
+    if config.store.file.is_none() || config.admin.keys_token.is_some() {
+        return Ok(None);
+    }
+    let token = credentials::admin_token(data)?;
+    config.admin.keys_token = Some(kms::config::Secret::new(token));
+    Ok(Some(data.join(credentials::ADMIN_TOKEN_FILE)))
 }
 
 fn gateway_config(settings: &Settings, flags: &Up, users: &Users) -> gateway::config::Config {
