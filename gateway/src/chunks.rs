@@ -18,7 +18,7 @@ mod error;
 mod key;
 mod message;
 mod outer;
-mod room;
+mod space;
 
 pub use crate::chunks::error::OpenError;
 pub use crate::chunks::error::SealError;

@@ -1,4 +1,4 @@
-//! What the gateway must remember and no object can hold: kept in a bucket of its own at the backend.
+//! What the gateway must remember and no object can hold: stored in a bucket of its own at the backend.
 //!
 //! Gateways have no disk and no database, so any number of them can stand before one backend. The
 //! state bucket is made when the first record is written. It is never shown to clients.
@@ -43,7 +43,7 @@ use crate::protocol::xml::Limits;
 
 pub mod copies;
 
-/// Where the state is kept.
+/// Where the state is stored.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -136,7 +136,7 @@ impl State {
     ///
     /// # Errors
     ///
-    /// `ServiceUnavailable` when the backend cannot be asked or refuses.
+    /// `ServiceUnavailable` when the backend cannot be reached or refuses.
     pub async fn read(&self, name: &str, known: Option<&ETag>) -> Result<Reading, S3Error> {
         let mut request = BackendRequest::object(Method::GET, &*self.bucket, name);
         if let Some(etag) = known {
@@ -162,7 +162,7 @@ impl State {
     ///
     /// # Errors
     ///
-    /// `ServiceUnavailable` when the backend cannot be asked or refuses. It is unknown then whether
+    /// `ServiceUnavailable` when the backend cannot be reached or refuses. It is unknown then whether
     /// the document was written.
     pub async fn write(
         &self,
@@ -190,7 +190,7 @@ impl State {
     ///
     /// # Errors
     ///
-    /// `ServiceUnavailable` when the backend cannot be asked or refuses.
+    /// `ServiceUnavailable` when the backend cannot be reached or refuses.
     pub async fn remove(&self, name: &str) -> Result<(), S3Error> {
         let request = BackendRequest::object(Method::DELETE, &*self.bucket, name);
         match self.backend.fetch(request).await {
@@ -204,7 +204,7 @@ impl State {
     ///
     /// # Errors
     ///
-    /// `ServiceUnavailable` when the backend cannot be asked, refuses, or lists something else.
+    /// `ServiceUnavailable` when the backend cannot be reached, refuses, or lists something else.
     pub async fn list(&self, prefix: &str) -> Result<Vec<String>, S3Error> {
         let page = self.page(prefix, None, false).await?;
         Ok(page.entries.into_iter().map(|entry| entry.name).collect())

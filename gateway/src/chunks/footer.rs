@@ -1,8 +1,8 @@
 //! The part table behind a multipart object's parts: which upload of which part belongs to it.
 //!
 //! Part numbers may have gaps and a part may have been uploaded more than once, so without the
-//! table a part that was dropped, replayed or put elsewhere could not be told. It is sealed as a
-//! segment of its own; behind it stands a short tail in clear, which says how long the footer is
+//! table a part that was dropped, replayed or put elsewhere could not be recognised. It is sealed as a
+//! segment of its own; behind it stands a short tail in clear, which has how long the footer is
 //! and how large the object is, and which the table repeats. Padding in front of it makes the
 //! stored size a function of the object's length and of the number of parts alone.
 //!
@@ -39,17 +39,6 @@ pub struct Part {
     pub checksum: Option<Vec<u8>>,
 }
 
-/// A stretch of a multipart object's plaintext that lies in one part.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece<'a> {
-    /// The part.
-    pub part: &'a Part,
-    /// What to read of it.
-    pub span: layout::Span,
-    /// Where that lies in the stored object.
-    pub stored: Range<u64>,
-}
-
 impl Table {
     /// Length of the object, in bytes.
     pub fn plaintext_bytes(&self) -> u64 {
@@ -67,25 +56,6 @@ impl Table {
             *offset += bytes;
             Some((part, start..*offset))
         })
-    }
-
-    /// What to read for `range` of the object's plaintext, part by part; empty parts have none.
-    pub fn pieces(&self, range: Range<u64>) -> Vec<Piece<'_>> {
-        let mut pieces = Vec::new();
-        let mut part_start = 0;
-        for (part, stored) in self.segments() {
-            let bytes = part.segment.plaintext_bytes;
-            let from = range.start.max(part_start);
-            let to = range.end.min(part_start + bytes);
-            if from < to
-                && let Some(span) = layout::span(bytes, from - part_start..to - part_start)
-            {
-                let stored = stored.start + span.stored.start..stored.start + span.stored.end;
-                pieces.push(Piece { part, span, stored });
-            }
-            part_start += bytes;
-        }
-        pieces
     }
 
     /// Padding, sealed table and tail, to be stored behind the parts; sealed under the footer key
@@ -142,7 +112,7 @@ impl Table {
 
 /// The last bytes of a multipart object, in clear.
 ///
-/// Enough to tell the object's size without any key. Not authenticated by itself: it counts only
+/// Enough to find the object's size without any key. Not authenticated by itself: it counts only
 /// once [`Tail::open`] found the same in the sealed table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tail {

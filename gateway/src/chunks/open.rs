@@ -8,8 +8,8 @@ use crate::chunks::layout::{
 };
 use crate::chunks::message::MessageKeys;
 use crate::chunks::outer::OuterLayer;
-use crate::chunks::room;
 use crate::chunks::segment::{Kind, Segment};
+use crate::chunks::space;
 use crate::chunks::trailer::{Record, TrailerKey};
 use crate::chunks::{DataKey, Keys, OpenError, Salt};
 use bytes::{Buf, Bytes, BytesMut};
@@ -34,7 +34,7 @@ pub struct Opener {
     capacity: usize,
     /// How much of the buffer is plaintext, every byte of it under a tag that was right.
     opened: usize,
-    /// Plaintext to drop before the first byte asked for.
+    /// Plaintext to drop before the first byte requested.
     skip: usize,
     /// Plaintext that is still to be handed out.
     take: u64,
@@ -171,7 +171,7 @@ impl Opener {
     }
 
     fn advance(&mut self, mut stored: &[u8]) -> Result<(), OpenError> {
-        room::make(&mut self.buffer, stored.len(), self.capacity);
+        space::make(&mut self.buffer, stored.len(), self.capacity);
         while !stored.is_empty() {
             let missing = self.unit() - (self.buffer.len() - self.opened);
             if missing == 0 {
@@ -226,7 +226,7 @@ impl Opener {
         Ok(())
     }
 
-    /// Cuts the chunk that was just opened down to what was asked for.
+    /// Cuts the chunk that was just opened down to what was requested.
     fn keep_range(&mut self) {
         // Only the first chunk has something to skip, and then nothing was opened before it.
         self.buffer.advance(std::mem::take(&mut self.skip));

@@ -7,8 +7,8 @@ use crate::chunks::layout::{self, CHUNK_BYTES, HEAD_BYTES, SEALED_CHUNK_BYTES, T
 use crate::chunks::message::MessageKeys;
 use crate::chunks::outer::OuterLayer;
 use crate::chunks::random::Random;
-use crate::chunks::room;
 use crate::chunks::segment::{self, Kind, Segment};
+use crate::chunks::space;
 use crate::chunks::trailer::{Record, TrailerKey};
 use crate::chunks::{Keys, Salt, SealError};
 use bytes::{Bytes, BytesMut};
@@ -102,7 +102,7 @@ impl Sealer {
 
         let chunks = plaintext.len() / CHUNK_BYTES + 1;
         let needed = plaintext.len() + (chunks + 1) * layout::TAG_BYTES;
-        room::make(&mut self.buffer, needed, BUFFER_BYTES);
+        space::make(&mut self.buffer, needed, BUFFER_BYTES);
         while !plaintext.is_empty() {
             let missing = CHUNK_BYTES - (self.buffer.len() - self.sealed);
             let (now, later) = plaintext.split_at(missing.min(plaintext.len()));

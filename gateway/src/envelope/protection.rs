@@ -293,7 +293,7 @@ impl WrappingKey {
         open(single_use, wrapped, bound)
     }
 
-    /// As [`wrap`](Self::wrap), with the value that tells whether a customer's key is the right one.
+    /// As [`wrap`](Self::wrap), with the value that shows whether a customer's key is the right one.
     fn wrap_for_customer(
         &self,
         key: &DataKey,
@@ -419,7 +419,7 @@ impl Bound<'_> {
 /// Length of a wrapped data key: the key and its tag.
 pub(crate) const WRAPPED_BYTES: usize = KEY_BYTES + TAG_BYTES;
 
-/// Length of the value that tells a wrong customer key.
+/// Length of the value that shows a wrong customer key.
 pub(crate) const CHECK_BYTES: usize = 32;
 
 /// Names this use of a wrapping key; the zero byte ends the label.

@@ -87,7 +87,7 @@ impl SealedEnvelope {
         if cipher::same(&self.mac, &mac(key, object_arn, &self.authenticated)) {
             return Ok(&self.claims);
         }
-        // The MAC binds the ARN as well; the name only tells one refusal from the other.
+        // The MAC binds the ARN as well; the name only distinguishes the refusals.
         Err(if self.names(object_arn) {
             EnvelopeError::Forged
         } else {
@@ -96,7 +96,7 @@ impl SealedEnvelope {
     }
 }
 
-/// Which object an envelope is for, so that a moved one is told apart before any key is asked for.
+/// Which object an envelope is for, so that a moved one is recognised before any key is requested.
 fn name(object_arn: &str) -> [u8; NAME_BYTES] {
     let digest = cipher::sha256(&[NAME_LABEL, object_arn.as_bytes()]);
     *digest

@@ -510,7 +510,7 @@ proptest! {
     }
 }
 
-/// `FORMAT.md` states the constants that only this room has.
+/// `FORMAT.md` states the constants that only this module has.
 #[test]
 fn the_constants_are_those_the_format_states() {
     let format = include_str!("../../FORMAT.md");

@@ -20,13 +20,13 @@ use crate::keys::kms::KeyServiceError;
 use crate::keys::kms::Requester;
 use crate::sse::context::EncryptionContext;
 
-/// How long and how many bucket keys are kept.
+/// How long and how many bucket keys are cached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// How long a bucket key is used, in seconds. 0 makes a call to the KMS for every object.
     pub seconds: u64,
-    /// How many bucket keys are kept, each for writes and for reads.
+    /// How many bucket keys are cached, each for writes and for reads.
     pub keys_max: u64,
 }
 
@@ -41,8 +41,8 @@ impl Default for Config {
 
 /// The bucket keys in use.
 pub struct BucketKeys {
-    written: Cache<WriteName, Arc<Kept<BucketKey>>>,
-    read: Cache<ReadName, Arc<Kept<Arc<WrappingKey>>>>,
+    written: Cache<WriteName, Arc<Cached<BucketKey>>>,
+    read: Cache<ReadName, Arc<Cached<Arc<WrappingKey>>>>,
     lifetime: Duration,
     clock: Arc<dyn Clock>,
 }
@@ -58,7 +58,7 @@ pub struct BucketKey {
 }
 
 /// A value and when it was made.
-struct Kept<T> {
+struct Cached<T> {
     value: T,
     since: Timestamp,
 }
@@ -98,7 +98,7 @@ impl BucketKeys {
     ///
     /// # Errors
     ///
-    /// What the KMS refuses, as S3 says it.
+    /// What the KMS refuses, as S3's error for it.
     pub async fn for_write(
         &self,
         kms: &dyn KeyService,
@@ -106,7 +106,7 @@ impl BucketKeys {
         bucket: &str,
         key_id: &str,
         context: &EncryptionContext,
-    ) -> Result<KeptBucketKey, S3Error> {
+    ) -> Result<SharedBucketKey, S3Error> {
         let name = WriteName {
             bucket: bucket.to_owned(),
             key_id: key_id.to_owned(),
@@ -114,8 +114,8 @@ impl BucketKeys {
             principal_arn: Arc::clone(&requester.principal_arn),
         };
         let now = self.clock.now();
-        if let Some(kept) = self.written.get(&name).await
-            && self.is_stale(kept.since, now)
+        if let Some(cached) = self.written.get(&name).await
+            && self.is_stale(cached.since, now)
         {
             self.written.invalidate(&name).await;
         }
@@ -124,13 +124,14 @@ impl BucketKeys {
             let key = WrappingKey::from_slice(generated.plaintext.as_slice())
                 .map_err(|_| KeyServiceError::Unusable("a bucket key of another length"))?;
             let (key_arn, blob) = (generated.key_arn, generated.blob);
-            Ok(Arc::new(Kept {
+            Ok(Arc::new(Cached {
                 value: BucketKey { key, key_arn, blob },
                 since: now,
             }))
         };
-        let kept = self.written.try_get_with(name, make).await;
-        kept.map(KeptBucketKey)
+        let cached = self.written.try_get_with(name, make).await;
+        cached
+            .map(SharedBucketKey)
             .map_err(|error: Arc<KeyServiceError>| error.as_ref().clone().into())
     }
 
@@ -138,7 +139,7 @@ impl BucketKeys {
     ///
     /// # Errors
     ///
-    /// What the KMS refuses, as S3 says it.
+    /// What the KMS refuses, as S3's error for it.
     pub async fn for_read(
         &self,
         kms: &dyn KeyService,
@@ -155,8 +156,8 @@ impl BucketKeys {
             principal_arn: Arc::clone(&requester.principal_arn),
         };
         let now = self.clock.now();
-        if let Some(kept) = self.read.get(&name).await
-            && self.is_stale(kept.since, now)
+        if let Some(cached) = self.read.get(&name).await
+            && self.is_stale(cached.since, now)
         {
             self.read.invalidate(&name).await;
         }
@@ -164,13 +165,14 @@ impl BucketKeys {
             let plaintext = kms.decrypt(requester, key_arn, blob, context).await?;
             let key = WrappingKey::from_slice(&plaintext)
                 .map_err(|_| KeyServiceError::Unusable("a bucket key of another length"))?;
-            Ok(Arc::new(Kept {
+            Ok(Arc::new(Cached {
                 value: Arc::new(key),
                 since: now,
             }))
         };
-        let kept = self.read.try_get_with(name, unwrap).await;
-        kept.map(|kept| Arc::clone(&kept.value))
+        let cached = self.read.try_get_with(name, unwrap).await;
+        cached
+            .map(|cached| Arc::clone(&cached.value))
             .map_err(|error: Arc<KeyServiceError>| error.as_ref().clone().into())
     }
 
@@ -180,9 +182,9 @@ impl BucketKeys {
 }
 
 /// A bucket key for new objects, shared with those who use it too.
-pub struct KeptBucketKey(Arc<Kept<BucketKey>>);
+pub struct SharedBucketKey(Arc<Cached<BucketKey>>);
 
-impl std::ops::Deref for KeptBucketKey {
+impl std::ops::Deref for SharedBucketKey {
     type Target = BucketKey;
 
     fn deref(&self) -> &BucketKey {

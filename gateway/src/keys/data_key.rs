@@ -108,7 +108,7 @@ pub struct NewKey {
 }
 
 /// An object's envelope and the customer key, found to fit each other by [`DataKeys::check`]: the
-/// data key may be asked for.
+/// data key may be requested.
 #[derive(Clone, Copy)]
 pub struct Checked<'a> {
     sealed: &'a SealedEnvelope,
@@ -137,7 +137,7 @@ impl DataKeys {
     ///
     /// # Errors
     ///
-    /// What the KMS refuses, as S3 says it; `ServiceUnavailable` where a key source is not reached.
+    /// What the KMS refuses, as S3's error for it; `ServiceUnavailable` where a key source is not reached.
     pub async fn for_write(
         &self,
         encryption: &Encryption,
@@ -296,7 +296,7 @@ impl DataKeys {
     ///
     /// # Errors
     ///
-    /// What the KMS refuses, as S3 says it; `AccessDenied` for a wrong customer key; `InternalError`
+    /// What the KMS refuses, as S3's error for it; `AccessDenied` for a wrong customer key; `InternalError`
     /// for an envelope that is not this object's own.
     pub async fn open<'a>(
         &self,
@@ -452,7 +452,7 @@ fn wrapping_key(customer_key: &CustomerKey) -> Result<WrappingKey, S3Error> {
     WrappingKey::from_slice(customer_key.bytes()).map_err(|_| S3Error::internal())
 }
 
-/// The key as the KMS is asked for it.
+/// The key as the KMS gets it.
 fn key_id(choice: &KmsChoice) -> &str {
     choice.key.as_deref().unwrap_or(AWS_MANAGED_KEY)
 }

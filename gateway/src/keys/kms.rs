@@ -69,7 +69,7 @@ pub struct Requester {
     pub principal_arn: Arc<str>,
     /// Its account, which the call is charged to.
     pub account: Arc<str>,
-    /// The address it asked from; none for the gateway itself.
+    /// The address it sent it from; none for the gateway itself.
     pub source_ip: Option<IpAddr>,
 }
 

@@ -119,7 +119,7 @@ async fn open_unsealed(
     let range = selection.resolve(head.stored_bytes, None)?;
     let plaintext_bytes = range.end - range.start;
     check_size(plaintext_bytes)?;
-    // The range was asked for as that of a sealed object.
+    // The range was requested as that of a sealed object.
     let body = match stored.filter(|stored| stored.range == range) {
         Some(stored) => Payload::from_stream(PlainBody(stored.body), Some(plaintext_bytes)),
         None if range.is_empty() => Payload::empty(),

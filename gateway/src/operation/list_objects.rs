@@ -95,7 +95,7 @@ pub(crate) fn passed_query(query: &Query, names: &[&str]) -> Vec<(String, String
     let pairs = query.pairs().iter();
     pairs
         .filter(|(name, _)| names.contains(&name.as_str()))
-        // As good as none, which not every backend knows.
+        // As good as none, which not every backend takes.
         .filter(|(name, value)| name != "delimiter" || !value.is_empty())
         .cloned()
         .collect()

@@ -1,4 +1,4 @@
-//! Which bytes of an object a client asked for.
+//! Which bytes of an object a client requests.
 //!
 //! [`ByteRange::parse`] reads the `Range` header as S3 does: what is not one well-formed byte range is
 //! ignored and the whole object is answered. [`ByteRange::resolve`] lays a range over an object

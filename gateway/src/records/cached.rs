@@ -1,7 +1,7 @@
 //! Records about buckets, remembered for a while.
 //!
-//! A record that was read is used until it is no longer fresh, and then asked for again by its ETag;
-//! so long a change that was made through another gateway may take to be followed. That there is none
+//! A record that was read is used until it is no longer fresh, and then read again by its ETag;
+//! a change that was made through another gateway may take that long to be followed. That there is none
 //! is remembered alike.
 
 use std::sync::Arc;
@@ -23,17 +23,17 @@ pub struct CachedRecords<T> {
     subject: &'static str,
     clock: Arc<dyn Clock>,
     fresh: Duration,
-    known: moka::sync::Cache<String, Known<T>>,
+    cached: moka::sync::Cache<String, CachedRecord<T>>,
 }
 
-/// What is known of one bucket's record.
-struct Known<T> {
+/// What is cached of one bucket's record.
+struct CachedRecord<T> {
     value: Option<Arc<T>>,
     etag: Option<ETag>,
     read: Timestamp,
 }
 
-impl<T> Clone for Known<T> {
+impl<T> Clone for CachedRecord<T> {
     fn clone(&self) -> Self {
         Self {
             value: self.value.clone(),
@@ -44,7 +44,7 @@ impl<T> Clone for Known<T> {
 }
 
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> CachedRecords<T> {
-    /// The records about `subject`, used for `fresh` before they are asked for again; at most `max`
+    /// The records about `subject`, used for `fresh` before they are read again; at most `max`
     /// are held.
     #[must_use]
     pub fn new(
@@ -54,13 +54,13 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> CachedRecords<T> {
         fresh: Duration,
         max: u64,
     ) -> Self {
-        let known = moka::sync::Cache::new(max);
+        let cached = moka::sync::Cache::new(max);
         Self {
             records,
             subject,
             clock,
             fresh,
-            known,
+            cached,
         }
     }
 
@@ -71,10 +71,10 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> CachedRecords<T> {
     /// `ServiceUnavailable` when the state cannot be read, `InternalError` when the record is not as
     /// it was written. It is unknown then whether there is one.
     pub async fn get(&self, bucket: &str) -> Result<Option<Arc<T>>, S3Error> {
-        let known = self.known.get(bucket);
-        match &known {
-            Some(known) if self.is_fresh(known) => Ok(known.value.clone()),
-            _ => self.read(bucket, known).await,
+        let cached = self.cached.get(bucket);
+        match &cached {
+            Some(cached) if self.is_fresh(cached) => Ok(cached.value.clone()),
+            _ => self.read(bucket, cached).await,
         }
     }
 
@@ -85,35 +85,39 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> CachedRecords<T> {
     ///
     /// As [`CachedRecords::get`].
     pub async fn confirm(&self, bucket: &str) -> Result<bool, S3Error> {
-        let known = self.known.get(bucket);
-        match &known {
-            Some(known) if known.value.is_none() && self.is_fresh(known) => Ok(false),
-            _ => Ok(self.read(bucket, known).await?.is_some()),
+        let cached = self.cached.get(bucket);
+        match &cached {
+            Some(cached) if cached.value.is_none() && self.is_fresh(cached) => Ok(false),
+            _ => Ok(self.read(bucket, cached).await?.is_some()),
         }
     }
 
-    fn is_fresh(&self, known: &Known<T>) -> bool {
-        self.clock.now().since(known.read) < self.fresh
+    fn is_fresh(&self, cached: &CachedRecord<T>) -> bool {
+        self.clock.now().since(cached.read) < self.fresh
     }
 
-    /// Asks for a record, unless it is still the one that is known.
-    async fn read(&self, bucket: &str, known: Option<Known<T>>) -> Result<Option<Arc<T>>, S3Error> {
+    /// Reads a record, unless it is still the one that is cached.
+    async fn read(
+        &self,
+        bucket: &str,
+        cached: Option<CachedRecord<T>>,
+    ) -> Result<Option<Arc<T>>, S3Error> {
         let now = self.clock.now();
-        let etag = known.as_ref().and_then(|known| known.etag.as_ref());
+        let etag = cached.as_ref().and_then(|cached| cached.etag.as_ref());
         let found = self.records.read::<T>(bucket, self.subject, etag).await?;
         let (value, etag) = match found {
             RecordReading::Unchanged => {
-                known.map_or((None, None), |known| (known.value, known.etag))
+                cached.map_or((None, None), |cached| (cached.value, cached.etag))
             }
             RecordReading::Absent => (None, None),
             RecordReading::Value(value, etag) => (Some(Arc::new(value)), etag),
         };
-        let known = Known {
+        let cached = CachedRecord {
             value: value.clone(),
             etag,
             read: now,
         };
-        self.known.insert(bucket.to_owned(), known);
+        self.cached.insert(bucket.to_owned(), cached);
         Ok(value)
     }
 
@@ -124,14 +128,14 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> CachedRecords<T> {
     /// `ServiceUnavailable` when the state cannot be written.
     pub async fn put(&self, bucket: &str, value: T) -> Result<(), S3Error> {
         let etag = self.records.write(bucket, self.subject, &value).await;
-        // Whatever came of it, what was known may be wrong now.
+        // Whatever came of it, what was cached may be wrong now.
         self.forget(bucket);
-        let known = Known {
+        let cached = CachedRecord {
             value: Some(Arc::new(value)),
             etag: etag?,
             read: self.clock.now(),
         };
-        self.known.insert(bucket.to_owned(), known);
+        self.cached.insert(bucket.to_owned(), cached);
         Ok(())
     }
 
@@ -146,8 +150,8 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> CachedRecords<T> {
         removed
     }
 
-    /// Forgets what is known of the record of `bucket`, so that it is read again.
+    /// Forgets what is cached of the record of `bucket`, so that it is read again.
     pub fn forget(&self, bucket: &str) {
-        self.known.invalidate(bucket);
+        self.cached.invalidate(bucket);
     }
 }

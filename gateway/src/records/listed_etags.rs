@@ -4,7 +4,7 @@
 //! for SSE-S3 they are not, and a listing must look at each object that is not remembered. No
 //! listing shows which mode an object has. So a bucket is marked when it is created here, and the mark is removed
 //! before the first object is written whose ETag a listing does not show. Where it still stands after
-//! the backend listed, nothing needs to be asked. Buckets without a mark, such as those that were
+//! the backend listed, nothing needs to be looked up. Buckets without a mark, such as those that were
 //! there before, are merely slower to list.
 //!
 //! A gateway that removed the mark remembers that for a while: objects that it writes within that time into
@@ -43,7 +43,7 @@ impl ListedETags {
         }
     }
 
-    /// Removes the mark of a bucket, before it gets an object whose ETag its listing does not tell.
+    /// Removes the mark of a bucket, before it gets an object whose ETag its listing does not show.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Configurations of buckets, kept as sealed objects in the state bucket.
+//! Configurations of buckets, stored as sealed objects in the state bucket.
 //!
 //! A record is JSON, sealed as any SSE-S3 object is, under the name it is stored by: one that was
 //! changed at the backend, or moved to another bucket's place, does not open. It can be set back to
@@ -65,7 +65,7 @@ impl Records {
     ///
     /// # Errors
     ///
-    /// `ServiceUnavailable` when the backend or the KMS cannot be asked; `InternalError` when the
+    /// `ServiceUnavailable` when the backend or the KMS cannot be reached; `InternalError` when the
     /// record is not one that the gateway wrote there.
     pub async fn read<T: DeserializeOwned>(
         &self,
@@ -89,7 +89,7 @@ impl Records {
     ///
     /// # Errors
     ///
-    /// `ServiceUnavailable` when the backend or the KMS cannot be asked.
+    /// `ServiceUnavailable` when the backend or the KMS cannot be reached.
     pub async fn write<T: Serialize>(
         &self,
         bucket: &str,
@@ -132,7 +132,7 @@ impl Records {
     ///
     /// # Errors
     ///
-    /// `ServiceUnavailable` when the backend cannot be asked.
+    /// `ServiceUnavailable` when the backend cannot be reached.
     pub async fn remove(&self, bucket: &str, subject: &str) -> Result<(), S3Error> {
         self.state.remove(&name(bucket, subject)).await
     }

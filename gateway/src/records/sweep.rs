@@ -2,8 +2,8 @@
 //!
 //! The head of an upload stays when it is complete, and also when the backend ends the upload by
 //! itself (a lifecycle) or a gateway dies before it could clear up. A sweep lists the heads, and of
-//! each that is older than [`crate::state::Config::gone_uploads_hours`] it asks the backend whether there
-//! still is such an upload. Only if the backend says that there is none everything known of it goes;
+//! each that is older than [`crate::state::Config::gone_uploads_hours`] it looks up at the backend whether there
+//! still is such an upload. Only if the backend has none everything known of it goes;
 //! an upload that goes on is never touched, however old. Parts without a head go, too.
 //!
 //! Sweeps of several gateways do no harm to one another.
@@ -74,7 +74,7 @@ impl Sweep {
     ///
     /// # Errors
     ///
-    /// `ServiceUnavailable` when the backend or the KMS cannot be asked; what was removed until then
+    /// `ServiceUnavailable` when the backend or the KMS cannot be reached; what was removed until then
     /// was rightly removed.
     pub async fn once(&self) -> Result<Swept, S3Error> {
         let mut swept = Swept::default();
@@ -130,7 +130,7 @@ impl Sweep {
         }
     }
 
-    /// Whether something was written so long ago that it may go; never if nobody knows when.
+    /// Whether something was written so long ago that it may go; never if that is unknown.
     fn is_old(&self, entry: &StateEntry) -> bool {
         let now = self.clock.now();
         entry
@@ -138,14 +138,14 @@ impl Sweep {
             .is_some_and(|modified| now.since(modified) >= self.age)
     }
 
-    /// Whether the backend says that it has no such upload.
+    /// Whether the backend has no such upload.
     async fn is_gone(&self, bucket: &str, slot: &str) -> Result<bool, S3Error> {
         let subject = uploads::subject(slot);
         let document: uploads::Document = match self.records.read(bucket, &subject, None).await {
             Ok(RecordReading::Value(document, _)) => document,
             Ok(_) => return Ok(false),
             Err(error) if error.status() == StatusCode::SERVICE_UNAVAILABLE => return Err(error),
-            // It was tampered with, which is told, and no reason to leave the others.
+            // It was tampered with, which is logged, and no reason to leave the others.
             Err(_) => return Ok(false),
         };
         let request = BackendRequest::object(Method::GET, bucket, document.key)

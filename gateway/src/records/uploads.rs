@@ -9,7 +9,7 @@
 //!
 //! A slot is a digest of bucket, key and upload id. The upload id is the backend's own, so any
 //! gateway continues an upload that another one began. A head is written before its upload id is
-//! told and stays after the upload is complete, so that completing it again can be answered; in the end
+//! answered and stays after the upload is complete, so that completing it again can be answered; in the end
 //! it is swept ([`crate::records::sweep`]).
 
 use std::sync::Arc;
@@ -140,7 +140,7 @@ pub(super) struct Document {
 }
 
 impl Uploads {
-    /// Where they are kept.
+    /// Where they are stored.
     #[must_use]
     pub fn state(&self) -> &State {
         &self.state
@@ -168,7 +168,7 @@ impl Uploads {
     ///
     /// # Errors
     ///
-    /// `ServiceUnavailable` when the backend or the KMS cannot be asked.
+    /// `ServiceUnavailable` when the backend or the KMS cannot be reached.
     pub async fn begin(&self, name: UploadName<'_>, head: NewHead<'_>) -> Result<(), S3Error> {
         let encode = |key: &DataKey| STANDARD.encode(key.expose());
         let document = Document {
@@ -213,7 +213,7 @@ impl Uploads {
         Ok(head)
     }
 
-    /// A number that grows with every call, so that of two records the later one can be told.
+    /// A number that grows with every call, so that of two records the later one can be recognised.
     pub fn next_moment(&self) -> u64 {
         let now = self.now_millis().saturating_mul(1_000);
         let step = |last: u64| Some(now.max(last.saturating_add(1)));
@@ -228,7 +228,7 @@ impl Uploads {
     ///
     /// # Errors
     ///
-    /// `ServiceUnavailable` when the backend cannot be asked.
+    /// `ServiceUnavailable` when the backend cannot be reached.
     pub async fn add_part(&self, head: &Head, part: &PartRecord) -> Result<(), S3Error> {
         let names = part_record::names(part, &head.record_key);
         let nothing = HeaderMap::new();
@@ -246,7 +246,7 @@ impl Uploads {
     ///
     /// # Errors
     ///
-    /// `ServiceUnavailable` when the backend cannot be asked; `InternalError` for a record that is
+    /// `ServiceUnavailable` when the backend cannot be reached; `InternalError` for a record that is
     /// not as it was written.
     pub async fn parts(&self, head: &Head) -> Result<Vec<PartRecord>, S3Error> {
         let prefix = parts_prefix(&head.slot);
@@ -255,11 +255,11 @@ impl Uploads {
         part_record::read(names, &head.record_key)
     }
 
-    /// Keeps the stored bytes of a part that may have to be sent again.
+    /// Stashes the stored bytes of a part that may have to be sent again.
     ///
     /// # Errors
     ///
-    /// What was wrong with the body; `ServiceUnavailable` when the backend cannot be asked.
+    /// What was wrong with the body; `ServiceUnavailable` when the backend cannot be reached.
     pub async fn stash(&self, head: &Head, salt: &Salt, body: BackendBody) -> Result<(), S3Error> {
         let request = BackendRequest::object(
             Method::PUT,
@@ -298,7 +298,7 @@ impl Uploads {
         Ok(answer.into_body())
     }
 
-    /// Removes the records and the kept bytes of an upload that was completed. The head stays, so
+    /// Removes the records and the stashed bytes of an upload that was completed. The head stays, so
     /// that completing it again can be answered.
     ///
     /// What cannot be removed stays behind, is logged, and does no harm.
@@ -312,7 +312,7 @@ impl Uploads {
     ///
     /// # Errors
     ///
-    /// `ServiceUnavailable` when the backend cannot be asked or refuses.
+    /// `ServiceUnavailable` when the backend cannot be reached or refuses.
     pub async fn end(&self, name: UploadName<'_>, head: &Head) -> Result<(), S3Error> {
         self.clear(head).await;
         self.heads.invalidate(&head.slot);

@@ -110,5 +110,5 @@ pub(crate) async fn end_of(
     Ok(end.slice(skipped..))
 }
 
-/// How much of an object's end is read where nothing says how long its footer is, in bytes.
+/// How much of an object's end is read where nothing has the length its footer is, in bytes.
 const FOOTER_GUESS_BYTES: u64 = 64 << 10;

@@ -162,7 +162,7 @@ pub fn insecure() -> S3Error {
     S3Error::invalid_request(INSECURE)
 }
 
-/// 400: both a customer key and another kind of encryption were asked for.
+/// 400: both a customer key and another kind of encryption were requested.
 #[must_use]
 pub fn incompatible(server_side_encryption: &str) -> S3Error {
     S3Error::invalid_argument(INCOMPATIBLE, ARGUMENT, server_side_encryption)

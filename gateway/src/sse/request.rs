@@ -34,7 +34,7 @@ pub enum Encryption {
     SseC(CustomerKey),
 }
 
-/// What SSE-KMS was asked for.
+/// The parameters of SSE-KMS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KmsChoice {
     /// The key as it was named (id, ARN or alias); `None` for the AWS managed key `aws/s3`.
@@ -50,7 +50,7 @@ pub struct KmsChoice {
 pub struct BucketDefault {
     /// Algorithm and key.
     pub algorithm: DefaultAlgorithm,
-    /// Whether SSE-KMS uses bucket keys, unless a request says otherwise.
+    /// Whether SSE-KMS uses bucket keys, unless a request has another value.
     pub bucket_key: bool,
     /// Whether writes with customer keys are refused (`BlockedEncryptionTypes`).
     pub customer_keys_blocked: bool,
@@ -130,35 +130,35 @@ pub fn for_write(
     default: &BucketDefault,
     transport: Transport,
 ) -> Result<Encryption, S3Error> {
-    let asked = Asked::read(headers)?;
-    if let Some(key) = customer_key(headers, &asked, default, transport)? {
+    let named = EncryptionHeaders::read(headers)?;
+    if let Some(key) = customer_key(headers, &named, default, transport)? {
         return Ok(Encryption::SseC(key));
     }
-    match asked.algorithm {
+    match named.algorithm {
         None => {
-            asked.refuse_kms_headers()?;
-            from_default(default, asked.bucket_key, transport)
+            named.refuse_kms_headers()?;
+            from_default(default, named.bucket_key, transport)
         }
         Some("AES256") => {
-            asked.refuse_kms_headers()?;
+            named.refuse_kms_headers()?;
             Ok(Encryption::SseS3)
         }
         Some("aws:kms") => {
             transport.allow_kms()?;
             Ok(Encryption::SseKms(KmsChoice {
-                key: asked.key.map(str::to_owned),
-                context: asked.context.unwrap_or_default(),
+                key: named.key.map(str::to_owned),
+                context: named.context.unwrap_or_default(),
                 // The switch is about the bucket, not about a key: without a word of the
                 // request on it, the bucket's configuration counts.
-                bucket_key: asked.bucket_key.unwrap_or(default.bucket_key),
+                bucket_key: named.bucket_key.unwrap_or(default.bucket_key),
             }))
         }
         Some("aws:kms:dsse") => {
             transport.allow_kms()?;
-            // A bucket key may be asked for; as at AWS, it is not used.
+            // A bucket key may be requested; as at AWS, it is not used.
             Ok(Encryption::Dsse(KmsChoice {
-                key: asked.key.map(str::to_owned),
-                context: asked.context.unwrap_or_default(),
+                key: named.key.map(str::to_owned),
+                context: named.context.unwrap_or_default(),
                 bucket_key: false,
             }))
         }
@@ -215,7 +215,7 @@ pub fn names_encryption(headers: &HeaderMap) -> bool {
 }
 
 /// The encryption headers of a write as they stand.
-struct Asked<'a> {
+struct EncryptionHeaders<'a> {
     algorithm: Option<&'a str>,
     key: Option<&'a str>,
     context: Option<EncryptionContext>,
@@ -223,7 +223,7 @@ struct Asked<'a> {
     bucket_key: Option<bool>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> EncryptionHeaders<'a> {
     fn read(headers: &'a HeaderMap) -> Result<Self, S3Error> {
         let context_header = text(headers, CONTEXT)?;
         let bucket_key = match text(headers, BUCKET_KEY)? {
@@ -274,7 +274,7 @@ pub fn check_key_name(key: &str) -> Result<(), S3Error> {
 /// The customer key of a write, if it names one.
 fn customer_key(
     headers: &HeaderMap,
-    asked: &Asked<'_>,
+    named: &EncryptionHeaders<'_>,
     default: &BucketDefault,
     transport: Transport,
 ) -> Result<Option<CustomerKey>, S3Error> {
@@ -282,10 +282,10 @@ fn customer_key(
         return Ok(None);
     }
     transport.allow_customer_keys()?;
-    if let Some(algorithm) = asked.algorithm {
+    if let Some(algorithm) = named.algorithm {
         return Err(customer_key::incompatible(algorithm));
     }
-    asked.refuse_kms_headers()?;
+    named.refuse_kms_headers()?;
     let key = customer_key::read(headers, Source::Object, Use::Write)?;
     if default.customer_keys_blocked {
         return Err(S3Error::with_message(

@@ -1,7 +1,7 @@
 //! What an answer says about an object's encryption.
 //!
-//! The KMS key is always told by its full ARN; the bucket key switch only where it is on; the
-//! encryption context only to those who wrote it. SSE-C is told by its own two headers alone.
+//! The KMS key is always named by its full ARN; the bucket key switch only where it is on; the
+//! encryption context only to those who wrote it. SSE-C has its own two headers alone.
 //!
 //! Source: the responses of `PutObject`, `GetObject`, `HeadObject` and `CopyObject` in
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/>.

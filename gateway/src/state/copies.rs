@@ -159,7 +159,7 @@ impl Copies {
     }
 }
 
-/// Headers by which a copy's metadata is told from its source's.
+/// Headers by which a copy's metadata differs from its source's.
 fn marked(value: &'static str) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(MARK, HeaderValue::from_static(value));

@@ -1,6 +1,6 @@
 //! Multipart objects: their sizes, and what a backend could do to parts and footer.
 
-use crate::chunks::footer::{Part, Piece, Table, Tail};
+use crate::chunks::footer::{Part, Table, Tail};
 use crate::chunks::layout::{self, FOOTER_TAIL_BYTES};
 use crate::chunks::open::Opener;
 use crate::chunks::random::SystemRandom;
@@ -92,15 +92,21 @@ impl Object {
         let tail = Tail::parse(last, stored.len() as u64)?;
         let table = tail.open(Keys::from(&self.key), stored)?;
         let mut plaintext = Vec::new();
-        for Piece {
-            part,
-            span,
-            stored: place,
-        } in table.pieces(range)
-        {
-            let at = |offset| usize::try_from(offset).unwrap();
+        let mut part_start = 0;
+        for (part, place) in table.segments() {
+            let bytes = part.segment.plaintext_bytes;
+            let (from, to) = (
+                range.start.max(part_start),
+                range.end.min(part_start + bytes),
+            );
+            let within = from.saturating_sub(part_start)..to.saturating_sub(part_start);
+            part_start += bytes;
+            let Some(span) = layout::span(bytes, within).filter(|_| from < to) else {
+                continue;
+            };
+            let at = |offset| usize::try_from(place.start + offset).unwrap();
             let piece = stored
-                .get(at(place.start)..at(place.end))
+                .get(at(span.stored.start)..at(span.stored.end))
                 .ok_or(OpenError::Truncated)?;
             let mut opener = Opener::span(&self.key, &part.segment, &span)?;
             opener.push(piece)?;

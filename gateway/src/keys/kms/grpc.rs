@@ -76,7 +76,7 @@ impl GrpcKeyService {
         })
     }
 
-    /// `message` with who asks, for whom, and through which service.
+    /// `message` with who calls, for whom, and through which service.
     fn request<T>(&self, requester: &Requester, message: T) -> Result<Request<T>, KeyServiceError> {
         let unusable = KeyServiceError::Unusable("the requester cannot be named in metadata");
         let (Some(principal), Some(account)) =

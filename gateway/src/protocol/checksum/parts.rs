@@ -1,7 +1,7 @@
 //! Checksums of objects that are made of parts.
 //!
 //! A full-object checksum is combined from those of the parts: a CRC can be. A composite one is the
-//! checksum of the parts' checksums, and is told with the number of parts behind it.
+//! checksum of the parts' checksums, and is shown with the number of parts behind it.
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>
 
@@ -104,7 +104,7 @@ pub fn of_parts<'a>(
     }
 }
 
-/// The element that tells the checksum of one part.
+/// The element that carries the checksum of one part.
 #[must_use]
 pub fn part_element(algorithm: Algorithm, value: &[u8]) -> Element {
     Element::with_text(algorithm.element(), STANDARD.encode(value))

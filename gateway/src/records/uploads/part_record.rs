@@ -200,7 +200,7 @@ const VERSION: u8 = 1;
 /// Names this use of an upload's record key; the zero byte ends the name.
 const LABEL: &[u8] = b"sealgate/part-record@v1\0";
 
-/// Characters of a record that tell its pieces from other records'.
+/// Characters of a record that distinguish its pieces from other records'.
 const START_CHARS: usize = 8;
 
 /// Most characters of one piece. The embedded backend takes names of up to 154 characters, and these

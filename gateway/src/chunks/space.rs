@@ -1,4 +1,4 @@
-//! Room in the buffers that sealers and openers hand on.
+//! Space in the buffers that sealers and openers hand on.
 
 use bytes::BytesMut;
 
