@@ -5,6 +5,7 @@
 //! ([`crate::route::Operation::row`]); what a caller may do in a bucket is [`access::BucketAccess`].
 
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use http::HeaderMap;
 use http::HeaderName;
@@ -15,6 +16,7 @@ use crate::authorize::access::BucketAccess;
 use crate::authorize::access::Subject;
 use crate::bucket::owner::BucketOwners;
 use crate::bucket::policy::BucketPolicies;
+use crate::bucket::public_access::PublicAccessBlocks;
 use crate::error::S3Error;
 use crate::protocol::copy_source::CopySource;
 use crate::protocol::document;
@@ -31,6 +33,7 @@ use crate::sse::response;
 mod access;
 mod context;
 mod destination;
+mod public_acl;
 
 /// A `T` that the caller was allowed to use for one operation.
 ///
@@ -88,18 +91,20 @@ impl Terms {
 pub struct Authorizer {
     policies: Arc<BucketPolicies>,
     owners: Arc<BucketOwners>,
+    public_access: Arc<PublicAccessBlocks>,
     state_bucket: String,
     region: String,
     clock: Arc<dyn Clock>,
 }
 
 impl Authorizer {
-    /// An authorizer by these policies and owners, for a gateway in `region` whose own bucket is
+    /// An authorizer by these policies, owners and blocks of public access, for a gateway in `region` whose own bucket is
     /// `state_bucket`.
     #[must_use]
     pub fn new(
         policies: Arc<BucketPolicies>,
         owners: Arc<BucketOwners>,
+        public_access: Arc<PublicAccessBlocks>,
         state_bucket: &str,
         region: &str,
         clock: Arc<dyn Clock>,
@@ -107,6 +112,7 @@ impl Authorizer {
         Self {
             policies,
             owners,
+            public_access,
             state_bucket: state_bucket.to_owned(),
             region: region.to_owned(),
             clock,
@@ -149,7 +155,7 @@ impl Authorizer {
                 }
             }
             _ if request.caller.anonymous => return Err(S3Error::access_denied()),
-            _ => {}
+            _ => public_acl::check(self, operation, &mut request).await?,
         }
         Ok(Permitted {
             inner: request,
@@ -176,7 +182,7 @@ impl Authorizer {
         if !is_exempt || of_source.as_ref().is_some_and(|source| !source.is_full()) {
             if operation == Operation::PutObjectTagging && access.policy.is_some() {
                 let document = read_document(request).await?;
-                context::add_document_tags(&mut access.context, &document)?;
+                context::add_document_tags(access.context_mut(), &document)?;
             }
             let version = request.target.query.get("versionId").map(str::to_owned);
             let key = request.target.key.clone();
@@ -207,6 +213,7 @@ impl Authorizer {
                 }
             }
         }
+        public_acl::check(self, operation, request).await?;
         destination::check(self, operation, request).await?;
         Ok(withheld)
     }
@@ -263,7 +270,7 @@ impl Authorizer {
         let sees_tags = actions.iter().any(|action| action.sees_tags);
         if let (Some(key), true) = (subject.key, sees_tags && policy.looks_at_tags()) {
             let tags = self.policies.tags_of(&access.bucket, key, subject.version);
-            context::add_existing_tags(&mut access.context, &tags.await?);
+            context::add_existing_tags(access.context_mut(), &tags.await?);
         }
         Ok(())
     }
@@ -340,11 +347,13 @@ impl Authorizer {
             };
             context =
                 context::from_request(request, source, headers, &self.region, self.clock.now());
-            restricted = (caller.anonymous || foreign && policy.is_public())
+            restricted = foreign
+                && policy.is_public()
                 && self
-                    .policies
-                    .blocks(bucket, "RestrictPublicBuckets")
-                    .await?;
+                    .public_access
+                    .in_force(bucket)
+                    .await?
+                    .restrict_public_buckets;
         }
         Ok(BucketAccess {
             request_id: request.request_id,
@@ -355,6 +364,7 @@ impl Authorizer {
             foreign,
             policy,
             context,
+            prepared: OnceLock::new(),
             restricted,
             version_is_current: false,
         })

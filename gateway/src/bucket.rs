@@ -27,31 +27,56 @@ use crate::request::S3Request;
 use crate::request::full_body;
 use crate::state::State;
 
+pub mod configuration;
 pub mod cors;
 pub mod encryption;
 mod location;
 pub mod owner;
 pub mod policy;
+pub mod public_access;
 
+use crate::bucket::configuration::BucketConfiguration;
+use crate::bucket::configuration::Configuration;
 use crate::bucket::cors::BucketCors;
 use crate::bucket::encryption::DefaultEncryptions;
 use crate::bucket::owner::BucketOwners;
 use crate::bucket::policy::BucketPolicies;
+use crate::bucket::public_access::PublicAccessBlocks;
 use crate::records::listed_etags::ListedETags;
 
-/// What the gateway keeps about buckets.
+/// What the gateway stores about buckets.
 #[derive(Clone)]
-pub struct Kept {
+pub struct BucketConfigurations {
     /// Their default encryption.
     pub encryptions: Arc<DefaultEncryptions>,
     /// Their policies.
     pub policies: Arc<BucketPolicies>,
     /// Their cross-origin rules.
     pub cors: Arc<BucketCors>,
+    /// What they block of public access.
+    pub public_access: Arc<PublicAccessBlocks>,
     /// Whose they are.
     pub owners: Arc<BucketOwners>,
     /// Which of them list the ETags that clients see.
     pub etags: Arc<ListedETags>,
+}
+
+impl BucketConfigurations {
+    /// The configurations of one kind.
+    #[must_use]
+    pub fn kind(&self, configuration: Configuration) -> &dyn BucketConfiguration {
+        match configuration {
+            Configuration::Cors => &*self.cors,
+            Configuration::Encryption => &*self.encryptions,
+            Configuration::Policy => &*self.policies,
+            Configuration::PublicAccessBlock => &*self.public_access,
+        }
+    }
+
+    /// The configurations of all kinds.
+    fn kinds(&self) -> impl Iterator<Item = &dyn BucketConfiguration> {
+        Configuration::ALL.into_iter().map(|it| self.kind(it))
+    }
 }
 
 /// Operations on buckets that need more than passing through.
@@ -60,19 +85,24 @@ pub struct Buckets {
     region: String,
     backend: Arc<Backend>,
     state: State,
-    kept: Kept,
+    configurations: BucketConfigurations,
 }
 
 impl Buckets {
     /// The buckets of `backend` without the bucket of `state`, as a gateway in `region`.
     #[must_use]
-    pub fn new(region: &str, backend: Arc<Backend>, state: State, kept: Kept) -> Self {
+    pub fn new(
+        region: &str,
+        backend: Arc<Backend>,
+        state: State,
+        configurations: BucketConfigurations,
+    ) -> Self {
         let region = region.to_owned();
         Self {
             region,
             backend,
             state,
-            kept,
+            configurations,
         }
     }
 
@@ -123,7 +153,7 @@ impl Buckets {
     async fn owned(&self, names: Vec<String>, account: &str) -> Result<BTreeSet<String>, S3Error> {
         stream::iter(names)
             .map(|name| async move {
-                let owner = self.kept.owners.of(&name).await?;
+                let owner = self.configurations.owners.of(&name).await?;
                 Ok((*owner == *account).then_some(name))
             })
             .buffer_unordered(OWNERS_AT_A_TIME)
@@ -193,13 +223,13 @@ impl Buckets {
         let account = &request.caller.account;
         match self.check_exists(&bucket).await {
             Err(error) if error.code() == S3Code::NoSuchBucket => {
-                self.kept.encryptions.remove(&bucket).await?;
-                self.kept.policies.remove(&bucket).await?;
-                self.kept.cors.remove(&bucket).await?;
-                self.kept.owners.begin(&bucket, account).await?;
-                self.kept.etags.begin(&bucket).await;
+                for kind in self.configurations.kinds() {
+                    kind.begin(&bucket).await?;
+                }
+                self.configurations.owners.begin(&bucket, account).await?;
+                self.configurations.etags.begin(&bucket).await;
             }
-            Ok(()) if self.kept.owners.of(&bucket).await? != *account => {
+            Ok(()) if self.configurations.owners.of(&bucket).await? != *account => {
                 return Err(S3Error::new(S3Code::BucketAlreadyExists).detail("BucketName", bucket));
             }
             _ => {}
@@ -217,11 +247,11 @@ impl Buckets {
     pub async fn delete(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
         let bucket = request.target.bucket.clone().unwrap_or_default();
         let answer = self.backend.forward(request).await?;
-        self.kept.encryptions.remove(&bucket).await?;
-        self.kept.policies.remove(&bucket).await?;
-        self.kept.cors.remove(&bucket).await?;
-        self.kept.owners.remove(&bucket).await?;
-        self.kept.etags.remove(&bucket).await?;
+        for kind in self.configurations.kinds() {
+            kind.end(&bucket).await?;
+        }
+        self.configurations.owners.remove(&bucket).await?;
+        self.configurations.etags.remove(&bucket).await?;
         Ok(answer)
     }
 

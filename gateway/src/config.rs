@@ -61,6 +61,9 @@ pub struct Config {
     /// How buckets' policies behave.
     pub policies: bucket::policy::Config,
 
+    /// How public access is blocked.
+    pub public_access_block: bucket::public_access::Config,
+
     /// How long bucket keys are used.
     pub bucket_keys: bucket_key::Config,
 }
@@ -189,6 +192,7 @@ impl Default for Config {
             objects: operation::config::Config::default(),
             default_encryption: bucket::encryption::Config::default(),
             policies: bucket::policy::Config::default(),
+            public_access_block: bucket::public_access::Config::default(),
             bucket_keys: bucket_key::Config::default(),
         }
     }

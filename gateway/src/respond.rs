@@ -115,7 +115,10 @@ impl Responder {
     /// Takes other users from the next request on.
     pub fn replace_users(&self, users: &[User]) {
         let accounts = users.iter().map(|user| user.account.as_str());
-        self.operations.kept.owners.replace_accounts(accounts);
+        self.operations
+            .configurations
+            .owners
+            .replace_accounts(accounts);
         self.authenticator.replace_users(users);
     }
 
@@ -193,14 +196,20 @@ impl Responder {
             record.operation = Some(Operation::Preflight);
             return Box::pin(
                 self.operations
-                    .kept
+                    .configurations
                     .cors
                     .preflight(&target, asking.as_ref()),
             )
             .await;
         }
         if let (Some(asking), Some(bucket)) = (asking, &target.bucket) {
-            *for_page = Box::pin(self.operations.kept.cors.allowance(bucket, &asking)).await;
+            *for_page = Box::pin(
+                self.operations
+                    .configurations
+                    .cors
+                    .allowance(bucket, &asking),
+            )
+            .await;
         }
 
         let verified = self.authenticator.check(Head {

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use gateway::bucket::BucketConfigurations;
 use gateway::bucket::Buckets;
-use gateway::bucket::Kept;
+use gateway::bucket::configuration::BucketConfiguration;
 use gateway::bucket::cors::BucketCors;
 use gateway::bucket::encryption::Config;
 use gateway::bucket::encryption::CustomerKeys;
 use gateway::bucket::encryption::DefaultEncryptions;
 use gateway::bucket::owner::BucketOwners;
 use gateway::bucket::policy::BucketPolicies;
+use gateway::bucket::public_access::PublicAccessBlocks;
 use gateway::error::S3Code;
 use gateway::protocol::xml::Element;
 use gateway::protocol::xml::Limits;
@@ -44,9 +46,11 @@ impl World {
     fn before(backend: Backend, config: Config) -> Self {
         let gateway = Gateway::before(&backend);
         let encryptions = Arc::new(encryptions(&gateway, config));
-        let kept = Kept {
+        let public_access = Arc::new(public_access(&gateway));
+        let configurations = BucketConfigurations {
             encryptions: encryptions.clone(),
-            policies: Arc::new(policies(&gateway)),
+            policies: Arc::new(policies(&gateway, public_access.clone())),
+            public_access,
             cors: Arc::new(cors(&gateway)),
             owners: Arc::new(owners(&gateway)),
             etags: Arc::new(ListedETags::new(
@@ -57,7 +61,7 @@ impl World {
             )),
         };
         let (upstream, state) = (gateway.upstream.clone(), gateway.state.clone());
-        let buckets = Buckets::new("us-east-1", upstream, state, kept);
+        let buckets = Buckets::new("us-east-1", upstream, state, configurations);
         Self {
             backend,
             gateway,
@@ -86,13 +90,25 @@ impl World {
     }
 }
 
-fn policies(gateway: &Gateway) -> BucketPolicies {
+fn policies(gateway: &Gateway, public_access: Arc<PublicAccessBlocks>) -> BucketPolicies {
     BucketPolicies::new(
         "us-east-1",
         gateway.upstream.clone(),
         gateway.records.clone(),
         gateway.clock.clone(),
         gateway::bucket::policy::Config::default(),
+        public_access,
+    )
+}
+
+fn public_access(gateway: &Gateway) -> PublicAccessBlocks {
+    PublicAccessBlocks::new(
+        "us-east-1",
+        gateway.upstream.clone(),
+        gateway.records.clone(),
+        gateway.clock.clone(),
+        gateway::bucket::policy::Config::default().into(),
+        gateway::bucket::public_access::Config::default(),
     )
 }
 

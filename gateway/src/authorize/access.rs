@@ -4,14 +4,15 @@
 //! not deny. Nobody else, of another account or of none, may do anything that it does not allow.
 
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use http::HeaderMap;
 use http::HeaderName;
 use proto::arn;
 use proto::policy::Context;
 use proto::policy::Decision;
+use proto::policy::Prepared;
 use proto::policy::Principal;
-use proto::policy::evaluate;
 
 use crate::bucket::policy::BucketPolicy;
 use crate::error::S3Code;
@@ -33,6 +34,8 @@ pub(super) struct BucketAccess {
     pub(super) foreign: bool,
     pub(super) policy: Option<Arc<BucketPolicy>>,
     pub(super) context: Context,
+    /// The policy made ready for the context, once the first action is checked.
+    pub(super) prepared: OnceLock<Prepared>,
     /// Whether what a policy allows to other accounts does not count for this bucket.
     pub(super) restricted: bool,
     /// Whether a version that a request names may be the current object: on a backend that has no
@@ -48,7 +51,7 @@ pub(super) struct Refusal {
     action: &'static str,
     resource: String,
     decision: Decision,
-    /// The `Sid` of the statement that decided.
+    /// The statement that decided.
     statement: Option<String>,
 }
 
@@ -81,6 +84,12 @@ impl BucketAccess {
         self.policy.is_none() && !self.foreign
     }
 
+    /// The context, to add to.
+    pub(super) fn context_mut(&mut self) -> &mut Context {
+        self.prepared = OnceLock::new();
+        &mut self.context
+    }
+
     /// Refuses an action on a subject, unless it is allowed.
     ///
     /// # Errors
@@ -104,16 +113,13 @@ impl BucketAccess {
             None => arn::bucket(self.partition, &self.bucket),
         };
         let verdict = self.policy.as_ref().map(|policy| {
-            let request = proto::policy::Request {
-                principal: &principal(&self.caller),
-                action,
-                resource: &resource,
-                context: &self.context,
-            };
-            let verdict = evaluate(policy.policy(), &request);
-            (verdict.decision, verdict.sid().map(str::to_owned))
+            let prepared = self.prepared.get_or_init(|| {
+                let principal = principal(&self.caller);
+                policy.policy().for_request(&principal, &self.context)
+            });
+            prepared.decide(action, &resource)
         });
-        let (decision, statement) = verdict.unwrap_or((Decision::NoMatch, None));
+        let decision = verdict.map_or(Decision::NoMatch, |verdict| verdict.decision);
         match decision {
             Decision::Allow if !self.restricted => return Ok(()),
             Decision::Allow | Decision::NoMatch if !self.foreign => return Ok(()),
@@ -124,7 +130,9 @@ impl BucketAccess {
             action,
             resource,
             decision,
-            statement,
+            statement: verdict
+                .and_then(|verdict| verdict.statement)
+                .map(ToString::to_string),
         })
     }
 

@@ -1,6 +1,7 @@
 //! What callers may do by owners and policies, and which actions requests need.
 
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use http::HeaderMap;
 use http::HeaderValue;
@@ -41,6 +42,7 @@ fn access(caller: Caller, policy: Option<&str>) -> BucketAccess {
         foreign,
         policy,
         context: Context::new(),
+        prepared: OnceLock::new(),
         restricted: false,
         version_is_current: false,
     }

@@ -19,18 +19,20 @@ use std::time::Duration;
 use http::HeaderMap;
 use http::Method;
 use http::Response;
-use http::StatusCode;
 use proto::time::Clock;
 use serde::Deserialize;
 use serde::Serialize;
 
 use crate::backend::Backend;
+use crate::bucket::configuration::BucketConfiguration;
+use crate::bucket::configuration::Document;
+use crate::bucket::configuration::Freshness;
+use crate::bucket::configuration::StoredConfigurations;
 use crate::bucket::cors::rule::METHODS;
 use crate::bucket::cors::rule::Rule;
 use crate::bucket::policy;
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::records::cached::CachedRecords;
 use crate::records::record::Records;
 use crate::request::Body;
 use crate::request::Target;
@@ -42,10 +44,7 @@ mod rule;
 pub use rule::Asking;
 
 /// The cross-origin rules of all buckets.
-pub struct BucketCors {
-    backend: Arc<Backend>,
-    records: CachedRecords<Rules>,
-}
+pub struct BucketCors(StoredConfigurations<Rules>);
 
 /// The rules of a bucket, as they are stored: the first that matches counts.
 #[derive(Serialize, Deserialize)]
@@ -69,17 +68,16 @@ impl BucketCors {
         clock: Arc<dyn Clock>,
         config: policy::Config,
     ) -> Self {
-        let fresh = Duration::from_millis(config.fresh_ms);
-        Self {
-            backend,
-            records: CachedRecords::new(records, SUBJECT, clock, fresh, config.cached_max),
-        }
+        let freshness = Freshness::from(config);
+        Self(StoredConfigurations::new(
+            "", backend, records, clock, freshness,
+        ))
     }
 
     /// The headers by which a page may read the answer to its request; none if no rule allows it, or
     /// if the rules cannot be read in time.
     pub async fn allowance(&self, bucket: &str, asking: &Asking) -> HeaderMap {
-        let rules = tokio::time::timeout(PATIENCE, self.records.get(bucket));
+        let rules = tokio::time::timeout(PATIENCE, self.0.find(bucket));
         match rules.await {
             Ok(Ok(rules)) => {
                 let allowed = rules.and_then(|rules| rules.allowance(asking));
@@ -114,7 +112,7 @@ impl BucketCors {
         };
         let bucket = target.bucket.as_deref();
         let bucket = bucket.ok_or_else(|| forbidden(NO_BUCKET, "BUCKET"))?;
-        let rules = self.records.get(bucket).await?;
+        let rules = self.0.find(bucket).await?;
         let rules = rules.ok_or_else(|| forbidden(NOT_ENABLED, "BUCKET"))?;
         if !METHODS.contains(&method) {
             let asked = if method == options { "null" } else { method };
@@ -128,54 +126,25 @@ impl BucketCors {
         *response.headers_mut() = allowed;
         Ok(response)
     }
+}
 
-    /// `PutBucketCors`; `document` is the verified body of the request.
-    ///
-    /// # Errors
-    ///
-    /// `MalformedXML`, `InvalidRequest` or `MaxMessageLengthExceeded` for rules that AWS does not
-    /// take; `NoSuchBucket`; `ServiceUnavailable` when the state cannot be written.
-    pub async fn put(&self, bucket: &str, document: &[u8]) -> Result<Response<Body>, S3Error> {
+impl BucketConfiguration for BucketCors {
+    fn records(&self) -> &dyn BucketConfiguration {
+        &self.0
+    }
+}
+
+impl Document for Rules {
+    const SUBJECT: &'static str = "cors";
+    const MISSING: S3Code = S3Code::NoSuchCorsConfiguration;
+
+    fn parse(document: &[u8], _bucket: &str, _partition: &str) -> Result<Self, S3Error> {
         let rules = document::parse(document)?;
-        crate::bucket::check_exists(&self.backend, bucket).await?;
-        self.records.put(bucket, Rules { rules }).await?;
-        Ok(Response::new(empty_body()))
+        Ok(Self { rules })
     }
 
-    /// `GetBucketCors`.
-    ///
-    /// # Errors
-    ///
-    /// `NoSuchCORSConfiguration`, `NoSuchBucket`; `ServiceUnavailable` when the state cannot be read,
-    /// `InternalError` when the rules are not as they were written.
-    pub async fn get(&self, bucket: &str) -> Result<Response<Body>, S3Error> {
-        crate::bucket::check_exists(&self.backend, bucket).await?;
-        let rules = self.records.get(bucket).await?;
-        let none = || S3Error::new(S3Code::NoSuchCorsConfiguration).detail("BucketName", bucket);
-        let rules = rules.ok_or_else(none)?;
-        Ok(crate::bucket::xml(&document::write(&rules.rules)))
-    }
-
-    /// `DeleteBucketCors`.
-    ///
-    /// # Errors
-    ///
-    /// `NoSuchBucket`; `ServiceUnavailable` when the state cannot be written.
-    pub async fn delete(&self, bucket: &str) -> Result<Response<Body>, S3Error> {
-        crate::bucket::check_exists(&self.backend, bucket).await?;
-        self.remove(bucket).await?;
-        let mut response = Response::new(empty_body());
-        *response.status_mut() = StatusCode::NO_CONTENT;
-        Ok(response)
-    }
-
-    /// Removes the rules of a bucket, if it has any.
-    ///
-    /// # Errors
-    ///
-    /// `ServiceUnavailable` when the state cannot be written.
-    pub(crate) async fn remove(&self, bucket: &str) -> Result<(), S3Error> {
-        self.records.remove(bucket).await
+    fn to_response(&self) -> Response<Body> {
+        crate::bucket::xml(&document::write(&self.rules))
     }
 }
 
@@ -190,6 +159,3 @@ const NOT_ALLOWED: &str = "CORSResponse: This CORS request is not allowed. This 
 
 /// How long an answer waits for the rules.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// The name of the records.
-const SUBJECT: &str = "cors";

@@ -13,21 +13,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use http::Response;
-use http::StatusCode;
 use proto::time::Clock;
 use serde::Deserialize;
 use serde::Serialize;
 
 use crate::backend::Backend;
+use crate::bucket::configuration::BucketConfiguration;
+use crate::bucket::configuration::Document;
+use crate::bucket::configuration::Freshness;
+use crate::bucket::configuration::StoredConfigurations;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::protocol::xml::Element;
 use crate::protocol::xml::Limits;
-use crate::records::cached::CachedRecords;
 use crate::records::record::Records;
 use crate::request::Body;
-use crate::request::empty_body;
 use crate::sse::request::BucketDefault;
 use crate::sse::request::DefaultAlgorithm;
 use crate::sse::request::check_key_name;
@@ -88,13 +91,13 @@ enum Algorithm {
 
 /// The default encryptions of all buckets.
 pub struct DefaultEncryptions {
+    stored: StoredConfigurations<Rule>,
     backend: Arc<Backend>,
-    rules: CachedRecords<Rule>,
     config: Config,
 }
 
 impl DefaultEncryptions {
-    /// The configurations kept in `records`, of buckets on `backend`.
+    /// The configurations stored in `records`, of buckets on `backend`.
     #[must_use]
     pub fn new(
         backend: Arc<Backend>,
@@ -102,11 +105,13 @@ impl DefaultEncryptions {
         clock: Arc<dyn Clock>,
         config: Config,
     ) -> Self {
-        let fresh = Duration::from_millis(config.fresh_ms);
-        let rules = CachedRecords::new(records, SUBJECT, clock, fresh, config.cached_max);
+        let freshness = Freshness {
+            fresh: Duration::from_millis(config.fresh_ms),
+            cached_max: config.cached_max,
+        };
         Self {
+            stored: StoredConfigurations::new("", Arc::clone(&backend), records, clock, freshness),
             backend,
-            rules,
             config,
         }
     }
@@ -118,65 +123,10 @@ impl DefaultEncryptions {
     /// `ServiceUnavailable` when the state cannot be read, `InternalError` when the configuration is
     /// not as it was written. A write must be refused then.
     pub async fn of(&self, bucket: &str) -> Result<BucketDefault, S3Error> {
-        Ok(self.rules.get(bucket).await?.map_or_else(
-            || self.fresh_rule().to_default(self.config.ssec_default),
-            |rule| rule.to_default(self.config.ssec_default),
-        ))
-    }
-
-    /// `GetBucketEncryption`.
-    ///
-    /// # Errors
-    ///
-    /// `NoSuchBucket`; as [`DefaultEncryptions::of`].
-    pub async fn get(&self, bucket: &str) -> Result<Response<Body>, S3Error> {
-        crate::bucket::check_exists(&self.backend, bucket).await?;
-        let rule = self.rules.get(bucket).await?;
-        let rule = rule
-            .as_deref()
-            .cloned()
-            .unwrap_or_else(|| self.fresh_rule());
-        Ok(crate::bucket::xml(&rule.to_xml()))
-    }
-
-    /// `PutBucketEncryption`; `document` is the verified body of the request.
-    ///
-    /// # Errors
-    ///
-    /// `MalformedXML` or `InvalidArgument` for a configuration that AWS does not take;
-    /// `NoSuchBucket`; `ServiceUnavailable` when the state cannot be written.
-    pub async fn put(&self, bucket: &str, document: &[u8]) -> Result<Response<Body>, S3Error> {
-        let rule = Rule::parse(document)?;
-        crate::bucket::check_exists(&self.backend, bucket).await?;
-        self.rules.put(bucket, rule).await?;
-        Ok(Response::new(empty_body()))
-    }
-
-    /// `DeleteBucketEncryption`: back to SSE-S3.
-    ///
-    /// # Errors
-    ///
-    /// `NoSuchBucket`; `ServiceUnavailable` when the state cannot be written.
-    pub async fn delete(&self, bucket: &str) -> Result<Response<Body>, S3Error> {
-        crate::bucket::check_exists(&self.backend, bucket).await?;
-        self.remove(bucket).await?;
-        let mut response = Response::new(empty_body());
-        *response.status_mut() = StatusCode::NO_CONTENT;
-        Ok(response)
-    }
-
-    /// Removes the configuration of a bucket, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// `ServiceUnavailable` when the state cannot be written.
-    pub async fn remove(&self, bucket: &str) -> Result<(), S3Error> {
-        self.rules.remove(bucket).await
-    }
-
-    /// Forgets what is known of a bucket's configuration, so that it is read again.
-    pub fn forget(&self, bucket: &str) {
-        self.rules.forget(bucket);
+        let rule = self.stored.find(bucket).await?;
+        let rule = rule.as_deref().cloned();
+        let rule = rule.unwrap_or_else(|| self.fresh_rule());
+        Ok(rule.to_default(self.config.ssec_default))
     }
 
     /// The configuration of a bucket that was never given one.
@@ -188,6 +138,37 @@ impl DefaultEncryptions {
             bucket_key: false,
             customer_keys: blocked.then_some(CustomerKeys::Blocked),
         }
+    }
+}
+
+impl BucketConfiguration for DefaultEncryptions {
+    fn records(&self) -> &dyn BucketConfiguration {
+        &self.stored
+    }
+
+    fn get<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<Response<Body>, S3Error>> {
+        async move {
+            crate::bucket::check_exists(&self.backend, bucket).await?;
+            let rule = self.stored.find(bucket).await?;
+            Ok(rule.map_or_else(
+                || self.fresh_rule().to_response(),
+                |rule| rule.to_response(),
+            ))
+        }
+        .boxed()
+    }
+}
+
+impl Document for Rule {
+    const SUBJECT: &'static str = "encryption";
+    const MISSING: S3Code = S3Code::ServerSideEncryptionConfigurationNotFound;
+
+    fn parse(document: &[u8], _bucket: &str, _partition: &str) -> Result<Self, S3Error> {
+        Self::parse(document)
+    }
+
+    fn to_response(&self) -> Response<Body> {
+        crate::bucket::xml(&self.to_xml())
     }
 }
 
@@ -304,9 +285,6 @@ fn malformed() -> S3Error {
 
 /// S3's own text.
 const KEY_NOT_APPLICABLE: &str = "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse";
-
-/// The name of the records.
-const SUBJECT: &str = "encryption";
 
 #[cfg(test)]
 mod tests {

@@ -10,8 +10,9 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html>
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use http::HeaderValue;
 use http::Method;
 use http::Response;
@@ -27,15 +28,17 @@ use serde::Serialize;
 use crate::backend::Backend;
 use crate::backend::BackendError;
 use crate::backend::BackendRequest;
+use crate::bucket::configuration::BucketConfiguration;
+use crate::bucket::configuration::Document as StoredDocument;
+use crate::bucket::configuration::StoredConfigurations;
+use crate::bucket::public_access::PublicAccessBlocks;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::protocol::xml;
 use crate::protocol::xml::Element;
 use crate::protocol::xml::Limits;
-use crate::records::cached::CachedRecords;
 use crate::records::record::Records;
 use crate::request::Body;
-use crate::request::empty_body;
 use crate::request::full_body;
 
 /// How policies behave, and the other records of buckets that have no configuration of their own.
@@ -113,13 +116,13 @@ impl From<BucketPolicy> for Document {
 
 /// The policies of all buckets.
 pub struct BucketPolicies {
-    partition: &'static str,
-    backend: Arc<Backend>,
-    policies: CachedRecords<BucketPolicy>,
+    stored: StoredConfigurations<BucketPolicy>,
+    public_access: Arc<PublicAccessBlocks>,
 }
 
 impl BucketPolicies {
-    /// The policies kept in `records`, of buckets on `backend` as a gateway in `region` sees them.
+    /// The policies stored in `records`, of buckets on `backend` as a gateway in `region` sees them,
+    /// judged by `public_access` where they are public.
     #[must_use]
     pub fn new(
         region: &str,
@@ -127,19 +130,18 @@ impl BucketPolicies {
         records: Records,
         clock: Arc<dyn Clock>,
         config: Config,
+        public_access: Arc<PublicAccessBlocks>,
     ) -> Self {
-        let fresh = Duration::from_millis(config.fresh_ms);
         Self {
-            partition: arn::partition(region),
-            backend,
-            policies: CachedRecords::new(records, SUBJECT, clock, fresh, config.cached_max),
+            stored: StoredConfigurations::new(region, backend, records, clock, config.into()),
+            public_access,
         }
     }
 
     /// The partition of the ARNs that policies name.
     #[must_use]
     pub fn partition(&self) -> &'static str {
-        self.partition
+        self.stored.partition()
     }
 
     /// What requests about `bucket` are judged by, if it has a policy.
@@ -149,7 +151,7 @@ impl BucketPolicies {
     /// `ServiceUnavailable` when the state cannot be read, `InternalError` when the policy is not as
     /// it was written. The request must be refused then.
     pub async fn of(&self, bucket: &str) -> Result<Option<Arc<BucketPolicy>>, S3Error> {
-        self.policies.get(bucket).await
+        self.stored.find(bucket).await
     }
 
     /// The tags that an object has now, as they would stand in a query; none if there is no such
@@ -168,7 +170,7 @@ impl BucketPolicies {
         let request = BackendRequest::object(Method::GET, bucket, key)
             .query("tagging", "")
             .query_if("versionId", version);
-        let answer = match self.backend.fetch(request).await {
+        let answer = match self.stored.backend().fetch(request).await {
             Ok(answer) => answer,
             Err(BackendError::Refused(error)) if HAS_NO_TAGS.contains(&error.status()) => {
                 return Ok(String::new());
@@ -188,7 +190,7 @@ impl BucketPolicies {
     /// `ServiceUnavailable` when the backend gives no answer. The request must be refused then.
     pub(crate) async fn has_versions(&self, bucket: &str) -> Result<bool, S3Error> {
         let request = BackendRequest::bucket(Method::GET, bucket).query("versioning", "");
-        let answer = match self.backend.fetch(request).await {
+        let answer = match self.stored.backend().fetch(request).await {
             Ok(answer) => answer,
             Err(BackendError::Refused(_)) => return Ok(false),
             Err(error) => return Err(error.into()),
@@ -201,106 +203,60 @@ impl BucketPolicies {
         ))
     }
 
-    /// `PutBucketPolicy`; `document` is the verified body of the request.
-    ///
-    /// # Errors
-    ///
-    /// `MalformedPolicy`; `NotImplemented` for a condition that cannot be judged here;
-    /// `AccessDenied` for a public policy where those are blocked; `NoSuchBucket`;
-    /// `ServiceUnavailable` when the state cannot be written.
-    pub async fn put(&self, bucket: &str, document: &[u8]) -> Result<Response<Body>, S3Error> {
-        let policy = self.parse(bucket, document)?;
-        crate::bucket::check_exists(&self.backend, bucket).await?;
-        if policy.is_public() && self.blocks(bucket, "BlockPublicPolicy").await? {
-            return Err(S3Error::access_denied());
-        }
-        self.policies.put(bucket, policy).await?;
-        Ok(no_content())
-    }
-
-    /// `GetBucketPolicy`: the text as it was put.
-    ///
-    /// # Errors
-    ///
-    /// `NoSuchBucketPolicy`, `NoSuchBucket`; as [`BucketPolicies::of`].
-    pub async fn get(&self, bucket: &str) -> Result<Response<Body>, S3Error> {
-        let policy = self.existing(bucket).await?;
-        let mut response = Response::new(full_body(policy.text.clone()));
-        let json = HeaderValue::from_static("application/json");
-        response.headers_mut().insert(header::CONTENT_TYPE, json);
-        Ok(response)
-    }
-
     /// `GetBucketPolicyStatus`: whether the policy gives anything to everybody.
     ///
     /// # Errors
     ///
     /// `NoSuchBucketPolicy`, `NoSuchBucket`; as [`BucketPolicies::of`].
     pub async fn status(&self, bucket: &str) -> Result<Response<Body>, S3Error> {
-        let public = self.existing(bucket).await?.is_public().to_string();
+        let public = self.stored.existing(bucket).await?.is_public().to_string();
         let status = Element::root("PolicyStatus").with(Element::with_text("IsPublic", public));
         Ok(crate::bucket::xml(&status))
     }
+}
 
-    /// `DeleteBucketPolicy`.
-    ///
-    /// # Errors
-    ///
-    /// `NoSuchBucket`; `ServiceUnavailable` when the state cannot be written.
-    pub async fn delete(&self, bucket: &str) -> Result<Response<Body>, S3Error> {
-        crate::bucket::check_exists(&self.backend, bucket).await?;
-        self.remove(bucket).await?;
-        Ok(no_content())
+impl BucketConfiguration for BucketPolicies {
+    fn records(&self) -> &dyn BucketConfiguration {
+        &self.stored
     }
 
-    /// Removes the policy of a bucket, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// `ServiceUnavailable` when the state cannot be written.
-    pub async fn remove(&self, bucket: &str) -> Result<(), S3Error> {
-        self.policies.remove(bucket).await
-    }
-
-    /// Whether a bucket's public access block has this switch on. A backend that has no such blocks
-    /// blocks nothing.
-    ///
-    /// # Errors
-    ///
-    /// `ServiceUnavailable` when the backend gives no answer.
-    pub async fn blocks(&self, bucket: &str, switch: &str) -> Result<bool, S3Error> {
-        let request = BackendRequest::bucket(Method::GET, bucket).query("publicAccessBlock", "");
-        let answer = match self.backend.fetch(request).await {
-            Ok(answer) => answer,
-            Err(BackendError::Refused(error))
-                if error.status().is_client_error()
-                    || error.status() == StatusCode::NOT_IMPLEMENTED =>
+    fn put<'a>(
+        &'a self,
+        bucket: &'a str,
+        document: &'a [u8],
+    ) -> BoxFuture<'a, Result<Response<Body>, S3Error>> {
+        async move {
+            let policy = self.stored.parse(bucket, document)?;
+            crate::bucket::check_exists(self.stored.backend(), bucket).await?;
+            if policy.is_public()
+                && self
+                    .public_access
+                    .in_force(bucket)
+                    .await?
+                    .block_public_policy
             {
-                return Ok(false);
+                return Err(S3Error::access_denied());
             }
-            Err(error) => return Err(error.into()),
-        };
-        let block = Element::parse(answer.body(), Limits::ANSWER).ok();
-        let value = block.as_ref().and_then(|block| block.text_of(switch));
-        Ok(value.is_some_and(|value| value.trim().eq_ignore_ascii_case("true")))
+            self.stored.store(bucket, policy).await
+        }
+        .boxed()
     }
+}
 
-    async fn existing(&self, bucket: &str) -> Result<Arc<BucketPolicy>, S3Error> {
-        crate::bucket::check_exists(&self.backend, bucket).await?;
-        let policy = self.of(bucket).await?;
-        let none = || S3Error::new(S3Code::NoSuchBucketPolicy).detail("BucketName", bucket);
-        policy.ok_or_else(none)
-    }
+impl StoredDocument for BucketPolicy {
+    const SUBJECT: &'static str = "policy";
+    const MISSING: S3Code = S3Code::NoSuchBucketPolicy;
+    const STORED: StatusCode = StatusCode::NO_CONTENT;
 
     /// A policy that can be judged, for `bucket`.
-    fn parse(&self, bucket: &str, document: &[u8]) -> Result<BucketPolicy, S3Error> {
+    fn parse(document: &[u8], bucket: &str, partition: &str) -> Result<Self, S3Error> {
         let text = std::str::from_utf8(document).map_err(|_| malformed(NOT_JSON))?;
         if text.len() > POLICY_BYTES_MAX {
             return Err(malformed(TOO_LARGE));
         }
         let policy = Policy::parse(text, PolicyKind::Resource)
             .map_err(|error| malformed(error.fault.to_string()))?;
-        let bucket_arn = arn::bucket(self.partition, bucket);
+        let bucket_arn = arn::bucket(partition, bucket);
         for statement in policy.statements() {
             let foreign = |action: &str| action != "*" && !action.to_lowercase().starts_with("s3:");
             if statement.actions().any(foreign) {
@@ -315,7 +271,14 @@ impl BucketPolicies {
             }
         }
         let text = text.to_owned();
-        Ok(BucketPolicy { text, policy })
+        Ok(Self { text, policy })
+    }
+
+    fn to_response(&self) -> Response<Body> {
+        let mut response = Response::new(full_body(self.text.clone()));
+        let json = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(header::CONTENT_TYPE, json);
+        response
     }
 }
 
@@ -333,12 +296,6 @@ fn is_judged(key: &str) -> bool {
     CONDITION_KEYS.contains(&key)
         || key.starts_with("s3:requestobjecttag/")
         || key.starts_with(EXISTING_TAG)
-}
-
-fn no_content() -> Response<Body> {
-    let mut response = Response::new(empty_body());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    response
 }
 
 fn malformed(message: impl Into<std::borrow::Cow<'static, str>>) -> S3Error {
@@ -393,9 +350,6 @@ const HAS_NO_TAGS: [StatusCode; 3] = [
     StatusCode::METHOD_NOT_ALLOWED,
     StatusCode::NOT_IMPLEMENTED,
 ];
-
-/// The name of the records.
-const SUBJECT: &str = "policy";
 
 /// Longest policy, in bytes.
 ///

@@ -123,6 +123,7 @@ codes! {
     NoSuchKey = "NoSuchKey", 404, "The specified key does not exist.";
     NoSuchLifecycleConfiguration = "NoSuchLifecycleConfiguration", 404, "The lifecycle configuration does not exist";
     NoSuchObjectLockConfiguration = "NoSuchObjectLockConfiguration", 404, "The specified object does not have a ObjectLock configuration";
+    NoSuchPublicAccessBlock = "NoSuchPublicAccessBlockConfiguration", 404, "The public access block configuration was not found";
     NoSuchTagSet = "NoSuchTagSet", 404, "The TagSet does not exist";
     NoSuchUpload = "NoSuchUpload", 404, "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.";
     NoSuchVersion = "NoSuchVersion", 404, "The specified version does not exist.";

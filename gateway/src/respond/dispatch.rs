@@ -4,8 +4,10 @@ use http::Response;
 
 use crate::authorize::Authorizer;
 use crate::authorize::Terms;
+use crate::bucket::BucketConfigurations;
 use crate::bucket::Buckets;
-use crate::bucket::Kept;
+use crate::bucket::configuration::Configuration;
+use crate::bucket::configuration::Verb;
 use crate::error::S3Error;
 use crate::operation::copy_object::copy_object;
 use crate::operation::delete_objects::delete_object;
@@ -40,8 +42,8 @@ pub struct Operations {
     pub objects: ObjectStore,
     /// Operations on buckets.
     pub buckets: Buckets,
-    /// What is kept about buckets.
-    pub kept: Kept,
+    /// What is stored about buckets.
+    pub configurations: BucketConfigurations,
     /// Who may do what.
     pub authorizer: Authorizer,
 }
@@ -65,6 +67,9 @@ impl Operations {
             .await?;
         let (mut request, terms) = permitted.into_inner();
         let row = operation.row();
+        if let Handling::Configure(configuration, verb) = row.handling {
+            return Box::pin(self.configure(configuration, verb, request)).await;
+        }
         if row.handling == Handling::Pass {
             let document = document::read(&mut request).await?;
             request.body = Payload::from_bytes(document);
@@ -110,6 +115,25 @@ impl Operations {
         }
     }
 
+    /// Reads, replaces or removes a configuration of a bucket.
+    async fn configure(
+        &self,
+        configuration: Configuration,
+        verb: Verb,
+        mut request: S3Request,
+    ) -> Result<Response<Body>, S3Error> {
+        let bucket = request.target.bucket.clone().unwrap_or_default();
+        let kind = self.configurations.kind(configuration);
+        match verb {
+            Verb::Get => kind.get(&bucket).await,
+            Verb::Put => {
+                let document = document::read(&mut request).await?;
+                kind.put(&bucket, &document).await
+            }
+            Verb::Delete => kind.delete(&bucket).await,
+        }
+    }
+
     /// Does an operation on a bucket or on the service.
     async fn run_on_bucket(
         &self,
@@ -118,27 +142,15 @@ impl Operations {
         terms: &Terms,
     ) -> Result<Response<Body>, S3Error> {
         let bucket = request.target.bucket.clone().unwrap_or_default();
-        let Kept {
-            cors,
-            encryptions,
-            policies,
-            ..
-        } = &self.kept;
         match operation {
             Operation::CreateBucket => self.buckets.create(request).await,
             Operation::DeleteBucket => self.buckets.delete(request).await,
-            Operation::DeleteBucketCors => cors.delete(&bucket).await,
-            Operation::DeleteBucketEncryption => encryptions.delete(&bucket).await,
-            Operation::DeleteBucketPolicy => policies.delete(&bucket).await,
             Operation::DeleteObjects => {
                 let may = |key: &str, version: Option<&str>| terms.may_delete(key, version);
                 Box::pin(delete_objects(&self.objects, &mut request, &may)).await
             }
-            Operation::GetBucketCors => cors.get(&bucket).await,
-            Operation::GetBucketEncryption => encryptions.get(&bucket).await,
             Operation::GetBucketLocation => self.buckets.location(&bucket).await,
-            Operation::GetBucketPolicy => policies.get(&bucket).await,
-            Operation::GetBucketPolicyStatus => policies.status(&bucket).await,
+            Operation::GetBucketPolicyStatus => self.configurations.policies.status(&bucket).await,
             Operation::HeadBucket => self.buckets.head(request).await,
             Operation::ListBuckets => self.buckets.list(&request).await,
             Operation::ListMultipartUploads => {
@@ -146,18 +158,6 @@ impl Operations {
             }
             Operation::ListObjects | Operation::ListObjectsV2 | Operation::ListObjectVersions => {
                 Box::pin(list_objects(&self.objects, &request)).await
-            }
-            Operation::PutBucketCors => {
-                let document = document::read(&mut request).await?;
-                cors.put(&bucket, &document).await
-            }
-            Operation::PutBucketEncryption => {
-                let document = document::read(&mut request).await?;
-                encryptions.put(&bucket, &document).await
-            }
-            Operation::PutBucketPolicy => {
-                let document = document::read(&mut request).await?;
-                policies.put(&bucket, &document).await
             }
             _ => Err(undone(operation)),
         }

@@ -17,6 +17,8 @@ use http::HeaderMap;
 use http::Method;
 use http::header;
 
+use crate::bucket::configuration::Configuration;
+use crate::bucket::configuration::Verb;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::request::Query;
@@ -79,6 +81,8 @@ enum Selector {
 pub enum Handling {
     /// The gateway.
     Own,
+    /// The gateway, as with all configurations of buckets that it keeps itself.
+    Configure(Configuration, Verb),
     /// The backend: it neither shows nor changes the bytes of an object.
     Pass,
     /// Nobody, with the reason: it would leak or bypass encryption.

@@ -10,12 +10,13 @@ use crate::authenticate::Authenticator;
 use crate::authorize::Authorizer;
 use crate::backend;
 use crate::backend::Backend;
+use crate::bucket::BucketConfigurations;
 use crate::bucket::Buckets;
-use crate::bucket::Kept;
 use crate::bucket::cors::BucketCors;
 use crate::bucket::encryption::DefaultEncryptions;
 use crate::bucket::owner::BucketOwners;
 use crate::bucket::policy::BucketPolicies;
+use crate::bucket::public_access::PublicAccessBlocks;
 use crate::chunks::random::Random;
 use crate::config::Config;
 use crate::config::ConfigError;
@@ -76,15 +77,24 @@ pub(super) fn compose(
     })
 }
 
-/// What `records` keep about buckets.
-fn kept(
+/// What `records` have about buckets.
+fn configurations(
     config: &Config,
     backend: &Arc<Backend>,
     records: &Records,
     clock: &Arc<dyn Clock>,
-) -> Kept {
+) -> BucketConfigurations {
     let accounts = config.users.iter().map(|user| user.account.as_str());
-    Kept {
+    let public_access = Arc::new(PublicAccessBlocks::new(
+        &config.region,
+        Arc::clone(backend),
+        records.clone(),
+        Arc::clone(clock),
+        config.policies.into(),
+        config.public_access_block,
+    ));
+    BucketConfigurations {
+        public_access: Arc::clone(&public_access),
         encryptions: Arc::new(DefaultEncryptions::new(
             Arc::clone(backend),
             records.clone(),
@@ -97,6 +107,7 @@ fn kept(
             records.clone(),
             Arc::clone(clock),
             config.policies,
+            public_access,
         )),
         cors: Arc::new(BucketCors::new(
             Arc::clone(backend),
@@ -135,7 +146,7 @@ fn operations(
     let root_keys = Arc::new(root_keys);
     let records = Records::new(state.clone(), Arc::clone(&root_keys), random());
     let sweep = Sweep::new(state.clone(), records.clone(), now(), &config.state);
-    let kept = kept(config, backend, &records, clock);
+    let configurations = configurations(config, backend, &records, clock);
 
     let bucket_keys = BucketKeys::new(config.bucket_keys, now());
     let data_keys = DataKeys::new(kms, root_keys, bucket_keys, random());
@@ -145,24 +156,30 @@ fn operations(
         &config.region,
         Arc::clone(backend),
         data_keys,
-        Arc::clone(&kept.encryptions) as _,
+        Arc::clone(&configurations.encryptions) as _,
         random(),
         Arc::clone(&uploads),
     )
     .reserving(state.bucket())
-    .listing_by(Arc::clone(&kept.etags));
+    .listing_by(Arc::clone(&configurations.etags));
     let authorizer = Authorizer::new(
-        Arc::clone(&kept.policies),
-        Arc::clone(&kept.owners),
+        Arc::clone(&configurations.policies),
+        Arc::clone(&configurations.owners),
+        Arc::clone(&configurations.public_access),
         state.bucket(),
         &config.region,
         now(),
     );
-    let buckets = Buckets::new(&config.region, Arc::clone(backend), state, kept.clone());
+    let buckets = Buckets::new(
+        &config.region,
+        Arc::clone(backend),
+        state,
+        configurations.clone(),
+    );
     let operations = Operations {
         objects,
         buckets,
-        kept,
+        configurations,
         authorizer,
     };
     (operations, sweep)

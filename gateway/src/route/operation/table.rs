@@ -7,7 +7,16 @@
 //! Sources: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html>;
 //! for the actions see [`super::action`].
 
+use crate::bucket::configuration::Configuration::Cors;
+use crate::bucket::configuration::Configuration::Encryption;
+use crate::bucket::configuration::Configuration::Policy;
+use crate::bucket::configuration::Configuration::PublicAccessBlock;
+use crate::bucket::configuration::Verb::Delete;
+use crate::bucket::configuration::Verb::Get;
+use crate::bucket::configuration::Verb::Put;
+
 use super::Handling;
+use super::Handling::Configure;
 use super::Handling::Own;
 use super::Handling::Pass;
 use super::Handling::Refuse;
@@ -106,16 +115,19 @@ operations! {
     CreateSession: "GET" Bucket "session", NONE, NO_ACTION, Refuse(SESSION);
 
     // Configurations of buckets that are the gateway's own.
-    GetBucketCors: "GET" Bucket "cors", NONE, &[bucket("s3:GetBucketCORS")], Own;
-    PutBucketCors: "PUT" Bucket "cors", NONE, &[bucket("s3:PutBucketCORS")], Own;
-    DeleteBucketCors: "DELETE" Bucket "cors", NONE, &[bucket("s3:PutBucketCORS")], Own;
-    GetBucketEncryption: "GET" Bucket "encryption", NONE, &[bucket("s3:GetEncryptionConfiguration")], Own;
-    PutBucketEncryption: "PUT" Bucket "encryption", NONE, &[bucket("s3:PutEncryptionConfiguration")], Own;
-    DeleteBucketEncryption: "DELETE" Bucket "encryption", NONE, &[bucket("s3:PutEncryptionConfiguration")], Own;
+    GetBucketCors: "GET" Bucket "cors", NONE, &[bucket("s3:GetBucketCORS")], Configure(Cors, Get);
+    PutBucketCors: "PUT" Bucket "cors", NONE, &[bucket("s3:PutBucketCORS")], Configure(Cors, Put);
+    DeleteBucketCors: "DELETE" Bucket "cors", NONE, &[bucket("s3:PutBucketCORS")], Configure(Cors, Delete);
+    GetBucketEncryption: "GET" Bucket "encryption", NONE, &[bucket("s3:GetEncryptionConfiguration")], Configure(Encryption, Get);
+    PutBucketEncryption: "PUT" Bucket "encryption", NONE, &[bucket("s3:PutEncryptionConfiguration")], Configure(Encryption, Put);
+    DeleteBucketEncryption: "DELETE" Bucket "encryption", NONE, &[bucket("s3:PutEncryptionConfiguration")], Configure(Encryption, Delete);
     GetBucketLocation: "GET" Bucket "location", NONE, &[bucket("s3:GetBucketLocation")], Own;
-    GetBucketPolicy: "GET" Bucket "policy", NONE, &[bucket("s3:GetBucketPolicy")], Own;
-    PutBucketPolicy: "PUT" Bucket "policy", NONE, &[bucket("s3:PutBucketPolicy")], Own;
-    DeleteBucketPolicy: "DELETE" Bucket "policy", NONE, &[bucket("s3:DeleteBucketPolicy")], Own;
+    GetBucketPolicy: "GET" Bucket "policy", NONE, &[bucket("s3:GetBucketPolicy")], Configure(Policy, Get);
+    PutBucketPolicy: "PUT" Bucket "policy", NONE, &[bucket("s3:PutBucketPolicy")], Configure(Policy, Put);
+    DeleteBucketPolicy: "DELETE" Bucket "policy", NONE, &[bucket("s3:DeleteBucketPolicy")], Configure(Policy, Delete);
+    GetPublicAccessBlock: "GET" Bucket "publicAccessBlock", NONE, &[bucket("s3:GetBucketPublicAccessBlock")], Configure(PublicAccessBlock, Get);
+    PutPublicAccessBlock: "PUT" Bucket "publicAccessBlock", NONE, &[bucket("s3:PutBucketPublicAccessBlock")], Configure(PublicAccessBlock, Put);
+    DeletePublicAccessBlock: "DELETE" Bucket "publicAccessBlock", NONE, &[bucket("s3:PutBucketPublicAccessBlock")], Configure(PublicAccessBlock, Delete);
     GetBucketPolicyStatus: "GET" Bucket "policyStatus", NONE, &[bucket("s3:GetBucketPolicyStatus")], Own;
 
     // Configurations of buckets that are the backend's.
@@ -159,9 +171,6 @@ operations! {
     GetBucketOwnershipControls: "GET" Bucket "ownershipControls", NONE, &[bucket("s3:GetBucketOwnershipControls")], Pass;
     PutBucketOwnershipControls: "PUT" Bucket "ownershipControls", NONE, &[bucket("s3:PutBucketOwnershipControls")], Pass;
     DeleteBucketOwnershipControls: "DELETE" Bucket "ownershipControls", NONE, &[bucket("s3:PutBucketOwnershipControls")], Pass;
-    GetPublicAccessBlock: "GET" Bucket "publicAccessBlock", NONE, &[bucket("s3:GetBucketPublicAccessBlock")], Pass;
-    PutPublicAccessBlock: "PUT" Bucket "publicAccessBlock", NONE, &[bucket("s3:PutBucketPublicAccessBlock")], Pass;
-    DeletePublicAccessBlock: "DELETE" Bucket "publicAccessBlock", NONE, &[bucket("s3:PutBucketPublicAccessBlock")], Pass;
     GetBucketReplication: "GET" Bucket "replication", NONE, &[bucket("s3:GetReplicationConfiguration")], Pass;
     PutBucketReplication: "PUT" Bucket "replication", NONE, NO_ACTION, Refuse(REPLICATION);
     DeleteBucketReplication: "DELETE" Bucket "replication", NONE, &[bucket("s3:PutReplicationConfiguration")], Pass;

@@ -33,7 +33,6 @@ fn the_operations_done_here_are_recognised() {
         ("GET /demo?prefix=a&delimiter=%2F", "ListObjects"),
         ("GET /demo?list-type=2&prefix=a", "ListObjectsV2"),
         ("GET /demo?versions&prefix=a", "ListObjectVersions"),
-        ("GET /demo?encryption", "GetBucketEncryption"),
         ("POST /demo?delete", "DeleteObjects"),
         ("GET /demo/k", "GetObject"),
         ("GET /demo/k?partNumber=1&x-id=GetObject", "GetObject"),
@@ -80,6 +79,17 @@ fn the_operations_that_would_bypass_sealing_are_refused() {
         "PUT /demo?replication",
     ] {
         assert_eq!(refusal(line), S3Code::NotImplemented, "{line}");
+    }
+}
+
+#[test]
+fn the_configurations_that_are_the_gateways_own_have_three_rows_each() {
+    for configuration in Configuration::ALL {
+        for verb in [Verb::Get, Verb::Put, Verb::Delete] {
+            let handling = Handling::Configure(configuration, verb);
+            let rows = rows().filter(|(_, row)| row.handling == handling);
+            assert_eq!(rows.count(), 1, "{handling:?}");
+        }
     }
 }
 
