@@ -269,8 +269,11 @@ impl Authorizer {
         }
         let sees_tags = actions.iter().any(|action| action.sees_tags);
         if let (Some(key), true) = (subject.key, sees_tags && policy.looks_at_tags()) {
-            let tags = self.policies.tags_of(&access.bucket, key, subject.version);
-            context::add_existing_tags(access.context_mut(), &tags.await?);
+            let tags = self
+                .policies
+                .tags_of(&access.bucket, key, subject.version)
+                .await?;
+            context::add_existing_tags(access.context_mut(), &tags);
         }
         Ok(())
     }

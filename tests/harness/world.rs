@@ -326,6 +326,7 @@ fn gateway_config(
     config.listen.https = free;
     config.listen.admin = free;
     config.limits.drain_delay_ms = 0;
+    config.public_access_block.new_buckets = false;
     config.backend.url = backend.endpoint();
     config.backend_credentials.access_key_id = ACCESS_KEY_ID.to_owned();
     config.backend_credentials.secret_access_key = SECRET_ACCESS_KEY.to_owned();

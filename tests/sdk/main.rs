@@ -5,4 +5,5 @@ mod kms;
 mod list_cost;
 mod owners;
 mod policies;
+mod public_access;
 mod s3;

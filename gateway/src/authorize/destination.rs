@@ -54,6 +54,8 @@ pub(super) async fn check(
             Err(error) if error.code() == S3Code::NoSuchBucket => return Err(refusal(operation)),
             outcome => outcome?,
         }
+        // Else another account could create it later.
+        authorizer.owners.check_exists(bucket).await?;
     }
     Ok(())
 }

@@ -230,8 +230,13 @@ impl BucketConfiguration for PublicAccessBlocks {
     }
 
     fn begin<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), S3Error>> {
-        let block = self.config.new_buckets.then_some(PublicAccessBlock::ALL);
-        self.stored.write(bucket, StoredBlock { block }).boxed()
+        match self.config.new_buckets {
+            true => {
+                let block = Some(PublicAccessBlock::ALL);
+                self.stored.write(bucket, StoredBlock { block }).boxed()
+            }
+            false => self.end(bucket),
+        }
     }
 }
 
