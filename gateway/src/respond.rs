@@ -2,8 +2,8 @@
 //!
 //! The order is fixed: what is ambiguous is refused; the target is read; the signature is checked;
 //! only then is anything decided by what the request says. An answer that is an error is written
-//! here and nowhere else. Every answer carries a request id; that to a request from a web page, an error
-//! too, what the bucket's cross-origin rules let the page read.
+//! here and nowhere else. Every answer carries a request id; that to a request from a web page whose
+//! signature was right, an error too, what the bucket's cross-origin rules let the page read.
 
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
@@ -202,16 +202,6 @@ impl Responder {
             )
             .await;
         }
-        if let (Some(asking), Some(bucket)) = (asking, &target.bucket) {
-            *for_page = Box::pin(
-                self.operations
-                    .configurations
-                    .cors
-                    .allowance(bucket, &asking),
-            )
-            .await;
-        }
-
         let verified = self.authenticator.check(Head {
             method: &head.method,
             uri: &head.uri,
@@ -225,6 +215,11 @@ impl Responder {
             hoisted,
         } = verified;
         record.caller = Some(caller.clone());
+        // Not before: whoever signs wrongly costs the backend nothing.
+        if let (Some(asking), Some(bucket)) = (asking, &target.bucket) {
+            let cors = &self.operations.configurations.cors;
+            *for_page = Box::pin(cors.allowance(bucket, &asking)).await;
+        }
         let http::request::Parts {
             method,
             mut headers,

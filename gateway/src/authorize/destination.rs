@@ -50,12 +50,11 @@ pub(super) async fn check(
         {
             return Err(refusal(operation));
         }
+        // Another account could create one that is not there, later.
         match authorizer.owners.check_exists(bucket).await {
             Err(error) if error.code() == S3Code::NoSuchBucket => return Err(refusal(operation)),
             outcome => outcome?,
         }
-        // Else another account could create it later.
-        authorizer.owners.check_exists(bucket).await?;
     }
     Ok(())
 }

@@ -16,7 +16,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::backend::Backend;
-use crate::bucket::policy;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::request::Body;
@@ -147,15 +146,6 @@ pub struct Freshness {
     pub fresh: Duration,
     /// Most records held.
     pub cached_max: u64,
-}
-
-impl From<policy::Config> for Freshness {
-    fn from(config: policy::Config) -> Self {
-        Self {
-            fresh: Duration::from_millis(config.fresh_ms),
-            cached_max: config.cached_max,
-        }
-    }
 }
 
 /// The configurations of one kind, in records.

@@ -10,6 +10,7 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html>
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -30,6 +31,7 @@ use crate::backend::BackendError;
 use crate::backend::BackendRequest;
 use crate::bucket::configuration::BucketConfiguration;
 use crate::bucket::configuration::Document as StoredDocument;
+use crate::bucket::configuration::Freshness;
 use crate::bucket::configuration::StoredConfigurations;
 use crate::bucket::public_access::PublicAccessBlocks;
 use crate::error::S3Code;
@@ -57,6 +59,15 @@ impl Default for Config {
         Self {
             fresh_ms: 5_000,
             cached_max: 10_000,
+        }
+    }
+}
+
+impl From<Config> for Freshness {
+    fn from(config: Config) -> Self {
+        Self {
+            fresh: Duration::from_millis(config.fresh_ms),
+            cached_max: config.cached_max,
         }
     }
 }
