@@ -18,10 +18,10 @@ use serde::de::DeserializeOwned;
 use crate::backend::Backend;
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::request::Body;
-use crate::request::empty_body;
 use crate::records::cached::CachedRecords;
 use crate::records::record::Records;
+use crate::request::Body;
+use crate::request::empty_body;
 
 /// Which configuration of a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -33,8 +33,8 @@ use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::protocol::xml::Element;
 use crate::protocol::xml::Limits;
-use crate::request::Body;
 use crate::records::record::Records;
+use crate::request::Body;
 
 /// How public access is blocked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
