@@ -70,7 +70,7 @@ impl Terms {
         let key = Some(key);
         let subject = Subject { key, version };
         let check = |action: &&Action| access.check(action, subject);
-        match actions.iter().try_for_each(|action| check(action)) {
+        match actions.iter().try_for_each(check) {
             Ok(()) => true,
             Err(refusal) => {
                 access.log(&refusal);
@@ -294,7 +294,7 @@ impl Authorizer {
             };
             if let (true, Err(refusal)) = (is_due, access.check(action, subject)) {
                 access.log(&refusal);
-                return Err(self.refusal(access, refusal.error).await);
+                return Err(self.refusal(access, access.denial(&refusal)).await);
             }
         }
         Ok(())

@@ -46,8 +46,6 @@ pub(super) struct BucketAccess {
 /// Why an action is not allowed.
 #[derive(Debug)]
 pub(super) struct Refusal {
-    /// What the caller receives.
-    pub(super) error: S3Error,
     action: &'static str,
     resource: String,
     decision: Decision,
@@ -126,7 +124,6 @@ impl BucketAccess {
             _ => {}
         }
         Err(Refusal {
-            error: self.denial(action, &resource, decision),
             action,
             resource,
             decision,
@@ -136,12 +133,13 @@ impl BucketAccess {
         })
     }
 
-    /// AWS's text for a refusal.
-    fn denial(&self, action: &str, resource: &str, decision: Decision) -> S3Error {
+    /// AWS's answer to a refusal.
+    pub(super) fn denial(&self, refusal: &Refusal) -> S3Error {
         if self.caller.anonymous {
             return S3Error::access_denied();
         }
-        let because = match decision {
+        let (action, resource) = (refusal.action, &refusal.resource);
+        let because = match refusal.decision {
             Decision::Deny => "with an explicit deny in a resource-based policy".to_owned(),
             _ => format!("because no resource-based policy allows the {action} action"),
         };

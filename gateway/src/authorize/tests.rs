@@ -55,7 +55,7 @@ fn check(access: &BucketAccess, operation: Operation, key: &str) -> Result<(), S
         version: None,
     };
     let outcome = access.check(action, subject);
-    outcome.map_err(|refusal| refusal.error)
+    outcome.map_err(|refusal| access.denial(&refusal))
 }
 
 const READERS: &str = r#"{"Statement": [
