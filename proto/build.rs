@@ -4,15 +4,16 @@
 //! of the name, base64 for blobs, absent members left out, and `null` read as absent. Messages that
 //! carry secrets get a `Debug` that leaves those fields out.
 
-use prost::Message;
-use prost_types::FieldDescriptorProto;
-use prost_types::field_descriptor_proto::Label;
-use prost_types::field_descriptor_proto::Type;
 use std::env;
 use std::error::Error;
 use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
+
+use prost::Message;
+use prost_types::FieldDescriptorProto;
+use prost_types::field_descriptor_proto::Label;
+use prost_types::field_descriptor_proto::Type;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);

@@ -2,8 +2,13 @@
 
 use aws_sdk_s3::primitives::ByteStream;
 use http::Method;
-use tests::backend::{ACCESS_KEY_ID, Action, Backend, Fault, SECRET_ACCESS_KEY};
-use tests::clients::{self, Access};
+use tests::backend::ACCESS_KEY_ID;
+use tests::backend::Action;
+use tests::backend::Backend;
+use tests::backend::Fault;
+use tests::backend::SECRET_ACCESS_KEY;
+use tests::clients;
+use tests::clients::Access;
 
 async fn start() -> (Backend, aws_sdk_s3::Client) {
     let backend = Backend::start().await;

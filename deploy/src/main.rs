@@ -3,8 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use sealgate::cli::{Arguments, Command};
-use sealgate::{process, single, up};
+use sealgate::cli::Arguments;
+use sealgate::cli::Command;
+use sealgate::process;
+use sealgate::single;
+use sealgate::up;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -5,12 +5,17 @@ use std::time::Duration;
 
 use gateway::server::MetricsText;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::filter::{FilterExt as _, FilterFn, LevelFilter, Targets};
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::Registry;
+use tracing_subscriber::filter::FilterExt as _;
+use tracing_subscriber::filter::FilterFn;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{Layer as _, Registry};
 
 /// Logs to standard error, at `info` unless `RUST_LOG` sets another level; JSON lines when
 /// `SEALGATE_LOG=json`.
@@ -67,7 +72,11 @@ pub fn refuse_huge_pages() {
 
 /// Excludes key material from core dumps and from debuggers of the same user.
 pub fn forbid_core_dumps() {
-    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    use rustix::process::DumpableBehavior;
+    use rustix::process::Resource;
+    use rustix::process::Rlimit;
+    use rustix::process::set_dumpable_behavior;
+    use rustix::process::setrlimit;
     let none = Rlimit {
         current: Some(0),
         maximum: Some(0),

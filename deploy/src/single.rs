@@ -1,12 +1,14 @@
 //! One service alone: `sealgate kms` and `sealgate gateway`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use kms::config::Compat;
 use proto::time::SystemClock;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Kms;

@@ -5,13 +5,14 @@ use serde::Deserializer;
 
 /// Blobs as base64 text.
 pub mod blob {
+    use std::borrow::Cow;
+
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
     use serde::Deserialize;
     use serde::Deserializer;
     use serde::Serializer;
     use serde::de::Error;
-    use std::borrow::Cow;
 
     /// Writes a blob as padded base64; an absent one as `null`.
     ///

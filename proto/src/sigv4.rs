@@ -24,6 +24,8 @@ mod signed_headers;
 mod signing;
 mod split;
 
+use std::time::Duration;
+
 pub use authorization::Authorization;
 pub use authorization::AuthorizationError;
 pub use authorization::Mechanism;
@@ -59,8 +61,6 @@ pub use signing::chunk_string_to_sign;
 pub use signing::sha256_hex;
 pub use signing::string_to_sign;
 pub use signing::trailer_string_to_sign;
-
-use std::time::Duration;
 
 /// The only algorithm that is supported.
 pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";

@@ -4,18 +4,25 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::task::Context;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request};
+use http::Method;
+use http::Request;
 use http_body_util::BodyExt as _;
-use hyper::body::{Body, Frame, SizeHint};
+use hyper::body::Body;
+use hyper::body::Frame;
+use hyper::body::SizeHint;
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
-use proto::sigv4::{self, OutboundRequest};
-use proto::time::{Clock as _, SystemClock};
+use proto::sigv4;
+use proto::sigv4::OutboundRequest;
+use proto::time::Clock as _;
+use proto::time::SystemClock;
 use tokio::time::Instant;
 
 /// Who is asked, and as whom.

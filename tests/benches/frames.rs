@@ -9,15 +9,24 @@
 #![allow(clippy::print_stdout, reason = "a bench prints its figures")]
 #![allow(clippy::unwrap_used, reason = "a bench that fails may panic")]
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use std::hint::black_box;
+use std::time::Duration;
+use std::time::Instant;
+
+use aws_lc_rs::aead::AES_256_GCM;
+use aws_lc_rs::aead::Aad;
+use aws_lc_rs::aead::LessSafeKey;
+use aws_lc_rs::aead::Nonce;
+use aws_lc_rs::aead::UnboundKey;
+use gateway::chunks::DataKey;
+use gateway::chunks::Keys;
+use gateway::chunks::layout;
 use gateway::chunks::open::Opener;
 use gateway::chunks::random::SystemRandom;
 use gateway::chunks::seal::Sealer;
-use gateway::chunks::segment::{Kind, Segment};
+use gateway::chunks::segment::Kind;
+use gateway::chunks::segment::Segment;
 use gateway::chunks::trailer::Record;
-use gateway::chunks::{DataKey, Keys, layout};
-use std::hint::black_box;
-use std::time::{Duration, Instant};
 
 fn main() {
     let smoke = std::env::args().any(|argument| argument == "--smoke");

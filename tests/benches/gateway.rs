@@ -13,19 +13,30 @@ mod driver;
 mod meter;
 mod passage;
 
-use std::io::{BufRead as _, BufReader};
+use std::io::BufRead as _;
+use std::io::BufReader;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
 use md5::Digest as _;
-use tests::backend::{ACCESS_KEY_ID, Backend, SECRET_ACCESS_KEY};
+use tests::backend::ACCESS_KEY_ID;
+use tests::backend::Backend;
+use tests::backend::SECRET_ACCESS_KEY;
 
-use crate::driver::{Call, Load, Side, paced, repeat};
+use crate::driver::Call;
+use crate::driver::Load;
+use crate::driver::Side;
+use crate::driver::paced;
+use crate::driver::repeat;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -7,16 +7,19 @@
 //! backend is in memory and in this process: a real one adds its own time to each request. Only ratios
 //! of one run mean something.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt as _;
 use http::Method;
 use md5::Digest as _;
-use tests::backend::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
+use tests::backend::ACCESS_KEY_ID;
+use tests::backend::SECRET_ACCESS_KEY;
 use tests::clients::Access;
-use tests::signed::{Draft, Target};
+use tests::signed::Draft;
+use tests::signed::Target;
 use tests::world::World;
 
 #[global_allocator]

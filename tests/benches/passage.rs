@@ -12,7 +12,8 @@ use http::uri::PathAndQuery;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::TokioIo;
 
 /// Runs until standard input closes.
 pub fn run(backend: &str) {

@@ -12,10 +12,15 @@ mod upload;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
-use tests::backend::{ACCESS_KEY_ID, Action, Fault, Gate, SECRET_ACCESS_KEY};
+use tests::backend::ACCESS_KEY_ID;
+use tests::backend::Action;
+use tests::backend::Fault;
+use tests::backend::Gate;
+use tests::backend::SECRET_ACCESS_KEY;
 use tests::clients;
 use tests::process::Process;
-use tests::world::{SERVICE_SECRET, World};
+use tests::world::SERVICE_SECRET;
+use tests::world::World;
 
 const BUCKET: &str = "crash";
 const MIB: usize = 1 << 20;

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use aws_sdk_s3::types::ServerSideEncryption;
 use http::Method;
-use tests::backend::{Action, Fault, Gate};
+use tests::backend::Action;
+use tests::backend::Fault;
+use tests::backend::Gate;
 use tests::signed::Draft;
 use tokio::io::AsyncWriteExt as _;
 

@@ -1,7 +1,9 @@
 //! Multipart uploads through gateways that are killed.
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, ServerSideEncryption};
+use aws_sdk_s3::types::CompletedMultipartUpload;
+use aws_sdk_s3::types::CompletedPart;
+use aws_sdk_s3::types::ServerSideEncryption;
 
 use crate::BUCKET;
 use crate::Crash;

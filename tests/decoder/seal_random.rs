@@ -8,21 +8,33 @@
     reason = "indexes are drawn below the length"
 )]
 
+use std::error::Error;
+use std::io::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gateway::chunks::footer::{Part, Table};
-use gateway::chunks::random::{Random, SystemRandom};
+use gateway::chunks::DataKey;
+use gateway::chunks::Keys;
+use gateway::chunks::footer::Part;
+use gateway::chunks::footer::Table;
+use gateway::chunks::random::Random;
+use gateway::chunks::random::SystemRandom;
 use gateway::chunks::seal::Sealer;
 use gateway::chunks::segment::Kind;
 use gateway::chunks::trailer::Record;
-use gateway::chunks::{DataKey, Keys};
-use gateway::envelope::{Envelope, Layout, Mode, Protection, WrappingKey};
-use gateway::protocol::checksum::{Algorithm, Checksum, ChecksumKind};
-use md5::{Digest as _, Md5};
-use serde_json::{Value, json};
+use gateway::envelope::Envelope;
+use gateway::envelope::Layout;
+use gateway::envelope::Mode;
+use gateway::envelope::Protection;
+use gateway::envelope::WrappingKey;
+use gateway::protocol::checksum::Algorithm;
+use gateway::protocol::checksum::Checksum;
+use gateway::protocol::checksum::ChecksumKind;
+use md5::Digest as _;
+use md5::Md5;
+use serde_json::Value;
+use serde_json::json;
 use sha2::Sha256;
-use std::error::Error;
-use std::io::Write as _;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let count = std::env::args().nth(1).ok_or("how many?")?.parse()?;

@@ -1,10 +1,11 @@
 //! Cross-origin rules: what a browser hears before a request, and what a page may read of an answer.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::HeaderMap;
 use http::Method;
 use http::Response;
-use std::time::Duration;
 use tests::backend::Action;
 use tests::backend::Fault;
 use tests::expect::expect_no_canary;

@@ -1,7 +1,9 @@
 //! The AWS SDKs for Rust, pointed at a world.
 
 use aws_credential_types::Credentials;
-use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
+use aws_smithy_http_client::tls;
+use aws_smithy_http_client::tls::TlsContext;
+use aws_smithy_http_client::tls::TrustStore;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 /// The user who signs, and the endpoint.

@@ -1,13 +1,16 @@
 //! One check per claim, each with a message that shows what happened instead.
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::Response;
-use md5::{Digest, Md5};
+use md5::Digest;
+use md5::Md5;
 use sha2::Sha256;
 
-use crate::backend::{Backend, Recorded};
+use crate::backend::Backend;
+use crate::backend::Recorded;
 
 /// The answer is the S3 error `code` with `status`, has a request id and shows nothing of the
 /// backend.

@@ -5,10 +5,13 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderMap, Method};
-use proto::sigv4::{CredentialScope, SigningKey};
+use http::HeaderMap;
+use http::Method;
+use proto::sigv4::CredentialScope;
+use proto::sigv4::SigningKey;
 use proto::time::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
+use serde_json::json;
 
 use crate::clients::Access;
 use crate::signed::Signed;

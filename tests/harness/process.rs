@@ -1,8 +1,11 @@
 //! A gateway in a process of its own, to be killed.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::BufRead as _;
+use std::io::BufReader;
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
 
 use tempfile::TempDir;
 

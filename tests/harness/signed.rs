@@ -10,12 +10,24 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
-use http_body_util::{BodyExt, Full};
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::Method;
+use http::Request;
+use http::Response;
+use http_body_util::BodyExt;
+use http_body_util::Full;
 use hyper_util::rt::TokioIo;
-use proto::sigv4::{self, CredentialScope, OutboundRequest, SigningKey};
+use proto::sigv4;
+use proto::sigv4::CredentialScope;
+use proto::sigv4::OutboundRequest;
+use proto::sigv4::SigningKey;
 use proto::time::Timestamp;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::AsyncRead;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWrite;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::clients::Access;

@@ -2,11 +2,20 @@
 
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{
-    BucketVersioningStatus, CorsConfiguration, CorsRule, Delete, IndexDocument, ObjectIdentifier,
-    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
-    ServerSideEncryptionRule, Tag, Tagging, VersioningConfiguration, WebsiteConfiguration,
-};
+use aws_sdk_s3::types::BucketVersioningStatus;
+use aws_sdk_s3::types::CorsConfiguration;
+use aws_sdk_s3::types::CorsRule;
+use aws_sdk_s3::types::Delete;
+use aws_sdk_s3::types::IndexDocument;
+use aws_sdk_s3::types::ObjectIdentifier;
+use aws_sdk_s3::types::ServerSideEncryption;
+use aws_sdk_s3::types::ServerSideEncryptionByDefault;
+use aws_sdk_s3::types::ServerSideEncryptionConfiguration;
+use aws_sdk_s3::types::ServerSideEncryptionRule;
+use aws_sdk_s3::types::Tag;
+use aws_sdk_s3::types::Tagging;
+use aws_sdk_s3::types::VersioningConfiguration;
+use aws_sdk_s3::types::WebsiteConfiguration;
 use tests::world::World;
 
 async fn put(world: &World, key: &str, body: &[u8]) -> String {

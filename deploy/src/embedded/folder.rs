@@ -6,8 +6,13 @@
 
 use std::path::PathBuf;
 
+use s3s::S3;
+use s3s::S3Error;
+use s3s::S3ErrorCode;
+use s3s::S3Request;
+use s3s::S3Response;
+use s3s::S3Result;
 use s3s::dto::*;
-use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 use s3s_fs::FileSystem;
 
 /// A folder served as S3, and its path.

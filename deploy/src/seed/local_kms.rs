@@ -10,7 +10,8 @@ use kms::config::Secret;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::seed::{Seed, SeedKey};
+use crate::seed::Seed;
+use crate::seed::SeedKey;
 
 /// A seed file of local-kms.
 #[derive(Deserialize)]
@@ -135,7 +136,9 @@ impl Key {
 
 #[cfg(test)]
 mod tests {
-    use kms::keys::metadata::{KeySpec, KeyUsage, Origin};
+    use kms::keys::metadata::KeySpec;
+    use kms::keys::metadata::KeyUsage;
+    use kms::keys::metadata::Origin;
 
     use super::*;
 

@@ -1,6 +1,7 @@
 //! The KMS key of the printed example.
 
-use kms::api::{Operation, OperationName};
+use kms::api::Operation;
+use kms::api::OperationName;
 use kms::caller::Caller;
 use kms::server::Running;
 use serde_json::json;

@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use crc_fast::{CrcAlgorithm, checksum};
+use crc_fast::CrcAlgorithm;
+use crc_fast::checksum;
 
 use crate::backend::Recorded;
 

@@ -4,10 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+use http::HeaderName;
+use http::HeaderValue;
+use http::Method;
+use http::Response;
+use http::StatusCode;
 use tokio::sync::Notify;
 
-use crate::backend::{End, Recorded, Reply, Shared, whole};
+use crate::backend::End;
+use crate::backend::Recorded;
+use crate::backend::Reply;
+use crate::backend::Shared;
+use crate::backend::whole;
 
 /// A misbehaviour and the requests it applies to.
 pub struct Fault {

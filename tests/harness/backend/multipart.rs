@@ -1,15 +1,26 @@
 //! Multipart uploads, as S3 does them: parts are compared by ETag, and all except the last have 5 MiB.
 
 use bytes::Bytes;
-use http::{Method, Response};
-use md5::{Digest, Md5};
+use http::Method;
+use http::Response;
+use md5::Digest;
+use md5::Md5;
 
-use crate::backend::answer::{
-    ParsedRequest, between, date, empty, error, source, stored_headers, version, with,
-    write_condition, xml,
-};
+use crate::backend::answer::ParsedRequest;
+use crate::backend::answer::between;
+use crate::backend::answer::date;
+use crate::backend::answer::empty;
+use crate::backend::answer::error;
+use crate::backend::answer::source;
+use crate::backend::answer::stored_headers;
+use crate::backend::answer::version;
+use crate::backend::answer::with;
+use crate::backend::answer::write_condition;
+use crate::backend::answer::xml;
 use crate::backend::listing;
-use crate::backend::store::{Store, Stored, Upload};
+use crate::backend::store::Store;
+use crate::backend::store::Stored;
+use crate::backend::store::Upload;
 
 /// Answers a request about one upload.
 pub(crate) fn answer(store: &mut Store, request: &ParsedRequest) -> Response<Bytes> {
