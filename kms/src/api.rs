@@ -39,13 +39,17 @@ mod table;
 mod tag;
 mod violations;
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use proto::time::Clock;
+
 pub(crate) use crate::api::call::Call;
 pub use crate::api::operation::Answer;
 pub use crate::api::operation::Operation;
 pub use crate::api::operation::OperationName;
 #[allow(unused_imports, reason = "for the modules above")]
 pub(crate) use crate::api::table::operations;
-
 use crate::audit::Audit;
 use crate::authorize::Enforcement;
 use crate::caller::Caller;
@@ -58,9 +62,6 @@ use crate::keys::store::NoStore;
 use crate::keys::store::Store;
 use crate::quota::Quotas;
 use crate::regions::Regions;
-use arc_swap::ArcSwap;
-use proto::time::Clock;
-use std::sync::Arc;
 
 /// A KMS: all accounts and Regions of it.
 pub struct Kms {

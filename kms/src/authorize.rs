@@ -8,15 +8,11 @@
 //!
 //! Source: <https://docs.aws.amazon.com/kms/latest/developerguide/policy-evaluation.html>
 
-use crate::caller::Caller;
-use crate::caller::service_principal;
-use crate::crypto::material::UsePermit;
-use crate::error::KmsError;
-use crate::keys::Keys;
-use crate::keys::key::Key;
-use crate::keys::key::Snapshot;
-use crate::keys::metadata::KeySpec;
-use crate::keys::metadata::Manager;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
 use arc_swap::Guard;
 use proto::policy::Context;
 use proto::policy::Decision;
@@ -26,10 +22,16 @@ use proto::policy::Request;
 use proto::policy::evaluate;
 use proto::time::Timestamp;
 use serde::Deserialize;
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::marker::PhantomData;
-use std::sync::Arc;
+
+use crate::caller::Caller;
+use crate::caller::service_principal;
+use crate::crypto::material::UsePermit;
+use crate::error::KmsError;
+use crate::keys::Keys;
+use crate::keys::key::Key;
+use crate::keys::key::Snapshot;
+use crate::keys::metadata::KeySpec;
+use crate::keys::metadata::Manager;
 
 /// A key for which [`permit`] allowed the caller one action.
 ///

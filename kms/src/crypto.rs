@@ -21,11 +21,12 @@ pub mod spec;
 pub mod symmetric;
 mod xaes;
 
-pub use crate::crypto::xaes::MessageNonce;
-
 use std::cell::RefCell;
+
 use zeroize::Zeroize;
 use zeroize::Zeroizing;
+
+pub use crate::crypto::xaes::MessageNonce;
 
 /// Fills `bytes` from the cryptographic random generator.
 ///
@@ -90,8 +91,9 @@ pub struct Unauthentic;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::collections::BTreeSet;
+
+    use super::*;
 
     #[test]
     fn what_is_drawn_ahead_is_handed_out_once_and_wiped() {

@@ -16,6 +16,15 @@ pub mod store;
 mod upkeep;
 pub mod key_sealer;
 
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use proto::time::Timestamp;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
 use crate::caller::partition;
 use crate::crypto::material::Material;
 use crate::crypto::root_key::RootKey;
@@ -35,13 +44,6 @@ use crate::keys::record::Record;
 use crate::keys::store::Store;
 use crate::keys::store::StoreError;
 use crate::keys::store::Table;
-use proto::time::Timestamp;
-use serde::Serialize;
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use zeroize::Zeroizing;
 
 /// The keys of all accounts and Regions.
 pub struct Keys {

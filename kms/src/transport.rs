@@ -40,7 +40,6 @@ use crate::error::Code;
 use crate::error::KmsError;
 use crate::faults::Effect;
 use crate::faults::Faults;
-
 use crate::metrics::Metrics;
 use crate::metrics::Protocol;
 use crate::quota::Quotas;

@@ -1,5 +1,9 @@
 //! Aliases: names of keys that may move from key to key.
 
+use std::sync::Arc;
+
+use proto::kms::v1;
+
 use crate::api::Call;
 use crate::api::call::By;
 use crate::api::call::alias_arn;
@@ -21,8 +25,6 @@ use crate::keys::metadata::KeyUsage;
 use crate::keys::metadata::Manager;
 use crate::keys::metadata::Origin;
 use crate::keys::state::Group;
-use proto::kms::v1;
-use std::sync::Arc;
 
 /// Gives a key a second name.
 pub(crate) fn create(

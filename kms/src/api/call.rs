@@ -1,5 +1,13 @@
 //! One call on its way through the checks, and what the audit trail will record of it.
 
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use proto::arn::Arn;
+use proto::time::Timestamp;
+use serde::Serialize;
+
 use crate::api::Kms;
 use crate::api::OperationName;
 use crate::audit::Event;
@@ -26,12 +34,6 @@ use crate::keys::metadata::KeyUsage;
 use crate::keys::metadata::Manager;
 use crate::keys::state::Group;
 use crate::quota::Class;
-use proto::arn::Arn;
-use proto::time::Timestamp;
-use serde::Serialize;
-use std::collections::BTreeMap;
-use std::marker::PhantomData;
-use std::sync::Arc;
 
 /// One call on its way through the checks.
 pub(crate) struct Call<'a> {

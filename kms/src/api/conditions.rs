@@ -5,14 +5,16 @@
 //!
 //! Source: <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html>
 
+use std::time::Duration;
+
+use proto::kms::v1;
+use proto::time::Timestamp;
+
 use crate::api::Operation;
 use crate::api::key::WINDOW_DAYS_DEFAULT;
 use crate::api::rotation::PERIOD_DAYS_DEFAULT;
 use crate::authorize::Condition;
 use crate::caller::Caller;
-use proto::kms::v1;
-use proto::time::Timestamp;
-use std::time::Duration;
 
 /// The condition keys of a request and their values; nothing for the requests that have none, which
 /// are most.

@@ -3,6 +3,8 @@
 //! Lengths are characters of texts, bytes of blobs and items of lists; members are named as AWS's
 //! validation errors name them. Source: the service model of AWS KMS, API version 2014-11-01.
 
+use proto::kms::v1;
+
 use crate::api::violations::Constrained;
 use crate::api::violations::Rule::EachLength;
 use crate::api::violations::Rule::EachOneOf;
@@ -15,7 +17,6 @@ use crate::api::violations::Rule::Required;
 use crate::api::violations::Violations;
 use crate::api::violations::patterns;
 use crate::api::violations::values;
-use proto::kms::v1;
 
 macro_rules! constraints {
     ($($message:ident { $($field:ident $name:literal $rules:tt;)* })+) => {

@@ -1,5 +1,10 @@
 //! Data keys and randomness.
 
+use std::collections::BTreeMap;
+
+use proto::kms::v1;
+use zeroize::Zeroizing;
+
 use crate::api::Call;
 use crate::api::encrypt;
 use crate::api::encrypt::Sealed;
@@ -11,9 +16,6 @@ use crate::compat::Compat;
 use crate::crypto;
 use crate::error::KmsError;
 use crate::keys::metadata::KeyUsage;
-use proto::kms::v1;
-use std::collections::BTreeMap;
-use zeroize::Zeroizing;
 
 /// Makes a data key and answers it in plaintext and sealed.
 pub(crate) fn generate(

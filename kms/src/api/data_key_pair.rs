@@ -1,5 +1,10 @@
 //! Data key pairs: pairs for use outside, their private key sealed under a KMS key.
 
+use std::collections::BTreeMap;
+
+use proto::kms::v1;
+use zeroize::Zeroizing;
+
 use crate::api::Call;
 use crate::api::encrypt;
 use crate::api::encrypt::Sealed;
@@ -12,9 +17,6 @@ use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
-use proto::kms::v1;
-use std::collections::BTreeMap;
-use zeroize::Zeroizing;
 
 /// Makes a pair and answers its private key in plaintext and sealed.
 pub(crate) fn generate(

@@ -2,6 +2,9 @@
 
 mod cipher;
 
+use proto::kms::v1;
+use zeroize::Zeroizing;
+
 use crate::api::Call;
 use crate::api::call::By;
 pub(crate) use crate::api::encrypt::cipher::Opened;
@@ -19,8 +22,6 @@ use crate::authorize::Condition;
 use crate::crypto::MessageNonce;
 use crate::error::KmsError;
 use crate::keys::metadata::KeyUsage;
-use proto::kms::v1;
-use zeroize::Zeroizing;
 
 /// Encrypts up to 4,096 bytes under a key.
 pub(crate) fn encrypt(

@@ -1,5 +1,7 @@
 //! Grants: made, listed, retired by those they are for, revoked by their makers.
 
+use proto::kms::v1;
+
 use crate::api::Call;
 use crate::api::call::By;
 use crate::api::key::seconds;
@@ -13,7 +15,6 @@ use crate::error::KmsError;
 use crate::keys::grant::Grant;
 use crate::keys::key::Key;
 use crate::keys::state::Group;
-use proto::kms::v1;
 
 /// Gives a principal permissions on a key.
 pub(crate) fn create(

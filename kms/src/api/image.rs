@@ -1,13 +1,15 @@
 //! Reset, restore and fork of a whole KMS.
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use proto::time::Clock;
+
 use crate::api::Kms;
 use crate::audit::Audit;
 use crate::error::KmsError;
 use crate::keys::Image;
 use crate::quota::Quotas;
-use arc_swap::ArcSwap;
-use proto::time::Clock;
-use std::sync::Arc;
 
 impl Kms {
     /// All keys, aliases and custom key stores as they are now.

@@ -1,5 +1,14 @@
 //! Imported key material: its way in, its expiry and its way out.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use proto::kms::v1;
+use proto::time::Timestamp;
+use zeroize::Zeroizing;
+
 use crate::api::Call;
 use crate::api::call::By;
 use crate::api::violations;
@@ -16,13 +25,6 @@ use crate::keys::record::Import;
 use crate::keys::record::MaterialRecord;
 use crate::keys::record::Record;
 use crate::keys::state::Group;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use proto::kms::v1;
-use proto::time::Timestamp;
-use std::sync::Arc;
-use std::time::Duration;
-use zeroize::Zeroizing;
 
 /// Makes a key to wrap material under, and the token that goes with the material.
 pub(crate) fn parameters(

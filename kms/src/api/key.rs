@@ -2,6 +2,11 @@
 
 mod make;
 
+use std::time::Duration;
+
+use proto::kms::v1;
+use proto::time::Timestamp;
+
 use crate::api::Call;
 use crate::api::call::By;
 pub(crate) use crate::api::key::make::Draft;
@@ -19,9 +24,6 @@ use crate::keys::metadata::Manager;
 use crate::keys::record::MultiRegion;
 use crate::keys::state::Group;
 use crate::keys::state::KeyState;
-use proto::kms::v1;
-use proto::time::Timestamp;
-use std::time::Duration;
 
 /// Makes a key of the caller's account in the Region called.
 pub(crate) fn create(

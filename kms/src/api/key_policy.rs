@@ -1,5 +1,9 @@
 //! Key policies: stored as they were given, and returned so.
 
+use proto::kms::v1;
+use proto::policy::Policy;
+use proto::policy::PolicyKind;
+
 use crate::api::Call;
 use crate::api::call::By;
 use crate::api::page;
@@ -8,9 +12,6 @@ use crate::api::violations;
 use crate::authorize;
 use crate::error::Code;
 use crate::error::KmsError;
-use proto::kms::v1;
-use proto::policy::Policy;
-use proto::policy::PolicyKind;
 
 /// Returns a key's policy.
 pub(crate) fn get(

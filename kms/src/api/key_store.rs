@@ -1,5 +1,7 @@
 //! Custom key stores. Clusters and external key managers are simulated: connecting succeeds.
 
+use proto::kms::v1;
+
 use crate::api::Call;
 use crate::api::key::seconds;
 use crate::api::page;
@@ -11,7 +13,6 @@ use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::key_store::Backing;
 use crate::keys::key_store::KeyStore;
-use proto::kms::v1;
 
 /// Makes a custom key store; it starts disconnected.
 pub(crate) fn create(

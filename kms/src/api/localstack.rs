@@ -3,6 +3,13 @@
 //! Keys whose id and material are chosen by tags, blobs that LocalStack made, and answers as AWS
 //! gave them when LocalStack wrote them down (2023).
 
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use proto::kms::v1;
+use zeroize::Zeroizing;
+
 use crate::api::Answer;
 use crate::api::Call;
 use crate::api::call::Action;
@@ -19,11 +26,6 @@ use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use proto::kms::v1;
-use std::sync::Arc;
-use zeroize::Zeroizing;
 
 /// What tags determine of a key that is to be made.
 #[derive(Default)]

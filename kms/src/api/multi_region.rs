@@ -1,5 +1,9 @@
 //! Multi-Region keys: the same key, by id and material, in several Regions.
 
+use std::sync::Arc;
+
+use proto::kms::v1;
+
 use crate::api::Call;
 use crate::api::call::By;
 use crate::api::key::metadata;
@@ -17,8 +21,6 @@ use crate::keys::record::Record;
 use crate::keys::state::Group;
 use crate::keys::state::KeyState;
 use crate::quota::Class;
-use proto::kms::v1;
-use std::sync::Arc;
 
 /// Makes a replica of a primary key in another Region.
 pub(crate) fn replicate(

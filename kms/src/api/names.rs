@@ -1,5 +1,9 @@
 //! All the names of the keys that a request is about.
 
+use std::sync::Arc;
+
+use serde_json::Value;
+
 use crate::api::Call;
 use crate::api::Kms;
 use crate::api::Operation;
@@ -8,8 +12,6 @@ use crate::api::call::alias_arn;
 use crate::caller::Caller;
 use crate::crypto::ciphertext::Blob;
 use crate::keys::key::Key;
-use serde_json::Value;
-use std::sync::Arc;
 
 impl Kms {
     /// All that the keys which a request is about go by: their ids, their ARNs, their aliases and the
@@ -52,11 +54,12 @@ const MEMBERS: &[&str] = &["KeyId", "SourceKeyId", "DestinationKeyId"];
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+    use serde_json::json;
+
     use crate::api::Operation;
     use crate::api::OperationName;
     use crate::api::tests::World;
-    use serde_json::Value;
-    use serde_json::json;
 
     fn names(world: &World, name: &str, request: &Value) -> Vec<String> {
         let name = OperationName::from_name(name).unwrap();

@@ -1,11 +1,13 @@
 //! The closed set of operations: their requests and answers, and both as AWS JSON.
 
+use std::fmt;
+
+use proto::kms::v1;
+
 use crate::api::Call;
 use crate::api::table::operations;
 use crate::error::Code;
 use crate::error::KmsError;
-use proto::kms::v1;
-use std::fmt;
 
 macro_rules! make {
     ($($name:ident $method:ident ($request:ident) -> $answer:ident = $run:path, $kind:ident;)+) => {

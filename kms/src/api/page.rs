@@ -1,9 +1,10 @@
 //! Lists in pages, as all list operations give them.
 
-use crate::error::Code;
-use crate::error::KmsError;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::error::Code;
+use crate::error::KmsError;
 
 /// One page of a list.
 pub(crate) struct Page<T> {

@@ -1,11 +1,12 @@
 //! Answers for an enclave: sealed for the key of its attestation document instead of in plaintext.
 
+use proto::kms::v1;
+
 use crate::api::Call;
 use crate::authorize::Condition;
 use crate::compat::Compat;
 use crate::crypto::recipient::Recipient;
 use crate::error::KmsError;
-use proto::kms::v1;
 
 /// What an answer carries of a secret: the plaintext, or the envelope of it.
 pub(crate) struct Told {

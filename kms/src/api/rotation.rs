@@ -1,5 +1,10 @@
 //! Rotation: new key material for a key, by itself or on demand.
 
+use std::sync::Arc;
+
+use proto::kms::v1;
+use proto::time::Timestamp;
+
 use crate::api::Call;
 use crate::api::call::By;
 use crate::api::key::seconds;
@@ -20,9 +25,6 @@ use crate::keys::record::Record;
 use crate::keys::record::Rotation;
 use crate::keys::record::RotationType;
 use crate::keys::state::Group;
-use proto::kms::v1;
-use proto::time::Timestamp;
-use std::sync::Arc;
 
 /// Lets a key rotate by itself.
 pub(crate) fn enable(

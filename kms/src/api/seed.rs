@@ -3,6 +3,11 @@
 //! Seeding is idempotent: what is there already stays as it is, so a restart with the same seed
 //! changes nothing. Ids need not be UUIDs.
 
+use std::sync::Arc;
+
+use proto::time::Timestamp;
+use zeroize::Zeroizing;
+
 use crate::api::Call;
 use crate::api::Kms;
 use crate::api::OperationName;
@@ -21,9 +26,6 @@ use crate::keys::metadata::Origin;
 use crate::keys::record::MaterialRecord;
 use crate::keys::record::Rotation;
 use crate::keys::record::RotationType;
-use proto::time::Timestamp;
-use std::sync::Arc;
-use zeroize::Zeroizing;
 
 /// A key that is to be there.
 pub struct Seed {

@@ -1,5 +1,7 @@
 //! Secrets shared with others: key agreement and key encapsulation.
 
+use proto::kms::v1;
+
 use crate::api::Call;
 use crate::api::recipient;
 use crate::api::sign;
@@ -10,7 +12,6 @@ use crate::crypto::ml_kem::MlKemPair;
 use crate::crypto::pair::Pair;
 use crate::error::KmsError;
 use crate::keys::metadata::KeyUsage;
-use proto::kms::v1;
 
 /// Agrees on a secret with the owner of a public key on the same curve.
 pub(crate) fn derive(

@@ -1,5 +1,7 @@
 //! Signatures, message authentication codes and public keys.
 
+use proto::kms::v1;
+
 use crate::api::Call;
 use crate::api::call::By;
 use crate::api::violations;
@@ -16,7 +18,6 @@ use crate::error::KmsError;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
 use crate::keys::state::Group;
-use proto::kms::v1;
 
 /// Signs a message, or its digest, with the private key of a pair.
 pub(crate) fn sign(

@@ -1,5 +1,7 @@
 //! Tags of keys.
 
+use proto::kms::v1;
+
 use crate::api::Call;
 use crate::api::call::By;
 use crate::api::page;
@@ -8,7 +10,6 @@ use crate::api::violations;
 use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::state::Group;
-use proto::kms::v1;
 
 /// Adds tags to a key, or changes their values.
 pub(crate) fn tag(

@@ -1,5 +1,13 @@
 //! The operations through the JSON that clients send, on a clock that stands still.
 
+use std::sync::Arc;
+
+use proto::time::Clock;
+use proto::time::ManualClock;
+use proto::time::Timestamp;
+use serde_json::Value;
+use serde_json::json;
+
 use crate::api::Answer;
 use crate::api::Kms;
 use crate::api::Operation;
@@ -11,12 +19,6 @@ use crate::error::KmsError;
 use crate::quota;
 use crate::quota::Quotas;
 use crate::quota::Shape;
-use proto::time::Clock;
-use proto::time::ManualClock;
-use proto::time::Timestamp;
-use serde_json::Value;
-use serde_json::json;
-use std::sync::Arc;
 
 mod aliases;
 mod compat;

@@ -3,9 +3,10 @@
 pub(crate) mod patterns;
 pub(crate) mod values;
 
+use std::fmt::Write;
+
 use crate::api::violations::patterns::TextPattern;
 use crate::error::KmsError;
-use std::fmt::Write;
 
 /// What the service model may demand of a member.
 pub(crate) enum Rule {
@@ -280,8 +281,9 @@ fn one_of(text: &str, values: &[&str]) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proto::kms::v1;
+
+    use super::*;
 
     fn message(request: &impl Constrained) -> String {
         check(request).unwrap_err().message().to_owned()

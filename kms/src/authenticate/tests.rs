@@ -13,7 +13,6 @@ use proto::sigv4::sha256_hex;
 use proto::sigv4::sign_request;
 use proto::time::ManualClock;
 use proto::time::Timestamp;
-
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 

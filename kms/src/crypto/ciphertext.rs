@@ -4,6 +4,12 @@
 //! damaged blob is distinguished from one of a key that is not here; what is authenticated, head, encryption
 //! context and plaintext, is so by AES-GCM alone.
 
+use std::collections::BTreeMap;
+
+use sha2::Digest;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
 use crate::crypto::Unauthentic;
 use crate::crypto::encryption_context;
 use crate::crypto::material::MaterialId;
@@ -11,10 +17,6 @@ use crate::crypto::xaes::MessageNonce;
 use crate::crypto::xaes::NONCE_BYTES;
 use crate::crypto::xaes::TAG_BYTES;
 use crate::crypto::xaes::Xaes256Gcm;
-use sha2::Digest;
-use sha2::Sha256;
-use std::collections::BTreeMap;
-use zeroize::Zeroizing;
 
 /// Which key a blob is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,5 @@
 //! Pairs on elliptic curves: ECDSA and ECDH (SEC 1, FIPS 186-5), Ed25519 (RFC 8032).
 
-use crate::crypto::pair::Message;
-use crate::crypto::pair::SignError;
-use crate::crypto::rsa::import;
-use crate::crypto::spec::KeySpec;
 use aws_lc_rs::agreement;
 use aws_lc_rs::digest;
 use aws_lc_rs::encoding::AsDer;
@@ -16,6 +12,11 @@ use aws_lc_rs::signature::EcdsaVerificationAlgorithm;
 use aws_lc_rs::signature::KeyPair;
 use aws_lc_rs::signature::UnparsedPublicKey;
 use zeroize::Zeroizing;
+
+use crate::crypto::pair::Message;
+use crate::crypto::pair::SignError;
+use crate::crypto::rsa::import;
+use crate::crypto::spec::KeySpec;
 
 /// A pair on a NIST curve or secp256k1.
 pub struct EccPair {

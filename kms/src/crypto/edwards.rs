@@ -1,7 +1,5 @@
 //! Edwards25519 pairs (RFC 8032): Ed25519, and Ed25519ph for messages that come as their digest.
 
-use crate::crypto::pair::Message;
-use crate::crypto::pair::SignError;
 use aws_lc_rs::encoding::AsBigEndian;
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::encoding::Curve25519SeedBin;
@@ -20,6 +18,9 @@ use sha2::digest::OutputSizeUser;
 use sha2::digest::Update;
 use sha2::digest::consts::U64;
 use zeroize::Zeroizing;
+
+use crate::crypto::pair::Message;
+use crate::crypto::pair::SignError;
 
 /// A pair on Edwards25519.
 pub struct EdwardsPair {
@@ -139,9 +140,10 @@ const DIGEST_BYTES: usize = 64;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use sha2::Digest as _;
     use sha2::Sha512;
+
+    use super::*;
 
     /// RFC 8032, section 7.3.
     #[test]

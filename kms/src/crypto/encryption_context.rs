@@ -40,8 +40,9 @@ pub const BYTES_MAX: usize = 8_192;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn canonical(pairs: &BTreeMap<String, String>) -> Vec<u8> {
         let mut out = Vec::new();

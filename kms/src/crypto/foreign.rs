@@ -4,7 +4,8 @@
 //! AES-GCM under the bare key, of the plaintext padded as CBC would need it (PKCS #7). The
 //! additional data are names and values of the encryption context in the order of the names.
 
-use crate::crypto::Unauthentic;
+use std::collections::BTreeMap;
+
 use aes_gcm::AesGcm;
 use aes_gcm::KeyInit;
 use aes_gcm::aead::Aead;
@@ -13,8 +14,9 @@ use aes_gcm::aead::consts::U16;
 use aes_gcm::aes::Aes128;
 use aes_gcm::aes::Aes192;
 use aes_gcm::aes::Aes256;
-use std::collections::BTreeMap;
 use zeroize::Zeroizing;
+
+use crate::crypto::Unauthentic;
 
 /// A blob of LocalStack's taken apart. Nothing in it is to be believed until it opens.
 pub struct ForeignBlob<'a> {

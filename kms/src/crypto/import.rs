@@ -2,15 +2,16 @@
 //!
 //! Source: <https://docs.aws.amazon.com/kms/latest/developerguide/importing-keys-get-public-key-and-token.html>
 
-use crate::crypto::Unauthentic;
-use crate::crypto::pair::Pair;
-use crate::crypto::rsa::RsaPair;
-use crate::crypto::spec::KeySpec;
 use aws_lc_rs::key_wrap::AES_128;
 use aws_lc_rs::key_wrap::AES_256;
 use aws_lc_rs::key_wrap::AesKek;
 use aws_lc_rs::key_wrap::KeyWrapPadded;
 use zeroize::Zeroizing;
+
+use crate::crypto::Unauthentic;
+use crate::crypto::pair::Pair;
+use crate::crypto::rsa::RsaPair;
+use crate::crypto::spec::KeySpec;
 
 /// A fresh wrapping pair: its private key as PKCS #8 and its public key as SubjectPublicKeyInfo.
 #[must_use]
@@ -63,8 +64,9 @@ fn unwrap_twice(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use aws_lc_rs::rsa::PublicEncryptingKey;
+
+    use super::*;
 
     #[test]
     fn material_under_each_algorithm_is_unwrapped() {

@@ -1,7 +1,8 @@
 //! Message authentication codes: HMAC with SHA-2 (RFC 2104, FIPS 180-4).
 
-use crate::crypto::spec::KeySpec;
 use aws_lc_rs::hmac;
+
+use crate::crypto::spec::KeySpec;
 
 /// The material of an HMAC key.
 ///

@@ -1,5 +1,14 @@
 //! Key material: the secret of a KMS key, one for each rotation.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
+use hmac::Hmac;
+use hmac::KeyInit;
+use hmac::Mac;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
 use crate::crypto::Unauthentic;
 use crate::crypto::foreign::ForeignBlob;
 use crate::crypto::mac::MacKey;
@@ -8,13 +17,6 @@ use crate::crypto::random;
 use crate::crypto::spec::KeySpec;
 use crate::crypto::symmetric::SYMMETRIC_BYTES;
 use crate::crypto::symmetric::SymmetricKey;
-use hmac::Hmac;
-use hmac::KeyInit;
-use hmac::Mac;
-use sha2::Sha256;
-use std::collections::BTreeMap;
-use std::fmt;
-use zeroize::Zeroizing;
 
 /// Names one key material; AWS's `KeyMaterialId`. Tells nothing about the material.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

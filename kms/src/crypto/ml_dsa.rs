@@ -1,8 +1,5 @@
 //! ML-DSA pairs (FIPS 204).
 
-use crate::crypto::pair::Message;
-use crate::crypto::pair::SignError;
-use crate::crypto::spec::KeySpec;
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::encoding::PublicKeyX509Der;
 use aws_lc_rs::signature;
@@ -20,6 +17,10 @@ use ml_dsa::Signature;
 use ml_dsa::SigningKey;
 use ml_dsa::VerifyingKey;
 use zeroize::Zeroizing;
+
+use crate::crypto::pair::Message;
+use crate::crypto::pair::SignError;
+use crate::crypto::spec::KeySpec;
 
 /// An ML-DSA pair.
 pub struct MlDsaPair {
@@ -161,8 +162,9 @@ const SEED_TAG: &[u8] = &[0x04, 0x22, 0x80, 0x20];
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use sha2::digest::Update as _;
+
+    use super::*;
 
     /// What mu is of a message without a context (FIPS 204, algorithm 7).
     fn mu<P: MlDsaParams>(public_key: &[u8], message: &[u8]) -> Vec<u8> {

@@ -1,12 +1,13 @@
 //! ML-KEM pairs (FIPS 203).
 
-use crate::crypto::Unauthentic;
-use crate::crypto::spec::KeySpec;
 use aws_lc_rs::kem;
 use aws_lc_rs::kem::Ciphertext;
 use aws_lc_rs::kem::DecapsulationKey;
 use aws_lc_rs::kem::EncapsulationKey;
 use zeroize::Zeroizing;
+
+use crate::crypto::Unauthentic;
+use crate::crypto::spec::KeySpec;
 
 /// An ML-KEM pair.
 pub struct MlKemPair {

@@ -1,14 +1,15 @@
 //! Pairs of a private and a public key: what KMS's asymmetric keys are made of.
 
+use rustls_pki_types::PrivateKeyDer;
+use rustls_pki_types::pem::PemObject as _;
+use zeroize::Zeroizing;
+
 use crate::crypto::ecc::EccPair;
 use crate::crypto::edwards::EdwardsPair;
 use crate::crypto::ml_dsa::MlDsaPair;
 use crate::crypto::ml_kem::MlKemPair;
 use crate::crypto::rsa::RsaPair;
 use crate::crypto::spec::KeySpec;
-use rustls_pki_types::PrivateKeyDer;
-use rustls_pki_types::pem::PemObject as _;
-use zeroize::Zeroizing;
 
 /// A pair of a private and a public key.
 ///

@@ -236,13 +236,14 @@ const AES_256_CBC: &[u8] = &[
 
 #[cfg(test)]
 mod tests {
+    use aws_lc_rs::cipher::DecryptionContext;
+    use aws_lc_rs::cipher::PaddedBlockDecryptingKey;
+    use aws_lc_rs::iv::FixedLength;
+
     use super::*;
     use crate::crypto::import::wrapping_pair;
     use crate::crypto::rsa::RsaPair;
     use crate::crypto::spec::KeySpec;
-    use aws_lc_rs::cipher::DecryptionContext;
-    use aws_lc_rs::cipher::PaddedBlockDecryptingKey;
-    use aws_lc_rs::iv::FixedLength;
 
     /// A document as an enclave sends it, with an unused member before the key.
     fn document(public_key: &[u8]) -> Vec<u8> {

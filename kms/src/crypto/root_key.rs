@@ -1,16 +1,17 @@
 //! The root key, under which every row of the store is sealed. It is never in the store.
 
+use hkdf::Hkdf;
+use sha2::Sha256;
+use zeroize::Zeroize;
+use zeroize::ZeroizeOnDrop;
+use zeroize::Zeroizing;
+
 use crate::crypto::Unauthentic;
 use crate::crypto::random_array;
 use crate::crypto::xaes::MessageNonce;
 use crate::crypto::xaes::NONCE_BYTES;
 use crate::crypto::xaes::TAG_BYTES;
 use crate::crypto::xaes::Xaes256Gcm;
-use hkdf::Hkdf;
-use sha2::Sha256;
-use zeroize::Zeroize;
-use zeroize::ZeroizeOnDrop;
-use zeroize::Zeroizing;
 
 /// The secret that everything stored depends on: 32 bytes.
 ///

@@ -1,9 +1,5 @@
 //! RSA pairs (RFC 8017): OAEP encryption, PKCS #1 v1.5 and PSS signatures.
 
-use crate::crypto::Unauthentic;
-use crate::crypto::pair::Message;
-use crate::crypto::pair::SignError;
-use crate::crypto::spec::KeySpec;
 use aws_lc_rs::digest;
 use aws_lc_rs::digest::Digest;
 use aws_lc_rs::encoding::AsDer;
@@ -25,6 +21,11 @@ use aws_lc_rs::signature::RsaEncoding;
 use aws_lc_rs::signature::RsaParameters;
 use aws_lc_rs::signature::UnparsedPublicKey;
 use zeroize::Zeroizing;
+
+use crate::crypto::Unauthentic;
+use crate::crypto::pair::Message;
+use crate::crypto::pair::SignError;
+use crate::crypto::spec::KeySpec;
 
 /// An RSA pair.
 pub struct RsaPair {

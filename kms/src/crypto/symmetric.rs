@@ -1,5 +1,11 @@
 //! The material of symmetric encryption keys.
 
+use std::collections::BTreeMap;
+
+use sha2::Digest as _;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
 use crate::crypto::Unauthentic;
 use crate::crypto::ciphertext;
 use crate::crypto::ciphertext::Blob;
@@ -7,10 +13,6 @@ use crate::crypto::ciphertext::KeyName;
 use crate::crypto::material::MaterialId;
 use crate::crypto::xaes::MessageNonce;
 use crate::crypto::xaes::Xaes256Gcm;
-use sha2::Digest as _;
-use sha2::Sha256;
-use std::collections::BTreeMap;
-use zeroize::Zeroizing;
 
 /// The material of a symmetric encryption key. The cipher's key schedule is made once.
 ///

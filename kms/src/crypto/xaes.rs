@@ -6,8 +6,6 @@
 //!
 //! Source: <https://c2sp.org/XAES-256-GCM>
 
-use crate::crypto::Unauthentic;
-use crate::crypto::random_array;
 use aes_gcm::KeyInit;
 use aes_gcm::aes::Aes256;
 use aes_gcm::aes::Block;
@@ -18,6 +16,9 @@ use aws_lc_rs::aead::LessSafeKey;
 use aws_lc_rs::aead::Nonce;
 use aws_lc_rs::aead::UnboundKey;
 use zeroize::Zeroizing;
+
+use crate::crypto::Unauthentic;
+use crate::crypto::random_array;
 
 /// What makes one message's sealing unlike any other's: random, and spent by sealing.
 pub struct MessageNonce([u8; NONCE_BYTES]);

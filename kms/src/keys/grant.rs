@@ -2,9 +2,10 @@
 //!
 //! Source: <https://docs.aws.amazon.com/kms/latest/developerguide/grants.html>
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// A permission on one key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,6 +3,11 @@
 //! Taking an image copies no material: records and materials never change once they are made, so an
 //! image holds the very ones in use. It takes microseconds for each thousand keys.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
 use crate::crypto::root_key::RootKey;
 use crate::error::KmsError;
 use crate::keys::Keys;
@@ -25,10 +30,6 @@ use crate::keys::store::NoStore;
 use crate::keys::store::Row;
 use crate::keys::store::Store;
 use crate::keys::store::Table;
-use std::collections::HashSet;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 
 /// All keys, aliases and custom key stores at one moment. The empty image is of no keys at all.
 #[derive(Default)]

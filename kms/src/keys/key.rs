@@ -1,19 +1,21 @@
 //! A key in the working set.
 
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::OnceLock;
+use std::sync::PoisonError;
+
+use arc_swap::ArcSwap;
+use arc_swap::Guard;
+use proto::policy::Policy;
+use proto::policy::PolicyKind;
+use uuid::Uuid;
+
 use crate::crypto::ciphertext::KeyName;
 use crate::crypto::material::Material;
 use crate::crypto::material::MaterialId;
 use crate::keys::record::LastUse;
 use crate::keys::record::Record;
-use arc_swap::ArcSwap;
-use arc_swap::Guard;
-use proto::policy::Policy;
-use proto::policy::PolicyKind;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::OnceLock;
-use std::sync::PoisonError;
-use uuid::Uuid;
 
 /// A key. Its names never change; what does is read as one [`Snapshot`].
 pub struct Key {

@@ -3,6 +3,12 @@
 //! What is in the clear: the names of rows (ARNs and alias names), their number and lengths. A row
 //! that was changed or moved is found when the store is opened.
 
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use zeroize::Zeroizing;
+
 use crate::crypto::random_array;
 use crate::crypto::root_key::RootKey;
 use crate::crypto::root_key::RowKey;
@@ -11,10 +17,6 @@ use crate::keys::store::Row;
 use crate::keys::store::Store;
 use crate::keys::store::StoreError;
 use crate::keys::store::Table;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use std::sync::Arc;
-use zeroize::Zeroizing;
 
 /// A store under its root key.
 pub struct KeySealer {

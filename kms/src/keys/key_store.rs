@@ -3,6 +3,12 @@
 //! The keys of a custom key store are stored here like all others; the cluster or the external key
 //! manager is only simulated. Its credentials are not stored.
 
+use std::sync::PoisonError;
+
+use proto::time::Timestamp;
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::error::KmsError;
 use crate::keys::Keys;
 use crate::keys::delete;
@@ -11,10 +17,6 @@ use crate::keys::partition::Place;
 use crate::keys::put;
 use crate::keys::state::KeyState;
 use crate::keys::store::Table;
-use proto::time::Timestamp;
-use serde::Deserialize;
-use serde::Serialize;
-use std::sync::PoisonError;
 
 /// A custom key store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

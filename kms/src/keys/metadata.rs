@@ -1,11 +1,11 @@
 //! Where a key comes from and who manages it, in AWS's words.
 
-use crate::crypto::spec::values;
 use serde::Deserialize;
 use serde::Serialize;
 
 pub use crate::crypto::spec::KeySpec;
 pub use crate::crypto::spec::KeyUsage;
+use crate::crypto::spec::values;
 
 values! {
     /// Where a key's material comes from.

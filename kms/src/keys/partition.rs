@@ -1,14 +1,16 @@
 //! The keys and aliases of one account in one Region, and the map of all such partitions.
 
-use crate::keys::key::Key;
-use crate::keys::key_store::KeyStore;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use serde::Deserialize;
 use serde::Serialize;
-use std::collections::HashMap;
-use std::fmt;
-use std::sync::Arc;
+
+use crate::keys::key::Key;
+use crate::keys::key_store::KeyStore;
 
 /// An alias: a second name of a key, which may move to another. Times are milliseconds since 1970.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,15 +1,17 @@
 //! What is stored of a key besides its material.
 
+use std::borrow::Cow;
+
+use proto::time::Timestamp;
+use serde::Deserialize;
+use serde::Serialize;
+
 use crate::keys::grant::Grant;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
 use crate::keys::metadata::Manager;
 use crate::keys::metadata::Origin;
 use crate::keys::state::KeyState;
-use proto::time::Timestamp;
-use serde::Deserialize;
-use serde::Serialize;
-use std::borrow::Cow;
 
 /// What is stored of a key besides its material. Times are milliseconds since 1970.
 #[derive(Clone, Debug, Serialize, Deserialize)]

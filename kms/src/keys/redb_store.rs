@@ -1,19 +1,21 @@
 //! A store in one file, by redb: ordered tables, transactions, durable commits.
 
-use crate::keys::store::Change;
-use crate::keys::store::Row;
-use crate::keys::store::Store;
-use crate::keys::store::StoreError;
-use crate::keys::store::Table;
+use std::fs::File;
+use std::fs::OpenOptions;
+use std::path::Path;
+
 use redb::Database;
 use redb::ReadableDatabase;
 use redb::ReadableTable;
 use redb::StorageBackend;
 use redb::TableDefinition;
 use redb::backends::FileBackend;
-use std::fs::File;
-use std::fs::OpenOptions;
-use std::path::Path;
+
+use crate::keys::store::Change;
+use crate::keys::store::Row;
+use crate::keys::store::Store;
+use crate::keys::store::StoreError;
+use crate::keys::store::Table;
 
 /// A store in one file.
 pub struct RedbStore {

@@ -1,5 +1,12 @@
 //! The working set over a store that can fail.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use proto::time::Timestamp;
+
 use crate::caller::Caller;
 use crate::crypto::material::Material;
 use crate::crypto::root_key::RootKey;
@@ -18,11 +25,6 @@ use crate::keys::store::Row;
 use crate::keys::store::Store;
 use crate::keys::store::StoreError;
 use crate::keys::store::Table;
-use proto::time::Timestamp;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_767_225_600);
 

@@ -1,5 +1,10 @@
 //! What the passing of time does to keys: rotation, deletion, and both across Regions.
 
+use std::sync::Arc;
+use std::sync::PoisonError;
+
+use proto::time::Timestamp;
+
 use crate::crypto::material::Material;
 use crate::error::KmsError;
 use crate::keys::DAY_MS;
@@ -12,9 +17,6 @@ use crate::keys::partition::Place;
 use crate::keys::record::MaterialRecord;
 use crate::keys::record::RotationType;
 use crate::keys::store::Table;
-use proto::time::Timestamp;
-use std::sync::Arc;
-use std::sync::PoisonError;
 
 impl Keys {
     /// The key itself, or all keys of the multi-Region key that it is one of.

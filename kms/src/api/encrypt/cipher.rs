@@ -1,5 +1,9 @@
 //! Sealing and opening under KMS keys of every kind that encrypts.
 
+use std::collections::BTreeMap;
+
+use zeroize::Zeroizing;
+
 use crate::api::Call;
 use crate::api::call::Action;
 use crate::api::localstack;
@@ -16,8 +20,6 @@ use crate::error::KmsError;
 use crate::keys::key::Key;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
-use std::collections::BTreeMap;
-use zeroize::Zeroizing;
 
 /// What is to be opened.
 pub(crate) struct Source<'a> {

@@ -1,5 +1,7 @@
 //! Making a key: what may be requested together, and the key that comes of it.
 
+use std::sync::Arc;
+
 use crate::api::Call;
 use crate::api::key_policy;
 use crate::api::key_store;
@@ -20,7 +22,6 @@ use crate::keys::record::KeyStoreLink;
 use crate::keys::record::MaterialRecord;
 use crate::keys::record::MultiRegion;
 use crate::keys::record::Record;
-use std::sync::Arc;
 
 /// What CreateKey requests.
 pub(crate) struct KeyRequest {

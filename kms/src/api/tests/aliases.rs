@@ -1,8 +1,9 @@
 //! Aliases.
 
+use serde_json::json;
+
 use crate::api::tests::ACCOUNT;
 use crate::api::tests::World;
-use serde_json::json;
 
 fn arn(name: &str) -> String {
     format!("arn:aws:kms:us-east-1:{ACCOUNT}:{name}")

@@ -1,5 +1,8 @@
 //! In the place of another emulator.
 
+use serde_json::Value;
+use serde_json::json;
+
 use crate::api::tests::ACCOUNT;
 use crate::api::tests::REGION;
 use crate::api::tests::World;
@@ -7,8 +10,6 @@ use crate::api::tests::text;
 use crate::authorize::Enforcement;
 use crate::caller::Caller;
 use crate::compat::Compat;
-use serde_json::Value;
-use serde_json::json;
 
 fn world(compat: Compat) -> World {
     let mut world = World::new();

@@ -1,10 +1,11 @@
 //! What the conditions of a key policy may look at.
 
+use serde_json::Value;
+use serde_json::json;
+
 use crate::api::tests::ACCOUNT;
 use crate::api::tests::World;
 use crate::api::tests::text;
-use serde_json::Value;
-use serde_json::json;
 
 /// A request, and a condition that holds for it.
 struct Case {

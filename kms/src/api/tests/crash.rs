@@ -1,10 +1,16 @@
 //! Power fails at every moment of random runs: nothing that was acknowledged is lost.
 //!
-//! A run of changes is recorded write by write. For every prefix of the writes, what was synced is
-//! kept and of the rest all, nothing, or torn pieces; the store must open, hold every acknowledged
+//! A run of changes is recorded write by write. For every prefix of the writes, what was synced stays
+//! and of the rest all, nothing, or torn pieces; the store must open, hold every acknowledged
 //! change, of the one under way all or nothing, and open every blob.
 
 mod disk;
+
+use std::sync::Arc;
+
+use proto::time::Clock;
+use serde_json::Value;
+use serde_json::json;
 
 use crate::api::Kms;
 use crate::api::tests::ACCOUNT;
@@ -19,10 +25,6 @@ use crate::api::tests::parts;
 use crate::caller::Caller;
 use crate::crypto::root_key::RootKey;
 use crate::keys::redb_store::RedbStore;
-use proto::time::Clock;
-use serde_json::Value;
-use serde_json::json;
-use std::sync::Arc;
 
 /// A run: what was done to the disk, and what was acknowledged when.
 struct Run {

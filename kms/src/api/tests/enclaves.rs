@@ -1,13 +1,14 @@
 //! Answers for enclaves.
 
-use crate::api::tests::World;
-use crate::api::tests::text;
-use crate::crypto::import;
-use crate::keys::metadata::KeySpec;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use serde_json::json;
+
+use crate::api::tests::World;
+use crate::api::tests::text;
+use crate::crypto::import;
+use crate::keys::metadata::KeySpec;
 
 /// An attestation document with a fresh key and one register, in base64.
 fn document(register_0: u8) -> String {

@@ -1,13 +1,14 @@
 //! Blobs, data keys and randomness.
 
-use crate::api::tests::ACCOUNT;
-use crate::api::tests::World;
-use crate::api::tests::text;
-use crate::caller::Caller;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use serde_json::json;
+
+use crate::api::tests::ACCOUNT;
+use crate::api::tests::World;
+use crate::api::tests::text;
+use crate::caller::Caller;
 
 const PLAINTEXT: &str = "c2VjcmV0";
 
@@ -111,12 +112,12 @@ fn a_blob_is_of_no_use_in_another_account_or_region() {
 fn data_keys_come_in_the_sizes_asked_for_and_decrypt() {
     let world = World::new();
     let (id, _) = world.key();
-    for (asked, bytes) in [
+    for (size, bytes) in [
         (json!({"KeySpec": "AES_256"}), 32),
         (json!({"KeySpec": "AES_128"}), 16),
         (json!({"NumberOfBytes": 1_024}), 1_024),
     ] {
-        let mut request = asked;
+        let mut request = size;
         request["KeyId"] = json!(id);
         request["EncryptionContext"] = json!({"k": "v"});
         let answer = world.ok("GenerateDataKey", request.clone());

@@ -1,5 +1,11 @@
 //! Reset, restore and fork.
 
+use std::sync::Arc;
+
+use proto::time::Clock;
+use serde_json::Value;
+use serde_json::json;
+
 use crate::api::Kms;
 use crate::api::tests::ACCOUNT;
 use crate::api::tests::REGION;
@@ -10,10 +16,6 @@ use crate::caller::Caller;
 use crate::crypto::root_key::RootKey;
 use crate::keys::Image;
 use crate::keys::redb_store::RedbStore;
-use proto::time::Clock;
-use serde_json::Value;
-use serde_json::json;
-use std::sync::Arc;
 
 /// A key with an alias, and a blob under it.
 fn filled(world: &World) -> (String, Value) {

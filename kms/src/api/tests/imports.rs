@@ -1,7 +1,7 @@
 //! Imported key material.
 
-use crate::api::tests::World;
-use crate::api::tests::text;
+use std::time::Duration;
+
 use aws_lc_rs::rsa::OAEP_SHA256_MGF1SHA256;
 use aws_lc_rs::rsa::OaepPublicEncryptingKey;
 use aws_lc_rs::rsa::PublicEncryptingKey;
@@ -9,7 +9,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use serde_json::json;
-use std::time::Duration;
+
+use crate::api::tests::World;
+use crate::api::tests::text;
 
 const DAY: Duration = Duration::from_secs(86_400);
 const NOW: f64 = 1_767_225_600.0;

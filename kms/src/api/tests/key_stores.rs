@@ -1,9 +1,10 @@
 //! Custom key stores.
 
-use crate::api::tests::World;
-use crate::api::tests::text;
 use serde_json::Value;
 use serde_json::json;
+
+use crate::api::tests::World;
+use crate::api::tests::text;
 
 fn cloud_hsm(world: &World) -> String {
     let request = json!({

@@ -1,11 +1,13 @@
 //! Keys, their names, states and policies.
 
+use std::time::Duration;
+
+use serde_json::json;
+
 use crate::api::tests::ACCOUNT;
 use crate::api::tests::World;
 use crate::api::tests::text;
 use crate::caller::Caller;
-use serde_json::json;
-use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
 

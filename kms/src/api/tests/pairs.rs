@@ -1,12 +1,13 @@
 //! Signatures, codes, public keys, shared secrets and data key pairs.
 
-use crate::api::tests::World;
-use crate::api::tests::text;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use serde_json::json;
 use sha2::Digest;
+
+use crate::api::tests::World;
+use crate::api::tests::text;
 
 /// A key of that spec and usage; its ARN.
 fn key(world: &World, spec: &str, usage: &str) -> String {

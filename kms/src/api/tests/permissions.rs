@@ -1,12 +1,13 @@
 //! Key policies and grants.
 
+use serde_json::Value;
+use serde_json::json;
+
 use crate::api::tests::ACCOUNT;
 use crate::api::tests::World;
 use crate::api::tests::text;
 use crate::authorize::Enforcement;
 use crate::caller::Caller;
-use serde_json::Value;
-use serde_json::json;
 
 const OTHER: &str = "444455556666";
 

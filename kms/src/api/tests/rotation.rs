@@ -1,10 +1,12 @@
 //! Rotation by the clock and on demand.
 
-use crate::api::tests::World;
-use crate::api::tests::text;
+use std::time::Duration;
+
 use serde_json::Value;
 use serde_json::json;
-use std::time::Duration;
+
+use crate::api::tests::World;
+use crate::api::tests::text;
 
 const DAY: Duration = Duration::from_secs(86_400);
 

@@ -1,5 +1,12 @@
 //! What survives a restart: the store and seeds.
 
+use std::path::Path;
+use std::sync::Arc;
+
+use proto::time::Clock;
+use serde_json::json;
+use zeroize::Zeroizing;
+
 use crate::api::Kms;
 use crate::api::seed::Seed;
 use crate::api::tests::ACCOUNT;
@@ -15,11 +22,6 @@ use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
 use crate::keys::metadata::Origin;
 use crate::keys::redb_store::RedbStore;
-use proto::time::Clock;
-use serde_json::json;
-use std::path::Path;
-use std::sync::Arc;
-use zeroize::Zeroizing;
 
 fn open(path: &Path, root_key: u8) -> Result<Kms, OpenError> {
     let (clock, quotas, audit) = parts();

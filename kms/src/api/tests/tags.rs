@@ -1,8 +1,9 @@
 //! Tags.
 
-use crate::api::tests::World;
 use serde_json::Value;
 use serde_json::json;
+
+use crate::api::tests::World;
 
 fn tag(name: &str, value: &str) -> Value {
     json!({"TagKey": name, "TagValue": value})

@@ -1,14 +1,14 @@
 //! Snapshots, forks and CloudTrail on the admin port; the other emulators' paths.
 
-use http::Request;
-use http_body_util::Full;
-use serde_json::Value;
-use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use http::Request;
+use http_body_util::Full;
 use proto::time::Clock;
 use proto::time::ManualClock;
+use serde_json::Value;
+use serde_json::json;
 
 use super::json_request;
 use super::now;

@@ -1,9 +1,10 @@
 //! A disk that remembers every write, and what may be left of them after a loss of power.
 
-use redb::StorageBackend;
 use std::io;
 use std::sync::Arc;
 use std::sync::Mutex;
+
+use redb::StorageBackend;
 
 /// What was done to a disk.
 #[derive(Clone, Debug)]
