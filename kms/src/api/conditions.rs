@@ -56,7 +56,7 @@ pub(crate) fn from_operation(operation: &Operation, caller: &Caller) -> Vec<Cond
     }
 }
 
-/// As [`of`], for the operations that are no cryptography.
+/// As [`from_operation`], for the operations that are no cryptography.
 fn of_management(operation: &Operation, caller: &Caller) -> Vec<Condition> {
     let one = |name, value: &str| vec![Condition::new(name, value)];
     match operation {
