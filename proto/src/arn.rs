@@ -1,12 +1,15 @@
 //! Amazon Resource Names.
 //!
-//! An [`Arn`] is six fields joined by colons; the last may contain colons. The other types are ARNs
-//! of one kind with their resource parsed.
+//! An [`Arn`] is six fields joined by colons; the last may contain colons. A [`KeyArn`] is the
+//! ARN of a KMS key with its resource parsed.
 //!
 //! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
 
 use std::fmt;
 use std::str::FromStr;
+
+use crate::identity::AccountId;
+use crate::identity::Region;
 
 /// The name of a resource: `arn:partition:service:region:account:resource`.
 ///
@@ -50,22 +53,6 @@ impl Arn {
         }
         Ok(arn)
     }
-
-    /// The account itself as a principal: `arn:aws:iam::111122223333:root`.
-    #[must_use]
-    pub fn account_root(partition: &str, account: &str) -> Self {
-        Self::global(partition, "iam", account, "root".to_owned())
-    }
-
-    fn global(partition: &str, service: &str, account: &str, resource: String) -> Self {
-        Self {
-            partition: partition.to_owned(),
-            service: service.to_owned(),
-            region: String::new(),
-            account: account.to_owned(),
-            resource,
-        }
-    }
 }
 
 /// The bucket `bucket`: `arn:aws:s3:::bucket`.
@@ -107,9 +94,9 @@ pub struct KeyArn {
     /// `aws`, `aws-cn`, `aws-us-gov`.
     pub partition: String,
     /// The Region the key is in.
-    pub region: String,
-    /// The account that owns the key, twelve digits.
-    pub account: String,
+    pub region: Region,
+    /// The account that owns the key.
+    pub account: AccountId,
     /// The key id: a UUID, or `mrk-` and 32 hex digits.
     pub key_id: String,
 }
@@ -122,12 +109,15 @@ impl KeyArn {
     /// [`ArnError`] when the text is no ARN, or not that of a KMS key.
     pub fn parse(text: &str) -> Result<Self, ArnError> {
         let arn = Arn::parse(text)?;
-        let key_id = kms_resource(&arn, "key/")?;
+        let key_id = arn.resource.strip_prefix("key/").unwrap_or_default();
+        if arn.service != "kms" || key_id.is_empty() {
+            return Err(ArnError);
+        }
         Ok(Self {
+            key_id: key_id.to_owned(),
             partition: arn.partition,
-            region: arn.region,
-            account: arn.account,
-            key_id,
+            region: Region::try_from(arn.region).map_err(|_| ArnError)?,
+            account: AccountId::try_from(arn.account).map_err(|_| ArnError)?,
         })
     }
 }
@@ -152,64 +142,6 @@ impl FromStr for KeyArn {
     }
 }
 
-/// A KMS alias: `arn:aws:kms:us-east-1:111122223333:alias/example`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AliasArn {
-    /// `aws`, `aws-cn`, `aws-us-gov`.
-    pub partition: String,
-    /// The Region the alias is in.
-    pub region: String,
-    /// The account that owns the alias, twelve digits.
-    pub account: String,
-    /// The alias name with its prefix: `alias/example`.
-    pub alias_name: String,
-}
-
-impl AliasArn {
-    /// Reads the ARN of a KMS alias.
-    ///
-    /// # Errors
-    ///
-    /// [`ArnError`] when the text is no ARN, or not that of a KMS alias.
-    pub fn parse(text: &str) -> Result<Self, ArnError> {
-        let arn = Arn::parse(text)?;
-        kms_resource(&arn, "alias/")?;
-        let Arn {
-            partition,
-            region,
-            account,
-            resource,
-            ..
-        } = arn;
-        Ok(Self {
-            partition,
-            region,
-            account,
-            alias_name: resource,
-        })
-    }
-}
-
-impl fmt::Display for AliasArn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            partition,
-            region,
-            account,
-            alias_name,
-        } = self;
-        write!(f, "arn:{partition}:kms:{region}:{account}:{alias_name}")
-    }
-}
-
-impl FromStr for AliasArn {
-    type Err = ArnError;
-
-    fn from_str(text: &str) -> Result<Self, ArnError> {
-        Self::parse(text)
-    }
-}
-
 /// The partition that holds `region`.
 #[must_use]
 pub fn partition(region: &str) -> &'static str {
@@ -217,17 +149,6 @@ pub fn partition(region: &str) -> &'static str {
         .iter()
         .find_map(|(prefix, partition)| region.starts_with(prefix).then_some(*partition))
         .unwrap_or("aws")
-}
-
-/// What follows `prefix` in the resource of a KMS ARN that names a Region and an account.
-fn kms_resource(arn: &Arn, prefix: &str) -> Result<String, ArnError> {
-    if arn.service != "kms" || arn.region.is_empty() || arn.account.is_empty() {
-        return Err(ArnError);
-    }
-    match arn.resource.strip_prefix(prefix) {
-        Some(rest) if !rest.is_empty() => Ok(rest.to_owned()),
-        _ => Err(ArnError),
-    }
 }
 
 /// A text that is not an ARN, or not one of the expected kind.
@@ -283,13 +204,9 @@ mod tests {
     }
 
     #[test]
-    fn a_key_arn_is_not_an_alias_arn() {
+    fn an_alias_arn_is_not_a_key_arn() {
         let alias = "arn:aws:kms:us-east-1:111122223333:alias/example";
-        let key = "arn:aws:kms:us-east-1:111122223333:key/1";
         assert_eq!(KeyArn::parse(alias), Err(ArnError));
-        assert_eq!(AliasArn::parse(key), Err(ArnError));
-        assert_eq!(AliasArn::parse(alias).unwrap().alias_name, "alias/example");
-        assert_eq!(AliasArn::parse(alias).unwrap().to_string(), alias);
     }
 
     #[test]
@@ -297,6 +214,8 @@ mod tests {
         for text in [
             "arn:aws:kms::111122223333:key/1",
             "arn:aws:kms:us-east-1::key/1",
+            "arn:aws:kms:us-east-1:1111:key/1",
+            "arn:aws:kms:US-EAST-1:111122223333:key/1",
             "arn:aws:kms:us-east-1:111122223333:key/",
             "arn:aws:s3:us-east-1:111122223333:key/1",
         ] {
@@ -305,11 +224,9 @@ mod tests {
     }
 
     #[test]
-    fn bucket_object_and_root_have_their_published_forms() {
+    fn bucket_and_object_have_their_published_forms() {
         assert_eq!(bucket("aws", "b"), "arn:aws:s3:::b");
         assert_eq!(object("aws", "b", "a b/ü%"), "arn:aws:s3:::b/a b/ü%");
-        let root = Arn::account_root("aws", "111122223333");
-        assert_eq!(root.to_string(), "arn:aws:iam::111122223333:root");
     }
 
     #[test]

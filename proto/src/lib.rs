@@ -14,6 +14,7 @@
 //! | [`sigv4`] | AWS Signature Version 4: to check a request and to sign one |
 //! | [`arn`] | Amazon Resource Names |
 //! | [`hosts`] | which host names a server on loopback answers to |
+//! | [`identity`] | accounts, Regions, principals, and the secrets that prove them |
 //! | [`time`] | the one type of time, its wire forms, and the clock that is passed in |
 
 pub mod kms;
@@ -25,6 +26,8 @@ pub mod policy;
 pub mod sigv4;
 
 pub mod arn;
+
+pub mod identity;
 
 pub mod hosts;
 

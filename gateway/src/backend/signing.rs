@@ -84,7 +84,7 @@ impl Signer {
         headers.insert(CONTENT_SHA256, hash_value);
         headers.insert(DATE, HeaderValue::try_from(now.basic()).map_err(refuse)?);
         if let Some(token) = &self.credentials.session_token {
-            let mut token = HeaderValue::from_str(token).map_err(|_| {
+            let mut token = HeaderValue::from_str(token.expose()).map_err(|_| {
                 BackendError::Request("The session token of the backend is no header value.")
             })?;
             token.set_sensitive(true);
@@ -156,7 +156,7 @@ impl Signer {
             Some((of, key)) if of == scope => Arc::clone(key),
             _ => {
                 let secret = &self.credentials.secret_access_key;
-                let key = Arc::new(SigningKey::derive(secret, scope));
+                let key = Arc::new(SigningKey::derive(secret.expose(), scope));
                 *kept = Some((scope.clone(), Arc::clone(&key)));
                 key
             }

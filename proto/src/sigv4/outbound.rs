@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use zeroize::Zeroizing;
-
+use crate::identity::Secret;
 use crate::sigv4::ALGORITHM;
 use crate::sigv4::CanonicalRequest;
 use crate::sigv4::CredentialScope;
@@ -15,14 +14,14 @@ use crate::sigv4::canonical_query;
 use crate::sigv4::string_to_sign;
 use crate::time::Timestamp;
 
-/// What a client signs with. Neither `Clone` nor `Debug`: it holds the secret.
+/// The access key that a client signs with.
 pub struct Credentials {
     /// The name of the key.
     pub access_key_id: String,
     /// The secret access key.
-    pub secret_access_key: Zeroizing<String>,
+    pub secret_access_key: Secret,
     /// The session token of temporary credentials.
-    pub session_token: Option<Zeroizing<String>>,
+    pub session_token: Option<Secret>,
 }
 
 impl Credentials {
@@ -31,7 +30,7 @@ impl Credentials {
     pub fn new(access_key_id: &str, secret_access_key: &str) -> Self {
         Self {
             access_key_id: access_key_id.to_owned(),
-            secret_access_key: Zeroizing::new(secret_access_key.to_owned()),
+            secret_access_key: Secret::new(secret_access_key),
             session_token: None,
         }
     }
@@ -73,7 +72,7 @@ pub fn sign_request(
         ("x-amz-date", timestamp.basic()),
     ];
     if let Some(token) = &credentials.session_token {
-        added.push(("x-amz-security-token", token.as_str().to_owned()));
+        added.push(("x-amz-security-token", token.expose().to_owned()));
     }
 
     let mut headers: Vec<(&str, &[u8])> = vec![("host", request.host.as_bytes())];
@@ -131,7 +130,7 @@ pub fn presign_request(
         ("X-Amz-SignedHeaders", signed_headers.as_str()),
     ]);
     if let Some(token) = &credentials.session_token {
-        query.push(("X-Amz-Security-Token", token.as_str()));
+        query.push(("X-Amz-Security-Token", token.expose()));
     }
     let signature = sign(
         request,
@@ -167,7 +166,7 @@ fn sign(
         signed_headers,
         payload_hash: request.payload_hash,
     };
-    SigningKey::derive(&credentials.secret_access_key, scope).sign(&string_to_sign(
+    SigningKey::derive(credentials.secret_access_key.expose(), scope).sign(&string_to_sign(
         timestamp,
         scope,
         &canonical.sha256_hex(),

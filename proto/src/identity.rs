@@ -1,0 +1,259 @@
+//! Accounts, Regions, principals, and the secrets that prove them.
+//!
+//! A value of these types has passed its parsing rule, so code that receives one does not check it
+//! again. The Region of a credential scope stays a text until it is compared: its refusal quotes it
+//! as the client sent it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Deserialize;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+/// An AWS account: twelve digits.
+///
+/// Source: <https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-identifiers.html>
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AccountId(String);
+
+impl AccountId {
+    /// The twelve digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A Region, such as `us-east-1`: a label of a host name (RFC 1123, section 2.1) in lower case,
+/// because endpoints contain it.
+///
+/// Which Regions exist is for each service to decide: other S3 servers have Regions of their own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Region(String);
+
+impl Region {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A principal: a user or role of IAM, an account's root user, or a session of STS.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PrincipalArn(String);
+
+impl PrincipalArn {
+    /// The root user of `account`: `arn:aws:iam::111122223333:root`.
+    #[must_use]
+    pub fn account_root(partition: &str, account: &AccountId) -> Self {
+        Self(format!("arn:{partition}:iam::{account}:root"))
+    }
+
+    /// The ARN.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A secret text: its memory is wiped, and it is never printed.
+#[derive(Clone, Deserialize)]
+#[serde(from = "String")]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Hides a text.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+
+    /// The text, for the code that signs with it or compares it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// Parsing, printing and comparing of an identity that is a checked text.
+macro_rules! checked_text {
+    ($name:ident, $is_valid:ident, $expected:literal) => {
+        impl TryFrom<String> for $name {
+            type Error = IdentityError;
+
+            fn try_from(text: String) -> Result<Self, IdentityError> {
+                if $is_valid(&text) {
+                    Ok(Self(text))
+                } else {
+                    Err(IdentityError($expected))
+                }
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdentityError;
+
+            fn from_str(text: &str) -> Result<Self, IdentityError> {
+                Self::try_from(text.to_owned())
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(identity: $name) -> Self {
+                identity.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl PartialEq<str> for $name {
+            fn eq(&self, text: &str) -> bool {
+                self.0 == text
+            }
+        }
+
+        impl PartialEq<&str> for $name {
+            fn eq(&self, text: &&str) -> bool {
+                self.0 == *text
+            }
+        }
+    };
+}
+
+checked_text!(AccountId, is_account, "an account of 12 digits");
+checked_text!(Region, is_region, "a Region such as us-east-1");
+checked_text!(
+    PrincipalArn,
+    is_principal,
+    "the ARN of a principal such as arn:aws:iam::111122223333:user/ana"
+);
+
+fn is_account(text: &str) -> bool {
+    text.len() == ACCOUNT_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_region(text: &str) -> bool {
+    let within = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=LABEL_BYTES_MAX).contains(&text.len())
+        && text.bytes().all(within)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+fn is_principal(text: &str) -> bool {
+    let fields: Vec<&str> = text.splitn(6, ':').collect();
+    let ["arn", partition, service, "", account, resource] = fields.as_slice() else {
+        return false;
+    };
+    let has_name = |kinds: &[&str]| {
+        let named = resource.split_once('/');
+        named.is_some_and(|(kind, name)| kinds.contains(&kind) && !name.is_empty())
+    };
+    let is_known = match *service {
+        "iam" => *resource == "root" || has_name(&["user", "role"]),
+        "sts" => has_name(&["assumed-role", "federated-user"]),
+        _ => false,
+    };
+    is_known && !partition.is_empty() && is_account(account)
+}
+
+/// A text that is not what its type expects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected {0}")]
+pub struct IdentityError(&'static str);
+
+const ACCOUNT_DIGITS: usize = 12;
+/// RFC 1035, section 2.3.4.
+const LABEL_BYTES_MAX: usize = 63;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_twelve_digits() {
+        let account: AccountId = "111122223333".parse().unwrap();
+        assert_eq!(account, "111122223333");
+        for text in ["", "11112222333", "1111222233334", "11112222333a", "१११"] {
+            assert!(text.parse::<AccountId>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_region_is_a_label_of_a_host_name() {
+        for text in ["us-east-1", "us-gov-west-1", "garage", "a"] {
+            assert_eq!(text.parse::<Region>().unwrap().to_string(), text);
+        }
+        let long = "a".repeat(64);
+        for text in ["", "US-EAST-1", "us_east", "us.east", "-a", "a-", "a/b", long.as_str()] {
+            assert!(text.parse::<Region>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_principal_is_a_user_a_role_a_session_or_a_root_user() {
+        for text in [
+            "arn:aws:iam::111122223333:root",
+            "arn:aws-cn:iam::111122223333:user/path/ana",
+            "arn:aws:iam::111122223333:role/r",
+            "arn:aws:sts::111122223333:assumed-role/r/session",
+            "arn:aws:sts::111122223333:federated-user/ana",
+        ] {
+            assert_eq!(text.parse::<PrincipalArn>().unwrap(), text);
+        }
+        for text in [
+            "",
+            "111122223333",
+            "arn:aws:iam::1111:root",
+            "arn:aws:iam::111122223333:group/g",
+            "arn:aws:iam::111122223333:user/",
+            "arn:aws:iam:us-east-1:111122223333:user/a",
+            "arn:aws:s3::111122223333:user/a",
+            "arn::iam::111122223333:root",
+        ] {
+            assert!(text.parse::<PrincipalArn>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_root_user_of_an_account_is_a_principal() {
+        let account = "111122223333".parse().unwrap();
+        let root = PrincipalArn::account_root("aws", &account);
+        assert_eq!(root.as_str().parse::<PrincipalArn>().unwrap(), root);
+    }
+
+    #[test]
+    fn an_identity_is_checked_where_a_file_is_read() {
+        assert!(serde_json::from_str::<AccountId>("\"111122223333\"").is_ok());
+        let refusal = serde_json::from_str::<AccountId>("\"1\"").unwrap_err();
+        assert!(refusal.to_string().contains("expected an account of 12 digits"));
+    }
+
+    #[test]
+    fn a_secret_is_not_printed() {
+        assert_eq!(format!("{:?}", Secret::new("canary")), "Secret(..)");
+    }
+}
