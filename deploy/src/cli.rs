@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use proto::identity::Region;
 
 /// A local AWS KMS and an encrypting S3 gateway.
 ///
@@ -55,7 +56,7 @@ pub struct Up {
     pub backend_credentials: Option<PathBuf>,
     /// The Region of both services.
     #[arg(long, env = "SEALGATE_REGION", default_value = "us-east-1")]
-    pub region: String,
+    pub region: Region,
     /// Allow SSE-C and SSE-KMS over plain HTTP: customer keys then cross the network in clear.
     #[arg(long)]
     pub allow_insecure_sse: bool,

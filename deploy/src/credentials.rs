@@ -7,7 +7,11 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use base64::Engine as _;
-use serde::{Deserialize, Serialize};
+use proto::identity::AccountId;
+use proto::identity::Secret;
+use serde::Deserialize;
+use serde::Serialize;
+use serde::Serializer;
 
 use crate::files;
 
@@ -20,17 +24,10 @@ pub struct User {
     /// Access key id.
     pub access_key_id: String,
     /// Secret access key.
-    pub secret_access_key: String,
-    /// Twelve digits.
-    pub account: String,
-}
-
-impl User {
-    /// The principal the user acts as: its account's root.
-    #[must_use]
-    pub fn principal_arn(&self) -> String {
-        format!("arn:aws:iam::{}:root", self.account)
-    }
+    #[serde(serialize_with = "write_exposed")]
+    pub secret_access_key: Secret,
+    /// The account that the user belongs to.
+    pub account: AccountId,
 }
 
 /// All users; the first one is printed at start.
@@ -73,8 +70,8 @@ impl Users {
             Ok(User {
                 name: name.to_owned(),
                 access_key_id: access_key_id()?,
-                secret_access_key: secret_access_key()?,
-                account: account.to_owned(),
+                secret_access_key: Secret::new(secret_access_key()?),
+                account: account.parse()?,
             })
         };
         Ok(Self {
@@ -103,6 +100,11 @@ impl Users {
             .get(1)
             .expect("at least two users, checked when read")
     }
+}
+
+/// Writes a secret into the users' file, the one place that stores it.
+fn write_exposed<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose())
 }
 
 /// `SEAL` and 16 letters or digits: the form of AWS's ids, with a prefix that AWS does not use.
@@ -175,12 +177,12 @@ mod tests {
         let first = Users::open_or_create(directory.path()).unwrap();
         let again = Users::open_or_create(directory.path()).unwrap();
         assert_eq!(
-            first.main().secret_access_key,
-            again.main().secret_access_key
+            first.main().secret_access_key.expose(),
+            again.main().secret_access_key.expose()
         );
         assert_ne!(first.main().access_key_id, first.alt().access_key_id);
         assert_eq!(first.main().access_key_id.len(), 20);
-        assert_eq!(first.main().secret_access_key.len(), 40);
+        assert_eq!(first.main().secret_access_key.expose().len(), 40);
         assert_eq!(files::mode(&directory.path().join(FILE)), 0o600);
     }
 
@@ -199,7 +201,7 @@ mod tests {
     #[test]
     fn an_unknown_field_in_the_users_file_is_refused() {
         let directory = tempfile::tempdir().unwrap();
-        let text = "[[user]]\nname='a'\naccess_key_id='b'\nsecret_access_key='c'\naccount='d'\n\
+        let text = "[[user]]\nname='a'\naccess_key_id='b'\nsecret_access_key='c'\naccount='000000000000'\n\
                     admin=true\n";
         files::write_secret(&directory.path().join(FILE), text.as_bytes()).unwrap();
         let refusal = Users::open_or_create(directory.path()).err().unwrap();

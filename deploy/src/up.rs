@@ -102,9 +102,9 @@ impl Together {
         let kms = kms::server::start(kms_config, Arc::new(SystemClock)).await?;
         let main = users.main();
         if let Some(seed) = &seed {
-            seed.plant(&kms.kms, &main.account, &flags.region)?;
+            seed.plant(&kms.kms, main.account.as_str(), flags.region.as_str())?;
         }
-        demo::create_key(&kms, &main.account, &flags.region)?;
+        demo::create_key(&kms, main.account.as_str(), flags.region.as_str())?;
 
         gateway_config.kms.url = format!("grpc://{}", kms.address);
         let issued = authority.issue(&LOCAL_NAMES, SystemClock.now())?;
@@ -126,11 +126,11 @@ impl Together {
             s3_tls_endpoint: endpoint("https", gateway.tls_addr),
             admin_endpoint: endpoint("http", gateway.admin_addr),
             ca_file: std::path::absolute(authority.certificate_file())?,
-            region: flags.region.clone(),
+            region: flags.region.to_string(),
             access_key_id: main.access_key_id.clone(),
-            secret_access_key: main.secret_access_key.clone(),
+            secret_access_key: main.secret_access_key.expose().to_owned(),
             alt_access_key_id: users.alt().access_key_id.clone(),
-            alt_secret_access_key: users.alt().secret_access_key.clone(),
+            alt_secret_access_key: users.alt().secret_access_key.expose().to_owned(),
             backend_endpoint: backend.url,
             data_dir: std::path::absolute(data)?,
             kms_admin_token_file: admin_token_file,
@@ -193,8 +193,8 @@ fn kms_config(
     let mut config = settings.kms.clone();
     let credential = |user: &User| kms::config::Credential {
         access_key_id: user.access_key_id.clone(),
-        secret_access_key: kms::config::Secret::new(user.secret_access_key.clone()),
-        account: user.account.clone(),
+        secret_access_key: kms::config::Secret::new(user.secret_access_key.expose()),
+        account: user.account.to_string(),
         principal_arn: None,
     };
     config
@@ -202,11 +202,8 @@ fn kms_config(
         .credentials
         .extend(users.all().iter().map(credential));
     config.authenticate.service_secret = Some(kms::config::Secret::new(secret));
-    config
-        .authenticate
-        .account
-        .clone_from(&users.main().account);
-    config.authenticate.region.clone_from(&flags.region);
+    config.authenticate.account = users.main().account.to_string();
+    config.authenticate.region = flags.region.to_string();
     single::scale_quotas(&mut config, flags.quota_scale);
     if !flags.ephemeral {
         let file = || data.join(KEY_STORE_FILE);
@@ -239,14 +236,14 @@ fn gateway_config(settings: &Settings, flags: &Up, users: &Users) -> gateway::co
     let mut config = settings.gateway.clone();
     let user = |user: &User| gateway::authenticate::User {
         access_key_id: user.access_key_id.clone(),
-        secret_access_key: Zeroizing::new(user.secret_access_key.clone()),
-        account: user.account.clone(),
+        secret_access_key: Zeroizing::new(user.secret_access_key.expose().to_owned()),
+        account: user.account.to_string(),
         principal_arn: None,
     };
     // The first user's account owns the buckets that have no recorded owner.
     config.users.splice(0..0, users.all().iter().map(user));
-    config.region.clone_from(&flags.region);
-    config.kms.account.clone_from(&users.main().account);
+    config.region = flags.region.to_string();
+    config.kms.account = users.main().account.to_string();
     config
         .listen
         .https

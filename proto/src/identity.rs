@@ -208,7 +208,16 @@ mod tests {
             assert_eq!(text.parse::<Region>().unwrap().to_string(), text);
         }
         let long = "a".repeat(64);
-        for text in ["", "US-EAST-1", "us_east", "us.east", "-a", "a-", "a/b", long.as_str()] {
+        for text in [
+            "",
+            "US-EAST-1",
+            "us_east",
+            "us.east",
+            "-a",
+            "a-",
+            "a/b",
+            long.as_str(),
+        ] {
             assert!(text.parse::<Region>().is_err(), "{text}");
         }
     }
@@ -249,7 +258,11 @@ mod tests {
     fn an_identity_is_checked_where_a_file_is_read() {
         assert!(serde_json::from_str::<AccountId>("\"111122223333\"").is_ok());
         let refusal = serde_json::from_str::<AccountId>("\"1\"").unwrap_err();
-        assert!(refusal.to_string().contains("expected an account of 12 digits"));
+        assert!(
+            refusal
+                .to_string()
+                .contains("expected an account of 12 digits")
+        );
     }
 
     #[test]
