@@ -1,11 +1,12 @@
 //! S3 Bucket Keys: KMS data keys that wrap the data keys of many objects for a limited time.
 //!
 //! A bucket key belongs to one bucket, one KMS key, one encryption context and one requester: what
-//! one principal was allowed is never served to another. It is made, or unwrapped, by one call to the KMS and kept
+//! one principal was allowed is never served to another. It is made, or unwrapped, by one call to the KMS and cached
 //! for [`Config::seconds`]. Disabling a KMS key takes effect within that time.
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html>
 
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,8 +42,13 @@ impl Default for Config {
 
 /// The bucket keys in use.
 pub struct BucketKeys {
-    written: Cache<WriteName, Arc<Cached<BucketKey>>>,
-    read: Cache<ReadName, Arc<Cached<Arc<WrappingKey>>>>,
+    written: YoungKeys<WriteName, BucketKey>,
+    read: YoungKeys<ReadName, WrappingKey>,
+}
+
+/// Keys that are used for a limited time.
+struct YoungKeys<N, K> {
+    cache: Cache<N, (Timestamp, Arc<K>)>,
     lifetime: Duration,
     clock: Arc<dyn Clock>,
 }
@@ -55,12 +61,6 @@ pub struct BucketKey {
     pub key_arn: String,
     /// The key wrapped by the KMS.
     pub blob: Vec<u8>,
-}
-
-/// A value and when it was made.
-struct Cached<T> {
-    value: T,
-    since: Timestamp,
 }
 
 /// What a new object's bucket key depends on.
@@ -82,15 +82,41 @@ struct ReadName {
     principal_arn: Arc<str>,
 }
 
+impl<N: Hash + Eq + Send + Sync + 'static, K: Send + Sync + 'static> YoungKeys<N, K> {
+    fn new(config: Config, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            cache: Cache::new(config.keys_max),
+            lifetime: Duration::from_secs(config.seconds),
+            clock,
+        }
+    }
+
+    /// The key of this name; made when there is none that is young enough.
+    async fn get_or_make(
+        &self,
+        name: N,
+        make: impl Future<Output = Result<K, KeyServiceError>>,
+    ) -> Result<Arc<K>, S3Error> {
+        let now = self.clock.now();
+        if let Some((since, _)) = self.cache.get(&name).await
+            && since.distance(now) >= self.lifetime
+        {
+            self.cache.invalidate(&name).await;
+        }
+        let make = async { Ok((now, Arc::new(make.await?))) };
+        let key = self.cache.try_get_with(name, make).await;
+        key.map(|(_, key)| key)
+            .map_err(|error: Arc<KeyServiceError>| error.as_ref().clone().into())
+    }
+}
+
 impl BucketKeys {
     /// No bucket keys yet.
     #[must_use]
     pub fn new(config: Config, clock: Arc<dyn Clock>) -> Self {
         Self {
-            written: Cache::new(config.keys_max),
-            read: Cache::new(config.keys_max),
-            lifetime: Duration::from_secs(config.seconds),
-            clock,
+            written: YoungKeys::new(config, Arc::clone(&clock)),
+            read: YoungKeys::new(config, clock),
         }
     }
 
@@ -106,33 +132,22 @@ impl BucketKeys {
         bucket: &str,
         key_id: &str,
         context: &EncryptionContext,
-    ) -> Result<SharedBucketKey, S3Error> {
+    ) -> Result<Arc<BucketKey>, S3Error> {
         let name = WriteName {
             bucket: bucket.to_owned(),
             key_id: key_id.to_owned(),
             context: context.clone(),
             principal_arn: Arc::clone(&requester.principal_arn),
         };
-        let now = self.clock.now();
-        if let Some(cached) = self.written.get(&name).await
-            && self.is_stale(cached.since, now)
-        {
-            self.written.invalidate(&name).await;
-        }
         let make = async {
             let generated = kms.generate_data_key(requester, key_id, context).await?;
-            let key = WrappingKey::from_slice(generated.plaintext.as_slice())
-                .map_err(|_| KeyServiceError::Unusable("a bucket key of another length"))?;
-            let (key_arn, blob) = (generated.key_arn, generated.blob);
-            Ok(Arc::new(Cached {
-                value: BucketKey { key, key_arn, blob },
-                since: now,
-            }))
+            Ok(BucketKey {
+                key: wrapping_key(generated.plaintext.as_slice())?,
+                key_arn: generated.key_arn,
+                blob: generated.blob,
+            })
         };
-        let cached = self.written.try_get_with(name, make).await;
-        cached
-            .map(SharedBucketKey)
-            .map_err(|error: Arc<KeyServiceError>| error.as_ref().clone().into())
+        self.written.get_or_make(name, make).await
     }
 
     /// A bucket key that objects were wrapped under, unwrapped for this requester.
@@ -155,39 +170,15 @@ impl BucketKeys {
             context: context.clone(),
             principal_arn: Arc::clone(&requester.principal_arn),
         };
-        let now = self.clock.now();
-        if let Some(cached) = self.read.get(&name).await
-            && self.is_stale(cached.since, now)
-        {
-            self.read.invalidate(&name).await;
-        }
         let unwrap = async {
             let plaintext = kms.decrypt(requester, key_arn, blob, context).await?;
-            let key = WrappingKey::from_slice(&plaintext)
-                .map_err(|_| KeyServiceError::Unusable("a bucket key of another length"))?;
-            Ok(Arc::new(Cached {
-                value: Arc::new(key),
-                since: now,
-            }))
+            wrapping_key(&plaintext)
         };
-        let cached = self.read.try_get_with(name, unwrap).await;
-        cached
-            .map(|cached| Arc::clone(&cached.value))
-            .map_err(|error: Arc<KeyServiceError>| error.as_ref().clone().into())
-    }
-
-    fn is_stale(&self, since: Timestamp, now: Timestamp) -> bool {
-        since.distance(now) >= self.lifetime
+        self.read.get_or_make(name, unwrap).await
     }
 }
 
-/// A bucket key for new objects, shared with those who use it too.
-pub struct SharedBucketKey(Arc<Cached<BucketKey>>);
-
-impl std::ops::Deref for SharedBucketKey {
-    type Target = BucketKey;
-
-    fn deref(&self) -> &BucketKey {
-        &self.0.value
-    }
+fn wrapping_key(bytes: &[u8]) -> Result<WrappingKey, KeyServiceError> {
+    WrappingKey::from_slice(bytes)
+        .map_err(|_| KeyServiceError::Unusable("a bucket key of another length"))
 }
