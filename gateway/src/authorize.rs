@@ -45,6 +45,13 @@ pub struct Permitted<T> {
 }
 
 impl<T> Permitted<T> {
+    /// A permit that nobody checked, for tests that call an operation by itself.
+    #[cfg(any(test, feature = "test-permits"))]
+    pub fn unchecked(inner: T) -> Self {
+        let terms = Terms::default();
+        Self { inner, terms }
+    }
+
     /// Spends the permit.
     pub fn into_inner(self) -> (T, Terms) {
         (self.inner, self.terms)

@@ -328,7 +328,7 @@ async fn a_bucket_made_anew_does_not_inherit_a_configuration() {
     let on_bucket = |method| {
         let mut asked = Asked::on("");
         asked.bucket = "b".into();
-        asked.into_request(method)
+        asked.into_request(method).into_inner().0
     };
     let make = on_bucket(Method::PUT);
     Answer::of(world.buckets.create(make).await)
@@ -367,7 +367,13 @@ async fn the_state_bucket_is_not_among_the_buckets() {
     world.put("b", &kms("k")).await.ok();
     let mut asked = Asked::on("");
     asked.bucket = String::new();
-    let listed = Answer::of(world.buckets.list(&asked.into_request(Method::GET)).await).await;
+    let listed = Answer::of(
+        world
+            .buckets
+            .list(&asked.into_request(Method::GET).into_inner().0)
+            .await,
+    )
+    .await;
     let root = Element::parse(&listed.ok().body, Limits::ANSWER).unwrap();
     let buckets = root.child("Buckets").unwrap();
     let names: Vec<_> = buckets
@@ -399,7 +405,7 @@ async fn what_passes_through_has_the_gateways_signature_and_none_of_the_clients_
         .header("x-amz-server-side-encryption", "client")
         .body("<Tagging/>");
     asked.bucket = "b".into();
-    let request = asked.into_request(Method::PUT);
+    let (request, _) = asked.into_request(Method::PUT).into_inner();
     drop(world.buckets.forward(request).await);
     let seen = world.backend.requests().pop().unwrap();
     assert_eq!(

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use gateway::authorize::Permitted;
 use gateway::backend::Backend as Upstream;
 use gateway::backend::Credentials;
 use gateway::chunks::random::SystemRandom;
@@ -181,16 +182,16 @@ impl Direct {
     }
 
     pub async fn list(&self, request: Asked) -> Answer {
-        Answer::of(list_objects(&self.objects, &request.into_request(Method::GET)).await).await
+        Answer::of(list_objects(&self.objects, request.into_request(Method::GET)).await).await
     }
 
     pub async fn delete(&self, request: Asked) -> Answer {
-        Answer::of(delete_object(&self.objects, &request.into_request(Method::DELETE)).await).await
+        Answer::of(delete_object(&self.objects, request.into_request(Method::DELETE)).await).await
     }
 
     pub async fn delete_all(&self, request: Asked) -> Answer {
-        let mut request = request.into_request(Method::POST);
-        Answer::of(delete_objects(&self.objects, &mut request, &|_, _| true).await).await
+        let request = request.into_request(Method::POST);
+        Answer::of(delete_objects(&self.objects, request).await).await
     }
 
     pub async fn head(&self, request: Asked) -> Answer {
@@ -311,7 +312,7 @@ impl Asked {
     }
 
     /// The request itself; an empty key means the bucket.
-    pub fn into_request(self, method: Method) -> S3Request {
+    pub fn into_request(self, method: Method) -> Permitted<S3Request> {
         let announced: Vec<_> = self.trailers.keys().cloned().collect();
         let length = self.length.unwrap_or(self.body.len() as u64);
         let pieces = Pieces {
@@ -319,7 +320,7 @@ impl Asked {
             trailers: self.trailers,
         };
         let anonymous = self.auth == AuthType::Anonymous;
-        S3Request {
+        Permitted::unchecked(S3Request {
             method,
             target: Target {
                 bucket: Some(self.bucket),
@@ -344,7 +345,7 @@ impl Asked {
             request_id: RequestId::from_number(1),
             body: Payload::from_stream(pieces, self.length_told.then_some(length))
                 .announcing(announced),
-        }
+        })
     }
 }
 

@@ -12,6 +12,7 @@ use http::HeaderName;
 use http::HeaderValue;
 use http::Response;
 
+use crate::authorize::Permitted;
 use crate::error::S3Error;
 use crate::keys::data_key::ObjectName;
 use crate::keys::kms::Requester;
@@ -66,8 +67,9 @@ struct CopyRequest {
 /// stored then.
 pub async fn copy_object(
     store: &ObjectStore,
-    request: S3Request,
+    permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
+    let (request, _) = permitted.into_inner();
     let request = CopyRequest::from_request(store, request).await?;
     let (written, source) = match rewrapped(store, &request).await? {
         Some(copied) => copied,

@@ -18,6 +18,7 @@ use http::header;
 use md5::Digest as _;
 use md5::Md5;
 
+use crate::authorize::Permitted;
 use crate::backend::BackendBody;
 use crate::backend::BackendRequest;
 use crate::chunks::layout;
@@ -42,8 +43,10 @@ use crate::sealed::facts;
 /// `PreconditionFailed` for a condition that does not hold; the backend's S3 error.
 pub async fn delete_object(
     store: &ObjectStore,
-    request: &S3Request,
+    permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
+    let (request, _) = permitted.into_inner();
+    let request = &request;
     let name = store.name(&request.target)?;
     let version = request.target.query.get("versionId");
     let mut onward = BackendRequest::object(Method::DELETE, &name.bucket, &name.key)
@@ -64,7 +67,7 @@ pub async fn delete_object(
     store.backend.forward_request(onward).await
 }
 
-/// Answers DeleteObjects; `may` says which objects, by key and version, the caller may delete.
+/// Answers DeleteObjects
 ///
 /// # Errors
 ///
@@ -72,9 +75,11 @@ pub async fn delete_object(
 /// for a document that is not a list of 1 to 1000 keys; the backend's S3 error.
 pub async fn delete_objects(
     store: &ObjectStore,
-    request: &mut S3Request,
-    may: &(dyn Fn(&str, Option<&str>) -> bool + Sync),
+    permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
+    let (mut request, terms) = permitted.into_inner();
+    let request = &mut request;
+    let may = |key: &str, version: Option<&str>| terms.may_delete(key, version);
     document::require_digest(request)?;
     let bytes = document::read(request).await?;
     let bucket = request.target.bucket.clone().unwrap_or_default();

@@ -22,6 +22,7 @@ use http::StatusCode;
 use http::header;
 use http_body_util::BodyExt as _;
 
+use crate::authorize::Permitted;
 use crate::chunks::layout;
 use crate::error::S3Error;
 use crate::operation::if_range;
@@ -66,9 +67,12 @@ struct GetRequest {
 /// as it was written.
 pub async fn get_object(
     store: &ObjectStore,
-    request: S3Request,
+    permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    answer(store, request, false).await
+    let (request, terms) = permitted.into_inner();
+    let mut response = answer(store, request, false).await?;
+    terms.withhold(response.headers_mut());
+    Ok(response)
 }
 
 /// Answers with the headers of an object.
@@ -78,9 +82,12 @@ pub async fn get_object(
 /// As [`get_object`].
 pub async fn head_object(
     store: &ObjectStore,
-    request: S3Request,
+    permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    answer(store, request, true).await
+    let (request, terms) = permitted.into_inner();
+    let mut response = answer(store, request, true).await?;
+    terms.withhold(response.headers_mut());
+    Ok(response)
 }
 
 async fn answer(

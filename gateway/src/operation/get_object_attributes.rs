@@ -8,6 +8,7 @@ use http::HeaderMap;
 use http::Response;
 use http::header;
 
+use crate::authorize::Permitted;
 use crate::chunks::footer::Table;
 use crate::error::S3Error;
 use crate::operation::answer;
@@ -37,8 +38,9 @@ use crate::sse::request::for_read;
 /// as it was written.
 pub async fn get_object_attributes(
     store: &ObjectStore,
-    request: S3Request,
+    permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
+    let (request, _) = permitted.into_inner();
     let transport = store.transport(&request);
     let customer_key = for_read(&request.headers, transport)?;
     let requested = requested(&request.headers)?;

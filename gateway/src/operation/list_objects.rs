@@ -23,6 +23,7 @@ use http::header;
 use proto::sigv4;
 use proto::time::Timestamp;
 
+use crate::authorize::Permitted;
 use crate::backend::BackendRequest;
 use crate::chunks::layout;
 use crate::error::S3Code;
@@ -60,8 +61,10 @@ struct Unknown {
 /// The backend's S3 error; `ServiceUnavailable` when it gives no usable answer.
 pub async fn list_objects(
     store: &ObjectStore,
-    request: &S3Request,
+    permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
+    let (request, _) = permitted.into_inner();
+    let request = &request;
     let bucket = request.target.bucket.as_deref().unwrap_or_default();
     let mut onward = BackendRequest::bucket(Method::GET, bucket);
     onward.query = passed_query(&request.target.query, &QUERY);

@@ -12,6 +12,7 @@ use http::Uri;
 use http::header;
 use proto::sigv4;
 
+use crate::authorize::Permitted;
 use crate::error::S3Error;
 use crate::keys::data_key::ObjectName;
 use crate::operation::answer;
@@ -38,8 +39,9 @@ struct PostAnswer {
 /// As [`put_object`](put_object::put_object).
 pub async fn post_object(
     store: &ObjectStore,
-    request: S3Request,
+    permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
+    let (request, _) = permitted.into_inner();
     let name = store.name(&request.target)?;
     let answer = PostAnswer::from_request(&request, &name);
     let (written, encryption) = put_object::write(store, request).await?;

@@ -6,6 +6,7 @@ use http::HeaderMap;
 use http::Response;
 use http::header;
 
+use crate::authorize::Permitted;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::keys::kms::Requester;
@@ -31,8 +32,9 @@ use crate::sse::response;
 /// S3's answer to whatever is wrong with the request or its body; nothing was stored then.
 pub async fn put_object(
     store: &ObjectStore,
-    request: S3Request,
+    permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
+    let (request, _) = permitted.into_inner();
     let (written, encryption) = write(store, request).await?;
     let mut response = Response::new(empty_body());
     *response.headers_mut() = answer_headers(&written, &encryption);

@@ -13,6 +13,7 @@ use http::HeaderValue;
 use http::Response;
 use proto::arn::KeyArn;
 
+use crate::authorize::Permitted;
 use crate::envelope::Mode;
 use crate::error::S3Code;
 use crate::error::S3Error;
@@ -43,8 +44,9 @@ use crate::sse::request::KmsChoice;
 /// the backend cannot do it. The object is as it was then.
 pub async fn update_object_encryption(
     store: &ObjectStore,
-    mut request: S3Request,
+    permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
+    let (mut request, _) = permitted.into_inner();
     let name = store.name(&request.target)?;
     let transport = store.transport(&request);
     document::require_digest(&request)?;

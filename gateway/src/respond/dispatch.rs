@@ -3,7 +3,7 @@
 use http::Response;
 
 use crate::authorize::Authorizer;
-use crate::authorize::Terms;
+use crate::authorize::Permitted;
 use crate::bucket::BucketConfigurations;
 use crate::bucket::Buckets;
 use crate::bucket::configuration::Configuration;
@@ -33,7 +33,6 @@ use crate::request::Payload;
 use crate::request::S3Request;
 use crate::request::Target;
 use crate::route::Handling;
-use crate::route::Level;
 use crate::route::Operation;
 
 /// The parts that do operations.
@@ -65,53 +64,65 @@ impl Operations {
             .authorizer
             .permit(operation, request, &self.objects.uploads)
             .await?;
-        let (mut request, terms) = permitted.into_inner();
-        let row = operation.row();
-        if let Handling::Configure(configuration, verb) = row.handling {
-            return Box::pin(self.configure(configuration, verb, request)).await;
+        match operation.row().handling {
+            Handling::Configure(configuration, verb) => {
+                Box::pin(self.configure(configuration, verb, permitted)).await
+            }
+            Handling::Pass => Box::pin(self.pass(permitted)).await,
+            Handling::Own => self.run_on_objects(operation, permitted).await,
+            Handling::Refuse(_) => Err(undone(operation)),
         }
-        if row.handling == Handling::Pass {
-            let document = document::read(&mut request).await?;
-            request.body = Payload::from_bytes(document);
-            return Box::pin(self.buckets.forward(request)).await;
-        }
-        if row.level != Level::Object && operation != Operation::PostObject {
-            return Box::pin(self.run_on_bucket(operation, request, &terms)).await;
-        }
+    }
+
+    /// Has the backend do an operation, after its document was found to be whole.
+    async fn pass(&self, permitted: Permitted<S3Request>) -> Result<Response<Body>, S3Error> {
+        let (mut request, _) = permitted.into_inner();
+        let document = document::read(&mut request).await?;
+        request.body = Payload::from_bytes(document);
+        self.buckets.forward(request).await
+    }
+
+    /// Does an operation on objects.
+    async fn run_on_objects(
+        &self,
+        operation: Operation,
+        permitted: Permitted<S3Request>,
+    ) -> Result<Response<Body>, S3Error> {
         // Each in a box of its own: else every request would be as large as the largest.
         let store = &self.objects;
         match operation {
             Operation::AbortMultipartUpload => {
-                Box::pin(abort_multipart_upload(store, request)).await
+                Box::pin(abort_multipart_upload(store, permitted)).await
             }
             Operation::CompleteMultipartUpload => {
-                Box::pin(complete_multipart_upload(store, request)).await
+                Box::pin(complete_multipart_upload(store, permitted)).await
             }
-            Operation::CopyObject => Box::pin(copy_object(store, request)).await,
+            Operation::CopyObject => Box::pin(copy_object(store, permitted)).await,
             Operation::CreateMultipartUpload => {
-                Box::pin(create_multipart_upload(store, request)).await
+                Box::pin(create_multipart_upload(store, permitted)).await
             }
-            Operation::DeleteObject => Box::pin(delete_object(store, &request)).await,
-            Operation::GetObject => {
-                let mut answer = Box::pin(get_object(store, request)).await?;
-                terms.withhold(answer.headers_mut());
-                Ok(answer)
+            Operation::DeleteObject => Box::pin(delete_object(store, permitted)).await,
+            Operation::GetObject => Box::pin(get_object(store, permitted)).await,
+            Operation::GetObjectAttributes => {
+                Box::pin(get_object_attributes(store, permitted)).await
             }
-            Operation::GetObjectAttributes => Box::pin(get_object_attributes(store, request)).await,
-            Operation::HeadObject => {
-                let mut answer = Box::pin(head_object(store, request)).await?;
-                terms.withhold(answer.headers_mut());
-                Ok(answer)
-            }
-            Operation::ListParts => Box::pin(list_parts(store, request)).await,
-            Operation::PostObject => Box::pin(post_object(store, request)).await,
-            Operation::PutObject => Box::pin(put_object(store, request)).await,
+            Operation::HeadObject => Box::pin(head_object(store, permitted)).await,
+            Operation::ListParts => Box::pin(list_parts(store, permitted)).await,
+            Operation::PutObject => Box::pin(put_object(store, permitted)).await,
             Operation::UpdateObjectEncryption => {
-                Box::pin(update_object_encryption(store, request)).await
+                Box::pin(update_object_encryption(store, permitted)).await
             }
-            Operation::UploadPart => Box::pin(upload_part(store, request)).await,
-            Operation::UploadPartCopy => Box::pin(upload_part_copy(store, request)).await,
-            _ => Err(undone(operation)),
+            Operation::UploadPart => Box::pin(upload_part(store, permitted)).await,
+            Operation::UploadPartCopy => Box::pin(upload_part_copy(store, permitted)).await,
+            Operation::DeleteObjects => Box::pin(delete_objects(store, permitted)).await,
+            Operation::ListMultipartUploads => {
+                Box::pin(list_multipart_uploads(store, permitted)).await
+            }
+            Operation::ListObjects | Operation::ListObjectsV2 | Operation::ListObjectVersions => {
+                Box::pin(list_objects(store, permitted)).await
+            }
+            Operation::PostObject => Box::pin(post_object(store, permitted)).await,
+            _ => Box::pin(self.run_on_bucket(operation, permitted)).await,
         }
     }
 
@@ -120,8 +131,9 @@ impl Operations {
         &self,
         configuration: Configuration,
         verb: Verb,
-        mut request: S3Request,
+        permitted: Permitted<S3Request>,
     ) -> Result<Response<Body>, S3Error> {
+        let (mut request, _) = permitted.into_inner();
         let bucket = request.target.bucket.clone().unwrap_or_default();
         let kind = self.configurations.kind(configuration);
         match verb {
@@ -138,27 +150,17 @@ impl Operations {
     async fn run_on_bucket(
         &self,
         operation: Operation,
-        mut request: S3Request,
-        terms: &Terms,
+        permitted: Permitted<S3Request>,
     ) -> Result<Response<Body>, S3Error> {
+        let (request, _) = permitted.into_inner();
         let bucket = request.target.bucket.clone().unwrap_or_default();
         match operation {
             Operation::CreateBucket => self.buckets.create(request).await,
             Operation::DeleteBucket => self.buckets.delete(request).await,
-            Operation::DeleteObjects => {
-                let may = |key: &str, version: Option<&str>| terms.may_delete(key, version);
-                Box::pin(delete_objects(&self.objects, &mut request, &may)).await
-            }
             Operation::GetBucketLocation => self.buckets.location(&bucket).await,
             Operation::GetBucketPolicyStatus => self.configurations.policies.status(&bucket).await,
             Operation::HeadBucket => self.buckets.head(request).await,
             Operation::ListBuckets => self.buckets.list(&request).await,
-            Operation::ListMultipartUploads => {
-                Box::pin(list_multipart_uploads(&self.objects, request)).await
-            }
-            Operation::ListObjects | Operation::ListObjectsV2 | Operation::ListObjectVersions => {
-                Box::pin(list_objects(&self.objects, &request)).await
-            }
             _ => Err(undone(operation)),
         }
     }

@@ -6,6 +6,7 @@ use http::Method;
 use http::Response;
 use http::StatusCode;
 
+use crate::authorize::Permitted;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::operation::store::ObjectStore;
@@ -22,8 +23,9 @@ use crate::request::empty_body;
 /// `NoSuchUpload`; the backend's refusal.
 pub async fn abort_multipart_upload(
     store: &ObjectStore,
-    request: S3Request,
+    permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
+    let (request, _) = permitted.into_inner();
     let upload = Upload::find(store, &request.target).await?;
     let onward = upload.request(Method::DELETE).query("uploadId", &upload.id);
     let is_gone = match store.backend.fetch(onward).await {

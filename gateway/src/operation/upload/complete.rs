@@ -16,6 +16,7 @@ use http::Response;
 use http::StatusCode;
 use proto::sigv4;
 
+use crate::authorize::Permitted;
 use crate::chunks::Keys;
 use crate::chunks::footer::Part;
 use crate::chunks::footer::Table;
@@ -77,8 +78,9 @@ struct CompletedObject {
 /// S3's answer to whatever is wrong with the request or its parts; the upload is as it was then.
 pub async fn complete_multipart_upload(
     store: &ObjectStore,
-    mut request: S3Request,
+    permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
+    let (mut request, _) = permitted.into_inner();
     let transport = store.transport(&request);
     let customer_key = for_read(&request.headers, transport)?;
     let upload = Upload::find(store, &request.target).await?;

@@ -7,6 +7,7 @@ use http::HeaderValue;
 use http::Method;
 use http::Response;
 
+use crate::authorize::Permitted;
 use crate::backend::BackendRequest;
 use crate::backend::Digest;
 use crate::envelope::Envelope;
@@ -39,8 +40,9 @@ use crate::sse::response;
 /// S3's answer to whatever is wrong with the request; no upload id was answered then.
 pub async fn create_multipart_upload(
     store: &ObjectStore,
-    request: S3Request,
+    permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
+    let (request, _) = permitted.into_inner();
     let name = store.name(&request.target)?;
     let transport = store.transport(&request);
     let default = store.defaults.default_of(&name.bucket).await?;

@@ -10,6 +10,7 @@
 use http::Method;
 use http::Response;
 
+use crate::authorize::Permitted;
 use crate::backend::BackendRequest;
 use crate::error::S3Code;
 use crate::error::S3Error;
@@ -32,8 +33,9 @@ use crate::request::S3Request;
 /// `NoSuchUpload`; `InvalidArgument` for a query that is none; the backend's refusal.
 pub async fn list_parts(
     store: &ObjectStore,
-    request: S3Request,
+    permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
+    let (request, _) = permitted.into_inner();
     let query = &request.target.query;
     let max = number(query, "max-parts", PARTS_LISTED_MAX)?.min(PARTS_LISTED_MAX);
     let marker = number(query, "part-number-marker", 0)?;
@@ -92,8 +94,9 @@ pub async fn list_parts(
 /// The backend's refusal; `ServiceUnavailable` when it gives no usable answer.
 pub async fn list_multipart_uploads(
     store: &ObjectStore,
-    request: S3Request,
+    permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
+    let (request, _) = permitted.into_inner();
     let bucket = request.target.bucket.as_deref().unwrap_or_default();
     let mut onward = BackendRequest::bucket(Method::GET, bucket);
     onward.query = passed_query(&request.target.query, &QUERY);

@@ -5,6 +5,7 @@
 use http::Response;
 use http::header;
 
+use crate::authorize::Permitted;
 use crate::error::S3Error;
 use crate::keys::kms::Requester;
 use crate::operation::put_object::body_length;
@@ -30,8 +31,9 @@ use crate::sse::response;
 /// S3's answer to whatever is wrong with the request or its body; the part was not taken then.
 pub async fn upload_part(
     store: &ObjectStore,
-    request: S3Request,
+    permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
+    let (request, _) = permitted.into_inner();
     let number = part_number(&request)?;
     let plaintext_bytes = body_length(&request)?;
     let transport = store.transport(&request);

@@ -8,6 +8,7 @@
 use http::HeaderMap;
 use http::Response;
 
+use crate::authorize::Permitted;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::keys::kms::Requester;
@@ -38,8 +39,9 @@ use crate::sse::response;
 /// S3's answer to whatever is wrong with the request or its source; the part was not taken then.
 pub async fn upload_part_copy(
     store: &ObjectStore,
-    request: S3Request,
+    permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
+    let (request, _) = permitted.into_inner();
     let number = part_number(&request)?;
     let transport = store.transport(&request);
     let name = store.name(&request.target)?;
