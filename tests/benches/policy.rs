@@ -217,15 +217,18 @@ fn wildcards() -> Vec<Row> {
     let stars = format!(r#""arn:aws:s3:::bucket/{}""#, "*a".repeat(9_000));
     let searches = list(r#""arn:aws:s3:::*ab*""#, 2_500);
     let colons = list(r#""arn:a*:*:*a:*b:*:*a*b:x""#, 2_000);
+    let parts = list(r#""arn:*:a*:*a:a*:*a*b:x""#, 2_000);
     vec![
         like("searches in a header", "*ab*", 5_000),
         like("searches for thirty bytes", &thirty, 1_000),
+        like("searches with question marks", "*?a?b?*", 3_000),
         like("a search for half a header", &half, 2),
         like("question marks", &ones, 4),
         like("stars", &"*a".repeat(8_000), 1),
         Row::resource("nine thousand stars, a long key", &stars, &key),
         Row::resource("searches in a long key", &searches, &key),
         Row::resource("colons", &colons, &":a".repeat(512)),
+        Row::resource("parts of ARNs", &parts, &":a".repeat(512)),
     ]
 }
 
@@ -245,6 +248,7 @@ fn documents() -> Vec<Row> {
             format!(r#"{{"Statement": {}"#, "[".repeat(65_000)),
         ),
         document("members", format!("{{{}}}", members.join(","))),
+        document("objects", list(r#"{"":0}"#, 9_000)),
         document(
             "statements",
             format!(r#"{{"Statement": {}}}"#, list(minimal, 1_050)),

@@ -91,6 +91,26 @@ impl<'t, 'b> Text<'t, 'b> {
         at: usize,
         reach: usize,
     ) -> Result<Option<(usize, usize)>, Unresolved> {
+        if piece.has_wildcards() {
+            return self.leftmost_with_wildcards(piece, at, reach);
+        }
+        let rest = self.bytes.get(at..reach).unwrap_or_default();
+        if piece.bytes.len() > rest.len() {
+            return Ok(None);
+        }
+        let found = memmem::find(rest, piece.bytes);
+        let end = found.map(|offset| offset + piece.bytes.len());
+        self.budget
+            .spend(SEARCH_STEPS + end.unwrap_or(rest.len()))?;
+        Ok(found.zip(end).map(|(start, end)| (at + start, at + end)))
+    }
+
+    fn leftmost_with_wildcards(
+        &mut self,
+        piece: &Piece<'_>,
+        at: usize,
+        reach: usize,
+    ) -> Result<Option<(usize, usize)>, Unresolved> {
         let is_one = |byte: &u8| *byte == ONE || *byte == ONE_WITHIN;
         let lead = piece.bytes.iter().take_while(|byte| is_one(byte)).count();
         let behind = piece.bytes.get(lead..).unwrap_or_default();
@@ -102,10 +122,8 @@ impl<'t, 'b> Text<'t, 'b> {
         let Some(mut from) = self.forward(at, lead)? else {
             return Ok(None);
         };
-        if literal.len() > reach.saturating_sub(from) {
-            return Ok(None);
-        }
         let finder = memmem::Finder::new(literal);
+        self.budget.spend(literal.len())?;
         while let Some(rest) = self.bytes.get(from..reach) {
             let found = finder.find(rest);
             let read = found.map_or(rest.len(), |offset| offset + literal.len());
@@ -216,10 +234,10 @@ const fn is_continuation(byte: u8) -> bool {
 }
 
 /// What looking at one piece costs besides its bytes.
-const PIECE_STEPS: usize = 8;
+const PIECE_STEPS: usize = 16;
 
 /// What setting up one search costs besides the bytes it reads.
-const SEARCH_STEPS: usize = 32;
+const SEARCH_STEPS: usize = 64;
 
 /// Bytes that a comparison takes in one step.
 const COMPARED_AT_ONCE: usize = 8;

@@ -57,7 +57,7 @@ fn variables_that_stand_for_too_much_deny_and_never_allow() {
         let deny = decide(&statement("Deny", &condition), &headers(5_000));
         assert_eq!(deny, (Decision::Deny, true), "{operator}");
         let allow = decide(&statement("Allow", &condition), &headers(5_000));
-        assert_eq!(allow.0, Decision::NoMatch, "{operator}");
+        assert_eq!(allow, (Decision::NoMatch, true), "{operator}");
     }
     for element in ["Resource", "NotResource"] {
         let arn = format!("arn:aws:s3:::b/{}", "${aws:useragent}".repeat(1_000));
@@ -65,7 +65,7 @@ fn variables_that_stand_for_too_much_deny_and_never_allow() {
         let deny = decide(&statement("Deny", &resource), &headers(5_000));
         assert_eq!(deny, (Decision::Deny, true), "{element}");
         let allow = decide(&statement("Allow", &resource), &headers(5_000));
-        assert_eq!(allow.0, Decision::NoMatch, "{element}");
+        assert_eq!(allow, (Decision::NoMatch, true), "{element}");
     }
 }
 
@@ -158,7 +158,7 @@ fn an_evaluation_ends_within_its_steps_and_then_denies() {
         let deny = decide(&statement("Deny", &members), &context);
         assert_eq!(deny, (Decision::Deny, true), "{name}");
         let allow = decide(&statement("Allow", &members), &context);
-        assert_eq!(allow.0, Decision::NoMatch, "{name}");
+        assert_eq!(allow, (Decision::NoMatch, true), "{name}");
     }
 }
 
@@ -216,15 +216,4 @@ fn decisions_that_are_too_expensive_deny_and_leave_the_next_its_own_steps() {
     assert!(prepared.steps_left() < STEPS_PER_DECISION);
     let other = prepared.decide("s3:GetObject", &key);
     assert_eq!(other.decision, Decision::Allow);
-}
-
-#[test]
-fn a_document_is_not_larger_in_memory_than_its_numbers_are_written() {
-    let huge = vec!["1e308"; 10_000].join(",");
-    let policy = statement(
-        "Deny",
-        &format!(r#""Resource": "*", "Condition": {{"StringEquals": {{"aws:a": [{huge}]}}}}"#),
-    );
-    let context = context(&[("aws:a", "1e308")]);
-    assert_eq!(decide(&policy, &context).0, Decision::Deny);
 }

@@ -95,6 +95,25 @@ fn json_nested_without_end_is_refused() {
 }
 
 #[test]
+fn a_number_of_more_digits_than_it_is_written_with_is_refused() {
+    let with = |number: &str| {
+        let condition = format!(r#"{{"NumericEquals": {{"aws:a": {number}}}}}"#);
+        let statement = STATEMENT.replace('{', &format!(r#"{{"Condition": {condition}, "#));
+        Policy::parse(
+            &format!(r#"{{"Statement": {statement}}}"#),
+            PolicyKind::Resource,
+        )
+    };
+    for number in ["1e308", "-1e21", "1e-10", "5e-324"] {
+        let fault = with(number).unwrap_err().fault;
+        assert!(matches!(fault, PolicyFault::Json { .. }), "{number}");
+    }
+    for number in ["0.0", "-0.5", "1e3", "1e-9", "12345678901234567890"] {
+        with(number).unwrap();
+    }
+}
+
+#[test]
 fn a_member_that_stands_there_twice_is_refused() {
     let name = "Statement".to_owned();
     let text = format!(r#"{{"Statement": {STATEMENT}, "Statement": {STATEMENT}}}"#);
