@@ -225,7 +225,12 @@ fn decide<P: Purpose>(
         context: &context,
     };
     let by_policy = snapshot.policy().map_or(Decision::NoMatch, |policy| {
-        evaluate(policy, &request).decision
+        let verdict = evaluate(policy, &request);
+        if let (Decision::Deny, Some(statement)) = (verdict.decision, verdict.statement) {
+            let unresolved = verdict.unresolved;
+            tracing::info!(action, key = %key.arn(), %statement, unresolved, "a key policy denies");
+        }
+        verdict.decision
     });
     let by_grant = snapshot
         .record

@@ -3,8 +3,8 @@
 //! Input: a document, an action, a resource, a principal's ARN and pairs `key=value` of the
 //! context, with a zero byte between them.
 //!
-//! The verdict does not depend on the order of the statements, and a statement that denies
-//! everything to everybody makes it a denial.
+//! The verdict does not depend on the order of the statements, unless one was too expensive to
+//! evaluate, and a statement that denies everything to everybody makes it a denial.
 
 #![no_main]
 
@@ -34,13 +34,14 @@ fuzz_target!(|input: &str| {
             resource,
             context: &context,
         };
-        policy::evaluate(policy, &request).decision
+        let verdict = policy::evaluate(policy, &request);
+        (verdict.decision, verdict.unresolved)
     };
 
     let Ok(read) = Policy::parse(document, PolicyKind::Resource) else {
         return;
     };
-    let decision = decide(&read);
+    let (decision, unresolved) = decide(&read);
 
     let mut json: Value = serde_json::from_str(document).expect("a policy is JSON");
     let Some(Value::Array(statements)) = json.get_mut("Statement") else {
@@ -49,7 +50,8 @@ fuzz_target!(|input: &str| {
     statements.reverse();
     let reversed = Policy::parse(&json.to_string(), PolicyKind::Resource);
     let reversed = reversed.expect("the order of statements is free");
-    assert_eq!(decide(&reversed), decision);
+    let (of_reversed, reversed_unresolved) = decide(&reversed);
+    assert!(of_reversed == decision || unresolved || reversed_unresolved);
 
     let deny = r#"{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}"#;
     let Some(Value::Array(statements)) = json.get_mut("Statement") else {
@@ -58,5 +60,5 @@ fuzz_target!(|input: &str| {
     statements.push(serde_json::from_str(deny).expect("it is JSON"));
     let denied = Policy::parse(&json.to_string(), PolicyKind::Resource);
     let denied = denied.expect("one more statement is allowed");
-    assert_eq!(decide(&denied), Decision::Deny);
+    assert_eq!(decide(&denied).0, Decision::Deny);
 });

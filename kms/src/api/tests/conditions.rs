@@ -315,3 +315,21 @@ fn an_alias_goes_and_moves_only_if_its_keys_policy_lets_it() {
         assert!(refusal.starts_with("AccessDeniedException"), "{refusal}");
     }
 }
+
+#[test]
+fn a_condition_whose_variables_stand_for_too_much_denies() {
+    let world = World::new();
+    let (id, _) = world.key();
+    let value = "${kms:EncryptionContext:b}".repeat(400);
+    let policy = denying("Encrypt", "kms:EncryptionContext:a", &value);
+    world.ok("PutKeyPolicy", json!({"KeyId": id, "Policy": policy}));
+    let encrypt = |bytes: usize| {
+        let context = json!({"a": "x", "b": "y".repeat(bytes)});
+        let request = json!({"KeyId": id, "Plaintext": "AAAA", "EncryptionContext": context});
+        world.call("Encrypt", request)
+    };
+    // 400 bytes are compared, 400,000 are not.
+    assert!(encrypt(1).is_ok());
+    let error = encrypt(1_000).unwrap_err();
+    assert_eq!(error.code().name(), "AccessDeniedException");
+}
