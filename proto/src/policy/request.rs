@@ -19,7 +19,7 @@ pub struct Request<'a> {
 
 /// The condition keys of a request and their values.
 ///
-/// The names of keys are compared without regard to case, as AWS does. A key that stands there
+/// The names of keys are compared without regard to case, as AWS does. A key that is there
 /// without values is present and empty, which set operators tell apart from values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Context(BTreeMap<String, Vec<String>>);

@@ -367,17 +367,17 @@ fn keys_are_found_without_regard_to_case() {
 
 #[test]
 fn a_variable_stands_for_its_value_in_a_condition() {
-    let ask = |operator: &str, pairs: &[(&str, &str)]| {
+    let holds_for = |operator: &str, pairs: &[(&str, &str)]| {
         let condition = format!(r#"{{"{operator}": {{"s3:prefix": "home/${{aws:username}}/*"}}}}"#);
         holds(&condition, &context(pairs))
     };
     let own = [("s3:prefix", "home/alice/x"), ("aws:username", "alice")];
-    assert!(ask("StringLike", &own));
+    assert!(holds_for("StringLike", &own));
     let others = [("s3:prefix", "home/bob/x"), ("aws:username", "alice")];
-    assert!(!ask("StringLike", &others));
-    assert!(ask("StringNotLike", &others));
+    assert!(!holds_for("StringLike", &others));
+    assert!(holds_for("StringNotLike", &others));
     let star = [("s3:prefix", "home/bob/x"), ("aws:username", "*")];
-    assert!(!ask("StringLike", &star));
+    assert!(!holds_for("StringLike", &star));
 }
 
 #[test]
