@@ -6,6 +6,7 @@ use http::Method;
 use tests::signed::Draft;
 
 use crate::buckets::Buckets;
+use crate::buckets::KEY;
 use crate::fixture::Caller;
 use crate::fixture::Fixture;
 use crate::outcome::Outcome;
@@ -200,6 +201,35 @@ async fn a_denial_by_a_condition_refuses_the_request_that_has_the_value_and_no_o
         wrong.len(),
         wrong.join("\n")
     );
+}
+
+#[tokio::test]
+async fn a_value_that_expands_beyond_all_bounds_denies_and_does_not_allow() {
+    let fixture = Fixture::start().await;
+    let operation = &reference::operations()["GetObject"];
+    let endless = format!("{}z", "${aws:useragent}".repeat(1_000));
+    let condition = format!(r#"{{"StringLike": {{"aws:Referer": "{endless}"}}}}"#);
+    for (effect, caller) in [
+        ("Deny", Caller::Owner),
+        ("Deny", Caller::Other),
+        ("Allow", Caller::Other),
+    ] {
+        let buckets = fixture.buckets(operation, caller).await;
+        let judged = statement(effect, "\"*\"", "*", &buckets.bucket, &condition);
+        if effect == "Allow" {
+            let put = Draft::new(Method::PUT, &buckets.bucket, "").query("policy", "");
+            let put = put.body(document(&[judged]));
+            fixture.prepare(&fixture.world.main, put).await;
+        } else {
+            fixture.put_policy(&buckets.bucket, Some(judged)).await;
+        }
+        let get = Draft::new(Method::GET, &buckets.bucket, KEY)
+            .header("user-agent", &"a".repeat(5_000))
+            .header("referer", &"a".repeat(5_000));
+        let outcome = fixture.send_draft(caller, get).await;
+        let described = outcome.describe();
+        assert!(outcome.is_refused(&[403]), "{effect}: {described}");
+    }
 }
 
 async fn send(fixture: &Fixture, case: &Case, caller: Caller, value: &str) -> Outcome {
