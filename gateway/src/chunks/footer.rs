@@ -141,8 +141,10 @@ impl Tail {
             padding: u64::from_be_bytes(fields.try_into().map_err(|_| OpenError::Footer)?),
         };
 
-        let counts = parsed.parts == parsed.backend_parts
-            || parsed.parts.checked_add(1) == Some(parsed.backend_parts);
+        // No object has no parts.
+        let counts = layout::footer_bytes(parsed.parts).is_some()
+            && (parsed.parts == parsed.backend_parts
+                || parsed.parts.checked_add(1) == Some(parsed.backend_parts));
         let size = layout::stored_bytes_in_parts(parsed.plaintext_bytes, parsed.backend_parts);
         if parsed.to_bytes() != *tail || !counts || size != Ok(stored_bytes) {
             return Err(OpenError::Footer);

@@ -278,6 +278,10 @@ impl Tree {
     }
 
     fn text(&mut self, text: &str) -> Result<(), XmlError> {
+        // XML has no way to write it, so what was read could not be written.
+        if text.contains('\0') {
+            return Err(XmlError::Malformed);
+        }
         match self.open.last_mut() {
             Some(element) => element.text.push_str(text),
             None if text.trim().is_empty() => {}
@@ -387,6 +391,11 @@ mod tests {
     #[test]
     fn cdata_is_text() {
         assert_eq!(parse("<A><![CDATA[<&]]></A>").unwrap().text(), "<&");
+    }
+
+    #[test]
+    fn a_nul_character_is_refused() {
+        assert_eq!(parse("<A>\0</A>"), Err(XmlError::Malformed));
     }
 
     #[test]

@@ -380,3 +380,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_tail_without_parts_is_refused() {
+    let stored_bytes = layout::stored_bytes_in_parts(0, 1).unwrap();
+    let mut tail = [0; FOOTER_TAIL_BYTES];
+    tail[..12].copy_from_slice(b"sealgate\x01\x03\0\0");
+    tail[19] = 1; // one part at the backend, none in the table
+    assert_eq!(Tail::parse(&tail, stored_bytes), Err(OpenError::Footer));
+}
