@@ -14,6 +14,7 @@ use proto::time::Clock;
 
 use crate::authorize::access::BucketAccess;
 use crate::authorize::access::Subject;
+use crate::authorize::context::Encryption;
 use crate::bucket::owner::BucketOwners;
 use crate::bucket::policy::BucketPolicies;
 use crate::bucket::public_access::PublicAccessBlocks;
@@ -28,7 +29,6 @@ use crate::route::Action;
 use crate::route::Needed;
 use crate::route::Operation;
 use crate::route::Resource;
-use crate::sse::response;
 
 mod access;
 mod context;
@@ -52,8 +52,9 @@ impl<T> Permitted<T> {
         Self { inner, terms }
     }
 
-    /// Spends the permit.
-    pub fn into_inner(self) -> (T, Terms) {
+    /// Spends the permit. Called in [`crate::operation`] only, which `tests/tidy` checks: what
+    /// comes before cannot look into a permit, and so cannot do an operation by itself.
+    pub(crate) fn spend(self) -> (T, Terms) {
         (self.inner, self.terms)
     }
 }
@@ -348,15 +349,15 @@ impl Authorizer {
                     | Operation::UploadPartCopy
                     | Operation::CompleteMultipartUpload
             );
-            let encryption: HeaderMap;
-            let headers = if of_upload {
-                encryption = upload_encryption(uploads, request).await?;
-                &encryption
-            } else {
-                &request.headers
+            let upload = match of_upload {
+                true => Some(uploads.find(upload_name(request)).await?),
+                false => None,
             };
-            context =
-                context::from_request(request, source, headers, &self.region, self.clock.now());
+            let encryption = match &upload {
+                Some(head) => Encryption::Upload(head.protection()),
+                None => Encryption::Requested(&self.region),
+            };
+            context = context::from_request(request, source, encryption, self.clock.now());
             restricted = foreign
                 && policy.is_public()
                 && self
@@ -425,17 +426,13 @@ fn may_always(operation: Operation, access: &BucketAccess) -> bool {
     of_policy && access.caller.root && !access.foreign
 }
 
-/// The headers that say how the object of an upload will be encrypted, as for who creates it.
-async fn upload_encryption(uploads: &Uploads, request: &S3Request) -> Result<HeaderMap, S3Error> {
-    let name = UploadName {
+/// The upload that a request names.
+fn upload_name(request: &S3Request) -> UploadName<'_> {
+    UploadName {
         bucket: request.target.bucket.as_deref().unwrap_or_default(),
         key: request.target.key.as_deref().unwrap_or_default(),
         upload_id: request.target.query.get("uploadId").unwrap_or_default(),
-    };
-    let head = uploads.find(name).await?;
-    let mut headers = HeaderMap::new();
-    response::of_read(&mut headers, head.protection(), None);
-    Ok(headers)
+    }
 }
 
 /// The document of a request, which stays in it.

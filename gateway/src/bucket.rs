@@ -123,7 +123,7 @@ impl Buckets {
     /// # Errors
     ///
     /// The backend's S3 error; `ServiceUnavailable` when it gives no usable answer.
-    pub async fn list(&self, request: &S3Request) -> Result<Response<Body>, S3Error> {
+    pub(crate) async fn list(&self, request: &S3Request) -> Result<Response<Body>, S3Error> {
         let mut onward = BackendRequest::service(Method::GET);
         onward.query = request.target.query.pairs().to_vec();
         let answer = self.backend.fetch(onward).await?;
@@ -167,7 +167,7 @@ impl Buckets {
     /// # Errors
     ///
     /// The backend's S3 error; `ServiceUnavailable` when it gives no usable answer.
-    pub async fn forward(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
+    pub(crate) async fn forward(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
         self.backend.forward(request).await
     }
 
@@ -176,7 +176,7 @@ impl Buckets {
     /// # Errors
     ///
     /// `NoSuchBucket`, or the backend's other refusal.
-    pub async fn location(&self, bucket: &str) -> Result<Response<Body>, S3Error> {
+    pub(crate) async fn location(&self, bucket: &str) -> Result<Response<Body>, S3Error> {
         self.check_exists(bucket).await?;
         Ok(xml(&location::document(&self.region)))
     }
@@ -186,7 +186,7 @@ impl Buckets {
     /// # Errors
     ///
     /// The backend's S3 error; `ServiceUnavailable` when it gives no usable answer.
-    pub async fn head(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
+    pub(crate) async fn head(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
         let mut answer = self.backend.forward(request).await?;
         if let Ok(region) = http::HeaderValue::from_str(&self.region) {
             answer.headers_mut().insert("x-amz-bucket-region", region);
@@ -203,7 +203,7 @@ impl Buckets {
     ///
     /// `BucketAlreadyExists` for another account's; `IllegalLocationConstraintException` for a Region that is not the gateway's; the backend's S3
     /// error; `ServiceUnavailable` when it, or the state, gives no usable answer.
-    pub async fn create(&self, mut request: S3Request) -> Result<Response<Body>, S3Error> {
+    pub(crate) async fn create(&self, mut request: S3Request) -> Result<Response<Body>, S3Error> {
         let bucket = request.target.bucket.clone().unwrap_or_default();
         let wanted = request.body.collect(Limits::REQUEST.bytes).await?;
         let onward = location::translate(&wanted, &self.region, self.backend.region())?;
@@ -244,7 +244,7 @@ impl Buckets {
     /// The backend's S3 error; `ServiceUnavailable` when it, or the state, gives no usable answer.
     /// If only the configuration could not be removed the bucket is gone, and the same request
     /// answers `NoSuchBucket`.
-    pub async fn delete(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
+    pub(crate) async fn delete(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
         let bucket = request.target.bucket.clone().unwrap_or_default();
         let answer = self.backend.forward(request).await?;
         for kind in self.configurations.kinds() {

@@ -7,7 +7,7 @@
 //! | [`server`] | listeners, connections and their limits, start and stop |
 //! | [`config`] | how a gateway runs, checked |
 //! | [`respond`] | one request, from its head to its answer |
-//! | [`operation`] | operations on objects, one file each by their API names |
+//! | [`operation`] | operations by their API names; only they spend permits |
 //! | [`authorize`] | whether the caller may; leaves a permit behind |
 //! | [`authenticate`] | who sent a request, and that what arrives is what they signed |
 //! | [`route`] | which bucket, object and operation a request names |

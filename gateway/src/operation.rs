@@ -1,9 +1,12 @@
-//! Operations on objects: one file each, by their API names.
+//! Operations: one file each, or one for a group, by their API names. Only they spend permits
+//! ([`crate::authorize::Permitted`]; `tests/tidy` checks it).
 //!
-//! They translate between what a client sees and what the backend holds ([`crate::sealed`]): sizes, ETags,
+//! Those on objects translate between what a client sees and what the backend holds ([`crate::sealed`]): sizes, ETags,
 //! ranges, conditions, checksums, encryption.
 
 pub(crate) mod answer;
+pub mod bucket;
+pub mod bucket_configuration;
 pub mod config;
 pub mod copy_object;
 mod copy_source;
@@ -12,6 +15,7 @@ pub mod get_object;
 pub mod get_object_attributes;
 mod if_range;
 pub mod list_objects;
+pub mod pass_through;
 pub mod post_object;
 pub mod put_object;
 pub mod store;

@@ -136,6 +136,11 @@ fn only_configuration_reads_the_environment() {
 }
 
 #[test]
+fn only_operations_spend_permits() {
+    expect_none(&purity::permit_spenders(&TREE));
+}
+
+#[test]
 fn the_services_meet_on_the_wire_only() {
     expect_none(&purity::forbidden_dependencies(
         &TREE,

@@ -5,10 +5,10 @@
 //!
 //! Source: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>
 
-use http::HeaderMap;
 use proto::policy::Context;
 use proto::time::Timestamp;
 
+use crate::envelope::Protection;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::protocol::copy_source::CopySource;
@@ -17,14 +17,22 @@ use crate::protocol::xml::Element;
 use crate::protocol::xml::Limits;
 use crate::request::AuthType;
 use crate::request::S3Request;
+use crate::sse::response;
 
-/// The context of a request. `source` is what a copy is made from; `encryption` has the headers
-/// that say which encryption the request asks for.
+/// Where the encryption stands that the context of a request names.
+#[derive(Clone, Copy)]
+pub(super) enum Encryption<'a> {
+    /// In the request's own headers. A KMS key without a Region is of this one.
+    Requested(&'a str),
+    /// In the upload that the request belongs to: chosen by whoever created it.
+    Upload(&'a Protection),
+}
+
+/// The context of a request. `source` is what a copy is made from.
 pub(super) fn from_request(
     request: &S3Request,
     source: Option<&CopySource>,
-    encryption: &HeaderMap,
-    region: &str,
+    encryption: Encryption<'_>,
     now: Timestamp,
 ) -> Context {
     let mut context = Context::new();
@@ -45,7 +53,10 @@ pub(super) fn from_request(
             context.insert(&format!("s3:{}", key.unwrap_or(header)), value);
         }
     }
-    add_encryption(&mut context, request, encryption, region);
+    match encryption {
+        Encryption::Requested(region) => add_requested(&mut context, request, region),
+        Encryption::Upload(protection) => add_protection(&mut context, protection),
+    }
     for (query, key) in [
         ("prefix", "s3:prefix"),
         ("delimiter", "s3:delimiter"),
@@ -128,15 +139,23 @@ fn add_caller(context: &mut Context, request: &S3Request) {
     context.insert("aws:PrincipalAccount", &*request.caller.account);
 }
 
+/// How the object of an upload will be encrypted.
+fn add_protection(context: &mut Context, protection: &Protection) {
+    let (name, value) = response::algorithm(protection);
+    context.insert(&format!("s3:{name}"), value);
+    if let Some(arn) = protection.key_arn() {
+        context.insert(&format!("s3:{}", response::KEY_ID), arn);
+    }
+}
+
 /// Which encryption the request asks for; a KMS key by its ARN however it is named.
-fn add_encryption(context: &mut Context, request: &S3Request, headers: &HeaderMap, region: &str) {
-    let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    for name in [ALGORITHM, CUSTOMER_ALGORITHM] {
-        if let Some(value) = value(name) {
+fn add_requested(context: &mut Context, request: &S3Request, region: &str) {
+    for name in [response::ALGORITHM, response::CUSTOMER_ALGORITHM] {
+        if let Some(value) = request.header(name) {
             context.insert(&format!("s3:{name}"), value);
         }
     }
-    if let Some(key) = value(KEY_ID) {
+    if let Some(key) = request.header(response::KEY_ID) {
         let partition = proto::arn::partition(region);
         let account = &request.caller.account;
         let arn = if key.starts_with("arn:") {
@@ -146,7 +165,7 @@ fn add_encryption(context: &mut Context, request: &S3Request, headers: &HeaderMa
         } else {
             format!("arn:{partition}:kms:{region}:{account}:key/{key}")
         };
-        context.insert(&format!("s3:{KEY_ID}"), arn);
+        context.insert(&format!("s3:{}", response::KEY_ID), arn);
     }
 }
 
@@ -166,10 +185,6 @@ fn tags(header: &str) -> impl Iterator<Item = (String, String)> {
             (decode(name), decode(value))
         })
 }
-
-const ALGORITHM: &str = "x-amz-server-side-encryption";
-const CUSTOMER_ALGORITHM: &str = "x-amz-server-side-encryption-customer-algorithm";
-const KEY_ID: &str = "x-amz-server-side-encryption-aws-kms-key-id";
 
 /// Headers that are condition keys under their own name.
 const HEADERS: [&str; 12] = [

@@ -69,7 +69,7 @@ pub async fn copy_object(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, _) = permitted.into_inner();
+    let (request, _) = permitted.spend();
     let request = CopyRequest::from_request(store, request).await?;
     let (written, source) = match rewrapped(store, &request).await? {
         Some(copied) => copied,

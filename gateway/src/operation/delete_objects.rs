@@ -45,7 +45,7 @@ pub async fn delete_object(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, _) = permitted.into_inner();
+    let (request, _) = permitted.spend();
     let request = &request;
     let name = store.name(&request.target)?;
     let version = request.target.query.get("versionId");
@@ -77,7 +77,7 @@ pub async fn delete_objects(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (mut request, terms) = permitted.into_inner();
+    let (mut request, terms) = permitted.spend();
     let request = &mut request;
     let may = |key: &str, version: Option<&str>| terms.may_delete(key, version);
     document::require_digest(request)?;

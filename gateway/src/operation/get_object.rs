@@ -69,7 +69,7 @@ pub async fn get_object(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, terms) = permitted.into_inner();
+    let (request, terms) = permitted.spend();
     let mut response = answer(store, request, false).await?;
     terms.withhold(response.headers_mut());
     Ok(response)
@@ -84,7 +84,7 @@ pub async fn head_object(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, terms) = permitted.into_inner();
+    let (request, terms) = permitted.spend();
     let mut response = answer(store, request, true).await?;
     terms.withhold(response.headers_mut());
     Ok(response)

@@ -40,7 +40,7 @@ pub async fn get_object_attributes(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, _) = permitted.into_inner();
+    let (request, _) = permitted.spend();
     let transport = store.transport(&request);
     let customer_key = for_read(&request.headers, transport)?;
     let requested = requested(&request.headers)?;

@@ -63,7 +63,7 @@ pub async fn list_objects(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, _) = permitted.into_inner();
+    let (request, _) = permitted.spend();
     let request = &request;
     let bucket = request.target.bucket.as_deref().unwrap_or_default();
     let mut onward = BackendRequest::bucket(Method::GET, bucket);

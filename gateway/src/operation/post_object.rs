@@ -41,7 +41,7 @@ pub async fn post_object(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, _) = permitted.into_inner();
+    let (request, _) = permitted.spend();
     let name = store.name(&request.target)?;
     let answer = PostAnswer::from_request(&request, &name);
     let (written, encryption) = put_object::write(store, request).await?;

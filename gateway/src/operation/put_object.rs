@@ -34,7 +34,7 @@ pub async fn put_object(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, _) = permitted.into_inner();
+    let (request, _) = permitted.spend();
     let (written, encryption) = write(store, request).await?;
     let mut response = Response::new(empty_body());
     *response.headers_mut() = answer_headers(&written, &encryption);

@@ -46,7 +46,7 @@ pub async fn update_object_encryption(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (mut request, _) = permitted.into_inner();
+    let (mut request, _) = permitted.spend();
     let name = store.name(&request.target)?;
     let transport = store.transport(&request);
     document::require_digest(&request)?;

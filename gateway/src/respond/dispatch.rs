@@ -6,9 +6,14 @@ use crate::authorize::Authorizer;
 use crate::authorize::Permitted;
 use crate::bucket::BucketConfigurations;
 use crate::bucket::Buckets;
-use crate::bucket::configuration::Configuration;
-use crate::bucket::configuration::Verb;
 use crate::error::S3Error;
+use crate::operation::bucket::create_bucket;
+use crate::operation::bucket::delete_bucket;
+use crate::operation::bucket::get_bucket_location;
+use crate::operation::bucket::get_bucket_policy_status;
+use crate::operation::bucket::head_bucket;
+use crate::operation::bucket::list_buckets;
+use crate::operation::bucket_configuration::configure_bucket;
 use crate::operation::copy_object::copy_object;
 use crate::operation::delete_objects::delete_object;
 use crate::operation::delete_objects::delete_objects;
@@ -16,6 +21,7 @@ use crate::operation::get_object::get_object;
 use crate::operation::get_object::head_object;
 use crate::operation::get_object_attributes::get_object_attributes;
 use crate::operation::list_objects::list_objects;
+use crate::operation::pass_through::pass_through;
 use crate::operation::post_object::post_object;
 use crate::operation::put_object::put_object;
 use crate::operation::store::ObjectStore;
@@ -27,9 +33,7 @@ use crate::operation::upload::list::list_multipart_uploads;
 use crate::operation::upload::list::list_parts;
 use crate::operation::upload::part::upload_part;
 use crate::operation::upload::part_copy::upload_part_copy;
-use crate::protocol::document;
 use crate::request::Body;
-use crate::request::Payload;
 use crate::request::S3Request;
 use crate::request::Target;
 use crate::route::Handling;
@@ -66,20 +70,19 @@ impl Operations {
             .await?;
         match operation.row().handling {
             Handling::Configure(configuration, verb) => {
-                Box::pin(self.configure(configuration, verb, permitted)).await
+                let configurations = &self.configurations;
+                Box::pin(configure_bucket(
+                    configurations,
+                    configuration,
+                    verb,
+                    permitted,
+                ))
+                .await
             }
-            Handling::Pass => Box::pin(self.pass(permitted)).await,
+            Handling::Pass => Box::pin(pass_through(&self.buckets, permitted)).await,
             Handling::Own => self.run_on_objects(operation, permitted).await,
             Handling::Refuse(_) => Err(undone(operation)),
         }
-    }
-
-    /// Has the backend do an operation, after its document was found to be whole.
-    async fn pass(&self, permitted: Permitted<S3Request>) -> Result<Response<Body>, S3Error> {
-        let (mut request, _) = permitted.into_inner();
-        let document = document::read(&mut request).await?;
-        request.body = Payload::from_bytes(document);
-        self.buckets.forward(request).await
     }
 
     /// Does an operation on objects.
@@ -126,41 +129,22 @@ impl Operations {
         }
     }
 
-    /// Reads, replaces or removes a configuration of a bucket.
-    async fn configure(
-        &self,
-        configuration: Configuration,
-        verb: Verb,
-        permitted: Permitted<S3Request>,
-    ) -> Result<Response<Body>, S3Error> {
-        let (mut request, _) = permitted.into_inner();
-        let bucket = request.target.bucket.clone().unwrap_or_default();
-        let kind = self.configurations.kind(configuration);
-        match verb {
-            Verb::Get => kind.get(&bucket).await,
-            Verb::Put => {
-                let document = document::read(&mut request).await?;
-                kind.put(&bucket, &document).await
-            }
-            Verb::Delete => kind.delete(&bucket).await,
-        }
-    }
-
     /// Does an operation on a bucket or on the service.
     async fn run_on_bucket(
         &self,
         operation: Operation,
         permitted: Permitted<S3Request>,
     ) -> Result<Response<Body>, S3Error> {
-        let (request, _) = permitted.into_inner();
-        let bucket = request.target.bucket.clone().unwrap_or_default();
+        let buckets = &self.buckets;
         match operation {
-            Operation::CreateBucket => self.buckets.create(request).await,
-            Operation::DeleteBucket => self.buckets.delete(request).await,
-            Operation::GetBucketLocation => self.buckets.location(&bucket).await,
-            Operation::GetBucketPolicyStatus => self.configurations.policies.status(&bucket).await,
-            Operation::HeadBucket => self.buckets.head(request).await,
-            Operation::ListBuckets => self.buckets.list(&request).await,
+            Operation::CreateBucket => create_bucket(buckets, permitted).await,
+            Operation::DeleteBucket => delete_bucket(buckets, permitted).await,
+            Operation::GetBucketLocation => get_bucket_location(buckets, permitted).await,
+            Operation::GetBucketPolicyStatus => {
+                get_bucket_policy_status(&self.configurations, permitted).await
+            }
+            Operation::HeadBucket => head_bucket(buckets, permitted).await,
+            Operation::ListBuckets => list_buckets(buckets, permitted).await,
             _ => Err(undone(operation)),
         }
     }

@@ -49,10 +49,7 @@ impl Reader {
             version: version.map(str::to_owned),
             customer_key: None,
             requester: Requester::gateway(""),
-            transport: Transport {
-                secure: true,
-                signed: true,
-            },
+            transport: Transport::INTERNAL,
         }
     }
 

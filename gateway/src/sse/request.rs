@@ -71,12 +71,18 @@ pub enum DefaultAlgorithm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transport {
     /// Whether the client's bytes are protected.
-    pub secure: bool,
+    secure: bool,
     /// Whether the request was signed with Signature Version 4.
-    pub signed: bool,
+    signed: bool,
 }
 
 impl Transport {
+    /// That of the gateway's own requests, which no client sent.
+    pub const INTERNAL: Self = Self {
+        secure: true,
+        signed: true,
+    };
+
     /// That of a request; `insecure_allowed` takes every connection for a protected one.
     #[must_use]
     pub fn of(request: &S3Request, insecure_allowed: bool) -> Self {

@@ -13,6 +13,24 @@ use http::HeaderValue;
 use crate::envelope::Protection;
 use crate::sse::context::EncryptionContext;
 
+/// Names the algorithm of SSE-S3, SSE-KMS and DSSE-KMS, in requests and answers.
+pub const ALGORITHM: &str = "x-amz-server-side-encryption";
+/// Names the algorithm of SSE-C, in requests and answers.
+pub const CUSTOMER_ALGORITHM: &str = "x-amz-server-side-encryption-customer-algorithm";
+/// Names the KMS key, in requests and answers.
+pub const KEY_ID: &str = "x-amz-server-side-encryption-aws-kms-key-id";
+
+/// The header that names the algorithm of a protection, and its value.
+#[must_use]
+pub fn algorithm(protection: &Protection) -> (&'static str, &'static str) {
+    match protection {
+        Protection::SseS3 { .. } => (ALGORITHM, "AES256"),
+        Protection::SseKms { .. } | Protection::BucketKey { .. } => (ALGORITHM, "aws:kms"),
+        Protection::Dsse { .. } => (ALGORITHM, "aws:kms:dsse"),
+        Protection::SseC { .. } => (CUSTOMER_ALGORITHM, "AES256"),
+    }
+}
+
 /// Adds the headers about encryption to the answer of a read.
 ///
 /// `customer_key_md5` is the digest that came with the customer's key.
@@ -22,21 +40,13 @@ pub fn of_read(headers: &mut HeaderMap, protection: &Protection, customer_key_md
             headers.insert(HeaderName::from_static(name), value);
         }
     };
-    match protection {
-        Protection::SseS3 { .. } => set("x-amz-server-side-encryption", "AES256"),
-        Protection::SseKms { .. } | Protection::BucketKey { .. } => {
-            set("x-amz-server-side-encryption", "aws:kms");
-        }
-        Protection::Dsse { .. } => set("x-amz-server-side-encryption", "aws:kms:dsse"),
-        Protection::SseC { .. } => {
-            set("x-amz-server-side-encryption-customer-algorithm", "AES256");
-            if let Some(md5) = customer_key_md5 {
-                set("x-amz-server-side-encryption-customer-key-md5", md5);
-            }
-        }
+    let (name, value) = algorithm(protection);
+    set(name, value);
+    if let (Protection::SseC { .. }, Some(md5)) = (protection, customer_key_md5) {
+        set("x-amz-server-side-encryption-customer-key-md5", md5);
     }
     if let Some(key_arn) = protection.key_arn() {
-        set("x-amz-server-side-encryption-aws-kms-key-id", key_arn);
+        set(KEY_ID, key_arn);
     }
     if matches!(protection, Protection::BucketKey { .. }) {
         set("x-amz-server-side-encryption-bucket-key-enabled", "true");

@@ -64,6 +64,16 @@ pub fn environment_readers(tree: &Tree) -> Vec<String> {
     )
 }
 
+/// Places in the gateway that spend a permit and are no operation.
+#[must_use]
+pub fn permit_spenders(tree: &Tree) -> Vec<String> {
+    outside(tree, &["spend"], |file| {
+        !file.starts_with("gateway/src/")
+            || file.starts_with("gateway/src/operation")
+            || file.starts_with("gateway/src/authorize")
+    })
+}
+
 /// Crates (`("gateway", "kms")`) of which the first depends on the second though it must not.
 #[must_use]
 pub fn forbidden_dependencies(tree: &Tree, pairs: &[(&str, &str)]) -> Vec<String> {
@@ -160,6 +170,18 @@ mod tests {
         assert_eq!(
             environment_readers(&tree),
             ["kms/src/b.rs:2 names env::var"]
+        );
+    }
+
+    #[test]
+    fn a_permit_that_is_spent_by_no_operation_is_found() {
+        let tree = Tree::of(&[
+            ("gateway/src/operation/a.rs", "permitted.spend()"),
+            ("gateway/src/respond/b.rs", "// spend\npermitted.spend()"),
+        ]);
+        assert_eq!(
+            permit_spenders(&tree),
+            ["gateway/src/respond/b.rs:2 names spend"]
         );
     }
 

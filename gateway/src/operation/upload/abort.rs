@@ -25,7 +25,7 @@ pub async fn abort_multipart_upload(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, _) = permitted.into_inner();
+    let (request, _) = permitted.spend();
     let upload = Upload::find(store, &request.target).await?;
     let onward = upload.request(Method::DELETE).query("uploadId", &upload.id);
     let is_gone = match store.backend.fetch(onward).await {

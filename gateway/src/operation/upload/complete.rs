@@ -80,7 +80,7 @@ pub async fn complete_multipart_upload(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (mut request, _) = permitted.into_inner();
+    let (mut request, _) = permitted.spend();
     let transport = store.transport(&request);
     let customer_key = for_read(&request.headers, transport)?;
     let upload = Upload::find(store, &request.target).await?;

@@ -42,7 +42,7 @@ pub async fn create_multipart_upload(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, _) = permitted.into_inner();
+    let (request, _) = permitted.spend();
     let name = store.name(&request.target)?;
     let transport = store.transport(&request);
     let default = store.defaults.default_of(&name.bucket).await?;

@@ -35,7 +35,7 @@ pub async fn list_parts(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, _) = permitted.into_inner();
+    let (request, _) = permitted.spend();
     let query = &request.target.query;
     let max = number(query, "max-parts", PARTS_LISTED_MAX)?.min(PARTS_LISTED_MAX);
     let marker = number(query, "part-number-marker", 0)?;
@@ -96,7 +96,7 @@ pub async fn list_multipart_uploads(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, _) = permitted.into_inner();
+    let (request, _) = permitted.spend();
     let bucket = request.target.bucket.as_deref().unwrap_or_default();
     let mut onward = BackendRequest::bucket(Method::GET, bucket);
     onward.query = passed_query(&request.target.query, &QUERY);

@@ -33,7 +33,7 @@ pub async fn upload_part(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, _) = permitted.into_inner();
+    let (request, _) = permitted.spend();
     let number = part_number(&request)?;
     let plaintext_bytes = body_length(&request)?;
     let transport = store.transport(&request);

@@ -41,7 +41,7 @@ pub async fn upload_part_copy(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, _) = permitted.into_inner();
+    let (request, _) = permitted.spend();
     let number = part_number(&request)?;
     let transport = store.transport(&request);
     let name = store.name(&request.target)?;
