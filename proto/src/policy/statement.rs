@@ -127,7 +127,7 @@ impl Statement {
         })
     }
 
-    /// Whether the statement matches `action`, in [`lower`] case, on `resource`.
+    /// Whether the statement matches `action`, in lower case, on `resource`.
     pub(crate) fn matches(
         &self,
         prepared: &PreparedStatement,
