@@ -406,8 +406,8 @@ async fn what_passes_through_has_the_gateways_signature_and_none_of_the_clients_
         .header("x-amz-server-side-encryption", "client")
         .body("<Tagging/>");
     asked.bucket = "b".into();
-    let answer = pass_through(&world.buckets, asked.into_request(Method::PUT)).await;
-    Answer::of(answer).await.ok();
+    // Whether the object is there does not matter: what the backend received does.
+    drop(pass_through(&world.buckets, asked.into_request(Method::PUT)).await);
     let seen = world.backend.requests().pop().unwrap();
     assert_eq!(
         (seen.path.as_str(), seen.query.as_str()),
