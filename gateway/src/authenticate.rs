@@ -5,11 +5,8 @@
 //! and is none of these is refused; only a request without any trace of one is anonymous. A browser's
 //! form is signed inside its body, and anonymous until [`Authenticator::form`] has read it.
 //!
-//! [`Authenticator::check`] judges the head of the request. [`payload`] then gives the body, which
-//! checks itself as it is read: against the length, the hash, or the chunk signatures that the
-//! client promised. Bytes are handed on as they come, before their chunk's signature was seen, so
-//! that a chunk of any size takes no memory; the end of the body is what proves it (see
-//! [`crate::request::Payload`]).
+//! [`Authenticator::check`] judges the head of the request. It returns the [`Coverage`] of the body,
+//! which [`crate::payload`] checks as the body is read.
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html>
 
@@ -40,34 +37,24 @@ use crate::authenticate::refusal::CONTENT_SHA256;
 use crate::authenticate::users::Users;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::payload::ChunkSigning;
+use crate::payload::Coverage;
+use crate::protocol::single_header::single_text;
 use crate::request::AuthType;
 use crate::request::Caller;
 use crate::request::Query;
 
-mod body;
-mod chunked;
 mod form;
 mod head;
 mod hoisted;
 mod refusal;
 mod users;
-mod wire;
 
-#[cfg(any(test, feature = "fuzzing"))]
-pub use chunked::fuzzing::aws_chunked;
-#[cfg(any(test, feature = "fuzzing"))]
-pub use form::fuzzing::ReadForm;
-#[cfg(any(test, feature = "fuzzing"))]
-pub use form::fuzzing::form;
 #[cfg(any(test, feature = "fuzzing"))]
 pub use form::fuzzing::form_policy;
 
-pub use body::payload;
 pub use head::check_head;
 pub use users::User;
-pub use wire::Wire;
-pub use wire::WireBody;
-pub use wire::WireLimits;
 
 /// Checks signatures for one Region's S3.
 pub struct Authenticator {
@@ -87,21 +74,6 @@ pub struct Verified {
     /// Headers to be treated as if they had come: those that a presigned URL carries in its query,
     /// and what is known of the payload's hash where no header says it.
     pub hoisted: Vec<(HeaderName, HeaderValue)>,
-}
-
-/// How a signature covers the body.
-pub struct Coverage {
-    hash: PayloadHash,
-    chunks: Option<ChunkSigning>,
-}
-
-/// What the signatures of chunks are checked with.
-struct ChunkSigning {
-    key: Arc<SigningKey>,
-    timestamp: Timestamp,
-    scope: CredentialScope,
-    /// The signature of the request, then of each chunk.
-    previous: String,
 }
 
 /// The head of a request, as it came.
@@ -195,7 +167,7 @@ impl Authenticator {
         };
         let query: Vec<(&str, &str)> = head.query.iter().collect();
         let (caller, key) = self.check_claim(head, &query, &claim)?;
-        let coverage = Coverage::new(hash, key, claim)?;
+        let coverage = coverage(hash, key, claim)?;
         Ok(Verified {
             caller,
             auth: AuthType::Header,
@@ -236,7 +208,7 @@ impl Authenticator {
         let mut hoisted = hoisted::headers(head.query, head.headers)?;
         let effective_hash = HeaderValue::from_str(&claim.payload_hash).ok();
         hoisted.extend(effective_hash.map(|hash| (CONTENT_SHA256, hash)));
-        let coverage = Coverage::new(hash, key, claim)?;
+        let coverage = coverage(hash, key, claim)?;
         Ok(Verified {
             caller,
             auth: AuthType::Presigned,
@@ -312,29 +284,18 @@ impl Authenticator {
     }
 }
 
-impl Coverage {
-    /// How `hash` covers the body of a request signed by `claim`.
-    fn new(hash: PayloadHash, key: Arc<SigningKey>, claim: Claim) -> Result<Self, S3Error> {
-        let chunks = match hash {
-            PayloadHash::SignedChunks | PayloadHash::SignedChunksTrailer => Some(ChunkSigning {
-                key,
-                timestamp: claim.timestamp,
-                scope: claim.scope,
-                previous: claim.signature,
-            }),
-            PayloadHash::Asymmetric => {
-                let error = sigv4::AuthorizationError::Asymmetric;
-                return Err(refusal::authorization(&error, ""));
-            }
-            _ => None,
-        };
-        Ok(Self { hash, chunks })
-    }
-
-    /// Whether the body is `aws-chunked`.
-    pub fn is_chunked(&self) -> bool {
-        self.hash.is_chunked()
-    }
+/// How `hash` covers the body of a request signed by `claim`.
+fn coverage(hash: PayloadHash, key: Arc<SigningKey>, claim: Claim) -> Result<Coverage, S3Error> {
+    let signing = ChunkSigning {
+        key,
+        timestamp: claim.timestamp,
+        scope: claim.scope,
+        previous: claim.signature,
+    };
+    Coverage::signed(hash, signing).ok_or_else(|| {
+        let error = sigv4::AuthorizationError::Asymmetric;
+        refusal::authorization(&error, "")
+    })
 }
 
 /// A request without any trace of a signature.
@@ -343,12 +304,7 @@ fn anonymous(head: Head<'_>) -> Result<Verified, S3Error> {
         Some(text) => parse_hash(text)?,
         None => PayloadHash::Unsigned,
     };
-    if !matches!(
-        hash,
-        PayloadHash::Sha256(_) | PayloadHash::Unsigned | PayloadHash::UnsignedTrailer
-    ) {
-        return Err(S3Error::access_denied());
-    }
+    let coverage = Coverage::unsigned(hash).ok_or_else(S3Error::access_denied)?;
     let hoisted = match head.headers.contains_key(&CONTENT_SHA256) {
         true => Vec::new(),
         false => vec![(CONTENT_SHA256, HeaderValue::from_static(UNSIGNED_PAYLOAD))],
@@ -356,7 +312,7 @@ fn anonymous(head: Head<'_>) -> Result<Verified, S3Error> {
     Ok(Verified {
         caller: Caller::anonymous(),
         auth: AuthType::Anonymous,
-        coverage: Coverage { hash, chunks: None },
+        coverage,
         hoisted,
     })
 }
@@ -407,20 +363,6 @@ fn mail_date(text: &str) -> Result<Timestamp, TimestampError> {
 /// Reads a value of `x-amz-content-sha256`.
 fn parse_hash(text: &str) -> Result<PayloadHash, S3Error> {
     PayloadHash::parse(text).map_err(|error| refusal::payload_hash(error, text))
-}
-
-/// The value of a header that must not be repeated.
-fn single_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, S3Error> {
-    let mut values = headers.get_all(name).iter();
-    let Some(value) = values.next() else {
-        return Ok(None);
-    };
-    if values.next().is_some() {
-        return Err(head::repeated(name.as_str()));
-    }
-    value.to_str().map(Some).map_err(|_| {
-        S3Error::invalid_argument("This header has an invalid value.", name.as_str(), "")
-    })
 }
 
 /// Whether the query carries a signature of the version before.

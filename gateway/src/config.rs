@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::authenticate::User;
-use crate::authenticate::WireLimits;
 use crate::backend;
 use crate::bucket;
 use crate::keys::bucket_key;
 use crate::operation;
+use crate::payload::WireLimits;
 use crate::respond::Network;
 use crate::state;
 

@@ -3,11 +3,11 @@
 //! One place to reach them, so that no module is public for its fuzz target's sake. Unit tests compile
 //! it too: a parser that moves breaks this file and not the fuzz targets.
 
-pub use crate::authenticate::ReadForm;
-pub use crate::authenticate::aws_chunked;
-pub use crate::authenticate::form;
 pub use crate::authenticate::form_policy;
 pub use crate::chunks::DataKey;
+pub use crate::payload::ReadForm;
+pub use crate::payload::aws_chunked;
+pub use crate::payload::form;
 pub use crate::protocol::copy_source::CopySource;
 pub use crate::protocol::range::ByteRange;
 pub use crate::protocol::range::ContentRange;

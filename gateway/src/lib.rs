@@ -9,7 +9,8 @@
 //! | [`respond`] | one request, from its head to its answer |
 //! | [`operation`] | operations by their API names; only they spend permits |
 //! | [`authorize`] | whether the caller may; leaves a permit behind |
-//! | [`authenticate`] | who sent a request, and that what arrives is what they signed |
+//! | [`authenticate`] | who sent a request, and what of it they signed |
+//! | [`payload`] | bodies on the wire: framing, `aws-chunked`, `multipart/form-data` |
 //! | [`route`] | which bucket, object and operation a request names |
 //! | [`bucket`] | buckets: their default encryption, policies, owners and cross-origin rules |
 //! | [`sealed`] | sealed objects at the backend: written, described, opened, re-wrapped |
@@ -36,6 +37,7 @@ pub mod respond;
 pub mod operation;
 pub mod authorize;
 pub mod authenticate;
+pub mod payload;
 pub mod route;
 pub mod bucket;
 pub mod sealed;

@@ -6,6 +6,7 @@
 //! | [`range`] | `Range` and `Content-Range` |
 //! | [`conditions`] | `If-Match` and its kin |
 //! | [`checksum`] | `Content-MD5`, `x-amz-checksum-*`, and the digests behind them |
+//! | [`single_header`] | headers that a request must not repeat |
 //! | [`headers`] | which headers pass between client and backend with an object |
 //! | [`copy_source`] | `x-amz-copy-source` |
 //! | [`xml`], [`document`] | documents |
@@ -17,4 +18,5 @@ pub mod document;
 pub mod etag;
 pub mod headers;
 pub mod range;
+pub mod single_header;
 pub mod xml;

@@ -27,12 +27,13 @@ use crate::authenticate::Authenticator;
 use crate::authenticate::Head;
 use crate::authenticate::User;
 use crate::authenticate::Verified;
-use crate::authenticate::Wire;
-use crate::authenticate::WireBody;
-use crate::authenticate::WireLimits;
 use crate::bucket::cors::Asking;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::payload;
+use crate::payload::Wire;
+use crate::payload::WireBody;
+use crate::payload::WireLimits;
 use crate::request::Body;
 use crate::request::Connection;
 use crate::request::RequestId;
@@ -237,7 +238,7 @@ impl Responder {
         }
         self.operations.check_target(&target)?;
 
-        let body = authenticate::payload(wire, &headers, coverage)?;
+        let body = payload::covered(wire, &headers, coverage)?;
         let request_id = record.request_id;
         let mut request = S3Request {
             method,

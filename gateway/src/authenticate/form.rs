@@ -20,14 +20,15 @@ use proto::time::Timestamp;
 
 use crate::authenticate::Authenticator;
 use crate::authenticate::UNSIGNED_PAYLOAD;
-use crate::authenticate::form::fields::Fields;
 use crate::authenticate::form::policy::Policy;
-use crate::authenticate::form::reader::Form;
 use crate::authenticate::refusal;
 use crate::authenticate::refusal::CONTENT_SHA256;
 use crate::authenticate::several_mechanisms;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::payload;
+use crate::payload::Fields;
+use crate::payload::Form;
 use crate::protocol::xml;
 use crate::protocol::xml::Element;
 use crate::protocol::xml::Limits;
@@ -37,12 +38,9 @@ use crate::request::Query;
 use crate::request::S3Request;
 use crate::request::Target;
 
-mod fields;
-mod file;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod policy;
-mod reader;
 
 impl Authenticator {
     /// The request that a form stands for, after its policy was found to be signed and to allow it.
@@ -187,7 +185,7 @@ fn headers(fields: &Fields) -> Result<HeaderMap, S3Error> {
         let header = HeaderName::from_bytes(lower.as_bytes()).map_err(|_| invalid())?;
         let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| invalid())?;
         if headers.insert(header, value).is_some() {
-            return Err(fields::repeated(name));
+            return Err(payload::repeated(name));
         }
     }
     Ok(headers)
@@ -204,7 +202,7 @@ fn add_tags(headers: &mut HeaderMap, document: &str) -> Result<(), S3Error> {
     let tags = HeaderValue::from_str(&tags).map_err(|_| malformed())?;
     match headers.insert(HeaderName::from_static("x-amz-tagging"), tags) {
         None => Ok(()),
-        Some(_) => Err(fields::repeated("tagging")),
+        Some(_) => Err(payload::repeated("tagging")),
     }
 }
 
@@ -267,6 +265,3 @@ const UNSIGNED: [&str; 3] = ["x-amz-content-sha256", "x-amz-date", "x-amz-user-a
 const IN_MEMORY_BYTES_MAX: u64 = 256 << 10;
 
 const BAD_DATE: &str = "X-Amz-Date must be formated via ISO8601 Long format";
-
-#[cfg(test)]
-mod tests;

@@ -9,6 +9,7 @@ use proto::sigv4::SignedHeaders;
 
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::protocol::single_header::repeated;
 
 /// Refuses a head that is ambiguous, or larger than S3 takes.
 ///
@@ -78,12 +79,6 @@ pub(super) fn check_connection(headers: &HeaderMap, signed: &SignedHeaders) -> R
         }
     }
     Ok(())
-}
-
-/// The error for a header that came twice.
-pub(super) fn repeated(name: &str) -> S3Error {
-    let message = "This header must not be given more than once.";
-    S3Error::invalid_argument(message, name, "null")
 }
 
 /// Takes only `Transfer-Encoding: chunked`, once.

@@ -11,9 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 use proto::time::Timestamp;
 use serde_json::Value;
 
-use crate::authenticate::form::fields::Fields;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::payload::Fields;
 
 /// A policy as it was signed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,16 +14,21 @@ use http::HeaderMap;
 use http::header;
 use memchr::memmem;
 
-use crate::authenticate::form::fields::Fields;
-use crate::authenticate::form::file::File;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::payload::form::fields::Fields;
+use crate::payload::form::file::File;
 use crate::request::Payload;
 
+pub(crate) mod fields;
+mod file;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
+
 /// What a form says.
-pub(super) struct Form {
+pub(crate) struct Form {
     /// The fields before the file.
-    pub(super) fields: Fields,
+    pub(crate) fields: Fields,
     /// Where the file begins.
     body: Body,
     delimiter: String,
@@ -53,7 +58,7 @@ impl Form {
     ///
     /// `MalformedPOSTRequest`; `MaxPostPreDataLengthExceededError`; `MissingContentLength`;
     /// `InvalidArgument` for a form without a file; whatever was wrong with the body.
-    pub(super) async fn read(payload: Payload, headers: &HeaderMap) -> Result<Self, S3Error> {
+    pub(crate) async fn read(payload: Payload, headers: &HeaderMap) -> Result<Self, S3Error> {
         let boundary = boundary(headers).ok_or_else(malformed)?;
         let total = payload.length();
         let total = total.ok_or_else(|| S3Error::new(S3Code::MissingContentLength))?;
@@ -94,7 +99,7 @@ impl Form {
     /// # Errors
     ///
     /// `MalformedPOSTRequest`; whatever was wrong with the body.
-    pub(super) async fn file(self, in_memory_max: u64) -> Result<Payload, S3Error> {
+    pub(crate) async fn file(self, in_memory_max: u64) -> Result<Payload, S3Error> {
         let Self {
             body,
             delimiter,
@@ -330,7 +335,7 @@ fn boundary(headers: &HeaderMap) -> Option<String> {
 }
 
 /// 400: this is no form.
-pub(super) fn malformed() -> S3Error {
+pub(crate) fn malformed() -> S3Error {
     S3Code::MalformedPostRequest.into()
 }
 
@@ -340,3 +345,6 @@ pub(super) fn malformed() -> S3Error {
 const FIELD_BYTES_MAX: u64 = 20_480;
 
 const NO_FILE: &str = "POST requires exactly one file upload per request.";
+
+#[cfg(test)]
+mod tests;

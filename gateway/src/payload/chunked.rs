@@ -23,11 +23,11 @@ use http::HeaderValue;
 use proto::sigv4;
 use proto::sigv4::PayloadHasher;
 
-use crate::authenticate::ChunkSigning;
-use crate::authenticate::wire::Wire;
-use crate::authenticate::wire::WireBody;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::payload::coverage::ChunkSigning;
+use crate::payload::wire::Wire;
+use crate::payload::wire::WireBody;
 use crate::request::PayloadStream;
 
 /// An `aws-chunked` body on the wire.

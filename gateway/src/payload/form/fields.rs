@@ -4,7 +4,7 @@ use crate::error::S3Error;
 
 /// Names and values, in their order. Names differ by more than case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Fields(Vec<(String, String)>);
+pub(crate) struct Fields(Vec<(String, String)>);
 
 impl Fields {
     /// Adds a field.
@@ -12,7 +12,7 @@ impl Fields {
     /// # Errors
     ///
     /// `InvalidArgument` if there is one of this name: which of them counts would depend on who reads.
-    pub(super) fn add(&mut self, name: String, value: String) -> Result<(), S3Error> {
+    pub(crate) fn add(&mut self, name: String, value: String) -> Result<(), S3Error> {
         if self.get(&name).is_some() {
             return Err(repeated(&name));
         }
@@ -21,7 +21,7 @@ impl Fields {
     }
 
     /// The value of a field.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let found = self
             .0
             .iter()
@@ -30,14 +30,14 @@ impl Fields {
     }
 
     /// The fields, in their order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// Puts the name of the file where the values ask for it.
-    pub(super) fn name_file(&mut self, file_name: &str) {
+    pub(crate) fn name_file(&mut self, file_name: &str) {
         for (name, value) in &mut self.0 {
             if !name.eq_ignore_ascii_case("policy") && value.contains(FILE_NAME) {
                 *value = value.replace(FILE_NAME, file_name);
@@ -47,7 +47,7 @@ impl Fields {
 }
 
 /// The error for a field that came twice.
-pub(super) fn repeated(name: &str) -> S3Error {
+pub(crate) fn repeated(name: &str) -> S3Error {
     S3Error::invalid_argument("This field must not be given more than once.", name, "null")
 }
 

@@ -11,13 +11,13 @@ use proto::sigv4;
 use proto::sigv4::PayloadHash;
 use proto::sigv4::PayloadHasher;
 
-use crate::authenticate::Coverage;
-use crate::authenticate::chunked::Chunked;
-use crate::authenticate::single_text;
-use crate::authenticate::wire::Wire;
-use crate::authenticate::wire::WireBody;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::payload::chunked::Chunked;
+use crate::payload::coverage::Coverage;
+use crate::payload::wire::Wire;
+use crate::payload::wire::WireBody;
+use crate::protocol::single_header::single_text;
 use crate::request::Payload;
 use crate::request::PayloadStream;
 
@@ -31,7 +31,7 @@ use crate::request::PayloadStream;
 /// `XAmzContentSHA256Mismatch` for a body that is empty though its hash is not, and
 /// `MissingContentLength` or `InvalidArgument` for an `aws-chunked` body that does not say how long
 /// its content is or which trailers come.
-pub fn payload<B: WireBody>(
+pub fn covered<B: WireBody>(
     wire: Wire<B>,
     headers: &HeaderMap,
     coverage: Coverage,

@@ -8,8 +8,8 @@ use futures_util::FutureExt as _;
 use http::HeaderMap;
 use http::HeaderValue;
 
-use crate::authenticate::form::reader::Form;
 use crate::error::S3Error;
+use crate::payload::Form;
 use crate::request::Payload;
 use crate::request::PayloadStream;
 

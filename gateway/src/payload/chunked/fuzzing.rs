@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::HeaderName;
 
-use crate::authenticate::chunked::Decoder;
+use crate::payload::chunked::Decoder;
 
 /// The content of a body in S3's own chunks, unsigned, of which `content_bytes` were announced, and
 /// one trailer if so; `None` if it is refused.
