@@ -230,7 +230,7 @@ impl Uploads {
     ///
     /// `ServiceUnavailable` when the backend cannot be reached.
     pub async fn add_part(&self, head: &Head, part: &PartRecord) -> Result<(), S3Error> {
-        let names = part_record::names(part, &head.record_key);
+        let names = part_record::names(part, &head.record_key)?;
         let nothing = HeaderMap::new();
         let writes = names.into_iter().map(|name| {
             let name = format!("{}{name}", parts_prefix(&head.slot));

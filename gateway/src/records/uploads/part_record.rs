@@ -48,7 +48,12 @@ pub struct PartRecord {
 }
 
 /// The names that say what `part` is.
-pub(crate) fn names(part: &PartRecord, key: &DataKey) -> Vec<String> {
+///
+/// # Errors
+///
+/// `InternalError` for a record of more than [`PIECES_MAX`] pieces, which the backend's ETag alone can
+/// make so long: such names would not be read again, and the part would be lost.
+pub(crate) fn names(part: &PartRecord, key: &DataKey) -> Result<Vec<String>, S3Error> {
     let mut text = encode(part);
     let salt = part.segment.salt.as_bytes();
     let tag = single_use(key, salt, part.number).seal(&[], &mut text);
@@ -60,12 +65,19 @@ pub(crate) fn names(part: &PartRecord, key: &DataKey) -> Vec<String> {
     let start: String = record.chars().take(START_CHARS).collect();
     let pieces: Vec<_> = record.as_bytes().chunks(PIECE_CHARS).collect();
     let count = pieces.len();
+    if count > PIECES_MAX {
+        tracing::error!(
+            etag_bytes = part.backend_etag.bare().len(),
+            "the backend's ETag of a part is too long for its record"
+        );
+        return Err(S3Error::internal());
+    }
     let number = part.number;
     let name = |(at, piece): (usize, &&[u8])| {
         let piece = String::from_utf8_lossy(piece);
         format!("{number:05}/{start}.{at}{count}.{piece}")
     };
-    pieces.iter().enumerate().map(name).collect()
+    Ok(pieces.iter().enumerate().map(name).collect())
 }
 
 /// The records that `names` say, in order of number and moment.
@@ -203,6 +215,9 @@ const LABEL: &[u8] = b"sealgate/part-record@v1\0";
 /// Characters of a record that distinguish its pieces from other records'.
 const START_CHARS: usize = 8;
 
+/// Most pieces of one record: their count is one digit of a name.
+const PIECES_MAX: usize = 9;
+
 /// Most characters of one piece. The embedded backend takes names of up to 154 characters, and these
 /// have 65 more.
 const PIECE_CHARS: usize = 88;
@@ -242,7 +257,7 @@ mod tests {
         let all: Vec<_> = parts
             .iter()
             .rev()
-            .flat_map(|part| names(part, &key))
+            .flat_map(|part| names(part, &key).unwrap())
             .collect();
         let prefix = crate::records::uploads::parts_prefix(&"0".repeat(32));
         assert!(all.iter().all(|name| prefix.len() + name.len() <= 154));
@@ -251,9 +266,24 @@ mod tests {
     }
 
     #[test]
+    fn a_record_comes_back_or_is_refused_however_long_the_backends_etag_is() {
+        let key = DataKey::generate(&SystemRandom);
+        let mut longest = 0;
+        for length in 1..1_200 {
+            let part = part(1, Some(vec![1; 8]), &"e".repeat(length));
+            if let Ok(all) = names(&part, &key) {
+                let found = read(all.iter().map(String::as_str), &key).unwrap();
+                assert_eq!(found, [part], "{length}");
+                longest = length;
+            }
+        }
+        assert!((100..1_199).contains(&longest), "{longest}");
+    }
+
+    #[test]
     fn a_record_that_is_not_whole_does_not_count() {
         let key = DataKey::generate(&SystemRandom);
-        let mut all = names(&part(1, Some(vec![1; 8]), "e"), &key);
+        let mut all = names(&part(1, Some(vec![1; 8]), "e"), &key).unwrap();
         assert!(all.len() > 1);
         all.pop();
         assert_eq!(read(all.iter().map(String::as_str), &key).unwrap(), []);
@@ -262,7 +292,7 @@ mod tests {
     #[test]
     fn a_record_of_another_upload_or_number_or_with_a_change_is_refused() {
         let key = DataKey::generate(&SystemRandom);
-        let all = names(&part(1, None, "e"), &key);
+        let all = names(&part(1, None, "e"), &key).unwrap();
         let other = DataKey::generate(&SystemRandom);
         assert!(read(all.iter().map(String::as_str), &other).is_err());
         let moved: Vec<_> = all
