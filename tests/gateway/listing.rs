@@ -294,3 +294,22 @@ async fn where_listings_tell_metadata_no_object_is_asked_about() {
     assert_eq!((&listed[0], &listed[2]), (&heads[0], &heads[2]));
     assert_ne!(listed[1].2, heads[0].2);
 }
+
+#[tokio::test]
+async fn what_the_backend_lists_without_an_etag_does_not_hide_the_others() {
+    let direct = Direct::start().await;
+    direct.put(Asked::on("k").body("x")).await.ok();
+    let listed = direct.list(Asked::on("")).await.ok().body;
+    let folder = "<Contents><Key>folder/</Key><ETag>\"\"</ETag><Size>0</Size></Contents><Contents>";
+    let listed = String::from_utf8(listed.to_vec()).unwrap();
+    let with_folder = listed.replacen("<Contents>", folder, 1);
+    let replace = Action::Replace(with_folder.into_bytes());
+    let fault = Fault::on(|seen| seen.path.trim_matches('/') == BUCKET, replace);
+    direct.backend.inject(fault);
+    let root = listing(direct.list(Asked::on("")).await);
+    let keys: Vec<_> = entries(&root, "Contents")
+        .into_iter()
+        .map(|it| it.0)
+        .collect();
+    assert_eq!(keys, ["folder/", "k"]);
+}

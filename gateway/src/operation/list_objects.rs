@@ -128,16 +128,21 @@ async fn show(store: &ObjectStore, bucket: &str, root: &mut Element) -> Result<(
             .and_then(|text| text.trim().parse().ok());
         let envelope = take_envelope(entry);
         let version = entry.text_of("VersionId").map(str::to_owned);
-        let identity = ObjectIdentity::new(bucket, &key, version.as_deref(), etag.clone());
-        if let Some(facts) = store.sealed.facts.get(&identity, modified) {
+        let facts = etag.clone().and_then(|etag| {
+            let identity = ObjectIdentity::new(bucket, &key, version.as_deref(), etag);
+            store.sealed.facts.get(&identity, modified)
+        });
+        if let Some(facts) = facts {
             rewrite(entry, &facts);
             continue;
         }
-        if let Some(bytes) = stored_bytes.and_then(|stored| plaintext_bytes(&etag, stored)) {
+        let shown = stored_bytes.and_then(|stored| plaintext_bytes(etag.as_ref(), stored));
+        if let Some(bytes) = shown {
             entry.set_text_of("Size", bytes.to_string());
         }
         if exact || adopted {
-            let head = envelope.zip(stored_bytes).and_then(|(envelope, stored)| {
+            let described = envelope.zip(etag).zip(stored_bytes);
+            let head = described.and_then(|((envelope, etag), stored)| {
                 ObjectHead::from_listing(&envelope, etag, stored, modified).ok()
             });
             unknown.push(Unknown {
@@ -211,21 +216,24 @@ fn take_envelope(entry: &mut Element) -> Option<String> {
 }
 
 /// The size that clients see, of a sealed object that the backend lists with this size and ETag.
-fn plaintext_bytes(etag: &ETag, stored_bytes: u64) -> Option<u64> {
-    match etag.bare().contains('-') {
-        true => layout::plaintext_bytes_in_parts(stored_bytes, etag.parts()?),
-        false => layout::plaintext_bytes(stored_bytes),
+fn plaintext_bytes(etag: Option<&ETag>, stored_bytes: u64) -> Option<u64> {
+    match etag {
+        Some(etag) if etag.bare().contains('-') => {
+            layout::plaintext_bytes_in_parts(stored_bytes, etag.parts()?)
+        }
+        _ => layout::plaintext_bytes(stored_bytes),
     }
 }
 
-/// The key of a listed object, decoded, and its ETag.
-fn key_and_etag(entry: &Element, encoded: bool) -> Option<(String, ETag)> {
+/// The key of a listed object, decoded, and its ETag if that is not empty: SeaweedFS lists folders as
+/// objects with an empty one.
+fn key_and_etag(entry: &Element, encoded: bool) -> Option<(String, Option<ETag>)> {
     let key = entry.text_of("Key")?;
     let key = match encoded {
         false => key.to_owned(),
         true => decode(key)?,
     };
-    Some((key, ETag::parse(entry.text_of("ETag")?)?))
+    Some((key, ETag::parse(entry.text_of("ETag")?)))
 }
 
 /// Undoes `encoding-type=url`, in which a space is a plus or an escape.
