@@ -247,6 +247,7 @@ impl Tree {
         if self.root.is_some() {
             return Err(XmlError::Malformed);
         }
+        check_name(start.name().as_ref())?;
         let mut element = Element::new(start.name().as_ref());
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|_| XmlError::Malformed)?;
@@ -257,6 +258,8 @@ impl Tree {
                 .normalized_value(XmlVersion::Implicit1_0)
                 .map_err(|_| XmlError::Malformed)?;
             let name: &str = attribute.key.as_ref();
+            check_name(name)?;
+            check_text(&value)?;
             element
                 .attributes
                 .push((name.to_owned(), value.into_owned()));
@@ -278,10 +281,7 @@ impl Tree {
     }
 
     fn text(&mut self, text: &str) -> Result<(), XmlError> {
-        // XML has no way to write it, so what was read could not be written.
-        if text.contains('\0') {
-            return Err(XmlError::Malformed);
-        }
+        check_text(text)?;
         match self.open.last_mut() {
             Some(element) => element.text.push_str(text),
             None if text.trim().is_empty() => {}
@@ -296,6 +296,40 @@ impl Tree {
         }
         self.root.ok_or(XmlError::Malformed)
     }
+}
+
+/// Refuses what XML has no way to write, so that what was read can be written.
+fn check_text(text: &str) -> Result<(), XmlError> {
+    match text.contains('\0') {
+        true => Err(XmlError::Malformed),
+        false => Ok(()),
+    }
+}
+
+/// Refuses what is no name of an element or an attribute: the reader takes any text for one.
+///
+/// Source: <https://www.w3.org/TR/xml/#NT-Name>
+fn check_name(name: &str) -> Result<(), XmlError> {
+    let mut characters = name.chars();
+    match characters.next().is_some_and(starts_name) && characters.all(continues_name) {
+        true => Ok(()),
+        false => Err(XmlError::Malformed),
+    }
+}
+
+fn starts_name(character: char) -> bool {
+    matches!(character,
+        ':' | '_' | 'A'..='Z' | 'a'..='z'
+        | '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{2ff}'
+        | '\u{370}'..='\u{37d}' | '\u{37f}'..='\u{1fff}' | '\u{200c}'..='\u{200d}'
+        | '\u{2070}'..='\u{218f}' | '\u{2c00}'..='\u{2fef}' | '\u{3001}'..='\u{d7ff}'
+        | '\u{f900}'..='\u{fdcf}' | '\u{fdf0}'..='\u{fffd}' | '\u{10000}'..='\u{effff}')
+}
+
+fn continues_name(character: char) -> bool {
+    starts_name(character)
+        || matches!(character,
+            '-' | '.' | '0'..='9' | '\u{b7}' | '\u{300}'..='\u{36f}' | '\u{203f}'..='\u{2040}')
 }
 
 fn predefined(name: &str) -> Option<char> {
@@ -395,7 +429,25 @@ mod tests {
 
     #[test]
     fn a_nul_character_is_refused() {
-        assert_eq!(parse("<A>\0</A>"), Err(XmlError::Malformed));
+        for document in ["<A>\0</A>", "<A b=\"\0\"/>", "<A><![CDATA[\0]]></A>"] {
+            assert_eq!(parse(document), Err(XmlError::Malformed), "{document:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_of_an_element_or_attribute_is_refused() {
+        for document in [
+            "<></>",
+            "<\"></\">",
+            "<1/>",
+            "<A><-/></A>",
+            "<A&/>",
+            "<A =\"b\"/>",
+            "<A 'b=\"c\"/>",
+        ] {
+            assert_eq!(parse(document), Err(XmlError::Malformed), "{document:?}");
+        }
+        assert!(parse("<x:A-1.b_é xmlns:x=\"u\" x:b=\"c\"/>").is_ok());
     }
 
     #[test]
