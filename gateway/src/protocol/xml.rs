@@ -176,7 +176,20 @@ impl Element {
             out.push(' ');
             out.push_str(name);
             out.push_str("=\"");
-            escape(value, out);
+            // As they are, a reader would take them for spaces.
+            for line in value.split_inclusive(['\t', '\n']) {
+                match line.strip_suffix(['\t', '\n']) {
+                    Some(rest) => {
+                        escape(rest, out);
+                        out.push_str(if line.ends_with('\t') {
+                            "&#x9;"
+                        } else {
+                            "&#xa;"
+                        });
+                    }
+                    None => escape(line, out),
+                }
+            }
             out.push('"');
         }
         if self.text.is_empty() && self.children.is_empty() {
@@ -432,6 +445,13 @@ mod tests {
         for document in ["<A>\0</A>", "<A b=\"\0\"/>", "<A><![CDATA[\0]]></A>"] {
             assert_eq!(parse(document), Err(XmlError::Malformed), "{document:?}");
         }
+    }
+
+    #[test]
+    fn white_space_that_was_a_reference_in_an_attribute_survives_writing() {
+        let read = parse("<A b=\" &#x9;c&#xa;&#xd;&#x20;\"/>").unwrap();
+        let again = Element::parse(&read.to_document(), Limits::REQUEST);
+        assert_eq!(again, Ok(read));
     }
 
     #[test]
