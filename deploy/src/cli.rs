@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::Args;
+use clap::Parser;
+use clap::Subcommand;
 use proto::identity::Region;
 
 /// A local AWS KMS and an encrypting S3 gateway.

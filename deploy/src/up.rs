@@ -8,19 +8,25 @@ mod backend;
 mod demo;
 mod settings;
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use proto::time::{Clock as _, SystemClock};
+use proto::time::Clock as _;
+use proto::time::SystemClock;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use crate::announce::Announcement;
-use crate::certificate::{LOCAL_NAMES, LocalAuthority};
+use crate::certificate::LOCAL_NAMES;
+use crate::certificate::LocalAuthority;
 use crate::cli::Up;
-use crate::credentials::{self, User, Users};
+use crate::credentials;
+use crate::credentials::User;
+use crate::credentials::Users;
 use crate::files;
 use crate::process;
 use crate::seed::Seed;

@@ -12,22 +12,37 @@ mod listing;
 mod multipart;
 mod store;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::task::Context;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response};
+use http::HeaderMap;
+use http::Method;
+use http::Request;
+use http::Response;
 use http_body_util::BodyExt;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::Body;
+use hyper::body::Frame;
+use hyper::body::Incoming;
+use hyper::body::SizeHint;
 use hyper_util::rt::TokioIo;
 
-pub use crate::backend::fault::{Action, Fault, Gate};
-pub use crate::backend::store::{Bucket, Stored, Upload, Versioning};
+pub use crate::backend::fault::Action;
+pub use crate::backend::fault::Fault;
+pub use crate::backend::fault::Gate;
+pub use crate::backend::store::Bucket;
+pub use crate::backend::store::Stored;
+pub use crate::backend::store::Upload;
+pub use crate::backend::store::Versioning;
 
 /// The access key that the backend accepts.
 pub const ACCESS_KEY_ID: &str = "BACKENDACCESSKEYEXMP";

@@ -6,22 +6,34 @@
 //! expect_no_canary(&world.backend, secret);
 //! ```
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gateway::server::{Certificate, Parts};
+use gateway::server::Certificate;
+use gateway::server::Parts;
 use http::Response;
-use proto::time::{Clock, ManualClock, SystemClock, Timestamp};
+use proto::time::Clock;
+use proto::time::ManualClock;
+use proto::time::SystemClock;
+use proto::time::Timestamp;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use sealgate::certificate::{LOCAL_NAMES, LocalAuthority};
-use sealgate::credentials::{ALT_ACCOUNT, MAIN_ACCOUNT};
+use sealgate::certificate::LOCAL_NAMES;
+use sealgate::certificate::LocalAuthority;
+use sealgate::credentials::ALT_ACCOUNT;
+use sealgate::credentials::MAIN_ACCOUNT;
 use zeroize::Zeroizing;
 
-use crate::backend::{ACCESS_KEY_ID, Backend, SECRET_ACCESS_KEY};
-use crate::clients::{self, Access};
-use crate::signed::{Draft, Signed, Target};
+use crate::backend::ACCESS_KEY_ID;
+use crate::backend::Backend;
+use crate::backend::SECRET_ACCESS_KEY;
+use crate::clients;
+use crate::clients::Access;
+use crate::signed::Draft;
+use crate::signed::Signed;
+use crate::signed::Target;
 
 /// Both services and their backend. Everything ends when it is dropped.
 pub struct World {

@@ -3,15 +3,29 @@
 //!
 //! AES-256-GCM (NIST SP 800-38D), HKDF (RFC 5869) with SHA-512, HMAC (RFC 2104) with SHA-256.
 
-use crate::chunks::layout::TAG_BYTES;
-use crate::chunks::{KEY_BYTES, SALT_BYTES};
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::hkdf::{self, HKDF_SHA512, KeyType};
-use hmac::digest::FixedOutput as _;
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::{Sha256, Sha512};
 use std::sync::OnceLock;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use aws_lc_rs::aead::AES_256_GCM;
+use aws_lc_rs::aead::Aad;
+use aws_lc_rs::aead::LessSafeKey;
+use aws_lc_rs::aead::Nonce;
+use aws_lc_rs::aead::UnboundKey;
+use aws_lc_rs::hkdf;
+use aws_lc_rs::hkdf::HKDF_SHA512;
+use aws_lc_rs::hkdf::KeyType;
+use hmac::Hmac;
+use hmac::KeyInit as _;
+use hmac::Mac as _;
+use hmac::digest::FixedOutput as _;
+use sha2::Sha256;
+use sha2::Sha512;
+use zeroize::Zeroize;
+use zeroize::ZeroizeOnDrop;
+use zeroize::Zeroizing;
+
+use crate::chunks::KEY_BYTES;
+use crate::chunks::SALT_BYTES;
+use crate::chunks::layout::TAG_BYTES;
 
 /// An AES-256-GCM key that seals many chunks, each under a nonce of its own.
 pub(crate) struct ChunkKey(LessSafeKey);

@@ -10,14 +10,22 @@
 
 mod table;
 
-use crate::chunks::layout::{self, FOOTER_TAIL_BYTES, HEAD_BYTES};
+use std::ops::Range;
+
+use crate::chunks::Keys;
+use crate::chunks::OpenError;
+use crate::chunks::SealError;
+use crate::chunks::layout;
+use crate::chunks::layout::FOOTER_TAIL_BYTES;
+use crate::chunks::layout::HEAD_BYTES;
 use crate::chunks::open::Opener;
 use crate::chunks::random::Random;
 use crate::chunks::seal::Sealer;
-use crate::chunks::segment::{FORMAT_VERSION, Kind, MAGIC, Segment};
-use crate::chunks::{Keys, OpenError, SealError};
+use crate::chunks::segment::FORMAT_VERSION;
+use crate::chunks::segment::Kind;
+use crate::chunks::segment::MAGIC;
+use crate::chunks::segment::Segment;
 use crate::protocol::checksum::Checksum;
-use std::ops::Range;
 
 /// The parts of a multipart object, in the order of their numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,8 +7,9 @@
 //!
 //! All sizes and offsets are in bytes. Source: `gateway/FORMAT.md`.
 
-use crate::chunks::SealError;
 use std::ops::Range;
+
+use crate::chunks::SealError;
 
 /// Size of the segment that holds `plaintext_bytes`.
 ///

@@ -3,9 +3,15 @@
 //!
 //! Specification: <https://c2sp.org/chunked-encryption>.
 
-use crate::chunks::cipher::{self, ChunkKey, NONCE_BYTES};
-use crate::chunks::layout::{COMMITMENT_BYTES, TAG_BYTES};
-use crate::chunks::{DataKey, KEY_BYTES, OpenError, Salt};
+use crate::chunks::DataKey;
+use crate::chunks::KEY_BYTES;
+use crate::chunks::OpenError;
+use crate::chunks::Salt;
+use crate::chunks::cipher;
+use crate::chunks::cipher::ChunkKey;
+use crate::chunks::cipher::NONCE_BYTES;
+use crate::chunks::layout::COMMITMENT_BYTES;
+use crate::chunks::layout::TAG_BYTES;
 
 /// Key, base nonce and commitment of one message.
 pub(crate) struct MessageKeys {

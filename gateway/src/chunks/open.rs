@@ -3,17 +3,30 @@
 //! The opener copies each byte once, into the buffer that goes to the client, and decrypts it
 //! there.
 
-use crate::chunks::layout::{
-    self, CHUNK_BYTES, HEAD_BYTES, SEALED_CHUNK_BYTES, Span, TAG_BYTES, TRAILER_BYTES,
-};
+use std::ops::Range;
+
+use bytes::Buf;
+use bytes::Bytes;
+use bytes::BytesMut;
+
+use crate::chunks::DataKey;
+use crate::chunks::Keys;
+use crate::chunks::OpenError;
+use crate::chunks::Salt;
+use crate::chunks::layout;
+use crate::chunks::layout::CHUNK_BYTES;
+use crate::chunks::layout::HEAD_BYTES;
+use crate::chunks::layout::SEALED_CHUNK_BYTES;
+use crate::chunks::layout::Span;
+use crate::chunks::layout::TAG_BYTES;
+use crate::chunks::layout::TRAILER_BYTES;
 use crate::chunks::message::MessageKeys;
 use crate::chunks::outer::OuterLayer;
-use crate::chunks::segment::{Kind, Segment};
+use crate::chunks::segment::Kind;
+use crate::chunks::segment::Segment;
 use crate::chunks::space;
-use crate::chunks::trailer::{Record, TrailerKey};
-use crate::chunks::{DataKey, Keys, OpenError, Salt};
-use bytes::{Buf, Bytes, BytesMut};
-use std::ops::Range;
+use crate::chunks::trailer::Record;
+use crate::chunks::trailer::TrailerKey;
 
 /// Opens a whole object, one segment, or a span of chunks, from the stored bytes in order.
 ///

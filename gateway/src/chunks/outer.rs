@@ -3,10 +3,15 @@
 //! Another implementation than the inner layer's, so that one faulty cipher does not lay an object
 //! open. It keeps the length, so that sizes do not depend on the mode; the inner tags authenticate.
 
-use crate::chunks::{DataKey, KEY_BYTES, Salt};
 use aes::Aes256;
 use ctr::Ctr128BE;
-use ctr::cipher::{KeyIvInit as _, StreamCipher as _, StreamCipherSeek as _};
+use ctr::cipher::KeyIvInit as _;
+use ctr::cipher::StreamCipher as _;
+use ctr::cipher::StreamCipherSeek as _;
+
+use crate::chunks::DataKey;
+use crate::chunks::KEY_BYTES;
+use crate::chunks::Salt;
 
 /// The key stream over the chunks of one segment, at some place in it.
 pub(crate) struct OuterLayer(Ctr128BE<Aes256>);

@@ -3,15 +3,26 @@
 //! The sealer copies each byte once, into the buffer that goes to the backend, and encrypts it
 //! there.
 
-use crate::chunks::layout::{self, CHUNK_BYTES, HEAD_BYTES, SEALED_CHUNK_BYTES, TRAILER_BYTES};
+use bytes::Bytes;
+use bytes::BytesMut;
+
+use crate::chunks::Keys;
+use crate::chunks::Salt;
+use crate::chunks::SealError;
+use crate::chunks::layout;
+use crate::chunks::layout::CHUNK_BYTES;
+use crate::chunks::layout::HEAD_BYTES;
+use crate::chunks::layout::SEALED_CHUNK_BYTES;
+use crate::chunks::layout::TRAILER_BYTES;
 use crate::chunks::message::MessageKeys;
 use crate::chunks::outer::OuterLayer;
 use crate::chunks::random::Random;
-use crate::chunks::segment::{self, Kind, Segment};
+use crate::chunks::segment;
+use crate::chunks::segment::Kind;
+use crate::chunks::segment::Segment;
 use crate::chunks::space;
-use crate::chunks::trailer::{Record, TrailerKey};
-use crate::chunks::{Keys, Salt, SealError};
-use bytes::{Bytes, BytesMut};
+use crate::chunks::trailer::Record;
+use crate::chunks::trailer::TrailerKey;
 
 /// Seals one segment, and a whole object's trailer behind it.
 ///

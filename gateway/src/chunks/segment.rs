@@ -3,9 +3,15 @@
 //! None of it is secret. Its head stands in front of the segment's chunks; the envelope or the
 //! part table repeats what a range read needs, so that it need not fetch the head.
 
-use crate::chunks::layout::{COMMITMENT_BYTES, HEAD_BYTES, HEADER_BYTES, PARTS_MAX};
+use crate::chunks::DataKey;
+use crate::chunks::OpenError;
+use crate::chunks::SALT_BYTES;
+use crate::chunks::Salt;
+use crate::chunks::layout::COMMITMENT_BYTES;
+use crate::chunks::layout::HEAD_BYTES;
+use crate::chunks::layout::HEADER_BYTES;
+use crate::chunks::layout::PARTS_MAX;
 use crate::chunks::message::MessageKeys;
-use crate::chunks::{DataKey, OpenError, SALT_BYTES, Salt};
 
 /// One sealed segment, as the head and the length of its plaintext describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]

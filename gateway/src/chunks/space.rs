@@ -21,8 +21,9 @@ pub(super) fn make(buffer: &mut BytesMut, needed: usize, capacity: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::make;
     use bytes::BytesMut;
+
+    use super::make;
 
     #[test]
     fn a_buffer_that_nobody_takes_from_grows_in_few_steps() {

@@ -3,16 +3,29 @@
 mod reference;
 mod tamper;
 
-use crate::chunks::layout::{self, CHUNK_BYTES, SEALED_CHUNK_BYTES};
-use crate::chunks::open::{self, Opener};
+use std::ops::Range;
+
+use proptest::prelude::*;
+
+use crate::chunks::DataKey;
+use crate::chunks::Keys;
+use crate::chunks::OpenError;
+use crate::chunks::SealError;
+use crate::chunks::layout;
+use crate::chunks::layout::CHUNK_BYTES;
+use crate::chunks::layout::SEALED_CHUNK_BYTES;
+use crate::chunks::open;
+use crate::chunks::open::Opener;
 use crate::chunks::random::SystemRandom;
 use crate::chunks::seal::Sealer;
-use crate::chunks::segment::{self, Kind, Segment};
-use crate::chunks::trailer::{self, Record};
-use crate::chunks::{DataKey, Keys, OpenError, SealError};
-use crate::protocol::checksum::{Algorithm, Checksum, ChecksumKind};
-use proptest::prelude::*;
-use std::ops::Range;
+use crate::chunks::segment;
+use crate::chunks::segment::Kind;
+use crate::chunks::segment::Segment;
+use crate::chunks::trailer;
+use crate::chunks::trailer::Record;
+use crate::protocol::checksum::Algorithm;
+use crate::protocol::checksum::Checksum;
+use crate::protocol::checksum::ChecksumKind;
 
 /// Lengths on both sides of every border of a chunk.
 const BORDERS: [u64; 9] = [

@@ -3,10 +3,18 @@
 //! Digests are known only after the body, so they cannot stand in a header; in clear they would
 //! tell the backend which content this is, so they are sealed.
 
-use crate::chunks::cipher::{SINGLE_USE_BYTES, SingleUseKey};
-use crate::chunks::layout::{RECORD_BYTES, TAG_BYTES, TRAILER_BYTES};
-use crate::chunks::{DataKey, OpenError, Salt, SealError};
-use crate::protocol::checksum::{Algorithm, Checksum, ChecksumKind};
+use crate::chunks::DataKey;
+use crate::chunks::OpenError;
+use crate::chunks::Salt;
+use crate::chunks::SealError;
+use crate::chunks::cipher::SINGLE_USE_BYTES;
+use crate::chunks::cipher::SingleUseKey;
+use crate::chunks::layout::RECORD_BYTES;
+use crate::chunks::layout::TAG_BYTES;
+use crate::chunks::layout::TRAILER_BYTES;
+use crate::protocol::checksum::Algorithm;
+use crate::protocol::checksum::Checksum;
+use crate::protocol::checksum::ChecksumKind;
 
 /// What a whole object's trailer holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,10 +6,16 @@
 //! are random by their making. The additional data names the mode, the object and the wrapping key,
 //! each with its length.
 
-use crate::chunks::cipher::{self, DerivationKey, SINGLE_USE_BYTES, SingleUseKey};
+use crate::chunks::DataKey;
+use crate::chunks::KEY_BYTES;
+use crate::chunks::KeyLength;
+use crate::chunks::Salt;
+use crate::chunks::cipher;
+use crate::chunks::cipher::DerivationKey;
+use crate::chunks::cipher::SINGLE_USE_BYTES;
+use crate::chunks::cipher::SingleUseKey;
 use crate::chunks::layout::TAG_BYTES;
 use crate::chunks::random::Random;
-use crate::chunks::{DataKey, KEY_BYTES, KeyLength, Salt};
 use crate::envelope::error::EnvelopeError;
 
 /// How an object is encrypted, with what it takes to find its data key.

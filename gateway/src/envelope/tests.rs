@@ -1,17 +1,24 @@
 //! Envelopes of every mode, written, read, and changed in every way a backend could.
 
-use crate::chunks::random::SystemRandom;
-use crate::chunks::seal::Sealer;
-use crate::chunks::segment::Kind;
-use crate::chunks::trailer::Record;
-use crate::chunks::{DataKey, layout, segment};
-use crate::envelope::{
-    Envelope, EnvelopeError, Layout, Mode, Protection, SealedEnvelope, WrappingKey,
-};
-use crate::protocol::headers::ENVELOPE;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
+
+use crate::chunks::DataKey;
+use crate::chunks::layout;
+use crate::chunks::random::SystemRandom;
+use crate::chunks::seal::Sealer;
+use crate::chunks::segment;
+use crate::chunks::segment::Kind;
+use crate::chunks::trailer::Record;
+use crate::envelope::Envelope;
+use crate::envelope::EnvelopeError;
+use crate::envelope::Layout;
+use crate::envelope::Mode;
+use crate::envelope::Protection;
+use crate::envelope::SealedEnvelope;
+use crate::envelope::WrappingKey;
+use crate::protocol::headers::ENVELOPE;
 
 const ARN: &str = "arn:aws:s3:::bucket/some/key";
 const KEY_ARN: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";

@@ -4,14 +4,23 @@
 //! fields of its layout and mode alone. So an unknown field, one that another mode has, a repeated
 //! or misplaced one and a number in a longer form are all refused.
 
-use crate::chunks::Salt;
-use crate::chunks::segment::{Kind, Segment};
-use crate::envelope::error::EnvelopeError;
-use crate::envelope::fields::{Envelope, Layout, NAME_BYTES};
-use crate::envelope::protection::{CHECK_BYTES, Derivation, Mode, Protection, Wrapped};
+use std::mem;
+
 use bytes::Bytes;
 use prost::Message as _;
-use std::mem;
+
+use crate::chunks::Salt;
+use crate::chunks::segment::Kind;
+use crate::chunks::segment::Segment;
+use crate::envelope::error::EnvelopeError;
+use crate::envelope::fields::Envelope;
+use crate::envelope::fields::Layout;
+use crate::envelope::fields::NAME_BYTES;
+use crate::envelope::protection::CHECK_BYTES;
+use crate::envelope::protection::Derivation;
+use crate::envelope::protection::Mode;
+use crate::envelope::protection::Protection;
+use crate::envelope::protection::Wrapped;
 
 /// The fields of `FORMAT.md`, section "Envelope", under their numbers.
 #[derive(Clone, PartialEq, prost::Message)]

@@ -1,11 +1,19 @@
 //! S3's answers to one recorded request.
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response};
+use http::HeaderMap;
+use http::Method;
+use http::Response;
 use percent_encoding::percent_decode_str;
 
-use crate::backend::store::{Store, Stored, Versioning};
-use crate::backend::{ACCESS_KEY_ID, Recorded, chunked, listing, multipart};
+use crate::backend::ACCESS_KEY_ID;
+use crate::backend::Recorded;
+use crate::backend::chunked;
+use crate::backend::listing;
+use crate::backend::multipart;
+use crate::backend::store::Store;
+use crate::backend::store::Stored;
+use crate::backend::store::Versioning;
 
 /// A parsed request.
 pub(crate) struct ParsedRequest {

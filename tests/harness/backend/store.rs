@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use md5::{Digest, Md5};
+use md5::Digest;
+use md5::Md5;
 
 /// All buckets, by name.
 #[derive(Default)]

@@ -1,10 +1,21 @@
 //! The bytes of a part table before it is sealed.
 
-use crate::chunks::footer::{Part, Table, Tail};
-use crate::chunks::layout::{COMMITMENT_BYTES, PARTS_MAX, TABLE_ENTRY_BYTES, TABLE_START_BYTES};
-use crate::chunks::segment::{Kind, Segment};
-use crate::chunks::{OpenError, SALT_BYTES, Salt, SealError};
-use crate::protocol::checksum::{Algorithm, Checksum, ChecksumKind};
+use crate::chunks::OpenError;
+use crate::chunks::SALT_BYTES;
+use crate::chunks::Salt;
+use crate::chunks::SealError;
+use crate::chunks::footer::Part;
+use crate::chunks::footer::Table;
+use crate::chunks::footer::Tail;
+use crate::chunks::layout::COMMITMENT_BYTES;
+use crate::chunks::layout::PARTS_MAX;
+use crate::chunks::layout::TABLE_ENTRY_BYTES;
+use crate::chunks::layout::TABLE_START_BYTES;
+use crate::chunks::segment::Kind;
+use crate::chunks::segment::Segment;
+use crate::protocol::checksum::Algorithm;
+use crate::protocol::checksum::Checksum;
+use crate::protocol::checksum::ChecksumKind;
 
 impl Table {
     pub(super) fn encode(&self, tail: &Tail) -> Result<Vec<u8>, SealError> {

@@ -1,14 +1,23 @@
 //! Multipart objects: their sizes, and what a backend could do to parts and footer.
 
-use crate::chunks::footer::{Part, Table, Tail};
-use crate::chunks::layout::{self, FOOTER_TAIL_BYTES};
+use proptest::prelude::*;
+
+use crate::chunks::DataKey;
+use crate::chunks::Keys;
+use crate::chunks::OpenError;
+use crate::chunks::SealError;
+use crate::chunks::footer::Part;
+use crate::chunks::footer::Table;
+use crate::chunks::footer::Tail;
+use crate::chunks::layout;
+use crate::chunks::layout::FOOTER_TAIL_BYTES;
 use crate::chunks::open::Opener;
 use crate::chunks::random::SystemRandom;
 use crate::chunks::seal::Sealer;
 use crate::chunks::segment::Kind;
-use crate::chunks::{DataKey, Keys, OpenError, SealError};
-use crate::protocol::checksum::{Algorithm, Checksum, ChecksumKind};
-use proptest::prelude::*;
+use crate::protocol::checksum::Algorithm;
+use crate::protocol::checksum::Checksum;
+use crate::protocol::checksum::ChecksumKind;
 
 fn key() -> DataKey {
     DataKey::generate(&SystemRandom)

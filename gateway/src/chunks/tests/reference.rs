@@ -1,13 +1,24 @@
 //! A whole object made a second time, step by step from `FORMAT.md`, by other implementations of
 //! AES-GCM, HMAC and SHA-512.
 
-use super::{BORDERS, key, plaintext, record, seal};
-use crate::chunks::layout::{CHUNK_BYTES, HEAD_BYTES};
-use crate::chunks::{DataKey, open};
-use aes_gcm::aead::{Aead as _, KeyInit as _};
-use aes_gcm::{Aes256Gcm, Key, Nonce};
-use hmac::{Hmac, Mac as _};
+use aes_gcm::Aes256Gcm;
+use aes_gcm::Key;
+use aes_gcm::Nonce;
+use aes_gcm::aead::Aead as _;
+use aes_gcm::aead::KeyInit as _;
+use hmac::Hmac;
+use hmac::Mac as _;
 use sha2::Sha512;
+
+use super::BORDERS;
+use super::key;
+use super::plaintext;
+use super::record;
+use super::seal;
+use crate::chunks::DataKey;
+use crate::chunks::layout::CHUNK_BYTES;
+use crate::chunks::layout::HEAD_BYTES;
+use crate::chunks::open;
 
 /// HKDF-Expand of RFC 5869, section 2.3.
 fn expand(key: &DataKey, info: &[&[u8]], bytes: usize) -> Vec<u8> {

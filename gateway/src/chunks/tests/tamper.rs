@@ -2,15 +2,26 @@
 //!
 //! In the order of `tests/attacks/README.md`: bits, lengths, order, identity, downgrade, commitment.
 
-use super::{BORDERS, fetch, key, plaintext, record, seal};
-use crate::chunks::layout::{
-    self, CHUNK_BYTES, HEAD_BYTES, SEALED_CHUNK_BYTES, TAG_BYTES, TRAILER_BYTES,
-};
+use super::BORDERS;
+use super::fetch;
+use super::key;
+use super::plaintext;
+use super::record;
+use super::seal;
+use crate::chunks::DataKey;
+use crate::chunks::OpenError;
+use crate::chunks::layout;
+use crate::chunks::layout::CHUNK_BYTES;
+use crate::chunks::layout::HEAD_BYTES;
+use crate::chunks::layout::SEALED_CHUNK_BYTES;
+use crate::chunks::layout::TAG_BYTES;
+use crate::chunks::layout::TRAILER_BYTES;
 use crate::chunks::open::Opener;
-use crate::chunks::random::{Random as _, SystemRandom};
+use crate::chunks::random::Random as _;
+use crate::chunks::random::SystemRandom;
 use crate::chunks::seal::Sealer;
-use crate::chunks::segment::{Kind, Segment};
-use crate::chunks::{DataKey, OpenError};
+use crate::chunks::segment::Kind;
+use crate::chunks::segment::Segment;
 
 /// One sealed object, and what it takes to open it.
 struct Victim {

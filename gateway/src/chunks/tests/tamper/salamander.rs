@@ -3,11 +3,14 @@
 //! The tag is a polynomial in a value of each key, so for a chosen tag one block is free to solve
 //! for ("Fast Message Franking", Dodis and others, 2018, section 3).
 
+use aes::Aes256;
+use aes::cipher::BlockCipherEncrypt as _;
+use aes::cipher::KeyInit as _;
+
 use crate::chunks::DataKey;
 use crate::chunks::cipher::NONCE_BYTES;
-use crate::chunks::segment::{self, Segment};
-use aes::Aes256;
-use aes::cipher::{BlockCipherEncrypt as _, KeyInit as _};
+use crate::chunks::segment;
+use crate::chunks::segment::Segment;
 
 /// Three blocks of ciphertext and the tag.
 pub(super) fn chunk(first: &DataKey, second: &DataKey, segment: &Segment) -> [Vec<u8>; 2] {
