@@ -7,6 +7,7 @@
 
 mod answer;
 mod chunked;
+mod dispatch;
 mod fault;
 mod listing;
 mod multipart;
@@ -369,7 +370,7 @@ async fn serve(shared: &Shared, request: Request<Incoming>) -> Option<Response<R
     if let Some(Action::RefuseAfterBody(status, code)) = &action {
         return Some(whole(answer::error(*status, code)));
     }
-    let response = answer::answer(&mut shared.store.lock().unwrap(), seen);
+    let response = dispatch::answer(&mut shared.store.lock().unwrap(), seen);
     if matches!(action, Some(Action::DropAfterCommit)) {
         return None;
     }
