@@ -10,6 +10,7 @@ use std::str::FromStr;
 
 use crate::identity::AccountId;
 use crate::identity::Region;
+pub use crate::identity::partition;
 
 /// The name of a resource: `arn:partition:service:region:account:resource`.
 ///
@@ -142,24 +143,10 @@ impl FromStr for KeyArn {
     }
 }
 
-/// The partition that holds `region`.
-#[must_use]
-pub fn partition(region: &str) -> &'static str {
-    PARTITIONS
-        .iter()
-        .find_map(|(prefix, partition)| region.starts_with(prefix).then_some(*partition))
-        .unwrap_or("aws")
-}
-
 /// A text that is not an ARN, or not one of the expected kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an ARN of the expected kind")]
 pub struct ArnError;
-
-/// Regions of partitions other than `aws`, by how they start.
-///
-/// Source: <https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>
-const PARTITIONS: [(&str, &str); 2] = [("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")];
 
 #[cfg(test)]
 mod tests {
@@ -227,12 +214,5 @@ mod tests {
     fn bucket_and_object_have_their_published_forms() {
         assert_eq!(bucket("aws", "b"), "arn:aws:s3:::b");
         assert_eq!(object("aws", "b", "a b/ü%"), "arn:aws:s3:::b/a b/ü%");
-    }
-
-    #[test]
-    fn a_region_belongs_to_one_partition() {
-        assert_eq!(partition("us-east-1"), "aws");
-        assert_eq!(partition("us-gov-west-1"), "aws-us-gov");
-        assert_eq!(partition("cn-north-1"), "aws-cn");
     }
 }

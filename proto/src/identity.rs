@@ -4,25 +4,41 @@
 //! again. The Region of a credential scope stays a text until it is compared: its refusal quotes it
 //! as the client sent it.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-/// An AWS account: twelve digits.
+/// An AWS account: twelve digits. Copying one allocates nothing.
 ///
 /// Source: <https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-identifiers.html>
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct AccountId(String);
+pub struct AccountId([u8; ACCOUNT_DIGITS]);
 
 impl AccountId {
     /// The twelve digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        std::str::from_utf8(&self.0).expect("digits are ASCII")
+    }
+
+    fn checked(text: &str) -> Option<Self> {
+        let digits: [u8; ACCOUNT_DIGITS] = text.as_bytes().try_into().ok()?;
+        digits
+            .iter()
+            .all(u8::is_ascii_digit)
+            .then_some(Self(digits))
+    }
+}
+
+impl fmt::Debug for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AccountId").field(&self.as_str()).finish()
     }
 }
 
@@ -30,9 +46,10 @@ impl AccountId {
 /// because endpoints contain it.
 ///
 /// Which Regions exist is for each service to decide: other S3 servers have Regions of their own.
+/// Clones share the text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Region(String);
+pub struct Region(Arc<str>);
 
 impl Region {
     /// The name.
@@ -40,6 +57,32 @@ impl Region {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The partition that holds the Region: the second field of the ARNs of its resources.
+    #[must_use]
+    pub fn partition(&self) -> &'static str {
+        partition(&self.0)
+    }
+
+    fn checked(text: &str) -> Option<Self> {
+        is_region(text).then(|| Self(text.into()))
+    }
+}
+
+/// Sets of Regions are searched by the names that callers send.
+impl Borrow<str> for Region {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The partition that holds the Region of that name.
+#[must_use]
+pub fn partition(region: &str) -> &'static str {
+    PARTITIONS
+        .iter()
+        .find_map(|(prefix, partition)| region.starts_with(prefix).then_some(*partition))
+        .unwrap_or("aws")
 }
 
 /// A principal: a user or role of IAM, an account's root user, or a session of STS.
@@ -60,6 +103,10 @@ impl PrincipalArn {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    fn checked(text: &str) -> Option<Self> {
+        is_principal(text).then(|| Self(text.to_owned()))
     }
 }
 
@@ -96,64 +143,55 @@ impl fmt::Debug for Secret {
 
 /// Parsing, printing and comparing of an identity that is a checked text.
 macro_rules! checked_text {
-    ($name:ident, $is_valid:ident, $expected:literal) => {
-        impl TryFrom<String> for $name {
-            type Error = IdentityError;
-
-            fn try_from(text: String) -> Result<Self, IdentityError> {
-                if $is_valid(&text) {
-                    Ok(Self(text))
-                } else {
-                    Err(IdentityError($expected))
-                }
-            }
-        }
-
+    ($name:ident, $expected:literal) => {
         impl FromStr for $name {
             type Err = IdentityError;
 
             fn from_str(text: &str) -> Result<Self, IdentityError> {
-                Self::try_from(text.to_owned())
+                Self::checked(text).ok_or(IdentityError($expected))
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = IdentityError;
+
+            fn try_from(text: String) -> Result<Self, IdentityError> {
+                text.parse()
             }
         }
 
         impl From<$name> for String {
             fn from(identity: $name) -> Self {
-                identity.0
+                identity.as_str().to_owned()
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(self.as_str())
             }
         }
 
         impl PartialEq<str> for $name {
             fn eq(&self, text: &str) -> bool {
-                self.0 == text
+                self.as_str() == text
             }
         }
 
         impl PartialEq<&str> for $name {
             fn eq(&self, text: &&str) -> bool {
-                self.0 == *text
+                self.as_str() == *text
             }
         }
     };
 }
 
-checked_text!(AccountId, is_account, "an account of 12 digits");
-checked_text!(Region, is_region, "a Region such as us-east-1");
+checked_text!(AccountId, "an account of 12 digits");
+checked_text!(Region, "a Region such as us-east-1");
 checked_text!(
     PrincipalArn,
-    is_principal,
     "the ARN of a principal such as arn:aws:iam::111122223333:user/ana"
 );
-
-fn is_account(text: &str) -> bool {
-    text.len() == ACCOUNT_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit())
-}
 
 fn is_region(text: &str) -> bool {
     let within = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -177,13 +215,27 @@ fn is_principal(text: &str) -> bool {
         "sts" => has_name(&["assumed-role", "federated-user"]),
         _ => false,
     };
-    is_known && !partition.is_empty() && is_account(account)
+    is_known && !partition.is_empty() && AccountId::checked(account).is_some()
 }
 
 /// A text that is not what its type expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected {0}")]
 pub struct IdentityError(&'static str);
+
+/// Regions of partitions other than `aws`, by how their names start.
+///
+/// Source: the `regionRegex` of each partition in botocore's
+/// <https://github.com/boto/botocore/blob/develop/botocore/data/partitions.json>
+const PARTITIONS: [(&str, &str); 7] = [
+    ("cn-", "aws-cn"),
+    ("eu-isoe-", "aws-iso-e"),
+    ("eusc-", "aws-eusc"),
+    ("us-gov-", "aws-us-gov"),
+    ("us-iso-", "aws-iso"),
+    ("us-isob-", "aws-iso-b"),
+    ("us-isof-", "aws-iso-f"),
+];
 
 const ACCOUNT_DIGITS: usize = 12;
 /// RFC 1035, section 2.3.4.
@@ -219,6 +271,25 @@ mod tests {
             long.as_str(),
         ] {
             assert!(text.parse::<Region>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_region_belongs_to_one_partition() {
+        for (region, partition) in [
+            ("us-east-1", "aws"),
+            ("eu-central-1", "aws"),
+            ("mars-1", "aws"),
+            ("cn-north-1", "aws-cn"),
+            ("us-gov-west-1", "aws-us-gov"),
+            ("eusc-de-east-1", "aws-eusc"),
+            ("us-iso-east-1", "aws-iso"),
+            ("us-isob-east-1", "aws-iso-b"),
+            ("eu-isoe-west-1", "aws-iso-e"),
+            ("us-isof-south-1", "aws-iso-f"),
+        ] {
+            let region: Region = region.parse().unwrap();
+            assert_eq!(region.partition(), partition, "{region}");
         }
     }
 
