@@ -1,7 +1,7 @@
 //! The IAM policy language: key policies, bucket policies and access-point policies are one grammar,
 //! and this is its one evaluator.
 //!
-//! [`Policy::parse`] reads a document or says precisely what is wrong with it; a [`Policy`] that
+//! [`Policy::parse`] reads a document or reports precisely what is wrong with it; a [`Policy`] that
 //! exists is one that can be evaluated. [`evaluate`] is pure: everything that it may look at in a
 //! request is in the [`Request`]. Requests that do more than one thing use [`Policy::for_request`] once
 //! and [`Prepared::decide`] for each. The caller joins the answers of several policies with

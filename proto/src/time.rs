@@ -484,7 +484,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manual_clock_moves_only_when_told() {
+    fn a_manual_clock_moves_only_when_it_is_moved() {
         let clock = ManualClock::new(EXAMPLE);
         assert_eq!(clock.now(), EXAMPLE);
         clock.advance(Duration::from_millis(1));

@@ -1,6 +1,6 @@
-//! What policies say of a request, alone and together.
+//! What policies decide of a request, alone and together.
 
-/// What a policy says about a request.
+/// What a policy decides of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// A statement allows it and none denies it.
@@ -12,7 +12,7 @@ pub enum Decision {
 }
 
 impl Decision {
-    /// What two policies say of which either may allow: an identity's and a resource's within one
+    /// What two policies decide of which either may allow: an identity's and a resource's within one
     /// account. A denial outweighs all.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
@@ -23,7 +23,7 @@ impl Decision {
         }
     }
 
-    /// What two policies say of which both must allow: an identity's and its session's, or those of
+    /// What two policies decide of which both must allow: an identity's and its session's, or those of
     /// two accounts. A denial outweighs all, and a policy that only denies never allows.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {

@@ -6,7 +6,7 @@
 pub struct PolicyError {
     /// The statement the fault is in, counted from 0; `None` for one outside all statements.
     pub statement: Option<usize>,
-    /// What is wrong. Its text is S3's wherever S3 documents one; the fields say what the text does not.
+    /// What is wrong. Its text is S3's wherever S3 documents one; the fields contain what the text does not.
     pub fault: PolicyFault,
 }
 

@@ -1,4 +1,4 @@
-//! What the operators of conditions say of one value.
+//! How the operators of conditions judge one value.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;

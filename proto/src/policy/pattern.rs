@@ -216,7 +216,7 @@ const VARIABLE_STEPS: usize = 64;
 
 /// Most bytes that the variables of one pattern may bring in.
 ///
-/// It is compared with something that a request says once: an object's key has at most 1,024 bytes,
+/// It is compared with something that a request contains once: an object's key has at most 1,024 bytes,
 /// S3 takes 8 KB of headers and KMS 8 KiB of encryption context.
 ///
 /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html>,

@@ -1,4 +1,4 @@
-//! A policy made ready for one request, and what it says of each action and resource.
+//! A policy made ready for one request, and what it decides of each action and resource.
 //!
 //! Principals, conditions and variables are the same for everything that one request does, however many
 //! objects it names, so they are resolved once. Nothing here costs more than its budget, whatever the
@@ -20,7 +20,7 @@ use crate::policy::statement::Effect;
 use crate::policy::statement::PreparedStatement;
 use crate::policy::statement::Statement;
 
-/// What one policy says about one request: [`Policy::for_request`] and one [`Prepared::decide`].
+/// What one policy decides of one request: [`Policy::for_request`] and one [`Prepared::decide`].
 #[must_use]
 pub fn evaluate<'p>(policy: &'p Policy, request: &Request<'_>) -> Verdict<'p> {
     let prepared = policy.for_request(request.principal, request.context);
@@ -62,10 +62,10 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// What the policy says of the request doing `action` on `resource`.
+    /// What the policy decides of the request doing `action` on `resource`.
     ///
     /// A statement that denies outweighs every one that allows. Where no statement matches, the policy
-    /// says nothing: that is a denial only if nothing else allows.
+    /// decides nothing: that is a denial unless something else allows.
     #[must_use]
     pub fn decide(&self, action: &str, resource: &str) -> Verdict<'_> {
         self.find(action, resource).verdict(&self.statements)
@@ -144,7 +144,7 @@ impl Finding {
 /// A [`Decision`] and what it rests on.
 #[derive(Clone, Copy, Debug)]
 pub struct Verdict<'p> {
-    /// What the policy says.
+    /// What the policy decides.
     pub decision: Decision,
     /// The statement that decided; `None` for [`Decision::NoMatch`]. Its `Display` names it in a log.
     pub statement: Option<&'p Statement>,

@@ -127,15 +127,15 @@ pub enum PrincipalMatch {
 #[derive(Clone, Debug)]
 pub(crate) enum PrincipalElement {
     /// Those named.
-    Only(Vec<Named>),
+    Only(Vec<PrincipalEntry>),
     /// All but those named. A principal is exempt only when it and all it acts as are named: a user
     /// and its account; a session, its role and their account.
-    Except(Vec<Named>),
+    Except(Vec<PrincipalEntry>),
 }
 
 /// One entry of the element.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Named {
+pub(crate) enum PrincipalEntry {
     Anyone,
     Account(String),
     /// The ARN of a user, a role or a session, or a unique id.
@@ -149,12 +149,12 @@ impl PrincipalElement {
     /// Reads the value of `Principal`, or of `NotPrincipal` if `except`.
     pub(crate) fn parse(value: &Json, except: bool) -> Result<Self, PolicyFault> {
         let named = match value {
-            Json::Text(text) if text == "*" => vec![Named::Anyone],
+            Json::Text(text) if text == "*" => vec![PrincipalEntry::Anyone],
             Json::Object(members) if !members.is_empty() => {
                 let mut named = Vec::new();
                 for (kind, value) in members {
                     for text in texts(value).ok_or_else(|| invalid(kind))? {
-                        named.push(Named::parse(kind, text)?);
+                        named.push(PrincipalEntry::parse(kind, text)?);
                     }
                 }
                 named
@@ -173,9 +173,9 @@ impl PrincipalElement {
     /// but a few, or whoever an identity provider lets in.
     pub(crate) fn is_wildcard(&self) -> bool {
         match self {
-            Self::Only(named) => named
-                .iter()
-                .any(|named| matches!(named, Named::Anyone | Named::Federated(_))),
+            Self::Only(named) => named.iter().any(|named| {
+                matches!(named, PrincipalEntry::Anyone | PrincipalEntry::Federated(_))
+            }),
             Self::Except(_) => true,
         }
     }
@@ -196,7 +196,7 @@ impl PrincipalElement {
     }
 }
 
-impl Named {
+impl PrincipalEntry {
     fn parse(kind: &str, text: &str) -> Result<Self, PolicyFault> {
         if text.is_empty() {
             return Err(invalid(text));

@@ -20,7 +20,7 @@ pub struct Request<'a> {
 /// The condition keys of a request and their values.
 ///
 /// The names of keys are compared without regard to case, as AWS does. A key that is there
-/// without values is present and empty, which set operators tell apart from values.
+/// without values is present and empty, which set operators distinguish from values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Context(BTreeMap<String, Vec<String>>);
 

@@ -24,7 +24,7 @@ fn context(pairs: &[(&str, &str)]) -> Context {
     pairs.iter().copied().collect()
 }
 
-/// What `policy` says of `principal` that gets the object `key` of the bucket `b`.
+/// What `policy` decides of `principal` that gets the object `key` of the bucket `b`.
 fn get(policy: &Policy, principal: &Principal, context: &Context) -> Decision {
     let (action, resource) = ("s3:GetObject", "arn:aws:s3:::b/key");
     evaluate(

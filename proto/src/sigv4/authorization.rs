@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mechanism_is_told_apart_before_anything_else() {
+    fn the_mechanism_is_distinguished_before_anything_else() {
         assert_eq!(mechanism("AWS4-HMAC-SHA256 x"), Ok(Mechanism::V4));
         assert_eq!(
             mechanism("AWS4-ECDSA-P256-SHA256 x"),

@@ -129,7 +129,7 @@ fn of_several_values_one_must_match_and_for_a_negation_none_may() {
 }
 
 #[test]
-fn a_star_is_a_star_where_the_operator_does_not_say_like() {
+fn a_star_is_a_star_where_the_operator_is_not_a_like() {
     assert!(!test("StringEquals", r#""a*""#, "ab"));
     assert!(test("StringEquals", r#""a*""#, "a*"));
     assert!(test("StringLike", r#""*""#, ""));
@@ -153,7 +153,7 @@ fn numbers_are_compared_as_numbers() {
         assert_eq!(test(operator, wanted, "100"), above, "{operator}");
         assert_eq!(test(operator, wanted, "-100"), below, "{operator}");
     }
-    // Beyond what a float can tell apart.
+    // Beyond what a float can distinguish.
     assert!(!test(
         "NumericEquals",
         "9007199254740993",

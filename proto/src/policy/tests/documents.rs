@@ -40,7 +40,7 @@ fn a_statement_may_stand_alone_or_in_a_list() {
 }
 
 #[test]
-fn a_policy_keeps_its_id_and_its_statements_their_elements() {
+fn a_policy_has_its_id_and_its_statements_their_elements() {
     let policy = policy(
         r#"{"Version": "2008-10-17", "Id": "p", "Statement": [{"Sid": "Allow all of it",
             "Effect": "Deny", "Principal": "*", "Action": ["s3:Get*", "s3:Put*"],

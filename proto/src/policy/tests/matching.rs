@@ -106,7 +106,7 @@ fn wildcards_before_the_resource_stay_within_their_part() {
     assert!(!resource("arn:aws:kms:us*1:x:y:key/1", arn));
     assert!(!resource("arn:aws:kms:us-east-1?111122223333::key/1", arn));
     assert!(!resource("arn:aws:kms:u*3:key/1:", arn));
-    // A star that ends its part may run on, says IAM.
+    // A star that ends its part may run on, as in IAM.
     assert!(resource(
         "arn:aws:dynamodb:*:table/a:",
         "arn:aws:dynamodb:us-east-1:1:table/a:"

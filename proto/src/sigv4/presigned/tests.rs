@@ -50,7 +50,7 @@ fn refusal(name: &str, value: &str) -> String {
 }
 
 #[test]
-fn a_presigned_query_says_who_when_and_for_how_long() {
+fn a_presigned_query_gives_who_when_and_for_how_long() {
     let presigned = parse(&pairs()).unwrap();
     assert_eq!(presigned.access_key_id, "AKID");
     assert_eq!(presigned.date, at("20130524T000000Z"));
