@@ -11,6 +11,8 @@ pub mod foreign;
 pub mod import;
 pub mod mac;
 pub mod material;
+pub mod material_id;
+pub mod message;
 pub mod ml_dsa;
 pub mod ml_kem;
 pub mod pair;
@@ -84,7 +86,7 @@ pub fn random_array<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// What does not open: a wrong key, or bytes that were changed. It does not say which.
+/// What does not open: a wrong key, or bytes that were changed. Which of the two is not reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("authentication failed")]
 pub struct Unauthentic;

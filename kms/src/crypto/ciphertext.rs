@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::crypto::Unauthentic;
 use crate::crypto::encryption_context;
-use crate::crypto::material::MaterialId;
+use crate::crypto::material_id::MaterialId;
 use crate::crypto::xaes::MessageNonce;
 use crate::crypto::xaes::NONCE_BYTES;
 use crate::crypto::xaes::TAG_BYTES;

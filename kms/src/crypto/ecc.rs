@@ -13,9 +13,9 @@ use aws_lc_rs::signature::KeyPair;
 use aws_lc_rs::signature::UnparsedPublicKey;
 use zeroize::Zeroizing;
 
-use crate::crypto::pair::Message;
-use crate::crypto::pair::SignError;
-use crate::crypto::rsa::import;
+use crate::crypto::message::Message;
+use crate::crypto::message::SignError;
+use crate::crypto::message::imported;
 use crate::crypto::spec::KeySpec;
 
 /// A pair on a NIST curve or secp256k1.
@@ -97,7 +97,7 @@ impl EccPair {
         }
         let signature = match message {
             Message::Raw(bytes) => self.signing.sign(&SystemRandom::new(), bytes),
-            Message::Digest(bytes) => self.signing.sign_digest(&import(bytes, self.curve.hash)?),
+            Message::Digest(bytes) => self.signing.sign_digest(&imported(bytes, self.curve.hash)?),
             Message::ExternalMu(_) => return Err(SignError::MessageType),
         };
         Ok(signature.map_err(|_| SignError::Failed)?.as_ref().to_vec())
@@ -116,7 +116,7 @@ impl EccPair {
         Ok(match message {
             Message::Raw(bytes) => key.verify(bytes, signature),
             Message::Digest(bytes) => {
-                key.verify_digest(&import(bytes, self.curve.hash)?, signature)
+                key.verify_digest(&imported(bytes, self.curve.hash)?, signature)
             }
             Message::ExternalMu(_) => return Err(SignError::MessageType),
         }

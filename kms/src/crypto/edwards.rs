@@ -19,8 +19,8 @@ use sha2::digest::Update;
 use sha2::digest::consts::U64;
 use zeroize::Zeroizing;
 
-use crate::crypto::pair::Message;
-use crate::crypto::pair::SignError;
+use crate::crypto::message::Message;
+use crate::crypto::message::SignError;
 
 /// A pair on Edwards25519.
 pub struct EdwardsPair {
@@ -52,7 +52,7 @@ impl EdwardsPair {
         match (algorithm, message) {
             (PURE, Message::Raw(bytes)) => Ok(self.signing.sign(bytes).as_ref().to_vec()),
             (PREHASHED, Message::Digest(digest)) => {
-                let digest = given(digest)?;
+                let digest = precomputed(digest)?;
                 let seed = self.signing.seed().map_err(|_| SignError::Failed)?;
                 let seed: Curve25519SeedBin<'_> =
                     seed.as_be_bytes().map_err(|_| SignError::Failed)?;
@@ -81,7 +81,7 @@ impl EdwardsPair {
                 Ok(key.verify(bytes, signature).is_ok())
             }
             (PREHASHED, Message::Digest(digest)) => {
-                let digest = given(digest)?;
+                let digest = precomputed(digest)?;
                 let key = VerifyingKey::try_from(public_key.as_ref());
                 let signature = Signature::from_slice(signature);
                 Ok(match (key, signature) {
@@ -99,31 +99,31 @@ impl EdwardsPair {
 
 /// A digest that was taken elsewhere, in the place of the hash that would take it.
 #[derive(Clone)]
-struct Given([u8; DIGEST_BYTES]);
+struct PrecomputedDigest([u8; DIGEST_BYTES]);
 
-fn given(digest: &[u8]) -> Result<Given, SignError> {
+fn precomputed(digest: &[u8]) -> Result<PrecomputedDigest, SignError> {
     let digest = digest.try_into().map_err(|_| SignError::DigestLength)?;
-    Ok(Given(digest))
+    Ok(PrecomputedDigest(digest))
 }
 
-impl Default for Given {
+impl Default for PrecomputedDigest {
     fn default() -> Self {
         Self([0; DIGEST_BYTES])
     }
 }
 
-impl HashMarker for Given {}
+impl HashMarker for PrecomputedDigest {}
 
-impl OutputSizeUser for Given {
+impl OutputSizeUser for PrecomputedDigest {
     type OutputSize = U64;
 }
 
-impl Update for Given {
+impl Update for PrecomputedDigest {
     /// The digest is taken already; nothing more belongs to it.
     fn update(&mut self, _data: &[u8]) {}
 }
 
-impl FixedOutput for Given {
+impl FixedOutput for PrecomputedDigest {
     fn finalize_into(self, out: &mut Output<Self>) {
         out.copy_from_slice(&self.0);
     }

@@ -18,8 +18,8 @@ use ml_dsa::SigningKey;
 use ml_dsa::VerifyingKey;
 use zeroize::Zeroizing;
 
-use crate::crypto::pair::Message;
-use crate::crypto::pair::SignError;
+use crate::crypto::message::Message;
+use crate::crypto::message::SignError;
 use crate::crypto::spec::KeySpec;
 
 /// An ML-DSA pair.
@@ -57,9 +57,9 @@ impl MlDsaPair {
     }
 
     pub(crate) fn sign(&self, algorithm: &str, message: Message<'_>) -> Result<Vec<u8>, SignError> {
-        let bytes = match taken(algorithm, message)? {
-            Taken::Raw(bytes) => bytes,
-            Taken::Mu(mu) => {
+        let bytes = match ml_dsa_message(algorithm, message)? {
+            MlDsaMessage::Raw(bytes) => bytes,
+            MlDsaMessage::Mu(mu) => {
                 let seed = self.seed.as_deref().ok_or(SignError::MessageType)?;
                 return Ok(match self.spec {
                     KeySpec::MlDsa44 => sign_mu::<MlDsa44>(seed, mu),
@@ -84,12 +84,12 @@ impl MlDsaPair {
         signature: &[u8],
     ) -> Result<bool, SignError> {
         let key = self.signing.public_key();
-        match taken(algorithm, message)? {
-            Taken::Raw(bytes) => {
+        match ml_dsa_message(algorithm, message)? {
+            MlDsaMessage::Raw(bytes) => {
                 let key = UnparsedPublicKey::new(self.verify, key);
                 Ok(key.verify(bytes, signature).is_ok())
             }
-            Taken::Mu(mu) => Ok(match self.spec {
+            MlDsaMessage::Mu(mu) => Ok(match self.spec {
                 KeySpec::MlDsa44 => verify_mu::<MlDsa44>(key.as_ref(), mu, signature),
                 KeySpec::MlDsa65 => verify_mu::<MlDsa65>(key.as_ref(), mu, signature),
                 _ => verify_mu::<MlDsa87>(key.as_ref(), mu, signature),
@@ -99,17 +99,20 @@ impl MlDsaPair {
 }
 
 /// A message in one of the two ways that ML-DSA takes it.
-enum Taken<'a> {
+enum MlDsaMessage<'a> {
     Raw(&'a [u8]),
     Mu(&'a [u8; MU_BYTES]),
 }
 
-fn taken<'a>(algorithm: &str, message: Message<'a>) -> Result<Taken<'a>, SignError> {
+fn ml_dsa_message<'a>(
+    algorithm: &str,
+    message: Message<'a>,
+) -> Result<MlDsaMessage<'a>, SignError> {
     match (algorithm, message) {
-        ("ML_DSA_SHAKE_256", Message::Raw(bytes)) => Ok(Taken::Raw(bytes)),
+        ("ML_DSA_SHAKE_256", Message::Raw(bytes)) => Ok(MlDsaMessage::Raw(bytes)),
         ("ML_DSA_SHAKE_256", Message::ExternalMu(mu)) => {
             let mu = mu.try_into().map_err(|_| SignError::DigestLength)?;
-            Ok(Taken::Mu(mu))
+            Ok(MlDsaMessage::Mu(mu))
         }
         ("ML_DSA_SHAKE_256", Message::Digest(_)) => Err(SignError::MessageType),
         _ => Err(SignError::Algorithm),

@@ -6,6 +6,8 @@ use zeroize::Zeroizing;
 
 use crate::crypto::ecc::EccPair;
 use crate::crypto::edwards::EdwardsPair;
+use crate::crypto::message::Message;
+use crate::crypto::message::SignError;
 use crate::crypto::ml_dsa::MlDsaPair;
 use crate::crypto::ml_kem::MlKemPair;
 use crate::crypto::rsa::RsaPair;
@@ -25,34 +27,6 @@ pub enum Pair {
     MlDsa(MlDsaPair),
     /// Encapsulates secrets by lattices.
     MlKem(MlKemPair),
-}
-
-/// What is signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Message<'a> {
-    /// The message itself.
-    Raw(&'a [u8]),
-    /// The digest of the message under the algorithm's hash.
-    Digest(&'a [u8]),
-    /// ML-DSA's representative of the message (FIPS 204, the value mu).
-    ExternalMu(&'a [u8]),
-}
-
-/// Why nothing was signed or verified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SignError {
-    /// The pair does not have the algorithm.
-    #[error("the key does not have the algorithm")]
-    Algorithm,
-    /// The algorithm does not take messages of this type.
-    #[error("the algorithm does not take messages of this type")]
-    MessageType,
-    /// The digest is not as long as the algorithm's.
-    #[error("the digest has another length than the algorithm's")]
-    DigestLength,
-    /// The primitive failed.
-    #[error("signing failed")]
-    Failed,
 }
 
 impl Pair {

@@ -1,7 +1,6 @@
 //! RSA pairs (RFC 8017): OAEP encryption, PKCS #1 v1.5 and PSS signatures.
 
 use aws_lc_rs::digest;
-use aws_lc_rs::digest::Digest;
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::encoding::Pkcs8V1Der;
 use aws_lc_rs::encoding::PublicKeyX509Der;
@@ -23,8 +22,9 @@ use aws_lc_rs::signature::UnparsedPublicKey;
 use zeroize::Zeroizing;
 
 use crate::crypto::Unauthentic;
-use crate::crypto::pair::Message;
-use crate::crypto::pair::SignError;
+use crate::crypto::message::Message;
+use crate::crypto::message::SignError;
+use crate::crypto::message::imported;
 use crate::crypto::spec::KeySpec;
 
 /// An RSA pair.
@@ -159,7 +159,7 @@ impl RsaPair {
                     .sign(scheme.sign, &SystemRandom::new(), bytes, &mut out)
             }
             Message::Digest(bytes) => {
-                let digest = import(bytes, scheme.hash)?;
+                let digest = imported(bytes, scheme.hash)?;
                 self.signing.sign_digest(scheme.sign, &digest, &mut out)
             }
             Message::ExternalMu(_) => return Err(SignError::MessageType),
@@ -178,16 +178,11 @@ impl RsaPair {
         let key = UnparsedPublicKey::new(scheme.verify, self.signing.public_key());
         Ok(match message {
             Message::Raw(bytes) => key.verify(bytes, signature),
-            Message::Digest(bytes) => key.verify_digest(&import(bytes, scheme.hash)?, signature),
+            Message::Digest(bytes) => key.verify_digest(&imported(bytes, scheme.hash)?, signature),
             Message::ExternalMu(_) => return Err(SignError::MessageType),
         }
         .is_ok())
     }
-}
-
-/// A digest that the caller computed.
-pub(crate) fn import(bytes: &[u8], hash: &'static digest::Algorithm) -> Result<Digest, SignError> {
-    Digest::import_less_safe(bytes, hash).map_err(|_| SignError::DigestLength)
 }
 
 fn oaep(algorithm: &str) -> Option<&'static OaepAlgorithm> {

@@ -10,7 +10,7 @@ use crate::crypto::Unauthentic;
 use crate::crypto::ciphertext;
 use crate::crypto::ciphertext::Blob;
 use crate::crypto::ciphertext::KeyName;
-use crate::crypto::material::MaterialId;
+use crate::crypto::material_id::MaterialId;
 use crate::crypto::xaes::MessageNonce;
 use crate::crypto::xaes::Xaes256Gcm;
 
