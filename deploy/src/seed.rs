@@ -30,11 +30,14 @@ use std::path::Path;
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use kms::config::Secret;
+use kms::config::Compat;
 use kms::crypto::pair;
 use kms::keys::metadata::KeySpec;
 use kms::keys::metadata::KeyUsage;
 use kms::keys::metadata::Origin;
+use proto::identity::AccountId;
+use proto::identity::Region;
+use proto::identity::Secret;
 use proto::time::Timestamp;
 use serde::Deserialize;
 use time::OffsetDateTime;
@@ -62,8 +65,8 @@ struct SeedFile {
 struct SeedKey {
     id: String,
     aliases: Vec<String>,
-    account: Option<String>,
-    region: Option<String>,
+    account: Option<AccountId>,
+    region: Option<Region>,
     description: String,
     tags: BTreeMap<String, String>,
     spec: Option<String>,
@@ -116,8 +119,9 @@ impl Seed {
                 "{alias} does not start with alias/"
             );
         }
+        let (account, region) = (Compat::Aws.account(), Compat::Aws.region());
         for key in &keys {
-            key.seed("000000000000", "us-east-1")?;
+            key.seed(&account, &region)?;
         }
         Ok(Self { keys })
     }
@@ -127,19 +131,24 @@ impl Seed {
     /// # Errors
     ///
     /// When the KMS refuses one of them.
-    pub fn plant(&self, kms: &kms::api::Kms, account: &str, region: &str) -> anyhow::Result<()> {
+    pub fn plant(
+        &self,
+        kms: &kms::api::Kms,
+        account: &AccountId,
+        region: &Region,
+    ) -> anyhow::Result<()> {
         let seeds: anyhow::Result<Vec<_>> = self
             .keys
             .iter()
             .map(|key| key.seed(account, region))
             .collect();
-        kms.seed(&seeds?)
+        kms::api::seed::plant(kms, &seeds?)
             .map_err(|error| anyhow::anyhow!("the KMS refused a seed: {error}"))
     }
 }
 
 impl SeedKey {
-    fn seed(&self, account: &str, region: &str) -> anyhow::Result<kms::api::seed::Seed> {
+    fn seed(&self, account: &AccountId, region: &Region) -> anyhow::Result<kms::api::seed::Seed> {
         let id = &self.id;
         let unknown = |what: &str, text: &str| format!("{id}: `{text}` is no {what}");
         let given = self
@@ -172,8 +181,8 @@ impl SeedKey {
         materials.extend(private_key.map(|(_, pkcs8)| pkcs8));
         let next_rotation = self.next_rotation.as_deref().map(time).transpose()?;
         Ok(kms::api::seed::Seed {
-            account: self.account.clone().unwrap_or_else(|| account.to_owned()),
-            region: self.region.clone().unwrap_or_else(|| region.to_owned()),
+            account: self.account.as_ref().unwrap_or(account).clone(),
+            region: self.region.as_ref().unwrap_or(region).clone(),
             key_id: id.clone(),
             aliases: self.aliases.clone(),
             description: self.description.clone(),
@@ -212,8 +221,12 @@ mod tests {
 
     fn seeds(text: &str) -> Vec<kms::api::seed::Seed> {
         let seed = Seed::parse(text).unwrap();
-        let of = |key: &SeedKey| key.seed("123456789012", "eu-west-1").unwrap();
-        seed.keys.iter().map(of).collect()
+        seed.keys.iter().map(seed_of).collect()
+    }
+
+    fn seed_of(key: &SeedKey) -> kms::api::seed::Seed {
+        let (account, region) = ("123456789012".parse(), "eu-west-1".parse());
+        key.seed(&account.unwrap(), &region.unwrap()).unwrap()
     }
 
     #[test]
@@ -245,7 +258,7 @@ mod tests {
                     \x20   material: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\
                     \x20 - id: testkey-2\n    spec: HMAC_256\n";
         let seed = Seed::parse_yaml(text).unwrap();
-        let of = |at: usize| seed.keys[at].seed("123456789012", "eu-west-1").unwrap();
+        let of = |at: usize| seed_of(&seed.keys[at]);
         assert_eq!(
             (&*of(0).key_id, of(0).materials[0].len()),
             ("testkey-1", 32)
@@ -267,6 +280,8 @@ mod tests {
             "usage='ALL'",
             "private_key='x'",
             "next_rotation='soon'",
+            "account='1'",
+            "region='US_EAST'",
         ] {
             assert!(
                 Seed::parse(&format!("[[key]]\nid='a'\n{line}\n")).is_err(),

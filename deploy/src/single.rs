@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use kms::config::Compat;
+use proto::identity::Secret;
 use proto::time::SystemClock;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
@@ -72,7 +73,7 @@ fn kms_config(
     if let Some(file) = env("SEALGATE_SERVICE_SECRET_FILE") {
         let read = || format!("reading {file}");
         let secret = std::fs::read_to_string(&file).with_context(read)?;
-        config.authenticate.service_secret = Some(kms::config::Secret::new(secret.trim()));
+        config.authenticate.service_secret = Some(Secret::new(secret.trim()));
     }
     config.check()?;
     Ok((config, seed))
@@ -100,10 +101,10 @@ fn from_local_kms_environment(
             .set_port(port.parse().context("PORT is no port")?);
     }
     if let Some(account) = env("KMS_ACCOUNT_ID") {
-        config.authenticate.account = account;
+        config.authenticate.account = account.parse().context("KMS_ACCOUNT_ID")?;
     }
     if let Some(region) = env("KMS_REGION") {
-        config.authenticate.region = region;
+        config.authenticate.region = region.parse().context("KMS_REGION")?;
     }
     if let Some(folder) = env("KMS_DATA_PATH") {
         let folder = PathBuf::from(folder);

@@ -108,9 +108,9 @@ impl Together {
         let kms = kms::server::start(kms_config, Arc::new(SystemClock)).await?;
         let main = users.main();
         if let Some(seed) = &seed {
-            seed.plant(&kms.kms, main.account.as_str(), flags.region.as_str())?;
+            seed.plant(&kms.kms, &main.account, &flags.region)?;
         }
-        demo::create_key(&kms, main.account.as_str(), flags.region.as_str())?;
+        demo::create_key(&kms, &main.account, &flags.region)?;
 
         gateway_config.kms.url = format!("grpc://{}", kms.address);
         let issued = authority.issue(&LOCAL_NAMES, SystemClock.now())?;
@@ -199,17 +199,17 @@ fn kms_config(
     let mut config = settings.kms.clone();
     let credential = |user: &User| kms::config::Credential {
         access_key_id: user.access_key_id.clone(),
-        secret_access_key: kms::config::Secret::new(user.secret_access_key.expose()),
-        account: user.account.to_string(),
+        secret_access_key: user.secret_access_key.clone(),
+        account: user.account.clone(),
         principal_arn: None,
     };
     config
         .authenticate
         .credentials
         .extend(users.all().iter().map(credential));
-    config.authenticate.service_secret = Some(kms::config::Secret::new(secret));
-    config.authenticate.account = users.main().account.to_string();
-    config.authenticate.region = flags.region.to_string();
+    config.authenticate.service_secret = Some(proto::identity::Secret::new(secret));
+    config.authenticate.account = users.main().account.clone();
+    config.authenticate.region = flags.region.clone();
     single::scale_quotas(&mut config, flags.quota_scale);
     if !flags.ephemeral {
         let file = || data.join(KEY_STORE_FILE);
@@ -234,7 +234,7 @@ fn protect_stored_keys(
         return Ok(None);
     }
     let token = credentials::admin_token(data)?;
-    config.admin.keys_token = Some(kms::config::Secret::new(token));
+    config.admin.keys_token = Some(proto::identity::Secret::new(token));
     Ok(Some(data.join(credentials::ADMIN_TOKEN_FILE)))
 }
 

@@ -51,6 +51,7 @@ use http_body_util::Full;
 use http_body_util::Limited;
 use hyper::body::Incoming;
 use proto::hosts::Hosts;
+use proto::identity::Secret;
 use proto::sigv4::sha256_hex;
 use serde_json::Value;
 use serde_json::json;
@@ -62,7 +63,6 @@ pub use crate::admin::snapshots::Forker;
 pub use crate::admin::snapshots::Snapshots;
 use crate::api::Kms;
 use crate::audit::Audit;
-use crate::authenticate::Secret;
 use crate::clock::MovableClock;
 use crate::faults::Faults;
 use crate::metrics::Metrics;
@@ -122,7 +122,7 @@ impl Refusal {
 }
 
 /// Answers one request.
-pub(crate) async fn answer(
+pub(crate) async fn respond(
     control: Arc<Control>,
     mut request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -197,7 +197,7 @@ async fn controlled(
         .map_err(|error| Refusal::bad(format!("the body: {error}")))?
         .to_bytes();
     if let Some(target) = lookup.filter(|_| parts.method == Method::POST) {
-        return Ok(cloud_trail::answer(&control.audit, target, &body));
+        return Ok(cloud_trail::respond(&control.audit, target, &body));
     }
 
     let query = parts.uri.query().unwrap_or_default();

@@ -1,8 +1,8 @@
 //! Who calls: Signature Version 4 over AWS JSON, a shared secret over gRPC.
 //!
 //! A signature covers the method, the path, the host, the date, the target operation and the body.
-//! The shared secret belongs to services we trust (the gateway): whoever has it may name the
-//! principal it calls for.
+//! The shared secret belongs to trusted services (the gateway): a caller that has it may name the
+//! principal that it calls for.
 
 mod credentials;
 mod signature;
@@ -16,6 +16,9 @@ use http::HeaderMap;
 use http::Uri;
 use http::header::HOST;
 use http::request::Parts;
+use proto::identity::AccountId;
+use proto::identity::Region;
+use proto::identity::Secret;
 use proto::sigv4::sha256_hex;
 use proto::time::Clock;
 use serde::Deserialize;
@@ -24,12 +27,13 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use crate::authenticate::credentials::Credential;
-pub use crate::authenticate::credentials::Secret;
 use crate::authenticate::credentials::User;
 use crate::caller::Caller;
 use crate::caller::Tls;
 use crate::caller::TlsSession;
+use crate::caller::root_arn;
 use crate::caller::service_principal;
+use crate::compat::Compat;
 use crate::error::Code;
 use crate::error::KmsError;
 use crate::regions::Regions;
@@ -49,16 +53,16 @@ pub struct Config {
     /// None closes the gRPC protocol unless signatures are accepted unchecked.
     pub service_secret: Option<Secret>,
 
-    /// Account of calls that name none: 12 digits.
-    pub account: String,
+    /// Account of calls that name none.
+    pub account: AccountId,
 
     /// Region of calls that name none.
-    pub region: String,
+    pub region: Region,
 
     /// Account of the access key `test`, which the users of other emulators expect.
     ///
     /// Only where signatures are accepted; none treats `test` like any other key.
-    pub test_account: Option<String>,
+    pub test_account: Option<AccountId>,
 }
 
 impl Default for Config {
@@ -67,8 +71,8 @@ impl Default for Config {
             signatures: Signatures::Checked,
             credentials: Vec::new(),
             service_secret: None,
-            account: "000000000000".to_owned(),
-            region: "us-east-1".to_owned(),
+            account: Compat::Aws.account(),
+            region: Compat::Aws.region(),
             test_account: None,
         }
     }
@@ -125,11 +129,11 @@ pub struct Authenticator {
     users: HashMap<String, Arc<User>>,
     /// SHA-256 of the shared secret, so that comparing takes the same time for every length.
     service_secret: Option<String>,
-    account: Arc<str>,
+    account: AccountId,
     regions: Arc<Regions>,
     /// Region of calls that name none.
-    region: Arc<str>,
-    test_account: Option<Arc<str>>,
+    region: Region,
+    test_account: Option<AccountId>,
 }
 
 impl Authenticator {
@@ -155,10 +159,10 @@ impl Authenticator {
                 .service_secret
                 .as_ref()
                 .map(|secret| sha256_hex(secret.expose().as_bytes())),
-            account: config.account.as_str().into(),
+            account: config.account.clone(),
             regions,
-            region: config.region.as_str().into(),
-            test_account: config.test_account.as_deref().map(Into::into),
+            region: config.region.clone(),
+            test_account: config.test_account.clone(),
         }
     }
 
@@ -235,14 +239,19 @@ impl Authenticator {
             ));
         }
         let principal = principal.filter(|_| !in_own_name);
-        let account: Arc<str> = match (text("sealgate-account"), principal.and_then(arn_account)) {
-            (Some(account), _) | (None, Some(account)) => checked_account(account)?.into(),
-            (None, None) => Arc::clone(&self.account),
+        let account = match (text("sealgate-account"), principal.and_then(arn_account)) {
+            (Some(account), _) => account
+                .parse()
+                .map_err(|_| KmsError::validation("An account id has 12 digits."))?,
+            (None, Some(account)) => account,
+            (None, None) => self.account.clone(),
         };
-        let region: Arc<str> = match text("sealgate-region") {
-            Some(region) if self.regions.contains(region) => region.into(),
-            Some(_) => return Err(KmsError::validation("sealgate-region is no Region.")),
-            None => Arc::clone(&self.region),
+        let region = match text("sealgate-region") {
+            Some(name) => self
+                .regions
+                .find(name)
+                .ok_or_else(|| KmsError::validation("sealgate-region is no Region."))?,
+            None => &self.region,
         };
         let source_ip = match text("sealgate-source-ip").filter(|_| trusted) {
             Some(ip) => ip
@@ -250,11 +259,11 @@ impl Authenticator {
                 .map_err(|_| KmsError::validation("sealgate-source-ip is no IP address."))?,
             None => connection.peer,
         };
-        let root = || Caller::root(&account, &region).principal_arn;
+        let root = || root_arn(&account, region).as_str().into();
         Ok(Caller {
             principal_arn: principal.map_or_else(root, Into::into),
             account,
-            region,
+            region: region.clone(),
             access_key_id: None,
             via_service: via_service.map(Into::into),
             in_own_name,
@@ -295,27 +304,13 @@ fn user_agent(headers: &HeaderMap) -> Option<Arc<str>> {
 }
 
 /// The account field of a principal's ARN.
-fn arn_account(arn: &str) -> Option<&str> {
-    arn.split(':').nth(4).filter(|account| is_account(account))
+fn arn_account(arn: &str) -> Option<AccountId> {
+    arn.split(':').nth(4)?.parse().ok()
 }
 
 /// Whether the principal is a service of AWS, such as `s3.amazonaws.com`, and no ARN.
 fn is_service_principal(principal: &str) -> bool {
     principal.ends_with(".amazonaws.com") && !principal.contains(':')
-}
-
-/// An account id as a caller may name it.
-fn checked_account(account: &str) -> Result<&str, KmsError> {
-    if is_account(account) {
-        Ok(account)
-    } else {
-        Err(KmsError::validation("An account id has 12 digits."))
-    }
-}
-
-/// Whether the text is an account id.
-pub(crate) fn is_account(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// There is no signature and no token.

@@ -79,7 +79,7 @@ impl Purpose for Cryptography {
     const USES_MATERIAL: bool = true;
 }
 
-/// How strictly key policies are followed. Unless a variant says otherwise, keys of other
+/// How strictly key policies are followed. Except where a variant differs, keys of other
 /// accounts need a permission.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -123,23 +123,12 @@ pub struct Condition {
 }
 
 impl Condition {
-    /// A value of a condition key that AWS names.
+    /// A value of a condition key.
     #[must_use]
-    pub fn new(name: &'static str, value: &str) -> Self {
-        let value = value.to_owned();
+    pub fn new(name: impl Into<Cow<'static, str>>, value: &str) -> Self {
         Self {
             name: name.into(),
-            value,
-        }
-    }
-
-    /// A value of a condition key that has a part of the request in its name.
-    #[must_use]
-    pub fn named(name: String, value: &str) -> Self {
-        let value = value.to_owned();
-        Self {
-            name: name.into(),
-            value,
+            value: value.to_owned(),
         }
     }
 
@@ -162,7 +151,7 @@ pub fn permit<P: Purpose>(
     enforcement: Enforcement,
 ) -> Result<Permitted<P>, KmsError> {
     let caller = intent.caller;
-    let own = *caller.account == **key.account();
+    let own = caller.account == *key.account();
     let snapshot = key.snapshot();
     let decision = match snapshot.record.manager {
         Manager::Customer if own && snapshot.is_open_to_its_account() => Decision::Allow,
@@ -196,9 +185,9 @@ pub fn permit<P: Purpose>(
 /// Whether the policy would still let the caller change it; AWS refuses policies that do not.
 #[must_use]
 pub fn can_change_policy(caller: &Caller, policy: &Policy, key_arn: &str) -> bool {
-    let principal = Principal::aws(&caller.principal_arn, &caller.account);
+    let principal = Principal::aws(&caller.principal_arn, caller.account.as_str());
     let mut context = Context::new();
-    context.insert("kms:CallerAccount", &*caller.account);
+    context.insert("kms:CallerAccount", caller.account.as_str());
     let request = Request {
         principal: &principal,
         action: "kms:PutKeyPolicy",
@@ -215,7 +204,7 @@ fn decide<P: Purpose>(
     keys: &Keys,
 ) -> Decision {
     let caller = intent.caller;
-    let principal = Principal::aws(&caller.principal_arn, &caller.account);
+    let principal = Principal::aws(&caller.principal_arn, caller.account.as_str());
     let context = conditions(intent, key, snapshot, keys);
     let action = format!("kms:{}", intent.action);
     let request = Request {
@@ -256,13 +245,13 @@ fn conditions<P: Purpose>(
     let caller = intent.caller;
     let record = &snapshot.record;
     let mut context = Context::new();
-    context.insert("kms:CallerAccount", &*caller.account);
-    context.insert("aws:PrincipalAccount", &*caller.account);
+    context.insert("kms:CallerAccount", caller.account.as_str());
+    context.insert("aws:PrincipalAccount", caller.account.as_str());
     context.insert("aws:PrincipalArn", &*caller.principal_arn);
     context.insert("aws:PrincipalType", "User");
     context.insert("aws:CurrentTime", intent.now.iso8601());
     context.insert("aws:EpochTime", intent.now.unix_seconds().to_string());
-    context.insert("aws:RequestedRegion", &*caller.region);
+    context.insert("aws:RequestedRegion", caller.region.as_str());
     context.insert("kms:KeySpec", record.spec.as_str());
     context.insert("kms:KeyUsage", record.usage.as_str());
     context.insert("kms:KeyOrigin", record.origin.as_str());

@@ -3,13 +3,17 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use proto::identity::AccountId;
+use proto::identity::PrincipalArn;
+use proto::identity::Region;
+
 /// An authenticated caller and the circumstances of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// The caller's account: 12 digits.
-    pub account: Arc<str>,
-    /// The Region the call was made to, such as `us-east-1`.
-    pub region: Arc<str>,
+    /// The caller's account.
+    pub account: AccountId,
+    /// The Region the call was made to.
+    pub region: Region,
     /// ARN of the principal that calls.
     pub principal_arn: Arc<str>,
     /// Access key the call was signed with; none over gRPC.
@@ -33,12 +37,11 @@ pub struct Caller {
 impl Caller {
     /// The account's root user in a Region, calling directly.
     #[must_use]
-    pub fn root(account: &str, region: &str) -> Self {
-        let partition = partition(region);
+    pub fn root(account: &AccountId, region: &Region) -> Self {
         Self {
-            account: account.into(),
-            region: region.into(),
-            principal_arn: format!("arn:{partition}:iam::{account}:root").into(),
+            account: account.clone(),
+            region: region.clone(),
+            principal_arn: root_arn(account, region).as_str().into(),
             access_key_id: None,
             via_service: None,
             in_own_name: false,
@@ -49,10 +52,10 @@ impl Caller {
         }
     }
 
-    /// The partition the Region belongs to: the second field of its ARNs.
-    #[must_use]
-    pub fn partition(&self) -> &'static str {
-        partition(&self.region)
+    /// [`Caller::root`] for tests, which name accounts and Regions by texts.
+    #[cfg(test)]
+    pub(crate) fn fixture(account: &str, region: &str) -> Self {
+        Self::root(&account.parse().unwrap(), &region.parse().unwrap())
     }
 
     /// Whether the call came by TLS: directly, or through a service of AWS.
@@ -99,18 +102,10 @@ pub struct Tls {
     pub host: Arc<str>,
 }
 
-/// The partition a Region belongs to.
-///
-/// Source: <https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>
+/// The root user of an account, in the partition of a Region.
 #[must_use]
-pub fn partition(region: &str) -> &'static str {
-    if region.starts_with("cn-") {
-        "aws-cn"
-    } else if region.starts_with("us-gov-") {
-        "aws-us-gov"
-    } else {
-        "aws"
-    }
+pub fn root_arn(account: &AccountId, region: &Region) -> PrincipalArn {
+    PrincipalArn::account_root(region.partition(), account)
 }
 
 #[cfg(test)]
@@ -118,15 +113,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_region_decides_its_partition() {
-        assert_eq!(partition("eu-central-1"), "aws");
-        assert_eq!(partition("cn-north-1"), "aws-cn");
-        assert_eq!(partition("us-gov-west-1"), "aws-us-gov");
-    }
-
-    #[test]
     fn only_s3_in_its_own_name_is_s3_itself() {
-        let mut caller = Caller::root("111122223333", "us-east-1");
+        let mut caller = Caller::fixture("111122223333", "us-east-1");
         assert!(!caller.is_s3_itself());
         caller.via_service = Some("s3.us-east-1.amazonaws.com".into());
         assert!(

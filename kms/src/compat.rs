@@ -11,6 +11,8 @@
 //! | besides AWS's | tags `_custom_id_` and `_custom_key_material_`, `/_localstack/health`; its own blobs open; an attestation document that cannot be read is passed over; GenerateDataKey needs no size | `/moto-api/reset`; any text is a key policy | `application/json`; its text for a usage that does not fit |
 //! | other than AWS today | 10 rotations on demand, no `KeyMaterialId` of data keys, the enumerations of 2023 | | |
 
+use proto::identity::AccountId;
+use proto::identity::Region;
 use serde::Deserialize;
 
 /// Which emulator this one takes the place of.
@@ -55,21 +57,23 @@ impl Compat {
 
     /// The account of calls that name none.
     #[must_use]
-    pub const fn account(self) -> &'static str {
-        match self {
+    pub fn account(self) -> AccountId {
+        let digits = match self {
             Self::Aws | Self::LocalStack => "000000000000",
             Self::Moto => "123456789012",
             Self::LocalKms => "111122223333",
-        }
+        };
+        digits.parse().expect("each has 12 digits")
     }
 
     /// The Region of calls that name none.
     #[must_use]
-    pub const fn region(self) -> &'static str {
-        match self {
+    pub fn region(self) -> Region {
+        let name = match self {
             Self::LocalKms => "eu-west-2",
             _ => "us-east-1",
-        }
+        };
+        name.parse().expect("each is a Region of AWS")
     }
 
     /// Most rotations on demand of a key.

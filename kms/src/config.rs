@@ -4,17 +4,19 @@ use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use proto::identity::Region;
+use proto::identity::Secret;
 use serde::Deserialize;
 
 use crate::audit;
 use crate::authenticate;
 pub use crate::authenticate::Credential;
-pub use crate::authenticate::Secret;
 pub use crate::authenticate::Signatures;
 pub use crate::authorize::Enforcement;
 pub use crate::compat::Compat;
 use crate::faults;
 use crate::quota;
+use crate::regions::REGION_BYTES_MAX;
 use crate::regions::Regions;
 pub use crate::transport::Limits;
 
@@ -32,7 +34,7 @@ pub struct Config {
     pub hosts: Vec<String>,
 
     /// Regions to serve besides AWS's. Calls for any other Region are refused.
-    pub regions: Vec<String>,
+    pub regions: Vec<Region>,
 
     /// Certificate and key for TLS; none serves plain HTTP.
     pub tls: Option<Tls>,
@@ -174,8 +176,8 @@ impl Config {
         };
         config.listen.set_port(port);
         config.authenticate.signatures = Signatures::Accepted;
-        config.authenticate.account = compat.account().to_owned();
-        config.authenticate.region = compat.region().to_owned();
+        config.authenticate.account = compat.account();
+        config.authenticate.region = compat.region();
         config.quotas.shape = quota::Shape::Off;
         config.enforce = match compat {
             Compat::LocalStack => Enforcement::Open,
@@ -205,23 +207,10 @@ impl Config {
             return Err(ConfigError::ShortSecret);
         }
 
-        let credentials = self
-            .authenticate
-            .credentials
-            .iter()
-            .map(|known| known.account.as_str());
-        let accounts = credentials
-            .chain([self.authenticate.account.as_str()])
-            .chain(self.authenticate.test_account.as_deref());
-        if let Some(account) = accounts.into_iter().find(|a| !authenticate::is_account(a)) {
-            return Err(ConfigError::Account {
-                account: account.to_owned(),
-            });
-        }
-
-        if !self.regions()?.contains(&self.authenticate.region) {
+        let region = &self.authenticate.region;
+        if self.regions()?.find(region.as_str()).is_none() {
             return Err(ConfigError::UnknownRegion {
-                region: self.authenticate.region.clone(),
+                region: region.clone(),
             });
         }
 
@@ -242,10 +231,10 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Region`] for an added Region whose name has another form.
+    /// [`ConfigError::Region`] for an added Region with too long a name.
     pub fn regions(&self) -> Result<Regions, ConfigError> {
         Regions::new(&self.regions).map_err(|region| ConfigError::Region {
-            region: region.to_owned(),
+            region: region.clone(),
         })
     }
 
@@ -287,29 +276,23 @@ pub enum ConfigError {
     /// Anybody on the network could do anything.
     #[error("signatures can be accepted unchecked on loopback only")]
     AcceptedBeyondLoopback,
-    /// An account id that is none.
-    #[error("`{account}` is no account id: it needs 12 digits")]
-    Account {
-        /// What was written.
-        account: String,
-    },
     /// Anybody on the network could change quotas and the clock.
     #[error("an admin port beyond loopback needs a token")]
     AdminBeyondLoopback,
     /// The store could not be sealed.
     #[error("a key store file needs a root key, or a file for one")]
     NoRootKey,
-    /// A Region name that is none.
-    #[error("`{region}` is no Region name")]
+    /// A Region with too long a name.
+    #[error("the name of the Region `{region}` has more than {REGION_BYTES_MAX} bytes")]
     Region {
-        /// What was written.
-        region: String,
+        /// The Region.
+        region: Region,
     },
     /// A Region that neither AWS has nor the configuration adds.
     #[error("AWS has no Region `{region}`; to use it, add it to `regions`")]
     UnknownRegion {
-        /// What was written.
-        region: String,
+        /// The Region.
+        region: Region,
     },
     /// A secret that could be guessed.
     #[error("the service secret needs at least {SECRET_BYTES_MIN} bytes")]
@@ -334,6 +317,25 @@ mod tests {
         assert!(config.check().is_ok());
         assert!(toml::from_str::<Config>("listne = '127.0.0.1:1'").is_err());
         assert!(toml::from_str::<Config>("[quotas]\nprofil = '2026'").is_err());
+    }
+
+    #[test]
+    fn accounts_and_regions_are_checked_where_the_file_is_read() {
+        for text in [
+            "[authenticate]\naccount = '1'",
+            "[authenticate]\nregion = 'US_EAST'",
+            "[authenticate]\ntest_account = '11112222333a'",
+            "regions = ['Mars-1']",
+            "[[quotas.rates]]\nclass = 'CreateKey'\nrate = 1\naccount = 'all'",
+        ] {
+            let error = toml::from_str::<Config>(text).unwrap_err().to_string();
+            assert!(error.contains("expected a"), "{error}");
+        }
+        let mut config: Config = toml::from_str("[authenticate]\nregion = 'mars-1'").unwrap();
+        let region = config.authenticate.region.clone();
+        assert_eq!(config.check(), Err(ConfigError::UnknownRegion { region }));
+        config.regions = vec![config.authenticate.region.clone()];
+        assert_eq!(config.check(), Ok(()));
     }
 
     #[test]

@@ -13,6 +13,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use proto::identity::AccountId;
+use proto::identity::Region;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
@@ -45,10 +47,10 @@ pub struct Fault {
     pub operation: Option<String>,
 
     /// Account of the caller; every one if left out.
-    pub account: Option<String>,
+    pub account: Option<AccountId>,
 
     /// Region that is called; every one if left out.
-    pub region: Option<String>,
+    pub region: Option<Region>,
 
     /// A key by its id, its ARN or an alias, however the caller names it, be it by a ciphertext;
     /// every one if left out. A text that names no key is compared with the caller's text.
@@ -292,12 +294,11 @@ impl Fault {
         operation: &Operation,
         names: &LazyCell<Vec<String>, F>,
     ) -> bool {
-        let is =
-            |wanted: &Option<String>, given: &str| wanted.as_deref().is_none_or(|w| w == given);
-        if !is(&self.operation, operation.name().as_str())
-            || !is(&self.account, &caller.account)
-            || !is(&self.region, &caller.region)
-        {
+        let operation_fits = self.operation.as_deref();
+        let operation_fits = operation_fits.is_none_or(|name| name == operation.name().as_str());
+        let account_fits = self.account.as_ref().is_none_or(|a| *a == caller.account);
+        let region_fits = self.region.as_ref().is_none_or(|r| *r == caller.region);
+        if !(operation_fits && account_fits && region_fits) {
             return false;
         }
 
@@ -437,7 +438,7 @@ mod tests {
 
     /// Which of the next `count` calls are struck with an error.
     fn struck(faults: &Faults, operation: &Operation, count: usize) -> Vec<usize> {
-        let caller = Caller::root("111122223333", "us-east-1");
+        let caller = Caller::fixture("111122223333", "us-east-1");
         let strikes = |_: &usize| {
             faults
                 .effect(&caller, operation, Vec::new)
@@ -496,7 +497,7 @@ mod tests {
             }],
             ..Plan::default()
         });
-        let caller = Caller::root("111122223333", "us-east-1");
+        let caller = Caller::fixture("111122223333", "us-east-1");
         let delay = |_| {
             faults
                 .effect(&caller, &decrypt("k"), Vec::new)
@@ -512,7 +513,7 @@ mod tests {
 
     #[test]
     fn an_empty_plan_costs_nothing_and_a_senseless_one_is_refused() {
-        let caller = Caller::root("111122223333", "us-east-1");
+        let caller = Caller::fixture("111122223333", "us-east-1");
         assert_eq!(
             Faults::default().effect(&caller, &decrypt("k"), Vec::new),
             None::<Effect>

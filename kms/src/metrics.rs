@@ -5,7 +5,6 @@
 //! counted under `other`, and further quotas have no gauges.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -21,6 +20,8 @@ use metrics::Recorder as _;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use metrics_exporter_prometheus::PrometheusHandle;
 use metrics_exporter_prometheus::PrometheusRecorder;
+use proto::identity::AccountId;
+use proto::identity::Region;
 
 use crate::api::OperationName;
 use crate::caller::Caller;
@@ -34,15 +35,15 @@ pub struct Metrics {
     handle: PrometheusHandle,
     requests: DashMap<Outcome, Counter>,
     /// The quotas that have series: account, Region and class.
-    quotas: Mutex<HashSet<(String, String, &'static str)>>,
+    quotas: Mutex<HashSet<(AccountId, Region, &'static str)>>,
     durations: Vec<Histogram>,
 }
 
 /// What requests are counted by.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Outcome {
-    account: Arc<str>,
-    region: Arc<str>,
+    /// None for requests beyond the bound.
+    partition: Option<(AccountId, Region)>,
     protocol: Protocol,
     operation: OperationName,
     code: Option<Code>,
@@ -116,8 +117,7 @@ impl Metrics {
         }
 
         let mut outcome = Outcome {
-            account: Arc::clone(&caller.account),
-            region: Arc::clone(&caller.region),
+            partition: Some((caller.account.clone(), caller.region.clone())),
             protocol,
             operation,
             code: error.map(KmsError::code),
@@ -131,13 +131,16 @@ impl Metrics {
         }
 
         if self.requests.len() >= SERIES_MAX {
-            outcome.account = OTHER.into();
-            outcome.region = OTHER.into();
+            outcome.partition = None;
         }
 
+        let (account, region) = match &outcome.partition {
+            Some((account, region)) => (account.to_string(), region.to_string()),
+            None => (OTHER.to_owned(), OTHER.to_owned()),
+        };
         let labels = vec![
-            Label::new("account", outcome.account.to_string()),
-            Label::new("region", outcome.region.to_string()),
+            Label::new("account", account),
+            Label::new("region", region),
             Label::from_static_parts("protocol", protocol.name()),
             Label::from_static_parts("operation", operation.as_str()),
             Label::from_static_parts("code", outcome.code.map_or("OK", Code::name)),
@@ -172,8 +175,8 @@ impl Metrics {
             }
             named.insert(quota);
             let labels = vec![
-                Label::new("account", usage.account),
-                Label::new("region", usage.region),
+                Label::new("account", usage.account.to_string()),
+                Label::new("region", usage.region.to_string()),
                 Label::from_static_parts("service", "KMS"),
                 Label::from_static_parts("type", "API"),
                 Label::from_static_parts("class", "None"),
@@ -255,6 +258,8 @@ const BUCKETS_SECONDS: &[f64] = &[
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     #[test]
@@ -263,7 +268,7 @@ mod tests {
         let config = crate::quota::Config::default();
         let quotas = Quotas::new(config, Arc::new(proto::time::SystemClock)).unwrap();
         let count = |number: usize| {
-            let caller = Caller::root(&format!("{number:012}"), "us-east-1");
+            let caller = Caller::fixture(&format!("{number:012}"), "us-east-1");
             let took = Duration::from_millis(1);
             metrics.count(&caller, Protocol::Json, OperationName::Encrypt, None, took);
         };

@@ -3,8 +3,8 @@
 //!
 //! - Every class counts by itself; all principals of the account and the services acting for them
 //!   share the count. The caller's account is charged, not the key owner's.
-//! - AWS-owned keys are not charged; whoever calls [`Quotas::charge`] leaves them out.
-//! - A request is charged once it is known which key it is for, and refused requests are free.
+//! - AWS-owned keys are not charged; callers of [`Quotas::charge`] leave them out.
+//! - A request is charged once its key is found, and refused requests are free.
 //!
 //! The rates come from the tables in `kms/quotas` and can be scaled and changed while running. A
 //! charge takes a sharded read lock and one compare-and-swap.
@@ -25,6 +25,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
+use proto::identity::AccountId;
+use proto::identity::Region;
 use proto::time::Clock;
 use serde::Deserialize;
 use serde::Serialize;
@@ -82,11 +84,11 @@ pub struct Adjustment {
 
     /// Account it applies to; every account if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub account: Option<String>,
+    pub account: Option<AccountId>,
 
     /// Region it applies to; every Region if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub region: Option<String>,
+    pub region: Option<Region>,
 
     /// Requests per second; 0.1 is one in each ten seconds.
     pub rate: f64,
@@ -94,9 +96,9 @@ pub struct Adjustment {
 
 impl Adjustment {
     /// How narrow it is, if it fits the account and Region at all.
-    fn fit(&self, account: &str, region: &str) -> Option<u8> {
-        let account_fits = self.account.as_deref().is_none_or(|a| a == account);
-        let region_fits = self.region.as_deref().is_none_or(|r| r == region);
+    fn fit(&self, account: &AccountId, region: &Region) -> Option<u8> {
+        let account_fits = self.account.as_ref().is_none_or(|a| a == account);
+        let region_fits = self.region.as_ref().is_none_or(|r| r == region);
         (account_fits && region_fits)
             .then(|| u8::from(self.account.is_some()) * 2 + u8::from(self.region.is_some()))
     }
@@ -148,7 +150,12 @@ impl Quotas {
     /// # Errors
     ///
     /// [`Throttled`] if the quota is used up; the request is then not counted.
-    pub fn charge(&self, account: &str, region: &str, class: Class) -> Result<(), Throttled> {
+    pub fn charge(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        class: Class,
+    ) -> Result<(), Throttled> {
         self.charge_times(account, region, class, 1)
     }
 
@@ -160,8 +167,8 @@ impl Quotas {
     /// [`Throttled`] if the quota does not have that much left.
     pub fn charge_times(
         &self,
-        account: &str,
-        region: &str,
+        account: &AccountId,
+        region: &Region,
         class: Class,
         times: u32,
     ) -> Result<(), Throttled> {
@@ -191,7 +198,7 @@ impl Quotas {
     /// [`Throttled`] if the store's quota is used up.
     pub fn charge_key_store(&self, store_id: &str, class: Class) -> Result<(), Throttled> {
         let rules = self.rules.load();
-        let meter = || Meter::new(rules.rate(class, "", ""), rules.config.shape, &self.clock);
+        let meter = || Meter::new(rules.rate_of_all(class), rules.config.shape, &self.clock);
         charge_named(&self.key_stores, store_id, meter, |meter| {
             meter.charge(1, rules.config.shape, self.now_ms())
         })
@@ -231,7 +238,7 @@ impl Quotas {
 
     /// The rate in force for one class, account and Region.
     #[must_use]
-    pub fn rate(&self, account: &str, region: &str, class: Class) -> Rate {
+    pub fn rate(&self, account: &AccountId, region: &Region, class: Class) -> Rate {
         self.rules.load().rate(class, account, region)
     }
 
@@ -277,7 +284,7 @@ impl Quotas {
     #[must_use]
     pub fn usage(&self) -> Vec<Usage> {
         let now_ms = self.now_ms();
-        let mut usage: BTreeMap<(String, String, Class), Usage> = BTreeMap::new();
+        let mut usage: BTreeMap<(AccountId, Region, Class), Usage> = BTreeMap::new();
         self.partitions.for_each(|account, region, meters| {
             for (class, meter) in Class::ALL.iter().zip(meters) {
                 let (allowed, throttled) = meter.totals();
@@ -286,15 +293,15 @@ impl Quotas {
                 }
 
                 let row = Usage {
-                    account: account.to_owned(),
-                    region: region.to_owned(),
+                    account: account.clone(),
+                    region: region.clone(),
                     class: class.name(),
                     rate: meter.rate().as_per_second(),
                     used: meter.used(now_ms),
                     allowed,
                     throttled,
                 };
-                usage.insert((account.to_owned(), region.to_owned(), *class), row);
+                usage.insert((account.clone(), region.clone(), *class), row);
             }
         });
 
@@ -319,7 +326,7 @@ impl Quotas {
     }
 
     /// Fresh counts for one account in one Region.
-    fn meters(&self, account: &str, region: &str) -> Box<[Meter]> {
+    fn meters(&self, account: &AccountId, region: &Region) -> Box<[Meter]> {
         let rules = self.rules.load();
         let shape = rules.config.shape;
         let fresh =
@@ -336,7 +343,7 @@ impl Quotas {
 impl Rules {
     /// Rules whose names and numbers have been checked.
     fn checked(config: Config) -> Result<Self, ProfileError> {
-        let profile = Arc::new(Profile::named(&config.profile)?);
+        let profile = Arc::new(Profile::from_name(&config.profile)?);
         for row in profile.rows() {
             row.rate.scaled(config.scale)?;
         }
@@ -354,24 +361,35 @@ impl Rules {
         Ok(Self { config, profile })
     }
 
-    /// The rate that applies: the narrowest adjustment, or the profile's scaled default.
-    fn rate(&self, class: Class, account: &str, region: &str) -> Rate {
-        let adjusted = self
-            .config
-            .rates
-            .iter()
-            .filter(|adjustment| adjustment.class == class.name())
+    /// The rate of an account in a Region: the narrowest adjustment, or the profile's scaled default.
+    fn rate(&self, class: Class, account: &AccountId, region: &Region) -> Rate {
+        let adjustments = self.adjustments(class);
+        let adjusted = adjustments
             .filter_map(|adjustment| Some((adjustment.fit(account, region)?, adjustment.rate)))
-            .max_by_key(|(fit, _)| *fit);
-        let rate = match adjusted {
-            Some((_, rate)) => Rate::per_second(rate),
-            None => self
-                .profile
-                .row(class)
-                .rate_in(region)
-                .scaled(self.config.scale),
-        };
-        rate.expect("every rate was checked when the rules were made")
+            .max_by_key(|(fit, _)| *fit)
+            .map(|(_, rate)| rate);
+        self.adjusted_or(adjusted, self.profile.row(class).rate_in(region))
+    }
+
+    /// The rate of a class that is counted for no account: that of all accounts and Regions.
+    fn rate_of_all(&self, class: Class) -> Rate {
+        let mut adjustments = self.adjustments(class);
+        let adjusted = adjustments.rfind(|a| a.account.is_none() && a.region.is_none());
+        let adjusted = adjusted.map(|adjustment| adjustment.rate);
+        self.adjusted_or(adjusted, self.profile.row(class).rate)
+    }
+
+    fn adjustments(&self, class: Class) -> impl DoubleEndedIterator<Item = &Adjustment> {
+        let rates = self.config.rates.iter();
+        rates.filter(move |adjustment| adjustment.class == class.name())
+    }
+
+    fn adjusted_or(&self, adjusted: Option<f64>, default: Rate) -> Rate {
+        match adjusted {
+            Some(rate) => Rate::per_second(rate),
+            None => default.scaled(self.config.scale),
+        }
+        .expect("every rate was checked when the rules were made")
     }
 }
 
@@ -393,9 +411,9 @@ fn charge_named(
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Usage {
     /// The account.
-    pub account: String,
+    pub account: AccountId,
     /// The Region.
-    pub region: String,
+    pub region: Region,
     /// The class's name.
     pub class: &'static str,
     /// Requests per second in force.

@@ -149,10 +149,10 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
     let tasks = vec![
         tokio::spawn(listener.serve(move |connection, request| {
             let protocols = Arc::clone(&protocols);
-            async move { protocols.answer(connection, request).await }
+            async move { protocols.respond(connection, request).await }
         })),
         tokio::spawn(
-            admin_listener.serve(move |_, request| admin::answer(Arc::clone(&control), request)),
+            admin_listener.serve(move |_, request| admin::respond(Arc::clone(&control), request)),
         ),
         tokio::spawn(tidy(metrics, stop.clone())),
     ];
@@ -242,7 +242,7 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartErr
     Ok((listener, bound))
 }
 
-/// Keeps the metrics small until the server stops.
+/// Folds the metrics regularly, so that they stay small, until the server stops.
 async fn tidy(metrics: Arc<Metrics>, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(TIDY_EVERY);
     loop {

@@ -32,6 +32,7 @@ use tokio::sync::Semaphore;
 use crate::api::Answer;
 use crate::api::Kms;
 use crate::api::Operation;
+use crate::api::names::names_of_keys;
 use crate::audit::EventId;
 use crate::authenticate::Authenticator;
 pub use crate::authenticate::Connection;
@@ -155,7 +156,7 @@ impl Protocols {
     /// # Errors
     ///
     /// None: every failure is an answer.
-    pub(crate) async fn answer(
+    pub(crate) async fn respond(
         &self,
         connection: Arc<Connection>,
         mut request: Request<Incoming>,
@@ -182,13 +183,13 @@ impl Protocols {
             return Ok(answer.map(CountedBody::uncounted));
         };
         let answer = if is_grpc {
-            let answer = self.grpc.answer(connection, &mut open, request);
+            let answer = self.grpc.respond(connection, &mut open, request);
             answer.await.map(Either::Right)
         } else {
-            let answer = json::answer(&self.core, &connection, &mut open, request);
+            let answer = json::respond(&self.core, &connection, &mut open, request);
             answer.await.map(Either::Left)
         };
-        Ok(answer.map(|body| open.hold(body)))
+        Ok(answer.map(|body| open.count_until_sent(body)))
     }
 }
 
@@ -196,7 +197,7 @@ impl Core {
     /// Does one operation and counts it.
     ///
     /// Quick operations run where they are; those that wait for the disk or make large keys run
-    /// where they hold up no connection.
+    /// where they block no connection.
     async fn call(
         &self,
         protocol: Protocol,
@@ -212,7 +213,7 @@ impl Core {
         };
         let name = operation.name();
         let start = Instant::now();
-        let names = || self.kms.names_of_keys(&caller, &operation);
+        let names = || names_of_keys(&self.kms, &caller, &operation);
         if let Some(effect) = self.faults.effect(&caller, &operation, names)
             && let Some(error) = apply(effect, connection).await
         {

@@ -176,7 +176,7 @@ async fn a_kms_is_reached_by_tls_with_its_authority_and_a_client_certificate_onl
     let (client, client_key) = certificate(folder.path(), "client");
     let (other, other_key) = certificate(folder.path(), "other");
     let mut config = kms::config::Config::fixture();
-    config.authenticate.service_secret = Some(kms::config::Secret::new(SERVICE_SECRET));
+    config.authenticate.service_secret = Some(proto::identity::Secret::new(SERVICE_SECRET));
     config.tls = Some(kms::config::Tls {
         certificate_file: server.clone(),
         key_file: server_key,

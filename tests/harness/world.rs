@@ -314,15 +314,15 @@ fn kms_config(main: &Access, alt: &Access) -> kms::config::Config {
     let mut config = kms::config::Config::fixture();
     let credential = |access: &Access, account: &str| kms::config::Credential {
         access_key_id: access.access_key_id.clone(),
-        secret_access_key: kms::config::Secret::new(access.secret_access_key.clone()),
-        account: account.to_owned(),
+        secret_access_key: proto::identity::Secret::new(access.secret_access_key.clone()),
+        account: account.parse().unwrap(),
         principal_arn: None,
     };
     config.authenticate.signatures = kms::config::Signatures::Checked;
     config.authenticate.credentials =
         vec![credential(main, MAIN_ACCOUNT), credential(alt, ALT_ACCOUNT)];
-    config.authenticate.service_secret = Some(kms::config::Secret::new(SERVICE_SECRET));
-    config.authenticate.account = MAIN_ACCOUNT.to_owned();
+    config.authenticate.service_secret = Some(proto::identity::Secret::new(SERVICE_SECRET));
+    config.authenticate.account = MAIN_ACCOUNT.parse().unwrap();
     config
 }
 

@@ -6,7 +6,7 @@
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use kms::config::Secret;
+use proto::identity::Secret;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -144,7 +144,8 @@ mod tests {
 
     fn seeds(text: &str) -> Vec<kms::api::seed::Seed> {
         let seed = LocalKmsSeed::parse(text).unwrap();
-        let of = |key: &SeedKey| key.seed("111122223333", "eu-west-2").unwrap();
+        let compat = kms::config::Compat::LocalKms;
+        let of = |key: &SeedKey| key.seed(&compat.account(), &compat.region()).unwrap();
         seed.keys.iter().map(of).collect()
     }
 

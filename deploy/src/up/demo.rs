@@ -4,10 +4,16 @@ use kms::api::Operation;
 use kms::api::OperationName;
 use kms::caller::Caller;
 use kms::server::Running;
+use proto::identity::AccountId;
+use proto::identity::Region;
 use serde_json::json;
 
 /// Creates a key with the alias that the printed example uses, unless the alias exists.
-pub(super) fn create_key(kms: &Running, account: &str, region: &str) -> anyhow::Result<()> {
+pub(super) fn create_key(
+    kms: &Running,
+    account: &AccountId,
+    region: &Region,
+) -> anyhow::Result<()> {
     let caller = Caller::root(account, region);
     let described = call(kms, &caller, "DescribeKey", &json!({ "KeyId": ALIAS }));
     if described.is_ok() {

@@ -139,12 +139,12 @@ pub(crate) fn events(control: &Control, query: &str) -> Outcome {
             .find(|(other, _)| other == name)
             .map(|(_, value)| value.as_str())
     };
-    let limit = wanted("limit").map_or(Ok(EVENTS_TOLD), str::parse::<usize>);
+    let limit = wanted("limit").map_or(Ok(EVENTS_DEFAULT), str::parse::<usize>);
     let limit = limit.map_err(Refusal::bad)?;
     let fits = |event: &Event| {
         wanted("name").is_none_or(|name| event.name == name)
-            && wanted("account").is_none_or(|account| *event.recipient_account == *account)
-            && wanted("region").is_none_or(|region| *event.region == *region)
+            && wanted("account").is_none_or(|account| event.recipient_account == *account)
+            && wanted("region").is_none_or(|region| event.region == *region)
             && wanted("key").is_none_or(|key| names_key(event, key))
     };
     let events = control.audit.lookup(limit, fits);
@@ -171,4 +171,4 @@ pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
 }
 
 /// How many events are returned unless the query has a limit.
-const EVENTS_TOLD: usize = 50;
+const EVENTS_DEFAULT: usize = 50;

@@ -12,6 +12,7 @@ use std::sync::PoisonError;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use proto::identity::Secret;
 use proto::sigv4::sha256_hex;
 use proto::time::Clock as _;
 use proto::time::Timestamp;
@@ -24,7 +25,6 @@ use crate::admin::Control;
 use crate::admin::Outcome;
 use crate::admin::Refusal;
 use crate::admin::controls::read;
-use crate::authenticate::Secret;
 use crate::crypto::random_array;
 use crate::crypto::root_key::RootKey;
 use crate::keys::Image;
@@ -114,13 +114,13 @@ pub(crate) fn list(control: &Control) -> Value {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Named {
+struct SnapshotName {
     name: String,
 }
 
 /// Takes a snapshot; one of that name gives way.
 pub(crate) fn take(control: &Control, body: &[u8]) -> Outcome {
-    let named = read::<Named>(body)?;
+    let named = read::<SnapshotName>(body)?;
     let taken = NamedSnapshot {
         at: control.clock.now(),
         image: Arc::new(control.kms.image()),
@@ -131,14 +131,14 @@ pub(crate) fn take(control: &Control, body: &[u8]) -> Outcome {
 
 /// Puts a snapshot in the place of all keys.
 pub(crate) fn restore(control: &Control, body: &[u8]) -> Outcome {
-    let image = control.snapshots.image(&read::<Named>(body)?.name)?;
+    let image = control.snapshots.image(&read::<SnapshotName>(body)?.name)?;
     control.kms.restore(&image).map_err(Refusal::bad)?;
     Ok(list(control))
 }
 
 /// Forgets a snapshot.
 pub(crate) fn forget(control: &Control, body: &[u8]) -> Outcome {
-    let named = read::<Named>(body)?;
+    let named = read::<SnapshotName>(body)?;
     control.snapshots.image(&named.name)?;
     let snapshots = &control.snapshots;
     let mut taken = snapshots

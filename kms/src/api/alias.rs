@@ -4,26 +4,21 @@ use std::sync::Arc;
 
 use proto::kms::v1;
 
-use crate::api::Call;
 use crate::api::call::By;
-use crate::api::call::alias_arn;
+use crate::api::call::Call;
 use crate::api::call::no_such_alias;
-use crate::api::key::Draft;
-use crate::api::key::fresh_id;
-use crate::api::key::seconds;
+use crate::api::call::no_such_key;
+use crate::api::metadata::seconds;
 use crate::api::page;
 use crate::api::page::Limits;
+use crate::api::service_key::SSE_S3_ALIAS;
 use crate::api::violations;
 use crate::caller::Caller;
 use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::Alias;
 use crate::keys::key::Key;
-use crate::keys::key::default_policy;
-use crate::keys::metadata::KeySpec;
-use crate::keys::metadata::KeyUsage;
-use crate::keys::metadata::Manager;
-use crate::keys::metadata::Origin;
+use crate::keys::place::alias_arn;
 use crate::keys::state::Group;
 
 /// Gives a key a second name.
@@ -41,32 +36,24 @@ pub(crate) fn create(
     let key = permit.key();
     check_own(call, key)?;
     call.check_state(key, Group::Describe)?;
-    let Caller {
-        account, region, ..
-    } = call.caller;
-    let of_key = call.kms.keys.aliases(account, region, call.now);
-    if of_key
-        .iter()
-        .filter(|(_, alias)| *alias.key_id == **key.id())
-        .count()
-        >= ALIASES_MAX
-    {
+    if call.kms.keys.aliases_of(key).len() >= ALIASES_MAX {
         let text = format!(
             "{} has reached the limit of {ALIASES_MAX} aliases.",
             key.arn()
         );
         return Err(KmsError::new(Code::LimitExceededException, text));
     }
-    put(call, name, key, |present| match present {
+    let check = |present: Option<&Alias>| match present {
         None => Ok(()),
         Some(_) => Err(KmsError::new(
             Code::AlreadyExistsException,
             format!(
                 "An alias with the name {} already exists",
-                alias_arn(account, region, name)
+                alias_arn(key.account(), key.region(), name)
             ),
         )),
-    })?;
+    };
+    call.kms.keys.put_alias(name, key, call.now, check)?;
     Ok(v1::CreateAliasResponse {})
 }
 
@@ -102,9 +89,8 @@ pub(crate) fn update(
         check_alike(&old, key)?;
         call.key(Some(old.id()), By::Id)?;
     }
-    put(call, name, key, |present| {
-        present.map_or_else(|| Err(missing()), |_| Ok(()))
-    })?;
+    let check = |present: Option<&Alias>| present.map(drop).ok_or_else(missing);
+    call.kms.keys.put_alias(name, key, call.now, check)?;
     Ok(v1::UpdateAliasResponse {})
 }
 
@@ -121,12 +107,13 @@ pub(crate) fn delete(
     let Caller {
         account, region, ..
     } = call.caller;
-    call.kms
+    let removed = call
+        .kms
         .keys
-        .change_alias(account, region, name, call.now, |present| match present {
-            Some(_) => Ok(None),
-            None => Err(no_such_alias(&alias_arn(account, region, name))),
-        })?;
+        .remove_alias(account, region, name, call.now)?;
+    if !removed {
+        return Err(no_such_alias(&alias_arn(account, region, name)));
+    }
     Ok(v1::DeleteAliasResponse {})
 }
 
@@ -169,29 +156,6 @@ pub(crate) fn list(
     })
 }
 
-fn put(
-    call: &Call<'_>,
-    name: &str,
-    key: &Key,
-    check: impl FnOnce(Option<&Alias>) -> Result<(), KmsError>,
-) -> Result<(), KmsError> {
-    let Caller {
-        account, region, ..
-    } = call.caller;
-    let now_ms = call.now.unix_millis();
-    call.kms
-        .keys
-        .change_alias(account, region, name, call.now, |present| {
-            check(present.as_ref())?;
-            let created_ms = present.map_or(now_ms, |alias| alias.created_ms);
-            Ok(Some(Alias {
-                key_id: key.id().to_string(),
-                created_ms,
-                updated_ms: now_ms,
-            }))
-        })
-}
-
 /// An alias names a key, never another alias.
 fn check_target(target: Option<&str>) -> Result<(), KmsError> {
     if target.is_some_and(|target| target.starts_with("alias/") || target.contains(":alias/")) {
@@ -223,13 +187,10 @@ pub(crate) fn check_name(name: &str) -> Result<(), KmsError> {
 
 /// An alias names a key of its own account.
 fn check_own(call: &Call<'_>, key: &Key) -> Result<(), KmsError> {
-    if *call.caller.account == **key.account() {
+    if call.caller.account == *key.account() {
         return Ok(());
     }
-    Err(KmsError::not_found(format!(
-        "Key '{}' does not exist",
-        key.arn()
-    )))
+    Err(no_such_key(key.arn()))
 }
 
 /// An alias moves only between keys of the same kind.
@@ -249,91 +210,6 @@ fn check_alike(old: &Key, new: &Key) -> Result<(), KmsError> {
         new.record.usage.as_str()
     )))
 }
-
-impl Call<'_> {
-    /// Makes the key that an AWS service uses in this account and Region, if `name` is the alias
-    /// of such a key. Services' keys are made when they are first used.
-    pub(crate) fn make_service_key(&self, name: &str) -> Result<Option<Arc<Key>>, KmsError> {
-        let (manager, description) = if name == SSE_S3_ALIAS && self.caller.is_s3_itself() {
-            (
-                Manager::AwsOwned,
-                "Wraps the root keys of SSE-S3".to_owned(),
-            )
-        } else if let Some(service) = name.strip_prefix("alias/aws/")
-            && SERVICES.contains(&service)
-        {
-            let what = "Default key that protects my data when no other key is defined";
-            (Manager::Aws, format!("{what} ({service})"))
-        } else {
-            return Ok(None);
-        };
-        let draft = Draft {
-            key_id: fresh_id(false),
-            spec: KeySpec::SymmetricDefault,
-            usage: KeyUsage::EncryptDecrypt,
-            origin: Origin::AwsKms,
-            multi_region: false,
-            key_store: None,
-            manager,
-            description,
-            policy: default_policy(self.caller.partition(), &self.caller.account),
-            tags: Vec::new(),
-        };
-        let key = draft.make(self)?;
-        let made = put(self, name, &key, |present| match present {
-            None => Ok(()),
-            Some(_) => Err(KmsError::new(Code::AlreadyExistsException, "")),
-        });
-        if made.is_ok() {
-            return Ok(Some(key));
-        }
-        // Another call was faster: its key has the alias, ours is not needed.
-        let Caller {
-            account, region, ..
-        } = self.caller;
-        self.kms.keys.change(&key, |record| {
-            record.deletion_ms = Some(self.now.unix_millis());
-            Ok(())
-        })?;
-        let alias = self.kms.keys.alias(account, region, name, self.now);
-        Ok(alias.and_then(|alias| self.kms.keys.find(account, region, &alias.key_id, self.now)))
-    }
-}
-
-/// Alias of the AWS-owned key under which the gateway wraps the root keys of SSE-S3.
-pub(crate) const SSE_S3_ALIAS: &str = "alias/sealgate/sse-s3";
-
-/// Services that have a key of their own in each account.
-///
-/// Source: <https://docs.aws.amazon.com/kms/latest/developerguide/aws-managed-policies.html>
-const SERVICES: &[&str] = &[
-    "acm",
-    "backup",
-    "codecommit",
-    "connect",
-    "dms",
-    "dynamodb",
-    "ebs",
-    "elasticfilesystem",
-    "es",
-    "fsx",
-    "glue",
-    "kafka",
-    "kinesis",
-    "kinesisvideo",
-    "lambda",
-    "lightsail",
-    "rds",
-    "redshift",
-    "s3",
-    "secretsmanager",
-    "ses",
-    "sns",
-    "sqs",
-    "ssm",
-    "workspaces",
-    "xray",
-];
 
 /// Most aliases of a key.
 const ALIASES_MAX: usize = 50;

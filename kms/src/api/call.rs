@@ -5,11 +5,15 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use proto::arn::Arn;
+use proto::identity::AccountId;
 use proto::time::Timestamp;
 use serde::Serialize;
 
-use crate::api::Kms;
-use crate::api::OperationName;
+use crate::api::kms::Kms;
+use crate::api::operation::OperationName;
+use crate::api::service_key;
+use crate::api::violations;
+use crate::api::violations::Constrained;
 use crate::audit::Event;
 use crate::audit::EventId;
 use crate::audit::Fields;
@@ -24,7 +28,6 @@ use crate::authorize::Management;
 use crate::authorize::Permitted;
 use crate::authorize::Purpose;
 use crate::caller::Caller;
-use crate::caller::partition;
 use crate::crypto::encryption_context;
 use crate::error::Code;
 use crate::error::KmsError;
@@ -32,7 +35,10 @@ use crate::keys::key::Key;
 use crate::keys::key::Use;
 use crate::keys::metadata::KeyUsage;
 use crate::keys::metadata::Manager;
+use crate::keys::place::alias_arn;
+use crate::keys::place::key_arn;
 use crate::keys::state::Group;
+use crate::keys::upkeep;
 use crate::quota::Class;
 
 /// One call on its way through the checks.
@@ -96,7 +102,20 @@ impl<'a> Call<'a> {
             name: self.name.as_str(),
             context: None,
         };
-        self.named(reference, by, &action)
+        self.permitted_key(reference, by, &action)
+    }
+
+    /// As [`Call::key`], for a request whose `KeyId` is recorded and that is checked against the
+    /// service model first.
+    pub(crate) fn requested_key(
+        &mut self,
+        request: &impl Constrained,
+        key_id: Option<&str>,
+        by: By,
+    ) -> Result<Permitted<Management>, KmsError> {
+        self.parameter_text("keyId", key_id);
+        violations::check(request)?;
+        self.key(key_id, by)
     }
 
     /// The key that the caller names for cryptography, under that encryption context if the
@@ -116,10 +135,10 @@ impl<'a> Call<'a> {
         name: &str,
         context: Option<&BTreeMap<String, String>>,
     ) -> Result<Permitted<Cryptography>, KmsError> {
-        self.named(reference, By::Alias, &Action { name, context })
+        self.permitted_key(reference, By::Alias, &Action { name, context })
     }
 
-    fn named<P: Purpose>(
+    fn permitted_key<P: Purpose>(
         &mut self,
         reference: Option<&str>,
         by: By,
@@ -131,7 +150,7 @@ impl<'a> Call<'a> {
             && let Ok(key) = self.resolve(reference, by)
             && key.snapshot().record.multi_region.is_some()
         {
-            self.kms.keys.sweep(self.now)?;
+            upkeep::sweep(&self.kms.keys, self.now)?;
         }
         match self.resolve(reference, by) {
             Ok(key) => {
@@ -156,7 +175,7 @@ impl<'a> Call<'a> {
             let record = &key.snapshot().record;
             (record.manager, record.spec)
         };
-        self.made(&key);
+        self.record_key(&key);
         // AWS-owned keys count against no quota, but attempts of others to use one do.
         if manager != Manager::AwsOwned || !self.caller.is_s3_itself() {
             self.charge(Some(spec.as_str()))?;
@@ -164,7 +183,7 @@ impl<'a> Call<'a> {
         if P::USES_MATERIAL {
             self.charge_key_store(&key)?;
         }
-        self.kms.keys.rotate_if_due(&key, self.now)?;
+        upkeep::rotate_if_due(&self.kms.keys, &key, self.now)?;
         let intent = Intent {
             caller: self.caller,
             action: action.name,
@@ -183,7 +202,7 @@ impl<'a> Call<'a> {
             return Ok(());
         }
         self.charged = true;
-        let Some(class) = Class::of(self.name.as_str(), key_spec) else {
+        let Some(class) = Class::for_operation(self.name.as_str(), key_spec) else {
             return Ok(());
         };
         Ok(self
@@ -210,39 +229,40 @@ impl<'a> Call<'a> {
         let Caller {
             account, region, ..
         } = self.caller;
+        let keys = &self.kms.keys;
         if reference.starts_with("arn:") {
             let arn = Arn::parse(reference).map_err(|_| invalid_arn(reference))?;
             if arn.service != "kms" {
                 return Err(invalid_arn(reference));
             }
-            if arn.region != **region {
+            if *region != *arn.region {
                 return Err(KmsError::not_found(format!("Invalid arn {}", arn.region)));
             }
+            let owner = arn.account.parse::<AccountId>().ok();
             if let Some(key_id) = arn.resource.strip_prefix("key/") {
-                let found = self.kms.keys.find(&arn.account, region, key_id, self.now);
+                let found = owner.and_then(|owner| keys.find(&owner, region, key_id, self.now));
                 return found.ok_or_else(|| no_such_key(reference));
             }
             if by == By::Alias && arn.resource.starts_with("alias/") {
-                return self.resolve_alias(&arn.account, &arn.resource);
+                let owner = owner.ok_or_else(|| no_such_alias(reference))?;
+                return self.resolve_alias(&owner, &arn.resource);
             }
             return Err(invalid_arn(reference));
         }
         if reference.starts_with("alias/") && by == By::Alias {
             return self.resolve_alias(account, reference);
         }
-        self.kms
-            .keys
-            .find(account, region, reference, self.now)
+        keys.find(account, region, reference, self.now)
             .ok_or_else(|| {
                 if is_key_id(reference) {
-                    no_such_key(&self.key_arn(reference))
+                    no_such_key(&key_arn(account, region, reference))
                 } else {
                     KmsError::not_found(format!("Invalid keyId '{reference}'"))
                 }
             })
     }
 
-    fn resolve_alias(&self, account: &str, name: &str) -> Result<Arc<Key>, KmsError> {
+    fn resolve_alias(&self, account: &AccountId, name: &str) -> Result<Arc<Key>, KmsError> {
         let region = &self.caller.region;
         let keys = &self.kms.keys;
         if let Some(alias) = keys.alias(account, region, name, self.now)
@@ -250,23 +270,12 @@ impl<'a> Call<'a> {
         {
             return Ok(key);
         }
-        if *account == *self.caller.account
-            && let Some(key) = self.make_service_key(name)?
+        if *account == self.caller.account
+            && let Some(key) = service_key::make(keys, self.caller, name, self.now)?
         {
             return Ok(key);
         }
         Err(no_such_alias(&alias_arn(account, region, name)))
-    }
-
-    /// The ARN that a key of the caller's account and Region has.
-    pub(crate) fn key_arn(&self, key_id: &str) -> String {
-        let Caller {
-            account, region, ..
-        } = self.caller;
-        format!(
-            "arn:{}:kms:{region}:{account}:key/{key_id}",
-            self.caller.partition()
-        )
     }
 
     /// Lets the operation through if the key's state does.
@@ -367,12 +376,12 @@ impl<'a> Call<'a> {
     }
 
     /// Records in the audit trail a key that the call is about.
-    pub(crate) fn made(&mut self, key: &Key) {
+    pub(crate) fn record_key(&mut self, key: &Key) {
         // Most calls are about one key, and ten thousand events stay in memory.
         self.resources.reserve_exact(1);
         self.resources.push(Resource {
             arn: Arc::clone(key.arn()),
-            account: Arc::clone(key.account()),
+            account: key.account().clone(),
         });
     }
 
@@ -383,8 +392,8 @@ impl<'a> Call<'a> {
             time: self.now,
             name: self.name.as_str(),
             read_only: self.name.is_read_only(),
-            region: Arc::clone(&caller.region),
-            recipient_account: Arc::clone(&caller.account),
+            region: caller.region.clone(),
+            recipient_account: caller.account.clone(),
             identity: identity(caller),
             source: source(caller),
             user_agent: caller.user_agent.clone().unwrap_or_else(|| Arc::from("")),
@@ -401,7 +410,7 @@ impl<'a> Call<'a> {
         };
         let accounts = event.resources.iter().map(|key| &key.account);
         let mut others = accounts.filter(|account| **account != caller.account);
-        if let Some(owner) = others.next().map(Arc::clone) {
+        if let Some(owner) = others.next().cloned() {
             event.shared_id = Some(EventId::fresh());
             self.kms.audit.record(event.in_trail_of(owner));
         }
@@ -424,9 +433,8 @@ fn identity(caller: &Caller) -> Identity {
     };
     Identity {
         kind,
-        principal_id: Arc::clone(&caller.account),
         arn: Arc::clone(&caller.principal_arn),
-        account: Arc::clone(&caller.account),
+        account: caller.account.clone(),
         access_key_id: caller.access_key_id.clone(),
         user_name,
         invoked_by: caller.via_service.clone(),
@@ -453,16 +461,11 @@ fn is_key_id(text: &str) -> bool {
         && lengths.next().is_none()
 }
 
-/// The ARN of an alias.
-pub(crate) fn alias_arn(account: &str, region: &str, name: &str) -> String {
-    format!("arn:{}:kms:{region}:{account}:{name}", partition(region))
-}
-
 pub(crate) fn no_such_alias(alias_arn: &str) -> KmsError {
     KmsError::not_found(format!("Alias {alias_arn} is not found."))
 }
 
-fn no_such_key(key_arn: &str) -> KmsError {
+pub(crate) fn no_such_key(key_arn: &str) -> KmsError {
     KmsError::not_found(format!("Key '{key_arn}' does not exist"))
 }
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 use proto::kms::v1;
 use proto::time::Timestamp;
 
-use crate::api::Operation;
 use crate::api::key::WINDOW_DAYS_DEFAULT;
+use crate::api::operation::Operation;
 use crate::api::rotation::PERIOD_DAYS_DEFAULT;
 use crate::authorize::Condition;
 use crate::caller::Caller;
@@ -174,7 +174,7 @@ fn tags(tags: &[v1::Tag]) -> Vec<Condition> {
         let key = tag.tag_key.as_deref().unwrap_or_default();
         conditions.push(Condition::new(TAG_KEYS, key));
         let value = tag.tag_value.as_deref().unwrap_or_default();
-        conditions.push(Condition::named(format!("aws:RequestTag/{key}"), value));
+        conditions.push(Condition::new(format!("aws:RequestTag/{key}"), value));
     }
     conditions
 }

@@ -5,19 +5,20 @@ use std::collections::BTreeMap;
 use proto::kms::v1;
 use zeroize::Zeroizing;
 
-use crate::api::Call;
+use crate::api::algorithm::SYMMETRIC;
+use crate::api::call::Call;
 use crate::api::encrypt;
 use crate::api::encrypt::Sealed;
 use crate::api::recipient;
 use crate::api::violations;
+use crate::api::violations::Constrained;
 use crate::authorize::Cryptography;
 use crate::authorize::Permitted;
 use crate::compat::Compat;
 use crate::crypto;
 use crate::error::KmsError;
-use crate::keys::metadata::KeyUsage;
 
-/// Makes a data key and answers it in plaintext and sealed.
+/// Makes a data key and returns it in plaintext and sealed.
 pub(crate) fn generate(
     call: &mut Call<'_>,
     request: v1::GenerateDataKeyRequest,
@@ -29,11 +30,9 @@ pub(crate) fn generate(
         context: &request.encryption_context,
         dry_run: request.dry_run,
     };
-    parameters.record(call);
-    violations::check(&request)?;
-    call.attest(request.recipient.as_ref());
-    let made = make(call, &parameters)?;
-    let delivery = recipient::delivery(call, request.recipient.as_ref(), &made.plaintext)?;
+    let recipient = request.recipient.as_ref();
+    let made = make(call, &request, &parameters, recipient)?;
+    let delivery = recipient::delivery(call, recipient, &made.plaintext)?;
     Ok(v1::GenerateDataKeyResponse {
         ciphertext_blob: Some(made.sealed.blob),
         plaintext: delivery.plaintext,
@@ -43,7 +42,7 @@ pub(crate) fn generate(
     })
 }
 
-/// Makes a data key and answers it sealed only.
+/// Makes a data key and returns it sealed only.
 pub(crate) fn generate_without_plaintext(
     call: &mut Call<'_>,
     request: v1::GenerateDataKeyWithoutPlaintextRequest,
@@ -55,9 +54,7 @@ pub(crate) fn generate_without_plaintext(
         context: &request.encryption_context,
         dry_run: request.dry_run,
     };
-    parameters.record(call);
-    violations::check(&request)?;
-    let made = make(call, &parameters)?;
+    let made = make(call, &request, &parameters, None)?;
     Ok(v1::GenerateDataKeyWithoutPlaintextResponse {
         ciphertext_blob: Some(made.sealed.blob),
         key_id: Some(made.permit.key().arn().to_string()),
@@ -102,14 +99,6 @@ struct NewDataKey {
 }
 
 impl DataKeyParameters<'_> {
-    fn record(&self, call: &mut Call<'_>) {
-        call.parameter_text("keyId", self.key_id);
-        call.parameter_text("keySpec", self.key_spec);
-        if let Some(count) = self.number_of_bytes {
-            call.parameter("numberOfBytes", count);
-        }
-    }
-
     fn bytes(&self, compat: Compat) -> Result<usize, KmsError> {
         match (self.key_spec, self.number_of_bytes) {
             (Some("AES_128"), None) => Ok(16),
@@ -123,17 +112,27 @@ impl DataKeyParameters<'_> {
     }
 }
 
-fn make(call: &mut Call<'_>, parameters: &DataKeyParameters<'_>) -> Result<NewDataKey, KmsError> {
-    call.context(parameters.context)?;
+fn make(
+    call: &mut Call<'_>,
+    request: &impl Constrained,
+    parameters: &DataKeyParameters<'_>,
+    recipient: Option<&v1::RecipientInfo>,
+) -> Result<NewDataKey, KmsError> {
+    call.parameter_text("keyId", parameters.key_id);
+    call.parameter_text("keySpec", parameters.key_spec);
+    if let Some(count) = parameters.number_of_bytes {
+        call.parameter("numberOfBytes", count);
+    }
+    violations::check(request)?;
+    recipient::attest(call, recipient);
+    let context = parameters.context;
+    call.context(context)?;
     let bytes = parameters.bytes(call.kms.compat())?;
-    let permit = call.key_to_use(parameters.key_id, Some(parameters.context))?;
-    call.check_use(&permit, KeyUsage::EncryptDecrypt)?;
-    encrypt::check_symmetric(&permit)?;
+    let permit = encrypt::key_for_data_keys(call, parameters.key_id, context)?;
     call.end_dry_run(parameters.dry_run)?;
     let mut plaintext = Zeroizing::new(vec![0; bytes]);
     crypto::random(&mut plaintext);
-    let algorithm = encrypt::SYMMETRIC;
-    let sealed = encrypt::seal_and_note(call, &permit, algorithm, parameters.context, &plaintext)?;
+    let sealed = encrypt::seal_and_note(call, &permit, SYMMETRIC, context, &plaintext)?;
     Ok(NewDataKey {
         permit,
         plaintext,

@@ -5,20 +5,21 @@ use std::collections::BTreeMap;
 use proto::kms::v1;
 use zeroize::Zeroizing;
 
-use crate::api::Call;
+use crate::api::algorithm::SYMMETRIC;
+use crate::api::call::Call;
 use crate::api::encrypt;
 use crate::api::encrypt::Sealed;
 use crate::api::recipient;
 use crate::api::violations;
+use crate::api::violations::Constrained;
 use crate::authorize::Cryptography;
 use crate::authorize::Permitted;
 use crate::crypto::pair;
 use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::metadata::KeySpec;
-use crate::keys::metadata::KeyUsage;
 
-/// Makes a pair and answers its private key in plaintext and sealed.
+/// Makes a pair and returns its private key in plaintext and sealed.
 pub(crate) fn generate(
     call: &mut Call<'_>,
     request: v1::GenerateDataKeyPairRequest,
@@ -29,11 +30,9 @@ pub(crate) fn generate(
         context: &request.encryption_context,
         dry_run: request.dry_run,
     };
-    parameters.record(call);
-    violations::check(&request)?;
-    call.attest(request.recipient.as_ref());
-    let made = make(call, &parameters)?;
-    let delivery = recipient::delivery(call, request.recipient.as_ref(), &made.private_key)?;
+    let recipient = request.recipient.as_ref();
+    let made = make(call, &request, &parameters, recipient)?;
+    let delivery = recipient::delivery(call, recipient, &made.private_key)?;
     Ok(v1::GenerateDataKeyPairResponse {
         private_key_ciphertext_blob: Some(made.sealed.blob),
         private_key_plaintext: delivery.plaintext,
@@ -45,7 +44,7 @@ pub(crate) fn generate(
     })
 }
 
-/// Makes a pair and answers its private key sealed only.
+/// Makes a pair and returns its private key sealed only.
 pub(crate) fn generate_without_plaintext(
     call: &mut Call<'_>,
     request: v1::GenerateDataKeyPairWithoutPlaintextRequest,
@@ -56,9 +55,7 @@ pub(crate) fn generate_without_plaintext(
         context: &request.encryption_context,
         dry_run: request.dry_run,
     };
-    parameters.record(call);
-    violations::check(&request)?;
-    let made = make(call, &parameters)?;
+    let made = make(call, &request, &parameters, None)?;
     Ok(v1::GenerateDataKeyPairWithoutPlaintextResponse {
         private_key_ciphertext_blob: Some(made.sealed.blob),
         public_key: Some(made.public_key),
@@ -84,31 +81,30 @@ struct NewPair {
     sealed: Sealed,
 }
 
-impl PairParameters<'_> {
-    fn record(&self, call: &mut Call<'_>) {
-        call.parameter_text("keyId", self.key_id);
-        call.parameter_text("keyPairSpec", self.spec);
-    }
-}
-
-fn make(call: &mut Call<'_>, parameters: &PairParameters<'_>) -> Result<NewPair, KmsError> {
-    call.context(parameters.context)?;
+fn make(
+    call: &mut Call<'_>,
+    request: &impl Constrained,
+    parameters: &PairParameters<'_>,
+    recipient: Option<&v1::RecipientInfo>,
+) -> Result<NewPair, KmsError> {
+    call.parameter_text("keyId", parameters.key_id);
+    call.parameter_text("keyPairSpec", parameters.spec);
+    violations::check(request)?;
+    recipient::attest(call, recipient);
+    let context = parameters.context;
+    call.context(context)?;
     // Each kind of pair has a quota of its own, whatever the KMS key.
     call.charge(parameters.spec)?;
-    let permit = call.key_to_use(parameters.key_id, Some(parameters.context))?;
-    call.check_use(&permit, KeyUsage::EncryptDecrypt)?;
-    encrypt::check_symmetric(&permit)?;
-    let spec = parameters.spec.and_then(KeySpec::parse);
+    let permit = encrypt::key_for_data_keys(call, parameters.key_id, context)?;
     call.end_dry_run(parameters.dry_run)?;
+    let spec = parameters.spec.and_then(KeySpec::parse);
     let (private_key, public_key) = spec.and_then(pair::generate_outside).ok_or_else(|| {
         KmsError::new(
             Code::UnsupportedOperationException,
             "The key pair spec is not available in this Region.",
         )
     })?;
-    let algorithm = encrypt::SYMMETRIC;
-    let sealed =
-        encrypt::seal_and_note(call, &permit, algorithm, parameters.context, &private_key)?;
+    let sealed = encrypt::seal_and_note(call, &permit, SYMMETRIC, context, &private_key)?;
     Ok(NewPair {
         permit,
         private_key,

@@ -5,17 +5,16 @@ mod cipher;
 use proto::kms::v1;
 use zeroize::Zeroizing;
 
-use crate::api::Call;
+use crate::api::algorithm::SYMMETRIC;
+use crate::api::algorithm::check_algorithm;
 use crate::api::call::By;
-pub(crate) use crate::api::encrypt::cipher::Opened;
-pub(crate) use crate::api::encrypt::cipher::SYMMETRIC;
+use crate::api::call::Call;
 pub(crate) use crate::api::encrypt::cipher::Sealed;
-pub(crate) use crate::api::encrypt::cipher::Source;
-pub(crate) use crate::api::encrypt::cipher::check_algorithm;
-pub(crate) use crate::api::encrypt::cipher::check_symmetric;
+pub(crate) use crate::api::encrypt::cipher::key_for_data_keys;
 use crate::api::encrypt::cipher::open;
 use crate::api::encrypt::cipher::seal;
 pub(crate) use crate::api::encrypt::cipher::seal_and_note;
+use crate::api::opening::Source;
 use crate::api::recipient;
 use crate::api::violations;
 use crate::authorize::Condition;
@@ -28,26 +27,17 @@ pub(crate) fn encrypt(
     call: &mut Call<'_>,
     request: v1::EncryptRequest,
 ) -> Result<v1::EncryptResponse, KmsError> {
-    let v1::EncryptRequest {
-        key_id,
-        encryption_context,
-        encryption_algorithm,
-        ..
-    } = &request;
-    call.parameter_text("keyId", key_id.as_deref());
-    call.parameter(
-        "encryptionAlgorithm",
-        encryption_algorithm.as_deref().unwrap_or(SYMMETRIC),
-    );
-    violations::check(&request)?;
-    call.context(encryption_context)?;
-    let plaintext = Zeroizing::new(request.plaintext.unwrap_or_default());
-    let permit = call.key_to_use(request.key_id.as_deref(), Some(&request.encryption_context))?;
-    call.check_use(&permit, KeyUsage::EncryptDecrypt)?;
     let algorithm = request.encryption_algorithm.as_deref().unwrap_or(SYMMETRIC);
+    let context = &request.encryption_context;
+    call.parameter_text("keyId", request.key_id.as_deref());
+    call.parameter("encryptionAlgorithm", algorithm);
+    violations::check(&request)?;
+    call.context(context)?;
+    let plaintext = Zeroizing::new(request.plaintext.unwrap_or_default());
+    let permit = call.key_to_use(request.key_id.as_deref(), Some(context))?;
+    call.check_use(&permit, KeyUsage::EncryptDecrypt)?;
     check_algorithm(&permit, algorithm)?;
     call.end_dry_run(request.dry_run)?;
-    let context = &request.encryption_context;
     let sealed = seal_and_note(call, &permit, algorithm, context, &plaintext)?;
     Ok(v1::EncryptResponse {
         ciphertext_blob: Some(sealed.blob),
@@ -65,7 +55,7 @@ pub(crate) fn decrypt(
     let algorithm = request.encryption_algorithm.as_deref().unwrap_or(SYMMETRIC);
     call.parameter("encryptionAlgorithm", algorithm);
     violations::check(&request)?;
-    call.attest(request.recipient.as_ref());
+    recipient::attest(call, request.recipient.as_ref());
     call.context(&request.encryption_context)?;
     let source = Source {
         blob: request.ciphertext_blob.as_deref(),
@@ -73,11 +63,7 @@ pub(crate) fn decrypt(
         context: &request.encryption_context,
         algorithm,
         action: "Decrypt",
-        authorization_only: request.dry_run == Some(true)
-            && request
-                .dry_run_modifiers
-                .iter()
-                .any(|modifier| modifier == "IGNORE_CIPHERTEXT"),
+        authorization_only: ignores_ciphertext(request.dry_run, &request.dry_run_modifiers),
     };
     let opened = open(call, &source)?;
     call.end_dry_run(request.dry_run)?;
@@ -101,38 +87,25 @@ pub(crate) fn re_encrypt(
     call.parameter_text("sourceKeyId", request.source_key_id.as_deref());
     call.parameter_text("destinationKeyId", request.destination_key_id.as_deref());
     violations::check(&request)?;
-    let source_algorithm = request
-        .source_encryption_algorithm
-        .as_deref()
-        .unwrap_or(SYMMETRIC);
-    let algorithm = request
-        .destination_encryption_algorithm
-        .as_deref()
-        .unwrap_or(SYMMETRIC);
+    let source_algorithm = request.source_encryption_algorithm.as_deref();
+    let source_algorithm = source_algorithm.unwrap_or(SYMMETRIC);
+    let algorithm = request.destination_encryption_algorithm.as_deref();
+    let algorithm = algorithm.unwrap_or(SYMMETRIC);
     call.parameter("sourceEncryptionAlgorithm", source_algorithm);
     call.parameter("destinationEncryptionAlgorithm", algorithm);
-    call.context_as(
-        "sourceEncryptionContext",
-        &request.source_encryption_context,
-    )?;
-    call.context_as(
-        "destinationEncryptionContext",
-        &request.destination_encryption_context,
-    )?;
+    let source_context = &request.source_encryption_context;
+    let context = &request.destination_encryption_context;
+    call.context_as("sourceEncryptionContext", source_context)?;
+    call.context_as("destinationEncryptionContext", context)?;
     let source = Source {
         blob: request.ciphertext_blob.as_deref(),
         key_id: request.source_key_id.as_deref(),
-        context: &request.source_encryption_context,
+        context: source_context,
         algorithm: source_algorithm,
         action: "ReEncryptFrom",
-        authorization_only: request.dry_run == Some(true)
-            && request
-                .dry_run_modifiers
-                .iter()
-                .any(|modifier| modifier == "IGNORE_CIPHERTEXT"),
+        authorization_only: ignores_ciphertext(request.dry_run, &request.dry_run_modifiers),
     };
     let opened = open(call, &source)?;
-    let context = &request.destination_encryption_context;
     let destination = request.destination_key_id.as_deref();
     call.conditions.clear();
     call.conditions
@@ -147,13 +120,8 @@ pub(crate) fn re_encrypt(
     call.check_use(&permit, KeyUsage::EncryptDecrypt)?;
     check_algorithm(&permit, algorithm)?;
     call.end_dry_run(request.dry_run)?;
-    let sealed = seal(
-        &permit,
-        algorithm,
-        context,
-        &opened.plaintext,
-        MessageNonce::fresh(),
-    )?;
+    let nonce = MessageNonce::fresh();
+    let sealed = seal(&permit, algorithm, context, &opened.plaintext, nonce)?;
     call.material(opened.material_id.as_deref());
     call.note_use(opened.permit.key());
     call.note_use(permit.key());
@@ -166,4 +134,10 @@ pub(crate) fn re_encrypt(
         source_key_material_id: opened.material_id,
         destination_key_material_id: sealed.material_id,
     })
+}
+
+/// Whether a dry run is to look at permissions alone.
+fn ignores_ciphertext(dry_run: Option<bool>, modifiers: &[String]) -> bool {
+    let ignores = |modifier: &String| modifier == "IGNORE_CIPHERTEXT";
+    dry_run == Some(true) && modifiers.iter().any(ignores)
 }

@@ -2,13 +2,15 @@
 
 use proto::kms::v1;
 
-use crate::api::Call;
 use crate::api::call::By;
-use crate::api::key::seconds;
+use crate::api::call::Call;
+use crate::api::metadata::seconds;
 use crate::api::page;
 use crate::api::page::Limits;
 use crate::api::violations;
 use crate::authorize::Enforcement;
+use crate::caller::Caller;
+use crate::caller::root_arn;
 use crate::crypto;
 use crate::error::Code;
 use crate::error::KmsError;
@@ -21,12 +23,10 @@ pub(crate) fn create(
     call: &mut Call<'_>,
     request: v1::CreateGrantRequest,
 ) -> Result<v1::CreateGrantResponse, KmsError> {
-    call.parameter_text("keyId", request.key_id.as_deref());
     call.parameter_text("granteePrincipal", request.grantee_principal.as_deref());
     call.parameter_text("retiringPrincipal", request.retiring_principal.as_deref());
-    call.parameter("operations", request.operations.clone());
-    violations::check(&request)?;
-    let permit = call.key(request.key_id.as_deref(), By::Id)?;
+    call.parameter("operations", &request.operations);
+    let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
     call.check_state(key, Group::CreateGrant)?;
     call.end_dry_run(request.dry_run)?;
@@ -75,9 +75,7 @@ pub(crate) fn list(
     call: &mut Call<'_>,
     request: v1::ListGrantsRequest,
 ) -> Result<v1::ListGrantsResponse, KmsError> {
-    call.parameter_text("keyId", request.key_id.as_deref());
-    violations::check(&request)?;
-    let permit = call.key(request.key_id.as_deref(), By::Id)?;
+    let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
     let wanted = |grant: &&Grant| {
         let id = request.grant_id.as_ref().is_none_or(|id| *id == grant.id);
@@ -121,13 +119,11 @@ pub(crate) fn list_retirable(
     let Some(principal) = principal else {
         return Err(KmsError::validation("RetiringPrincipal is required."));
     };
-    let caller = call.caller;
+    let Caller {
+        account, region, ..
+    } = call.caller;
     let mut grants = Vec::new();
-    for key in call
-        .kms
-        .keys
-        .list(&caller.account, &caller.region, call.now)
-    {
+    for key in call.kms.keys.list(account, region, call.now) {
         let snapshot = key.snapshot();
         let retirable = |grant: &&Grant| grant.retiring.as_ref() == Some(&principal);
         grants.extend(
@@ -159,10 +155,8 @@ pub(crate) fn revoke(
     call: &mut Call<'_>,
     request: v1::RevokeGrantRequest,
 ) -> Result<v1::RevokeGrantResponse, KmsError> {
-    call.parameter_text("keyId", request.key_id.as_deref());
     call.parameter_text("grantId", request.grant_id.as_deref());
-    violations::check(&request)?;
-    let permit = call.key(request.key_id.as_deref(), By::Id)?;
+    let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
     let id = request.grant_id.as_deref().unwrap_or_default();
     find(key, id)?;
@@ -201,7 +195,7 @@ pub(crate) fn retire(
     let key = call.resolve(&arn, By::Id)?;
     let grant = find(&key, &id)?;
     let caller = call.caller;
-    let own = *caller.account == **key.account();
+    let own = caller.account == *key.account();
     let root = caller.principal_arn.ends_with(":root");
     let open = call.kms.enforcement() == Enforcement::Open;
     if !(open || grant.retirable_by(&caller.principal_arn) || (own && root)) {
@@ -213,7 +207,7 @@ pub(crate) fn retire(
     }
     call.end_dry_run(request.dry_run)?;
     remove(call, &key, &id)?;
-    call.made(&key);
+    call.record_key(&key);
     Ok(v1::RetireGrantResponse {})
 }
 
@@ -255,11 +249,7 @@ fn draft(call: &Call<'_>, request: &v1::CreateGrantRequest) -> Result<Grant, Kms
         id: String::new(),
         name: request.name.clone(),
         created_ms: 0,
-        issuing_account: format!(
-            "arn:{}:iam::{}:root",
-            call.caller.partition(),
-            call.caller.account
-        ),
+        issuing_account: root_arn(&call.caller.account, &call.caller.region).into(),
         grantee,
         retiring: either(
             &request.retiring_principal,

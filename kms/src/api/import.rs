@@ -9,9 +9,9 @@ use proto::kms::v1;
 use proto::time::Timestamp;
 use zeroize::Zeroizing;
 
-use crate::api::Call;
 use crate::api::call::By;
-use crate::api::violations;
+use crate::api::call::Call;
+use crate::api::violations::Constrained;
 use crate::authorize::Management;
 use crate::authorize::Permitted;
 use crate::crypto::import;
@@ -31,11 +31,9 @@ pub(crate) fn parameters(
     call: &mut Call<'_>,
     request: v1::GetParametersForImportRequest,
 ) -> Result<v1::GetParametersForImportResponse, KmsError> {
-    call.parameter_text("keyId", request.key_id.as_deref());
     call.parameter_text("wrappingAlgorithm", request.wrapping_algorithm.as_deref());
     call.parameter_text("wrappingKeySpec", request.wrapping_key_spec.as_deref());
-    violations::check(&request)?;
-    let permit = importing(call, request.key_id.as_deref())?;
+    let permit = importing(call, &request, request.key_id.as_deref())?;
     let key = permit.key();
     let algorithm = request.wrapping_algorithm.unwrap_or_default();
     let spec = request
@@ -71,11 +69,9 @@ pub(crate) fn import_material(
     call: &mut Call<'_>,
     request: v1::ImportKeyMaterialRequest,
 ) -> Result<v1::ImportKeyMaterialResponse, KmsError> {
-    call.parameter_text("keyId", request.key_id.as_deref());
     call.parameter_text("expirationModel", request.expiration_model.as_deref());
     call.parameter_text("importType", request.import_type.as_deref());
-    violations::check(&request)?;
-    let permit = importing(call, request.key_id.as_deref())?;
+    let permit = importing(call, &request, request.key_id.as_deref())?;
     let key = permit.key();
     let valid_to_ms = valid_to(&request, call.now)?;
     let spec = key.snapshot().record.spec;
@@ -126,10 +122,8 @@ pub(crate) fn delete_material(
     call: &mut Call<'_>,
     request: v1::DeleteImportedKeyMaterialRequest,
 ) -> Result<v1::DeleteImportedKeyMaterialResponse, KmsError> {
-    call.parameter_text("keyId", request.key_id.as_deref());
     call.parameter_text("keyMaterialId", request.key_material_id.as_deref());
-    violations::check(&request)?;
-    let permit = importing(call, request.key_id.as_deref())?;
+    let permit = importing(call, &request, request.key_id.as_deref())?;
     let key = permit.key();
     let id = call
         .kms
@@ -161,9 +155,10 @@ pub(crate) fn delete_material(
 /// The key named, if its material is imported.
 fn importing(
     call: &mut Call<'_>,
-    reference: Option<&str>,
+    request: &impl Constrained,
+    key_id: Option<&str>,
 ) -> Result<Permitted<Management>, KmsError> {
-    let permit = call.key(reference, By::Id)?;
+    let permit = call.requested_key(request, key_id, By::Id)?;
     let key = permit.key();
     let origin = key.snapshot().record.origin;
     if origin != Origin::External {

@@ -4,11 +4,10 @@ use proto::kms::v1;
 use proto::policy::Policy;
 use proto::policy::PolicyKind;
 
-use crate::api::Call;
 use crate::api::call::By;
+use crate::api::call::Call;
 use crate::api::page;
 use crate::api::page::Limits;
-use crate::api::violations;
 use crate::authorize;
 use crate::error::Code;
 use crate::error::KmsError;
@@ -18,13 +17,9 @@ pub(crate) fn get(
     call: &mut Call<'_>,
     request: v1::GetKeyPolicyRequest,
 ) -> Result<v1::GetKeyPolicyResponse, KmsError> {
-    call.parameter_text("keyId", request.key_id.as_deref());
-    call.parameter(
-        "policyName",
-        request.policy_name.as_deref().unwrap_or(POLICY_NAME),
-    );
-    violations::check(&request)?;
-    let permit = call.key(request.key_id.as_deref(), By::Id)?;
+    let name = request.policy_name.as_deref().unwrap_or(POLICY_NAME);
+    call.parameter("policyName", name);
+    let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
     check_name(request.policy_name.as_deref())?;
     Ok(v1::GetKeyPolicyResponse {
@@ -38,19 +33,13 @@ pub(crate) fn put(
     call: &mut Call<'_>,
     request: v1::PutKeyPolicyRequest,
 ) -> Result<v1::PutKeyPolicyResponse, KmsError> {
-    call.parameter_text("keyId", request.key_id.as_deref());
     call.parameter_text("policy", request.policy.as_deref());
-    violations::check(&request)?;
-    let permit = call.key(request.key_id.as_deref(), By::Id)?;
+    let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
     check_name(request.policy_name.as_deref())?;
     let lockout_accepted = request.bypass_policy_lockout_safety_check == Some(true);
-    let policy = checked(
-        call,
-        request.policy.unwrap_or_default(),
-        key.arn(),
-        lockout_accepted,
-    )?;
+    let policy = request.policy.unwrap_or_default();
+    let policy = checked(call, policy, key.arn(), lockout_accepted)?;
     call.kms.keys.change(key, |record| {
         record.policy = policy;
         Ok(())
@@ -63,21 +52,14 @@ pub(crate) fn list(
     call: &mut Call<'_>,
     request: v1::ListKeyPoliciesRequest,
 ) -> Result<v1::ListKeyPoliciesResponse, KmsError> {
-    call.parameter_text("keyId", request.key_id.as_deref());
-    violations::check(&request)?;
-    call.key(request.key_id.as_deref(), By::Id)?;
+    call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let limits = Limits {
         default: 100,
         most: 1_000,
     };
     let names = vec![POLICY_NAME.to_owned()];
-    let page = page::page(
-        names,
-        |name| name,
-        request.marker.as_deref(),
-        request.limit,
-        limits,
-    )?;
+    let marker = request.marker.as_deref();
+    let page = page::page(names, |name| name, marker, request.limit, limits)?;
     Ok(v1::ListKeyPoliciesResponse {
         policy_names: page.items,
         next_marker: page.next_marker,

@@ -1,9 +1,11 @@
 //! Custom key stores. Clusters and external key managers are simulated: connecting succeeds.
 
+use std::sync::Arc;
+
 use proto::kms::v1;
 
-use crate::api::Call;
-use crate::api::key::seconds;
+use crate::api::call::Call;
+use crate::api::metadata::seconds;
 use crate::api::page;
 use crate::api::page::Limits;
 use crate::api::violations;
@@ -11,6 +13,7 @@ use crate::caller::Caller;
 use crate::crypto;
 use crate::error::Code;
 use crate::error::KmsError;
+use crate::keys::key::Key;
 use crate::keys::key_store::Backing;
 use crate::keys::key_store::KeyStore;
 
@@ -62,7 +65,7 @@ pub(crate) fn update(
     call.parameter_text("customKeyStoreId", request.custom_key_store_id.as_deref());
     violations::check(&request)?;
     call.charge(None)?;
-    let mut store = named(call, request.custom_key_store_id.as_deref())?;
+    let mut store = find(call, request.custom_key_store_id.as_deref())?;
     let renames_only = request
         == v1::UpdateCustomKeyStoreRequest {
             custom_key_store_id: request.custom_key_store_id.clone(),
@@ -129,24 +132,19 @@ pub(crate) fn delete(
     call.parameter_text("customKeyStoreId", request.custom_key_store_id.as_deref());
     violations::check(&request)?;
     call.charge(None)?;
-    let store = named(call, request.custom_key_store_id.as_deref())?;
+    let store = find(call, request.custom_key_store_id.as_deref())?;
     let Caller {
         account, region, ..
     } = call.caller;
-    let inside = |key: &std::sync::Arc<crate::keys::key::Key>| {
+    let inside = |key: &Arc<Key>| {
         key.snapshot()
             .record
             .key_store
             .as_ref()
             .is_some_and(|link| link.id == store.id)
     };
-    if call
-        .kms
-        .keys
-        .list(account, region, call.now)
-        .iter()
-        .any(inside)
-    {
+    let keys = call.kms.keys.list(account, region, call.now);
+    if keys.iter().any(inside) {
         return Err(KmsError::new(
             Code::CustomKeyStoreHasCmksException,
             format!("Custom key store {} still has KMS keys.", store.id),
@@ -217,7 +215,7 @@ pub(crate) fn describe(
 }
 
 /// The custom key store of that id in the caller's account and Region.
-pub(crate) fn named(call: &Call<'_>, id: Option<&str>) -> Result<KeyStore, KmsError> {
+pub(crate) fn find(call: &Call<'_>, id: Option<&str>) -> Result<KeyStore, KmsError> {
     let Caller {
         account, region, ..
     } = call.caller;
@@ -239,7 +237,7 @@ pub(crate) fn invalid_state(store: &KeyStore, must: &str) -> KmsError {
 fn switch(call: &mut Call<'_>, id: Option<&str>, connected: bool) -> Result<(), KmsError> {
     call.parameter_text("customKeyStoreId", id);
     call.charge(None)?;
-    let mut store = named(call, id)?;
+    let mut store = find(call, id)?;
     if connected && store.connected {
         return Err(invalid_state(&store, "is connected already"));
     }

@@ -10,15 +10,16 @@ use base64::engine::general_purpose::STANDARD;
 use proto::kms::v1;
 use zeroize::Zeroizing;
 
-use crate::api::Answer;
-use crate::api::Call;
+use crate::api::algorithm::check_algorithm;
 use crate::api::call::Action;
-use crate::api::encrypt::Opened;
-use crate::api::encrypt::Source;
-use crate::api::encrypt::check_algorithm;
+use crate::api::call::Call;
+use crate::api::opening::Opened;
+use crate::api::opening::Source;
+use crate::api::operation::Answer;
 use crate::api::violations::values;
 use crate::authorize::Cryptography;
 use crate::authorize::Permitted;
+use crate::caller::Caller;
 use crate::compat::Compat;
 use crate::crypto::foreign::ForeignBlob;
 use crate::crypto::material::Material;
@@ -26,17 +27,18 @@ use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
+use crate::keys::place::key_arn;
 
 /// What tags determine of a key that is to be made.
 #[derive(Default)]
-pub(crate) struct Chosen {
+pub(crate) struct ChosenByTags {
     pub(crate) key_id: Option<String>,
     secret: Option<Zeroizing<Vec<u8>>>,
 }
 
-impl Chosen {
+impl ChosenByTags {
     /// Reads the tags. The one with the material is taken out, so that no answer shows it again.
-    pub(crate) fn of(call: &Call<'_>, tags: &mut Vec<v1::Tag>) -> Result<Self, KmsError> {
+    pub(crate) fn read(call: &Call<'_>, tags: &mut Vec<v1::Tag>) -> Result<Self, KmsError> {
         if call.kms.compat() != Compat::LocalStack {
             return Ok(Self::default());
         }
@@ -56,13 +58,12 @@ impl Chosen {
         })?;
         tags.retain(|tag| tag.tag_key.as_deref() != Some(CUSTOM_MATERIAL));
         if let Some(id) = &key_id {
-            let caller = call.caller;
-            let taken = call
-                .kms
-                .keys
-                .find(&caller.account, &caller.region, id, call.now);
+            let Caller {
+                account, region, ..
+            } = call.caller;
+            let taken = call.kms.keys.find(account, region, id, call.now);
             if taken.is_some() {
-                let text = format!("Key '{}' already exists", call.key_arn(id));
+                let text = format!("Key '{}' already exists", key_arn(account, region, id));
                 return Err(KmsError::new(Code::AlreadyExistsException, text));
             }
         }

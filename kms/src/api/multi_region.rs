@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use proto::identity::Region;
 use proto::kms::v1;
 
-use crate::api::Call;
 use crate::api::call::By;
-use crate::api::key::metadata;
+use crate::api::call::Call;
 use crate::api::key_policy;
+use crate::api::metadata::metadata;
 use crate::api::tag;
 use crate::api::violations;
 use crate::authorize::Management;
@@ -17,9 +18,11 @@ use crate::error::KmsError;
 use crate::keys::key::Key;
 use crate::keys::key::default_policy;
 use crate::keys::metadata::Origin;
+use crate::keys::record::MultiRegion;
 use crate::keys::record::Record;
 use crate::keys::state::Group;
 use crate::keys::state::KeyState;
+use crate::keys::upkeep;
 use crate::quota::Class;
 
 /// Makes a replica of a primary key in another Region.
@@ -34,11 +37,10 @@ pub(crate) fn replicate(
     let primary = permit.key();
     call.check_state(primary, Group::Use)?;
     let region = request.replica_region.unwrap_or_default();
-    if !call.kms.regions().contains(&region) {
-        return Err(KmsError::validation(format!("Invalid Region: {region}")));
-    }
+    let invalid = || KmsError::validation(format!("Invalid Region: {region}"));
+    let region = call.kms.regions().find(&region).ok_or_else(invalid)?;
     let (account, id) = (primary.account(), primary.id());
-    if call.kms.keys.find(account, &region, id, call.now).is_some() {
+    if call.kms.keys.find(account, region, id, call.now).is_some() {
         return Err(KmsError::new(
             Code::AlreadyExistsException,
             format!("Unable to replicate key in region {region}, as it already exists there."),
@@ -47,21 +49,21 @@ pub(crate) fn replicate(
     // A dry run and the making itself, both in the replica's Region.
     call.kms
         .quotas
-        .charge_times(&call.caller.account, &region, Class::CreateKey, 2)?;
+        .charge_times(&call.caller.account, region, Class::CreateKey, 2)?;
     let tags = tag::checked(&[], request.tags)?;
     let policy = match request.policy {
         Some(policy) => {
             let lockout_accepted = request.bypass_policy_lockout_safety_check == Some(true);
             key_policy::checked(call, policy, primary.arn(), lockout_accepted)?
         }
-        None => default_policy(call.caller.partition(), account),
+        None => default_policy(account, region),
     };
-    let replica = make_replica(call, primary, &region, |record| {
+    let replica = make_replica(call, primary, region, |record| {
         record.description = request.description.unwrap_or_default();
         record.policy = policy;
         record.tags = tags;
     })?;
-    call.made(&replica);
+    call.record_key(&replica);
     let record = replica.snapshot().record.clone();
     // AWS makes replicas in the background and answers before they are ready.
     let replica_key_metadata = v1::KeyMetadata {
@@ -92,27 +94,27 @@ pub(crate) fn update_primary(
     let permit = primary(call, request.key_id.as_deref())?;
     let primary = permit.key();
     call.check_state(primary, Group::Use)?;
-    let region = request.primary_region.unwrap_or_default();
-    let known = primary
-        .snapshot()
-        .record
-        .multi_region
-        .clone()
-        .unwrap_or_default();
-    if region == known.primary || !known.regions.contains(&region) {
+    let named = request.primary_region.unwrap_or_default();
+    let snapshot = primary.snapshot();
+    let replicas = snapshot.record.multi_region.iter();
+    let mut replicas = replicas.flat_map(|known| {
+        let regions = known.regions.iter();
+        regions.filter(move |region| **region != known.primary)
+    });
+    let Some(region) = replicas.find(|region| **region == *named) else {
         return Err(KmsError::new(
             Code::UnsupportedOperationException,
-            format!("{} has no replica key in {region}.", primary.arn()),
+            format!("{} has no replica key in {named}.", primary.arn()),
         ));
-    }
+    };
     call.kms
         .quotas
-        .charge(&call.caller.account, &region, Class::UpdatePrimaryRegion)?;
-    let rotation = primary.snapshot().record.rotation;
-    for key in call.kms.keys.related(primary, call.now) {
+        .charge(&call.caller.account, region, Class::UpdatePrimaryRegion)?;
+    let rotation = snapshot.record.rotation;
+    for key in upkeep::related(&call.kms.keys, primary, call.now) {
         call.kms.keys.change(&key, |record| {
             if let Some(multi_region) = &mut record.multi_region {
-                multi_region.primary.clone_from(&region);
+                multi_region.primary = region.clone();
             }
             record.rotation = rotation;
             Ok(())
@@ -124,14 +126,15 @@ pub(crate) fn update_primary(
 fn make_replica(
     call: &Call<'_>,
     primary: &Key,
-    region: &str,
+    region: &Region,
     edit: impl FnOnce(&mut Record),
 ) -> Result<Arc<Key>, KmsError> {
     let keys = &call.kms.keys;
     let snapshot = primary.snapshot();
     let mut record = snapshot.record.clone();
-    let mut multi_region = record.multi_region.take().unwrap_or_default();
-    multi_region.regions.push(region.to_owned());
+    let multi_region = record.multi_region.take();
+    let mut multi_region = multi_region.unwrap_or_else(|| MultiRegion::new(primary.region()));
+    multi_region.regions.push(region.clone());
     multi_region.regions.sort();
     record.multi_region = Some(multi_region.clone());
     record.created_ms = call.now.unix_millis();
@@ -152,7 +155,7 @@ fn make_replica(
     }
     edit(&mut record);
     let replica = keys.create(primary.account(), region, primary.id(), record, materials)?;
-    for key in keys.related(primary, call.now) {
+    for key in upkeep::related(keys, primary, call.now) {
         keys.change(&key, |record| {
             record.multi_region = Some(multi_region.clone());
             Ok(())

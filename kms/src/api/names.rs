@@ -4,49 +4,48 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::api::Call;
-use crate::api::Kms;
-use crate::api::Operation;
 use crate::api::call::By;
-use crate::api::call::alias_arn;
+use crate::api::call::Call;
+use crate::api::kms::Kms;
+use crate::api::operation::Operation;
 use crate::caller::Caller;
 use crate::crypto::ciphertext::Blob;
 use crate::keys::key::Key;
+use crate::keys::place::alias_arn;
 
-impl Kms {
-    /// All that the keys which a request is about go by: their ids, their ARNs, their aliases and the
-    /// aliases' ARNs. A ciphertext names its key, too.
-    #[must_use]
-    pub fn names_of_keys(&self, caller: &Caller, operation: &Operation) -> Vec<String> {
-        let call = Call::new(self, caller, operation.name());
-        let request = operation.to_value();
-        let named = MEMBERS
-            .iter()
-            .filter_map(|member| request.get(member).and_then(Value::as_str))
-            .filter_map(|reference| call.resolve(reference, By::Alias).ok());
-        let sealed = match operation {
-            Operation::Decrypt(request) => request.ciphertext_blob.as_deref(),
-            Operation::ReEncrypt(request) => request.ciphertext_blob.as_deref(),
-            _ => None,
-        };
-        let sealed = sealed.and_then(Blob::parse).and_then(|blob| {
-            let (account, id) = (blob.key.account, blob.key.key_id);
-            self.keys.find(account, &caller.region, id, call.now)
-        });
-        named
-            .chain(sealed)
-            .flat_map(|key| self.names(&key))
-            .collect()
-    }
+/// All names of the keys which a request is about: their ids, their ARNs, their aliases and the
+/// aliases' ARNs. A ciphertext names its key, too.
+#[must_use]
+pub fn names_of_keys(kms: &Kms, caller: &Caller, operation: &Operation) -> Vec<String> {
+    let call = Call::new(kms, caller, operation.name());
+    let request = operation.to_value();
+    let named = MEMBERS
+        .iter()
+        .filter_map(|member| request.get(member).and_then(Value::as_str))
+        .filter_map(|reference| call.resolve(reference, By::Alias).ok());
+    let sealed = match operation {
+        Operation::Decrypt(request) => request.ciphertext_blob.as_deref(),
+        Operation::ReEncrypt(request) => request.ciphertext_blob.as_deref(),
+        _ => None,
+    };
+    let sealed = sealed.and_then(Blob::parse).and_then(|blob| {
+        let account = blob.key.account.parse().ok()?;
+        kms.keys
+            .find(&account, &caller.region, blob.key.key_id, call.now)
+    });
+    named
+        .chain(sealed)
+        .flat_map(|key| names(kms, &key))
+        .collect()
+}
 
-    fn names(&self, key: &Arc<Key>) -> Vec<String> {
-        let mut names = vec![key.id().to_string(), key.arn().to_string()];
-        for alias in self.keys.aliases_of(key) {
-            names.push(alias_arn(key.account(), key.region(), &alias));
-            names.push(alias);
-        }
-        names
+fn names(kms: &Kms, key: &Arc<Key>) -> Vec<String> {
+    let mut names = vec![key.id().to_string(), key.arn().to_string()];
+    for alias in kms.keys.aliases_of(key) {
+        names.push(alias_arn(key.account(), key.region(), &alias));
+        names.push(alias);
     }
+    names
 }
 
 /// The members of requests that name a key to use.
@@ -59,12 +58,13 @@ mod tests {
 
     use crate::api::Operation;
     use crate::api::OperationName;
+    use crate::api::names::names_of_keys;
     use crate::api::tests::World;
 
     fn names(world: &World, name: &str, request: &Value) -> Vec<String> {
         let name = OperationName::from_name(name).unwrap();
         let operation = Operation::from_json(name, request.to_string().as_bytes()).unwrap();
-        world.kms.names_of_keys(&world.caller, &operation)
+        names_of_keys(&world.kms, &world.caller, &operation)
     }
 
     #[test]

@@ -4,13 +4,12 @@ use std::fmt;
 
 use proto::kms::v1;
 
-use crate::api::Call;
 use crate::api::table::operations;
 use crate::error::Code;
 use crate::error::KmsError;
 
 macro_rules! make {
-    ($($name:ident $method:ident ($request:ident) -> $answer:ident = $run:path, $kind:ident;)+) => {
+    ($($name:ident $method:ident ($request:ident) -> $answer:ident, $kind:ident;)+) => {
         /// AWS's name of an operation.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[allow(missing_docs, reason = "each is documented by AWS under its name")]
@@ -86,12 +85,6 @@ macro_rules! make {
                     $(Self::$name(request) => serde_json::to_value(request),)+
                 }
                 .unwrap_or_default()
-            }
-
-            pub(crate) fn run(self, call: &mut Call<'_>) -> Result<Answer, KmsError> {
-                match self {
-                    $(Self::$name(request) => $run(call, request).map(Answer::$name),)+
-                }
             }
         }
 

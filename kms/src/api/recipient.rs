@@ -2,34 +2,32 @@
 
 use proto::kms::v1;
 
-use crate::api::Call;
+use crate::api::call::Call;
 use crate::authorize::Condition;
 use crate::compat::Compat;
 use crate::crypto::recipient::Recipient;
 use crate::error::KmsError;
 
-/// What an answer carries of a secret: the plaintext, or the envelope of it.
-pub(crate) struct Told {
+/// What an answer contains of a secret: the plaintext, or the envelope of it.
+pub(crate) struct Delivery {
     pub(crate) plaintext: Option<Vec<u8>>,
     pub(crate) for_recipient: Option<Vec<u8>>,
 }
 
-impl Call<'_> {
-    /// Takes in what the recipient's attestation document measured, for the key policy to look at.
-    pub(crate) fn attest(&mut self, recipient: Option<&v1::RecipientInfo>) {
-        let document = recipient.and_then(|named| named.attestation_document.as_deref());
-        let Some(attested) = document.and_then(Recipient::of_attestation) else {
-            return;
-        };
-        for (register, value) in attested.measurements {
-            let value = hex::encode(value);
-            if register == 0 {
-                let image = "kms:RecipientAttestation:ImageSha384";
-                self.conditions.push(Condition::new(image, &value));
-            }
-            let name = format!("kms:RecipientAttestation:PCR{register}");
-            self.conditions.push(Condition::named(name, &value));
+/// Takes in what the recipient's attestation document measured, as conditions for the key policy.
+pub(crate) fn attest(call: &mut Call<'_>, recipient: Option<&v1::RecipientInfo>) {
+    let document = recipient.and_then(|named| named.attestation_document.as_deref());
+    let Some(attested) = document.and_then(Recipient::of_attestation) else {
+        return;
+    };
+    for (register, value) in attested.measurements {
+        let value = hex::encode(value);
+        if register == 0 {
+            let image = "kms:RecipientAttestation:ImageSha384";
+            call.conditions.push(Condition::new(image, &value));
         }
+        let name = format!("kms:RecipientAttestation:PCR{register}");
+        call.conditions.push(Condition::new(name, &value));
     }
 }
 
@@ -37,14 +35,14 @@ impl Call<'_> {
 ///
 /// # Errors
 ///
-/// `ValidationException` for an attestation document without a key. LocalStack answers the caller
-/// then, and so is it in its place.
+/// `ValidationException` for an attestation document without a key. LocalStack returns
+/// the plaintext then, and so does a KMS in its place.
 pub(crate) fn delivery(
     call: &Call<'_>,
     recipient: Option<&v1::RecipientInfo>,
     secret: &[u8],
-) -> Result<Told, KmsError> {
-    let in_plaintext = || Told {
+) -> Result<Delivery, KmsError> {
+    let in_plaintext = || Delivery {
         plaintext: Some(secret.to_vec()),
         for_recipient: None,
     };
@@ -61,7 +59,7 @@ pub(crate) fn delivery(
         };
     };
     let envelope = recipient.seal(secret).ok_or_else(KmsError::internal)?;
-    Ok(Told {
+    Ok(Delivery {
         plaintext: None,
         for_recipient: Some(envelope),
     })

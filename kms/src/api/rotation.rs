@@ -5,9 +5,9 @@ use std::sync::Arc;
 use proto::kms::v1;
 use proto::time::Timestamp;
 
-use crate::api::Call;
 use crate::api::call::By;
-use crate::api::key::seconds;
+use crate::api::call::Call;
+use crate::api::metadata::seconds;
 use crate::api::page;
 use crate::api::page::Limits;
 use crate::api::violations;
@@ -20,11 +20,13 @@ use crate::keys::DAY_MS;
 use crate::keys::key::Key;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::Origin;
+use crate::keys::record::Import;
 use crate::keys::record::MaterialRecord;
 use crate::keys::record::Record;
 use crate::keys::record::Rotation;
 use crate::keys::record::RotationType;
 use crate::keys::state::Group;
+use crate::keys::upkeep;
 
 /// Lets a key rotate by itself.
 pub(crate) fn enable(
@@ -50,7 +52,7 @@ pub(crate) fn enable(
         }));
         Ok(())
     })?;
-    call.kms.keys.share(key, call.now)?;
+    upkeep::share_with_replicas(&call.kms.keys, key, call.now)?;
     Ok(v1::EnableKeyRotationResponse {})
 }
 
@@ -67,7 +69,7 @@ pub(crate) fn disable(
         record.rotation = None;
         Ok(())
     })?;
-    call.kms.keys.share(key, call.now)?;
+    upkeep::share_with_replicas(&call.kms.keys, key, call.now)?;
     Ok(v1::DisableKeyRotationResponse {})
 }
 
@@ -76,9 +78,7 @@ pub(crate) fn status(
     call: &mut Call<'_>,
     request: v1::GetKeyRotationStatusRequest,
 ) -> Result<v1::GetKeyRotationStatusResponse, KmsError> {
-    call.parameter_text("keyId", request.key_id.as_deref());
-    violations::check(&request)?;
-    let permit = call.key(request.key_id.as_deref(), By::Id)?;
+    let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
     let snapshot = key.snapshot();
     let rotation = snapshot.record.rotation;
@@ -96,9 +96,7 @@ pub(crate) fn rotate_on_demand(
     call: &mut Call<'_>,
     request: v1::RotateKeyOnDemandRequest,
 ) -> Result<v1::RotateKeyOnDemandResponse, KmsError> {
-    call.parameter_text("keyId", request.key_id.as_deref());
-    violations::check(&request)?;
-    let permit = call.key(request.key_id.as_deref(), By::Id)?;
+    let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
     call.check_state(key, Group::Rotation)?;
     check_symmetric(key)?;
@@ -123,7 +121,7 @@ pub(crate) fn rotate_on_demand(
             materials.push(material);
             Ok(())
         })?;
-    call.kms.keys.share(key, call.now)?;
+    upkeep::share_with_replicas(&call.kms.keys, key, call.now)?;
     call.respond("keyId", &**key.arn());
     Ok(v1::RotateKeyOnDemandResponse {
         key_id: Some(key.arn().to_string()),
@@ -135,9 +133,7 @@ pub(crate) fn list(
     call: &mut Call<'_>,
     request: v1::ListKeyRotationsRequest,
 ) -> Result<v1::ListKeyRotationsResponse, KmsError> {
-    call.parameter_text("keyId", request.key_id.as_deref());
-    violations::check(&request)?;
-    let permit = call.key(request.key_id.as_deref(), By::Id)?;
+    let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
     check_symmetric(key)?;
     let all = request.include_key_material.as_deref() == Some("ALL_KEY_MATERIAL");
@@ -185,7 +181,7 @@ fn entry(
         "NON_CURRENT"
     };
     let valid_to = import.and_then(|import| import.valid_to_ms);
-    let imported = |import: &crate::keys::record::Import| {
+    let imported = |import: &Import| {
         if import.is_here(now) {
             "IMPORTED"
         } else {

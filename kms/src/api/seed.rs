@@ -5,23 +5,21 @@
 
 use std::sync::Arc;
 
+use proto::identity::AccountId;
+use proto::identity::Region;
 use proto::time::Timestamp;
 use zeroize::Zeroizing;
 
-use crate::api::Call;
-use crate::api::Kms;
-use crate::api::OperationName;
 use crate::api::alias;
-use crate::api::key::Draft;
-use crate::caller::Caller;
+use crate::api::draft::Draft;
+use crate::api::kms::Kms;
 use crate::crypto::ciphertext::NAME_BYTES_MAX;
 use crate::crypto::material::Material;
 use crate::error::KmsError;
-use crate::keys::Alias;
-use crate::keys::key::default_policy;
+use crate::keys::Keys;
+use crate::keys::key::Key;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
-use crate::keys::metadata::Manager;
 use crate::keys::metadata::Origin;
 use crate::keys::record::MaterialRecord;
 use crate::keys::record::Rotation;
@@ -29,10 +27,10 @@ use crate::keys::record::RotationType;
 
 /// A key that is to be there.
 pub struct Seed {
-    /// Account of the key: 12 digits.
-    pub account: String,
+    /// Account of the key.
+    pub account: AccountId,
     /// Region of the key.
-    pub region: String,
+    pub region: Region,
     /// The key's id: letters, digits, `-` and `_`.
     pub key_id: String,
     /// Names of aliases, with or without the prefix `alias/`. An alias that names another key moves.
@@ -57,10 +55,10 @@ pub struct Seed {
 impl Seed {
     /// A symmetric encryption key of that id, with random material and no alias.
     #[must_use]
-    pub fn new(account: &str, region: &str, key_id: &str) -> Self {
+    pub fn new(account: &AccountId, region: &Region, key_id: &str) -> Self {
         Self {
-            account: account.to_owned(),
-            region: region.to_owned(),
+            account: account.clone(),
+            region: region.clone(),
             key_id: key_id.to_owned(),
             aliases: Vec::new(),
             description: String::new(),
@@ -74,108 +72,92 @@ impl Seed {
     }
 }
 
-impl Kms {
-    /// Makes the keys and aliases of the seeds that are not there yet.
-    ///
-    /// # Errors
-    ///
-    /// `ValidationException` for an id, alias or material that cannot be, or material that differs
-    /// from that of the key that is there; `KMSInternalException` when the store fails.
-    pub fn seed(&self, seeds: &[Seed]) -> Result<(), KmsError> {
-        for seed in seeds {
-            self.seed_one(seed)?;
-        }
-        Ok(())
-    }
+/// Makes the keys and aliases of the seeds that are not there yet.
+///
+/// # Errors
+///
+/// `ValidationException` for an id, alias or material that cannot be, or material that differs
+/// from that of the key that is there; `KMSInternalException` when the store fails.
+pub fn plant(kms: &Kms, seeds: &[Seed]) -> Result<(), KmsError> {
+    let now = kms.clock.now();
+    seeds
+        .iter()
+        .try_for_each(|seed| plant_one(&kms.keys, seed, now))
+}
 
-    fn seed_one(&self, seed: &Seed) -> Result<(), KmsError> {
-        let Seed {
-            account,
-            region,
-            key_id,
-            ..
-        } = seed;
-        check(seed)?;
-        let materials = materials(seed)?;
-        let caller = Caller::root(account, region);
-        let call = Call::new(self, &caller, OperationName::CreateKey);
-        match self.keys.find(account, region, key_id, call.now) {
-            Some(key) => {
-                let snapshot = key.snapshot();
-                let lacks = |given: &Material| snapshot.material(given.id()).is_none();
-                if materials.iter().any(lacks) {
-                    return Err(KmsError::validation(format!(
-                        "{key_id} is there with other material than the seed has"
-                    )));
-                }
+fn plant_one(keys: &Keys, seed: &Seed, now: Timestamp) -> Result<(), KmsError> {
+    let Seed {
+        account,
+        region,
+        key_id,
+        ..
+    } = seed;
+    check(seed)?;
+    let materials = materials(seed)?;
+    let key = match keys.find(account, region, key_id, now) {
+        Some(key) => {
+            let snapshot = key.snapshot();
+            let lacks = |given: &Material| snapshot.material(given.id()).is_none();
+            if materials.iter().any(lacks) {
+                return Err(KmsError::validation(format!(
+                    "{key_id} is there with other material than the seed has"
+                )));
             }
-            None => self.seed_key(&call, seed, materials)?,
+            key
         }
-        let now_ms = call.now.unix_millis();
-        for name in alias_names(seed) {
-            if self.keys.alias_target(account, region, &name).as_deref() == Some(key_id) {
-                continue;
-            }
-            self.keys
-                .change_alias(account, region, &name, call.now, |present| {
-                    let created_ms = present.map_or(now_ms, |alias| alias.created_ms);
-                    Ok(Some(Alias {
-                        key_id: key_id.clone(),
-                        created_ms,
-                        updated_ms: now_ms,
-                    }))
-                })?;
+        None => make(keys, seed, materials, now)?,
+    };
+    for name in alias_names(seed) {
+        if keys.alias_target(account, region, &name).as_deref() != Some(key_id) {
+            keys.put_alias(&name, &key, now, |_| Ok(()))?;
         }
-        Ok(())
     }
+    Ok(())
+}
 
-    fn seed_key(
-        &self,
-        call: &Call<'_>,
-        seed: &Seed,
-        materials: Vec<Material>,
-    ) -> Result<(), KmsError> {
-        if !seed.spec.allows(seed.usage) {
-            return Err(unfit(seed, "usage"));
-        }
-        let draft = Draft {
-            key_id: seed.key_id.clone(),
-            spec: seed.spec,
-            usage: seed.usage,
-            origin: seed.origin,
-            multi_region: seed.key_id.starts_with("mrk-"),
-            key_store: None,
-            manager: Manager::Customer,
-            description: seed.description.clone(),
-            policy: default_policy(call.caller.partition(), &seed.account),
-            tags: seed.tags.clone(),
-        };
-        let mut materials = materials.into_iter();
-        let key = match materials.next() {
-            Some(first) => draft.make_of(call, Some(first))?,
-            None => draft.make(call)?,
-        };
-        let newer: Vec<_> = materials.map(Arc::new).collect();
-        if newer.is_empty() && seed.next_rotation.is_none() {
-            return Ok(());
-        }
-        let since_ms = call.now.unix_millis();
-        let rotated = |material: &Arc<Material>| MaterialRecord {
-            id: material.id_text().to_owned(),
-            since_ms,
-            rotation: Some(RotationType::Automatic),
-            import: None,
-        };
-        self.keys.change_with_materials(&key, |record, materials| {
-            record.materials.extend(newer.iter().map(rotated));
-            materials.extend(newer.iter().map(Arc::clone));
-            record.rotation = seed.next_rotation.map(|next| Rotation {
-                period_days: 365,
-                next_ms: next.unix_millis(),
-            });
-            Ok(())
-        })
+fn make(
+    keys: &Keys,
+    seed: &Seed,
+    materials: Vec<Material>,
+    now: Timestamp,
+) -> Result<Arc<Key>, KmsError> {
+    if !seed.spec.allows(seed.usage) {
+        return Err(unfit(seed, "usage"));
     }
+    let draft = Draft {
+        spec: seed.spec,
+        usage: seed.usage,
+        origin: seed.origin,
+        multi_region: seed.key_id.starts_with("mrk-"),
+        description: seed.description.clone(),
+        tags: seed.tags.clone(),
+        ..Draft::new(&seed.account, &seed.region, seed.key_id.clone())
+    };
+    let mut materials = materials.into_iter();
+    let key = match materials.next() {
+        Some(first) => draft.make_of(keys, now, Some(first))?,
+        None => draft.make(keys, now)?,
+    };
+    let newer: Vec<_> = materials.map(Arc::new).collect();
+    if newer.is_empty() && seed.next_rotation.is_none() {
+        return Ok(key);
+    }
+    let rotated = |material: &Arc<Material>| MaterialRecord {
+        id: material.id_text().to_owned(),
+        since_ms: now.unix_millis(),
+        rotation: Some(RotationType::Automatic),
+        import: None,
+    };
+    keys.change_with_materials(&key, |record, materials| {
+        record.materials.extend(newer.iter().map(rotated));
+        materials.extend(newer.iter().map(Arc::clone));
+        record.rotation = seed.next_rotation.map(|next| Rotation {
+            period_days: 365,
+            next_ms: next.unix_millis(),
+        });
+        Ok(())
+    })?;
+    Ok(key)
 }
 
 fn materials(seed: &Seed) -> Result<Vec<Material>, KmsError> {
@@ -191,28 +173,10 @@ fn materials(seed: &Seed) -> Result<Vec<Material>, KmsError> {
 }
 
 fn check(seed: &Seed) -> Result<(), KmsError> {
-    let Seed {
-        account,
-        region,
-        key_id,
-        ..
-    } = seed;
-    let word = |text: &str| {
-        (1..=NAME_BYTES_MAX).contains(&text.len())
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-    };
-    if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(KmsError::validation(format!(
-            "'{account}' is no account of 12 digits"
-        )));
-    }
-    if !word(region) {
-        return Err(KmsError::validation(format!("'{region}' is no Region")));
-    }
-    if !word(key_id) {
-        return Err(KmsError::validation(format!("'{key_id}' is no key id")));
+    let id = &seed.key_id;
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    if !(1..=NAME_BYTES_MAX).contains(&id.len()) || !id.bytes().all(allowed) {
+        return Err(KmsError::validation(format!("'{id}' is no key id")));
     }
     alias_names(seed)
         .iter()

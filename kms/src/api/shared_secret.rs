@@ -2,10 +2,10 @@
 
 use proto::kms::v1;
 
-use crate::api::Call;
+use crate::api::call::Call;
 use crate::api::recipient;
 use crate::api::sign;
-use crate::api::violations;
+use crate::api::sign::AlgorithmPurpose;
 use crate::authorize::Cryptography;
 use crate::authorize::Permitted;
 use crate::crypto::ml_kem::MlKemPair;
@@ -18,20 +18,11 @@ pub(crate) fn derive(
     call: &mut Call<'_>,
     request: v1::DeriveSharedSecretRequest,
 ) -> Result<v1::DeriveSharedSecretResponse, KmsError> {
-    let algorithm = request
-        .key_agreement_algorithm
-        .as_deref()
-        .unwrap_or_default();
-    call.parameter_text("keyId", request.key_id.as_deref());
-    call.parameter("keyAgreementAlgorithm", algorithm);
-    violations::check(&request)?;
-    call.attest(request.recipient.as_ref());
-    let permit = sign::key_for(
-        call,
-        request.key_id.as_deref(),
-        KeyUsage::KeyAgreement,
-        algorithm,
-    )?;
+    let algorithm = request.key_agreement_algorithm.as_deref();
+    let algorithm = algorithm.unwrap_or_default();
+    recipient::attest(call, request.recipient.as_ref());
+    let key_id = request.key_id.as_deref();
+    let permit = sign::key_for(call, &request, key_id, (AGREEMENT, algorithm))?;
     let key = permit.key();
     let Pair::Ecc(pair) = sign::pair(&permit)? else {
         return Err(KmsError::internal());
@@ -56,15 +47,10 @@ pub(crate) fn encapsulate(
     call: &mut Call<'_>,
     request: v1::EncapsulateRequest,
 ) -> Result<v1::EncapsulateResponse, KmsError> {
-    let algorithm = request
-        .encapsulation_algorithm
-        .as_deref()
-        .unwrap_or_default();
-    call.parameter_text("keyId", request.key_id.as_deref());
-    call.parameter("encapsulationAlgorithm", algorithm);
-    violations::check(&request)?;
-    let usage = KeyUsage::EncapsulateDecapsulate;
-    let permit = sign::key_for(call, request.key_id.as_deref(), usage, algorithm)?;
+    let algorithm = request.encapsulation_algorithm.as_deref();
+    let algorithm = algorithm.unwrap_or_default();
+    let key_id = request.key_id.as_deref();
+    let permit = sign::key_for(call, &request, key_id, (ENCAPSULATION, algorithm))?;
     let key = permit.key();
     call.end_dry_run(request.dry_run)?;
     let (blob, secret) = pair(&permit)?
@@ -84,15 +70,10 @@ pub(crate) fn decapsulate(
     call: &mut Call<'_>,
     request: v1::DecapsulateRequest,
 ) -> Result<v1::DecapsulateResponse, KmsError> {
-    let algorithm = request
-        .encapsulation_algorithm
-        .as_deref()
-        .unwrap_or_default();
-    call.parameter_text("keyId", request.key_id.as_deref());
-    call.parameter("encapsulationAlgorithm", algorithm);
-    violations::check(&request)?;
-    let usage = KeyUsage::EncapsulateDecapsulate;
-    let permit = sign::key_for(call, request.key_id.as_deref(), usage, algorithm)?;
+    let algorithm = request.encapsulation_algorithm.as_deref();
+    let algorithm = algorithm.unwrap_or_default();
+    let key_id = request.key_id.as_deref();
+    let permit = sign::key_for(call, &request, key_id, (ENCAPSULATION, algorithm))?;
     let key = permit.key();
     let blob = request
         .shared_secret_ciphertext_blob
@@ -116,3 +97,13 @@ fn pair(permit: &Permitted<Cryptography>) -> Result<&MlKemPair, KmsError> {
         _ => Err(KmsError::internal()),
     }
 }
+
+const AGREEMENT: AlgorithmPurpose = AlgorithmPurpose {
+    usage: KeyUsage::KeyAgreement,
+    member: "keyAgreementAlgorithm",
+};
+
+const ENCAPSULATION: AlgorithmPurpose = AlgorithmPurpose {
+    usage: KeyUsage::EncapsulateDecapsulate,
+    member: "encapsulationAlgorithm",
+};

@@ -2,20 +2,21 @@
 
 use proto::kms::v1;
 
-use crate::api::Call;
+use crate::api::algorithm::incompatible;
 use crate::api::call::By;
+use crate::api::call::Call;
 use crate::api::violations;
+use crate::api::violations::Constrained;
 use crate::authorize::Cryptography;
 use crate::authorize::Permitted;
 use crate::compat::Compat;
 use crate::crypto::mac::MacKey;
 use crate::crypto::material::Material;
-use crate::crypto::pair::Message;
+use crate::crypto::message::Message;
+use crate::crypto::message::SignError;
 use crate::crypto::pair::Pair;
-use crate::crypto::pair::SignError;
 use crate::error::Code;
 use crate::error::KmsError;
-use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
 use crate::keys::state::Group;
 
@@ -26,24 +27,17 @@ pub(crate) fn sign(
 ) -> Result<v1::SignResponse, KmsError> {
     let algorithm = request.signing_algorithm.as_deref().unwrap_or_default();
     let message_type = request.message_type.as_deref().unwrap_or(RAW);
-    record_parameters(call, request.key_id.as_deref(), algorithm, message_type);
-    violations::check(&request)?;
-    let permit = key_for(
-        call,
-        request.key_id.as_deref(),
-        KeyUsage::SignVerify,
-        algorithm,
-    )?;
-    let key = permit.key();
-    let spec = permit.snapshot().record.spec;
+    call.parameter("messageType", message_type);
+    let key_id = request.key_id.as_deref();
+    let permit = key_for(call, &request, key_id, (SIGNING, algorithm))?;
     let message = message(message_type, request.message.as_deref().unwrap_or_default());
     let signature = pair(&permit)?
         .sign(algorithm, message)
-        .map_err(|error| refused(error, algorithm, spec, message_type))?;
+        .map_err(|error| refused(error, &permit, algorithm, message_type))?;
     call.end_dry_run(request.dry_run)?;
-    call.note_use(key);
+    call.note_use(permit.key());
     Ok(v1::SignResponse {
-        key_id: Some(key.arn().to_string()),
+        key_id: Some(permit.key().arn().to_string()),
         signature: Some(signature),
         signing_algorithm: Some(algorithm.to_owned()),
     })
@@ -56,31 +50,21 @@ pub(crate) fn verify(
 ) -> Result<v1::VerifyResponse, KmsError> {
     let algorithm = request.signing_algorithm.as_deref().unwrap_or_default();
     let message_type = request.message_type.as_deref().unwrap_or(RAW);
-    record_parameters(call, request.key_id.as_deref(), algorithm, message_type);
-    violations::check(&request)?;
-    let permit = key_for(
-        call,
-        request.key_id.as_deref(),
-        KeyUsage::SignVerify,
-        algorithm,
-    )?;
-    let key = permit.key();
-    let spec = permit.snapshot().record.spec;
+    call.parameter("messageType", message_type);
+    let key_id = request.key_id.as_deref();
+    let permit = key_for(call, &request, key_id, (SIGNING, algorithm))?;
     let message = message(message_type, request.message.as_deref().unwrap_or_default());
+    let signature = request.signature.as_deref().unwrap_or_default();
     let valid = pair(&permit)?
-        .verify(
-            algorithm,
-            message,
-            request.signature.as_deref().unwrap_or_default(),
-        )
-        .map_err(|error| refused(error, algorithm, spec, message_type))?;
+        .verify(algorithm, message, signature)
+        .map_err(|error| refused(error, &permit, algorithm, message_type))?;
     if !valid {
         return Err(KmsError::new(Code::KmsInvalidSignatureException, ""));
     }
     call.end_dry_run(request.dry_run)?;
-    call.note_use(key);
+    call.note_use(permit.key());
     Ok(v1::VerifyResponse {
-        key_id: Some(key.arn().to_string()),
+        key_id: Some(permit.key().arn().to_string()),
         signature_valid: Some(true),
         signing_algorithm: Some(algorithm.to_owned()),
     })
@@ -92,23 +76,15 @@ pub(crate) fn generate_mac(
     request: v1::GenerateMacRequest,
 ) -> Result<v1::GenerateMacResponse, KmsError> {
     let algorithm = request.mac_algorithm.as_deref().unwrap_or_default();
-    call.parameter_text("keyId", request.key_id.as_deref());
-    call.parameter("macAlgorithm", algorithm);
-    violations::check(&request)?;
-    let permit = key_for(
-        call,
-        request.key_id.as_deref(),
-        KeyUsage::GenerateVerifyMac,
-        algorithm,
-    )?;
-    let key = permit.key();
+    let key_id = request.key_id.as_deref();
+    let permit = key_for(call, &request, key_id, (MAC, algorithm))?;
     call.end_dry_run(request.dry_run)?;
     let code = mac(&permit)?.generate(request.message.as_deref().unwrap_or_default());
-    call.note_use(key);
+    call.note_use(permit.key());
     Ok(v1::GenerateMacResponse {
         mac: Some(code),
         mac_algorithm: Some(algorithm.to_owned()),
-        key_id: Some(key.arn().to_string()),
+        key_id: Some(permit.key().arn().to_string()),
     })
 }
 
@@ -118,24 +94,16 @@ pub(crate) fn verify_mac(
     request: v1::VerifyMacRequest,
 ) -> Result<v1::VerifyMacResponse, KmsError> {
     let algorithm = request.mac_algorithm.as_deref().unwrap_or_default();
-    call.parameter_text("keyId", request.key_id.as_deref());
-    call.parameter("macAlgorithm", algorithm);
-    violations::check(&request)?;
-    let permit = key_for(
-        call,
-        request.key_id.as_deref(),
-        KeyUsage::GenerateVerifyMac,
-        algorithm,
-    )?;
-    let key = permit.key();
+    let key_id = request.key_id.as_deref();
+    let permit = key_for(call, &request, key_id, (MAC, algorithm))?;
     let message = request.message.as_deref().unwrap_or_default();
     if !mac(&permit)?.verify(message, request.mac.as_deref().unwrap_or_default()) {
         return Err(KmsError::new(Code::KmsInvalidMacException, ""));
     }
     call.end_dry_run(request.dry_run)?;
-    call.note_use(key);
+    call.note_use(permit.key());
     Ok(v1::VerifyMacResponse {
-        key_id: Some(key.arn().to_string()),
+        key_id: Some(permit.key().arn().to_string()),
         mac_valid: Some(true),
         mac_algorithm: Some(algorithm.to_owned()),
     })
@@ -146,9 +114,7 @@ pub(crate) fn public_key(
     call: &mut Call<'_>,
     request: v1::GetPublicKeyRequest,
 ) -> Result<v1::GetPublicKeyResponse, KmsError> {
-    call.parameter_text("keyId", request.key_id.as_deref());
-    violations::check(&request)?;
-    let permit = call.key(request.key_id.as_deref(), By::Alias)?;
+    let permit = call.requested_key(&request, request.key_id.as_deref(), By::Alias)?;
     let key = permit.key();
     let snapshot = key.snapshot();
     let record = &snapshot.record;
@@ -187,32 +153,42 @@ pub(crate) fn public_key(
     })
 }
 
-fn record_parameters(
-    call: &mut Call<'_>,
-    key_id: Option<&str>,
-    algorithm: &str,
-    message_type: &str,
-) {
-    call.parameter_text("keyId", key_id);
-    call.parameter("signingAlgorithm", algorithm);
-    call.parameter("messageType", message_type);
-}
-
-/// The key named, if its state, usage and spec go with the algorithm.
+/// The key that a request names, if its state, usage and spec go with the algorithm; the request is
+/// recorded and checked against the service model first.
 pub(crate) fn key_for(
     call: &mut Call<'_>,
-    reference: Option<&str>,
-    usage: KeyUsage,
-    algorithm: &str,
+    request: &impl Constrained,
+    key_id: Option<&str>,
+    (purpose, algorithm): (AlgorithmPurpose, &str),
 ) -> Result<Permitted<Cryptography>, KmsError> {
-    let permit = call.key_to_use(reference, None)?;
-    call.check_use(&permit, usage)?;
+    call.parameter_text("keyId", key_id);
+    call.parameter(purpose.member, algorithm);
+    violations::check(request)?;
+    let permit = call.key_to_use(key_id, None)?;
+    call.check_use(&permit, purpose.usage)?;
     let spec = permit.snapshot().record.spec;
-    if !spec.algorithms(usage).contains(&algorithm) {
+    if !spec.algorithms(purpose.usage).contains(&algorithm) {
         return Err(incompatible(algorithm, spec));
     }
     Ok(permit)
 }
+
+/// What an algorithm is for, and the member of a request that names it.
+#[derive(Clone, Copy)]
+pub(crate) struct AlgorithmPurpose {
+    pub(crate) usage: KeyUsage,
+    pub(crate) member: &'static str,
+}
+
+const SIGNING: AlgorithmPurpose = AlgorithmPurpose {
+    usage: KeyUsage::SignVerify,
+    member: "signingAlgorithm",
+};
+
+const MAC: AlgorithmPurpose = AlgorithmPurpose {
+    usage: KeyUsage::GenerateVerifyMac,
+    member: "macAlgorithm",
+};
 
 /// The key's pair.
 pub(crate) fn pair(permit: &Permitted<Cryptography>) -> Result<&Pair, KmsError> {
@@ -227,17 +203,6 @@ fn mac(permit: &Permitted<Cryptography>) -> Result<&MacKey, KmsError> {
     material.ok_or_else(KmsError::internal)
 }
 
-/// The algorithm does not go with the key's spec.
-pub(crate) fn incompatible(algorithm: &str, spec: KeySpec) -> KmsError {
-    KmsError::new(
-        Code::InvalidKeyUsageException,
-        format!(
-            "Algorithm {algorithm} is incompatible with key spec {}.",
-            spec.as_str()
-        ),
-    )
-}
-
 fn message<'a>(message_type: &str, bytes: &'a [u8]) -> Message<'a> {
     match message_type {
         "DIGEST" => Message::Digest(bytes),
@@ -246,9 +211,14 @@ fn message<'a>(message_type: &str, bytes: &'a [u8]) -> Message<'a> {
     }
 }
 
-fn refused(error: SignError, algorithm: &str, spec: KeySpec, message_type: &str) -> KmsError {
+fn refused(
+    error: SignError,
+    permit: &Permitted<Cryptography>,
+    algorithm: &str,
+    message_type: &str,
+) -> KmsError {
     match error {
-        SignError::Algorithm => incompatible(algorithm, spec),
+        SignError::Algorithm => incompatible(algorithm, permit.snapshot().record.spec),
         SignError::MessageType => KmsError::validation(format!(
             "MessageType {message_type} is not compatible with algorithm {algorithm}."
         )),

@@ -2,11 +2,10 @@
 
 use proto::kms::v1;
 
-use crate::api::Call;
 use crate::api::call::By;
+use crate::api::call::Call;
 use crate::api::page;
 use crate::api::page::Limits;
-use crate::api::violations;
 use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::state::Group;
@@ -16,9 +15,7 @@ pub(crate) fn tag(
     call: &mut Call<'_>,
     request: v1::TagResourceRequest,
 ) -> Result<v1::TagResourceResponse, KmsError> {
-    call.parameter_text("keyId", request.key_id.as_deref());
-    violations::check(&request)?;
-    let permit = call.key(request.key_id.as_deref(), By::Id)?;
+    let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
     call.check_state(key, Group::Describe)?;
     call.kms.keys.change(key, |record| {
@@ -33,10 +30,8 @@ pub(crate) fn untag(
     call: &mut Call<'_>,
     request: v1::UntagResourceRequest,
 ) -> Result<v1::UntagResourceResponse, KmsError> {
-    call.parameter_text("keyId", request.key_id.as_deref());
-    call.parameter("tagKeys", request.tag_keys.clone());
-    violations::check(&request)?;
-    let permit = call.key(request.key_id.as_deref(), By::Id)?;
+    call.parameter("tagKeys", &request.tag_keys);
+    let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
     call.check_state(key, Group::Describe)?;
     if request.tag_keys.iter().any(|name| is_reserved(name)) {
@@ -56,9 +51,7 @@ pub(crate) fn list(
     call: &mut Call<'_>,
     request: v1::ListResourceTagsRequest,
 ) -> Result<v1::ListResourceTagsResponse, KmsError> {
-    call.parameter_text("keyId", request.key_id.as_deref());
-    violations::check(&request)?;
-    let permit = call.key(request.key_id.as_deref(), By::Id)?;
+    let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
     let mut tags = key.snapshot().record.tags.clone();
     tags.sort();

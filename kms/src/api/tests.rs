@@ -69,7 +69,7 @@ impl World {
         Self {
             kms,
             clock,
-            caller: Caller::root(ACCOUNT, REGION),
+            caller: Caller::fixture(ACCOUNT, REGION),
         }
     }
 
@@ -159,7 +159,7 @@ fn answers_without_members_have_no_body() {
 }
 
 #[test]
-fn each_call_is_told_to_the_audit_trail_without_its_secrets() {
+fn each_call_is_recorded_in_the_audit_trail_without_its_secrets() {
     let world = World::new();
     let (id, arn) = world.key();
     let context = json!({"tenant": "a"});
@@ -197,7 +197,7 @@ fn a_full_quota_throttles_and_a_key_that_is_not_there_counts_as_symmetric() {
     };
     let quotas = Arc::new(Quotas::new(config, Arc::clone(&shared)).unwrap());
     let kms = Kms::ephemeral(shared, quotas, audit);
-    let caller = Caller::root(ACCOUNT, REGION);
+    let caller = Caller::fixture(ACCOUNT, REGION);
     let random = || call(&kms, &caller, "GenerateRandom", json!({"NumberOfBytes": 1}));
     for _ in 0..9 {
         random().unwrap();

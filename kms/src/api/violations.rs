@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn all_violations_are_told_at_once() {
+    fn all_violations_are_reported_at_once() {
         assert_eq!(
             message(&v1::EncryptRequest::default()),
             "2 validation errors detected: Value null at 'keyId' failed to satisfy constraint: \
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_outside_an_enumeration_is_told_the_values() {
+    fn the_refusal_of_a_value_outside_an_enumeration_lists_the_values() {
         let request = v1::GenerateDataKeyRequest {
             key_id: Some("k".to_owned()),
             key_spec: Some("AES_512".to_owned()),

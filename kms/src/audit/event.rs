@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
+use proto::identity::AccountId;
+use proto::identity::Region;
 use proto::time::Timestamp;
 use serde::Serialize;
 use serde::Serializer;
@@ -27,9 +29,9 @@ pub struct Event {
     /// Whether the operation changes nothing.
     pub read_only: bool,
     /// The Region that was called.
-    pub region: Arc<str>,
+    pub region: Region,
     /// Account in whose trail the event stands.
-    pub recipient_account: Arc<str>,
+    pub recipient_account: AccountId,
     /// Who called.
     pub identity: Identity,
     /// Where from.
@@ -60,14 +62,13 @@ impl Event {
     /// The event as it stands in the trail of the account that owns the key: it shows which account
     /// called, and no more of the caller.
     #[must_use]
-    pub fn in_trail_of(&self, owner: Arc<str>) -> Self {
+    pub fn in_trail_of(&self, owner: AccountId) -> Self {
         Self {
             recipient_account: owner,
             identity: Identity {
                 kind: "AWSAccount",
-                principal_id: Arc::clone(&self.identity.principal_id),
                 arn: "".into(),
-                account: Arc::clone(&self.identity.account),
+                account: self.identity.account.clone(),
                 access_key_id: None,
                 user_name: None,
                 invoked_by: self.identity.invoked_by.clone(),
@@ -89,8 +90,8 @@ pub enum Source {
     Internal,
 }
 
-/// Named values, stored as JSON: a request pays one allocation for all of them, and whoever reads the
-/// event pays for taking them apart.
+/// Named values, stored as JSON: a request pays one allocation for all of them, and a reader of the
+/// event pays for parsing them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields(Vec<u8>);
 
@@ -140,12 +141,11 @@ impl Serialize for Fields {
 pub struct Identity {
     /// `IAMUser`, `AssumedRole`, `Root`, `AWSService` or `AWSAccount`.
     pub kind: &'static str,
-    /// The principal's unique id.
-    pub principal_id: Arc<str>,
     /// The principal's ARN; empty where it is not recorded.
     pub arn: Arc<str>,
-    /// The principal's account.
-    pub account: Arc<str>,
+    /// The principal's account; in the place of the principal's unique id, too, which there is none
+    /// of here.
+    pub account: AccountId,
     /// The access key that signed, if one did.
     pub access_key_id: Option<Arc<str>>,
     /// Name of the user, if it is one.
@@ -160,7 +160,7 @@ pub struct Resource {
     /// The key's ARN.
     pub arn: Arc<str>,
     /// The key's account.
-    pub account: Arc<str>,
+    pub account: AccountId,
 }
 
 /// The id of an event: unique, written as a UUID, and cheap to make.
@@ -205,7 +205,7 @@ impl Serialize for Event {
         map.serialize_entry("eventTime", &self.time.iso8601())?;
         map.serialize_entry("eventSource", "kms.amazonaws.com")?;
         map.serialize_entry("eventName", self.name)?;
-        map.serialize_entry("awsRegion", &*self.region)?;
+        map.serialize_entry("awsRegion", &self.region)?;
         match &self.source {
             Source::Address(address) => map.serialize_entry("sourceIPAddress", address)?,
             Source::Service(service) => map.serialize_entry("sourceIPAddress", &**service)?,
@@ -232,7 +232,7 @@ impl Serialize for Event {
 
         map.serialize_entry("eventType", "AwsApiCall")?;
         map.serialize_entry("managementEvent", &true)?;
-        map.serialize_entry("recipientAccountId", &*self.recipient_account)?;
+        map.serialize_entry("recipientAccountId", &self.recipient_account)?;
         if let Some(shared) = &self.shared_id {
             map.serialize_entry("sharedEventID", &shared.to_string())?;
         }
@@ -250,12 +250,12 @@ impl Serialize for Identity {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("type", self.kind)?;
-        map.serialize_entry("principalId", &*self.principal_id)?;
+        map.serialize_entry("principalId", &self.account)?;
         if !self.arn.is_empty() {
             map.serialize_entry("arn", &*self.arn)?;
         }
 
-        map.serialize_entry("accountId", &*self.account)?;
+        map.serialize_entry("accountId", &self.account)?;
         if let Some(access_key_id) = &self.access_key_id {
             map.serialize_entry("accessKeyId", &**access_key_id)?;
         }
@@ -275,7 +275,7 @@ impl Serialize for Identity {
 impl Serialize for Resource {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(3))?;
-        map.serialize_entry("accountId", &*self.account)?;
+        map.serialize_entry("accountId", &self.account)?;
         map.serialize_entry("type", "AWS::KMS::Key")?;
         map.serialize_entry("ARN", &*self.arn)?;
         map.end()

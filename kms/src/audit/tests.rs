@@ -30,13 +30,12 @@ fn event(key_id: &str) -> Event {
         time: Timestamp::from_unix_millis(1_735_689_600_123),
         name: "GenerateDataKey",
         read_only: true,
-        region: "us-east-1".into(),
-        recipient_account: "111122223333".into(),
+        region: "us-east-1".parse().unwrap(),
+        recipient_account: "111122223333".parse().unwrap(),
         identity: Identity {
             kind: "IAMUser",
-            principal_id: "AIDAEXAMPLE".into(),
             arn: "arn:aws:iam::111122223333:user/Alice".into(),
-            account: "111122223333".into(),
+            account: "111122223333".parse().unwrap(),
             access_key_id: Some("AKIAEXAMPLE".into()),
             user_name: Some("Alice".into()),
             invoked_by: None,
@@ -50,7 +49,7 @@ fn event(key_id: &str) -> Event {
         id: EventId::fresh(),
         resources: vec![Resource {
             arn: key_arn,
-            account: "111122223333".into(),
+            account: "111122223333".parse().unwrap(),
         }],
         error: None,
         shared_id: None,
@@ -70,7 +69,7 @@ fn an_event_is_written_as_cloudtrail_writes_it() {
         "eventVersion": "1.11",
         "userIdentity": {
             "type": "IAMUser",
-            "principalId": "AIDAEXAMPLE",
+            "principalId": "111122223333",
             "arn": "arn:aws:iam::111122223333:user/Alice",
             "accountId": "111122223333",
             "accessKeyId": "AKIAEXAMPLE",
@@ -134,7 +133,7 @@ fn the_file_gets_one_line_for_every_event_and_is_appended_to() {
 }
 
 #[test]
-fn a_lookup_sees_what_was_recorded_before_it_newest_first_and_only_so_much_is_kept() {
+fn a_lookup_returns_what_was_recorded_before_it_newest_first_and_only_so_much_is_stored() {
     let audit = Audit::open(&Config {
         events_kept: 3,
         ..Config::default()

@@ -1,47 +1,17 @@
 //! Access keys, the secrets behind them, and the signing keys derived from those.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::RwLock;
 
+use proto::identity::AccountId;
+use proto::identity::Region;
+use proto::identity::Secret;
 use proto::sigv4::CredentialScope;
 use proto::sigv4::SigningKey;
 use serde::Deserialize;
-use zeroize::Zeroizing;
 
-use crate::caller::partition;
-
-/// A text that is never printed.
-#[derive(Clone, Deserialize)]
-#[serde(from = "String")]
-pub struct Secret(Zeroizing<String>);
-
-impl Secret {
-    /// Wraps a text so that it is not printed.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(Zeroizing::new(text.into()))
-    }
-
-    /// The text, for the one who checks it.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self(Zeroizing::new(text))
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
-    }
-}
+use crate::caller::root_arn;
 
 /// An access key that may sign requests.
 #[derive(Clone, Debug, Deserialize)]
@@ -53,8 +23,8 @@ pub struct Credential {
     /// The secret access key.
     pub secret_access_key: Secret,
 
-    /// Account of the principal: 12 digits.
-    pub account: String,
+    /// Account of the principal.
+    pub account: AccountId,
 
     /// ARN of the principal; the account's root user if left out.
     #[serde(default)]
@@ -64,7 +34,7 @@ pub struct Credential {
 /// A principal whose access key is known.
 pub(crate) struct User {
     pub(crate) access_key_id: Arc<str>,
-    pub(crate) account: Arc<str>,
+    pub(crate) account: AccountId,
     principal_arn: Option<Arc<str>>,
     secret: Secret,
     /// The signing keys that were used, latest last. A client uses few scopes, so a list is
@@ -76,7 +46,6 @@ pub(crate) struct User {
 pub(crate) struct Signer {
     pub(crate) scope: CredentialScope,
     pub(crate) key: SigningKey,
-    pub(crate) region: Arc<str>,
     pub(crate) principal_arn: Arc<str>,
 }
 
@@ -85,33 +54,26 @@ impl User {
     pub(crate) fn new(credential: &Credential) -> Self {
         Self {
             access_key_id: credential.access_key_id.as_str().into(),
-            account: credential.account.as_str().into(),
+            account: credential.account.clone(),
             principal_arn: credential.principal_arn.as_deref().map(Into::into),
             secret: credential.secret_access_key.clone(),
             signers: RwLock::default(),
         }
     }
 
-    /// The signing key for a scope: a cached one, or one derived now.
-    pub(crate) fn signer(&self, scope: &CredentialScope) -> Arc<Signer> {
+    /// The signing key for a scope in that Region: a cached one, or one derived now.
+    pub(crate) fn signer(&self, scope: &CredentialScope, region: &Region) -> Arc<Signer> {
         let signers = self.signers.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(signer) = signers.iter().find(|signer| signer.scope == *scope) {
             return Arc::clone(signer);
         }
 
         drop(signers);
-        let root = || {
-            format!(
-                "arn:{}:iam::{}:root",
-                partition(&scope.region),
-                self.account
-            )
-        };
+        let root = || root_arn(&self.account, region).as_str().into();
         Arc::new(Signer {
             scope: scope.clone(),
             key: SigningKey::derive(self.secret.expose(), scope),
-            region: scope.region.as_str().into(),
-            principal_arn: self.principal_arn.clone().unwrap_or_else(|| root().into()),
+            principal_arn: self.principal_arn.clone().unwrap_or_else(root),
         })
     }
 

@@ -9,6 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::request::Parts;
+use proto::identity::AccountId;
+use proto::identity::Region;
 use proto::sigv4::ALGORITHM;
 use proto::sigv4::Authorization;
 use proto::sigv4::AuthorizationError;
@@ -27,17 +29,16 @@ use sha2::Sha256;
 use crate::authenticate::Authenticator;
 use crate::authenticate::SKEW_MAX;
 use crate::authenticate::credentials::User;
-use crate::authenticate::is_account;
 use crate::authenticate::missing_token;
 use crate::authenticate::unrecognized;
-use crate::caller::Caller;
+use crate::caller::root_arn;
 use crate::error::Code;
 use crate::error::KmsError;
 
 /// Who signed, and for which Region.
 pub struct Signed {
-    pub(crate) account: Arc<str>,
-    pub(crate) region: Arc<str>,
+    pub(crate) account: AccountId,
+    pub(crate) region: Region,
     pub(crate) principal_arn: Arc<str>,
     pub(crate) access_key_id: Option<Arc<str>>,
 }
@@ -45,6 +46,7 @@ pub struct Signed {
 /// What a head claims: who signed it, when, and by which signature over which headers.
 pub struct Claim {
     authorization: Authorization,
+    region: Region,
     time: Timestamp,
     user: Arc<User>,
 }
@@ -62,9 +64,8 @@ pub(crate) fn claim(
     };
     let authorization =
         Authorization::parse(header, &expected).map_err(|error| refusal(&error, header))?;
-    if !authenticator.regions.contains(&authorization.scope.region) {
-        return Err(invalid(NO_REGION));
-    }
+    let region = authenticator.regions.find(&authorization.scope.region);
+    let region = region.ok_or_else(|| invalid(NO_REGION))?;
 
     let (time, date_header) = request_time(&parts.headers, header)?;
     check_time(authenticator, &authorization, time)?;
@@ -77,6 +78,7 @@ pub(crate) fn claim(
         .ok_or_else(unrecognized)?;
     Ok(Claim {
         authorization,
+        region: region.clone(),
         time,
         user: Arc::clone(user),
     })
@@ -87,10 +89,11 @@ impl Claim {
     pub(crate) fn verify(self, parts: &Parts, body: &[u8]) -> Result<Signed, KmsError> {
         let Self {
             authorization,
+            region,
             time,
             user,
         } = self;
-        let signer = user.signer(&authorization.scope);
+        let signer = user.signer(&authorization.scope, &region);
         let canonical = canonical_sha256(parts, body, &authorization.signed_headers)?;
         let to_sign = string_to_sign(time, &authorization.scope, &canonical);
         if !signer.key.verify(&to_sign, &authorization.signature) {
@@ -99,8 +102,8 @@ impl Claim {
 
         user.cache(&signer);
         Ok(Signed {
-            account: Arc::clone(&user.account),
-            region: Arc::clone(&signer.region),
+            account: user.account.clone(),
+            region,
             principal_arn: Arc::clone(&signer.principal_arn),
             access_key_id: Some(Arc::clone(&user.access_key_id)),
         })
@@ -116,22 +119,23 @@ pub(crate) fn accept(authenticator: &Authenticator, parts: &Parts) -> Result<Sig
     let credential = credential.split([',', ' ']).next().unwrap_or_default();
     let mut fields = credential.split('/');
     let access_key_id = fields.next().filter(|id| !id.is_empty());
-    let region: Arc<str> = match fields.nth(1) {
-        Some(region) if authenticator.regions.contains(region) => region.into(),
-        Some(_) => return Err(invalid(NO_REGION)),
-        None => Arc::clone(&authenticator.region),
+    let region = match fields.nth(1) {
+        Some(name) => authenticator.regions.find(name),
+        None => Some(&authenticator.region),
     };
+    let region = region.ok_or_else(|| invalid(NO_REGION))?;
     let known = access_key_id.and_then(|id| authenticator.users.get(id));
-    let account: Arc<str> = match (access_key_id, known, &authenticator.test_account) {
-        (Some(id), _, _) if is_account(id) => id.into(),
-        (_, Some(user), _) => Arc::clone(&user.account),
-        (Some("test"), None, Some(test_account)) => Arc::clone(test_account),
-        _ => Arc::clone(&authenticator.account),
+    let named = access_key_id.and_then(|id| id.parse().ok());
+    let account = match (named, known, &authenticator.test_account) {
+        (Some(account), _, _) => account,
+        (None, Some(user), _) => user.account.clone(),
+        (None, None, Some(account)) if access_key_id == Some("test") => account.clone(),
+        _ => authenticator.account.clone(),
     };
     Ok(Signed {
-        principal_arn: Caller::root(&account, &region).principal_arn,
+        principal_arn: root_arn(&account, region).as_str().into(),
         account,
-        region,
+        region: region.clone(),
         access_key_id: access_key_id.map(Into::into),
     })
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::Request;
 use http::request::Parts;
+use proto::identity::Secret;
 use proto::sigv4::Credentials;
 use proto::sigv4::OutboundRequest;
 use proto::sigv4::sha256_hex;
@@ -20,7 +21,6 @@ use super::Authenticator;
 use super::Config;
 use super::Connection;
 use super::Credential;
-use super::Secret;
 use super::Signatures;
 use crate::caller::Caller;
 use crate::error::Code;
@@ -42,11 +42,11 @@ fn authenticator(signatures: Signatures) -> Authenticator {
         credentials: vec![Credential {
             access_key_id: KEY_ID.to_owned(),
             secret_access_key: Secret::new(SECRET),
-            account: "111122223333".to_owned(),
+            account: "111122223333".parse().unwrap(),
             principal_arn: Some("arn:aws:iam::111122223333:user/alice".to_owned()),
         }],
         service_secret: Some(Secret::new("between services")),
-        test_account: Some("123456789012".to_owned()),
+        test_account: Some("123456789012".parse().unwrap()),
         ..Config::default()
     };
     Authenticator::new(&config, Arc::default(), Arc::new(ManualClock::new(now())))
@@ -106,10 +106,10 @@ fn refused(parts: &Parts, body: &[u8]) -> (Code, String) {
 }
 
 #[test]
-fn a_good_signature_tells_account_region_and_principal() {
+fn a_valid_signature_gives_account_region_and_principal() {
     let caller = check(&signed_at(now(), SECRET, "kms"), BODY).unwrap();
-    assert_eq!(&*caller.account, "111122223333");
-    assert_eq!(&*caller.region, "eu-west-1");
+    assert_eq!(caller.account.as_str(), "111122223333");
+    assert_eq!(caller.region.as_str(), "eu-west-1");
     assert_eq!(
         &*caller.principal_arn,
         "arn:aws:iam::111122223333:user/alice"
@@ -119,7 +119,7 @@ fn a_good_signature_tells_account_region_and_principal() {
 }
 
 #[test]
-fn a_kept_signing_key_verifies_the_next_request() {
+fn a_cached_signing_key_verifies_the_next_request() {
     let authenticator = authenticator(Signatures::Checked);
     for seconds in 0..3 {
         let parts = signed_at(now().plus(Duration::from_secs(seconds)), SECRET, "kms");
@@ -276,7 +276,7 @@ fn accepted_signatures_name_the_account_by_access_key() {
             .unwrap();
         let parts = request.into_parts().0;
         let caller = signed(&authenticator, &parts, b"").unwrap();
-        assert_eq!(&*caller.region, "ap-south-1");
+        assert_eq!(caller.region.as_str(), "ap-south-1");
         caller.account.to_string()
     };
     assert_eq!(account("000000000002"), "000000000002");
@@ -287,7 +287,7 @@ fn accepted_signatures_name_the_account_by_access_key() {
     let unsigned = Request::post("/").body(()).unwrap().into_parts().0;
     let caller = signed(&authenticator, &unsigned, b"").unwrap();
     assert_eq!(
-        (&*caller.account, &*caller.region),
+        (caller.account.as_str(), caller.region.as_str()),
         ("000000000000", "us-east-1")
     );
 }
@@ -320,7 +320,7 @@ fn only_the_shared_secret_may_name_a_principal_and_a_service() {
     );
 
     let caller = call(&checked, Some("Bearer between services")).unwrap();
-    assert_eq!(&*caller.account, "444455556666");
+    assert_eq!(caller.account.as_str(), "444455556666");
     assert_eq!(&*caller.principal_arn, "arn:aws:iam::444455556666:user/bob");
     assert_eq!(
         caller.via_service.as_deref(),

@@ -6,24 +6,23 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::PoisonError;
 
 use crate::crypto::root_key::RootKey;
 use crate::error::KmsError;
 use crate::keys::Keys;
-use crate::keys::delete;
 use crate::keys::key::Key;
 use crate::keys::key_sealer::KeySealer;
 use crate::keys::key_sealer::OpenChange;
 use crate::keys::key_sealer::OpenError;
 use crate::keys::key_store::KeyStore;
-use crate::keys::material_name;
-use crate::keys::material_row;
-use crate::keys::not_durable;
 use crate::keys::partition::Alias;
 use crate::keys::partition::Partitions;
-use crate::keys::partition::Place;
-use crate::keys::put;
+use crate::keys::place::Place;
+use crate::keys::row::delete;
+use crate::keys::row::material_name;
+use crate::keys::row::material_row;
+use crate::keys::row::not_durable;
+use crate::keys::row::put;
 use crate::keys::store::Change;
 use crate::keys::store::MemoryStore;
 use crate::keys::store::NoStore;
@@ -89,9 +88,9 @@ impl Image {
     fn rows(&self) -> Result<Vec<OpenChange>, KmsError> {
         let mut rows = Vec::with_capacity(2 * self.keys.len() + self.aliases.len());
         for key in &self.keys {
-            let place = Place::of(key);
+            let place = key.place();
             let snapshot = key.snapshot();
-            rows.push(put(Table::Keys, &place.to_string(), &snapshot.record)?);
+            rows.push(put(Table::Keys, &place, &snapshot.record)?);
             let materials = snapshot.materials.iter();
             rows.extend(materials.map(|material| material_row(&place, material)));
         }
@@ -107,7 +106,7 @@ impl Image {
     /// Where each row of it lies.
     fn row_names(&self) -> impl Iterator<Item = (Table, String)> {
         let of_key = |key: &Key| {
-            let place = Place::of(key);
+            let place = key.place();
             let material = |id: &str| (Table::Materials, material_name(&place, id));
             let snapshot = key.snapshot();
             let mut names: Vec<_> = snapshot
@@ -129,16 +128,16 @@ impl Image {
 
     fn fill(&self, partitions: &Partitions) {
         for key in &self.keys {
-            partitions.put_key(Place::of(key), key.twin());
+            partitions.put_key(Arc::new(key.twin()));
         }
         for (name, alias) in &self.aliases {
             if let Some(place) = Place::parse(name) {
-                partitions.put_alias(place, alias.clone());
+                partitions.put_alias(&place, alias.clone());
             }
         }
         for (name, store) in &self.key_stores {
             if let Some(place) = Place::parse(name) {
-                partitions.put_key_store(place, store.clone());
+                partitions.put_key_store(&place, store.clone());
             }
         }
     }
@@ -148,8 +147,8 @@ impl Keys {
     /// All keys as they are now.
     #[must_use]
     pub fn image(&self) -> Image {
-        let _one_at_a_time = self.change.lock().unwrap_or_else(PoisonError::into_inner);
-        self.partitions.image()
+        let _one_at_a_time = self.lock();
+        image_of(&self.partitions)
     }
 
     /// Puts an image in the place of all keys: durable, and all or nothing in the store.
@@ -158,18 +157,18 @@ impl Keys {
     ///
     /// `KMSInternalException` when it could not be made durable; then nothing has changed.
     pub fn restore(&self, image: &Image) -> Result<(), KmsError> {
-        let _one_at_a_time = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = self.lock();
         if self.sealer.is_durable() {
             let stays: HashSet<(Table, String)> = image.row_names().collect();
-            let before = self.partitions.image();
+            let before = image_of(&self.partitions);
             let goes = before.row_names().filter(|name| !stays.contains(name));
-            let mut changes: Vec<_> = goes.map(|(table, name)| delete(table, name)).collect();
+            let mut changes: Vec<_> = goes.map(|(table, name)| delete(table, &name)).collect();
             changes.extend(image.rows()?);
             self.commit(changes)?;
         }
         let partitions = Partitions::default();
         image.fill(&partitions);
-        self.partitions.become_those_of(&partitions);
+        self.partitions.replace_by(&partitions);
         Ok(())
     }
 
@@ -181,36 +180,24 @@ impl Keys {
         image.fill(&partitions);
         Self {
             partitions,
-            sealer: self.sealer.on(Box::new(NoStore)),
+            sealer: self.sealer.with_store(Box::new(NoStore)),
             change: Mutex::new(()),
         }
     }
 }
 
-impl Partitions {
-    fn image(&self) -> Image {
-        let mut image = Image::default();
-        for (account, region, partition) in self.all() {
-            let row = |name: &str| {
-                let place = Place {
-                    account: &account,
-                    region: &region,
-                    name,
-                };
-                place.to_string()
-            };
-            image
-                .keys
-                .extend(partition.keys().iter().map(|key| key.twin()));
-            let aliases = partition.aliases().into_iter();
-            image
-                .aliases
-                .extend(aliases.map(|(name, alias)| (row(&name), alias)));
-            let stores = partition.key_stores().into_iter();
-            image
-                .key_stores
-                .extend(stores.map(|store| (row(&store.id), store)));
-        }
-        image
+fn image_of(partitions: &Partitions) -> Image {
+    let mut image = Image::default();
+    for (account, region, partition) in partitions.all() {
+        let row = |name: &str| Place::new(&account, &region, name).to_string();
+        let keys = partition.keys();
+        image.keys.extend(keys.iter().map(|key| key.twin()));
+        let aliases = partition.aliases().into_iter();
+        let aliases = aliases.map(|(name, alias)| (row(&name), alias));
+        image.aliases.extend(aliases);
+        let stores = partition.key_stores().into_iter();
+        let stores = stores.map(|store| (row(&store.id), store));
+        image.key_stores.extend(stores);
     }
+    image
 }

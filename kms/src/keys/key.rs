@@ -7,20 +7,24 @@ use std::sync::PoisonError;
 
 use arc_swap::ArcSwap;
 use arc_swap::Guard;
+use proto::identity::AccountId;
+use proto::identity::Region;
 use proto::policy::Policy;
 use proto::policy::PolicyKind;
 use uuid::Uuid;
 
 use crate::crypto::ciphertext::KeyName;
 use crate::crypto::material::Material;
-use crate::crypto::material::MaterialId;
+use crate::crypto::material_id::MaterialId;
+use crate::keys::place::Place;
+use crate::keys::place::key_arn;
 use crate::keys::record::LastUse;
 use crate::keys::record::Record;
 
 /// A key. Its names never change; what does is read as one [`Snapshot`].
 pub struct Key {
-    account: Arc<str>,
-    region: Arc<str>,
+    account: AccountId,
+    region: Region,
     id: Arc<str>,
     arn: Arc<str>,
     snapshot: ArcSwap<Snapshot>,
@@ -56,16 +60,22 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub(crate) fn new(account: &str, record: Record, materials: Vec<Arc<Material>>) -> Self {
+    fn new(
+        account: &AccountId,
+        region: &Region,
+        record: Record,
+        materials: Vec<Arc<Material>>,
+    ) -> Self {
         let current = record.current().and_then(|current| {
             materials
                 .iter()
                 .find(|material| material.id_text() == current.id)
                 .map(Arc::clone)
         });
-        let open_to_its_account = ["aws", "aws-cn", "aws-us-gov"]
+        // Keys of partitions that were once taken for `aws` have its default policy.
+        let open_to_its_account = [region.partition(), "aws"]
             .iter()
-            .any(|p| record.policy == default_policy(p, account));
+            .any(|partition| record.policy == default_policy_in(partition, account));
         Self {
             record,
             materials,
@@ -107,19 +117,19 @@ impl Snapshot {
 }
 
 impl Key {
-    pub(crate) fn new(
-        account: &str,
-        region: &str,
-        id: &str,
-        arn: &str,
-        snapshot: Snapshot,
-    ) -> Self {
-        let last_use = Mutex::new(Latest::Stored(snapshot.record.last_use.clone()));
+    pub(crate) fn new(place: &Place<'_>, record: Record, materials: Vec<Arc<Material>>) -> Self {
+        let Place {
+            account,
+            region,
+            name,
+        } = place;
+        let last_use = Mutex::new(Latest::Stored(record.last_use.clone()));
+        let snapshot = Snapshot::new(account, region, record, materials);
         Self {
-            account: account.into(),
-            region: region.into(),
-            id: id.into(),
-            arn: arn.into(),
+            account: account.clone(),
+            region: region.clone(),
+            id: (*name).into(),
+            arn: key_arn(account, region, name).into(),
             snapshot: ArcSwap::from_pointee(snapshot),
             last_use,
         }
@@ -127,13 +137,13 @@ impl Key {
 
     /// The account that owns the key.
     #[must_use]
-    pub const fn account(&self) -> &Arc<str> {
+    pub const fn account(&self) -> &AccountId {
         &self.account
     }
 
     /// The Region the key is in.
     #[must_use]
-    pub const fn region(&self) -> &Arc<str> {
+    pub const fn region(&self) -> &Region {
         &self.region
     }
 
@@ -153,10 +163,15 @@ impl Key {
     #[must_use]
     pub fn name(&self) -> KeyName<'_> {
         KeyName {
-            account: &self.account,
-            region: &self.region,
+            account: self.account.as_str(),
+            region: self.region.as_str(),
             key_id: &self.id,
         }
+    }
+
+    /// Where the key is.
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place::new(&self.account, &self.region, &self.id)
     }
 
     /// The key as it is now.
@@ -168,8 +183,8 @@ impl Key {
     /// The same key for another working set: as it is now, and changed by itself from now on.
     pub(crate) fn twin(&self) -> Self {
         Self {
-            account: Arc::clone(&self.account),
-            region: Arc::clone(&self.region),
+            account: self.account.clone(),
+            region: self.region.clone(),
             id: Arc::clone(&self.id),
             arn: Arc::clone(&self.arn),
             snapshot: ArcSwap::new(self.snapshot.load_full()),
@@ -177,7 +192,8 @@ impl Key {
         }
     }
 
-    pub(crate) fn replace(&self, snapshot: Snapshot) {
+    pub(crate) fn replace(&self, record: Record, materials: Vec<Arc<Material>>) {
+        let snapshot = Snapshot::new(&self.account, &self.region, record, materials);
         self.snapshot.store(Arc::new(snapshot));
     }
 
@@ -204,7 +220,11 @@ impl Key {
 
 /// The policy of a key that was made without one: its account may do everything.
 #[must_use]
-pub fn default_policy(partition: &str, account: &str) -> String {
+pub fn default_policy(account: &AccountId, region: &Region) -> String {
+    default_policy_in(region.partition(), account)
+}
+
+fn default_policy_in(partition: &str, account: &AccountId) -> String {
     format!(
         r#"{{
   "Version" : "2012-10-17",

@@ -109,7 +109,7 @@ impl KeySealer {
     }
 
     /// Another store under the same key, so that tokens given out open there as well.
-    pub(crate) fn on(&self, store: Box<dyn Store>) -> Self {
+    pub(crate) fn with_store(&self, store: Box<dyn Store>) -> Self {
         let key = Arc::clone(&self.key);
         Self { store, key }
     }

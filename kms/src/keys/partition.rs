@@ -1,16 +1,18 @@
 //! The keys and aliases of one account in one Region, and the map of all such partitions.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
+use proto::identity::AccountId;
+use proto::identity::Region;
 use serde::Deserialize;
 use serde::Serialize;
 
 use crate::keys::key::Key;
 use crate::keys::key_store::KeyStore;
+use crate::keys::place::Place;
 
 /// An alias: a second name of a key, which may move to another. Times are milliseconds since 1970.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,47 +23,6 @@ pub struct Alias {
     pub created_ms: i64,
     /// When it last moved.
     pub updated_ms: i64,
-}
-
-/// Where something is: account, Region, and its name there.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place<'a> {
-    pub(crate) account: &'a str,
-    pub(crate) region: &'a str,
-    pub(crate) name: &'a str,
-}
-
-impl<'a> Place<'a> {
-    pub(crate) fn of(key: &'a Key) -> Self {
-        Self {
-            account: key.account(),
-            region: key.region(),
-            name: key.id(),
-        }
-    }
-
-    /// Reads the name of a row.
-    pub(crate) fn parse(row: &'a str) -> Option<Self> {
-        let (account, rest) = row.split_once('/')?;
-        let (region, name) = rest.split_once('/')?;
-        Some(Self {
-            account,
-            region,
-            name,
-        })
-    }
-}
-
-/// The name of the row in the store.
-impl fmt::Display for Place<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            account,
-            region,
-            name,
-        } = self;
-        write!(f, "{account}/{region}/{name}")
-    }
 }
 
 /// The keys and aliases of one account in one Region.
@@ -104,11 +65,11 @@ impl Partition {
 /// All partitions. Partitions are made rarely, so the map is copied when one is and read without a lock.
 #[derive(Default)]
 pub(crate) struct Partitions {
-    by_account: ArcSwap<HashMap<String, HashMap<String, Arc<Partition>>>>,
+    by_account: ArcSwap<HashMap<AccountId, HashMap<Region, Arc<Partition>>>>,
 }
 
 impl Partitions {
-    pub(crate) fn partition(&self, account: &str, region: &str) -> Option<Arc<Partition>> {
+    pub(crate) fn partition(&self, account: &AccountId, region: &Region) -> Option<Arc<Partition>> {
         self.by_account
             .load()
             .get(account)?
@@ -116,54 +77,53 @@ impl Partitions {
             .map(Arc::clone)
     }
 
-    /// The partition of a place, made if it is not there. Only called while changes are locked.
-    fn partition_or_new(&self, place: Place<'_>) -> Arc<Partition> {
-        if let Some(partition) = self.partition(place.account, place.region) {
+    /// The partition of an account in a Region, made if it is not there. Only called while changes
+    /// are locked.
+    fn partition_or_new(&self, account: &AccountId, region: &Region) -> Arc<Partition> {
+        if let Some(partition) = self.partition(account, region) {
             return partition;
         }
         let partition = Arc::new(Partition::default());
         let mut map = HashMap::clone(&self.by_account.load());
-        map.entry(place.account.to_owned())
+        map.entry(account.clone())
             .or_default()
-            .insert(place.region.to_owned(), Arc::clone(&partition));
+            .insert(region.clone(), Arc::clone(&partition));
         self.by_account.store(Arc::new(map));
         partition
     }
 
-    pub(crate) fn put_key(&self, place: Place<'_>, key: Key) -> Arc<Key> {
-        let key = Arc::new(key);
-        self.partition_or_new(place)
+    pub(crate) fn put_key(&self, key: Arc<Key>) {
+        self.partition_or_new(key.account(), key.region())
             .keys
-            .insert(Arc::clone(key.id()), Arc::clone(&key));
-        key
+            .insert(Arc::clone(key.id()), key);
     }
 
-    pub(crate) fn remove_key(&self, place: Place<'_>) {
-        if let Some(partition) = self.partition(place.account, place.region) {
+    pub(crate) fn remove_key(&self, place: &Place<'_>) {
+        if let Some(partition) = self.partition(&place.account, &place.region) {
             partition.keys.remove(place.name);
         }
     }
 
-    pub(crate) fn put_alias(&self, place: Place<'_>, alias: Alias) {
-        self.partition_or_new(place)
+    pub(crate) fn put_alias(&self, place: &Place<'_>, alias: Alias) {
+        self.partition_or_new(&place.account, &place.region)
             .aliases
             .insert(place.name.into(), alias);
     }
 
-    pub(crate) fn remove_alias(&self, place: Place<'_>) {
-        if let Some(partition) = self.partition(place.account, place.region) {
+    pub(crate) fn remove_alias(&self, place: &Place<'_>) {
+        if let Some(partition) = self.partition(&place.account, &place.region) {
             partition.aliases.remove(place.name);
         }
     }
 
-    pub(crate) fn put_key_store(&self, place: Place<'_>, store: KeyStore) {
-        self.partition_or_new(place)
+    pub(crate) fn put_key_store(&self, place: &Place<'_>, store: KeyStore) {
+        self.partition_or_new(&place.account, &place.region)
             .key_stores
             .insert(store.id.clone(), store);
     }
 
-    pub(crate) fn remove_key_store(&self, place: Place<'_>) {
-        if let Some(partition) = self.partition(place.account, place.region) {
+    pub(crate) fn remove_key_store(&self, place: &Place<'_>) {
+        if let Some(partition) = self.partition(&place.account, &place.region) {
             partition.key_stores.remove(place.name);
         }
     }
@@ -176,19 +136,21 @@ impl Partitions {
     }
 
     /// All partitions, each with its account and Region.
-    pub(crate) fn all(&self) -> Vec<(String, String, Arc<Partition>)> {
+    pub(crate) fn all(&self) -> Vec<(AccountId, Region, Arc<Partition>)> {
         let map = self.by_account.load();
-        let of = |(account, regions): (&String, &HashMap<String, Arc<Partition>>)| {
-            let partition = |(region, partition): (&String, &Arc<Partition>)| {
+        let mut all = Vec::new();
+        for (account, regions) in map.iter() {
+            let partitions = regions.iter();
+            all.extend(partitions.map(|(region, partition)| {
                 (account.clone(), region.clone(), Arc::clone(partition))
-            };
-            regions.iter().map(partition).collect::<Vec<_>>()
-        };
-        map.iter().flat_map(of).collect()
+            }));
+        }
+        all
     }
 
-    /// Takes what `others` holds, at once for all readers. Only called while changes are locked.
-    pub(crate) fn become_those_of(&self, others: &Self) {
+    /// Takes over the partitions of `others`, at once for all readers. Only called while changes
+    /// are locked.
+    pub(crate) fn replace_by(&self, others: &Self) {
         self.by_account.store(others.by_account.load_full());
     }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use proto::identity::Region;
 use proto::time::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
@@ -109,12 +110,12 @@ pub struct Import {
 }
 
 /// The Regions of a multi-Region key.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MultiRegion {
     /// Region of the primary key.
-    pub primary: String,
+    pub primary: Region,
     /// All Regions, the primary's among them, in their order.
-    pub regions: Vec<String>,
+    pub regions: Vec<Region>,
 }
 
 /// Where a key of a custom key store really is.
@@ -126,6 +127,17 @@ pub struct KeyStoreLink {
     pub external_key: Option<String>,
     /// Id of the cluster, in an AWS CloudHSM key store.
     pub cluster: Option<String>,
+}
+
+impl MultiRegion {
+    /// A key that is in one Region so far.
+    #[must_use]
+    pub fn new(primary: &Region) -> Self {
+        Self {
+            primary: primary.clone(),
+            regions: vec![primary.clone()],
+        }
+    }
 }
 
 /// Rotation by itself.
@@ -184,10 +196,10 @@ impl Record {
 
     /// Whether it is the primary of a multi-Region key, seen from its own Region.
     #[must_use]
-    pub fn is_primary(&self, region: &str) -> bool {
+    pub fn is_primary(&self, region: &Region) -> bool {
         self.multi_region
             .as_ref()
-            .is_some_and(|multi_region| multi_region.primary == region)
+            .is_some_and(|multi_region| multi_region.primary == *region)
     }
 
     /// Whether a rotation is due.
@@ -209,7 +221,7 @@ impl Record {
         own.iter().map(|name| (*name).to_owned()).collect()
     }
 
-    /// Whether the key's waiting period is over, so that it is no more.
+    /// Whether the key's waiting period is over, so that it is deleted.
     #[must_use]
     pub fn is_deleted(&self, now: Timestamp) -> bool {
         self.deletion_ms.is_some_and(|at| at <= now.unix_millis())

@@ -35,7 +35,7 @@ impl RedbStore {
         let mut options = OpenOptions::new();
         options.read(true).write(true);
         let file = options.open(path).map_err(failed)?;
-        Self::on(FileBackend::new(file).map_err(failed)?)
+        Self::with_backend(FileBackend::new(file).map_err(failed)?)
     }
 
     /// Opens the store on other storage than a file, such as one that fails on purpose.
@@ -43,7 +43,7 @@ impl RedbStore {
     /// # Errors
     ///
     /// [`StoreError`] when the storage fails or holds no store.
-    pub fn on(storage: impl StorageBackend) -> Result<Self, StoreError> {
+    pub fn with_backend(storage: impl StorageBackend) -> Result<Self, StoreError> {
         let database = builder().create_with_backend(storage).map_err(failed)?;
         Self::new(database)
     }
@@ -102,7 +102,9 @@ fn make(path: &Path) -> Result<(), StoreError> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(&unfinished).map_err(failed)?;
-    drop(RedbStore::on(FileBackend::new(file).map_err(failed)?)?);
+    drop(RedbStore::with_backend(
+        FileBackend::new(file).map_err(failed)?,
+    )?);
     std::fs::rename(&unfinished, path).map_err(failed)?;
     // The name itself must be durable, too.
     let folder = path

@@ -5,9 +5,10 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use proto::identity::AccountId;
+use proto::identity::Region;
 use proto::time::Timestamp;
 
-use crate::caller::Caller;
 use crate::crypto::material::Material;
 use crate::crypto::root_key::RootKey;
 use crate::error::Code;
@@ -25,6 +26,7 @@ use crate::keys::store::Row;
 use crate::keys::store::Store;
 use crate::keys::store::StoreError;
 use crate::keys::store::Table;
+use crate::keys::upkeep;
 
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_767_225_600);
 
@@ -48,10 +50,15 @@ impl Store for Faulty {
     }
 }
 
+fn place() -> (AccountId, Region) {
+    (
+        "111122223333".parse().unwrap(),
+        "us-east-1".parse().unwrap(),
+    )
+}
+
 fn create(keys: &Keys, id: &str) -> Result<(), KmsError> {
-    let Caller {
-        account, region, ..
-    } = Caller::root("111122223333", "us-east-1");
+    let (account, region) = place();
     let material = Material::generate(KeySpec::SymmetricDefault, id).unwrap();
     let record = Record {
         spec: KeySpec::SymmetricDefault,
@@ -82,7 +89,8 @@ fn create(keys: &Keys, id: &str) -> Result<(), KmsError> {
 }
 
 fn find(keys: &Keys, id: &str, now: Timestamp) -> Option<Arc<crate::keys::key::Key>> {
-    keys.find("111122223333", "us-east-1", id, now)
+    let (account, region) = place();
+    keys.find(&account, &region, id, now)
 }
 
 fn open(store: &Arc<Faulty>) -> Keys {
@@ -122,7 +130,7 @@ fn a_key_past_its_waiting_period_is_gone_and_its_material_with_it() {
     assert!(find(&keys, "a", NOW).is_some());
     let later = NOW.plus(Duration::from_secs(1));
     assert!(find(&keys, "a", later).is_none());
-    keys.sweep(later).unwrap();
+    upkeep::sweep(&keys, later).unwrap();
     let rows = store.rows().unwrap();
     assert!(rows.iter().all(|row| row.table == Table::Meta), "{rows:?}");
 }

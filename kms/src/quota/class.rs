@@ -120,17 +120,17 @@ impl Class {
     /// key that does not exist): the request then counts as symmetric. `None` for a name that is
     /// no KMS operation.
     #[must_use]
-    pub fn of(operation: &str, key_spec: Option<&str>) -> Option<Self> {
+    pub fn for_operation(operation: &str, key_spec: Option<&str>) -> Option<Self> {
         match operation {
             "Encrypt" | "Decrypt" | "ReEncrypt" | "Sign" | "Verify" | "DeriveSharedSecret"
-            | "Encapsulate" | "Decapsulate" => Some(Self::of_key(key_spec)),
+            | "Encapsulate" | "Decapsulate" => Some(Self::for_key(key_spec)),
             "GenerateDataKey"
             | "GenerateDataKeyWithoutPlaintext"
             | "GenerateMac"
             | "VerifyMac"
             | "GenerateRandom" => Some(Self::CryptographicOperationsSymmetric),
             "GenerateDataKeyPair" | "GenerateDataKeyPairWithoutPlaintext" => {
-                Some(Self::of_pair(key_spec))
+                Some(Self::for_pair(key_spec))
             }
             other => Self::from_name(other).filter(|class| class.is_operation()),
         }
@@ -154,7 +154,7 @@ impl Class {
     }
 
     /// The shared cryptographic quota of a KMS key's spec.
-    fn of_key(key_spec: Option<&str>) -> Self {
+    fn for_key(key_spec: Option<&str>) -> Self {
         match key_spec.unwrap_or_default() {
             spec if spec.starts_with("RSA_") => Self::CryptographicOperationsRsa,
             spec if spec.starts_with("ECC_") => Self::CryptographicOperationsEcc,
@@ -166,7 +166,7 @@ impl Class {
     }
 
     /// The quota of a data key pair's spec; an unknown spec counts as the slowest.
-    fn of_pair(pair_spec: Option<&str>) -> Self {
+    fn for_pair(pair_spec: Option<&str>) -> Self {
         match pair_spec.unwrap_or_default() {
             "ECC_NIST_P256" => Self::GenerateDataKeyPairEccNistP256,
             "ECC_NIST_P384" => Self::GenerateDataKeyPairEccNistP384,
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn the_key_spec_decides_the_class_of_a_cryptographic_operation() {
-        let class = |spec| Class::of("Decrypt", spec);
+        let class = |spec| Class::for_operation("Decrypt", spec);
         assert_eq!(class(None), Some(Class::CryptographicOperationsSymmetric));
         assert_eq!(
             class(Some("RSA_3072")),
@@ -196,11 +196,11 @@ mod tests {
         );
         assert_eq!(class(Some("SM2")), Some(Class::CryptographicOperationsSm));
         assert_eq!(
-            Class::of("Sign", Some("ML_DSA_65")),
+            Class::for_operation("Sign", Some("ML_DSA_65")),
             Some(Class::CryptographicOperationsMlDsa)
         );
         assert_eq!(
-            Class::of("GenerateMac", Some("HMAC_256")),
+            Class::for_operation("GenerateMac", Some("HMAC_256")),
             Some(Class::CryptographicOperationsSymmetric)
         );
     }
@@ -208,15 +208,21 @@ mod tests {
     #[test]
     fn a_data_key_pair_is_never_in_the_symmetric_quota() {
         for operation in ["GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext"] {
-            let class = Class::of(operation, Some("RSA_2048"));
+            let class = Class::for_operation(operation, Some("RSA_2048"));
             assert_eq!(class, Some(Class::GenerateDataKeyPairRsa2048));
         }
     }
 
     #[test]
     fn a_shared_quota_is_no_operation() {
-        assert_eq!(Class::of("CryptographicOperationsRsa", None), None);
-        assert_eq!(Class::of("NoSuchOperation", None), None);
-        assert_eq!(Class::of("CreateKey", None), Some(Class::CreateKey));
+        assert_eq!(
+            Class::for_operation("CryptographicOperationsRsa", None),
+            None
+        );
+        assert_eq!(Class::for_operation("NoSuchOperation", None), None);
+        assert_eq!(
+            Class::for_operation("CreateKey", None),
+            Some(Class::CreateKey)
+        );
     }
 }

@@ -7,13 +7,16 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
 use dashmap::DashMap;
+use proto::identity::AccountId;
+use proto::identity::Region;
 
 use crate::quota::meter::Meter;
+use crate::regions::REGION_BYTES_MAX;
 
 /// The meters of each account in each Region: one for every class.
 #[derive(Default)]
 pub(crate) struct Partitions {
-    meters: DashMap<Partition, Box<[Meter]>>,
+    meters: DashMap<Partition, Meters>,
     /// When idle counts were last removed, so that a full map is not searched for each request.
     swept_ms: AtomicU64,
 }
@@ -23,27 +26,30 @@ impl Partitions {
     /// needed; none if there are as many as there may be and all are in use.
     pub(crate) fn charge<T>(
         &self,
-        (account, region): (&str, &str),
+        (account, region): (&AccountId, &Region),
         now_ms: u64,
         fresh: impl FnOnce() -> Box<[Meter]>,
         charge: impl FnOnce(&[Meter]) -> T,
     ) -> Option<T> {
         let partition = Partition::new(account, region);
         if let Some(meters) = self.meters.get(&partition) {
-            return Some(charge(&meters));
+            return Some(charge(&meters.by_class));
         }
         if self.meters.len() >= PARTITIONS_MAX && !self.sweep(now_ms) {
             return None;
         }
-        let meters = self.meters.entry(partition).or_insert_with(fresh);
-        Some(charge(&meters))
+        let meters = self.meters.entry(partition).or_insert_with(|| Meters {
+            account: account.clone(),
+            region: region.clone(),
+            by_class: fresh(),
+        });
+        Some(charge(&meters.by_class))
     }
 
     /// Calls `visit` with each account, Region and their meters.
-    pub(crate) fn for_each(&self, mut visit: impl FnMut(&str, &str, &[Meter])) {
-        for entry in &self.meters {
-            let (account, region) = entry.key().names();
-            visit(&account, &region, entry.value());
+    pub(crate) fn for_each(&self, mut visit: impl FnMut(&AccountId, &Region, &[Meter])) {
+        for meters in &self.meters {
+            visit(&meters.account, &meters.region, &meters.by_class);
         }
     }
 
@@ -52,43 +58,38 @@ impl Partitions {
         let last = self.swept_ms.swap(now_ms, Ordering::Relaxed);
         if last != now_ms {
             self.meters
-                .retain(|_, meters| !meters.iter().all(|meter| meter.is_idle(now_ms)));
+                .retain(|_, meters| !meters.by_class.iter().all(|meter| meter.is_idle(now_ms)));
         }
         self.meters.len() < PARTITIONS_MAX
     }
 }
 
-/// An account in a Region, inline so that looking it up allocates nothing.
-///
-/// Account ids have 12 digits and Region names at most 32 characters; what is longer is cut.
+/// The meters of an account in a Region, one for every class.
+struct Meters {
+    account: AccountId,
+    region: Region,
+    by_class: Box<[Meter]>,
+}
+
+/// An account in a Region, inline so that looking it up allocates nothing and touches no count of
+/// references.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Partition([u8; PARTITION_BYTES]);
 
 impl Partition {
-    fn new(account: &str, region: &str) -> Self {
+    fn new(account: &AccountId, region: &Region) -> Self {
         let mut bytes = [0; PARTITION_BYTES];
-        let names = account
-            .bytes()
-            .chain(std::iter::once(b'/'))
-            .chain(region.bytes());
+        let names = account.as_str().bytes().chain(region.as_str().bytes());
         for (slot, byte) in bytes.iter_mut().zip(names) {
             *slot = byte;
         }
 
         Self(bytes)
     }
-
-    /// Its account and Region.
-    fn names(&self) -> (String, String) {
-        let text = String::from_utf8_lossy(&self.0);
-        let text = text.trim_end_matches('\0');
-        let (account, region) = text.split_once('/').unwrap_or((text, ""));
-        (account.to_owned(), region.to_owned())
-    }
 }
 
-/// Bytes of an account id, a separator and a Region name.
-const PARTITION_BYTES: usize = 48;
+/// Bytes of an account id and of the longest name of a Region that is served.
+const PARTITION_BYTES: usize = 12 + REGION_BYTES_MAX;
 
 /// Most accounts and Regions that are counted at once, of about 3 KiB each.
 pub(crate) const PARTITIONS_MAX: usize = 4_096;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use proto::identity::Region;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -114,13 +115,13 @@ pub struct Row {
     pub rate: Rate,
     /// Regions whose default differs.
     #[serde(skip)]
-    pub regions: BTreeMap<String, Rate>,
+    pub regions: BTreeMap<Region, Rate>,
 }
 
 impl Row {
     /// The default rate in one Region.
     #[must_use]
-    pub fn rate_in(&self, region: &str) -> Rate {
+    pub fn rate_in(&self, region: &Region) -> Rate {
         self.regions.get(region).copied().unwrap_or(self.rate)
     }
 }
@@ -141,7 +142,7 @@ impl Profile {
     /// # Errors
     ///
     /// [`ProfileError::UnknownProfile`] for any other name.
-    pub fn named(name: &str) -> Result<Self, ProfileError> {
+    pub fn from_name(name: &str) -> Result<Self, ProfileError> {
         match name {
             "2026" => Self::parse(AWS_2026),
             "2023" => Self::parse(AWS_2023),
@@ -250,7 +251,7 @@ struct WrittenRow {
     code: Option<String>,
     rate: String,
     #[serde(default)]
-    regions: BTreeMap<String, String>,
+    regions: BTreeMap<Region, String>,
     operations: Vec<String>,
     counted_in: Option<String>,
     #[serde(default = "yes")]
@@ -275,7 +276,7 @@ impl WrittenRow {
         if let Some(stray) = self
             .operations
             .iter()
-            .find(|o| Class::of(o, None).is_none())
+            .find(|o| Class::for_operation(o, None).is_none())
         {
             return Err(ProfileError::UnknownOperation {
                 name: stray.clone(),
@@ -441,11 +442,11 @@ mod tests {
 
     #[test]
     fn the_symmetric_quota_depends_on_the_region() {
-        let rate = |profile: &str, region| {
-            let profile = Profile::named(profile).unwrap();
+        let rate = |profile: &str, region: &str| {
+            let profile = Profile::from_name(profile).unwrap();
             profile
                 .row(Class::CryptographicOperationsSymmetric)
-                .rate_in(region)
+                .rate_in(&region.parse().unwrap())
                 .requests
         };
         assert_eq!(rate("2026", "us-east-1"), 100_000);
@@ -459,14 +460,17 @@ mod tests {
     #[test]
     fn the_tables_and_the_code_agree_on_what_an_operation_counts_as() {
         for name in ["2026", "2023"] {
-            for row in Profile::named(name)
+            for row in Profile::from_name(name)
                 .unwrap()
                 .rows()
                 .iter()
                 .filter(|r| r.class.is_operation())
             {
                 assert_eq!(row.operations, [row.class.name()]);
-                assert_eq!(Class::of(row.class.name(), None), Some(row.class));
+                assert_eq!(
+                    Class::for_operation(row.class.name(), None),
+                    Some(row.class)
+                );
             }
         }
     }
@@ -479,7 +483,7 @@ mod tests {
             Err(ProfileError::Twice { .. })
         ));
         assert!(matches!(
-            Profile::named("2019"),
+            Profile::from_name("2019"),
             Err(ProfileError::UnknownProfile { .. })
         ));
     }

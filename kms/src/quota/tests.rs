@@ -12,6 +12,7 @@ use super::Class;
 use super::Config;
 use super::Quotas;
 use super::Shape;
+use super::Throttled;
 use super::partitions::PARTITIONS_MAX;
 
 const ACCOUNT: &str = "111122223333";
@@ -26,10 +27,15 @@ fn quotas(config: Config) -> (Quotas, Arc<ManualClock>) {
     (quotas, clock)
 }
 
+fn charge(quotas: &Quotas, account: &str, region: &str, class: Class) -> Result<(), Throttled> {
+    quotas.charge(&account.parse().unwrap(), &region.parse().unwrap(), class)
+}
+
 /// How many of `tries` requests pass.
 fn passed(quotas: &Quotas, account: &str, region: &str, class: Class, tries: u32) -> u32 {
+    let (account, region) = (account.parse().unwrap(), region.parse().unwrap());
     (0..tries)
-        .map(|_| u32::from(quotas.charge(account, region, class).is_ok()))
+        .map(|_| u32::from(quotas.charge(&account, &region, class).is_ok()))
         .sum()
 }
 
@@ -39,12 +45,12 @@ fn exactly_the_quota_passes_in_one_second_and_the_next_request_is_throttled() {
     let class = Class::CryptographicOperationsSymmetric;
     assert_eq!(passed(&quotas, ACCOUNT, REGION, class, 100_000), 100_000);
 
-    let refused = quotas.charge(ACCOUNT, REGION, class).unwrap_err();
+    let refused = charge(&quotas, ACCOUNT, REGION, class).unwrap_err();
     assert_eq!(refused.class, class);
     assert_eq!(refused.retry_after, Duration::from_secs(1));
 
     clock.advance(Duration::from_millis(999));
-    assert!(quotas.charge(ACCOUNT, REGION, class).is_err());
+    assert!(charge(&quotas, ACCOUNT, REGION, class).is_err());
     clock.advance(Duration::from_millis(1));
     assert_eq!(passed(&quotas, ACCOUNT, REGION, class, 100_001), 100_000);
 }
@@ -97,9 +103,7 @@ fn a_bucket_refills_evenly_and_never_passes_twice_the_rate_at_once() {
     clock.advance(Duration::from_millis(999));
     assert_eq!(passed(&quotas, ACCOUNT, REGION, Class::CreateKey, 9), 5);
     clock.advance(Duration::from_millis(1));
-    let refused = quotas
-        .charge(ACCOUNT, REGION, Class::CreateKey)
-        .unwrap_err();
+    let refused = charge(&quotas, ACCOUNT, REGION, Class::CreateKey).unwrap_err();
     assert_eq!(refused.retry_after, Duration::from_millis(199));
     clock.advance(Duration::from_millis(199));
     assert_eq!(passed(&quotas, ACCOUNT, REGION, Class::CreateKey, 9), 1);
@@ -122,18 +126,17 @@ fn a_bucket_holds_the_largest_quota_of_a_second() {
 #[test]
 fn a_replica_costs_two_requests_of_its_region_or_none() {
     let (quotas, _) = quotas(Config::default());
-    let replicate = || quotas.charge_times(ACCOUNT, "eu-west-1", Class::CreateKey, 2);
+    let replicate = || {
+        let (account, region) = (ACCOUNT.parse().unwrap(), "eu-west-1".parse().unwrap());
+        quotas.charge_times(&account, &region, Class::CreateKey, 2)
+    };
     assert!(replicate().is_ok());
     assert!(replicate().is_ok());
     assert!(
         replicate().is_err(),
         "one request is left, and two are needed"
     );
-    assert!(
-        quotas
-            .charge(ACCOUNT, "eu-west-1", Class::CreateKey)
-            .is_ok()
-    );
+    assert!(charge(&quotas, ACCOUNT, "eu-west-1", Class::CreateKey).is_ok());
 }
 
 #[test]
@@ -174,16 +177,8 @@ fn sm2_keys_share_the_elliptic_curve_quota_in_2026() {
         scale: 0.001,
         ..Config::default()
     });
-    assert!(
-        quotas
-            .charge(ACCOUNT, REGION, Class::CryptographicOperationsSm)
-            .is_ok()
-    );
-    assert!(
-        quotas
-            .charge(ACCOUNT, REGION, Class::CryptographicOperationsEcc)
-            .is_err()
-    );
+    assert!(charge(&quotas, ACCOUNT, REGION, Class::CryptographicOperationsSm).is_ok());
+    assert!(charge(&quotas, ACCOUNT, REGION, Class::CryptographicOperationsEcc).is_err());
 }
 
 #[test]
@@ -203,7 +198,7 @@ fn a_change_takes_effect_at_once_and_the_narrowest_wins() {
     assert_eq!(passed(&quotas, ACCOUNT, REGION, Class::CreateKey, 9), 5);
 
     let adjust = |account: Option<&str>, rate| {
-        let account = account.map(str::to_owned);
+        let account = account.map(|account| account.parse().unwrap());
         let class = "CreateKey".to_owned();
         quotas
             .adjust(Adjustment {
@@ -227,7 +222,9 @@ fn a_change_takes_effect_at_once_and_the_narrowest_wins() {
         passed(&quotas, "444455556666", REGION, Class::CreateKey, 9),
         7
     );
-    assert_eq!(quotas.rate(ACCOUNT, REGION, Class::CreateKey).requests, 1);
+    let (account, region) = (ACCOUNT.parse().unwrap(), REGION.parse().unwrap());
+    let rate = quotas.rate(&account, &region, Class::CreateKey);
+    assert_eq!(rate.requests, 1);
 }
 
 #[test]
@@ -286,7 +283,7 @@ fn a_clock_that_steps_back_gains_nothing_and_one_that_is_set_back_starts_anew() 
 }
 
 #[test]
-fn a_restart_forgets_what_was_used_and_usage_tells_it() {
+fn a_restart_forgets_what_was_used_and_usage_returns_it() {
     let (quotas, _) = quotas(Config::default());
     assert_eq!(passed(&quotas, ACCOUNT, REGION, Class::CreateKey, 7), 5);
     let usage = quotas.usage();

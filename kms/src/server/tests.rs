@@ -12,6 +12,7 @@ use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use proto::identity::Secret;
 use proto::kms::v1::GenerateRandomRequest;
 use proto::kms::v1::key_management_client::KeyManagementClient;
 use proto::sigv4::Credentials;
@@ -28,7 +29,6 @@ use super::Running;
 use super::start;
 use crate::config::Config;
 use crate::config::Credential;
-use crate::config::Secret;
 use crate::config::Signatures;
 use crate::quota::Shape;
 
@@ -56,7 +56,7 @@ async fn serve(signatures: Signatures) -> Running {
     config.authenticate.credentials.push(Credential {
         access_key_id: "AKIDEXAMPLE".to_owned(),
         secret_access_key: Secret::new("secret"),
-        account: "111122223333".to_owned(),
+        account: "111122223333".parse().unwrap(),
         principal_arn: None,
     });
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(now()));

@@ -16,7 +16,7 @@ use crate::audit::Event;
 
 /// The answer to a request whose `X-Amz-Target` is `target`: its status and its body.
 #[must_use]
-pub fn answer(audit: &Audit, target: &[u8], body: &[u8]) -> (StatusCode, Value) {
+pub fn respond(audit: &Audit, target: &[u8], body: &[u8]) -> (StatusCode, Value) {
     if target != [TARGET_PREFIX, b"LookupEvents"].concat() {
         return refused(
             "UnsupportedOperationException",

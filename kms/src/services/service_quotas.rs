@@ -1,7 +1,7 @@
 //! The operations of AWS Service Quotas that read and raise KMS's request quotas.
 //!
-//! An increase is granted at once and holds for the account and Region that request. Quotas whose
-//! code is not known to us go by the name of their class.
+//! An increase is granted at once, for the account and Region of the request. A quota whose code is
+//! not published has the name of its class in its place.
 //!
 //! Source: <https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/Welcome.html>
 
@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
+use proto::identity::AccountId;
+use proto::identity::Region;
 use proto::time::Clock as _;
 use serde::Deserialize;
 use serde_json::Value;
@@ -16,7 +18,6 @@ use serde_json::json;
 
 use crate::audit::EventId;
 use crate::caller::Caller;
-use crate::caller::partition;
 use crate::error::KmsError;
 use crate::quota::Adjustment;
 use crate::quota::Quotas;
@@ -33,8 +34,8 @@ type Increases = Mutex<Vec<Increase>>;
 /// One increase that was requested.
 #[derive(Clone)]
 struct Increase {
-    account: Arc<str>,
-    region: Arc<str>,
+    account: AccountId,
+    region: Region,
     description: Value,
 }
 
@@ -84,7 +85,7 @@ impl ServiceQuotas {
     /// # Errors
     ///
     /// [`Failure`]: one of the service's exceptions.
-    pub fn answer(&self, caller: &Caller, operation: &str, body: &[u8]) -> Result<Value, Failure> {
+    pub fn respond(&self, caller: &Caller, operation: &str, body: &[u8]) -> Result<Value, Failure> {
         let request: QuotaRequest = serde_json::from_slice(body)
             .map_err(|_| failure("SerializationException", "The request is not valid JSON."))?;
         let quotas = &self.quotas;
@@ -165,8 +166,8 @@ impl View<'_> {
 
         let adjustment = Adjustment {
             class: row.class.name().to_owned(),
-            account: Some(account.to_string()),
-            region: Some(region.to_string()),
+            account: Some(account.clone()),
+            region: Some(region.clone()),
             rate: desired,
         };
         let adjusted = self.quotas.adjust(adjustment);
@@ -183,7 +184,7 @@ impl View<'_> {
             "Status": "APPROVED",
             "Created": now,
             "LastUpdated": now,
-            "Requester": json!({ "accountId": &**account, "callerArn": &*self.caller.principal_arn })
+            "Requester": json!({ "accountId": account, "callerArn": &*self.caller.principal_arn })
                 .to_string(),
             "GlobalQuota": false,
             "Unit": "None",
@@ -195,8 +196,8 @@ impl View<'_> {
         }
 
         increases.push(Increase {
-            account: Arc::clone(account),
-            region: Arc::clone(region),
+            account: account.clone(),
+            region: region.clone(),
             description: description.clone(),
         });
         Ok(json!({ "RequestedQuota": description }))
@@ -292,7 +293,7 @@ impl View<'_> {
         let Caller {
             account, region, ..
         } = self.caller;
-        let partition = partition(region);
+        let partition = region.partition();
         format!(
             "arn:{partition}:servicequotas:{region}:{account}:{SERVICE_CODE}/{}",
             code(row)
@@ -300,7 +301,7 @@ impl View<'_> {
     }
 }
 
-/// The quota's code, or its class where the code is not known.
+/// The quota's code, or its class where the code is not published.
 fn code(row: &Row) -> &str {
     row.code.as_deref().unwrap_or_else(|| row.class.name())
 }
@@ -325,7 +326,7 @@ const SERVICE_NAME: &str = "AWS Key Management Service (AWS KMS)";
 /// Service Quotas' code for what is not there.
 const NO_SUCH_RESOURCE: &str = "NoSuchResourceException";
 
-/// Increases that are remembered.
+/// Increases that are stored.
 const INCREASES_MAX: usize = 1_000;
 
 /// Quotas on one page.

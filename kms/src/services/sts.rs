@@ -15,7 +15,7 @@ use crate::error::KmsError;
 /// # Errors
 ///
 /// `UnknownOperationException` for a form of any other action than GetCallerIdentity.
-pub fn answer(caller: &Caller, form: &[u8]) -> Result<String, KmsError> {
+pub fn respond(caller: &Caller, form: &[u8]) -> Result<String, KmsError> {
     let form = std::str::from_utf8(form)
         .ok()
         .and_then(|text| decode_query(text).ok())
@@ -32,9 +32,10 @@ pub fn answer(caller: &Caller, form: &[u8]) -> Result<String, KmsError> {
 }
 
 fn identity(caller: &Caller) -> String {
-    let user_id = match &caller.access_key_id {
+    let account = caller.account.as_str();
+    let user_id = match caller.access_key_id.as_deref() {
         Some(key) if !caller.principal_arn.ends_with(":root") => key,
-        _ => &caller.account,
+        _ => account,
     };
     format!(
         "<GetCallerIdentityResponse xmlns=\"{NAMESPACE}\"><GetCallerIdentityResult>\
@@ -43,7 +44,7 @@ fn identity(caller: &Caller) -> String {
          </GetCallerIdentityResponse>\n",
         escaped(&caller.principal_arn),
         escaped(user_id),
-        escaped(&caller.account),
+        account,
         caller.request_id,
     )
 }

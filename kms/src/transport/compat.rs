@@ -18,7 +18,7 @@ use crate::transport::Core;
 /// The answer to a path of the emulator whose place this takes; none for all other requests.
 ///
 /// Pages of another origin are never answered: a browser would send them without a preflight.
-pub(crate) fn answer(core: &Core, request: &Request<Incoming>) -> Option<Response<Full<Bytes>>> {
+pub(crate) fn respond(core: &Core, request: &Request<Incoming>) -> Option<Response<Full<Bytes>>> {
     if request.headers().contains_key(ORIGIN) {
         return None;
     }

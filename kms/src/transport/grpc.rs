@@ -92,7 +92,7 @@ impl Grpc {
     }
 
     /// Answers one gRPC request.
-    pub(crate) async fn answer(
+    pub(crate) async fn respond(
         &self,
         connection: Arc<Connection>,
         open: &mut UnauthenticatedRequest,
@@ -189,7 +189,7 @@ impl Methods {
 
 /// Makes a method of every operation in the table.
 macro_rules! methods {
-    ($($name:ident $method:ident ($request:ident) -> $answer:ident = $run:path, $kind:ident;)+) => {
+    ($($name:ident $method:ident ($request:ident) -> $answer:ident, $kind:ident;)+) => {
         #[tonic::async_trait]
         impl KeyManagement for Methods {
             $(
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn only_throttling_says_when_to_try_again() {
+    fn only_throttling_reports_when_to_try_again() {
         let status = status(&KmsError::new(Code::DisabledException, "k is disabled."));
         assert_eq!(status.code(), tonic::Code::FailedPrecondition);
         assert_eq!(status.message(), "k is disabled.");

@@ -35,7 +35,7 @@ use crate::transport::request_id;
 use crate::transport::unauthenticated::UnauthenticatedRequest;
 
 /// Answers one request that is not gRPC.
-pub(crate) async fn answer(
+pub(crate) async fn respond(
     core: &Core,
     connection: &Connection,
     open: &mut UnauthenticatedRequest,
@@ -60,7 +60,7 @@ pub(crate) async fn answer(
         None if compat::is_plain_json(core, request.headers()) => {
             exchange.answer_operation(request).await
         }
-        None => compat::answer(core, &request).unwrap_or_else(not_an_operation),
+        None => compat::respond(core, &request).unwrap_or_else(not_an_operation),
     };
     let headers = response.headers_mut();
     if let Ok(value) = request_id {
@@ -109,13 +109,13 @@ impl Exchange<'_> {
         let operation = String::from_utf8_lossy(operation.unwrap_or_default()).into_owned();
         let (caller, body) = self.authenticate("servicequotas", request).await?;
         let service = &self.core.service_quotas;
-        service.answer(&caller, &operation, &body)
+        service.respond(&caller, &operation, &body)
     }
 
     /// Does one operation of STS, and answers.
     async fn sts(mut self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let authenticated = self.authenticate("sts", request).await;
-        match authenticated.and_then(|(caller, form)| sts::answer(&caller, &form)) {
+        match authenticated.and_then(|(caller, form)| sts::respond(&caller, &form)) {
             Ok(body) => xml(StatusCode::OK, body),
             Err(error) => xml(
                 StatusCode::FORBIDDEN,

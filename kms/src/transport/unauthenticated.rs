@@ -31,7 +31,7 @@ impl UnauthenticatedRequest {
     }
 
     /// The body of the request's answer, until whose end the request is counted.
-    pub(crate) fn hold<B>(self, body: B) -> CountedBody<B> {
+    pub(crate) fn count_until_sent<B>(self, body: B) -> CountedBody<B> {
         CountedBody {
             body,
             _request: self,

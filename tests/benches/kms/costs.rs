@@ -1,4 +1,4 @@
-//! What a call costs without any door, and what of it the quota, the audit trail and the metrics
+//! What a call costs without a protocol, and what of it the quota, the audit trail and the metrics
 //! take: CPU time of all threads, so that what the audit trail's own thread does counts, too.
 
 use std::io::Write;
@@ -25,13 +25,11 @@ use proto::kms::v1;
 use proto::time::Clock as _;
 use proto::time::SystemClock;
 
-use crate::ACCOUNT;
 use crate::request;
-use crate::wire::REGION;
 
 /// Prints what a call costs, and its parts.
 pub async fn print(out: &mut impl Write, running: Running) -> anyhow::Result<()> {
-    let caller = Caller::root(ACCOUNT, REGION);
+    let caller = crate::caller()?;
     let create = Operation::CreateKey(v1::CreateKeyRequest::default());
     let answer = running.kms.call(&caller, create)?;
     let answer: serde_json::Value = serde_json::from_slice(&answer.to_json())?;
@@ -39,7 +37,7 @@ pub async fn print(out: &mut impl Write, running: Running) -> anyhow::Result<()>
         .as_str()
         .context("a key has an ARN")?;
     let request = request(arn);
-    writeln!(out, "\nGenerateDataKey without a door: CPU us per call")?;
+    writeln!(out, "\nGenerateDataKey without a protocol: CPU us per call")?;
     let whole = per_call(|| {
         let operation = Operation::GenerateDataKey(request.clone());
         running.kms.call(&caller, operation).map(drop)
@@ -47,7 +45,7 @@ pub async fn print(out: &mut impl Write, running: Running) -> anyhow::Result<()>
     running.audit.flush();
     writeln!(out, "{:<34}{whole:>12.2}", "all of it")?;
 
-    let quota = quota(&running.quotas)?;
+    let quota = quota(&running.quotas, &caller)?;
     let audit = audit(&running.audit, &caller, arn)?;
     let metrics = metrics(&caller)?;
     for (name, cost) in [("quota", quota), ("audit", audit), ("metrics", metrics)] {
@@ -65,13 +63,13 @@ pub async fn print(out: &mut impl Write, running: Running) -> anyhow::Result<()>
 }
 
 /// A charge.
-fn quota(quotas: &Quotas) -> anyhow::Result<f64> {
-    let class = Class::of("GenerateDataKey", Some("SYMMETRIC_DEFAULT"));
+fn quota(quotas: &Quotas, caller: &Caller) -> anyhow::Result<f64> {
+    let class = Class::for_operation("GenerateDataKey", Some("SYMMETRIC_DEFAULT"));
     let class = class.context("the operation has a quota")?;
-    per_call(|| quotas.charge(ACCOUNT, REGION, class))
+    per_call(|| quotas.charge(&caller.account, &caller.region, class))
 }
 
-/// An event, made as a call makes it, handed over, and kept.
+/// An event, made as a call makes it, handed over, and stored.
 fn audit(audit: &Audit, caller: &Caller, arn: &str) -> anyhow::Result<f64> {
     let arn: Arc<str> = arn.into();
     let cost = per_call(|| {
@@ -88,13 +86,12 @@ fn audit(audit: &Audit, caller: &Caller, arn: &str) -> anyhow::Result<f64> {
             time: SystemClock.now(),
             name: "GenerateDataKey",
             read_only: true,
-            region: Arc::clone(&caller.region),
-            recipient_account: Arc::clone(&caller.account),
+            region: caller.region.clone(),
+            recipient_account: caller.account.clone(),
             identity: Identity {
                 kind: "Root",
-                principal_id: Arc::clone(&caller.account),
                 arn: Arc::clone(&caller.principal_arn),
-                account: Arc::clone(&caller.account),
+                account: caller.account.clone(),
                 access_key_id: caller.access_key_id.clone(),
                 user_name: None,
                 invoked_by: None,
@@ -108,7 +105,7 @@ fn audit(audit: &Audit, caller: &Caller, arn: &str) -> anyhow::Result<f64> {
             id: EventId::fresh(),
             resources: vec![Resource {
                 arn: Arc::clone(&arn),
-                account: Arc::clone(&caller.account),
+                account: caller.account.clone(),
             }],
             error: None,
             shared_id: None,

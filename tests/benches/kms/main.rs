@@ -41,8 +41,8 @@ use kms::api::Operation;
 use kms::caller::Caller;
 use kms::config::Config;
 use kms::config::Credential;
-use kms::config::Secret;
 use kms::config::Signatures;
+use proto::identity::Secret;
 use proto::kms::v1;
 use proto::time::SystemClock;
 use tokio::net::TcpStream;
@@ -56,7 +56,7 @@ use crate::wire::SECRET;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const ACCOUNT: &str = "111122223333";
-const TOKEN: &str = "the secret between the two houses";
+const TOKEN: &str = "the secret between the two services";
 
 fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -142,7 +142,7 @@ async fn start() -> anyhow::Result<kms::server::Running> {
     config.authenticate.credentials = vec![Credential {
         access_key_id: KEY_ID.to_owned(),
         secret_access_key: Secret::new(SECRET),
-        account: ACCOUNT.to_owned(),
+        account: ACCOUNT.parse()?,
         principal_arn: None,
     }];
     config.quotas.shape = kms::quota::Shape::Window;
@@ -150,11 +150,16 @@ async fn start() -> anyhow::Result<kms::server::Running> {
     Ok(kms::server::start(config, Arc::new(SystemClock)).await?)
 }
 
+/// The root user of the account.
+fn caller() -> anyhow::Result<Caller> {
+    Ok(Caller::root(&ACCOUNT.parse()?, &REGION.parse()?))
+}
+
 /// The server's process: prints its port and the key's ARN, serves until its input closes.
 async fn serve() -> anyhow::Result<()> {
     let running = start().await?;
     let create = Operation::CreateKey(v1::CreateKeyRequest::default());
-    let answer = running.kms.call(&Caller::root(ACCOUNT, REGION), create)?;
+    let answer = running.kms.call(&caller()?, create)?;
     let answer: serde_json::Value = serde_json::from_slice(&answer.to_json())?;
     let arn = answer["KeyMetadata"]["Arn"]
         .as_str()

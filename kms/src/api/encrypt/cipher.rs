@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use proto::identity::AccountId;
 use zeroize::Zeroizing;
 
-use crate::api::Call;
+use crate::api::algorithm::check_algorithm;
+use crate::api::algorithm::check_symmetric;
+use crate::api::algorithm::incompatible;
 use crate::api::call::Action;
+use crate::api::call::Call;
 use crate::api::localstack;
-use crate::api::sign::incompatible;
+use crate::api::opening::Opened;
+use crate::api::opening::Source;
 use crate::authorize::Cryptography;
 use crate::authorize::Permitted;
 use crate::compat::Compat;
@@ -18,28 +23,7 @@ use crate::crypto::rsa::RsaPair;
 use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::key::Key;
-use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
-
-/// What is to be opened.
-pub(crate) struct Source<'a> {
-    pub(crate) blob: Option<&'a [u8]>,
-    /// Name of the blob's member, for the error.
-    pub(crate) key_id: Option<&'a str>,
-    pub(crate) context: &'a BTreeMap<String, String>,
-    pub(crate) algorithm: &'a str,
-    pub(crate) action: &'static str,
-    /// A dry run that looks at permissions alone.
-    pub(crate) authorization_only: bool,
-}
-
-/// What was opened, and by which key.
-pub(crate) struct Opened {
-    pub(crate) permit: Permitted<Cryptography>,
-    pub(crate) plaintext: Zeroizing<Vec<u8>>,
-    /// Of symmetric keys only, as at AWS.
-    pub(crate) material_id: Option<String>,
-}
 
 /// A ciphertext, and the material it is under.
 pub(crate) struct Sealed {
@@ -159,13 +143,12 @@ fn key_of(
     source: &Source<'_>,
 ) -> Result<Permitted<Cryptography>, KmsError> {
     let region = &call.caller.region;
-    let found = if *blob.key.region == **region || is_multi_region(blob.key.key_id) {
-        call.kms
-            .keys
-            .find(blob.key.account, region, blob.key.key_id, call.now)
-    } else {
-        None
-    };
+    let named = &blob.key;
+    let is_here = *region == *named.region || is_multi_region(named.key_id);
+    let account = named.account.parse::<AccountId>().ok();
+    let found = account
+        .filter(|_| is_here)
+        .and_then(|account| call.kms.keys.find(&account, region, named.key_id, call.now));
     let Some(key) = found else {
         call.charge(None)?;
         return Err(KmsError::access_denied(NOT_YOURS));
@@ -183,13 +166,26 @@ fn key_of(
 
 fn is_for(blob: &Blob<'_>, key: &Key) -> bool {
     let Blob { key: named, .. } = blob;
-    let same = named.account == &**key.account() && named.key_id == &**key.id();
-    same && (named.region == &**key.region() || is_multi_region(named.key_id))
+    *key.account() == *named.account
+        && **key.id() == *named.key_id
+        && (*key.region() == *named.region || is_multi_region(named.key_id))
 }
 
 /// Blobs of a multi-Region key open in each of its Regions.
 fn is_multi_region(key_id: &str) -> bool {
     key_id.starts_with("mrk-")
+}
+
+/// The symmetric key that the caller names to seal data keys under.
+pub(crate) fn key_for_data_keys(
+    call: &mut Call<'_>,
+    key_id: Option<&str>,
+    context: &BTreeMap<String, String>,
+) -> Result<Permitted<Cryptography>, KmsError> {
+    let permit = call.key_to_use(key_id, Some(context))?;
+    call.check_use(&permit, KeyUsage::EncryptDecrypt)?;
+    check_symmetric(&permit)?;
+    Ok(permit)
 }
 
 /// As [`seal`], and records the use in the audit trail and at the key.
@@ -261,40 +257,6 @@ fn check_no_context(context: &BTreeMap<String, String>) -> Result<(), KmsError> 
         "You cannot specify an encryption context with an asymmetric KMS key.",
     ))
 }
-
-/// The algorithm is one of the key's.
-pub(crate) fn check_algorithm(
-    permit: &Permitted<Cryptography>,
-    algorithm: &str,
-) -> Result<(), KmsError> {
-    let spec = permit.snapshot().record.spec;
-    if spec
-        .algorithms(KeyUsage::EncryptDecrypt)
-        .contains(&algorithm)
-    {
-        return Ok(());
-    }
-    Err(incompatible(algorithm, spec))
-}
-
-/// Data keys are sealed under symmetric keys only.
-pub(crate) fn check_symmetric(permit: &Permitted<Cryptography>) -> Result<(), KmsError> {
-    let spec = permit.snapshot().record.spec;
-    if spec == KeySpec::SymmetricDefault {
-        return Ok(());
-    }
-    Err(KmsError::new(
-        Code::InvalidKeyUsageException,
-        format!(
-            "You cannot generate a data key with an asymmetric key: {} has key spec {}.",
-            permit.key().arn(),
-            spec.as_str()
-        ),
-    ))
-}
-
-/// The algorithm of symmetric keys.
-pub(crate) const SYMMETRIC: &str = "SYMMETRIC_DEFAULT";
 
 /// AWS's text when a blob's key is not there, or not the caller's to use.
 const NOT_YOURS: &str = "The ciphertext refers to a customer master key that does not exist, does \

@@ -2,26 +2,23 @@
 
 use std::sync::Arc;
 
-use crate::api::Call;
+use crate::api::call::Call;
+use crate::api::draft::Draft;
+use crate::api::draft::fresh_id;
+use crate::api::draft::not_offered;
 use crate::api::key_policy;
 use crate::api::key_store;
+use crate::caller::Caller;
 use crate::compat::Compat;
-use crate::crypto;
-use crate::crypto::material::Material;
 use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::key::Key;
-use crate::keys::key::default_policy;
 use crate::keys::key_store::Backing;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
-use crate::keys::metadata::Manager;
 use crate::keys::metadata::Origin;
-use crate::keys::record::Import;
+use crate::keys::place::key_arn;
 use crate::keys::record::KeyStoreLink;
-use crate::keys::record::MaterialRecord;
-use crate::keys::record::MultiRegion;
-use crate::keys::record::Record;
 
 /// What CreateKey requests.
 pub(crate) struct KeyRequest {
@@ -38,146 +35,58 @@ pub(crate) struct KeyRequest {
     pub(crate) tags: Vec<(String, String)>,
 }
 
-/// A key that fits together and can be made.
-pub(crate) struct Draft {
-    pub(crate) key_id: String,
-    pub(crate) spec: KeySpec,
-    pub(crate) usage: KeyUsage,
-    pub(crate) origin: Origin,
-    pub(crate) multi_region: bool,
-    pub(crate) key_store: Option<KeyStoreLink>,
-    pub(crate) manager: Manager,
-    pub(crate) description: String,
-    pub(crate) policy: String,
-    pub(crate) tags: Vec<(String, String)>,
-}
-
-impl Draft {
-    /// Checks that what is requested fits together.
-    pub(crate) fn of_request(call: &mut Call<'_>, request: KeyRequest) -> Result<Self, KmsError> {
-        if request.spec.is_some() && request.deprecated_spec.is_some() {
-            return Err(KmsError::validation(
-                "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. \
-                 CustomerMasterKeySpec is deprecated.",
-            ));
-        }
-        let spec = request.spec.or(request.deprecated_spec);
-        let spec = spec
-            .as_deref()
-            .and_then(KeySpec::parse)
-            .unwrap_or(KeySpec::SymmetricDefault);
-        let usage = usage(request.usage.as_deref(), spec, call.kms.compat())?;
-        let origin = request
-            .origin
-            .as_deref()
-            .and_then(Origin::parse)
-            .unwrap_or(Origin::AwsKms);
-        call.parameter("keySpec", spec.as_str());
-        call.parameter("keyUsage", usage.as_str());
-        call.parameter("origin", origin.as_str());
-        call.parameter("description", &*request.description);
-        call.parameter("multiRegion", request.multi_region);
-        if spec == KeySpec::Sm2 {
-            return Err(not_offered());
-        }
-        let link = KeyStoreRequest {
-            origin,
-            id: request.key_store_id,
-            external_key: request.external_key,
-            ordinary: spec == KeySpec::SymmetricDefault && !request.multi_region,
-        };
-        let key_store = link.checked(call)?;
-        let key_id = fresh_id(request.multi_region);
-        let policy = request.policy.map_or_else(
-            || {
-                Ok(default_policy(
-                    call.caller.partition(),
-                    &call.caller.account,
-                ))
-            },
-            |policy| {
-                key_policy::checked(
-                    call,
-                    policy,
-                    &call.key_arn(&key_id),
-                    request.lockout_accepted,
-                )
-            },
-        )?;
-        Ok(Self {
-            key_id,
-            spec,
-            usage,
-            origin,
-            multi_region: request.multi_region,
-            key_store,
-            manager: Manager::Customer,
-            description: request.description,
-            policy,
-            tags: request.tags,
-        })
+/// Checks that what is requested fits together.
+pub(crate) fn draft(call: &mut Call<'_>, request: KeyRequest) -> Result<Draft, KmsError> {
+    if request.spec.is_some() && request.deprecated_spec.is_some() {
+        return Err(KmsError::validation(
+            "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. \
+             CustomerMasterKeySpec is deprecated.",
+        ));
     }
-
-    /// Makes the key in the caller's account and Region.
-    pub(crate) fn make(self, call: &Call<'_>) -> Result<Arc<Key>, KmsError> {
-        if self.origin == Origin::External {
-            return self.make_of(call, None);
-        }
-        let material = Material::generate(self.spec, &self.key_id).ok_or_else(not_offered)?;
-        self.make_of(call, Some(material))
+    let spec = request.spec.or(request.deprecated_spec);
+    let spec = spec
+        .as_deref()
+        .and_then(KeySpec::parse)
+        .unwrap_or(KeySpec::SymmetricDefault);
+    let usage = usage(request.usage.as_deref(), spec, call.kms.compat())?;
+    let origin = request
+        .origin
+        .as_deref()
+        .and_then(Origin::parse)
+        .unwrap_or(Origin::AwsKms);
+    call.parameter("keySpec", spec.as_str());
+    call.parameter("keyUsage", usage.as_str());
+    call.parameter("origin", origin.as_str());
+    call.parameter("description", &*request.description);
+    call.parameter("multiRegion", request.multi_region);
+    if spec == KeySpec::Sm2 {
+        return Err(not_offered());
     }
-
-    /// Makes the key of that material, or one that waits for its import.
-    pub(crate) fn make_of(
-        self,
-        call: &Call<'_>,
-        material: Option<Material>,
-    ) -> Result<Arc<Key>, KmsError> {
-        let now_ms = call.now.unix_millis();
-        let caller = call.caller;
-        let of = |material: &Material| MaterialRecord {
-            id: material.id_text().to_owned(),
-            since_ms: now_ms,
-            rotation: None,
-            import: (self.origin == Origin::External).then_some(Import {
-                present: true,
-                pending_rotation: false,
-                valid_to_ms: None,
-                description: None,
-            }),
-        };
-        let region = caller.region.to_string();
-        let record = Record {
-            spec: self.spec,
-            usage: self.usage,
-            origin: self.origin,
-            manager: self.manager,
-            description: self.description,
-            created_ms: now_ms,
-            enabled: true,
-            deletion_ms: None,
-            tags: self.tags,
-            policy: self.policy,
-            materials: material.iter().map(of).collect(),
-            rotation: None,
-            multi_region: self.multi_region.then(|| MultiRegion {
-                primary: region.clone(),
-                regions: vec![region],
-            }),
-            deletion_window_days: None,
-            key_store: self.key_store,
-            grants: Vec::new(),
-            last_use: None,
-        };
-        let materials = material.into_iter().map(Arc::new).collect();
-        call.kms.keys.create(
-            &caller.account,
-            &caller.region,
-            &self.key_id,
-            record,
-            materials,
-        )
+    let link = KeyStoreRequest {
+        origin,
+        id: request.key_store_id,
+        external_key: request.external_key,
+        ordinary: spec == KeySpec::SymmetricDefault && !request.multi_region,
+    };
+    let key_store = link.checked(call)?;
+    let Caller {
+        account, region, ..
+    } = call.caller;
+    let mut draft = Draft::new(account, region, fresh_id(request.multi_region));
+    if let Some(policy) = request.policy {
+        let arn = key_arn(account, region, &draft.key_id);
+        draft.policy = key_policy::checked(call, policy, &arn, request.lockout_accepted)?;
     }
+    Ok(Draft {
+        spec,
+        usage,
+        origin,
+        multi_region: request.multi_region,
+        key_store,
+        description: request.description,
+        tags: request.tags,
+        ..draft
+    })
 }
 
 /// The usage that is requested, or that of symmetric encryption keys.
@@ -237,7 +146,7 @@ impl KeyStoreRequest {
         let Some(id) = self.id else {
             return Err(KmsError::validation("CustomKeyStoreId is required."));
         };
-        let store = key_store::named(call, Some(&id))?;
+        let store = key_store::find(call, Some(&id))?;
         if !store.connected {
             return Err(key_store::invalid_state(&store, "must be connected"));
         }
@@ -253,11 +162,10 @@ impl KeyStoreRequest {
                     let link = snapshot.record.key_store.as_ref();
                     link.is_some_and(|l| l.id == id && l.external_key.as_ref() == Some(&key))
                 };
-                let caller = call.caller;
-                let keys = call
-                    .kms
-                    .keys
-                    .list(&caller.account, &caller.region, call.now);
+                let Caller {
+                    account, region, ..
+                } = call.caller;
+                let keys = call.kms.keys.list(account, region, call.now);
                 if keys.iter().any(taken) {
                     return Err(KmsError::new(Code::XksKeyAlreadyInUseException, ""));
                 }
@@ -272,22 +180,4 @@ impl KeyStoreRequest {
             )),
         }
     }
-}
-
-/// An id that no other key has: a UUID, or for multi-Region keys `mrk-` and 32 hex digits.
-pub(crate) fn fresh_id(multi_region: bool) -> String {
-    if multi_region {
-        return format!("mrk-{}", hex::encode(crypto::random_array::<16>()));
-    }
-    uuid::Builder::from_random_bytes(crypto::random_array())
-        .into_uuid()
-        .to_string()
-}
-
-/// SM2 exists in China Regions only.
-fn not_offered() -> KmsError {
-    KmsError::new(
-        Code::UnsupportedOperationException,
-        "Keys of this kind are not available in this Region.",
-    )
 }

@@ -87,7 +87,7 @@ fn with_moto_any_text_is_a_policy_and_only_denials_count() {
     let arn = text(&made["KeyMetadata"]["Arn"]);
     let described = world.ok("GetKeyPolicy", json!({"KeyId": id}));
     assert_eq!(described["Policy"], "my policy");
-    let other = Caller::root("222233334444", REGION);
+    let other = Caller::fixture("222233334444", REGION);
     world
         .call_as(&other, "DescribeKey", json!({"KeyId": arn}))
         .unwrap();

@@ -156,7 +156,7 @@ fn a_policy_may_look_at_the_key() {
 }
 
 #[test]
-fn a_policy_may_look_at_what_is_asked_of_a_keys_manager() {
+fn a_policy_may_look_at_what_is_requested_of_a_keys_manager() {
     let external = || json!({"Origin": "EXTERNAL"});
     let wrapping = json!({
         "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048",
@@ -246,7 +246,7 @@ fn grants_may_be_left_to_the_services_that_need_them() {
 }
 
 #[test]
-fn a_call_through_a_service_is_known_as_one_and_counts_as_secure() {
+fn a_call_through_a_service_is_recognized_and_counts_as_secure() {
     let world = World::new();
     let (id, _) = world.key();
     let mut service = world.caller.clone();

@@ -38,13 +38,13 @@ struct Run {
 fn open(disk: Disk) -> Kms {
     let (clock, quotas, audit) = parts();
     let clock: Arc<dyn Clock> = clock;
-    let store = Box::new(RedbStore::on(disk).expect("the store opens whatever was torn"));
+    let store = Box::new(RedbStore::with_backend(disk).expect("the store opens whatever was torn"));
     let root_key = RootKey::from_bytes([1; 32]);
     Kms::open(store, &root_key, clock, quotas, audit).expect("no row is damaged")
 }
 
 fn operate(kms: &Kms, name: &str, request: Value) -> Value {
-    call(kms, &Caller::root(ACCOUNT, REGION), name, request).unwrap_or(Value::Null)
+    call(kms, &Caller::fixture(ACCOUNT, REGION), name, request).unwrap_or(Value::Null)
 }
 
 /// All that the KMS returns of its keys and aliases.
@@ -140,7 +140,7 @@ fn check(run: &Run, done: usize, bytes: Vec<u8>) {
         // The store itself was not made yet; its file has another name until it is.
         return;
     };
-    let kms = open(Disk::of(bytes));
+    let kms = open(Disk::new(bytes));
     let now = state_of(&kms);
     let may_be = &run.acknowledged[last..run.acknowledged.len().min(last + 2)];
     assert!(

@@ -93,8 +93,8 @@ fn a_blob_is_of_no_use_in_another_account_or_region() {
     let (id, _) = world.key();
     let blob = encrypted(&world, &id, &json!({}));
     for caller in [
-        Caller::root("444455556666", "us-east-1"),
-        Caller::root(ACCOUNT, "eu-west-1"),
+        Caller::fixture("444455556666", "us-east-1"),
+        Caller::fixture(ACCOUNT, "eu-west-1"),
     ] {
         let refusal = world
             .call_as(&caller, "Decrypt", json!({"CiphertextBlob": blob}))
@@ -109,7 +109,7 @@ fn a_blob_is_of_no_use_in_another_account_or_region() {
 }
 
 #[test]
-fn data_keys_come_in_the_sizes_asked_for_and_decrypt() {
+fn data_keys_have_the_requested_sizes_and_decrypt() {
     let world = World::new();
     let (id, _) = world.key();
     for (size, bytes) in [
@@ -146,7 +146,7 @@ fn a_data_key_needs_exactly_one_size() {
 }
 
 #[test]
-fn random_bytes_are_as_many_as_asked_for() {
+fn random_bytes_are_as_many_as_requested() {
     let world = World::new();
     let answer = world.ok("GenerateRandom", json!({"NumberOfBytes": 1_024}));
     assert_eq!(
@@ -248,7 +248,7 @@ fn an_encryption_context_over_8_kib_is_refused() {
 }
 
 #[test]
-fn the_latest_use_of_a_key_is_told() {
+fn the_latest_use_of_a_key_is_returned() {
     let world = World::new();
     let (id, _) = world.key();
     let before = world.ok("GetKeyLastUsage", json!({"KeyId": id}));

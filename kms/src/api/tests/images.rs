@@ -101,12 +101,15 @@ fn an_image_survives_its_rows_under_its_root_key_only() {
 fn a_change_to_a_key_that_a_restore_took_away_is_refused() {
     let world = World::new();
     let (id, _) = world.key();
+    let Caller {
+        account, region, ..
+    } = &world.caller;
     let now = world.clock.now();
-    let key = world.kms.keys.find(ACCOUNT, REGION, &id, now).unwrap();
+    let key = world.kms.keys.find(account, region, &id, now).unwrap();
     world.kms.reset().unwrap();
     let refused = world.kms.keys.change(&key, |_| Ok(())).unwrap_err();
     assert_eq!(refused.code().name(), "NotFoundException");
-    let caller = Caller::root(ACCOUNT, REGION);
+    let caller = Caller::fixture(ACCOUNT, REGION);
     let listed = call(&world.kms, &caller, "ListKeys", json!({})).unwrap();
     assert_eq!(listed["Keys"], json!([]));
 }
@@ -121,7 +124,7 @@ fn a_restored_image_is_what_a_restart_finds() {
         let store = Box::new(RedbStore::open(&path).unwrap());
         Kms::open(store, &RootKey::from_bytes([1; 32]), clock, quotas, audit).unwrap()
     };
-    let caller = Caller::root(ACCOUNT, REGION);
+    let caller = Caller::fixture(ACCOUNT, REGION);
     let kms = open();
     let on_kms = |name: &str, request: Value| call(&kms, &caller, name, request).unwrap();
     let made = on_kms("CreateKey", json!({}));

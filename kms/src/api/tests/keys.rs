@@ -73,7 +73,7 @@ fn a_key_is_named_by_id_arn_alias_or_alias_arn() {
 }
 
 #[test]
-fn a_key_that_is_not_there_is_told_as_aws_tells_it() {
+fn a_key_that_is_not_there_is_reported_as_by_aws() {
     let world = World::new();
     let describe = |key: &str| world.refusal("DescribeKey", json!({"KeyId": key}));
     let id = "1234abcd-12ab-34cd-56ef-1234567890ab";
@@ -105,8 +105,8 @@ fn a_key_that_is_not_there_is_told_as_aws_tells_it() {
 fn accounts_and_regions_do_not_see_each_others_keys() {
     let world = World::new();
     let (id, arn) = world.key();
-    let other_region = Caller::root(ACCOUNT, "eu-west-1");
-    let other_account = Caller::root("444455556666", "us-east-1");
+    let other_region = Caller::fixture(ACCOUNT, "eu-west-1");
+    let other_account = Caller::fixture("444455556666", "us-east-1");
     for caller in [&other_region, &other_account] {
         let listed = world.call_as(caller, "ListKeys", json!({})).unwrap();
         assert_eq!(listed["Keys"], json!([]));
@@ -244,7 +244,7 @@ fn keys_are_listed_in_pages() {
 }
 
 #[test]
-fn a_keys_policy_is_told_as_it_was_given() {
+fn a_keys_policy_is_returned_as_it_was_given() {
     let world = World::new();
     let (id, _) = world.key();
     let policy = || text(&world.ok("GetKeyPolicy", json!({"KeyId": id}))["Policy"]);
@@ -277,7 +277,7 @@ fn a_description_can_be_changed() {
 }
 
 #[test]
-fn a_services_key_is_made_when_first_asked_for_and_used_by_that_service_only() {
+fn a_services_key_is_made_when_first_requested_and_used_by_that_service_only() {
     let world = World::new();
     let described = world.ok("DescribeKey", json!({"KeyId": "alias/aws/s3"}));
     assert_eq!(described["KeyMetadata"]["KeyManager"], "AWS");

@@ -148,7 +148,7 @@ fn codes_verify_under_their_key_and_algorithm_only() {
 }
 
 #[test]
-fn a_public_key_is_told_with_what_it_is_for() {
+fn a_public_key_is_returned_with_what_it_is_for() {
     let world = World::new();
     let arn = key(&world, "ECC_NIST_P256", "SIGN_VERIFY");
     let mut described = world.ok("GetPublicKey", json!({"KeyId": arn}));

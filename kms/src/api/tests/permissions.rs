@@ -12,7 +12,7 @@ use crate::caller::Caller;
 const OTHER: &str = "444455556666";
 
 fn user(account: &str, name: &str) -> Caller {
-    let mut caller = Caller::root(account, "us-east-1");
+    let mut caller = Caller::fixture(account, "us-east-1");
     caller.principal_arn = format!("arn:aws:iam::{account}:user/{name}").into();
     caller
 }

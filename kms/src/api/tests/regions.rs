@@ -25,7 +25,11 @@ fn replicated(world: &World) -> (String, Caller, Caller) {
         "ReplicateKey",
         json!({"KeyId": id, "ReplicaRegion": "eu-west-1"}),
     );
-    (id, world.caller.clone(), Caller::root(ACCOUNT, "eu-west-1"))
+    (
+        id,
+        world.caller.clone(),
+        Caller::fixture(ACCOUNT, "eu-west-1"),
+    )
 }
 
 fn metadata(world: &World, caller: &Caller, id: &str) -> Value {

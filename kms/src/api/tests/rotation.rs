@@ -68,7 +68,7 @@ fn a_key_rotates_by_itself_when_its_period_is_over() {
 }
 
 #[test]
-fn rotation_by_itself_stops_when_told() {
+fn rotation_by_itself_stops_when_it_is_disabled() {
     let world = World::new();
     let (id, arn) = world.key();
     world.ok("EnableKeyRotation", json!({"KeyId": id}));
@@ -108,7 +108,7 @@ fn a_key_rotates_on_demand_25_times() {
 }
 
 #[test]
-fn keys_that_do_not_rotate_say_so() {
+fn a_rotation_of_a_key_that_does_not_rotate_is_refused() {
     let world = World::new();
     let request = json!({"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"});
     let id = text(&world.ok("CreateKey", request)["KeyMetadata"]["KeyId"]);
@@ -134,7 +134,7 @@ fn keys_that_do_not_rotate_say_so() {
 }
 
 #[test]
-fn a_disabled_key_is_told_so_before_that_its_kind_does_not_rotate() {
+fn a_disabled_key_is_refused_as_disabled_before_its_kind_matters() {
     let world = World::new();
     let request = json!({"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"});
     let metadata = &world.ok("CreateKey", request)["KeyMetadata"];

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::api::Kms;
 use crate::api::seed::Seed;
+use crate::api::seed::plant;
 use crate::api::tests::ACCOUNT;
 use crate::api::tests::REGION;
 use crate::api::tests::World;
@@ -38,8 +39,8 @@ fn open(path: &Path, root_key: u8) -> Result<Kms, OpenError> {
 
 fn seed(key_id: &str, aliases: &[&str], material: Option<u8>) -> Seed {
     Seed {
-        account: ACCOUNT.to_owned(),
-        region: REGION.to_owned(),
+        account: ACCOUNT.parse().unwrap(),
+        region: REGION.parse().unwrap(),
         key_id: key_id.to_owned(),
         aliases: aliases.iter().map(|name| (*name).to_owned()).collect(),
         description: "seeded".to_owned(),
@@ -59,9 +60,9 @@ fn seed(key_id: &str, aliases: &[&str], material: Option<u8>) -> Seed {
 fn keys_aliases_and_blobs_survive_a_reopening() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kms.redb");
-    let caller = Caller::root(ACCOUNT, REGION);
+    let caller = Caller::fixture(ACCOUNT, REGION);
     let kms = open(&path, 1).unwrap();
-    let made = call(&kms, &caller, "CreateKey", json!({"Description": "kept"})).unwrap();
+    let made = call(&kms, &caller, "CreateKey", json!({"Description": "stored"})).unwrap();
     let id = text(&made["KeyMetadata"]["KeyId"]);
     let alias = json!({"AliasName": "alias/a", "TargetKeyId": id});
     call(&kms, &caller, "CreateAlias", alias).unwrap();
@@ -84,7 +85,7 @@ fn key_material_is_not_in_the_store_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kms.redb");
     let kms = open(&path, 1).unwrap();
-    kms.seed(&[seed("testkey-1", &[], Some(0x5a))]).unwrap();
+    plant(&kms, &[seed("testkey-1", &[], Some(0x5a))]).unwrap();
     drop(kms);
     let bytes = std::fs::read(&path).unwrap();
     assert!(!bytes.windows(16).any(|window| window == [0x5a; 16]));
@@ -95,10 +96,10 @@ fn key_material_is_not_in_the_store_file() {
 fn seeding_again_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kms.redb");
-    let caller = Caller::root(ACCOUNT, REGION);
+    let caller = Caller::fixture(ACCOUNT, REGION);
     let seeds = [seed("testkey-1", &["demo", "alias/other"], None)];
     let kms = open(&path, 1).unwrap();
-    kms.seed(&seeds).unwrap();
+    plant(&kms, &seeds).unwrap();
     let encrypt = json!({"KeyId": "testkey-1", "Plaintext": "AAAA"});
     let blob = call(&kms, &caller, "Encrypt", encrypt).unwrap()["CiphertextBlob"].clone();
     let listed = call(&kms, &caller, "ListAliases", json!({})).unwrap();
@@ -106,7 +107,7 @@ fn seeding_again_changes_nothing() {
     drop(kms);
 
     let kms = open(&path, 1).unwrap();
-    kms.seed(&seeds).unwrap();
+    plant(&kms, &seeds).unwrap();
     assert_eq!(
         call(&kms, &caller, "ListAliases", json!({})).unwrap(),
         listed
@@ -122,12 +123,12 @@ fn seeding_again_changes_nothing() {
 fn the_same_seed_opens_blobs_of_another_run() {
     let seeds = [seed("testkey-1", &["demo"], Some(7))];
     let one = World::new();
-    one.kms.seed(&seeds).unwrap();
+    plant(&one.kms, &seeds).unwrap();
     let encrypt = json!({"KeyId": "alias/demo", "Plaintext": "AAAA"});
     let blob = one.ok("Encrypt", encrypt)["CiphertextBlob"].clone();
 
     let two = World::new();
-    two.kms.seed(&seeds).unwrap();
+    plant(&two.kms, &seeds).unwrap();
     assert_eq!(
         two.ok("Decrypt", json!({"CiphertextBlob": blob}))["Plaintext"],
         "AAAA"
@@ -137,16 +138,13 @@ fn the_same_seed_opens_blobs_of_another_run() {
 #[test]
 fn a_seed_that_cannot_be_is_refused() {
     let world = World::new();
-    world.kms.seed(&[seed("testkey-1", &[], Some(7))]).unwrap();
-    world
-        .kms
-        .seed(&[seed("testkey-1", &[], Some(8))])
-        .unwrap_err();
-    world.kms.seed(&[seed("a/b", &[], None)]).unwrap_err();
-    world.kms.seed(&[seed("a", &["aws/s3"], None)]).unwrap_err();
+    plant(&world.kms, &[seed("testkey-1", &[], Some(7))]).unwrap();
+    plant(&world.kms, &[seed("testkey-1", &[], Some(8))]).unwrap_err();
+    plant(&world.kms, &[seed("a/b", &[], None)]).unwrap_err();
+    plant(&world.kms, &[seed("a", &["aws/s3"], None)]).unwrap_err();
     let mut short = seed("b", &[], None);
     short.materials = vec![Zeroizing::new(vec![0; 31])];
-    world.kms.seed(&[short]).unwrap_err();
+    plant(&world.kms, &[short]).unwrap_err();
 }
 
 #[test]
@@ -159,7 +157,7 @@ fn a_seed_may_be_a_rotated_an_imported_or_a_waiting_key() {
     imported.origin = Origin::External;
     let mut waiting = seed("waiting", &[], None);
     waiting.origin = Origin::External;
-    world.kms.seed(&[rotated, imported, waiting]).unwrap();
+    plant(&world.kms, &[rotated, imported, waiting]).unwrap();
 
     let listed = |key: &str| {
         let request = json!({"KeyId": key, "IncludeKeyMaterial": "ALL_KEY_MATERIAL"});

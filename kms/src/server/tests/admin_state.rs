@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::Request;
 use http_body_util::Full;
+use proto::identity::Secret;
 use proto::time::Clock;
 use proto::time::ManualClock;
 use serde_json::Value;
@@ -16,7 +17,6 @@ use super::send;
 use super::serve;
 use crate::config::Compat;
 use crate::config::Config;
-use crate::config::Secret;
 use crate::config::Signatures;
 use crate::server::Running;
 use crate::server::start;
@@ -144,7 +144,7 @@ async fn lookup(running: &Running, body: Value) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn lookup_events_tells_calls_as_cloud_trail_does() {
+async fn lookup_events_returns_calls_as_cloud_trail_does() {
     let running = serve(Signatures::Accepted).await;
     let made = operation(running.address, "CreateKey", json!({})).await;
     let arn = &made["KeyMetadata"]["Arn"];

@@ -18,9 +18,10 @@ use super::random;
 use super::send;
 use super::serve;
 use crate::config::Signatures;
+use crate::quota::Class;
 
 #[tokio::test]
-async fn the_admin_port_tells_health_metrics_quotas_clock_and_events() {
+async fn the_admin_port_returns_health_metrics_quotas_clock_and_events() {
     let running = serve(Signatures::Accepted).await;
     let base = format!("http://{}", running.admin_address);
     let get = |path: &str| {
@@ -118,11 +119,10 @@ async fn service_quotas_reads_and_raises_quotas_of_the_callers_account_and_regio
         value(&post("GetAWSDefaultServiceQuota", key.clone()).await)["Quota"]["Value"],
         5.0
     );
-    let rate = |account| {
-        running
-            .quotas
-            .rate(account, "us-east-1", crate::quota::Class::CreateKey)
-            .requests
+    let rate = |account: &str| {
+        let (account, region) = (account.parse().unwrap(), "us-east-1".parse().unwrap());
+        let rate = running.quotas.rate(&account, &region, Class::CreateKey);
+        rate.requests
     };
     assert_eq!((rate("000000000000"), rate("111122223333")), (9, 5));
 

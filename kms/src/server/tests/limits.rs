@@ -15,6 +15,7 @@ use http_body_util::combinators::BoxBody;
 use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::TokioExecutor;
 use hyper_util::rt::TokioIo;
+use proto::identity::Secret;
 use proto::time::ManualClock;
 use tokio::net::TcpStream;
 
@@ -27,7 +28,6 @@ use super::random;
 use super::send;
 use crate::config::Config;
 use crate::config::Limits;
-use crate::config::Secret;
 use crate::config::Signatures;
 use crate::server::Running;
 use crate::server::start;

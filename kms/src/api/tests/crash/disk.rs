@@ -23,7 +23,7 @@ pub(super) struct Disk {
 
 impl Disk {
     /// A disk with these bytes on it, all of them durable.
-    pub(super) fn of(bytes: Vec<u8>) -> Self {
+    pub(super) fn new(bytes: Vec<u8>) -> Self {
         Self {
             bytes: Arc::new(Mutex::new(bytes)),
             acts: Arc::default(),
