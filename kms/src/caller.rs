@@ -52,6 +52,12 @@ impl Caller {
         }
     }
 
+    /// The caller's account and the Region called, which together find keys.
+    #[must_use]
+    pub const fn place(&self) -> (&AccountId, &Region) {
+        (&self.account, &self.region)
+    }
+
     /// [`Caller::root`] for tests, which name accounts and Regions by texts.
     #[cfg(test)]
     pub(crate) fn fixture(account: &str, region: &str) -> Self {

@@ -1,4 +1,4 @@
-//! What KMS answers when it refuses: AWS's exceptions with their HTTP status.
+//! The errors that KMS returns: AWS's exceptions with their HTTP status.
 //!
 //! Sources: <https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html> and the error
 //! lists of the operations' pages there.
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// A refusal or failure, as the caller receives it.
 ///
-/// Causes that are not the caller's business are logged where they arise and do not stand here.
+/// Causes that do not concern the caller are logged where they arise and are not in the error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KmsError {
     code: Code,
@@ -17,7 +17,7 @@ pub struct KmsError {
     throttle: Option<Throttle>,
 }
 
-/// What only the answer to a throttled request carries.
+/// What only the error of a throttled request contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Throttle {
     /// Name of the quota that is used up.
@@ -59,7 +59,7 @@ impl KmsError {
         Self::new(Code::NotFoundException, message)
     }
 
-    /// A blob that does not open, for whatever reason: AWS's answer does not show which.
+    /// A blob that does not open, for any reason: AWS's error does not show which.
     #[must_use]
     pub const fn invalid_ciphertext() -> Self {
         Self {
@@ -126,7 +126,7 @@ macro_rules! codes {
         }
 
         impl Code {
-            /// Every error KMS may answer.
+            /// Every error that KMS may return.
             pub const ALL: &[Self] = &[$(Self::$code,)+];
 
             /// AWS's name of the error.

@@ -1,6 +1,6 @@
 //! Failures and delays on purpose, by a plan that gives the same outcome every time.
 //!
-//! "The 5th Decrypt under key X answers KMSInternalException" is one [`Fault`]. Whether a call is
+//! "The 5th Decrypt under key X fails with KMSInternalException" is one [`Fault`]. Whether a call is
 //! struck depends on the plan, its seed and how many matching calls came before, and on nothing
 //! else, so that a run can be repeated.
 
@@ -71,13 +71,13 @@ pub struct Fault {
     /// Chance that such a call is struck, from 0 to 1.
     pub probability: f64,
 
-    /// AWS's name of the error that is answered, such as `KMSInternalException`.
+    /// AWS's name of the error that is returned, such as `KMSInternalException`.
     pub error: Option<String>,
 
     /// The error's text.
     pub message: String,
 
-    /// Close the connection instead of answering.
+    /// Close the connection without a response.
     pub drop_connection: bool,
 
     /// Wait so long before that, or before doing the operation if there is no more to it.
@@ -140,14 +140,14 @@ struct RunningPlan {
 pub struct Effect {
     /// Wait first.
     pub delay: Duration,
-    /// Then answer this.
+    /// Then return this.
     pub error: Option<KmsError>,
     /// Then close the connection.
     pub drop_connection: bool,
 }
 
 impl Faults {
-    /// Puts a plan in force from its beginning; an empty one lets everything be.
+    /// Puts a plan in force from its beginning; an empty one has no effect.
     ///
     /// # Errors
     ///
@@ -187,7 +187,7 @@ impl Faults {
             })
     }
 
-    /// What happens to this call; nothing, as a rule. `names` gives all names of the keys it is
+    /// What happens to this call; usually nothing. `names` gives all names of the keys it is
     /// about, and is called only if the plan is about a key.
     #[must_use]
     pub fn effect(
@@ -328,7 +328,7 @@ impl Fault {
         self.key.as_ref().is_none_or(is_about) && self.context.iter().all(has_pair)
     }
 
-    /// The error that is answered.
+    /// The error that is returned.
     fn error(&self, code: Code) -> KmsError {
         if code == Code::ThrottlingException {
             return KmsError::throttled("FaultPlan", Duration::from_secs(1));

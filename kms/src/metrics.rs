@@ -69,7 +69,7 @@ impl Protocol {
 }
 
 impl Metrics {
-    /// Counters that stand at nothing.
+    /// Counters at zero.
     #[must_use]
     pub fn new() -> Self {
         let builder = PrometheusBuilder::new();
@@ -162,7 +162,7 @@ impl Metrics {
         counter.increment(1);
     }
 
-    /// Everything counted, in Prometheus's text format, with the quotas' gauges as they stand.
+    /// Everything counted, in Prometheus's text format, with the quotas' gauges as they are now.
     ///
     /// The gauges of the current window are named as CloudWatch's `AWS/Usage` names them.
     #[must_use]

@@ -118,7 +118,7 @@ struct SnapshotName {
     name: String,
 }
 
-/// Takes a snapshot; one of that name gives way.
+/// Takes a snapshot; it replaces one of the same name.
 pub(crate) fn take(control: &Control, body: &[u8]) -> Outcome {
     let named = read::<SnapshotName>(body)?;
     let taken = NamedSnapshot {

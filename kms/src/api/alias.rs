@@ -10,10 +10,9 @@ use crate::api::call::no_such_alias;
 use crate::api::call::no_such_key;
 use crate::api::metadata::seconds;
 use crate::api::page;
-use crate::api::page::Limits;
+use crate::api::page::LIMITS_OF_LONG_ITEMS;
 use crate::api::service_key::SSE_S3_ALIAS;
 use crate::api::violations;
-use crate::caller::Caller;
 use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::Alias;
@@ -68,9 +67,7 @@ pub(crate) fn update(
     let name = request.alias_name.as_deref().unwrap_or_default();
     check_name(name)?;
     check_target(request.target_key_id.as_deref())?;
-    let Caller {
-        account, region, ..
-    } = call.caller;
+    let (account, region) = call.caller.place();
     let missing = || no_such_alias(&alias_arn(account, region, name));
     let permit = call.key(request.target_key_id.as_deref(), By::Id)?;
     let key = permit.key();
@@ -104,9 +101,7 @@ pub(crate) fn delete(
     let name = request.alias_name.as_deref().unwrap_or_default();
     check_name(name)?;
     call.key(Some(name), By::Alias)?;
-    let Caller {
-        account, region, ..
-    } = call.caller;
+    let (account, region) = call.caller.place();
     let removed = call
         .kms
         .keys
@@ -129,19 +124,19 @@ pub(crate) fn list(
         Some(key_id) => Some(Arc::clone(call.key(Some(key_id), By::Id)?.key())),
         None => None,
     };
-    let Caller {
-        account, region, ..
-    } = call.caller;
+    let (account, region) = call.caller.place();
     let mut aliases = call.kms.keys.aliases(account, region, call.now);
     aliases.retain(|(name, alias)| {
         key.as_ref().is_none_or(|key| *alias.key_id == **key.id()) && &**name != SSE_S3_ALIAS
     });
-    let limits = Limits {
-        default: 50,
-        most: 100,
-    };
     let marker = request.marker.as_deref();
-    let page = page::page(aliases, |(name, _)| name, marker, request.limit, limits)?;
+    let page = page::page(
+        aliases,
+        |(name, _)| name,
+        marker,
+        request.limit,
+        LIMITS_OF_LONG_ITEMS,
+    )?;
     let entry = |(name, alias): (Arc<str>, Alias)| v1::AliasListEntry {
         alias_arn: Some(alias_arn(account, region, &name)),
         alias_name: Some(name.to_string()),

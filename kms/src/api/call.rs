@@ -35,6 +35,7 @@ use crate::keys::key::Key;
 use crate::keys::key::Use;
 use crate::keys::metadata::KeyUsage;
 use crate::keys::metadata::Manager;
+use crate::keys::metadata::Origin;
 use crate::keys::place::alias_arn;
 use crate::keys::place::key_arn;
 use crate::keys::state::Group;
@@ -226,9 +227,7 @@ impl<'a> Call<'a> {
 
     /// The key that a caller's text names, without any permission to use it.
     pub(crate) fn resolve(&self, reference: &str, by: By) -> Result<Arc<Key>, KmsError> {
-        let Caller {
-            account, region, ..
-        } = self.caller;
+        let (account, region) = self.caller.place();
         let keys = &self.kms.keys;
         if reference.starts_with("arn:") {
             let arn = Arn::parse(reference).map_err(|_| invalid_arn(reference))?;
@@ -467,6 +466,26 @@ pub(crate) fn no_such_alias(alias_arn: &str) -> KmsError {
 
 pub(crate) fn no_such_key(key_arn: &str) -> KmsError {
     KmsError::not_found(format!("Key '{key_arn}' does not exist"))
+}
+
+/// The origin of a key's material rules the operation out.
+pub(crate) fn wrong_origin(key: &Key, origin: Origin) -> KmsError {
+    KmsError::new(
+        Code::UnsupportedOperationException,
+        format!(
+            "{} origin is {} which is not valid for this operation.",
+            key.arn(),
+            origin.as_str()
+        ),
+    )
+}
+
+/// The operation is for primary keys only.
+pub(crate) fn not_primary(key: &Key) -> KmsError {
+    KmsError::new(
+        Code::UnsupportedOperationException,
+        format!("{} is not a multi-region primary key.", key.arn()),
+    )
 }
 
 fn invalid_arn(reference: &str) -> KmsError {

@@ -76,15 +76,13 @@ impl Draft {
     ) -> Result<Arc<Key>, KmsError> {
         let now_ms = now.unix_millis();
         let of = |material: &Material| MaterialRecord {
-            id: material.id_text().to_owned(),
-            since_ms: now_ms,
-            rotation: None,
             import: (self.origin == Origin::External).then_some(Import {
                 present: true,
                 pending_rotation: false,
                 valid_to_ms: None,
                 description: None,
             }),
+            ..MaterialRecord::new(material, now_ms, None)
         };
         let record = Record {
             spec: self.spec,

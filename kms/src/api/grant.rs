@@ -6,10 +6,9 @@ use crate::api::call::By;
 use crate::api::call::Call;
 use crate::api::metadata::seconds;
 use crate::api::page;
-use crate::api::page::Limits;
+use crate::api::page::LIMITS_OF_LONG_ITEMS;
 use crate::api::violations;
 use crate::authorize::Enforcement;
-use crate::caller::Caller;
 use crate::caller::root_arn;
 use crate::crypto;
 use crate::error::Code;
@@ -119,9 +118,7 @@ pub(crate) fn list_retirable(
     let Some(principal) = principal else {
         return Err(KmsError::validation("RetiringPrincipal is required."));
     };
-    let Caller {
-        account, region, ..
-    } = call.caller;
+    let (account, region) = call.caller.place();
     let mut grants = Vec::new();
     for key in call.kms.keys.list(account, region, call.now) {
         let snapshot = key.snapshot();
@@ -142,7 +139,13 @@ pub(crate) fn list_retirable(
         .map(|entry| (name(&entry), entry))
         .collect();
     let marker = request.marker.as_deref();
-    let page = page::page(named, |(name, _)| name, marker, request.limit, LIMITS)?;
+    let page = page::page(
+        named,
+        |(name, _)| name,
+        marker,
+        request.limit,
+        LIMITS_OF_LONG_ITEMS,
+    )?;
     Ok(v1::ListRetirableGrantsResponse {
         grants: page.items.into_iter().map(|(_, entry)| entry).collect(),
         next_marker: page.next_marker,
@@ -286,7 +289,13 @@ fn cut(
     limit: Option<i32>,
 ) -> Result<page::Page<Grant>, KmsError> {
     grants.sort_by(|a, b| a.id.cmp(&b.id));
-    page::page(grants, |grant| &grant.id, marker, limit, LIMITS)
+    page::page(
+        grants,
+        |grant| &grant.id,
+        marker,
+        limit,
+        LIMITS_OF_LONG_ITEMS,
+    )
 }
 
 fn entry(key: &Key, grant: Grant) -> v1::GrantListEntry {
@@ -317,11 +326,6 @@ fn entry(key: &Key, grant: Grant) -> v1::GrantListEntry {
 
 /// What a token of a grant is sealed for.
 const TOKEN: &str = "grant token";
-
-const LIMITS: Limits = Limits {
-    default: 50,
-    most: 100,
-};
 
 /// Most grants of a key.
 const GRANTS_MAX: usize = 50_000;

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::api::call::By;
 use crate::api::call::Call;
+use crate::api::call::wrong_origin;
 use crate::api::violations::Constrained;
 use crate::authorize::Management;
 use crate::authorize::Permitted;
@@ -162,14 +163,7 @@ fn importing(
     let key = permit.key();
     let origin = key.snapshot().record.origin;
     if origin != Origin::External {
-        return Err(KmsError::new(
-            Code::UnsupportedOperationException,
-            format!(
-                "{} origin is {} which is not valid for this operation.",
-                key.arn(),
-                origin.as_str()
-            ),
-        ));
+        return Err(wrong_origin(key, origin));
     }
     call.check_state(key, Group::Import)?;
     Ok(permit)
@@ -284,10 +278,8 @@ fn place(
         import.pending_rotation = true;
     }
     record.materials.push(MaterialRecord {
-        id: material.id_text().to_owned(),
-        since_ms: now_ms,
-        rotation: None,
         import: Some(import),
+        ..MaterialRecord::new(material, now_ms, None)
     });
     Ok(())
 }

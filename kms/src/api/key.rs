@@ -14,10 +14,8 @@ use crate::api::localstack::ChosenByTags;
 use crate::api::metadata::metadata;
 use crate::api::metadata::seconds;
 use crate::api::page;
-use crate::api::page::Limits;
 use crate::api::tag;
 use crate::api::violations;
-use crate::caller::Caller;
 use crate::error::KmsError;
 use crate::keys::key::Key;
 use crate::keys::metadata::Manager;
@@ -84,17 +82,11 @@ pub(crate) fn list(
 ) -> Result<v1::ListKeysResponse, KmsError> {
     violations::check(&request)?;
     call.charge(None)?;
-    let Caller {
-        account, region, ..
-    } = call.caller;
+    let (account, region) = call.caller.place();
     let mut keys = call.kms.keys.list(account, region, call.now);
     keys.retain(|key| key.snapshot().record.manager != Manager::AwsOwned);
-    let limits = Limits {
-        default: 100,
-        most: 1_000,
-    };
     let marker = request.marker.as_deref();
-    let page = page::page(keys, |key| key.id(), marker, request.limit, limits)?;
+    let page = page::page(keys, |key| key.id(), marker, request.limit, page::LIMITS)?;
     let entry = |key: &Arc<Key>| v1::KeyListEntry {
         key_id: Some(key.id().to_string()),
         key_arn: Some(key.arn().to_string()),

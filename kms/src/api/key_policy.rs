@@ -7,7 +7,6 @@ use proto::policy::PolicyKind;
 use crate::api::call::By;
 use crate::api::call::Call;
 use crate::api::page;
-use crate::api::page::Limits;
 use crate::authorize;
 use crate::error::Code;
 use crate::error::KmsError;
@@ -53,13 +52,9 @@ pub(crate) fn list(
     request: v1::ListKeyPoliciesRequest,
 ) -> Result<v1::ListKeyPoliciesResponse, KmsError> {
     call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
-    let limits = Limits {
-        default: 100,
-        most: 1_000,
-    };
     let names = vec![POLICY_NAME.to_owned()];
     let marker = request.marker.as_deref();
-    let page = page::page(names, |name| name, marker, request.limit, limits)?;
+    let page = page::page(names, |name| name, marker, request.limit, page::LIMITS)?;
     Ok(v1::ListKeyPoliciesResponse {
         policy_names: page.items,
         next_marker: page.next_marker,

@@ -7,9 +7,7 @@ use proto::kms::v1;
 use crate::api::call::Call;
 use crate::api::metadata::seconds;
 use crate::api::page;
-use crate::api::page::Limits;
 use crate::api::violations;
-use crate::caller::Caller;
 use crate::crypto;
 use crate::error::Code;
 use crate::error::KmsError;
@@ -40,9 +38,7 @@ pub(crate) fn create(
         connected: false,
         backing: backing(request)?,
     };
-    let Caller {
-        account, region, ..
-    } = call.caller;
+    let (account, region) = call.caller.place();
     let present = call.kms.keys.key_stores(account, region);
     if present.len() >= STORES_MAX {
         let text = format!("The account has reached the limit of {STORES_MAX} custom key stores.");
@@ -116,9 +112,7 @@ pub(crate) fn update(
                 .or(vpc_owner.take());
         }
     }
-    let Caller {
-        account, region, ..
-    } = call.caller;
+    let (account, region) = call.caller.place();
     check_free(&call.kms.keys.key_stores(account, region), &store)?;
     call.kms.keys.put_key_store(account, region, store)?;
     Ok(v1::UpdateCustomKeyStoreResponse {})
@@ -133,9 +127,7 @@ pub(crate) fn delete(
     violations::check(&request)?;
     call.charge(None)?;
     let store = find(call, request.custom_key_store_id.as_deref())?;
-    let Caller {
-        account, region, ..
-    } = call.caller;
+    let (account, region) = call.caller.place();
     let inside = |key: &Arc<Key>| {
         key.snapshot()
             .record
@@ -190,9 +182,7 @@ pub(crate) fn describe(
             "You cannot specify both CustomKeyStoreId and CustomKeyStoreName.",
         ));
     }
-    let Caller {
-        account, region, ..
-    } = call.caller;
+    let (account, region) = call.caller.place();
     let mut stores = call.kms.keys.key_stores(account, region);
     stores.retain(|store| {
         id.as_ref().is_none_or(|id| *id == store.id)
@@ -201,12 +191,14 @@ pub(crate) fn describe(
     if let (true, Some(wanted)) = (stores.is_empty(), id.or(name)) {
         return Err(not_found(&wanted));
     }
-    let limits = Limits {
-        default: 100,
-        most: 1_000,
-    };
     let marker = request.marker.as_deref();
-    let page = page::page(stores, |store| &store.id, marker, request.limit, limits)?;
+    let page = page::page(
+        stores,
+        |store| &store.id,
+        marker,
+        request.limit,
+        page::LIMITS,
+    )?;
     Ok(v1::DescribeCustomKeyStoresResponse {
         custom_key_stores: page.items.into_iter().map(entry).collect(),
         next_marker: page.next_marker,
@@ -216,9 +208,7 @@ pub(crate) fn describe(
 
 /// The custom key store of that id in the caller's account and Region.
 pub(crate) fn find(call: &Call<'_>, id: Option<&str>) -> Result<KeyStore, KmsError> {
-    let Caller {
-        account, region, ..
-    } = call.caller;
+    let (account, region) = call.caller.place();
     let id = id.unwrap_or_default();
     call.kms
         .keys
@@ -242,9 +232,7 @@ fn switch(call: &mut Call<'_>, id: Option<&str>, connected: bool) -> Result<(), 
         return Err(invalid_state(&store, "is connected already"));
     }
     store.connected = connected;
-    let Caller {
-        account, region, ..
-    } = call.caller;
+    let (account, region) = call.caller.place();
     call.kms.keys.put_key_store(account, region, store)
 }
 

@@ -19,7 +19,6 @@ use crate::api::operation::Answer;
 use crate::api::violations::values;
 use crate::authorize::Cryptography;
 use crate::authorize::Permitted;
-use crate::caller::Caller;
 use crate::compat::Compat;
 use crate::crypto::foreign::ForeignBlob;
 use crate::crypto::material::Material;
@@ -58,9 +57,7 @@ impl ChosenByTags {
         })?;
         tags.retain(|tag| tag.tag_key.as_deref() != Some(CUSTOM_MATERIAL));
         if let Some(id) = &key_id {
-            let Caller {
-                account, region, ..
-            } = call.caller;
+            let (account, region) = call.caller.place();
             let taken = call.kms.keys.find(account, region, id, call.now);
             if taken.is_some() {
                 let text = format!("Key '{}' already exists", key_arn(account, region, id));
@@ -89,7 +86,7 @@ impl ChosenByTags {
     }
 }
 
-/// Opens a blob that LocalStack made; none if it can be none of those.
+/// Opens a blob that LocalStack made; none if it cannot be one.
 pub(crate) fn open(
     call: &mut Call<'_>,
     source: &Source<'_>,

@@ -60,15 +60,7 @@ pub(crate) fn metadata(call: &Call<'_>, key: &Key) -> v1::KeyMetadata {
             .as_ref()
             .map(|multi_region| configuration(key, multi_region)),
         pending_deletion_window_in_days: record.deletion_window_days,
-        expiration_model: import.map(|import| {
-            let expires = import.valid_to_ms.is_some();
-            let model = if expires {
-                "KEY_MATERIAL_EXPIRES"
-            } else {
-                "KEY_MATERIAL_DOES_NOT_EXPIRE"
-            };
-            model.to_owned()
-        }),
+        expiration_model: import.map(|import| import.expiration_model().to_owned()),
         valid_to: import.and_then(|import| import.valid_to_ms).map(seconds),
         xks_key_configuration: record
             .key_store

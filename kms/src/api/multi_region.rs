@@ -7,6 +7,7 @@ use proto::kms::v1;
 
 use crate::api::call::By;
 use crate::api::call::Call;
+use crate::api::call::not_primary;
 use crate::api::key_policy;
 use crate::api::metadata::metadata;
 use crate::api::tag;
@@ -38,7 +39,10 @@ pub(crate) fn replicate(
     call.check_state(primary, Group::Use)?;
     let region = request.replica_region.unwrap_or_default();
     let invalid = || KmsError::validation(format!("Invalid Region: {region}"));
-    let region = call.kms.regions().find(&region).ok_or_else(invalid)?;
+    let partition = primary.region().partition();
+    let served = call.kms.regions().find(&region);
+    let served = served.filter(|region| region.partition() == partition);
+    let region = served.ok_or_else(invalid)?;
     let (account, id) = (primary.account(), primary.id());
     if call.kms.keys.find(account, region, id, call.now).is_some() {
         return Err(KmsError::new(
@@ -72,14 +76,10 @@ pub(crate) fn replicate(
         current_key_material_id: None,
         ..metadata(call, &replica)
     };
-    let tag = |(name, value)| v1::Tag {
-        tag_key: Some(name),
-        tag_value: Some(value),
-    };
     Ok(v1::ReplicateKeyResponse {
         replica_key_metadata: Some(replica_key_metadata),
         replica_policy: Some(record.policy),
-        replica_tags: record.tags.into_iter().map(tag).collect(),
+        replica_tags: tag::messages(record.tags),
     })
 }
 
@@ -174,8 +174,5 @@ fn primary(
     if key.snapshot().record.is_primary(key.region()) {
         return Ok(permit);
     }
-    Err(KmsError::new(
-        Code::UnsupportedOperationException,
-        format!("{} is not a multi-region primary key.", key.arn()),
-    ))
+    Err(not_primary(key))
 }

@@ -60,6 +60,18 @@ pub(crate) struct Limits {
     pub(crate) most: usize,
 }
 
+/// The limits of most lists.
+pub(crate) const LIMITS: Limits = Limits {
+    default: 100,
+    most: 1_000,
+};
+
+/// The limits of lists of aliases and of grants.
+pub(crate) const LIMITS_OF_LONG_ITEMS: Limits = Limits {
+    default: 50,
+    most: 100,
+};
+
 fn write_marker(name: &str) -> String {
     URL_SAFE_NO_PAD.encode(name)
 }
@@ -80,13 +92,13 @@ fn read_marker(marker: &str) -> Result<String, KmsError> {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits {
+    const FEW: Limits = Limits {
         default: 2,
         most: 3,
     };
 
     fn cut(marker: Option<&str>, limit: Option<i32>) -> Page<&'static str> {
-        page(vec!["a", "b", "c", "d"], |item| item, marker, limit, LIMITS).unwrap()
+        page(vec!["a", "b", "c", "d"], |item| item, marker, limit, FEW).unwrap()
     }
 
     #[test]
@@ -105,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_marker_that_no_list_gave_out_is_refused() {
-        let refused = page(vec!["a"], |item| item, Some("%"), None, LIMITS);
+        let refused = page(vec!["a"], |item| item, Some("%"), None, FEW);
         assert_eq!(refused.err().unwrap().code(), Code::InvalidMarkerException);
     }
 }

@@ -1,19 +1,17 @@
-//! Rotation: new key material for a key, by itself or on demand.
-
-use std::sync::Arc;
+//! Rotation: new key material for a key, automatically or on demand.
 
 use proto::kms::v1;
 use proto::time::Timestamp;
 
 use crate::api::call::By;
 use crate::api::call::Call;
+use crate::api::call::not_primary;
+use crate::api::call::wrong_origin;
 use crate::api::metadata::seconds;
 use crate::api::page;
-use crate::api::page::Limits;
 use crate::api::violations;
 use crate::authorize::Management;
 use crate::authorize::Permitted;
-use crate::crypto::material::Material;
 use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::DAY_MS;
@@ -28,7 +26,7 @@ use crate::keys::record::RotationType;
 use crate::keys::state::Group;
 use crate::keys::upkeep;
 
-/// Lets a key rotate by itself.
+/// Switches on the automatic rotation of a key.
 pub(crate) fn enable(
     call: &mut Call<'_>,
     request: v1::EnableKeyRotationRequest,
@@ -56,7 +54,7 @@ pub(crate) fn enable(
     Ok(v1::EnableKeyRotationResponse {})
 }
 
-/// Stops a key from rotating by itself.
+/// Switches off the automatic rotation of a key.
 pub(crate) fn disable(
     call: &mut Call<'_>,
     request: v1::DisableKeyRotationRequest,
@@ -73,7 +71,7 @@ pub(crate) fn disable(
     Ok(v1::DisableKeyRotationResponse {})
 }
 
-/// Returns whether and when a key rotates by itself.
+/// Returns whether and when a key rotates automatically.
 pub(crate) fn status(
     call: &mut Call<'_>,
     request: v1::GetKeyRotationStatusRequest,
@@ -91,7 +89,7 @@ pub(crate) fn status(
     })
 }
 
-/// Rotates a key now. Rotation by itself goes on as planned.
+/// Rotates a key now. Automatic rotation goes on as planned.
 pub(crate) fn rotate_on_demand(
     call: &mut Call<'_>,
     request: v1::RotateKeyOnDemandRequest,
@@ -110,16 +108,7 @@ pub(crate) fn rotate_on_demand(
             if record.origin == Origin::External {
                 return rotate_to_imported(record, key.arn(), call.now);
             }
-            let material = Material::generate(record.spec, key.id());
-            let material = Arc::new(material.ok_or_else(KmsError::internal)?);
-            record.materials.push(MaterialRecord {
-                id: material.id_text().to_owned(),
-                since_ms: now_ms,
-                rotation: Some(RotationType::OnDemand),
-                import: None,
-            });
-            materials.push(material);
-            Ok(())
+            record.rotate(materials, key.id(), now_ms, RotationType::OnDemand)
         })?;
     upkeep::share_with_replicas(&call.kms.keys, key, call.now)?;
     call.respond("keyId", &**key.arn());
@@ -145,12 +134,14 @@ pub(crate) fn list(
         .zip(&record.materials)
         .filter(|(_, material)| all || material.rotation.is_some())
         .collect();
-    let limits = Limits {
-        default: 100,
-        most: 1_000,
-    };
     let marker = request.marker.as_deref();
-    let page = page::page(numbered, |(name, _)| name, marker, request.limit, limits)?;
+    let page = page::page(
+        numbered,
+        |(name, _)| name,
+        marker,
+        request.limit,
+        page::LIMITS,
+    )?;
     let rotations = page
         .items
         .iter()
@@ -188,20 +179,13 @@ fn entry(
             "PENDING_IMPORT"
         }
     };
-    let expires = |_| {
-        if valid_to.is_some() {
-            "KEY_MATERIAL_EXPIRES"
-        } else {
-            "KEY_MATERIAL_DOES_NOT_EXPIRE"
-        }
-    };
     v1::RotationsListEntry {
         key_id: Some(key.id().to_string()),
         key_material_id: Some(material.id.clone()),
         key_material_description: import.and_then(|import| import.description.clone()),
         import_state: import.map(|import| imported(import).to_owned()),
         key_material_state: Some(state.to_owned()),
-        expiration_model: import.map(expires).map(str::to_owned),
+        expiration_model: import.map(|import| import.expiration_model().to_owned()),
         valid_to: valid_to.map(seconds),
         rotation_date: material.rotation.map(|_| seconds(material.since_ms)),
         rotation_type: material
@@ -232,7 +216,7 @@ fn rotate_to_imported(record: &mut Record, arn: &str, now: Timestamp) -> Result<
     Ok(())
 }
 
-/// The key named, if keys of its kind rotate by themselves.
+/// The key named, if keys of its kind rotate automatically.
 fn rotating(
     call: &mut Call<'_>,
     reference: Option<&str>,
@@ -242,14 +226,7 @@ fn rotating(
     check_symmetric(key)?;
     let origin = key.snapshot().record.origin;
     if origin != Origin::AwsKms {
-        return Err(KmsError::new(
-            Code::UnsupportedOperationException,
-            format!(
-                "{} origin is {} which is not valid for this operation.",
-                key.arn(),
-                origin.as_str()
-            ),
-        ));
+        return Err(wrong_origin(key, origin));
     }
     check_primary(key)?;
     call.check_state(key, Group::Rotation)?;
@@ -272,10 +249,7 @@ fn check_primary(key: &Key) -> Result<(), KmsError> {
     if rotates || record.origin == Origin::External {
         return Ok(());
     }
-    Err(KmsError::new(
-        Code::UnsupportedOperationException,
-        format!("{} is not a multi-region primary key.", key.arn()),
-    ))
+    Err(not_primary(key))
 }
 
 fn check_limit(record: &Record, arn: &str, most: usize) -> Result<(), KmsError> {

@@ -48,7 +48,7 @@ pub struct Seed {
     /// The key's materials, oldest first; random if none is given, unless it is to be imported.
     /// Symmetric and HMAC material is the bare key, that of a pair is PKCS #8 in DER.
     pub materials: Vec<Zeroizing<Vec<u8>>>,
-    /// When the key rotates by itself for the first time, if it does; then every 365 days.
+    /// When the key rotates automatically for the first time, if it does; then every 365 days.
     pub next_rotation: Option<Timestamp>,
 }
 
@@ -142,11 +142,8 @@ fn make(
     if newer.is_empty() && seed.next_rotation.is_none() {
         return Ok(key);
     }
-    let rotated = |material: &Arc<Material>| MaterialRecord {
-        id: material.id_text().to_owned(),
-        since_ms: now.unix_millis(),
-        rotation: Some(RotationType::Automatic),
-        import: None,
+    let rotated = |material: &Arc<Material>| {
+        MaterialRecord::new(material, now.unix_millis(), Some(RotationType::Automatic))
     };
     keys.change_with_materials(&key, |record, materials| {
         record.materials.extend(newer.iter().map(rotated));

@@ -34,9 +34,7 @@ pub(crate) fn make(
     } else {
         return Ok(None);
     };
-    let Caller {
-        account, region, ..
-    } = caller;
+    let (account, region) = caller.place();
     let draft = Draft {
         manager,
         description,

@@ -61,15 +61,20 @@ pub(crate) fn list(
     };
     let marker = request.marker.as_deref();
     let page = page::page(tags, |(name, _)| name, marker, request.limit, limits)?;
-    let tag = |(name, value)| v1::Tag {
-        tag_key: Some(name),
-        tag_value: Some(value),
-    };
     Ok(v1::ListResourceTagsResponse {
-        tags: page.items.into_iter().map(tag).collect(),
+        tags: messages(page.items),
         next_marker: page.next_marker,
         truncated: Some(page.truncated),
     })
+}
+
+/// Tags as they are returned.
+pub(crate) fn messages(tags: Vec<(String, String)>) -> Vec<v1::Tag> {
+    let message = |(name, value)| v1::Tag {
+        tag_key: Some(name),
+        tag_value: Some(value),
+    };
+    tags.into_iter().map(message).collect()
 }
 
 /// The tags of a key that has `present` once `given` are added.

@@ -110,7 +110,7 @@ impl Claim {
     }
 }
 
-/// Believes whatever credential the request carries, or none.
+/// Accepts the credential that the request names, or none, without a proof.
 pub(crate) fn accept(authenticator: &Authenticator, parts: &Parts) -> Result<Signed, KmsError> {
     let header = text(&parts.headers, "authorization").unwrap_or_default();
     let credential = header
@@ -304,8 +304,8 @@ fn missing_parameters(header: &str) -> String {
     message
 }
 
-/// The header as an error may show it: a hash, by which the sender recognizes the header and nobody
-/// else learns it.
+/// The header as an error may show it: a hash, by which the sender can recognize the header and
+/// which does not disclose it.
 fn hashed(header: &str) -> String {
     let hash = STANDARD.encode(Sha256::digest(header.as_bytes()));
     format!("(Hashed with SHA-256 and encoded with Base64) Authorization={hash}")
@@ -332,7 +332,7 @@ const HASH_HEADER: &str = "x-amz-content-sha256";
 /// AWS's text for a Region that it does not have.
 const NO_REGION: &str = "Credential should be scoped to a valid region. ";
 
-/// AWS's text for a signature that is another.
+/// AWS's text for a signature that does not match.
 const MISMATCH: &str = "The request signature we calculated does not match the signature you \
                         provided. Check your AWS Secret Access Key and signing method. Consult the \
                         service documentation for details.";

@@ -1,8 +1,8 @@
 //! The ciphertext blob of symmetric keys; `kms/CIPHERTEXT.md` is its standard.
 //!
 //! A blob names the key and the key material that open it. The head has a checksum, so that a
-//! damaged blob is distinguished from one of a key that is not here; what is authenticated, head, encryption
-//! context and plaintext, is so by AES-GCM alone.
+//! damaged blob is distinguished from one of a key that is not here. AES-GCM alone authenticates
+//! head, encryption context and plaintext.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ pub struct KeyName<'a> {
     pub key_id: &'a str,
 }
 
-/// A blob taken apart. Nothing in it is to be believed until [`Blob::open`] succeeds.
+/// A parsed blob. Its contents are claims until [`Blob::open`] succeeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blob<'a> {
     /// The key that opens it, as the blob claims.
@@ -42,7 +42,7 @@ pub struct Blob<'a> {
 }
 
 impl<'a> Blob<'a> {
-    /// Takes a blob apart. `None` if it is none of ours, or damaged in its head.
+    /// Parses a blob. `None` if this KMS cannot have made it, or its head is damaged.
     #[must_use]
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         let rest = bytes.strip_prefix(&[VERSION, ALGORITHM])?;

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::crypto::Unauthentic;
 
-/// A blob of LocalStack's taken apart. Nothing in it is to be believed until it opens.
+/// A parsed blob of LocalStack. Its contents are claims until it opens.
 pub struct ForeignBlob<'a> {
     /// The key that opens it, as the blob claims.
     pub key_id: &'a str,
@@ -28,7 +28,7 @@ pub struct ForeignBlob<'a> {
 }
 
 impl<'a> ForeignBlob<'a> {
-    /// Takes a blob apart; none if it can be no blob of LocalStack's.
+    /// Parses a blob; none if LocalStack cannot have made it.
     #[must_use]
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         let (key_id, rest) = bytes.split_at_checked(KEY_ID_BYTES)?;

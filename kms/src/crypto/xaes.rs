@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use crate::crypto::Unauthentic;
 use crate::crypto::random_array;
 
-/// What makes one message's sealing unlike any other's: random, and spent by sealing.
+/// The nonce of one message: random, and consumed by sealing.
 pub struct MessageNonce([u8; NONCE_BYTES]);
 
 impl MessageNonce {

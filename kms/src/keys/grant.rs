@@ -12,7 +12,7 @@ use serde::Serialize;
 pub struct Grant {
     /// Its id: 64 hex digits.
     pub id: String,
-    /// Its maker's name for it, which makes a repeated CreateGrant answer the same grant.
+    /// Its maker's name for it. A repeated CreateGrant with the same name returns the same grant.
     pub name: Option<String>,
     /// When it was made.
     pub created_ms: i64,
@@ -45,7 +45,7 @@ impl Grant {
         names(&self.grantee, principal_arn)
             && self.operations.iter().any(|operation| operation == action)
             && context.is_none_or(|context| self.constraints_hold(context))
-            // No caller proves on behalf of which resource it calls.
+            // A caller cannot prove for which resource it calls.
             && self.source_arn.is_none()
     }
 

@@ -21,7 +21,7 @@ use crate::keys::place::key_arn;
 use crate::keys::record::LastUse;
 use crate::keys::record::Record;
 
-/// A key. Its names never change; what does is read as one [`Snapshot`].
+/// A key. Its names never change; what changes is read as one [`Snapshot`].
 pub struct Key {
     account: AccountId,
     region: Region,
@@ -54,7 +54,7 @@ pub struct Snapshot {
     /// Its materials that are here, oldest first.
     pub materials: Vec<Arc<Material>>,
     current: Option<Arc<Material>>,
-    /// Parsed when it is first needed: most keys have the default one, which never is.
+    /// Parsed when it is first needed: most keys have the default one, which is never parsed.
     policy: OnceLock<Option<Policy>>,
     open_to_its_account: bool,
 }

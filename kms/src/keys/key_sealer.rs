@@ -190,7 +190,7 @@ pub enum OpenError {
     },
 }
 
-/// Stands where rows have their table.
+/// Takes the place of a row's table.
 const TOKENS: &str = "tokens";
 const SCHEMA: &str = "schema";
 const SCHEMA_VERSION: &str = "1";

@@ -1,12 +1,15 @@
 //! What is stored of a key besides its material.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use proto::identity::Region;
 use proto::time::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::crypto::material::Material;
+use crate::error::KmsError;
 use crate::keys::grant::Grant;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
@@ -25,7 +28,7 @@ pub struct Record {
     pub origin: Origin,
     /// Who manages it.
     pub manager: Manager,
-    /// Its owner's words.
+    /// The owner's description.
     pub description: String,
     /// When it was made.
     pub created_ms: i64,
@@ -39,7 +42,7 @@ pub struct Record {
     pub policy: String,
     /// Its materials, oldest first.
     pub materials: Vec<MaterialRecord>,
-    /// How it rotates by itself, if it does.
+    /// How it rotates automatically, if it does.
     #[serde(default)]
     pub rotation: Option<Rotation>,
     /// The Regions it is in, if it is a multi-Region key.
@@ -74,6 +77,19 @@ pub struct MaterialRecord {
     pub import: Option<Import>,
 }
 
+impl MaterialRecord {
+    /// The record of a material that is not imported.
+    #[must_use]
+    pub fn new(material: &Material, since_ms: i64, rotation: Option<RotationType>) -> Self {
+        Self {
+            id: material.id_text().to_owned(),
+            since_ms,
+            rotation,
+            import: None,
+        }
+    }
+}
+
 /// How a material came to replace the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RotationType {
@@ -105,7 +121,7 @@ pub struct Import {
     pub pending_rotation: bool,
     /// When it expires, if it does.
     pub valid_to_ms: Option<i64>,
-    /// Its owner's words.
+    /// The owner's description.
     pub description: Option<String>,
 }
 
@@ -140,7 +156,7 @@ impl MultiRegion {
     }
 }
 
-/// Rotation by itself.
+/// Automatic rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rotation {
     /// From one rotation to the next.
@@ -202,6 +218,25 @@ impl Record {
             .is_some_and(|multi_region| multi_region.primary == *region)
     }
 
+    /// Rotates the key to fresh material, which goes to `materials`.
+    ///
+    /// # Errors
+    ///
+    /// `KMSInternalException` for a spec whose keys are not made here.
+    pub fn rotate(
+        &mut self,
+        materials: &mut Vec<Arc<Material>>,
+        key_id: &str,
+        since_ms: i64,
+        rotation: RotationType,
+    ) -> Result<(), KmsError> {
+        let material = Material::generate(self.spec, key_id).ok_or_else(KmsError::internal)?;
+        let record = MaterialRecord::new(&material, since_ms, Some(rotation));
+        self.materials.push(record);
+        materials.push(Arc::new(material));
+        Ok(())
+    }
+
     /// Whether a rotation is due.
     #[must_use]
     pub fn rotation_due(&self, now: Timestamp) -> bool {
@@ -229,6 +264,15 @@ impl Record {
 }
 
 impl Import {
+    /// Whether the material expires, in AWS's words.
+    #[must_use]
+    pub const fn expiration_model(&self) -> &'static str {
+        match self.valid_to_ms {
+            Some(_) => "KEY_MATERIAL_EXPIRES",
+            None => "KEY_MATERIAL_DOES_NOT_EXPIRE",
+        }
+    }
+
     /// Whether the material is here and has not expired.
     #[must_use]
     pub fn is_here(&self, now: Timestamp) -> bool {

@@ -91,8 +91,8 @@ impl Store for RedbStore {
     }
 }
 
-/// Makes an empty store in that file. It has another name until it is whole, because what a failing
-/// power leaves of half a store is none.
+/// Makes an empty store in that file. It has another name until it is whole, because what a power
+/// failure leaves of half a store does not open.
 fn make(path: &Path) -> Result<(), StoreError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");

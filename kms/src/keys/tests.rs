@@ -71,12 +71,7 @@ fn create(keys: &Keys, id: &str) -> Result<(), KmsError> {
         deletion_ms: None,
         tags: Vec::new(),
         policy: String::new(),
-        materials: vec![MaterialRecord {
-            id: material.id_text().to_owned(),
-            since_ms: NOW.unix_millis(),
-            rotation: None,
-            import: None,
-        }],
+        materials: vec![MaterialRecord::new(&material, NOW.unix_millis(), None)],
         rotation: None,
         multi_region: None,
         deletion_window_days: None,

@@ -5,13 +5,11 @@ use std::sync::Arc;
 use proto::identity::Region;
 use proto::time::Timestamp;
 
-use crate::crypto::material::Material;
 use crate::error::KmsError;
 use crate::keys::DAY_MS;
 use crate::keys::Keys;
 use crate::keys::key::Key;
 use crate::keys::metadata::Origin;
-use crate::keys::record::MaterialRecord;
 use crate::keys::record::RotationType;
 
 /// The key itself, or all keys of the multi-Region key that it is one of.
@@ -49,15 +47,7 @@ pub fn rotate_if_due(keys: &Keys, key: &Key, now: Timestamp) -> Result<(), KmsEr
             };
             let due_ms = rotation.next_ms;
             rotation.next_ms += i64::from(rotation.period_days) * DAY_MS;
-            let material = Material::generate(record.spec, primary.id());
-            let material = Arc::new(material.ok_or_else(KmsError::internal)?);
-            record.materials.push(MaterialRecord {
-                id: material.id_text().to_owned(),
-                since_ms: due_ms,
-                rotation: Some(RotationType::Automatic),
-                import: None,
-            });
-            materials.push(material);
+            record.rotate(materials, primary.id(), due_ms, RotationType::Automatic)?;
         }
         Ok(())
     })?;

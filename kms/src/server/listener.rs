@@ -187,7 +187,7 @@ impl Serving {
         }
     }
 
-    /// Speaks HTTP over a connection, secured or not.
+    /// Serves HTTP over a connection, secured or not.
     async fn http<S, A, F, B>(self, stream: S, connection: Arc<Connection>, answer: A)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,

@@ -148,9 +148,7 @@ impl View<'_> {
     fn increase(&self, request: &QuotaRequest, increases: &Increases) -> Result<Value, Failure> {
         let row = self.row(request)?;
         let desired = request.desired_value.unwrap_or_default();
-        let Caller {
-            account, region, ..
-        } = self.caller;
+        let (account, region) = self.caller.place();
         let current = self.quotas.rate(account, region, row.class).as_per_second();
         if !row.adjustable {
             let text = format!("The quota {} is not adjustable.", row.name);
@@ -218,9 +216,7 @@ impl View<'_> {
     /// The caller's increases.
     fn history(&self, increases: &Increases) -> Vec<Value> {
         let increases = increases.lock().unwrap_or_else(PoisonError::into_inner);
-        let Caller {
-            account, region, ..
-        } = self.caller;
+        let (account, region) = self.caller.place();
         let mine = |one: &&Increase| one.account == *account && one.region == *region;
         increases
             .iter()
@@ -254,9 +250,7 @@ impl View<'_> {
 
     /// A quota as Service Quotas describes it.
     fn quota(&self, row: Row, default: bool) -> Value {
-        let Caller {
-            account, region, ..
-        } = self.caller;
+        let (account, region) = self.caller.place();
         let rate = if default {
             row.rate_in(region)
         } else {
@@ -290,9 +284,7 @@ impl View<'_> {
 
     /// The quota's ARN.
     fn arn(&self, row: &Row) -> String {
-        let Caller {
-            account, region, ..
-        } = self.caller;
+        let (account, region) = self.caller.place();
         let partition = region.partition();
         format!(
             "arn:{partition}:servicequotas:{region}:{account}:{SERVICE_CODE}/{}",

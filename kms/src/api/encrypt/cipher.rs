@@ -136,7 +136,7 @@ fn open_asymmetric(
 }
 
 /// The key that a blob names. A blob of a key that is not here and one of a key that the caller may
-/// not use are answered alike, as AWS does.
+/// not use get the same error, as at AWS.
 fn key_of(
     call: &mut Call<'_>,
     blob: &Blob<'_>,

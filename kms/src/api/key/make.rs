@@ -8,7 +8,6 @@ use crate::api::draft::fresh_id;
 use crate::api::draft::not_offered;
 use crate::api::key_policy;
 use crate::api::key_store;
-use crate::caller::Caller;
 use crate::compat::Compat;
 use crate::error::Code;
 use crate::error::KmsError;
@@ -69,9 +68,7 @@ pub(crate) fn draft(call: &mut Call<'_>, request: KeyRequest) -> Result<Draft, K
         ordinary: spec == KeySpec::SymmetricDefault && !request.multi_region,
     };
     let key_store = link.checked(call)?;
-    let Caller {
-        account, region, ..
-    } = call.caller;
+    let (account, region) = call.caller.place();
     let mut draft = Draft::new(account, region, fresh_id(request.multi_region));
     if let Some(policy) = request.policy {
         let arn = key_arn(account, region, &draft.key_id);
@@ -162,9 +159,7 @@ impl KeyStoreRequest {
                     let link = snapshot.record.key_store.as_ref();
                     link.is_some_and(|l| l.id == id && l.external_key.as_ref() == Some(&key))
                 };
-                let Caller {
-                    account, region, ..
-                } = call.caller;
+                let (account, region) = call.caller.place();
                 let keys = call.kms.keys.list(account, region, call.now);
                 if keys.iter().any(taken) {
                     return Err(KmsError::new(Code::XksKeyAlreadyInUseException, ""));

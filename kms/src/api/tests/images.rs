@@ -101,9 +101,7 @@ fn an_image_survives_its_rows_under_its_root_key_only() {
 fn a_change_to_a_key_that_a_restore_took_away_is_refused() {
     let world = World::new();
     let (id, _) = world.key();
-    let Caller {
-        account, region, ..
-    } = &world.caller;
+    let (account, region) = world.caller.place();
     let now = world.clock.now();
     let key = world.kms.keys.find(account, region, &id, now).unwrap();
     world.kms.reset().unwrap();

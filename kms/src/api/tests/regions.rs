@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use proto::time::Clock as _;
 use serde_json::Value;
 use serde_json::json;
 
@@ -9,6 +10,7 @@ use crate::api::tests::ACCOUNT;
 use crate::api::tests::World;
 use crate::api::tests::text;
 use crate::caller::Caller;
+use crate::keys::key::default_policy;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -46,6 +48,62 @@ fn a_key_is_not_replicated_to_a_region_that_aws_does_not_have() {
     let to_mars = json!({"KeyId": id, "ReplicaRegion": "mars-north-1"});
     let refusal = world.refusal("ReplicateKey", to_mars);
     assert!(refusal.starts_with("ValidationException: "), "{refusal}");
+}
+
+#[test]
+fn a_key_is_replicated_within_its_partition_only() {
+    let world = World::new();
+    let (id, _, _) = replicated(&world);
+    for region in ["cn-north-1", "us-gov-west-1", "eusc-de-east-1"] {
+        let refusal = world.refusal(
+            "ReplicateKey",
+            json!({"KeyId": id, "ReplicaRegion": region}),
+        );
+        let expected = format!("ValidationException: Invalid Region: {region}");
+        assert_eq!(refusal, expected);
+    }
+}
+
+#[test]
+fn a_key_has_the_partition_of_its_region_in_its_arn_and_its_default_policy() {
+    let world = World::new();
+    for (region, partition) in [
+        ("eu-central-1", "aws"),
+        ("cn-north-1", "aws-cn"),
+        ("eusc-de-east-1", "aws-eusc"),
+        ("us-iso-east-1", "aws-iso"),
+        ("us-isob-east-1", "aws-iso-b"),
+    ] {
+        let caller = Caller::fixture(ACCOUNT, region);
+        let made = world.call_as(&caller, "CreateKey", json!({})).unwrap();
+        let id = text(&made["KeyMetadata"]["KeyId"]);
+        let arn = format!("arn:{partition}:kms:{region}:{ACCOUNT}:key/{id}");
+        assert_eq!(made["KeyMetadata"]["Arn"], arn);
+        let policy = world.call_as(&caller, "GetKeyPolicy", json!({"KeyId": id}));
+        let root = format!("arn:{partition}:iam::{ACCOUNT}:root");
+        assert!(policy.unwrap()["Policy"].to_string().contains(&root));
+        let encrypt = json!({"KeyId": id, "Plaintext": "AAAA"});
+        world.call_as(&caller, "Encrypt", encrypt).unwrap();
+    }
+}
+
+#[test]
+fn a_default_policy_that_names_the_partition_aws_leaves_a_key_of_another_one_open() {
+    let world = World::new();
+    let caller = Caller::fixture(ACCOUNT, "eusc-de-east-1");
+    let made = world.call_as(&caller, "CreateKey", json!({})).unwrap();
+    let id = text(&made["KeyMetadata"]["KeyId"]);
+    let (account, region) = caller.place();
+    let keys = &world.kms.keys;
+    let key = keys.find(account, region, &id, world.clock.now()).unwrap();
+    let us_east_1 = world.caller.place().1;
+    keys.change(&key, |record| {
+        record.policy = default_policy(account, us_east_1);
+        Ok(())
+    })
+    .unwrap();
+    let encrypt = json!({"KeyId": id, "Plaintext": "AAAA"});
+    world.call_as(&caller, "Encrypt", encrypt).unwrap();
 }
 
 #[test]
