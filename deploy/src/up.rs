@@ -15,10 +15,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use proto::identity::Secret;
 use proto::time::Clock as _;
 use proto::time::SystemClock;
 use tokio_util::sync::CancellationToken;
-use zeroize::Zeroizing;
 
 use crate::announce::Announcement;
 use crate::certificate::LOCAL_NAMES;
@@ -84,8 +84,8 @@ impl Together {
         let authority = LocalAuthority::open_or_create(data, SystemClock.now())?;
         // The services' shared secret is in memory only, unless the file has one for gRPC clients.
         let secret = match &settings.kms.authenticate.service_secret {
-            Some(given) => Zeroizing::new(given.expose().to_owned()),
-            None => Zeroizing::new(hex::encode(credentials::random::<32>()?)),
+            Some(given) => Secret::new(given.expose()),
+            None => Secret::new(hex::encode(credentials::random::<32>()?)),
         };
         let mut kms_config = kms_config(&settings, flags, data, &users, &secret);
         let admin_token_file = protect_stored_keys(&mut kms_config, data)?;
@@ -194,7 +194,7 @@ fn kms_config(
     flags: &Up,
     data: &Path,
     users: &Users,
-    secret: &str,
+    secret: &Secret,
 ) -> kms::config::Config {
     let mut config = settings.kms.clone();
     let credential = |user: &User| kms::config::Credential {
@@ -207,7 +207,7 @@ fn kms_config(
         .authenticate
         .credentials
         .extend(users.all().iter().map(credential));
-    config.authenticate.service_secret = Some(proto::identity::Secret::new(secret));
+    config.authenticate.service_secret = Some(secret.clone());
     config.authenticate.account = users.main().account.clone();
     config.authenticate.region = flags.region.clone();
     single::scale_quotas(&mut config, flags.quota_scale);
@@ -234,7 +234,7 @@ fn protect_stored_keys(
         return Ok(None);
     }
     let token = credentials::admin_token(data)?;
-    config.admin.keys_token = Some(proto::identity::Secret::new(token));
+    config.admin.keys_token = Some(Secret::new(token));
     Ok(Some(data.join(credentials::ADMIN_TOKEN_FILE)))
 }
 
@@ -242,14 +242,14 @@ fn gateway_config(settings: &Settings, flags: &Up, users: &Users) -> gateway::co
     let mut config = settings.gateway.clone();
     let user = |user: &User| gateway::authenticate::User {
         access_key_id: user.access_key_id.clone(),
-        secret_access_key: Zeroizing::new(user.secret_access_key.expose().to_owned()),
-        account: user.account.to_string(),
+        secret_access_key: user.secret_access_key.clone(),
+        account: user.account.clone(),
         principal_arn: None,
     };
     // The first user's account owns the buckets that have no recorded owner.
     config.users.splice(0..0, users.all().iter().map(user));
-    config.region = flags.region.to_string();
-    config.kms.account = users.main().account.to_string();
+    config.region = flags.region.clone();
+    config.kms.account = users.main().account.clone();
     config
         .listen
         .https

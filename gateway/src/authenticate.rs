@@ -219,8 +219,8 @@ impl Authenticator {
 
     /// Checks that everything is signed that must be, and the signature itself.
     ///
-    /// An unknown access key costs the same work as a known one: only the answer tells them apart,
-    /// as S3's does.
+    /// An access key that nobody has costs the same work as a user's: only the answer shows the
+    /// difference, as S3's does.
     fn check_claim(
         &self,
         head: Head<'_>,
@@ -252,27 +252,34 @@ impl Authenticator {
         let canonical_hash = sigv4::sha256_hex(&canonical);
         let string_to_sign = sigv4::string_to_sign(claim.timestamp, &claim.scope, &canonical_hash);
 
-        let users = self.users.load();
-        let (signer, known) = users.find(&claim.access_key_id);
-        let key = signer.key(&claim.scope);
-        let matches = key.verify(&string_to_sign, &claim.signature);
-        if !known {
-            return Err(S3Error::new(S3Code::InvalidAccessKeyId)
-                .detail("AWSAccessKeyId", &claim.access_key_id));
-        }
-        if !matches {
-            let (id, signature) = (&claim.access_key_id, &claim.signature);
-            return Err(refusal::mismatch(
-                id,
-                signature,
-                &string_to_sign,
-                &canonical,
-            ));
-        }
+        let (id, signature) = (&claim.access_key_id, &claim.signature);
+        let mismatch = || refusal::mismatch(id, signature, &string_to_sign, &canonical);
+        let signer = self.signer(id, &claim.scope, (&string_to_sign, signature), mismatch)?;
         if head.headers.contains_key(SECURITY_TOKEN) {
             return Err(S3Code::InvalidToken.into());
         }
-        Ok((signer.caller.clone(), key))
+        Ok(signer)
+    }
+
+    /// Who signed a text, and with which key; `mismatch` if it was somebody else.
+    fn signer(
+        &self,
+        access_key_id: &str,
+        scope: &CredentialScope,
+        (text, signature): (&str, &str),
+        mismatch: impl FnOnce() -> S3Error,
+    ) -> Result<(Caller, Arc<SigningKey>), S3Error> {
+        let users = self.users.load();
+        let (signer, exists) = users.find(access_key_id);
+        let key = signer.key(scope);
+        match (key.verify(text, signature), exists) {
+            (true, true) => Ok((signer.caller.clone(), key)),
+            (false, true) => Err(mismatch()),
+            (_, false) => {
+                Err(S3Error::new(S3Code::InvalidAccessKeyId)
+                    .detail("AWSAccessKeyId", access_key_id))
+            }
+        }
     }
 
     /// What scopes must name.

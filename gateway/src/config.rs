@@ -7,6 +7,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use proto::identity::AccountId;
+use proto::identity::Region;
+use proto::identity::Secret;
+
 use crate::authenticate::User;
 use crate::backend;
 use crate::bucket;
@@ -17,11 +21,11 @@ use crate::respond::Network;
 use crate::state;
 
 /// How a gateway runs.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Debug, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The Region that clients sign for, and that ARNs and the KMS's calls name.
-    pub region: String,
+    pub region: Region,
 
     /// Host names under which buckets are addressed as `bucket.<name>`; a request to any other
     /// host names its bucket in the path.
@@ -127,17 +131,17 @@ pub struct Limits {
 }
 
 /// The gateway's own credentials at the backend.
-#[derive(Clone, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Debug, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BackendCredentials {
     /// Access key id.
     pub access_key_id: String,
     /// Secret access key.
-    pub secret_access_key: String,
+    pub secret_access_key: Secret,
 }
 
 /// How the KMS is reached.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Debug, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Kms {
     /// Endpoint: `grpcs://host:port`, or `grpc://host:port` on loopback; or AWS KMS itself, `aws://kms.<region>.amazonaws.com`, or an
@@ -164,7 +168,7 @@ pub struct Kms {
     pub credentials: BackendCredentials,
 
     /// The account whose KMS key wraps the root keys of SSE-S3.
-    pub account: String,
+    pub account: AccountId,
 
     /// The KMS key that wraps the root keys of SSE-S3: an id, an ARN or an alias.
     pub root_key: String,
@@ -179,7 +183,7 @@ pub struct Kms {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            region: "us-east-1".to_owned(),
+            region: "us-east-1".parse().expect("it is a Region"),
             base_domains: vec!["localhost".to_owned(), "s3.localhost".to_owned()],
             trusted_proxies: Vec::new(),
             listen: Listen::default(),
@@ -194,6 +198,15 @@ impl Default for Config {
             policies: bucket::policy::Config::default(),
             public_access_block: bucket::public_access::Config::default(),
             bucket_keys: bucket_key::Config::default(),
+        }
+    }
+}
+
+impl Default for BackendCredentials {
+    fn default() -> Self {
+        Self {
+            access_key_id: String::new(),
+            secret_access_key: Secret::new(""),
         }
     }
 }
@@ -238,19 +251,11 @@ impl Default for Kms {
             client_key_file: None,
             allow_plain: false,
             credentials: BackendCredentials::default(),
-            account: "000000000000".to_owned(),
+            account: "000000000000".parse().expect("it has 12 digits"),
             root_key: "alias/sealgate/sse-s3".to_owned(),
             call_timeout_ms: 1_000,
             total_timeout_ms: 3_000,
         }
-    }
-}
-
-impl std::fmt::Debug for BackendCredentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BackendCredentials")
-            .field("access_key_id", &self.access_key_id)
-            .finish_non_exhaustive()
     }
 }
 
@@ -294,14 +299,6 @@ impl Config {
     ///
     /// [`ConfigError`] for the first such thing.
     pub fn check(&self) -> Result<(), ConfigError> {
-        if self.region.is_empty()
-            || !self
-                .region
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        {
-            return Err(ConfigError::Field("region", "is not the name of a Region"));
-        }
         if self.users.is_empty() {
             return Err(ConfigError::Field(
                 "users",
@@ -326,11 +323,6 @@ impl Config {
 
     /// Checks one user.
     fn check_user(&self, user: &User, at: usize) -> Result<(), ConfigError> {
-        let is_account =
-            user.account.len() == 12 && user.account.bytes().all(|b| b.is_ascii_digit());
-        if !is_account {
-            return Err(ConfigError::Field("users.account", "is not 12 digits"));
-        }
         let id = &user.access_key_id;
         if id.is_empty()
             || !id
@@ -342,7 +334,7 @@ impl Config {
                 "is not an access key id",
             ));
         }
-        if user.secret_access_key.len() < 8 {
+        if user.secret_access_key.expose().len() < 8 {
             let what = "is shorter than 8 characters";
             return Err(ConfigError::Field("users.secret_access_key", what));
         }
@@ -426,7 +418,8 @@ mod tests {
 
     #[test]
     fn the_file_that_shows_the_defaults_is_right() {
-        assert_eq!(toml::from_str::<Config>(SHOWN).unwrap(), Config::default());
+        let shown = toml::from_str::<Config>(SHOWN).unwrap();
+        assert_eq!(format!("{shown:?}"), format!("{:?}", Config::default()));
     }
 
     #[test]

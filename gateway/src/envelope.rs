@@ -19,6 +19,7 @@ mod wire;
 pub use crate::envelope::error::EnvelopeError;
 pub use crate::envelope::fields::Envelope;
 pub use crate::envelope::fields::Layout;
+pub use crate::envelope::protection::KmsBlob;
 pub use crate::envelope::protection::Mode;
 pub use crate::envelope::protection::Protection;
 pub use crate::envelope::protection::Wrapped;

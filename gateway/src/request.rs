@@ -55,8 +55,6 @@ impl S3Request {
 /// Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// The access key that signed; empty for the anonymous caller.
-    pub access_key_id: Arc<str>,
     /// The account, 12 digits; empty for the anonymous caller.
     pub account: Arc<str>,
     /// `arn:aws:iam::<account>:root` or `arn:aws:iam::<account>:user/<name>`.
@@ -71,7 +69,6 @@ impl Caller {
     /// Nobody in particular.
     pub fn anonymous() -> Self {
         Self {
-            access_key_id: Arc::from(""),
             account: Arc::from(""),
             principal_arn: Arc::from("*"),
             root: false,

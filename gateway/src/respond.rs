@@ -63,10 +63,7 @@ pub use dispatch::Operations;
 pub struct Responder {
     operations: Operations,
     authenticator: Authenticator,
-    bases: BaseDomains,
-    proxies: TrustedProxies,
-    wire_limits: WireLimits,
-    in_flight_max: usize,
+    settings: Settings,
     in_flight: Arc<AtomicUsize>,
     meters: Arc<Meters>,
     ids: Ids,
@@ -100,26 +97,21 @@ impl Responder {
         Self {
             operations,
             authenticator,
-            bases: settings.bases,
-            proxies: settings.proxies,
-            wire_limits: settings.wire_limits,
-            in_flight_max: settings.in_flight_max,
             in_flight: Arc::default(),
             meters: Arc::default(),
             ids: Ids {
                 next: AtomicU64::new(settings.seed),
             },
             host_id: HeaderValue::try_from(host_id).expect("hex digits are a header value"),
+            settings,
         }
     }
 
     /// Takes other users from the next request on.
     pub fn replace_users(&self, users: &[User]) {
         let accounts = users.iter().map(|user| user.account.as_str());
-        self.operations
-            .configurations
-            .owners
-            .replace_accounts(accounts);
+        let owners = &self.operations.configurations.owners;
+        owners.replace_accounts(accounts);
         self.authenticator.replace_users(users);
     }
 
@@ -136,8 +128,12 @@ impl Responder {
         tls: Option<TlsParameters>,
     ) -> Response<Answer> {
         let (head, body) = request.into_parts();
-        let connection = self.proxies.connection(peer, tls, &head.headers);
-        let wire = Wire::new(body, self.wire_limits, expects_continue(&head.headers));
+        let connection = self.settings.proxies.connection(peer, tls, &head.headers);
+        let wire = Wire::new(
+            body,
+            self.settings.wire_limits,
+            expects_continue(&head.headers),
+        );
         let mut record = self.record(&head, &connection);
         let is_head = head.method == Method::HEAD;
         let uri = head.uri.clone();
@@ -174,7 +170,7 @@ impl Responder {
             caller: None,
             status: StatusCode::OK,
             error_code: None,
-            in_flight: InFlight::enter(&self.in_flight, self.in_flight_max),
+            in_flight: InFlight::enter(&self.in_flight, self.settings.in_flight_max),
             meters: Arc::clone(&self.meters),
         }
     }
@@ -190,31 +186,25 @@ impl Responder {
         for_page: &mut HeaderMap,
     ) -> Result<Response<Body>, S3Error> {
         authenticate::check_head(&head.uri, &head.headers)?;
-        let mut target = route::target(&head.uri, host(&head), &self.bases)?;
+        let mut target = route::target(&head.uri, host(&head), &self.settings.bases)?;
         record.target = target.clone();
         let asking = Asking::of(&head.method, &head.headers);
         if head.method == Method::OPTIONS {
             record.operation = Some(Operation::Preflight);
-            return Box::pin(
-                self.operations
-                    .configurations
-                    .cors
-                    .preflight(&target, asking.as_ref()),
-            )
-            .await;
+            let cors = &self.operations.configurations.cors;
+            return Box::pin(cors.preflight(&target, asking.as_ref())).await;
         }
-        let verified = self.authenticator.check(Head {
-            method: &head.method,
-            uri: &head.uri,
-            query: &target.query,
-            headers: &head.headers,
-        })?;
         let Verified {
             caller,
             auth,
             coverage,
             hoisted,
-        } = verified;
+        } = self.authenticator.check(Head {
+            method: &head.method,
+            uri: &head.uri,
+            query: &target.query,
+            headers: &head.headers,
+        })?;
         record.caller = Some(caller.clone());
         // Not before: whoever signs wrongly costs the backend nothing.
         if let (Some(asking), Some(bucket)) = (asking, &target.bucket) {

@@ -5,19 +5,18 @@
 //! move them where they could not be opened, is refused with the reason.
 
 mod address;
-mod header;
 mod operation;
 mod reserved;
 
 pub use address::BaseDomains;
 pub use address::KEY_BYTES_MAX;
 pub use address::target;
-pub use header::keep_headers;
 pub use operation::Action;
 pub use operation::Handling;
 pub use operation::Level;
 pub use operation::Needed;
 pub use operation::Operation;
 pub use operation::Resource;
+pub use operation::keep_headers;
 pub use operation::operation;
 pub use reserved::check_headers;

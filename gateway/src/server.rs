@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proto::hosts::Hosts;
+use proto::identity::Secret;
 use proto::time::Clock;
 use proto::time::SystemClock;
 use tokio::net::TcpListener;
@@ -20,7 +21,6 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use zeroize::Zeroizing;
 
 use crate::chunks::random::Random;
 use crate::chunks::random::SystemRandom;
@@ -52,7 +52,7 @@ pub struct Parts {
     /// The certificate of the HTTPS listener, instead of the one in the configuration's files.
     pub certificate: Option<Certificate>,
     /// The secret shared with the KMS, instead of the one in the configuration's file.
-    pub kms_secret: Option<Zeroizing<String>>,
+    pub kms_secret: Option<Secret>,
     /// Gives the metrics that the process collects.
     pub metrics: Option<MetricsText>,
 }

@@ -54,7 +54,7 @@ impl Gate {
             ],
             backend_credentials: BackendCredentials {
                 access_key_id: tests::backend::ACCESS_KEY_ID.to_owned(),
-                secret_access_key: tests::backend::SECRET_ACCESS_KEY.to_owned(),
+                secret_access_key: tests::backend::SECRET_ACCESS_KEY.to_owned().into(),
             },
             ..Config::default()
         };
@@ -155,7 +155,7 @@ pub fn user(id: &str, secret: &str) -> User {
     User {
         access_key_id: id.to_owned(),
         secret_access_key: secret.to_owned().into(),
-        account: "111122223333".to_owned(),
+        account: "111122223333".parse().unwrap(),
         principal_arn: None,
     }
 }

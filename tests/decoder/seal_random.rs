@@ -23,6 +23,7 @@ use gateway::chunks::seal::Sealer;
 use gateway::chunks::segment::Kind;
 use gateway::chunks::trailer::Record;
 use gateway::envelope::Envelope;
+use gateway::envelope::KmsBlob;
 use gateway::envelope::Layout;
 use gateway::envelope::Mode;
 use gateway::envelope::Protection;
@@ -97,6 +98,11 @@ impl Secrets {
         let context = (0..pairs)
             .map(|pair| (format!("key {pair}"), "\u{e4}".repeat(pair)))
             .collect();
+        let kms = KmsBlob {
+            key_arn,
+            blob,
+            context,
+        };
         let arn = &self.arn;
         Ok(match self.mode {
             Mode::SseS3 => {
@@ -104,25 +110,11 @@ impl Secrets {
                 Protection::sse_s3(&wrapping, generation, &data, arn, &SystemRandom)
             }
             Mode::SseKms if self.rewrapped => {
-                let kms = (key_arn, blob, context);
                 Protection::sse_kms(&wrapping, kms, &data, arn, &SystemRandom)
             }
-            Mode::SseKms => Protection::SseKms {
-                key_arn,
-                blob,
-                context,
-                wrapped: None,
-            },
-            Mode::BucketKey => {
-                let kms = (key_arn, blob, context);
-                Protection::bucket_key(&wrapping, kms, &data, arn, &SystemRandom)
-            }
-            Mode::Dsse => Protection::Dsse {
-                key_arn,
-                blob,
-                outer_blob,
-                context,
-            },
+            Mode::SseKms => Protection::SseKms { kms, wrapped: None },
+            Mode::BucketKey => Protection::bucket_key(&wrapping, kms, &data, arn, &SystemRandom),
+            Mode::Dsse => Protection::Dsse { kms, outer_blob },
             Mode::SseC => Protection::sse_c(&wrapping, &data, arn, &SystemRandom),
         })
     }

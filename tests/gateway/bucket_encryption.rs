@@ -15,13 +15,12 @@ use gateway::bucket::owner::BucketOwners;
 use gateway::bucket::policy::BucketPolicies;
 use gateway::bucket::public_access::PublicAccessBlocks;
 use gateway::error::S3Code;
-use gateway::operation::bucket::create_bucket;
-use gateway::operation::bucket::delete_bucket;
-use gateway::operation::bucket::list_buckets;
+use gateway::operation::bucket::run_on_bucket;
 use gateway::operation::pass_through::pass_through;
 use gateway::protocol::xml::Element;
 use gateway::protocol::xml::Limits;
 use gateway::records::listed_etags::ListedETags;
+use gateway::route::Operation;
 use gateway::sse::request::DefaultAlgorithm;
 use http::Method;
 use tests::backend::Action;
@@ -335,7 +334,7 @@ async fn a_bucket_made_anew_does_not_inherit_a_configuration() {
         asked.into_request(method)
     };
     let make = on_bucket(Method::PUT);
-    Answer::of(create_bucket(&world.buckets, make).await)
+    Answer::of(run_on_bucket(&world.buckets, Operation::CreateBucket, make).await)
         .await
         .refused(409, "BucketAlreadyOwnedByYou");
     assert_eq!(world.algorithm().await, under("k"));
@@ -345,18 +344,23 @@ async fn a_bucket_made_anew_does_not_inherit_a_configuration() {
         .backend
         .inject(Fault::on_path(Method::DELETE, STATE_BUCKET, Action::Drop));
     let delete = on_bucket(Method::DELETE);
-    assert!(delete_bucket(&world.buckets, delete).await.is_err());
+    assert!(
+        run_on_bucket(&world.buckets, Operation::DeleteBucket, delete)
+            .await
+            .is_err()
+    );
     world.backend.heal();
     assert_eq!(world.backend.buckets(), [STATE_BUCKET]);
     let make = on_bucket(Method::PUT);
-    Answer::of(create_bucket(&world.buckets, make).await)
+    Answer::of(run_on_bucket(&world.buckets, Operation::CreateBucket, make).await)
         .await
         .ok();
     assert_eq!(world.algorithm().await, Ok(DefaultAlgorithm::SseS3));
 
     world.put("b", &kms("k")).await.ok();
     let delete = on_bucket(Method::DELETE);
-    let deleted = Answer::of(delete_bucket(&world.buckets, delete).await).await;
+    let deleted =
+        Answer::of(run_on_bucket(&world.buckets, Operation::DeleteBucket, delete).await).await;
     assert_eq!(deleted.ok().status, 204);
     assert!(
         !world
@@ -373,8 +377,15 @@ async fn the_state_bucket_is_not_among_the_buckets() {
     world.put("b", &kms("k")).await.ok();
     let mut asked = Asked::on("");
     asked.bucket = String::new();
-    let listed =
-        Answer::of(list_buckets(&world.buckets, asked.into_request(Method::GET)).await).await;
+    let listed = Answer::of(
+        run_on_bucket(
+            &world.buckets,
+            Operation::ListBuckets,
+            asked.into_request(Method::GET),
+        )
+        .await,
+    )
+    .await;
     let root = Element::parse(&listed.ok().body, Limits::ANSWER).unwrap();
     let buckets = root.child("Buckets").unwrap();
     let names: Vec<_> = buckets

@@ -329,7 +329,6 @@ impl Asked {
             },
             headers: self.headers,
             caller: Caller {
-                access_key_id: self.user.into(),
                 account: "111122223333".into(),
                 principal_arn: format!("arn:aws:iam::111122223333:user/{}", self.user).into(),
                 root: false,

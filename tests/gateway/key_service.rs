@@ -268,7 +268,7 @@ async fn a_kms_beyond_the_machine_is_not_reached_in_clear_unless_that_is_allowed
         config.users.push(gateway::authenticate::User {
             access_key_id: "AKIDEXAMPLE".to_owned(),
             secret_access_key: "secret-access-key".to_owned().into(),
-            account: ACCOUNT.to_owned(),
+            account: ACCOUNT.parse().unwrap(),
             principal_arn: None,
         });
         let free = Some(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));

@@ -14,6 +14,8 @@ use bytes::Bytes;
 use gateway::server::Certificate;
 use gateway::server::Parts;
 use http::Response;
+use proto::identity::AccountId;
+use proto::identity::Secret;
 use proto::time::Clock;
 use proto::time::ManualClock;
 use proto::time::SystemClock;
@@ -24,7 +26,6 @@ use sealgate::certificate::LOCAL_NAMES;
 use sealgate::certificate::LocalAuthority;
 use sealgate::credentials::ALT_ACCOUNT;
 use sealgate::credentials::MAIN_ACCOUNT;
-use zeroize::Zeroizing;
 
 use crate::backend::ACCESS_KEY_ID;
 use crate::backend::Backend;
@@ -127,7 +128,7 @@ impl Setup {
         let parts = Parts {
             clock: Arc::clone(&clock),
             certificate,
-            kms_secret: Some(Zeroizing::new(SERVICE_SECRET.to_owned())),
+            kms_secret: Some(Secret::new(SERVICE_SECRET)),
             ..Parts::default()
         };
         let gateway = gateway::server::start(config.clone(), parts).await.unwrap();
@@ -169,7 +170,7 @@ impl World {
         config.listen.https = None;
         let parts = Parts {
             clock: Arc::clone(&self.clock),
-            kms_secret: Some(Zeroizing::new(SERVICE_SECRET.to_owned())),
+            kms_secret: Some(Secret::new(SERVICE_SECRET)),
             ..Parts::default()
         };
         gateway::server::start(config, parts).await.unwrap()
@@ -314,14 +315,14 @@ fn kms_config(main: &Access, alt: &Access) -> kms::config::Config {
     let mut config = kms::config::Config::fixture();
     let credential = |access: &Access, account: &str| kms::config::Credential {
         access_key_id: access.access_key_id.clone(),
-        secret_access_key: proto::identity::Secret::new(access.secret_access_key.clone()),
+        secret_access_key: Secret::new(access.secret_access_key.clone()),
         account: account.parse().unwrap(),
         principal_arn: None,
     };
     config.authenticate.signatures = kms::config::Signatures::Checked;
     config.authenticate.credentials =
         vec![credential(main, MAIN_ACCOUNT), credential(alt, ALT_ACCOUNT)];
-    config.authenticate.service_secret = Some(proto::identity::Secret::new(SERVICE_SECRET));
+    config.authenticate.service_secret = Some(Secret::new(SERVICE_SECRET));
     config.authenticate.account = MAIN_ACCOUNT.parse().unwrap();
     config
 }
@@ -341,17 +342,21 @@ fn gateway_config(
     config.public_access_block.new_buckets = false;
     config.backend.url = backend.endpoint();
     config.backend_credentials.access_key_id = ACCESS_KEY_ID.to_owned();
-    config.backend_credentials.secret_access_key = SECRET_ACCESS_KEY.to_owned();
+    config.backend_credentials.secret_access_key = Secret::new(SECRET_ACCESS_KEY);
     config.kms.url = format!("grpc://{}", kms.address);
-    config.kms.account = MAIN_ACCOUNT.to_owned();
-    let user = |access: &Access, account: &str| gateway::authenticate::User {
+    config.kms.account = account(MAIN_ACCOUNT);
+    let user = |access: &Access, id: &str| gateway::authenticate::User {
         access_key_id: access.access_key_id.clone(),
-        secret_access_key: Zeroizing::new(access.secret_access_key.clone()),
-        account: account.to_owned(),
+        secret_access_key: Secret::new(access.secret_access_key.as_str()),
+        account: account(id),
         principal_arn: None,
     };
     config.users = vec![user(main, MAIN_ACCOUNT), user(alt, ALT_ACCOUNT)];
     config
+}
+
+fn account(id: &str) -> AccountId {
+    id.parse().expect("an account has 12 digits")
 }
 
 /// The TLS configuration of a client that trusts this authority.

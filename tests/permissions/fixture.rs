@@ -50,11 +50,12 @@ pub struct Fixture {
 impl Fixture {
     pub async fn start() -> Self {
         let owner = Access::new("OWNEREXAMPLEACCESSKE", "owner-secret-canary-6f11c0de");
+        let arn = format!("arn:aws:iam::{MAIN_ACCOUNT}:user/owner");
         let user = User {
             access_key_id: owner.access_key_id.clone(),
             secret_access_key: owner.secret_access_key.clone().into(),
-            account: MAIN_ACCOUNT.to_owned(),
-            principal_arn: Some(format!("arn:aws:iam::{MAIN_ACCOUNT}:user/owner")),
+            account: MAIN_ACCOUNT.parse().unwrap(),
+            principal_arn: Some(arn.parse().unwrap()),
         };
         let setup = World::setup().gateway(|config| config.users.push(user));
         let world = setup.start().await;

@@ -33,7 +33,7 @@ impl ChosenBackend {
         let embedded = embedded::start(&data.join(FOLDER), stop).await?;
         let credentials = BackendCredentials {
             access_key_id: embedded.access_key_id,
-            secret_access_key: embedded.secret_access_key,
+            secret_access_key: embedded.secret_access_key.into(),
         };
         Ok(Self {
             url: format!("http://{}", embedded.address),
@@ -53,7 +53,7 @@ fn credentials_of_other(file: Option<&Path>) -> anyhow::Result<BackendCredential
     };
     Ok(BackendCredentials {
         access_key_id: read("SEALGATE_BACKEND_ACCESS_KEY_ID")?,
-        secret_access_key: read("SEALGATE_BACKEND_SECRET_ACCESS_KEY")?,
+        secret_access_key: read("SEALGATE_BACKEND_SECRET_ACCESS_KEY")?.into(),
     })
 }
 

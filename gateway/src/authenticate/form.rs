@@ -29,9 +29,8 @@ use crate::error::S3Error;
 use crate::payload;
 use crate::payload::Fields;
 use crate::payload::Form;
+use crate::protocol::document;
 use crate::protocol::xml;
-use crate::protocol::xml::Element;
-use crate::protocol::xml::Limits;
 use crate::request::AuthType;
 use crate::request::Caller;
 use crate::request::Query;
@@ -151,21 +150,13 @@ impl Authenticator {
         } = Credential::parse(credential, &self.expected())
             .map_err(|error| bad_credential(&error, credential))?;
 
-        let users = self.users.load();
-        let (signer, known) = users.find(&access_key_id);
-        let matches = signer.key(&scope).verify(policy, signature);
-        if !known {
-            return Err(
-                S3Error::new(S3Code::InvalidAccessKeyId).detail("AWSAccessKeyId", access_key_id)
-            );
-        }
-        if !matches {
-            return Err(refusal::form_mismatch(&access_key_id, signature, policy));
-        }
+        let mismatch = || refusal::form_mismatch(&access_key_id, signature, policy);
+        let signed = (policy, signature);
+        let (caller, _) = self.signer(&access_key_id, &scope, signed, mismatch)?;
         if fields.get("x-amz-security-token").is_some() {
             return Err(S3Code::InvalidToken.into());
         }
-        Ok(signer.caller.clone())
+        Ok(caller)
     }
 }
 
@@ -193,13 +184,11 @@ fn headers(fields: &Fields) -> Result<HeaderMap, S3Error> {
 
 /// Adds the tags of a `Tagging` document, as a header has them.
 fn add_tags(headers: &mut HeaderMap, document: &str) -> Result<(), S3Error> {
-    let malformed = || S3Error::new(S3Code::MalformedXml);
-    let document = Element::parse(document.as_bytes(), Limits::REQUEST).map_err(|_| malformed())?;
-    let tags = xml::tag_query(&document);
+    let tags = xml::tag_query(&document::parse(document.as_bytes())?);
     if tags.is_empty() {
         return Ok(());
     }
-    let tags = HeaderValue::from_str(&tags).map_err(|_| malformed())?;
+    let tags = HeaderValue::from_str(&tags).map_err(|_| S3Code::MalformedXml)?;
     match headers.insert(HeaderName::from_static("x-amz-tagging"), tags) {
         None => Ok(()),
         Some(_) => Err(payload::repeated("tagging")),

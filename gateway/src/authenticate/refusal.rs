@@ -97,11 +97,7 @@ pub(super) fn mismatch(
     string_to_sign: &str,
     canonical: &[u8],
 ) -> S3Error {
-    let error = S3Error::new(S3Code::SignatureDoesNotMatch)
-        .detail("AWSAccessKeyId", access_key_id)
-        .detail("StringToSign", string_to_sign)
-        .detail("SignatureProvided", signature)
-        .detail("StringToSignBytes", spaced_hex(string_to_sign.as_bytes()));
+    let error = form_mismatch(access_key_id, signature, string_to_sign);
     let canonical_text = String::from_utf8_lossy(canonical);
     if canonical_text.contains("customer-key:") {
         return error;

@@ -1,9 +1,9 @@
 //! What is accepted, what is refused, and by which code. The attacks stand in `tests/attacks`.
 
+use proto::identity::Secret;
 use proto::sigv4::Credentials;
 use proto::sigv4::OutboundRequest;
 use proto::time::ManualClock;
-use zeroize::Zeroizing;
 
 use super::*;
 
@@ -19,8 +19,8 @@ struct Case {
 fn authenticator() -> Authenticator {
     let user = User {
         access_key_id: "AKIDEXAMPLE".to_owned(),
-        secret_access_key: Zeroizing::new("secret".to_owned()),
-        account: "111122223333".to_owned(),
+        secret_access_key: Secret::new("secret"),
+        account: "111122223333".parse().unwrap(),
         principal_arn: None,
     };
     let now = Timestamp::parse_basic(NOW).unwrap();

@@ -4,84 +4,50 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::RwLock;
 
+use proto::identity::AccountId;
+use proto::identity::PrincipalArn;
+use proto::identity::Secret;
 use proto::sigv4::CredentialScope;
 use proto::sigv4::SigningKey;
-use zeroize::Zeroizing;
 
 use crate::request::Caller;
 
 /// A user of the gateway.
 ///
 /// Its secret is the gateway's own; it is never sent to the backend.
-#[derive(Clone, serde::Deserialize)]
+#[derive(Clone, Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct User {
     /// The access key id that the user signs with.
     pub access_key_id: String,
     /// The secret access key.
-    #[serde(deserialize_with = "secret")]
-    pub secret_access_key: Zeroizing<String>,
-    /// The account that the user belongs to: 12 digits. It owns the buckets and is charged by the
+    pub secret_access_key: Secret,
+    /// The account that the user belongs to. It owns the buckets and is charged by the
     /// KMS.
     #[serde(default = "default_account")]
-    pub account: String,
+    pub account: AccountId,
     /// ARN of the user: the principal that key policies see. Absent: the account's root user.
     #[serde(default)]
-    pub principal_arn: Option<String>,
+    pub principal_arn: Option<PrincipalArn>,
 }
 
 impl User {
-    /// Whether it is the account's root user.
-    fn is_root(&self) -> bool {
-        let arn = self.principal_arn.as_deref();
-        arn.is_none_or(|arn| arn.ends_with(":root"))
-    }
-
     /// The user as a caller.
     fn caller(&self) -> Caller {
-        let root_arn = || format!("arn:aws:iam::{}:root", self.account);
-        let principal_arn = self.principal_arn.clone().unwrap_or_else(root_arn);
+        let root = || PrincipalArn::account_root("aws", &self.account);
+        let principal_arn = self.principal_arn.clone().unwrap_or_else(root);
         Caller {
-            access_key_id: self.access_key_id.as_str().into(),
             account: self.account.as_str().into(),
-            principal_arn: principal_arn.into(),
-            root: self.is_root(),
+            root: principal_arn.as_str().ends_with(":root"),
+            principal_arn: principal_arn.as_str().into(),
             anonymous: false,
         }
     }
 }
 
-impl std::fmt::Debug for User {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("User")
-            .field("access_key_id", &self.access_key_id)
-            .field("account", &self.account)
-            .field("principal_arn", &self.principal_arn)
-            .finish_non_exhaustive()
-    }
-}
-
-impl PartialEq for User {
-    fn eq(&self, other: &Self) -> bool {
-        let public = |user: &Self| {
-            let arn = user.principal_arn.clone();
-            (user.access_key_id.clone(), user.account.clone(), arn)
-        };
-        // Compares configurations, never what a client sent.
-        public(self) == public(other) && *self.secret_access_key == *other.secret_access_key
-    }
-}
-
-impl Eq for User {}
-
-/// Reads a secret into memory that is wiped when it is dropped.
-fn secret<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Zeroizing<String>, D::Error> {
-    <String as serde::Deserialize>::deserialize(from).map(Zeroizing::new)
-}
-
 /// The account of users that name none.
-fn default_account() -> String {
-    "000000000000".to_owned()
+fn default_account() -> AccountId {
+    DEFAULT_ACCOUNT.parse().expect("it has 12 digits")
 }
 
 /// The users by access key id.
@@ -94,7 +60,7 @@ pub(super) struct Users {
 /// One user with its signing keys.
 pub(super) struct Signer {
     pub(super) caller: Caller,
-    secret: Zeroizing<String>,
+    secret: Secret,
     /// Signing keys by day, the newest last: the scope's other parts never differ.
     keys: RwLock<Vec<(String, Arc<SigningKey>)>>,
 }
@@ -108,7 +74,7 @@ impl Users {
             .map(|user| (user.access_key_id.clone(), signer(user)));
         Self {
             by_access_key: by_access_key.collect(),
-            nobody: Signer::new(Caller::anonymous(), Zeroizing::new("-".repeat(40))),
+            nobody: Signer::new(Caller::anonymous(), Secret::new("-".repeat(40))),
         }
     }
 
@@ -123,7 +89,7 @@ impl Users {
 }
 
 impl Signer {
-    fn new(caller: Caller, secret: Zeroizing<String>) -> Self {
+    fn new(caller: Caller, secret: Secret) -> Self {
         Self {
             caller,
             secret,
@@ -142,7 +108,7 @@ impl Signer {
             return key;
         }
 
-        let key = Arc::new(SigningKey::derive(&self.secret, scope));
+        let key = Arc::new(SigningKey::derive(self.secret.expose(), scope));
         if let Ok(mut keys) = self.keys.write() {
             if keys.len() >= DAYS_MAX {
                 keys.remove(0);
@@ -153,7 +119,9 @@ impl Signer {
     }
 }
 
-/// Days whose signing keys are kept: a presigned URL lives seven days, and today and tomorrow.
+const DEFAULT_ACCOUNT: &str = "000000000000";
+
+/// Days whose signing keys are cached: a presigned URL lives seven days, and today and tomorrow.
 const DAYS_MAX: usize = 9;
 
 #[cfg(test)]
@@ -163,9 +131,9 @@ mod tests {
     fn user(arn: Option<&str>) -> User {
         User {
             access_key_id: "AKIDEXAMPLE".to_owned(),
-            secret_access_key: Zeroizing::new("the-secret".to_owned()),
-            account: "111122223333".to_owned(),
-            principal_arn: arn.map(str::to_owned),
+            secret_access_key: Secret::new("the-secret"),
+            account: "111122223333".parse().unwrap(),
+            principal_arn: arn.map(|arn| arn.parse().unwrap()),
         }
     }
 

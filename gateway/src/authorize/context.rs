@@ -12,11 +12,13 @@ use crate::envelope::Protection;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::protocol::copy_source::CopySource;
+use crate::protocol::document;
 use crate::protocol::xml;
 use crate::protocol::xml::Element;
-use crate::protocol::xml::Limits;
 use crate::request::AuthType;
 use crate::request::S3Request;
+use crate::sse::request::ALGORITHM;
+use crate::sse::request::KEY_ID;
 use crate::sse::response;
 
 /// Where the encryption stands that the context of a request names.
@@ -84,7 +86,7 @@ pub(super) fn from_request(
 /// `MalformedXML`, also for a document in which a backend might find tags that are not found here.
 pub(super) fn add_document_tags(context: &mut Context, document: &[u8]) -> Result<(), S3Error> {
     let malformed = || S3Error::new(S3Code::MalformedXml);
-    let root = Element::parse(document, Limits::REQUEST).map_err(|_| malformed())?;
+    let root = document::parse(document)?;
     let is_strict = |element: &Element, name: &str, children: &[&str]| {
         let mut found = element.children().iter();
         element.name() == name && found.all(|child| children.contains(&child.name()))
@@ -144,18 +146,18 @@ fn add_protection(context: &mut Context, protection: &Protection) {
     let (name, value) = response::algorithm(protection);
     context.insert(&format!("s3:{name}"), value);
     if let Some(arn) = protection.key_arn() {
-        context.insert(&format!("s3:{}", response::KEY_ID), arn);
+        context.insert(&format!("s3:{}", KEY_ID), arn);
     }
 }
 
 /// Which encryption the request asks for; a KMS key by its ARN however it is named.
 fn add_requested(context: &mut Context, request: &S3Request, region: &str) {
-    for name in [response::ALGORITHM, response::CUSTOMER_ALGORITHM] {
+    for name in [ALGORITHM, response::CUSTOMER_ALGORITHM] {
         if let Some(value) = request.header(name) {
             context.insert(&format!("s3:{name}"), value);
         }
     }
-    if let Some(key) = request.header(response::KEY_ID) {
+    if let Some(key) = request.header(KEY_ID) {
         let partition = proto::arn::partition(region);
         let account = &request.caller.account;
         let arn = if key.starts_with("arn:") {
@@ -165,7 +167,7 @@ fn add_requested(context: &mut Context, request: &S3Request, region: &str) {
         } else {
             format!("arn:{partition}:kms:{region}:{account}:key/{key}")
         };
-        context.insert(&format!("s3:{}", response::KEY_ID), arn);
+        context.insert(&format!("s3:{}", KEY_ID), arn);
     }
 }
 

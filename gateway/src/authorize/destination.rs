@@ -3,13 +3,14 @@
 //! caller's account.
 
 use proto::arn::Arn;
+use proto::identity::AccountId;
 
 use crate::authorize::Authorizer;
 use crate::authorize::read_document;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::protocol::document;
 use crate::protocol::xml::Element;
-use crate::protocol::xml::Limits;
 use crate::request::S3Request;
 use crate::route::Operation;
 
@@ -30,15 +31,17 @@ pub(super) async fn check(
         return Ok(());
     }
     let document = read_document(request).await?;
-    let root = Element::parse(&document, Limits::REQUEST)
-        .map_err(|_| S3Error::new(S3Code::MalformedXml))?;
+    let root = document::parse(&document)?;
     let mut named = Vec::new();
     collect(&root, elements, &mut named);
     for destination in named {
         let bucket = match Arn::parse(destination) {
             Ok(arn) if arn.service == "s3" => arn.resource,
             // What has no account is the backend's own business: MinIO's and Ceph's targets.
-            Ok(arn) if !is_account(&arn.account) || *arn.account == *request.caller.account => {
+            Ok(arn)
+                if arn.account.parse::<AccountId>().is_err()
+                    || *arn.account == *request.caller.account =>
+            {
                 continue;
             }
             Ok(_) => return Err(refusal(operation)),
@@ -95,13 +98,10 @@ fn collect<'a>(element: &'a Element, names: &[&str], found: &mut Vec<&'a str>) {
     }
 }
 
-fn is_account(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::xml::Limits;
 
     #[test]
     fn a_destination_is_found_at_any_depth_and_in_any_namespace() {

@@ -7,6 +7,11 @@ use http::HeaderMap;
 use http::HeaderValue;
 
 use super::*;
+use crate::authorize::access::Subject;
+use crate::authorize::needs::hides_absence;
+use crate::authorize::needs::may_always;
+use crate::authorize::needs::needed;
+use crate::authorize::needs::withheld;
 use crate::error::S3Code;
 use crate::request::Caller;
 use crate::request::RequestId;
@@ -218,7 +223,12 @@ fn a_copy_needs_the_actions_on_tags_unless_it_replaces_them() {
     let found = names(Operation::CopyObject, &[]);
     assert_eq!(
         found,
-        [&["s3:PutObject", "s3:GetObject"][..], &tags].concat()
+        [
+            &["s3:PutObject", "s3:GetObject"][..],
+            &tags,
+            &["s3:ListBucket"]
+        ]
+        .concat()
     );
     let replaces = [
         ("x-amz-tagging-directive", "REPLACE"),
@@ -227,7 +237,12 @@ fn a_copy_needs_the_actions_on_tags_unless_it_replaces_them() {
     let found = names(Operation::CopyObject, &replaces);
     assert_eq!(
         found,
-        ["s3:PutObject", "s3:PutObjectTagging", "s3:GetObject"]
+        [
+            "s3:PutObject",
+            "s3:PutObjectTagging",
+            "s3:GetObject",
+            "s3:ListBucket"
+        ]
     );
 }
 
@@ -244,8 +259,8 @@ fn an_answer_lacks_what_the_caller_may_not_see() {
     let withheld = withheld(&other, subject, &actions);
     assert!(withheld.contains(&"x-amz-tagging-count"));
     let terms = Terms {
-        deletions: None,
         withheld,
+        ..Terms::default()
     };
     let mut headers = HeaderMap::new();
     for name in ["x-amz-tagging-count", "x-amz-object-lock-mode", "etag"] {
@@ -253,6 +268,28 @@ fn an_answer_lacks_what_the_caller_may_not_see() {
     }
     terms.withhold(&mut headers);
     assert_eq!(headers.len(), 1);
+}
+
+#[test]
+fn only_who_may_list_a_bucket_may_see_that_an_object_is_not_there() {
+    let lists = r#"{"Statement": [
+        {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
+         "Resource": "arn:aws:s3:::b/*"},
+        {"Effect": "Allow", "Principal": "*", "Action": "s3:ListBucket",
+         "Resource": "arn:aws:s3:::b"}]}"#;
+    for operation in [
+        Operation::GetObject,
+        Operation::HeadObject,
+        Operation::GetObjectAttributes,
+        Operation::CopyObject,
+        Operation::UploadPartCopy,
+    ] {
+        let actions = needed(operation.row().actions, &HeaderMap::new());
+        let hides = |caller, policy| hides_absence(&access(caller, Some(policy)), &actions);
+        assert!(!hides(user(), READERS), "{operation:?}");
+        assert!(hides(user_of_another_account(), READERS), "{operation:?}");
+        assert!(!hides(user_of_another_account(), lists), "{operation:?}");
+    }
 }
 
 #[test]

@@ -26,6 +26,7 @@ use zeroize::Zeroizing;
 use crate::chunks::KEY_BYTES;
 use crate::chunks::SALT_BYTES;
 use crate::chunks::layout::TAG_BYTES;
+use crate::chunks::random::Random;
 
 /// An AES-256-GCM key that seals many chunks, each under a nonce of its own.
 pub(crate) struct ChunkKey(LessSafeKey);
@@ -114,18 +115,26 @@ pub(crate) struct DerivationKey {
 }
 
 impl DerivationKey {
-    /// A key to be filled in before anything is derived from it.
-    pub(crate) fn zero() -> Self {
+    /// A new key from the random source.
+    pub(crate) fn generate(random: &dyn Random) -> Self {
+        let mut key = Self::zero();
+        random.fill(&mut key.bytes);
+        key
+    }
+
+    /// The key of these bytes; `None` unless there are [`KEY_BYTES`] of them.
+    pub(crate) fn from_slice(bytes: &[u8]) -> Option<Self> {
+        let mut key = Self::zero();
+        (bytes.len() == KEY_BYTES).then(|| key.bytes.copy_from_slice(bytes))?;
+        Some(key)
+    }
+
+    /// A key to be filled in where it lies, so that no copy of it stays behind.
+    fn zero() -> Self {
         Self {
             bytes: [0; KEY_BYTES],
             hashed: OnceLock::new(),
         }
-    }
-
-    /// The key's bytes, to be filled in.
-    pub(crate) fn fill(&mut self) -> &mut [u8; KEY_BYTES] {
-        self.hashed = OnceLock::new();
-        &mut self.bytes
     }
 
     /// The key itself.

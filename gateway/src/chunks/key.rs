@@ -16,9 +16,7 @@ pub struct DataKey(DerivationKey);
 impl DataKey {
     /// A new key from the random source.
     pub fn generate(random: &dyn Random) -> Self {
-        let mut key = DerivationKey::zero();
-        random.fill(key.fill());
-        Self(key)
+        Self(DerivationKey::generate(random))
     }
 
     /// The key a key service handed out.
@@ -27,12 +25,7 @@ impl DataKey {
     ///
     /// [`KeyLength`] unless there are exactly [`KEY_BYTES`].
     pub fn from_slice(bytes: &[u8]) -> Result<Self, KeyLength> {
-        let mut key = DerivationKey::zero();
-        if bytes.len() != KEY_BYTES {
-            return Err(KeyLength);
-        }
-        key.fill().copy_from_slice(bytes);
-        Ok(Self(key))
+        DerivationKey::from_slice(bytes).map(Self).ok_or(KeyLength)
     }
 
     /// The key that the object's part table is sealed under.
@@ -41,10 +34,9 @@ impl DataKey {
     /// again, so this key is all that the gateway keeps while the upload lasts.
     #[must_use]
     pub fn for_footer(&self) -> Self {
-        let mut key = DerivationKey::zero();
         let derived = self.expand::<KEY_BYTES>(&[FOOTER_LABEL]);
-        key.fill().copy_from_slice(derived.as_slice());
-        Self(key)
+        let key = DerivationKey::from_slice(derived.as_slice());
+        Self(key.expect("it has the length of a key"))
     }
 
     /// `N` bytes derived from the key for one use, which `info` names: see [`DerivationKey::expand`].

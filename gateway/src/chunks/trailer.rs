@@ -12,9 +12,7 @@ use crate::chunks::cipher::SingleUseKey;
 use crate::chunks::layout::RECORD_BYTES;
 use crate::chunks::layout::TAG_BYTES;
 use crate::chunks::layout::TRAILER_BYTES;
-use crate::protocol::checksum::Algorithm;
 use crate::protocol::checksum::Checksum;
-use crate::protocol::checksum::ChecksumKind;
 
 /// What a whole object's trailer holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,24 +56,10 @@ impl Record {
         let (length, rest) = rest.split_first_chunk::<8>().ok_or(OpenError::Record)?;
         let (md5, rest) = rest.split_first_chunk::<16>().ok_or(OpenError::Record)?;
         let [_, md5_present, algorithm, kind, ..] = *start;
-        let checksum = match (
-            Algorithm::from_code(algorithm),
-            ChecksumKind::from_code(kind),
-        ) {
-            (Some(algorithm), Some(kind)) => {
-                let value = rest.get(..algorithm.bytes()).ok_or(OpenError::Record)?;
-                Some(Checksum {
-                    algorithm,
-                    kind,
-                    value: value.to_vec(),
-                })
-            }
-            _ => None,
-        };
         let record = Self {
             plaintext_bytes: u64::from_be_bytes(*length),
             md5: (md5_present == 1).then_some(*md5),
-            checksum,
+            checksum: Checksum::from_codes(algorithm, kind, rest),
         };
         match record.encode() {
             Ok(canonical) if canonical == *bytes => Ok(record),

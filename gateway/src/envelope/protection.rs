@@ -31,36 +31,24 @@ pub enum Protection {
     /// SSE-KMS: the data key is the KMS's own; or, where an object that was there already came
     /// under a KMS key, it is wrapped under one of the KMS's own.
     SseKms {
-        /// The KMS key, as an ARN.
-        key_arn: String,
-        /// The data key, or the key that it is wrapped under, encrypted by the KMS.
-        blob: Vec<u8>,
-        /// The caller's encryption context, without what the gateway adds, in the caller's order.
-        context: Vec<(String, String)>,
-        /// The data key, where it is older than `blob`.
+        /// The data key, or the key that it is wrapped under.
+        kms: KmsBlob,
+        /// The data key, where it is older than the blob.
         wrapped: Option<Wrapped>,
     },
     /// SSE-KMS with an S3 Bucket Key: the data key is wrapped under a key of the bucket.
     BucketKey {
-        /// The KMS key, as an ARN.
-        key_arn: String,
-        /// The bucket key, encrypted by the KMS.
-        blob: Vec<u8>,
-        /// The caller's encryption context, without what the gateway adds, in the caller's order.
-        context: Vec<(String, String)>,
+        /// The bucket key.
+        kms: KmsBlob,
         /// The data key.
         wrapped: Wrapped,
     },
     /// DSSE-KMS: two data keys of the KMS.
     Dsse {
-        /// The KMS key, as an ARN.
-        key_arn: String,
-        /// The data key of the inner layer, encrypted by the KMS.
-        blob: Vec<u8>,
+        /// The data key of the inner layer.
+        kms: KmsBlob,
         /// The data key of the outer layer, encrypted by the KMS.
         outer_blob: Vec<u8>,
-        /// The caller's encryption context, without what the gateway adds, in the caller's order.
-        context: Vec<(String, String)>,
     },
     /// SSE-C: the data key is wrapped under the customer's key.
     SseC {
@@ -69,6 +57,17 @@ pub enum Protection {
         /// The data key.
         wrapped: Wrapped,
     },
+}
+
+/// A key that the KMS made, and what it takes to have the KMS decrypt it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KmsBlob {
+    /// The KMS key, as an ARN.
+    pub key_arn: String,
+    /// The key, encrypted by the KMS.
+    pub blob: Vec<u8>,
+    /// The caller's encryption context, without what the gateway adds, in the caller's order.
+    pub context: Vec<(String, String)>,
 }
 
 /// The modes of server-side encryption.
@@ -109,10 +108,8 @@ impl Protection {
         random: &dyn Random,
     ) -> Self {
         let bound = Bound {
-            mode: Mode::SseS3,
-            object_arn,
-            key_arn: "",
             generation,
+            ..Bound::new(Mode::SseS3, object_arn, "")
         };
         let wrapped = root_key.wrap(key, &bound, random);
         Self::SseS3 {
@@ -121,52 +118,31 @@ impl Protection {
         }
     }
 
-    /// Wraps a data key under a bucket key, which the KMS gave as `blob` under the KMS key
-    /// `key_arn` and the caller's `context`.
+    /// Wraps a data key under a bucket key, which the KMS gave as `kms`.
     pub fn bucket_key(
         bucket_key: &WrappingKey,
-        (key_arn, blob, context): (String, Vec<u8>, Vec<(String, String)>),
+        kms: KmsBlob,
         key: &DataKey,
         object_arn: &str,
         random: &dyn Random,
     ) -> Self {
-        let bound = Bound {
-            mode: Mode::BucketKey,
-            object_arn,
-            key_arn: &key_arn,
-            generation: 0,
-        };
+        let bound = Bound::new(Mode::BucketKey, object_arn, &kms.key_arn);
         let wrapped = bucket_key.wrap(key, &bound, random);
-        Self::BucketKey {
-            key_arn,
-            blob,
-            context,
-            wrapped,
-        }
+        Self::BucketKey { kms, wrapped }
     }
 
     /// Wraps the data key of an object that is there already under `wrapping_key`, which the KMS gave
-    /// as `blob` under the KMS key `key_arn` and the caller's `context`, for this object alone.
+    /// as `kms` for this object alone.
     pub fn sse_kms(
         wrapping_key: &WrappingKey,
-        (key_arn, blob, context): (String, Vec<u8>, Vec<(String, String)>),
+        kms: KmsBlob,
         key: &DataKey,
         object_arn: &str,
         random: &dyn Random,
     ) -> Self {
-        let bound = Bound {
-            mode: Mode::SseKms,
-            object_arn,
-            key_arn: &key_arn,
-            generation: 0,
-        };
-        let wrapped = wrapping_key.wrap(key, &bound, random);
-        Self::SseKms {
-            key_arn,
-            blob,
-            context,
-            wrapped: Some(wrapped),
-        }
+        let bound = Bound::new(Mode::SseKms, object_arn, &kms.key_arn);
+        let wrapped = Some(wrapping_key.wrap(key, &bound, random));
+        Self::SseKms { kms, wrapped }
     }
 
     /// Wraps a data key under the customer's key.
@@ -176,12 +152,7 @@ impl Protection {
         object_arn: &str,
         random: &dyn Random,
     ) -> Self {
-        let bound = Bound {
-            mode: Mode::SseC,
-            object_arn,
-            key_arn: "",
-            generation: 0,
-        };
+        let bound = Bound::new(Mode::SseC, object_arn, "");
         let (wrapped, check) = customer_key.wrap_for_customer(key, &bound, random);
         Self::SseC { check, wrapped }
     }
@@ -197,24 +168,24 @@ impl Protection {
         }
     }
 
-    /// The ARN of the KMS key, where the KMS is used.
-    pub fn key_arn(&self) -> Option<&str> {
+    /// What the KMS decrypts, where it is used.
+    fn kms(&self) -> Option<&KmsBlob> {
         match self {
-            Self::SseKms { key_arn, .. }
-            | Self::BucketKey { key_arn, .. }
-            | Self::Dsse { key_arn, .. } => Some(key_arn),
+            Self::SseKms { kms, .. } | Self::BucketKey { kms, .. } | Self::Dsse { kms, .. } => {
+                Some(kms)
+            }
             Self::SseS3 { .. } | Self::SseC { .. } => None,
         }
     }
 
+    /// The ARN of the KMS key, where the KMS is used.
+    pub fn key_arn(&self) -> Option<&str> {
+        self.kms().map(|kms| kms.key_arn.as_str())
+    }
+
     /// The caller's encryption context, without what the gateway adds.
     pub fn context(&self) -> &[(String, String)] {
-        match self {
-            Self::SseKms { context, .. }
-            | Self::BucketKey { context, .. }
-            | Self::Dsse { context, .. } => context,
-            Self::SseS3 { .. } | Self::SseC { .. } => &[],
-        }
+        self.kms().map_or(&[], |kms| &kms.context)
     }
 
     /// The data key of the object with this ARN, unwrapped by the root key, the bucket key, the
@@ -231,31 +202,33 @@ impl Protection {
         wrapping_key: &WrappingKey,
         object_arn: &str,
     ) -> Result<DataKey, EnvelopeError> {
-        let (wrapped, check) = match self {
-            Self::SseS3 { wrapped, .. } | Self::BucketKey { wrapped, .. } => (wrapped, None),
-            Self::SseC { check, wrapped } => (wrapped, Some(check)),
-            Self::SseKms {
+        let key_arn = self.key_arn().unwrap_or_default();
+        let bound = Bound::new(self.mode(), object_arn, key_arn);
+        match self {
+            Self::SseS3 {
+                generation,
+                wrapped,
+            } => {
+                let generation = *generation;
+                wrapping_key.unwrap(
+                    wrapped,
+                    &Bound {
+                        generation,
+                        ..bound
+                    },
+                )
+            }
+            Self::SseC { check, wrapped } => {
+                wrapping_key.unwrap_for_customer(wrapped, check, &bound)
+            }
+            Self::BucketKey { wrapped, .. }
+            | Self::SseKms {
                 wrapped: Some(wrapped),
                 ..
-            } => (wrapped, None),
+            } => wrapping_key.unwrap(wrapped, &bound),
             Self::SseKms { wrapped: None, .. } | Self::Dsse { .. } => {
-                return Err(EnvelopeError::NotWrapped);
+                Err(EnvelopeError::NotWrapped)
             }
-        };
-        let generation = match self {
-            Self::SseS3 { generation, .. } => *generation,
-            _ => 0,
-        };
-        let key_arn = self.key_arn().unwrap_or_default();
-        let bound = Bound {
-            mode: self.mode(),
-            object_arn,
-            key_arn,
-            generation,
-        };
-        match check {
-            None => wrapping_key.unwrap(wrapped, &bound),
-            Some(check) => wrapping_key.unwrap_for_customer(wrapped, check, &bound),
         }
     }
 }
@@ -266,9 +239,7 @@ pub struct WrappingKey(DerivationKey);
 impl WrappingKey {
     /// A new key from the random source.
     pub fn generate(random: &dyn Random) -> Self {
-        let mut key = DerivationKey::zero();
-        random.fill(key.fill());
-        Self(key)
+        Self(DerivationKey::generate(random))
     }
 
     /// The key that a customer sent or a key service handed out.
@@ -277,12 +248,7 @@ impl WrappingKey {
     ///
     /// [`KeyLength`] unless there are exactly [`KEY_BYTES`].
     pub fn from_slice(bytes: &[u8]) -> Result<Self, KeyLength> {
-        let mut key = DerivationKey::zero();
-        if bytes.len() != KEY_BYTES {
-            return Err(KeyLength);
-        }
-        key.fill().copy_from_slice(bytes);
-        Ok(Self(key))
+        DerivationKey::from_slice(bytes).map(Self).ok_or(KeyLength)
     }
 
     fn wrap(&self, key: &DataKey, bound: &Bound<'_>, random: &dyn Random) -> Wrapped {
@@ -404,7 +370,17 @@ struct Bound<'a> {
     generation: u64,
 }
 
-impl Bound<'_> {
+impl<'a> Bound<'a> {
+    /// Of no generation: only root keys have those.
+    fn new(mode: Mode, object_arn: &'a str, key_arn: &'a str) -> Self {
+        Self {
+            mode,
+            object_arn,
+            key_arn,
+            generation: 0,
+        }
+    }
+
     /// Each field with its length, so that no two sets of fields are the same bytes.
     fn to_bytes(&self) -> Vec<u8> {
         let generation = self.generation.to_be_bytes();

@@ -13,6 +13,7 @@ use crate::chunks::segment::Kind;
 use crate::chunks::trailer::Record;
 use crate::envelope::Envelope;
 use crate::envelope::EnvelopeError;
+use crate::envelope::KmsBlob;
 use crate::envelope::Layout;
 use crate::envelope::Mode;
 use crate::envelope::Protection;
@@ -40,25 +41,18 @@ struct Case {
 }
 
 fn protection(mode: Mode, wrapping: &WrappingKey, data: &DataKey, arn: &str) -> Protection {
-    let blob = vec![0xB1; 184];
-    let context = vec![("team".to_owned(), "blue".to_owned())];
-    let key_arn = KEY_ARN.to_owned();
+    let kms = KmsBlob {
+        key_arn: KEY_ARN.to_owned(),
+        blob: vec![0xB1; 184],
+        context: vec![("team".to_owned(), "blue".to_owned())],
+    };
     match mode {
         Mode::SseS3 => Protection::sse_s3(wrapping, 3, data, arn, &SystemRandom),
-        Mode::SseKms => Protection::SseKms {
-            key_arn,
-            blob,
-            context,
-            wrapped: None,
-        },
-        Mode::BucketKey => {
-            Protection::bucket_key(wrapping, (key_arn, blob, context), data, arn, &SystemRandom)
-        }
+        Mode::SseKms => Protection::SseKms { kms, wrapped: None },
+        Mode::BucketKey => Protection::bucket_key(wrapping, kms, data, arn, &SystemRandom),
         Mode::Dsse => Protection::Dsse {
-            key_arn,
-            blob,
+            kms,
             outer_blob: vec![0xB2; 184],
-            context,
         },
         Mode::SseC => Protection::sse_c(wrapping, data, arn, &SystemRandom),
     }
@@ -105,7 +99,11 @@ impl Case {
 
     /// As an SSE-KMS object whose data key is older than its KMS key.
     fn rewrapped(mut self) -> Self {
-        let kms = (KEY_ARN.to_owned(), vec![0xB3; 184], Vec::new());
+        let kms = KmsBlob {
+            key_arn: KEY_ARN.to_owned(),
+            blob: vec![0xB3; 184],
+            context: Vec::new(),
+        };
         let (wrapping, data) = (&self.wrapping, &self.data);
         self.envelope.protection = Protection::sse_kms(wrapping, kms, data, ARN, &SystemRandom);
         self.header = self.envelope.seal(&self.data, ARN);
@@ -317,19 +315,12 @@ fn an_envelope_opens_with_its_own_data_key_only() {
 #[test]
 fn a_wrapped_key_serves_no_other_mode_kms_key_generation_or_object() {
     let case = Case::new(Mode::BucketKey, true, false);
-    let Protection::BucketKey {
-        blob,
-        context,
-        wrapped,
-        ..
-    } = case.envelope.protection.clone()
-    else {
+    let Protection::BucketKey { mut kms, wrapped } = case.envelope.protection.clone() else {
         panic!("the case is of a bucket key")
     };
+    kms.key_arn = KEY_ARN.replace("1234abcd", "dcba4321");
     let as_other_key = Protection::BucketKey {
-        key_arn: KEY_ARN.replace("1234abcd", "dcba4321"),
-        blob,
-        context,
+        kms,
         wrapped: wrapped.clone(),
     };
     let as_sse_s3 = Protection::SseS3 {
@@ -381,31 +372,13 @@ fn mode_key_and_context_cannot_be_swapped() {
             let theirs = protection(mode, &case.wrapping, &case.data, ARN);
             claims.protection = match (theirs, case.envelope.protection.clone()) {
                 // The same fields, but for what was swapped.
-                (
-                    Protection::SseKms {
-                        key_arn, context, ..
-                    },
-                    Protection::SseKms { blob, wrapped, .. },
-                ) => {
-                    let key_arn = key_arn.replace("1234abcd", "dcba4321");
-                    Protection::SseKms {
-                        key_arn,
-                        blob,
-                        context,
-                        wrapped,
-                    }
+                (Protection::SseKms { .. }, Protection::SseKms { mut kms, wrapped }) => {
+                    kms.key_arn = kms.key_arn.replace("1234abcd", "dcba4321");
+                    Protection::SseKms { kms, wrapped }
                 }
-                (
-                    Protection::BucketKey { key_arn, .. },
-                    Protection::BucketKey { blob, wrapped, .. },
-                ) => {
-                    let context = vec![("team".to_owned(), "red".to_owned())];
-                    Protection::BucketKey {
-                        key_arn,
-                        blob,
-                        wrapped,
-                        context,
-                    }
+                (Protection::BucketKey { .. }, Protection::BucketKey { mut kms, wrapped }) => {
+                    kms.context = vec![("team".to_owned(), "red".to_owned())];
+                    Protection::BucketKey { kms, wrapped }
                 }
                 (theirs, _) => theirs,
             };
@@ -460,20 +433,13 @@ fn one_data_key_is_never_wrapped_to_the_same_bytes_twice() {
 fn a_wrap_under_a_key_of_the_kms_serves_no_other_mode() {
     let case = Case::new(Mode::SseKms, true, false).rewrapped();
     let Protection::SseKms {
-        key_arn,
-        blob,
-        context,
+        kms,
         wrapped: Some(wrapped),
     } = case.envelope.protection.clone()
     else {
         panic!("the case is of a re-wrapped object")
     };
-    let relabelled = Protection::BucketKey {
-        key_arn,
-        blob,
-        context,
-        wrapped,
-    };
+    let relabelled = Protection::BucketKey { kms, wrapped };
     let unwrapped = relabelled.unwrap_key(&case.wrapping, ARN);
     assert_eq!(unwrapped.err(), Some(EnvelopeError::Forged));
 }
@@ -510,7 +476,8 @@ proptest! {
         let data = DataKey::generate(&SystemRandom);
         let sealer = Sealer::new(&data, Kind::Whole, plaintext_bytes, &SystemRandom).unwrap();
         let layout = if whole { Layout::Whole(sealer.segment().clone()) } else { Layout::Parts };
-        let protection = Protection::SseKms { key_arn, blob, context, wrapped: None };
+        let kms = KmsBlob { key_arn, blob, context };
+        let protection = Protection::SseKms { kms, wrapped: None };
         let envelope = Envelope { layout, protection, record: None };
         let sealed = SealedEnvelope::parse(&envelope.seal(&data, &arn)).unwrap();
         prop_assert_eq!(sealed.open(&data, &arn), Ok(&envelope));

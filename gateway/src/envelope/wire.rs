@@ -18,6 +18,7 @@ use crate::envelope::fields::Layout;
 use crate::envelope::fields::NAME_BYTES;
 use crate::envelope::protection::CHECK_BYTES;
 use crate::envelope::protection::Derivation;
+use crate::envelope::protection::KmsBlob;
 use crate::envelope::protection::Mode;
 use crate::envelope::protection::Protection;
 use crate::envelope::protection::Wrapped;
@@ -124,33 +125,18 @@ impl Record {
                 self.generation = *generation;
                 self.put_wrapped(wrapped);
             }
-            Protection::SseKms {
-                key_arn,
-                blob,
-                context,
-                wrapped,
-            } => {
-                self.put_kms(key_arn, blob, context);
+            Protection::SseKms { kms, wrapped } => {
+                self.put_kms(kms);
                 if let Some(wrapped) = wrapped {
                     self.put_wrapped(wrapped);
                 }
             }
-            Protection::BucketKey {
-                key_arn,
-                blob,
-                context,
-                wrapped,
-            } => {
-                self.put_kms(key_arn, blob, context);
+            Protection::BucketKey { kms, wrapped } => {
+                self.put_kms(kms);
                 self.put_wrapped(wrapped);
             }
-            Protection::Dsse {
-                key_arn,
-                blob,
-                outer_blob,
-                context,
-            } => {
-                self.put_kms(key_arn, blob, context);
+            Protection::Dsse { kms, outer_blob } => {
+                self.put_kms(kms);
                 self.outer_blob = copy(outer_blob);
             }
             Protection::SseC { check, wrapped } => {
@@ -160,14 +146,14 @@ impl Record {
         }
     }
 
-    fn put_kms(&mut self, key_arn: &str, blob: &[u8], context: &[(String, String)]) {
-        key_arn.clone_into(&mut self.key_arn);
-        self.blob = copy(blob);
+    fn put_kms(&mut self, kms: &KmsBlob) {
+        self.key_arn.clone_from(&kms.key_arn);
+        self.blob = copy(&kms.blob);
         let pair = |(key, value): &(String, String)| Pair {
             key: key.clone(),
             value: value.clone(),
         };
-        self.context = context.iter().map(pair).collect();
+        self.context = kms.context.iter().map(pair).collect();
     }
 
     fn put_wrapped(&mut self, wrapped: &Wrapped) {
@@ -214,47 +200,36 @@ impl Record {
                 check: array::<CHECK_BYTES>(&mem::take(&mut self.check))?,
                 wrapped: self.take_extracted()?,
             },
-            Mode::SseKms => {
-                let (key_arn, blob, context) = self.take_kms()?;
-                Protection::SseKms {
-                    key_arn,
-                    blob,
-                    context,
-                    wrapped: match self.wrapped.is_empty() && self.expanded.is_empty() {
-                        true => None,
-                        false => Some(self.take_wrapped()?),
-                    },
-                }
-            }
-            Mode::BucketKey => {
-                let (key_arn, blob, context) = self.take_kms()?;
-                Protection::BucketKey {
-                    key_arn,
-                    blob,
-                    context,
-                    wrapped: self.take_wrapped()?,
-                }
-            }
-            Mode::Dsse => {
-                let (key_arn, blob, context) = self.take_kms()?;
-                Protection::Dsse {
-                    key_arn,
-                    blob,
-                    outer_blob: taken(&mut self.outer_blob)?,
-                    context,
-                }
-            }
+            Mode::SseKms => Protection::SseKms {
+                kms: self.take_kms()?,
+                wrapped: match self.wrapped.is_empty() && self.expanded.is_empty() {
+                    true => None,
+                    false => Some(self.take_wrapped()?),
+                },
+            },
+            Mode::BucketKey => Protection::BucketKey {
+                kms: self.take_kms()?,
+                wrapped: self.take_wrapped()?,
+            },
+            Mode::Dsse => Protection::Dsse {
+                kms: self.take_kms()?,
+                outer_blob: taken(&mut self.outer_blob)?,
+            },
         })
     }
 
-    fn take_kms(&mut self) -> Result<OfKms, EnvelopeError> {
+    fn take_kms(&mut self) -> Result<KmsBlob, EnvelopeError> {
         let key_arn = mem::take(&mut self.key_arn);
         if key_arn.is_empty() {
             return Err(EnvelopeError::Form);
         }
         let context = mem::take(&mut self.context);
         let context = context.into_iter().map(|pair| (pair.key, pair.value));
-        Ok((key_arn, taken(&mut self.blob)?, context.collect()))
+        Ok(KmsBlob {
+            key_arn,
+            blob: taken(&mut self.blob)?,
+            context: context.collect(),
+        })
     }
 
     /// One of the two forms; the other, if it is there, is left.
@@ -280,9 +255,6 @@ impl Record {
         }
     }
 }
-
-/// What all KMS modes have: the key's ARN, the blob and the caller's context.
-type OfKms = (String, Vec<u8>, Vec<(String, String)>);
 
 fn copy(bytes: &[u8]) -> Bytes {
     Bytes::copy_from_slice(bytes)

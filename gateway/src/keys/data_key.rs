@@ -15,6 +15,7 @@
 use std::sync::Arc;
 
 use proto::arn;
+use zeroize::Zeroizing;
 
 use crate::chunks::DataKey;
 use crate::chunks::Keys;
@@ -23,13 +24,14 @@ use crate::chunks::SealError;
 use crate::chunks::random::Random;
 use crate::envelope::Envelope;
 use crate::envelope::EnvelopeError;
+use crate::envelope::KmsBlob;
 use crate::envelope::Protection;
 use crate::envelope::SealedEnvelope;
 use crate::envelope::WrappingKey;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::keys::bucket_key::BucketKeys;
-use crate::keys::kms::GeneratedKey;
+use crate::keys::kms::DATA_KEY_BYTES;
 use crate::keys::kms::KeyService;
 use crate::keys::kms::Requester;
 use crate::keys::root_key::RootKeys;
@@ -147,32 +149,22 @@ impl DataKeys {
         match encryption {
             Encryption::SseKms(choice) if !choice.bucket_key => {
                 let context = choice.context.clone().with_arn(&object.arn);
-                let (key, generated) = self.generate(requester, choice, &context).await?;
-                let protection = Protection::SseKms {
-                    key_arn: generated.key_arn,
-                    blob: generated.blob,
-                    context: pairs(&choice.context),
-                    wrapped: None,
-                };
+                let (key, kms) = self.generate(requester, choice, &context).await?;
                 Ok(NewKey {
                     keys: key.into(),
-                    protection,
+                    protection: Protection::SseKms { kms, wrapped: None },
                 })
             }
             Encryption::Dsse(choice) => {
                 let context = choice.context.clone().with_arn(&object.arn);
-                let (data, inner) = self.generate(requester, choice, &context).await?;
+                let (data, kms) = self.generate(requester, choice, &context).await?;
                 let (outer, second) = self.generate(requester, choice, &context).await?;
-                if inner.key_arn != second.key_arn {
+                if kms.key_arn != second.key_arn {
                     // The alias was moved in between: one envelope names one key.
                     return Err(S3Error::new(S3Code::ServiceUnavailable));
                 }
-                let protection = Protection::Dsse {
-                    key_arn: inner.key_arn,
-                    blob: inner.blob,
-                    outer_blob: second.blob,
-                    context: pairs(&choice.context),
-                };
+                let outer_blob = second.blob;
+                let protection = Protection::Dsse { kms, outer_blob };
                 let keys = ObjectKeys {
                     data,
                     outer: Some(outer),
@@ -203,43 +195,41 @@ impl DataKeys {
         object: &ObjectName,
         requester: &Requester,
     ) -> Result<Protection, S3Error> {
+        let (arn, random) = (&object.arn, &*self.random);
         match encryption {
             Encryption::SseS3 => {
                 let (generation, root_key) = self.root_keys.current().await?;
-                let random = &*self.random;
-                Ok(Protection::sse_s3(
-                    &root_key,
-                    generation,
-                    key,
-                    &object.arn,
-                    random,
-                ))
+                Ok(Protection::sse_s3(&root_key, generation, key, arn, random))
             }
             Encryption::SseC(customer_key) => {
-                let wrapping_key = wrapping_key(customer_key)?;
-                let random = &*self.random;
-                Ok(Protection::sse_c(&wrapping_key, key, &object.arn, random))
+                let wrapping_key = wrapping_key(customer_key.bytes())?;
+                Ok(Protection::sse_c(&wrapping_key, key, arn, random))
             }
             Encryption::SseKms(choice) if choice.bucket_key => {
-                self.under_bucket_key(key, choice, object, requester).await
-            }
-            Encryption::SseKms(choice) => {
-                let context = choice.context.clone().with_arn(&object.arn);
-                let generated = self
-                    .kms
-                    .generate_data_key(requester, key_id(choice), &context)
+                let context = choice.context.clone().with_arn(&object.bucket_arn);
+                let (kms, bucket, key_id) = (&*self.kms, &object.bucket, key_id(choice));
+                let bucket_key = self
+                    .bucket_keys
+                    .for_write(kms, requester, bucket, key_id, &context)
                     .await?;
-                let wrapping_key = WrappingKey::from_slice(generated.plaintext.as_slice())
-                    .map_err(|_| S3Error::internal())?;
-                let blob = (generated.key_arn, generated.blob, pairs(&choice.context));
-                let random = &*self.random;
-                Ok(Protection::sse_kms(
-                    &wrapping_key,
-                    blob,
+                let kms = KmsBlob {
+                    key_arn: bucket_key.key_arn.clone(),
+                    blob: bucket_key.blob.clone(),
+                    context: choice.context.to_pairs(),
+                };
+                Ok(Protection::bucket_key(
+                    &bucket_key.key,
+                    kms,
                     key,
-                    &object.arn,
+                    arn,
                     random,
                 ))
+            }
+            Encryption::SseKms(choice) => {
+                let context = choice.context.clone().with_arn(arn);
+                let (plaintext, kms) = self.generated(requester, choice, &context).await?;
+                let wrapping_key = wrapping_key(plaintext.as_slice())?;
+                Ok(Protection::sse_kms(&wrapping_key, kms, key, arn, random))
             }
             Encryption::Dsse(_) => Err(S3Error::internal()),
         }
@@ -251,45 +241,28 @@ impl DataKeys {
         requester: &Requester,
         choice: &KmsChoice,
         context: &EncryptionContext,
-    ) -> Result<(DataKey, GeneratedKey), S3Error> {
-        let generated = self
-            .kms
-            .generate_data_key(requester, key_id(choice), context)
-            .await?;
-        let key =
-            DataKey::from_slice(generated.plaintext.as_slice()).map_err(|_| S3Error::internal())?;
-        Ok((key, generated))
+    ) -> Result<(DataKey, KmsBlob), S3Error> {
+        let (plaintext, kms) = self.generated(requester, choice, context).await?;
+        Ok((data_key(plaintext.as_slice())?, kms))
     }
 
-    async fn under_bucket_key(
+    /// What the KMS generates: a key, and what it takes to get it again.
+    async fn generated(
         &self,
-        key: &DataKey,
-        choice: &KmsChoice,
-        object: &ObjectName,
         requester: &Requester,
-    ) -> Result<Protection, S3Error> {
-        let context = choice.context.clone().with_arn(&object.bucket_arn);
-        let bucket_key = self
-            .bucket_keys
-            .for_write(
-                &*self.kms,
-                requester,
-                &object.bucket,
-                key_id(choice),
-                &context,
-            )
-            .await?;
-        Ok(Protection::bucket_key(
-            &bucket_key.key,
-            (
-                bucket_key.key_arn.clone(),
-                bucket_key.blob.clone(),
-                pairs(&choice.context),
-            ),
-            key,
-            &object.arn,
-            &*self.random,
-        ))
+        choice: &KmsChoice,
+        context: &EncryptionContext,
+    ) -> Result<(Zeroizing<[u8; DATA_KEY_BYTES]>, KmsBlob), S3Error> {
+        let generated = self
+            .kms
+            .generate_data_key(requester, key_id(choice), context);
+        let generated = generated.await?;
+        let kms = KmsBlob {
+            key_arn: generated.key_arn,
+            blob: generated.blob,
+            context: choice.context.to_pairs(),
+        };
+        Ok((generated.plaintext, kms))
     }
 
     /// The data key of an object, and its envelope, authenticated.
@@ -317,70 +290,47 @@ impl DataKeys {
             }
             Protection::SseC { .. } => {
                 let customer_key = customer_key.ok_or_else(customer_key::key_needed)?;
-                protection.unwrap_key(&wrapping_key(customer_key)?, &object.arn)?
+                protection.unwrap_key(&wrapping_key(customer_key.bytes())?, &object.arn)?
             }
-            Protection::SseKms {
-                key_arn,
-                blob,
-                context,
-                wrapped,
-            } => {
-                let context = own_context(context).with_arn(&object.arn);
-                let key = self.kms.decrypt(requester, key_arn, blob, &context).await?;
-                if wrapped.is_some() {
-                    let key = WrappingKey::from_slice(&key).map_err(|_| S3Error::internal())?;
-                    protection.unwrap_key(&key, &object.arn)?
-                } else {
-                    DataKey::from_slice(&key).map_err(|_| S3Error::internal())?
+            Protection::SseKms { kms, wrapped } => {
+                let key = self.decrypt(requester, kms, &kms.blob, &object.arn).await?;
+                match wrapped {
+                    Some(_) => protection.unwrap_key(&wrapping_key(&key)?, &object.arn)?,
+                    None => data_key(&key)?,
                 }
             }
-            Protection::BucketKey {
-                key_arn,
-                blob,
-                context,
-                ..
-            } => {
-                let context = own_context(context).with_arn(&object.bucket_arn);
+            Protection::BucketKey { kms, .. } => {
+                let context = context(kms, &object.bucket_arn);
+                let (service, bucket) = (&*self.kms, &object.bucket);
+                let blob = (kms.key_arn.as_str(), kms.blob.as_slice());
                 let bucket_key = self
                     .bucket_keys
-                    .for_read(
-                        &*self.kms,
-                        requester,
-                        &object.bucket,
-                        (key_arn, blob),
-                        &context,
-                    )
+                    .for_read(service, requester, bucket, blob, &context)
                     .await?;
                 protection.unwrap_key(&bucket_key, &object.arn)?
             }
-            Protection::Dsse {
-                key_arn,
-                blob,
-                outer_blob,
-                context,
-            } => {
-                let context = own_context(context).with_arn(&object.arn);
-                outer = Some(
-                    self.decrypt(requester, key_arn, outer_blob, &context)
-                        .await?,
-                );
-                self.decrypt(requester, key_arn, blob, &context).await?
+            Protection::Dsse { kms, outer_blob } => {
+                let arn = &object.arn;
+                let second = self.decrypt(requester, kms, outer_blob, arn).await?;
+                outer = Some(data_key(&second)?);
+                data_key(&self.decrypt(requester, kms, &kms.blob, arn).await?)?
             }
         };
         let envelope = sealed.open(&data, &object.arn)?;
         Ok((ObjectKeys { data, outer }, envelope))
     }
 
-    /// One data key unwrapped by the KMS.
+    /// A key of the object `arn`, decrypted by the KMS.
     async fn decrypt(
         &self,
         requester: &Requester,
-        key_arn: &str,
+        kms: &KmsBlob,
         blob: &[u8],
-        context: &EncryptionContext,
-    ) -> Result<DataKey, S3Error> {
-        let plaintext = self.kms.decrypt(requester, key_arn, blob, context).await?;
-        DataKey::from_slice(&plaintext).map_err(|_| S3Error::internal())
+        arn: &str,
+    ) -> Result<Zeroizing<Vec<u8>>, S3Error> {
+        let context = context(kms, arn);
+        let key = self.kms.decrypt(requester, &kms.key_arn, blob, &context);
+        Ok(key.await?)
     }
 
     /// Whether a request may ask for this object's data key at all: the parts that cost no key.
@@ -448,8 +398,12 @@ pub fn refuse_tampered(cause: &dyn std::fmt::Display) -> S3Error {
     S3Error::internal()
 }
 
-fn wrapping_key(customer_key: &CustomerKey) -> Result<WrappingKey, S3Error> {
-    WrappingKey::from_slice(customer_key.bytes()).map_err(|_| S3Error::internal())
+fn wrapping_key(bytes: &[u8]) -> Result<WrappingKey, S3Error> {
+    WrappingKey::from_slice(bytes).map_err(|_| S3Error::internal())
+}
+
+fn data_key(bytes: &[u8]) -> Result<DataKey, S3Error> {
+    DataKey::from_slice(bytes).map_err(|_| S3Error::internal())
 }
 
 /// The key as the KMS gets it.
@@ -457,18 +411,10 @@ fn key_id(choice: &KmsChoice) -> &str {
     choice.key.as_deref().unwrap_or(AWS_MANAGED_KEY)
 }
 
-fn pairs(context: &EncryptionContext) -> Vec<(String, String)> {
-    context
-        .iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
-}
-
-fn own_context(pairs: &[(String, String)]) -> EncryptionContext {
-    pairs
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect()
+/// The context that a key of `arn`, an object or a bucket, is bound to.
+fn context(kms: &KmsBlob, arn: &str) -> EncryptionContext {
+    let callers: EncryptionContext = kms.context.iter().cloned().collect();
+    callers.with_arn(arn)
 }
 
 /// The key of SSE-KMS where neither the request nor the bucket names one.

@@ -7,6 +7,7 @@ use http::Response;
 use http::header;
 use proto::time::Timestamp;
 
+use crate::protocol::headers;
 use crate::protocol::xml::Element;
 use crate::request::Body;
 use crate::request::S3Request;
@@ -31,9 +32,7 @@ pub(crate) fn customer_key_md5(encryption: &Encryption) -> Option<&str> {
 
 /// When the backend wrote an object, by the clock of its answer.
 pub(crate) fn written_at(headers: &HeaderMap) -> String {
-    let date = headers
-        .get(header::DATE)
-        .and_then(|date| date.to_str().ok());
+    let date = headers::text(headers, header::DATE);
     let time = date.and_then(|date| Timestamp::parse_http_date(date).ok());
     time.unwrap_or(Timestamp::UNIX_EPOCH).iso8601_millis()
 }

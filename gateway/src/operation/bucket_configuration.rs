@@ -37,3 +37,19 @@ pub async fn configure_bucket(
         Verb::Delete => kind.delete(&bucket).await,
     }
 }
+
+/// Whether the policy of a bucket is public.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketPolicyStatus.html>
+///
+/// # Errors
+///
+/// `NoSuchBucketPolicy`; `ServiceUnavailable` when the policy cannot be read.
+pub async fn get_bucket_policy_status(
+    configurations: &BucketConfigurations,
+    permitted: Permitted<S3Request>,
+) -> Result<Response<Body>, S3Error> {
+    let (request, _) = permitted.spend();
+    let bucket = request.target.bucket.unwrap_or_default();
+    configurations.policies.status(&bucket).await
+}

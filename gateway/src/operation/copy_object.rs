@@ -15,7 +15,6 @@ use http::Response;
 use crate::authorize::Permitted;
 use crate::error::S3Error;
 use crate::keys::data_key::ObjectName;
-use crate::keys::kms::Requester;
 use crate::operation::answer;
 use crate::operation::config::CopyMode;
 use crate::operation::copy_source;
@@ -69,8 +68,9 @@ pub async fn copy_object(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, _) = permitted.spend();
-    let request = CopyRequest::from_request(store, request).await?;
+    let (request, terms) = permitted.spend();
+    let mut request = CopyRequest::from_request(store, request).await?;
+    request.reader.hides_absence = terms.hides_absence();
     let (written, source) = match rewrapped(store, &request).await? {
         Some(copied) => copied,
         None => resealed(store, &request).await?,
@@ -101,12 +101,10 @@ impl CopyRequest {
 
         let customer_key = sse_request::for_copy_source(headers, transport)?;
         let algorithm = request.header("x-amz-checksum-algorithm");
+        let name_of_source = store.sealed.name(&source.bucket, &source.key)?;
         let reader = Reader {
-            name: store.sealed.name(&source.bucket, &source.key)?,
             version: source.version,
-            customer_key,
-            requester: Requester::of(&request),
-            transport,
+            ..Reader::from_request(&request, name_of_source, customer_key, transport)
         };
         Ok(Self {
             name,
@@ -234,10 +232,10 @@ fn replaces(
 fn answer(written: &WrittenObject, source: &ObjectHead, encryption: &Encryption) -> Response<Body> {
     let modified = answer::written_at(&written.headers);
     let mut result = Element::root("CopyObjectResult")
-        .with(Element::with_text("LastModified", modified))
-        .with(Element::with_text("ETag", written.etag.as_str()));
+        .field("LastModified", modified)
+        .field("ETag", written.etag.as_str());
     if let Some(checksum) = &written.checksum {
-        result = checksum.elements(1).into_iter().fold(result, Element::with);
+        result = result.with_all(checksum.elements(1));
     }
     let mut response = answer::document(&result);
     let headers = response.headers_mut();

@@ -12,9 +12,8 @@ use crate::error::S3Error;
 use crate::keys::data_key::refuse_tampered;
 use crate::protocol::checksum::Algorithm;
 use crate::protocol::conditions::Conditions;
+use crate::protocol::document;
 use crate::protocol::xml;
-use crate::protocol::xml::Element;
-use crate::protocol::xml::Limits;
 use crate::request::Payload;
 use crate::sealed::body;
 use crate::sealed::head::ObjectHead;
@@ -139,13 +138,7 @@ async fn plain_range(
     head: &ObjectHead,
     range: &Range<u64>,
 ) -> Result<Payload, ReadError> {
-    let answer = objects.backend.call(reader.range(&head.etag, range)?).await;
-    let answer = match answer {
-        Err(error) if error.is_refused_as(StatusCode::PRECONDITION_FAILED) => {
-            return Err(ReadError::Changed);
-        }
-        answer => answer?,
-    };
+    let answer = objects.pinned_range(reader, head, range).await?;
     let (parts, body) = answer.into_parts();
     let (_, stored) = ObjectHead::from_answer(parts.status, parts.headers)?;
     if stored != *range {
@@ -172,8 +165,7 @@ pub(crate) async fn copy_tags(
     }
     let request = reader.request(Method::GET).query("tagging", "");
     let answer = objects.backend.fetch(request).await?;
-    let document = Element::parse(answer.body(), Limits::ANSWER)
-        .map_err(|_| refuse_tampered(&"its tags are no XML"))?;
+    let document = document::parse_answer(answer.body(), &["Tagging"])?;
     let tags = HeaderValue::from_str(&xml::tag_query(&document));
     headers.insert(TAGS, tags.map_err(|_| S3Error::internal())?);
     Ok(())

@@ -9,7 +9,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
 use http::Method;
@@ -30,8 +29,8 @@ use crate::operation::store::ObjectStore;
 use crate::protocol::conditions::precondition_failed;
 use crate::protocol::document;
 use crate::protocol::etag::ETag;
+use crate::protocol::headers;
 use crate::protocol::xml::Element;
-use crate::protocol::xml::Limits;
 use crate::request::Body;
 use crate::request::S3Request;
 use crate::sealed::facts;
@@ -51,7 +50,7 @@ pub async fn delete_object(
     let version = request.target.query.get("versionId");
     let mut onward = BackendRequest::object(Method::DELETE, &name.bucket, &name.key)
         .query_if("versionId", version);
-    pass_headers(&request.headers, &mut onward.headers);
+    onward.headers = headers::selected(&request.headers, &HEADERS);
     let condition = Condition {
         etag: request.header("if-match"),
         bytes: request.header("x-amz-if-match-size"),
@@ -129,14 +128,11 @@ async fn send(
             HeaderValue::from_static("application/xml"),
         )
         .body(BackendBody::Bytes(bytes));
-    pass_headers(&request.headers, &mut onward.headers);
+    onward
+        .headers
+        .extend(headers::selected(&request.headers, &HEADERS));
     let answer = store.backend.fetch(onward).await?;
-    let root = Element::parse(answer.body(), Limits::ANSWER).ok();
-    root.filter(|root| root.name() == "DeleteResult")
-        .ok_or_else(|| {
-            tracing::error!("backend answered DeleteObjects with another document");
-            S3Error::new(S3Code::ServiceUnavailable)
-        })
+    document::parse_answer(answer.body(), &["DeleteResult"])
 }
 
 /// One entry of DeleteObjects as the backend gets it.
@@ -146,9 +142,9 @@ async fn translate_entry(
     object: &Element,
 ) -> Result<Element, S3Error> {
     let (key, version) = key_and_version(object);
-    let mut entry = Element::new("Object").with(Element::with_text("Key", key));
+    let mut entry = Element::new("Object").field("Key", key);
     if let Some(version) = version {
-        entry = entry.with(Element::with_text("VersionId", version));
+        entry = entry.field("VersionId", version);
     }
     let condition = Condition {
         etag: object.text_of("ETag"),
@@ -159,13 +155,13 @@ async fn translate_entry(
     let translated = translate(store, &name, version, &condition).await?;
     let etag = translated.etag.as_ref().and_then(|etag| etag.to_str().ok());
     if let Some(etag) = etag {
-        entry = entry.with(Element::with_text("ETag", etag));
+        entry = entry.field("ETag", etag);
     }
     if let Some(bytes) = translated.bytes {
-        entry = entry.with(Element::with_text("Size", bytes.to_string()));
+        entry = entry.field("Size", bytes.to_string());
     }
     if let Some(modified) = condition.modified {
-        entry = entry.with(Element::with_text("LastModifiedTime", modified));
+        entry = entry.field("LastModifiedTime", modified);
     }
     Ok(entry)
 }
@@ -227,8 +223,7 @@ fn key_and_version(object: &Element) -> (&str, Option<&str>) {
 }
 
 fn parse(document: &[u8]) -> Result<Element, S3Error> {
-    let malformed = || S3Error::new(S3Code::MalformedXml);
-    let root = Element::parse(document, Limits::REQUEST).map_err(|_| malformed())?;
+    let root = document::parse(document)?;
     let objects = root.all("Object").count();
     let keyless = |object: &Element| object.text_of("Key").is_none_or(str::is_empty);
     let is_known = |child: &Element| matches!(child.name(), "Object" | "Quiet");
@@ -246,7 +241,7 @@ fn parse(document: &[u8]) -> Result<Element, S3Error> {
         || root.all("Object").any(keyless)
         || !root.children().iter().all(is_known)
     {
-        return Err(malformed());
+        return Err(S3Code::MalformedXml.into());
     }
     Ok(root)
 }
@@ -256,20 +251,12 @@ fn refusal(object: &Element, error: &S3Error) -> Element {
     let mut entry = Element::new("Error");
     for name in ["Key", "VersionId"] {
         if let Some(text) = object.text_of(name) {
-            entry = entry.with(Element::with_text(name, text));
+            entry = entry.field(name, text);
         }
     }
     entry
-        .with(Element::with_text("Code", error.code_text()))
-        .with(Element::with_text("Message", error.message()))
-}
-
-fn pass_headers(from: &HeaderMap, to: &mut HeaderMap) {
-    for name in HEADERS {
-        if let Some(value) = from.get(&name) {
-            to.insert(name, value.clone());
-        }
-    }
+        .field("Code", error.code_text())
+        .field("Message", error.message())
 }
 
 /// Headers that go with a deletion.

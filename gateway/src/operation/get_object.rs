@@ -69,10 +69,7 @@ pub async fn get_object(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, terms) = permitted.spend();
-    let mut response = answer(store, request, false).await?;
-    terms.withhold(response.headers_mut());
-    Ok(response)
+    answer(store, permitted, false).await
 }
 
 /// Answers with the headers of an object.
@@ -84,19 +81,29 @@ pub async fn head_object(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, terms) = permitted.spend();
-    let mut response = answer(store, request, true).await?;
-    terms.withhold(response.headers_mut());
-    Ok(response)
+    answer(store, permitted, true).await
 }
 
 async fn answer(
     store: &ObjectStore,
-    request: S3Request,
+    permitted: Permitted<S3Request>,
     is_head: bool,
 ) -> Result<Response<Body>, S3Error> {
+    let (request, terms) = permitted.spend();
     let mut request = GetRequest::from_request(store, request)?;
-    let answer = settled(|| read(store, &request, is_head)).await;
+    request.reader.hides_absence = terms.hides_absence();
+    let mut response = read_settled(store, &mut request, is_head).await?;
+    terms.withhold(response.headers_mut());
+    Ok(response)
+}
+
+/// Reads an object; all of it where a condition on its range does not hold.
+async fn read_settled(
+    store: &ObjectStore,
+    request: &mut GetRequest,
+    is_head: bool,
+) -> Result<Response<Body>, S3Error> {
+    let answer = settled(|| read(store, request, is_head)).await;
     let condition = if_range::condition(&request.selection, &request.headers);
     let Some(condition) = condition.filter(|condition| !if_range::may_stand(condition, &answer))
     else {
@@ -105,7 +112,7 @@ async fn answer(
     request.selection = Selection::Whole;
     request.headers.remove(header::RANGE);
     request.headers.remove(header::IF_RANGE);
-    let whole = Box::pin(settled(|| read(store, &request, is_head))).await?;
+    let whole = Box::pin(settled(|| read(store, request, is_head))).await?;
     if answer.is_err() && if_range::holds(&condition, whole.headers()) {
         return answer;
     }
@@ -271,14 +278,12 @@ fn describe(
 
 /// Which bytes of the object a request selects.
 fn selection(request: &S3Request) -> Result<Selection, S3Error> {
-    let range = request
-        .headers
-        .get(header::RANGE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|header| {
-            let range = ByteRange::parse(header)?;
-            Some(Selection::Range(range, header.to_owned()))
-        });
+    let range = headers::text(&request.headers, header::RANGE).and_then(|header| {
+        Some(Selection::Range(
+            ByteRange::parse(header)?,
+            header.to_owned(),
+        ))
+    });
     let Some(number) = request.target.query.get("partNumber") else {
         return Ok(range.unwrap_or(Selection::Whole));
     };

@@ -12,16 +12,18 @@ use crate::authorize::Permitted;
 use crate::chunks::footer::Table;
 use crate::error::S3Error;
 use crate::operation::answer;
+use crate::operation::parts_page::PartsPage;
 use crate::operation::store::ObjectStore;
 use crate::protocol::checksum::Algorithm;
 use crate::protocol::checksum::ChecksumKind;
 use crate::protocol::checksum::parts::part_element;
 use crate::protocol::conditions::Conditions;
+use crate::protocol::headers;
+use crate::protocol::headers::VERSION_ID;
 use crate::protocol::xml::Element;
 use crate::request::Body;
 use crate::request::S3Request;
 use crate::sealed::head::ObjectHead;
-use crate::sealed::head::VERSION_ID;
 use crate::sealed::read::Description;
 use crate::sealed::read::Needs;
 use crate::sealed::reader::ReadError;
@@ -40,13 +42,16 @@ pub async fn get_object_attributes(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, _) = permitted.spend();
+    let (request, terms) = permitted.spend();
     let transport = store.transport(&request);
     let customer_key = for_read(&request.headers, transport)?;
     let requested = requested(&request.headers)?;
-    let page = Page::from_headers(&request.headers)?;
+    let header = |name| (name, headers::text(&request.headers, name));
+    let (marker, max) = ("x-amz-part-number-marker", "x-amz-max-parts");
+    let page = PartsPage::read(header(marker), header(max))?;
     let name = store.name(&request.target)?;
-    let reader = Reader::from_request(&request, name, customer_key, transport);
+    let mut reader = Reader::from_request(&request, name, customer_key, transport);
+    reader.hides_absence = terms.hides_absence();
     settled(|| attributes(store, &reader, &requested, page)).await
 }
 
@@ -54,7 +59,7 @@ async fn attributes(
     store: &ObjectStore,
     reader: &Reader,
     requested: &[Attribute],
-    page: Page,
+    page: PartsPage,
 ) -> Result<Response<Body>, ReadError> {
     // A read of one byte, because errors of HEAD have no document.
     let fetched = store.sealed.fetch_range(reader, Some("bytes=0-0")).await?;
@@ -84,42 +89,37 @@ async fn attributes(
 /// The document of the answer.
 fn answer(
     requested: &[Attribute],
-    page: Page,
+    page: PartsPage,
     head: &ObjectHead,
     object: &Description,
 ) -> Response<Body> {
     let mut document = Element::root("GetObjectAttributesResponse");
     let is_requested = |attribute| requested.contains(&attribute);
     if is_requested(Attribute::ETag) {
-        document = document.with(Element::with_text("ETag", object.etag.bare()));
+        document = document.field("ETag", object.etag.bare());
     }
     if let Some(checksum) = object
         .checksum()
         .filter(|_| is_requested(Attribute::Checksum))
     {
-        let elements = checksum.elements(object.parts().unwrap_or(1)).into_iter();
-        document = document.with(elements.fold(Element::new("Checksum"), Element::with));
+        let elements = checksum.elements(object.parts().unwrap_or(1));
+        document = document.with(Element::new("Checksum").with_all(elements));
     }
     let parts = object.table.as_ref().filter(|_| object.footer.is_some());
     if let Some(table) = parts.filter(|_| is_requested(Attribute::ObjectParts)) {
         document = document.with(object_parts(table, page));
     }
     if is_requested(Attribute::StorageClass) {
-        let class = head.headers.get("x-amz-storage-class");
-        let class = class.and_then(|class| class.to_str().ok());
-        let class = Element::with_text("StorageClass", class.unwrap_or("STANDARD"));
-        document = document.with(class);
+        let class = headers::text(&head.headers, "x-amz-storage-class");
+        document = document.field("StorageClass", class.unwrap_or("STANDARD"));
     }
     if is_requested(Attribute::ObjectSize) {
         let size = object.plaintext_bytes.to_string();
-        document = document.with(Element::with_text("ObjectSize", size));
+        document = document.field("ObjectSize", size);
     }
     let mut response = answer::document(&document);
-    for name in [header::LAST_MODIFIED, VERSION_ID] {
-        if let Some(value) = head.headers.get(&name) {
-            response.headers_mut().insert(name, value.clone());
-        }
-    }
+    let passed = headers::selected(&head.headers, &[header::LAST_MODIFIED, VERSION_ID]);
+    response.headers_mut().extend(passed);
     response
 }
 
@@ -159,77 +159,24 @@ fn requested(headers: &HeaderMap) -> Result<Vec<Attribute>, S3Error> {
     Ok(requested)
 }
 
-/// Which of an object's parts are requested.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Page {
-    /// Those behind this number.
-    marker: usize,
-    /// As many as this.
-    max: usize,
-}
-
-impl Page {
-    /// The page of a request.
-    ///
-    /// # Errors
-    ///
-    /// `InvalidArgument` for a number that is none.
-    fn from_headers(headers: &HeaderMap) -> Result<Self, S3Error> {
-        let number = |name: &'static str, default| match headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-        {
-            None => Ok(default),
-            Some(text) => text.parse().map_err(|_| {
-                let message = format!("Provided {name} not an integer or within integer range");
-                S3Error::invalid_argument(message, name, text)
-            }),
-        };
-        Ok(Self {
-            marker: number("x-amz-part-number-marker", 0)?,
-            max: number("x-amz-max-parts", PARTS_LISTED_MAX)?.min(PARTS_LISTED_MAX),
-        })
-    }
-}
-
 /// The parts of the page; each one only where the client chose a checksum.
-fn object_parts(table: &Table, page: Page) -> Element {
-    let count = Element::with_text("PartsCount", table.parts.len().to_string());
-    let parts = Element::new("ObjectParts").with(count);
+fn object_parts(table: &Table, page: PartsPage) -> Element {
+    let parts = Element::new("ObjectParts").field("PartsCount", table.parts.len().to_string());
     let chosen = table.checksum.as_ref().filter(|checksum| {
         checksum.kind == ChecksumKind::Composite || checksum.algorithm != Algorithm::Crc64Nvme
     });
     let Some(checksum) = chosen else {
         return parts;
     };
-    let mut places = (1_usize..).zip(&table.parts).skip(page.marker);
-    let shown: Vec<_> = places.by_ref().take(page.max).collect();
-    let next = shown.last().map_or(page.marker, |(place, _)| *place);
-    let parts = parts
-        .with(Element::with_text(
-            "PartNumberMarker",
-            page.marker.to_string(),
-        ))
-        .with(Element::with_text("NextPartNumberMarker", next.to_string()))
-        .with(Element::with_text("MaxParts", page.max.to_string()))
-        .with(Element::with_text(
-            "IsTruncated",
-            places.next().is_some().to_string(),
-        ));
-    shown.into_iter().fold(parts, |parts, (place, part)| {
+    page.write(parts, (1..).zip(&table.parts), |place, part| {
         let size = part.segment.plaintext_bytes.to_string();
-        let mut element = Element::new("Part")
-            .with(Element::with_text("PartNumber", place.to_string()))
-            .with(Element::with_text("Size", size));
-        if let Some(value) = &part.checksum {
-            element = element.with(part_element(checksum.algorithm, value));
-        }
-        parts.with(element)
+        let element = Element::new("Part")
+            .field("PartNumber", place.to_string())
+            .field("Size", size);
+        let value = part.checksum.as_ref();
+        element.with_all(value.map(|value| part_element(checksum.algorithm, value)))
     })
 }
-
-/// Most parts that one answer lists; S3's own limit.
-const PARTS_LISTED_MAX: usize = 1_000;
 
 const HEADER: &str = "x-amz-object-attributes";
 const UNKNOWN: &str = "Invalid attribute name specified.";

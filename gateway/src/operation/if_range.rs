@@ -10,6 +10,7 @@ use http::header;
 
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::protocol::headers;
 use crate::request::Body;
 use crate::sealed::selection::Selection;
 
@@ -43,8 +44,7 @@ pub(crate) fn holds(condition: &str, headers: &HeaderMap) -> bool {
     } else {
         header::LAST_MODIFIED
     };
-    let value = headers.get(name).and_then(|value| value.to_str().ok());
-    value == Some(condition)
+    headers::text(headers, name) == Some(condition)
 }
 
 #[cfg(test)]

@@ -32,10 +32,11 @@ use crate::keys::data_key::ObjectName;
 use crate::operation::answer;
 use crate::operation::config::ListETag;
 use crate::operation::store::ObjectStore;
+use crate::protocol::document;
 use crate::protocol::etag::ETag;
+use crate::protocol::headers;
 use crate::protocol::headers::ENVELOPE;
 use crate::protocol::xml::Element;
-use crate::protocol::xml::Limits;
 use crate::request::Body;
 use crate::request::Query;
 use crate::request::S3Request;
@@ -67,12 +68,8 @@ pub async fn list_objects(
     let request = &request;
     let bucket = request.target.bucket.as_deref().unwrap_or_default();
     let mut onward = BackendRequest::bucket(Method::GET, bucket);
-    onward.query = passed_query(&request.target.query, &QUERY);
-    for name in HEADERS {
-        if let Some(value) = request.headers.get(&name) {
-            onward = onward.header(name, value.clone());
-        }
-    }
+    onward.query = listing_query(request.target.query.clone());
+    onward.headers = headers::selected(&request.headers, &HEADERS);
     if request.target.query.get("list-type") == Some("2")
         && store.lists_metadata.load(Ordering::Relaxed)
     {
@@ -83,25 +80,18 @@ pub async fn list_objects(
     if server.is_some_and(|server| server.as_bytes().starts_with(b"MinIO")) {
         store.lists_metadata.store(true, Ordering::Relaxed);
     }
-    let root = Element::parse(answer.body(), Limits::ANSWER).ok();
-    let root = root.filter(|root| matches!(root.name(), "ListBucketResult" | "ListVersionsResult"));
-    let mut root = root.ok_or_else(|| {
-        tracing::error!("backend answered a listing with another document");
-        S3Error::new(S3Code::ServiceUnavailable)
-    })?;
+    let roots = ["ListBucketResult", "ListVersionsResult"];
+    let mut root = document::parse_answer(answer.body(), &roots)?;
     show(store, bucket, &mut root).await?;
     Ok(answer::document(&root))
 }
 
-/// The pairs of a query that pass to the backend.
-pub(crate) fn passed_query(query: &Query, names: &[&str]) -> Vec<(String, String)> {
-    let pairs = query.pairs().iter();
+/// The query of a listing for the backend. An empty delimiter is as good as none, which not every
+/// backend takes.
+pub(crate) fn listing_query(query: Query) -> Vec<(String, String)> {
+    let mut pairs = query.into_pairs();
+    pairs.retain(|(name, value)| name != "delimiter" || !value.is_empty());
     pairs
-        .filter(|(name, _)| names.contains(&name.as_str()))
-        // As good as none, which not every backend takes.
-        .filter(|(name, value)| name != "delimiter" || !value.is_empty())
-        .cloned()
-        .collect()
 }
 
 /// Puts what clients see in place of what the backend lists.
@@ -249,23 +239,6 @@ fn rewrite(entry: &mut Element, facts: &Facts) {
         entry.set_text_of("ChecksumAlgorithm", algorithm.name());
     }
 }
-
-/// Query names of listings; what is not here does not reach the backend.
-const QUERY: [&str; 13] = [
-    "continuation-token",
-    "delimiter",
-    "encoding-type",
-    "fetch-owner",
-    "key-marker",
-    "list-type",
-    "marker",
-    "max-keys",
-    "prefix",
-    "start-after",
-    "version-id-marker",
-    "versions",
-    "x-id",
-];
 
 /// Headers of listings.
 const HEADERS: [HeaderName; 2] = [

@@ -80,10 +80,10 @@ impl PostAnswer {
             Some("200") => StatusCode::OK,
             Some("201") => {
                 let document = Element::new("PostResponse")
-                    .with(Element::with_text("Location", &self.location))
-                    .with(Element::with_text("Bucket", &name.bucket))
-                    .with(Element::with_text("Key", &name.key))
-                    .with(Element::with_text("ETag", etag));
+                    .field("Location", &self.location)
+                    .field("Bucket", &name.bucket)
+                    .field("Key", &name.key)
+                    .field("ETag", etag);
                 *response.body_mut() = full_body(document.to_document());
                 let xml = HeaderValue::from_static("application/xml");
                 response.headers_mut().insert(header::CONTENT_TYPE, xml);

@@ -22,8 +22,6 @@ use crate::operation::store::ObjectStore;
 use crate::protocol::conditions::Conditions;
 use crate::protocol::document;
 use crate::protocol::headers;
-use crate::protocol::xml::Element;
-use crate::protocol::xml::Limits;
 use crate::request::Body;
 use crate::request::S3Request;
 use crate::request::empty_body;
@@ -94,8 +92,7 @@ async fn update(store: &ObjectStore, reader: &Reader, choice: &KmsChoice) -> Res
 
 /// The encryption that a document names.
 fn parse(document: &[u8], account: &str) -> Result<KmsChoice, S3Error> {
-    let malformed = |_| S3Error::new(S3Code::MalformedXml);
-    let document = Element::parse(document, Limits::REQUEST).map_err(malformed)?;
+    let document = document::parse(document)?;
     if document.name() != "ObjectEncryption" {
         return Err(S3Error::new(S3Code::MalformedXml));
     }
@@ -154,11 +151,7 @@ fn check_unlocked(backend: &HeaderMap) -> Result<(), S3Error> {
 /// The object's headers for the backend, as they were.
 fn same_headers(backend: &HeaderMap) -> HeaderMap {
     let mut headers = headers::of_copied(backend);
-    for name in [STORAGE_CLASS, REDIRECT] {
-        if let Some(value) = backend.get(&name) {
-            headers.insert(name, value.clone());
-        }
-    }
+    headers.extend(headers::selected(backend, &[STORAGE_CLASS, REDIRECT]));
     headers
 }
 

@@ -9,6 +9,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use crc_fast::CrcAlgorithm;
 use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
@@ -66,6 +67,16 @@ pub enum ChecksumKind {
 }
 
 impl Checksum {
+    /// The checksum of these codes, whose value stands at the start of `field`; `None` if it is none.
+    pub(crate) fn from_codes(algorithm: u8, kind: u8, field: &[u8]) -> Option<Self> {
+        let algorithm = Algorithm::from_code(algorithm)?;
+        Some(Self {
+            algorithm,
+            kind: ChecksumKind::from_code(kind)?,
+            value: field.get(..algorithm.bytes())?.to_vec(),
+        })
+    }
+
     /// The value as clients see it, of an object of so many parts: a composite one ends in their number.
     #[must_use]
     pub fn text(&self, parts: usize) -> String {
@@ -155,6 +166,16 @@ impl Algorithm {
             Self::Crc64Nvme => 8,
             Self::Sha1 => 20,
             Self::Sha256 => 32,
+        }
+    }
+
+    /// The CRC behind it, where it is one.
+    pub(crate) fn crc(self) -> Option<CrcAlgorithm> {
+        match self {
+            Self::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
+            Self::Crc32c => Some(CrcAlgorithm::Crc32Iscsi),
+            Self::Crc64Nvme => Some(CrcAlgorithm::Crc64Nvme),
+            Self::Sha1 | Self::Sha256 => None,
         }
     }
 

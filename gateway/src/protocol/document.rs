@@ -2,9 +2,12 @@
 
 use bytes::Bytes;
 
+use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::protocol::checksum::digests::Digester;
 use crate::protocol::checksum::digests::Expected;
+use crate::protocol::xml::Element;
+use crate::protocol::xml::Limits;
 use crate::request::S3Request;
 
 /// The body of `request`, whole, after its signature, its `Content-MD5` and its checksum were found
@@ -21,6 +24,29 @@ pub async fn read(request: &mut S3Request) -> Result<Bytes, S3Error> {
     digests.update(&document);
     digests.finish(request.body.trailers())?;
     Ok(document)
+}
+
+/// The document that a client sent.
+///
+/// # Errors
+///
+/// `MalformedXML`.
+pub fn parse(document: &[u8]) -> Result<Element, S3Error> {
+    Element::parse(document, Limits::REQUEST).map_err(|_| S3Code::MalformedXml.into())
+}
+
+/// The document that the backend answered with, whose root has one of these names.
+///
+/// # Errors
+///
+/// `ServiceUnavailable`.
+pub fn parse_answer(document: &[u8], roots: &[&str]) -> Result<Element, S3Error> {
+    let root = Element::parse(document, Limits::ANSWER).ok();
+    root.filter(|root| roots.contains(&root.name()))
+        .ok_or_else(|| {
+            tracing::error!(?roots, "the backend answered with another document");
+            S3Code::ServiceUnavailable.into()
+        })
 }
 
 /// Refuses a request whose body has neither a `Content-MD5` nor a checksum, where S3 wants one.

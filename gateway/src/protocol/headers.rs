@@ -8,6 +8,7 @@ use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
 use http::header;
+use http::header::AsHeaderName;
 
 use crate::error::S3Code;
 use crate::error::S3Error;
@@ -83,25 +84,26 @@ pub fn of_answer(backend: &HeaderMap) -> HeaderMap {
 /// The headers of the backend's answer to a write that are the client's.
 #[must_use]
 pub fn of_write_answer(backend: &HeaderMap) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    for name in ["x-amz-version-id", "x-amz-expiration"] {
-        if let Some(value) = backend.get(name) {
-            headers.insert(HeaderName::from_static(name), value.clone());
-        }
-    }
-    headers
+    selected(backend, &[VERSION_ID, EXPIRATION])
 }
 
 /// The headers of the backend's answer to the creation of an upload that are the client's.
 #[must_use]
 pub fn of_upload_answer(backend: &HeaderMap) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    for name in ["x-amz-abort-date", "x-amz-abort-rule-id"] {
-        if let Some(value) = backend.get(name) {
-            headers.insert(HeaderName::from_static(name), value.clone());
-        }
-    }
-    headers
+    selected(backend, &[ABORT_DATE, ABORT_RULE])
+}
+
+/// The headers of these names, one value each.
+#[must_use]
+pub fn selected(headers: &HeaderMap, names: &[HeaderName]) -> HeaderMap {
+    let value = |name: &HeaderName| Some((name.clone(), headers.get(name)?.clone()));
+    names.iter().filter_map(value).collect()
+}
+
+/// The value of a header as text; `None` where it is absent or not visible ASCII.
+#[must_use]
+pub fn text(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
 }
 
 /// Refuses metadata that could be taken for the envelope, in any spelling.
@@ -178,6 +180,13 @@ fn default_content_type(headers: &mut HeaderMap) {
 
 /// The header that holds the envelope. Clients never see it and may not set it.
 pub const ENVELOPE: HeaderName = HeaderName::from_static("x-amz-meta-sealgate");
+
+/// The header that names a version.
+pub const VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");
+
+const EXPIRATION: HeaderName = HeaderName::from_static("x-amz-expiration");
+const ABORT_DATE: HeaderName = HeaderName::from_static("x-amz-abort-date");
+const ABORT_RULE: HeaderName = HeaderName::from_static("x-amz-abort-rule-id");
 
 /// What an object is, for its readers.
 const DESCRIPTION: [&str; 6] = [

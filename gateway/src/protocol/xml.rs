@@ -56,6 +56,19 @@ impl Element {
         self
     }
 
+    /// The same element with one more child, which holds text.
+    #[must_use]
+    pub fn field(self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        self.with(Self::with_text(name, text))
+    }
+
+    /// The same element with these children behind its own.
+    #[must_use]
+    pub fn with_all(mut self, children: impl IntoIterator<Item = Self>) -> Self {
+        self.children.extend(children);
+        self
+    }
+
     /// The name without its namespace prefix.
     pub fn name(&self) -> &str {
         self.name
@@ -430,7 +443,7 @@ mod tests {
 
     #[test]
     fn a_carriage_return_in_a_key_survives() {
-        let root = Element::root("A").with(Element::with_text("Key", "a\r\nb"));
+        let root = Element::root("A").field("Key", "a\r\nb");
         let document = root.to_document();
         assert_eq!(Element::parse(&document, Limits::REQUEST).unwrap(), root);
     }

@@ -1,5 +1,6 @@
 //! The body of an answer on its way out, counted, with the line that is logged at its end.
 
+use std::any::Any;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -46,6 +47,8 @@ pub struct Answer {
     body: Body,
     sent_bytes: u64,
     record: Option<Record>,
+    /// Dropped with the body.
+    _held: Option<Box<dyn Any + Send>>,
 }
 
 /// What is logged about a request. No header and no query: they may hold secrets.
@@ -69,7 +72,15 @@ impl Answer {
             body,
             sent_bytes: 0,
             record: Some(record),
+            _held: None,
         }
+    }
+
+    /// The same, with a value that lives until the body is dropped.
+    #[must_use]
+    pub fn holding(mut self, value: impl Any + Send) -> Self {
+        self._held = Some(Box::new(value));
+        self
     }
 
     /// Ends the request, once.

@@ -1,5 +1,7 @@
 //! Which part of the gateway does which operation.
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use http::Response;
 
 use crate::authorize::Authorizer;
@@ -7,13 +9,9 @@ use crate::authorize::Permitted;
 use crate::bucket::BucketConfigurations;
 use crate::bucket::Buckets;
 use crate::error::S3Error;
-use crate::operation::bucket::create_bucket;
-use crate::operation::bucket::delete_bucket;
-use crate::operation::bucket::get_bucket_location;
-use crate::operation::bucket::get_bucket_policy_status;
-use crate::operation::bucket::head_bucket;
-use crate::operation::bucket::list_buckets;
+use crate::operation::bucket::run_on_bucket;
 use crate::operation::bucket_configuration::configure_bucket;
+use crate::operation::bucket_configuration::get_bucket_policy_status;
 use crate::operation::copy_object::copy_object;
 use crate::operation::delete_objects::delete_object;
 use crate::operation::delete_objects::delete_objects;
@@ -71,90 +69,48 @@ impl Operations {
         match operation.row().handling {
             Handling::Configure(configuration, verb) => {
                 let configurations = &self.configurations;
-                Box::pin(configure_bucket(
-                    configurations,
-                    configuration,
-                    verb,
-                    permitted,
-                ))
-                .await
+                configure_bucket(configurations, configuration, verb, permitted).boxed()
             }
-            Handling::Pass => Box::pin(pass_through(&self.buckets, permitted)).await,
-            Handling::Own => self.run_on_objects(operation, permitted).await,
-            Handling::Refuse(_) => Err(undone(operation)),
+            Handling::Pass => pass_through(&self.buckets, permitted).boxed(),
+            Handling::Own | Handling::Refuse(_) => self.run_own(operation, permitted),
         }
+        .await
     }
 
-    /// Does an operation on objects.
-    async fn run_on_objects(
+    /// Does an operation of the gateway's own.
+    fn run_own(
         &self,
         operation: Operation,
         permitted: Permitted<S3Request>,
-    ) -> Result<Response<Body>, S3Error> {
-        // Each in a box of its own: else every request would be as large as the largest.
+    ) -> BoxFuture<'_, Result<Response<Body>, S3Error>> {
         let store = &self.objects;
+        // Each in a box of its own: else every request would be as large as the largest.
         match operation {
-            Operation::AbortMultipartUpload => {
-                Box::pin(abort_multipart_upload(store, permitted)).await
-            }
+            Operation::AbortMultipartUpload => abort_multipart_upload(store, permitted).boxed(),
             Operation::CompleteMultipartUpload => {
-                Box::pin(complete_multipart_upload(store, permitted)).await
+                complete_multipart_upload(store, permitted).boxed()
             }
-            Operation::CopyObject => Box::pin(copy_object(store, permitted)).await,
-            Operation::CreateMultipartUpload => {
-                Box::pin(create_multipart_upload(store, permitted)).await
-            }
-            Operation::DeleteObject => Box::pin(delete_object(store, permitted)).await,
-            Operation::GetObject => Box::pin(get_object(store, permitted)).await,
-            Operation::GetObjectAttributes => {
-                Box::pin(get_object_attributes(store, permitted)).await
-            }
-            Operation::HeadObject => Box::pin(head_object(store, permitted)).await,
-            Operation::ListParts => Box::pin(list_parts(store, permitted)).await,
-            Operation::PutObject => Box::pin(put_object(store, permitted)).await,
-            Operation::UpdateObjectEncryption => {
-                Box::pin(update_object_encryption(store, permitted)).await
-            }
-            Operation::UploadPart => Box::pin(upload_part(store, permitted)).await,
-            Operation::UploadPartCopy => Box::pin(upload_part_copy(store, permitted)).await,
-            Operation::DeleteObjects => Box::pin(delete_objects(store, permitted)).await,
-            Operation::ListMultipartUploads => {
-                Box::pin(list_multipart_uploads(store, permitted)).await
-            }
+            Operation::CopyObject => copy_object(store, permitted).boxed(),
+            Operation::CreateMultipartUpload => create_multipart_upload(store, permitted).boxed(),
+            Operation::DeleteObject => delete_object(store, permitted).boxed(),
+            Operation::DeleteObjects => delete_objects(store, permitted).boxed(),
+            Operation::GetObject => get_object(store, permitted).boxed(),
+            Operation::GetObjectAttributes => get_object_attributes(store, permitted).boxed(),
+            Operation::HeadObject => head_object(store, permitted).boxed(),
+            Operation::ListMultipartUploads => list_multipart_uploads(store, permitted).boxed(),
             Operation::ListObjects | Operation::ListObjectsV2 | Operation::ListObjectVersions => {
-                Box::pin(list_objects(store, permitted)).await
+                list_objects(store, permitted).boxed()
             }
-            Operation::PostObject => Box::pin(post_object(store, permitted)).await,
-            _ => Box::pin(self.run_on_bucket(operation, permitted)).await,
-        }
-    }
-
-    /// Does an operation on a bucket or on the service.
-    async fn run_on_bucket(
-        &self,
-        operation: Operation,
-        permitted: Permitted<S3Request>,
-    ) -> Result<Response<Body>, S3Error> {
-        let buckets = &self.buckets;
-        match operation {
-            Operation::CreateBucket => create_bucket(buckets, permitted).await,
-            Operation::DeleteBucket => delete_bucket(buckets, permitted).await,
-            Operation::GetBucketLocation => get_bucket_location(buckets, permitted).await,
+            Operation::ListParts => list_parts(store, permitted).boxed(),
+            Operation::PostObject => post_object(store, permitted).boxed(),
+            Operation::PutObject => put_object(store, permitted).boxed(),
+            Operation::UpdateObjectEncryption => update_object_encryption(store, permitted).boxed(),
+            Operation::UploadPart => upload_part(store, permitted).boxed(),
+            Operation::UploadPartCopy => upload_part_copy(store, permitted).boxed(),
             Operation::GetBucketPolicyStatus => {
-                get_bucket_policy_status(&self.configurations, permitted).await
+                get_bucket_policy_status(&self.configurations, permitted).boxed()
             }
-            Operation::HeadBucket => head_bucket(buckets, permitted).await,
-            Operation::ListBuckets => list_buckets(buckets, permitted).await,
-            _ => Err(undone(operation)),
+            _ => run_on_bucket(&self.buckets, operation, permitted).boxed(),
         }
     }
-}
-
-/// The error for an operation of the table that nothing does.
-fn undone(operation: Operation) -> S3Error {
-    tracing::error!(
-        ?operation,
-        "an operation of the table has no implementation"
-    );
-    S3Error::internal()
 }

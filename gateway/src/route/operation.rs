@@ -15,7 +15,7 @@
 
 use http::HeaderMap;
 use http::Method;
-use http::header;
+use http::header::CONTENT_TYPE;
 
 use crate::bucket::configuration::Configuration;
 use crate::bucket::configuration::Verb;
@@ -25,12 +25,14 @@ use crate::request::Query;
 use crate::request::Target;
 
 mod action;
+mod header;
 mod parameter;
 mod table;
 
 pub use action::Action;
 pub use action::Needed;
 pub use action::Resource;
+pub use header::keep_headers;
 pub use table::Operation;
 
 /// One operation.
@@ -50,6 +52,8 @@ pub struct Row {
     pub actions: &'static [Action],
     /// Who does it.
     pub handling: Handling,
+    /// Starts of the names of the deciding headers that it takes, in lists.
+    headers: &'static [&'static [&'static str]],
 }
 
 /// What a request addresses.
@@ -259,7 +263,7 @@ fn no_row(method: &Method, level: Level, subresource: &str, query: &Query) -> S3
 
 /// Whether a body is a browser's form.
 fn is_form(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(header::CONTENT_TYPE);
+    let content_type = headers.get(CONTENT_TYPE);
     let text = content_type.and_then(|value| value.to_str().ok());
     text.is_some_and(|text| text.to_ascii_lowercase().starts_with("multipart/form-data"))
 }

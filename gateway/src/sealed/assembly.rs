@@ -7,14 +7,15 @@ use http::Method;
 use http::Response;
 use http::header;
 
+use crate::backend::Backend;
 use crate::backend::BackendBody;
 use crate::backend::BackendRequest;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::keys::data_key::ObjectName;
+use crate::protocol::document;
 use crate::protocol::etag::ETag;
 use crate::protocol::xml::Element;
-use crate::protocol::xml::Limits;
 
 /// The id in the backend's answer to the creation of an upload.
 ///
@@ -22,27 +23,28 @@ use crate::protocol::xml::Limits;
 ///
 /// `ServiceUnavailable` for an answer without one.
 pub(crate) fn upload_id(document: &[u8]) -> Result<String, S3Error> {
-    let root = Element::parse(document, Limits::ANSWER).ok();
-    root.as_ref()
-        .and_then(|root| root.text_of("UploadId"))
-        .map(str::trim)
-        .filter(|id| !id.is_empty())
-        .map(str::to_owned)
-        .ok_or_else(|| {
-            tracing::error!("backend began an upload without an id");
-            S3Error::new(S3Code::ServiceUnavailable)
-        })
+    let root = document::parse_answer(document, &["InitiateMultipartUploadResult"])?;
+    let id = root.text_of("UploadId").unwrap_or_default().trim();
+    match id.is_empty() {
+        true => Err(S3Code::ServiceUnavailable.into()),
+        false => Ok(id.to_owned()),
+    }
+}
+
+/// Gives up an upload whose id nobody has, as well as that can be done.
+pub(crate) async fn abort(backend: &Backend, name: &ObjectName, upload_id: &str) {
+    let abort = BackendRequest::object(Method::DELETE, &name.bucket, &name.key);
+    if let Err(error) = backend.fetch(abort.query("uploadId", upload_id)).await {
+        tracing::debug!(%error, "an upload stays behind at the backend");
+    }
 }
 
 /// The request that completes an upload from these parts, by number and the backend's ETag.
 pub(crate) fn request(name: &ObjectName, upload_id: &str, parts: &[(u32, ETag)]) -> BackendRequest {
     let whole = Element::root("CompleteMultipartUpload");
     let document = parts.iter().fold(whole, |document, (number, etag)| {
-        document.with(
-            Element::new("Part")
-                .with(Element::with_text("PartNumber", number.to_string()))
-                .with(Element::with_text("ETag", etag.as_str())),
-        )
+        let part = Element::new("Part").field("PartNumber", number.to_string());
+        document.with(part.field("ETag", etag.as_str()))
     });
     BackendRequest::object(Method::POST, &name.bucket, &name.key)
         .query("uploadId", upload_id)
@@ -60,11 +62,8 @@ pub(crate) fn request(name: &ObjectName, upload_id: &str, parts: &[(u32, ETag)])
 /// The error in a document under a status of success; `ServiceUnavailable` for another document.
 pub(crate) fn headers(answer: Response<Bytes>) -> Result<HeaderMap, S3Error> {
     let (head, body) = answer.into_parts();
-    let unusable = || {
-        tracing::error!("backend's answer to a completed upload cannot be read");
-        S3Error::new(S3Code::ServiceUnavailable)
-    };
-    let result = Element::parse(&body, Limits::ANSWER).map_err(|_| unusable())?;
+    let roots = ["CompleteMultipartUploadResult", "Error"];
+    let result = document::parse_answer(&body, &roots)?;
     // The status was sent before the backend knew the outcome.
     if result.name() == "Error" {
         let code = result.text_of("Code").unwrap_or("InternalError").trim();
@@ -76,6 +75,7 @@ pub(crate) fn headers(answer: Response<Bytes>) -> Result<HeaderMap, S3Error> {
     }
     let etag = result.text_of("ETag").and_then(ETag::parse);
     let mut headers = head.headers;
-    headers.insert(header::ETAG, etag.ok_or_else(unusable)?.to_header());
+    let etag = etag.ok_or(S3Code::ServiceUnavailable)?;
+    headers.insert(header::ETAG, etag.to_header());
     Ok(headers)
 }

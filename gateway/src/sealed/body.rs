@@ -13,17 +13,14 @@ use std::task::Poll;
 use std::task::ready;
 
 use bytes::Bytes;
-use http::Method;
 use http::StatusCode;
 use http_body::Body;
 use http_body::Frame;
 
-use crate::backend::Backend;
 use crate::backend::ReplyBody;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::keys::data_key::refuse_tampered;
-use crate::protocol::etag::ETag;
 use crate::request::BoxError;
 use crate::request::PayloadStream;
 use crate::sealed::head::ObjectHead;
@@ -88,7 +85,13 @@ pub(crate) async fn open(
         Some(_) if is_whole => {
             return Err(refuse_tampered(&"an answer of another range than requested").into());
         }
-        _ => Some(Box::pin(request(objects, reader, head, &plan.stored)).await?),
+        _ => {
+            let answer = Box::pin(objects.pinned_range(reader, head, &plan.stored)).await?;
+            if answer.status() != StatusCode::PARTIAL_CONTENT && plan.stored.start > 0 {
+                return Err(S3Error::new(S3Code::ServiceUnavailable).into());
+            }
+            Some(answer.into_body())
+        }
     };
     let mut body = OpenedBody {
         reply,
@@ -101,30 +104,6 @@ pub(crate) async fn open(
         .await
         .transpose()?;
     Ok(body)
-}
-
-/// Asks for a range of the stored bytes.
-async fn request(
-    objects: &SealedObjects,
-    reader: &Reader,
-    head: &ObjectHead,
-    stored: &Range<u64>,
-) -> Result<ReplyBody, ReadError> {
-    let answer = objects
-        .backend
-        .send(reader.range(&head.etag, stored)?)
-        .await?;
-    match answer.status() {
-        StatusCode::PARTIAL_CONTENT => {}
-        StatusCode::OK if stored.start == 0 => {}
-        StatusCode::PRECONDITION_FAILED | StatusCode::NOT_FOUND => return Err(ReadError::Changed),
-        _ => return Err(Backend::refusal(&Method::GET, answer).await.into()),
-    }
-    // A backend that ignores If-Match answers with another object.
-    if ETag::from_headers(answer.headers()).as_ref() != Some(&head.etag) {
-        return Err(ReadError::Changed);
-    }
-    Ok(answer.into_body())
 }
 
 impl OpenedBody {

@@ -15,8 +15,9 @@ use crate::chunks::footer::Tail;
 use crate::keys::data_key::ObjectName;
 use crate::protocol::checksum::Algorithm;
 use crate::protocol::etag::ETag;
+use crate::protocol::headers;
+use crate::protocol::headers::VERSION_ID;
 use crate::sealed::head::ObjectHead;
-use crate::sealed::head::VERSION_ID;
 
 /// What clients see of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,11 +68,7 @@ pub(crate) struct Revision {
 impl Revision {
     /// The one that an answer to a write made; none if the answer names no ETag.
     pub(crate) fn from_write(headers: &HeaderMap) -> Option<Self> {
-        let text = |name| {
-            headers
-                .get(name)
-                .and_then(|value: &http::HeaderValue| value.to_str().ok())
-        };
+        let text = |name| headers::text(headers, name);
         let date = text(header::LAST_MODIFIED).or_else(|| text(header::DATE));
         Some(Self {
             etag: ETag::from_headers(headers)?,

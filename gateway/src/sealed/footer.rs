@@ -15,7 +15,6 @@ use crate::chunks::footer::Tail;
 use crate::chunks::layout;
 use crate::chunks::layout::FOOTER_TAIL_BYTES;
 use crate::keys::data_key::ObjectKeys;
-use crate::protocol::etag::ETag;
 use crate::protocol::headers::ENVELOPE;
 use crate::sealed::cache::Footer;
 use crate::sealed::head::ObjectHead;
@@ -85,21 +84,10 @@ pub(crate) async fn end_of(
     bytes: u64,
 ) -> Result<Bytes, ReadError> {
     let first = head.stored_bytes.saturating_sub(bytes);
-    let request = reader.range(&head.etag, &(first..head.stored_bytes))?;
-    let answer = match objects.backend.fetch(request).await {
-        Err(error)
-            if error.is_refused_as(StatusCode::PRECONDITION_FAILED)
-                || error.is_refused_as(StatusCode::NOT_FOUND) =>
-        {
-            return Err(ReadError::Changed);
-        }
-        answer => answer?,
-    };
-    // A backend that ignores If-Match answers with another object's end.
-    if ETag::from_headers(answer.headers()).as_ref() != Some(&head.etag) {
-        return Err(ReadError::Changed);
-    }
+    let range = first..head.stored_bytes;
+    let answer = objects.pinned_range(reader, head, &range).await?;
     let (parts, end) = answer.into_parts();
+    let end = end.collect(END_BYTES_MAX).await?;
     // One that ignores the range answers with all of it.
     let whole = parts.status == StatusCode::OK && first > 0;
     let expected = head.stored_bytes - if whole { 0 } else { first };
@@ -109,6 +97,9 @@ pub(crate) async fn end_of(
     let skipped = usize::try_from(if whole { first } else { 0 }).map_err(|_| OpenError::Size)?;
     Ok(end.slice(skipped..))
 }
+
+/// Most bytes of an answer to such a read: a backend may ignore the range.
+const END_BYTES_MAX: usize = 16 << 20;
 
 /// How much of an object's end is read where nothing has the length its footer is, in bytes.
 const FOOTER_GUESS_BYTES: u64 = 64 << 10;

@@ -6,8 +6,6 @@
 use std::ops::Range;
 
 use http::HeaderMap;
-use http::HeaderName;
-use http::HeaderValue;
 use http::StatusCode;
 use http::header;
 use proto::time::Timestamp;
@@ -20,7 +18,9 @@ use crate::envelope::SealedEnvelope;
 use crate::error::S3Error;
 use crate::keys::data_key::refuse_tampered;
 use crate::protocol::etag::ETag;
+use crate::protocol::headers;
 use crate::protocol::headers::ENVELOPE;
+use crate::protocol::headers::VERSION_ID;
 use crate::protocol::range::ContentRange;
 
 /// An object at the backend, without its body.
@@ -50,11 +50,7 @@ impl ObjectHead {
         status: StatusCode,
         headers: HeaderMap,
     ) -> Result<(Self, Range<u64>), S3Error> {
-        let text = |name| {
-            headers
-                .get(name)
-                .and_then(|value: &HeaderValue| value.to_str().ok())
-        };
+        let text = |name| headers::text(&headers, name);
         let place = if status == StatusCode::PARTIAL_CONTENT {
             let range = text(header::CONTENT_RANGE).and_then(ContentRange::parse);
             range.map(|range| (range.first..range.last + 1, range.total))
@@ -150,6 +146,3 @@ fn envelope(headers: &HeaderMap) -> Result<Option<SealedEnvelope>, S3Error> {
         .map_err(|_| refuse_tampered(&"its envelope is no text"))?;
     Ok(Some(SealedEnvelope::parse(envelope)?))
 }
-
-/// The header that names a version.
-pub(crate) const VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");

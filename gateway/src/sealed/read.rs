@@ -13,6 +13,7 @@ use http::StatusCode;
 use http::header;
 
 use crate::backend::Backend;
+use crate::backend::BackendResponse;
 use crate::backend::ReplyBody;
 use crate::chunks::DataKey;
 use crate::chunks::footer::Part;
@@ -34,6 +35,7 @@ use crate::sealed::etag;
 use crate::sealed::footer;
 use crate::sealed::head::ObjectHead;
 use crate::sealed::objects::SealedObjects;
+use crate::sealed::reader::OTHER_OR_NONE;
 use crate::sealed::reader::ReadError;
 use crate::sealed::reader::Reader;
 use crate::sealed::selection::Selection;
@@ -136,7 +138,8 @@ impl SealedObjects {
     ///
     /// The backend's refusal; `InternalError` for an object that is not as it was written.
     pub(crate) async fn head(&self, reader: &Reader) -> Result<Box<ObjectHead>, S3Error> {
-        let answer = self.backend.call(reader.request(Method::HEAD)).await?;
+        let answer = self.backend.call(reader.request(Method::HEAD)).await;
+        let answer = answer.map_err(|error| reader.refusal(error))?;
         let headers = answer.into_parts().0.headers;
         let (head, _) = self.describe(&reader.name.bucket, StatusCode::OK, headers)?;
         Ok(head)
@@ -180,15 +183,34 @@ impl SealedObjects {
                 return Ok(Fetched { head, stored: None });
             }
             _ => {
-                return Err(Box::pin(Backend::refusal(&Method::GET, answer))
-                    .await
-                    .into());
+                let refusal = Box::pin(Backend::refusal(&Method::GET, answer));
+                return Err(reader.refusal(refusal.await));
             }
         }
         let (parts, body) = answer.into_parts();
         let (head, range) = self.describe(&reader.name.bucket, parts.status, parts.headers)?;
         let stored = Some(StoredBytes { range, body });
         Ok(Fetched { head, stored })
+    }
+
+    /// Requests a range of the stored bytes of the very object that `head` describes.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Changed`] for an object that has another ETag by now; the backend's refusal.
+    pub(crate) async fn pinned_range(
+        &self,
+        reader: &Reader,
+        head: &ObjectHead,
+        stored: &Range<u64>,
+    ) -> Result<BackendResponse, ReadError> {
+        let answer = self.backend.call(reader.range(&head.etag, stored)?).await;
+        let answer = answer.map_err(ReadError::changed_if(OTHER_OR_NONE))?;
+        // A backend that ignores If-Match answers with another object.
+        match ETag::from_headers(answer.headers()).as_ref() == Some(&head.etag) {
+            true => Ok(answer),
+            false => Err(ReadError::Changed),
+        }
     }
 
     /// Whatever of keys, digests and ETag is needed, after the conditions of the read were compared.

@@ -4,8 +4,10 @@ use std::ops::Range;
 
 use http::HeaderValue;
 use http::Method;
+use http::StatusCode;
 use http::header;
 
+use crate::backend::BackendError;
 use crate::backend::BackendRequest;
 use crate::error::S3Code;
 use crate::error::S3Error;
@@ -23,6 +25,8 @@ pub(crate) struct Reader {
     pub(crate) customer_key: Option<CustomerKey>,
     pub(crate) requester: Requester,
     pub(crate) transport: Transport,
+    /// Whether the answer that there is no such object is `AccessDenied`.
+    pub(crate) hides_absence: bool,
 }
 
 impl Reader {
@@ -39,6 +43,7 @@ impl Reader {
             customer_key,
             requester: Requester::of(request),
             transport,
+            hides_absence: false,
         }
     }
 
@@ -50,6 +55,18 @@ impl Reader {
             customer_key: None,
             requester: Requester::gateway(""),
             transport: Transport::INTERNAL,
+            hides_absence: false,
+        }
+    }
+
+    /// The answer to a refusal of the backend.
+    pub(crate) fn refusal(&self, error: BackendError) -> S3Error {
+        let error = S3Error::from(error);
+        let is_absence =
+            error.status() == StatusCode::NOT_FOUND && error.code() != S3Code::NoSuchBucket;
+        match self.hides_absence && is_absence {
+            true => S3Error::access_denied(),
+            false => error,
         }
     }
 
@@ -86,6 +103,24 @@ pub(crate) enum ReadError {
     /// S3's answer.
     Refused(S3Error),
 }
+
+impl ReadError {
+    /// What an error means of an object that was requested by its ETag: with one of these statuses
+    /// the backend says that there is another one now, or none.
+    pub(crate) fn changed_if(statuses: &'static [StatusCode]) -> impl Fn(BackendError) -> Self {
+        move |error| match error.refusal() {
+            Some(refusal) if statuses.contains(&refusal.status()) => Self::Changed,
+            _ => Self::Refused(error.into()),
+        }
+    }
+}
+
+/// The status of a condition on an ETag that does not hold.
+pub(crate) const OTHER: &[StatusCode] = &[StatusCode::PRECONDITION_FAILED];
+
+/// The same, and that of an object that is not there.
+pub(crate) const OTHER_OR_NONE: &[StatusCode] =
+    &[StatusCode::PRECONDITION_FAILED, StatusCode::NOT_FOUND];
 
 impl<E: Into<S3Error>> From<E> for ReadError {
     fn from(error: E) -> Self {

@@ -27,7 +27,6 @@ use futures_util::TryStreamExt as _;
 use futures_util::stream;
 use http::HeaderMap;
 use http::Method;
-use http::StatusCode;
 use http::header;
 
 use crate::backend::BackendCopy;
@@ -53,6 +52,8 @@ use crate::sealed::head::ObjectHead;
 use crate::sealed::objects::SealedObjects;
 use crate::sealed::read::Description;
 use crate::sealed::read::Needs;
+use crate::sealed::reader::OTHER;
+use crate::sealed::reader::OTHER_OR_NONE;
 use crate::sealed::reader::ReadError;
 use crate::sealed::reader::Reader;
 use crate::sealed::writer::WrittenObject;
@@ -208,13 +209,9 @@ async fn copy_whole(
         to: (&to.bucket, &to.key),
         headers,
     };
-    match objects.backend.copy(copy).await {
-        // Of the source or the target: reading both again shows which.
-        Err(error) if error.is_refused_as(StatusCode::PRECONDITION_FAILED) => {
-            Err(ReadError::Changed)
-        }
-        headers => Ok(headers?),
-    }
+    // Of the source or the target: reading both again shows which.
+    let headers = objects.backend.copy(copy).await;
+    headers.map_err(ReadError::changed_if(OTHER))
 }
 
 /// Has the backend put an object together again in its own place; the headers of the answer, with the
@@ -233,13 +230,7 @@ async fn copy_in_parts(
     let upload_id = assembly::upload_id(answer.body())?;
     let copied = copy_parts(objects, reader, head, &upload_id, ranges).await;
     if copied.is_err() {
-        let abort = BackendRequest::object(Method::DELETE, &name.bucket, &name.key);
-        drop(
-            objects
-                .backend
-                .fetch(abort.query("uploadId", &upload_id))
-                .await,
-        );
+        assembly::abort(&objects.backend, name, &upload_id).await;
     }
     copied
 }
@@ -266,15 +257,8 @@ async fn copy_parts(
         }
     });
     let copies = stream::iter(copies).buffered(COPIES_AT_A_TIME);
-    let parts: Vec<(u32, ETag)> = match copies.try_collect().await {
-        Err(error)
-            if error.is_refused_as(StatusCode::PRECONDITION_FAILED)
-                || error.is_refused_as(StatusCode::NOT_FOUND) =>
-        {
-            return Err(ReadError::Changed);
-        }
-        parts => parts?,
-    };
+    let parts: Result<Vec<(u32, ETag)>, _> = copies.try_collect().await;
+    let parts = parts.map_err(ReadError::changed_if(OTHER_OR_NONE))?;
     let digest = |etag: &ETag| <[u8; 16]>::try_from(hex::decode(etag.bare()).ok()?).ok();
     let md5s: Option<Vec<[u8; 16]>> = parts.iter().map(|(_, etag)| digest(etag)).collect();
     let adds_up = md5s.is_some_and(|md5s| ETag::from_part_md5s(&md5s) == head.etag);
@@ -284,12 +268,9 @@ async fn copy_parts(
     }
     let complete =
         assembly::request(name, upload_id, &parts).header(header::IF_MATCH, head.etag.to_header());
-    match objects.backend.fetch(complete).await {
-        Err(error) if error.is_refused_as(StatusCode::PRECONDITION_FAILED) => {
-            Err(ReadError::Changed)
-        }
-        answer => Ok(assembly::headers(answer?)?),
-    }
+    let answer = objects.backend.fetch(complete).await;
+    let answer = answer.map_err(ReadError::changed_if(OTHER))?;
+    Ok(assembly::headers(answer)?)
 }
 
 /// Where the parts lie that the backend lists: each but the last is one segment, and the footer

@@ -49,11 +49,7 @@ pub(crate) async fn read(
 ) -> Result<Response<ReplyBody>, ReadError> {
     let etag = check(objects, reader).await?;
     let mut onward = reader.request(method.clone());
-    for name in PASSED {
-        if let Some(value) = request.get(&name) {
-            onward = onward.header(name, value.clone());
-        }
-    }
+    onward.headers = headers::selected(request, &PASSED);
     let answer = objects.backend.send(onward).await?;
     if !matches!(
         answer.status(),
@@ -127,11 +123,7 @@ impl PayloadStream for PlainBody {
 /// The headers of the answer.
 fn for_client(backend: &HeaderMap) -> HeaderMap {
     let mut headers = headers::of_answer(backend);
-    for name in ANSWERED {
-        if let Some(value) = backend.get(&name) {
-            headers.insert(name, value.clone());
-        }
-    }
+    headers.extend(headers::selected(backend, &ANSWERED));
     headers.insert(
         HeaderName::from_static("x-sealgate-unsealed"),
         HeaderValue::from_static("true"),

@@ -4,20 +4,18 @@
 //! the backend gets the exact stored length and is short of the last chunk until the body's end
 //! was verified, so whatever goes wrong before, it commits nothing.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::task::Context;
-use std::task::Poll;
-use std::task::ready;
 
 use bytes::Bytes;
+use futures_util::stream;
 use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
 use http::Method;
 use http_body::Body;
 use http_body::Frame;
+use http_body_util::StreamBody;
 
 use crate::backend::BackendBody;
 use crate::backend::BackendRequest;
@@ -43,7 +41,6 @@ use crate::protocol::checksum::digests::Digests;
 use crate::protocol::checksum::digests::Expected;
 use crate::protocol::etag::ETag;
 use crate::protocol::headers::ENVELOPE;
-use crate::request::BoxError;
 use crate::request::Payload;
 use crate::sealed::cache::Facts;
 use crate::sealed::cache::Revision;
@@ -262,20 +259,44 @@ impl Sealing {
     ///
     /// What was wrong with the body.
     pub(crate) async fn in_memory(mut self) -> Result<(Bytes, SealedContent), S3Error> {
-        while let Some(bytes) = self.body.next().await {
-            let bytes = bytes?;
-            self.digester.update(&bytes);
-            self.sealer.push(&bytes)?;
-        }
+        self.advance(usize::MAX).await?;
         self.finish()
     }
 
     /// Seals it while it is sent; `sealed` is set when the body was found good.
-    pub(crate) fn stream(self, sealed: &Arc<OnceLock<SealedContent>>) -> SealingBody {
-        SealingBody {
-            sealing: Some(self),
-            sealed: Arc::clone(sealed),
+    pub(crate) fn stream(
+        self,
+        sealed: &Arc<OnceLock<SealedContent>>,
+    ) -> impl Body<Data = Bytes, Error = S3Error> + use<> {
+        let sealed = Arc::clone(sealed);
+        let frames = stream::try_unfold(Some(self), move |sealing| {
+            let sealed = Arc::clone(&sealed);
+            async move {
+                let Some(mut sealing) = sealing else {
+                    return Ok(None);
+                };
+                if sealing.advance(FRAME_BYTES).await? {
+                    let bytes = sealing.sealer.take();
+                    return Ok(bytes.map(|bytes| (Frame::data(bytes), Some(sealing))));
+                }
+                let (rest, content) = sealing.finish()?;
+                drop(sealed.set(content));
+                Ok(Some((Frame::data(rest), None)))
+            }
+        });
+        StreamBody::new(frames)
+    }
+
+    /// Seals what comes of the body until so many bytes are ready; `false` at the body's end.
+    async fn advance(&mut self, ready: usize) -> Result<bool, S3Error> {
+        while self.sealer.ready() < ready {
+            let Some(bytes) = self.body.next().await.transpose()? else {
+                return Ok(false);
+            };
+            self.digester.update(&bytes);
+            self.sealer.push(&bytes)?;
         }
+        Ok(true)
     }
 
     /// The last chunk, and the trailer of a whole object, after every claim about the body was found true.
@@ -295,55 +316,6 @@ impl Sealing {
             sealed_record,
         };
         Ok((self.sealer.finish()?, content))
-    }
-}
-
-/// The sealed form of a body, made while it is sent.
-pub(crate) struct SealingBody {
-    /// Gone once the body has ended, well or not.
-    sealing: Option<Sealing>,
-    sealed: Arc<OnceLock<SealedContent>>,
-}
-
-impl SealingBody {
-    fn poll_sealed(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, S3Error>>> {
-        while let Some(sealing) = &mut self.sealing {
-            if sealing.sealer.ready() >= FRAME_BYTES {
-                return Poll::Ready(sealing.sealer.take().map(Ok));
-            }
-            let Some(bytes) = ready!(sealing.body.poll_next(context)) else {
-                return Poll::Ready(self.finish().transpose());
-            };
-            let bytes = bytes?;
-            sealing.digester.update(&bytes);
-            sealing.sealer.push(&bytes)?;
-        }
-        Poll::Ready(None)
-    }
-
-    fn finish(&mut self) -> Result<Option<Bytes>, S3Error> {
-        let Some(sealing) = self.sealing.take() else {
-            return Ok(None);
-        };
-        let (rest, content) = sealing.finish()?;
-        drop(self.sealed.set(content));
-        Ok(Some(rest))
-    }
-}
-
-impl Body for SealingBody {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let sealed = ready!(self.poll_sealed(context));
-        if matches!(sealed, Some(Err(_))) {
-            self.sealing = None;
-        }
-        Poll::Ready(sealed.map(|bytes| bytes.map(Frame::data).map_err(Into::into)))
     }
 }
 

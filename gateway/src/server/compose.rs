@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use proto::identity::Secret;
 use proto::time::Clock;
-use zeroize::Zeroizing;
 
 use crate::authenticate::Authenticator;
 use crate::authorize::Authorizer;
@@ -54,7 +54,7 @@ pub(super) fn compose(
     config: &Config,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    kms_secret: Option<Zeroizing<String>>,
+    kms_secret: Option<Secret>,
 ) -> Result<Composed, StartError> {
     let backend = Arc::new(backend(config, Arc::clone(&clock))?);
     let kms = key_service(config, kms_secret, &clock)?;
@@ -69,7 +69,7 @@ pub(super) fn compose(
         in_flight_max: config.limits.requests_in_flight_max,
         seed: u64::from_le_bytes(seed),
     };
-    let authenticator = Authenticator::new(&config.users, config.region.clone(), clock);
+    let authenticator = Authenticator::new(&config.users, config.region.as_str(), clock);
     Ok(Composed {
         responder: Responder::new(operations, authenticator, settings),
         backend,
@@ -86,7 +86,7 @@ fn configurations(
 ) -> BucketConfigurations {
     let accounts = config.users.iter().map(|user| user.account.as_str());
     let public_access = Arc::new(PublicAccessBlocks::new(
-        &config.region,
+        config.region.as_str(),
         Arc::clone(backend),
         records.clone(),
         Arc::clone(clock),
@@ -102,7 +102,7 @@ fn configurations(
             config.default_encryption,
         )),
         policies: Arc::new(BucketPolicies::new(
-            &config.region,
+            config.region.as_str(),
             Arc::clone(backend),
             records.clone(),
             Arc::clone(clock),
@@ -153,7 +153,7 @@ fn operations(
     let uploads = Arc::new(Uploads::new(state.clone(), records, random(), now()));
     let objects = ObjectStore::new(
         config.objects.clone(),
-        &config.region,
+        config.region.as_str(),
         Arc::clone(backend),
         data_keys,
         Arc::clone(&configurations.encryptions) as _,
@@ -163,15 +163,13 @@ fn operations(
     .reserving(state.bucket())
     .listing_by(Arc::clone(&configurations.etags));
     let authorizer = Authorizer::new(
-        Arc::clone(&configurations.policies),
-        Arc::clone(&configurations.owners),
-        Arc::clone(&configurations.public_access),
+        &configurations,
         state.bucket(),
-        &config.region,
+        config.region.as_str(),
         now(),
     );
     let buckets = Buckets::new(
-        &config.region,
+        config.region.as_str(),
         Arc::clone(backend),
         state,
         configurations.clone(),
@@ -189,7 +187,7 @@ fn operations(
 fn backend(config: &Config, clock: Arc<dyn Clock>) -> Result<Backend, StartError> {
     let credentials = backend::Credentials {
         access_key_id: config.backend_credentials.access_key_id.clone(),
-        secret_access_key: config.backend_credentials.secret_access_key.clone().into(),
+        secret_access_key: config.backend_credentials.secret_access_key.clone(),
         session_token: None,
     };
     Backend::new(&config.backend, credentials, clock)
@@ -199,7 +197,7 @@ fn backend(config: &Config, clock: Arc<dyn Clock>) -> Result<Backend, StartError
 /// The way to the KMS.
 fn key_service(
     config: &Config,
-    secret: Option<Zeroizing<String>>,
+    secret: Option<Secret>,
     clock: &Arc<dyn Clock>,
 ) -> Result<Arc<dyn KeyService>, StartError> {
     let retry = RetryPolicy {
@@ -211,10 +209,10 @@ fn key_service(
         let credentials = &config.kms.credentials;
         let credentials = proto::sigv4::Credentials::new(
             &credentials.access_key_id,
-            &credentials.secret_access_key,
+            credentials.secret_access_key.expose(),
         );
         let clock = Arc::clone(clock);
-        let (url, region) = (&config.kms.url, &config.region);
+        let (url, region) = (&config.kms.url, config.region.as_str());
         let kms = AwsKeyService::new(url, credentials, region, clock, retry);
         return Ok(Arc::new(kms.map_err(|cause| refuse(cause.to_string()))?));
     }
@@ -235,11 +233,17 @@ fn key_service(
             let text = std::fs::read_to_string(file).map_err(|cause| {
                 StartError::Part("kms.secret_file", format!("{}: {cause}", file.display()))
             })?;
-            Zeroizing::new(text.trim().to_owned())
+            Secret::new(text.trim())
         }
         (None, None) => return Err(ConfigError::Field("kms.secret_file", "is missing").into()),
     };
-    let kms = GrpcKeyService::new(&endpoint, files, &secret, &config.region, retry)
-        .map_err(|cause| refuse(cause.to_string()))?;
+    let kms = GrpcKeyService::new(
+        &endpoint,
+        files,
+        secret.expose(),
+        config.region.as_str(),
+        retry,
+    )
+    .map_err(|cause| refuse(cause.to_string()))?;
     Ok(Arc::new(kms))
 }

@@ -5,17 +5,10 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Context;
-use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Request;
-use http_body::Body;
-use http_body::Frame;
-use http_body::SizeHint;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -28,11 +21,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Limits;
-use crate::request::BoxError;
 use crate::request::TlsParameters;
-use crate::respond::Answer;
 use crate::respond::Responder;
-use crate::server::timed::Busy;
 use crate::server::timed::Phase;
 use crate::server::timed::Timed;
 use crate::server::tls;
@@ -84,10 +74,7 @@ where
         let shared = Arc::clone(&shared);
         async move {
             let response = shared.responder.respond(request, peer, tls).await;
-            Ok::<_, Infallible>(response.map(|answer| Served {
-                answer,
-                _busy: busy,
-            }))
+            Ok::<_, Infallible>(response.map(|answer| answer.holding(busy)))
         }
     });
     let connection = http1::Builder::new()
@@ -109,32 +96,6 @@ where
     };
     if let Err(cause) = outcome {
         tracing::debug!(%peer, %cause, "connection ended");
-    }
-}
-
-/// An answer's body, which marks the connection as busy until it is over.
-struct Served {
-    answer: Answer,
-    _busy: Busy,
-}
-
-impl Body for Served {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Pin::new(&mut self.answer).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.answer.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.answer.size_hint()
     }
 }
 

@@ -49,6 +49,12 @@ impl EncryptionContext {
     }
 
     /// The pairs, in the order of their names.
+    #[must_use]
+    pub fn to_pairs(&self) -> Vec<(String, String)> {
+        self.0.clone().into_iter().collect()
+    }
+
+    /// The pairs, in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
             .iter()
@@ -64,12 +70,8 @@ impl EncryptionContext {
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for EncryptionContext {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
-        Self(
-            pairs
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
-        )
+        let owned = |(name, value): (N, V)| (name.into(), value.into());
+        Self(pairs.into_iter().map(owned).collect())
     }
 }
 

@@ -140,36 +140,38 @@ pub fn for_write(
     if let Some(key) = customer_key(headers, &named, default, transport)? {
         return Ok(Encryption::SseC(key));
     }
-    match named.algorithm {
+    let (named_key, bucket_key) = (named.key.map(str::to_owned), named.bucket_key);
+    let algorithm = match named.algorithm {
         None => {
             named.refuse_kms_headers()?;
-            from_default(default, named.bucket_key, transport)
+            default.algorithm.clone()
         }
         Some("AES256") => {
             named.refuse_kms_headers()?;
-            Ok(Encryption::SseS3)
+            DefaultAlgorithm::SseS3
         }
-        Some("aws:kms") => {
-            transport.allow_kms()?;
-            Ok(Encryption::SseKms(KmsChoice {
-                key: named.key.map(str::to_owned),
-                context: named.context.unwrap_or_default(),
-                // The switch is about the bucket, not about a key: without a word of the
-                // request on it, the bucket's configuration counts.
-                bucket_key: named.bucket_key.unwrap_or(default.bucket_key),
-            }))
-        }
-        Some("aws:kms:dsse") => {
-            transport.allow_kms()?;
-            // A bucket key may be requested; as at AWS, it is not used.
-            Ok(Encryption::Dsse(KmsChoice {
-                key: named.key.map(str::to_owned),
-                context: named.context.unwrap_or_default(),
-                bucket_key: false,
-            }))
-        }
-        Some(other) => Err(S3Error::invalid_argument(UNKNOWN, ALGORITHM, other)),
+        Some("aws:kms") => DefaultAlgorithm::SseKms(named_key),
+        Some("aws:kms:dsse") => DefaultAlgorithm::Dsse(named_key),
+        Some(other) => return Err(S3Error::invalid_argument(UNKNOWN, ALGORITHM, other)),
+    };
+    if algorithm != DefaultAlgorithm::SseS3 {
+        transport.allow_kms()?;
     }
+    let choice = |key, bucket_key| KmsChoice {
+        key,
+        context: named.context.unwrap_or_default(),
+        bucket_key,
+    };
+    Ok(match algorithm {
+        DefaultAlgorithm::SseS3 => Encryption::SseS3,
+        // The switch is about the bucket, not about a key: where the request does not set it, the
+        // bucket's configuration counts.
+        DefaultAlgorithm::SseKms(key) => {
+            Encryption::SseKms(choice(key, bucket_key.unwrap_or(default.bucket_key)))
+        }
+        // A bucket key may be requested; as at AWS, it is not used.
+        DefaultAlgorithm::Dsse(key) => Encryption::Dsse(choice(key, false)),
+    })
 }
 
 /// The customer key of a request that reads an object or its metadata.
@@ -300,33 +302,6 @@ fn customer_key(
         ));
     }
     Ok(key)
-}
-
-/// The encryption of a write that names none.
-fn from_default(
-    default: &BucketDefault,
-    bucket_key: Option<bool>,
-    transport: Transport,
-) -> Result<Encryption, S3Error> {
-    match &default.algorithm {
-        DefaultAlgorithm::SseS3 => Ok(Encryption::SseS3),
-        DefaultAlgorithm::SseKms(key) => {
-            transport.allow_kms()?;
-            Ok(Encryption::SseKms(KmsChoice {
-                key: key.clone(),
-                context: EncryptionContext::default(),
-                bucket_key: bucket_key.unwrap_or(default.bucket_key),
-            }))
-        }
-        DefaultAlgorithm::Dsse(key) => {
-            transport.allow_kms()?;
-            Ok(Encryption::Dsse(KmsChoice {
-                key: key.clone(),
-                context: EncryptionContext::default(),
-                bucket_key: false,
-            }))
-        }
-    }
 }
 
 /// A header as text; an empty value counts as given.

@@ -12,13 +12,12 @@ use http::HeaderValue;
 
 use crate::envelope::Protection;
 use crate::sse::context::EncryptionContext;
+use crate::sse::request::ALGORITHM;
+use crate::sse::request::BUCKET_KEY;
+use crate::sse::request::KEY_ID;
 
-/// Names the algorithm of SSE-S3, SSE-KMS and DSSE-KMS, in requests and answers.
-pub const ALGORITHM: &str = "x-amz-server-side-encryption";
 /// Names the algorithm of SSE-C, in requests and answers.
 pub const CUSTOMER_ALGORITHM: &str = "x-amz-server-side-encryption-customer-algorithm";
-/// Names the KMS key, in requests and answers.
-pub const KEY_ID: &str = "x-amz-server-side-encryption-aws-kms-key-id";
 
 /// The header that names the algorithm of a protection, and its value.
 #[must_use]
@@ -49,7 +48,7 @@ pub fn of_read(headers: &mut HeaderMap, protection: &Protection, customer_key_md
         set(KEY_ID, key_arn);
     }
     if matches!(protection, Protection::BucketKey { .. }) {
-        set("x-amz-server-side-encryption-bucket-key-enabled", "true");
+        set(BUCKET_KEY, "true");
     }
 }
 
@@ -59,11 +58,7 @@ pub fn of_write(headers: &mut HeaderMap, protection: &Protection, customer_key_m
     if protection.context().is_empty() {
         return;
     }
-    let context: EncryptionContext = protection
-        .context()
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
+    let context: EncryptionContext = protection.context().iter().cloned().collect();
     if let Ok(value) = HeaderValue::from_str(&context.to_header()) {
         headers.insert(HeaderName::from_static(crate::sse::context::HEADER), value);
     }

@@ -15,7 +15,6 @@ use crate::chunks::segment::Kind;
 use crate::chunks::segment::Segment;
 use crate::protocol::checksum::Algorithm;
 use crate::protocol::checksum::Checksum;
-use crate::protocol::checksum::ChecksumKind;
 
 impl Table {
     pub(super) fn encode(&self, tail: &Tail) -> Result<Vec<u8>, SealError> {
@@ -62,21 +61,8 @@ impl Table {
             .split_last_chunk::<CHECKSUM_BYTES>()
             .ok_or(OpenError::Footer)?;
         let [_, algorithm, kind, _] = *codes;
+        let checksum = Checksum::from_codes(algorithm, kind, value);
         let algorithm = Algorithm::from_code(algorithm);
-        let checksum = match (algorithm, ChecksumKind::from_code(kind)) {
-            (Some(algorithm), Some(kind)) => {
-                let value = value
-                    .get(..algorithm.bytes())
-                    .ok_or(OpenError::Footer)?
-                    .to_vec();
-                Some(Checksum {
-                    algorithm,
-                    kind,
-                    value,
-                })
-            }
-            _ => None,
-        };
         let parts = entries
             .chunks(TABLE_ENTRY_BYTES)
             .map(|entry| Part::decode(entry, algorithm))

@@ -1,4 +1,4 @@
-//! The three calls as messages of the KMS's contract, the same over both doors.
+//! The three calls as messages of the KMS's contract, the same over both protocols.
 
 use proto::kms::v1::DecryptRequest;
 use proto::kms::v1::DecryptResponse;
@@ -18,7 +18,7 @@ use crate::sse::context::EncryptionContext;
 pub(super) fn generate(key_id: &str, context: &EncryptionContext) -> GenerateDataKeyRequest {
     GenerateDataKeyRequest {
         key_id: Some(key_id.to_owned()),
-        encryption_context: pairs(context),
+        encryption_context: context.to_pairs().into_iter().collect(),
         key_spec: Some("AES_256".to_owned()),
         ..GenerateDataKeyRequest::default()
     }
@@ -47,7 +47,7 @@ pub(super) fn decrypt(key_arn: &str, blob: &[u8], context: &EncryptionContext) -
     DecryptRequest {
         key_id: Some(key_arn.to_owned()),
         ciphertext_blob: Some(blob.to_vec()),
-        encryption_context: pairs(context),
+        encryption_context: context.to_pairs().into_iter().collect(),
         ..DecryptRequest::default()
     }
 }
@@ -69,7 +69,7 @@ pub(super) fn encrypt(
     EncryptRequest {
         key_id: Some(key_id.to_owned()),
         plaintext: Some(plaintext.to_vec()),
-        encryption_context: pairs(context),
+        encryption_context: context.to_pairs().into_iter().collect(),
         ..EncryptRequest::default()
     }
 }
@@ -82,9 +82,4 @@ pub(super) fn encrypted(answer: EncryptResponse) -> Result<EncryptedBlob, KeySer
             "a wrapped key lacks its blob or its key",
         )),
     }
-}
-
-fn pairs(context: &EncryptionContext) -> std::collections::BTreeMap<String, String> {
-    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-    context.iter().map(owned).collect()
 }

@@ -244,13 +244,12 @@ impl CompletedObject {
         let path = path.trim_start_matches('/');
         let location = answer::location(request, &name.bucket, path);
         let mut result = Element::root("CompleteMultipartUploadResult")
-            .with(Element::with_text("Location", location))
-            .with(Element::with_text("Bucket", &name.bucket))
-            .with(Element::with_text("Key", &name.key))
-            .with(Element::with_text("ETag", self.etag.as_str()));
+            .field("Location", location)
+            .field("Bucket", &name.bucket)
+            .field("Key", &name.key)
+            .field("ETag", self.etag.as_str());
         if let Some(checksum) = &self.table.checksum {
-            let elements = checksum.elements(self.table.parts.len()).into_iter();
-            result = elements.fold(result, Element::with);
+            result = result.with_all(checksum.elements(self.table.parts.len()));
         }
         let mut response = answer::document(&result);
         let headers = response.headers_mut();
@@ -403,11 +402,7 @@ fn check_object(
     upload: Option<UploadChecksum>,
     table: &Table,
 ) -> Result<(), S3Error> {
-    let text = |name| {
-        headers
-            .get(name)
-            .and_then(|value: &http::HeaderValue| value.to_str().ok())
-    };
+    let text = |name| headers::text(headers, name);
     if let Some(size) = text("x-amz-mp-object-size") {
         let actual = table.plaintext_bytes();
         if size.parse() != Ok(actual) {

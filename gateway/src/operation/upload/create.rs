@@ -87,20 +87,14 @@ pub async fn create_multipart_upload(
     };
     if let Err(error) = store.uploads.begin(state_name, head).await {
         // Nobody will ever get its id.
-        let abort = BackendRequest::object(Method::DELETE, &name.bucket, &name.key);
-        drop(
-            store
-                .backend
-                .fetch(abort.query("uploadId", &upload_id))
-                .await,
-        );
+        assembly::abort(&store.backend, &name, &upload_id).await;
         return Err(error);
     }
 
     let result = Element::root("InitiateMultipartUploadResult")
-        .with(Element::with_text("Bucket", &name.bucket))
-        .with(Element::with_text("Key", &name.key))
-        .with(Element::with_text("UploadId", upload_id));
+        .field("Bucket", &name.bucket)
+        .field("Key", &name.key)
+        .field("UploadId", upload_id);
     let mut response = answer::document(&result);
     let headers = response.headers_mut();
     headers.extend(headers::of_upload_answer(answer.headers()));

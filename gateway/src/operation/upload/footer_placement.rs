@@ -5,17 +5,16 @@
 //! footer with it. Otherwise the footer is a part of its own.
 
 use std::collections::BTreeMap;
-use std::pin::Pin;
-use std::task::Context;
-use std::task::Poll;
-use std::task::ready;
 
 use bytes::Bytes;
-use http_body::Body;
+use futures_util::StreamExt as _;
+use futures_util::TryStreamExt as _;
+use futures_util::stream;
 use http_body::Frame;
+use http_body_util::BodyDataStream;
+use http_body_util::StreamBody;
 
 use crate::backend::BackendBody;
-use crate::backend::ReplyBody;
 use crate::chunks::Keys;
 use crate::chunks::footer::Table;
 use crate::chunks::layout;
@@ -26,7 +25,6 @@ use crate::operation::upload::journal::is_stashed;
 use crate::operation::upload::part_writer;
 use crate::protocol::etag::ETag;
 use crate::records::uploads::PartRecord;
-use crate::request::BoxError;
 
 /// Sends the footer; the parts that the backend is to put together, by number, with its ETags.
 ///
@@ -55,11 +53,10 @@ pub(crate) async fn place_footer(
         let salt = &last.segment.salt;
         let stashed = store.uploads.stashed(&upload.head, salt, stored_bytes);
         let length = stored_bytes + footer.len() as u64;
-        let body = Followed {
-            first: Some(stashed.await?),
-            then: Some(footer),
-        };
+        let footer = stream::once(std::future::ready(Ok(footer)));
+        let body = BodyDataStream::new(stashed.await?).chain(footer);
         placed.pop();
+        let body = StreamBody::new(body.map_ok(Frame::data));
         (last.number, BackendBody::stream(body, length))
     } else {
         let footer = table.seal(keys, count + 1, random)?;
@@ -78,28 +75,4 @@ fn free_number(last: u32, sent: &BTreeMap<u32, PartRecord>) -> u32 {
     numbers
         .find(|number| !sent.contains_key(number))
         .unwrap_or(last + 1)
-}
-
-/// A body from the backend, and bytes behind it.
-struct Followed {
-    first: Option<ReplyBody>,
-    then: Option<Bytes>,
-}
-
-impl Body for Followed {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if let Some(first) = &mut self.first {
-            if let Some(frame) = ready!(Pin::new(first).poll_frame(context)) {
-                return Poll::Ready(Some(frame));
-            }
-            self.first = None;
-        }
-        Poll::Ready(self.then.take().map(|bytes| Ok(Frame::data(bytes))))
-    }
 }

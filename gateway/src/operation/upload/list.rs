@@ -12,18 +12,18 @@ use http::Response;
 
 use crate::authorize::Permitted;
 use crate::backend::BackendRequest;
-use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::operation::answer;
-use crate::operation::list_objects::passed_query;
+use crate::operation::list_objects::listing_query;
+use crate::operation::parts_page::PartsPage;
 use crate::operation::store::ObjectStore;
 use crate::operation::upload::journal::Upload;
 use crate::operation::upload::journal::current;
 use crate::protocol::checksum::parts;
+use crate::protocol::document;
 use crate::protocol::xml::Element;
-use crate::protocol::xml::Limits;
+use crate::records::uploads::PartRecord;
 use crate::request::Body;
-use crate::request::Query;
 use crate::request::S3Request;
 
 /// Answers with the parts of an upload.
@@ -37,42 +37,30 @@ pub async fn list_parts(
 ) -> Result<Response<Body>, S3Error> {
     let (request, _) = permitted.spend();
     let query = &request.target.query;
-    let max = number(query, "max-parts", PARTS_LISTED_MAX)?.min(PARTS_LISTED_MAX);
-    let marker = number(query, "part-number-marker", 0)?;
+    let parameter = |name| (name, query.get(name).filter(|text| !text.is_empty()));
+    let page = PartsPage::read(parameter("part-number-marker"), parameter("max-parts"))?;
     let upload = Upload::find(store, &request.target).await?;
     let held = upload.backend_parts(store).await?;
     let records = current(store.uploads.parts(&upload.head).await?, &held.parts);
 
-    let is_after = |number| usize::try_from(number).is_ok_and(|number| number > marker);
-    let mut after = records.values().filter(|part| is_after(part.number));
-    let shown: Vec<_> = after.by_ref().take(max).collect();
-    let next = shown
-        .last()
-        .map_or(marker.to_string(), |part| part.number.to_string());
-    let truncated = after.next().is_some().to_string();
-    let mut result = Element::root("ListPartsResult")
-        .with(Element::with_text("Bucket", &upload.name.bucket))
-        .with(Element::with_text("Key", &upload.name.key))
-        .with(Element::with_text("UploadId", &upload.id))
-        .with(Element::with_text("PartNumberMarker", marker.to_string()))
-        .with(Element::with_text("NextPartNumberMarker", next))
-        .with(Element::with_text("MaxParts", max.to_string()))
-        .with(Element::with_text("IsTruncated", truncated));
     let chosen = upload.head.checksum.filter(|checksum| checksum.chosen);
-    for part in shown {
+    let show = |number: usize, part: &PartRecord| {
         let modified = held.parts.get(&part.number);
-        let modified = modified.map_or("", |part| &part.modified);
-        let size = part.segment.plaintext_bytes.to_string();
-        let mut element = Element::new("Part")
-            .with(Element::with_text("PartNumber", part.number.to_string()))
-            .with(Element::with_text("LastModified", modified))
-            .with(Element::with_text("ETag", upload.part_etag(part).as_str()))
-            .with(Element::with_text("Size", size));
-        if let (Some(checksum), Some(value)) = (chosen, &part.checksum) {
-            element = element.with(parts::part_element(checksum.algorithm, value));
-        }
-        result = result.with(element);
-    }
+        let checksum = chosen.zip(part.checksum.as_ref());
+        Element::new("Part")
+            .field("PartNumber", number.to_string())
+            .field("LastModified", modified.map_or("", |part| &part.modified))
+            .field("ETag", upload.part_etag(part).as_str())
+            .field("Size", part.segment.plaintext_bytes.to_string())
+            .with_all(checksum.map(|(it, value)| parts::part_element(it.algorithm, value)))
+    };
+    let place = |part: &PartRecord| usize::try_from(part.number).unwrap_or(usize::MAX);
+    let shown = records.values().map(|part| (place(part), part));
+    let result = Element::root("ListPartsResult")
+        .field("Bucket", &upload.name.bucket)
+        .field("Key", &upload.name.key)
+        .field("UploadId", &upload.id);
+    let mut result = page.write(result, shown, show);
     for name in ["Initiator", "Owner", "StorageClass"] {
         if let Some(child) = held.document.child(name) {
             result = result.with(child.clone());
@@ -81,8 +69,8 @@ pub async fn list_parts(
     if let Some(checksum) = chosen {
         let (algorithm, kind) = (checksum.algorithm.name(), checksum.kind.name());
         result = result
-            .with(Element::with_text("ChecksumAlgorithm", algorithm))
-            .with(Element::with_text("ChecksumType", kind));
+            .field("ChecksumAlgorithm", algorithm)
+            .field("ChecksumType", kind);
     }
     Ok(answer::document(&result))
 }
@@ -99,14 +87,9 @@ pub async fn list_multipart_uploads(
     let (request, _) = permitted.spend();
     let bucket = request.target.bucket.as_deref().unwrap_or_default();
     let mut onward = BackendRequest::bucket(Method::GET, bucket);
-    onward.query = passed_query(&request.target.query, &QUERY);
+    onward.query = listing_query(request.target.query.clone());
     let answer = store.backend.fetch(onward).await?;
-    let root = Element::parse(answer.body(), Limits::ANSWER).ok();
-    let root = root.filter(|root| root.name() == "ListMultipartUploadsResult");
-    let mut root = root.ok_or_else(|| {
-        tracing::error!("backend answered a list of uploads with another document");
-        S3Error::new(S3Code::ServiceUnavailable)
-    })?;
+    let mut root = document::parse_answer(answer.body(), &["ListMultipartUploadsResult"])?;
     for upload in root.children_mut() {
         // They would be about the sealed bytes.
         upload.remove("ChecksumAlgorithm");
@@ -114,29 +97,3 @@ pub async fn list_multipart_uploads(
     }
     Ok(answer::document(&root))
 }
-
-/// A number of the query, or what stands for it.
-fn number(query: &Query, name: &'static str, default: usize) -> Result<usize, S3Error> {
-    match query.get(name) {
-        None | Some("") => Ok(default),
-        Some(text) => text.parse().map_err(|_| {
-            let message = format!("Provided {name} not an integer or within integer range");
-            S3Error::invalid_argument(message, name, text)
-        }),
-    }
-}
-
-/// Most parts that one answer lists; S3's own limit.
-const PARTS_LISTED_MAX: usize = 1_000;
-
-/// Query names of the list of uploads; what is not here does not reach the backend.
-const QUERY: [&str; 8] = [
-    "delimiter",
-    "encoding-type",
-    "key-marker",
-    "max-uploads",
-    "prefix",
-    "upload-id-marker",
-    "uploads",
-    "x-id",
-];

@@ -41,7 +41,7 @@ pub async fn upload_part_copy(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, _) = permitted.spend();
+    let (request, terms) = permitted.spend();
     let number = part_number(&request)?;
     let transport = store.transport(&request);
     let name = store.name(&request.target)?;
@@ -52,12 +52,11 @@ pub async fn upload_part_copy(
     let customer_key = customer_key.as_ref();
     let upload = Upload::find(store, &request.target).await?;
     let requester = Requester::of(&request);
+    let name_of_source = store.sealed.name(&source_name.bucket, &source_name.key)?;
     let reader = Reader {
-        name: store.sealed.name(&source_name.bucket, &source_name.key)?,
         version: source_name.version,
-        customer_key: source_key,
-        requester: requester.clone(),
-        transport,
+        hides_absence: terms.hides_absence(),
+        ..Reader::from_request(&request, name_of_source, source_key, transport)
     };
     let source = open_source(&store.sealed, &reader, &request.headers, &selection);
     let source = source.await.map_err(|error| match error.code() {
@@ -78,8 +77,8 @@ pub async fn upload_part_copy(
     let modified = answer::written_at(&written.headers);
     let etag = upload.part_etag(&written.record);
     let mut result = Element::root("CopyPartResult")
-        .with(Element::with_text("LastModified", modified))
-        .with(Element::with_text("ETag", etag.as_str()));
+        .field("LastModified", modified)
+        .field("ETag", etag.as_str());
     if let Some(checksum) = &written.checksum {
         result = result.with(parts::part_element(checksum.algorithm, &checksum.value));
     }

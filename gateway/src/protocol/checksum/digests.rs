@@ -8,7 +8,6 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use crc_fast::CrcAlgorithm;
 use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
@@ -246,13 +245,10 @@ pub(crate) enum Hasher {
 
 impl Hasher {
     pub(crate) fn new(algorithm: Algorithm) -> Self {
-        let crc = |by| Self::Crc(algorithm, Box::new(crc_fast::Digest::new(by)));
-        match algorithm {
-            Algorithm::Crc32 => crc(CrcAlgorithm::Crc32IsoHdlc),
-            Algorithm::Crc32c => crc(CrcAlgorithm::Crc32Iscsi),
-            Algorithm::Crc64Nvme => crc(CrcAlgorithm::Crc64Nvme),
-            Algorithm::Sha1 => Self::Sha1(Box::new(Sha1::new())),
-            Algorithm::Sha256 => Self::Sha256(Box::new(Sha256::new())),
+        match (algorithm, algorithm.crc()) {
+            (_, Some(crc)) => Self::Crc(algorithm, Box::new(crc_fast::Digest::new(crc))),
+            (Algorithm::Sha1, _) => Self::Sha1(Box::new(Sha1::new())),
+            _ => Self::Sha256(Box::new(Sha256::new())),
         }
     }
 

@@ -7,7 +7,6 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use crc_fast::CrcAlgorithm;
 use http::HeaderMap;
 
 use crate::error::S3Error;
@@ -44,7 +43,7 @@ pub fn from_create_request(headers: &HeaderMap) -> Result<Option<UploadChecksum>
         };
     };
     let algorithm = Algorithm::from_name(algorithm)?;
-    let is_crc = crc(algorithm).is_some();
+    let is_crc = algorithm.crc().is_some();
     let kind = kind.unwrap_or(if algorithm == Algorithm::Crc64Nvme {
         ChecksumKind::FullObject
     } else {
@@ -74,7 +73,7 @@ pub fn of_parts<'a>(
     parts: impl Iterator<Item = (&'a [u8], u64)>,
 ) -> Checksum {
     let algorithm = checksum.algorithm;
-    let value = match (checksum.kind, crc(algorithm)) {
+    let value = match (checksum.kind, algorithm.crc()) {
         (ChecksumKind::FullObject, Some(crc)) => {
             let number = |value: &[u8]| {
                 value
@@ -132,16 +131,6 @@ pub fn claimed_of_object(headers: &HeaderMap) -> Result<Option<(Algorithm, &str)
             Ok(Some((algorithm, value.to_str().unwrap_or_default())))
         }
         _ => Err(S3Error::invalid_request(digests::SEVERAL)),
-    }
-}
-
-/// The CRC behind an algorithm, where it is one.
-fn crc(algorithm: Algorithm) -> Option<CrcAlgorithm> {
-    match algorithm {
-        Algorithm::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
-        Algorithm::Crc32c => Some(CrcAlgorithm::Crc32Iscsi),
-        Algorithm::Crc64Nvme => Some(CrcAlgorithm::Crc64Nvme),
-        Algorithm::Sha1 | Algorithm::Sha256 => None,
     }
 }
 

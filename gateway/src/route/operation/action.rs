@@ -27,6 +27,15 @@ pub enum Resource {
     Object,
     /// The object that a copy is made from.
     Source,
+    /// The bucket of that object.
+    SourceBucket,
+}
+
+impl Resource {
+    /// Whether it is the source of a copy, or its bucket.
+    pub const fn is_of_source(self) -> bool {
+        matches!(self, Self::Source | Self::SourceBucket)
+    }
 }
 
 /// When a request needs an action.
@@ -46,6 +55,10 @@ pub enum Needed {
     ///
     /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>
     Answer(&'static str),
+    /// For the answer that there is no such object: without it the answer is `AccessDenied`.
+    ///
+    /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
+    Absence,
 }
 
 impl Action {
@@ -104,6 +117,9 @@ const fn tagged(name: &'static str, of_version: &'static str) -> Action {
 }
 
 const GET_OBJECT: Action = tagged("s3:GetObject", "s3:GetObjectVersion");
+const SEE_ABSENCE: Action = bucket("s3:ListBucket").needed(Needed::Absence);
+const SEE_ABSENCE_OF_SOURCE: Action =
+    Action::new("s3:ListBucket", Resource::SourceBucket).needed(Needed::Absence);
 const GET_TAGGING: Action = tagged("s3:GetObjectTagging", "s3:GetObjectVersionTagging");
 const GET_LEGAL_HOLD: Action = object("s3:GetObjectLegalHold");
 const GET_RETENTION: Action = object("s3:GetObjectRetention");
@@ -131,6 +147,7 @@ pub(super) const READ: &[Action] = &[
     GET_LEGAL_HOLD.needed(Needed::Answer("x-amz-object-lock-legal-hold")),
     GET_RETENTION.needed(Needed::Answer("x-amz-object-lock-mode")),
     GET_RETENTION.needed(Needed::Answer("x-amz-object-lock-retain-until-date")),
+    SEE_ABSENCE,
 ];
 
 /// Writing an object.
@@ -154,13 +171,15 @@ pub(super) const COPY: &[Action] = &[
     GET_OBJECT.on_source(),
     GET_TAGGING.on_source().needed(Needed::SourceTags),
     object("s3:PutObjectTagging").needed(Needed::SourceTags),
+    SEE_ABSENCE_OF_SOURCE,
 ];
 
 /// Writing a part of an upload, or completing it.
 pub(super) const WRITE_PART: &[Action] = &[PUT_OBJECT];
 
 /// Writing a part that is a copy of an object.
-pub(super) const COPY_PART: &[Action] = &[PUT_OBJECT, GET_OBJECT.on_source()];
+pub(super) const COPY_PART: &[Action] =
+    &[PUT_OBJECT, GET_OBJECT.on_source(), SEE_ABSENCE_OF_SOURCE];
 
 /// Deleting an object; of DeleteObjects, each of them.
 pub(super) const DELETE: &[Action] = &[
@@ -171,6 +190,7 @@ pub(super) const DELETE: &[Action] = &[
 pub(super) const ATTRIBUTES: &[Action] = &[
     GET_OBJECT,
     tagged("s3:GetObjectAttributes", "s3:GetObjectVersionAttributes"),
+    SEE_ABSENCE,
 ];
 pub(super) const ACL_READ: &[Action] = &[tagged("s3:GetObjectAcl", "s3:GetObjectVersionAcl")];
 pub(super) const ACL_WRITE: &[Action] = &[PUT_ACL];

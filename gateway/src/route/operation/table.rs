@@ -2,18 +2,11 @@
 //!
 //! A row: the name in the S3 API; the method, what is addressed, the subresource in the query, and
 //! what else about a request chooses this row before those below it; the query parameters that the
-//! operation takes; the actions of the policy language that it needs; and who does it.
+//! operation takes; the actions of the policy language that it needs; who does it; and, where it
+//! takes any, the headers that decide what it does.
 //!
 //! Sources: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html>;
-//! for the actions see [`super::action`].
-
-use crate::bucket::configuration::Configuration::Cors;
-use crate::bucket::configuration::Configuration::Encryption;
-use crate::bucket::configuration::Configuration::Policy;
-use crate::bucket::configuration::Configuration::PublicAccessBlock;
-use crate::bucket::configuration::Verb::Delete;
-use crate::bucket::configuration::Verb::Get;
-use crate::bucket::configuration::Verb::Put;
+//! for the actions see [`super::action`], for the headers [`super::header`].
 
 use super::Handling;
 use super::Handling::Configure;
@@ -23,39 +16,24 @@ use super::Handling::Refuse;
 use super::Level;
 use super::Row;
 use super::Selector;
-use super::Selector::Form;
-use super::Selector::Header;
-use super::Selector::Present;
-use super::Selector::Query;
-use super::action::ACL_READ;
-use super::action::ACL_WRITE;
-use super::action::ATTRIBUTES;
-use super::action::COPY;
-use super::action::COPY_PART;
-use super::action::DELETE;
-use super::action::LEGAL_HOLD_READ;
-use super::action::LEGAL_HOLD_WRITE;
-use super::action::NO_ACTION;
-use super::action::READ;
-use super::action::RETENTION_READ;
-use super::action::RETENTION_WRITE;
-use super::action::TAGGING_DELETE;
-use super::action::TAGGING_READ;
-use super::action::TAGGING_WRITE;
-use super::action::WRITE;
-use super::action::WRITE_PART;
+use super::action;
 use super::action::bucket;
 use super::action::object;
+use super::header;
 use super::parameter;
-use super::parameter::ID;
 use super::parameter::NONE;
-use super::parameter::PAGE;
-use super::parameter::VERSION;
+use crate::bucket::configuration::Configuration::Cors;
+use crate::bucket::configuration::Configuration::Encryption;
+use crate::bucket::configuration::Configuration::Policy;
+use crate::bucket::configuration::Configuration::PublicAccessBlock;
+use crate::bucket::configuration::Verb::Delete;
+use crate::bucket::configuration::Verb::Get;
+use crate::bucket::configuration::Verb::Put;
 
 /// Makes [`Operation`], the names and the rows of one table.
 macro_rules! operations {
     ($($name:ident: $method:literal $level:ident $subresource:literal $(if $selector:expr)?,
-        $parameters:expr, $actions:expr, $handling:expr;)*) => {
+        $parameters:expr, $actions:expr, $handling:expr $(, $headers:expr)?;)*) => {
         /// An S3 operation, by its name in the S3 API.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
@@ -80,6 +58,7 @@ macro_rules! operations {
                     $(Self::$name => {
                         const SELECTORS: &[Selector] = &[$($selector)?];
                         const HANDLING: Handling = $handling;
+                        const HEADERS: &[&[&str]] = &[$($headers)?];
                         const ROW: Row = Row {
                             method: $method,
                             level: Level::$level,
@@ -88,6 +67,7 @@ macro_rules! operations {
                             parameters: $parameters,
                             actions: $actions,
                             handling: HANDLING,
+                            headers: HEADERS,
                         };
                         &ROW
                     })*
@@ -99,20 +79,20 @@ macro_rules! operations {
 
 operations! {
     // The service.
-    ListBuckets: "GET" Service "", parameter::BUCKETS, NO_ACTION, Own;
-    WriteGetObjectResponse: "POST" Service "", NONE, NO_ACTION, Refuse(OBJECT_LAMBDA);
+    ListBuckets: "GET" Service "", parameter::BUCKETS, action::NO_ACTION, Own;
+    WriteGetObjectResponse: "POST" Service "", NONE, action::NO_ACTION, Refuse(OBJECT_LAMBDA);
 
     // Buckets and what is in them.
-    PostObject: "POST" Bucket "" if Form, NONE, WRITE, Own;
-    CreateBucket: "PUT" Bucket "", NONE, &[bucket("s3:CreateBucket")], Own;
+    PostObject: "POST" Bucket "" if Selector::Form, NONE, action::WRITE, Own, header::NEW_OBJECT;
+    CreateBucket: "PUT" Bucket "", NONE, &[bucket("s3:CreateBucket")], Own, header::NEW_BUCKET;
     DeleteBucket: "DELETE" Bucket "", NONE, &[bucket("s3:DeleteBucket")], Own;
     HeadBucket: "HEAD" Bucket "", NONE, &[bucket("s3:ListBucket")], Own;
-    ListObjectsV2: "GET" Bucket "" if Query("list-type", "2"), parameter::OBJECTS_V2, &[bucket("s3:ListBucket")], Own;
+    ListObjectsV2: "GET" Bucket "" if Selector::Query("list-type", "2"), parameter::OBJECTS_V2, &[bucket("s3:ListBucket")], Own;
     ListObjects: "GET" Bucket "", parameter::OBJECTS, &[bucket("s3:ListBucket")], Own;
     ListObjectVersions: "GET" Bucket "versions", parameter::VERSIONS, &[bucket("s3:ListBucketVersions")], Own;
     ListMultipartUploads: "GET" Bucket "uploads", parameter::UPLOADS, &[bucket("s3:ListBucketMultipartUploads")], Own;
-    DeleteObjects: "POST" Bucket "delete", NONE, DELETE, Own;
-    CreateSession: "GET" Bucket "session", NONE, NO_ACTION, Refuse(SESSION);
+    DeleteObjects: "POST" Bucket "delete", NONE, action::DELETE, Own, header::BYPASS;
+    CreateSession: "GET" Bucket "session", NONE, action::NO_ACTION, Refuse(SESSION);
 
     // Configurations of buckets that are the gateway's own.
     GetBucketCors: "GET" Bucket "cors", NONE, &[bucket("s3:GetBucketCORS")], Configure(Cors, Get);
@@ -123,7 +103,7 @@ operations! {
     DeleteBucketEncryption: "DELETE" Bucket "encryption", NONE, &[bucket("s3:PutEncryptionConfiguration")], Configure(Encryption, Delete);
     GetBucketLocation: "GET" Bucket "location", NONE, &[bucket("s3:GetBucketLocation")], Own;
     GetBucketPolicy: "GET" Bucket "policy", NONE, &[bucket("s3:GetBucketPolicy")], Configure(Policy, Get);
-    PutBucketPolicy: "PUT" Bucket "policy", NONE, &[bucket("s3:PutBucketPolicy")], Configure(Policy, Put);
+    PutBucketPolicy: "PUT" Bucket "policy", NONE, &[bucket("s3:PutBucketPolicy")], Configure(Policy, Put), header::REMOVE_SELF;
     DeleteBucketPolicy: "DELETE" Bucket "policy", NONE, &[bucket("s3:DeleteBucketPolicy")], Configure(Policy, Delete);
     GetPublicAccessBlock: "GET" Bucket "publicAccessBlock", NONE, &[bucket("s3:GetBucketPublicAccessBlock")], Configure(PublicAccessBlock, Get);
     PutPublicAccessBlock: "PUT" Bucket "publicAccessBlock", NONE, &[bucket("s3:PutBucketPublicAccessBlock")], Configure(PublicAccessBlock, Put);
@@ -136,19 +116,19 @@ operations! {
     GetBucketAccelerateConfiguration: "GET" Bucket "accelerate", NONE, &[bucket("s3:GetAccelerateConfiguration")], Pass;
     PutBucketAccelerateConfiguration: "PUT" Bucket "accelerate", NONE, &[bucket("s3:PutAccelerateConfiguration")], Pass;
     GetBucketAcl: "GET" Bucket "acl", NONE, &[bucket("s3:GetBucketAcl")], Pass;
-    PutBucketAcl: "PUT" Bucket "acl", NONE, &[bucket("s3:PutBucketAcl")], Pass;
-    GetBucketAnalyticsConfiguration: "GET" Bucket "analytics" if Present("id"), ID, &[bucket("s3:GetAnalyticsConfiguration")], Pass;
-    ListBucketAnalyticsConfigurations: "GET" Bucket "analytics", PAGE, &[bucket("s3:GetAnalyticsConfiguration")], Pass;
-    PutBucketAnalyticsConfiguration: "PUT" Bucket "analytics", ID, &[bucket("s3:PutAnalyticsConfiguration")], Pass;
-    DeleteBucketAnalyticsConfiguration: "DELETE" Bucket "analytics", ID, &[bucket("s3:PutAnalyticsConfiguration")], Pass;
-    GetBucketIntelligentTieringConfiguration: "GET" Bucket "intelligent-tiering" if Present("id"), ID, &[bucket("s3:GetIntelligentTieringConfiguration")], Pass;
-    ListBucketIntelligentTieringConfigurations: "GET" Bucket "intelligent-tiering", PAGE, &[bucket("s3:GetIntelligentTieringConfiguration")], Pass;
-    PutBucketIntelligentTieringConfiguration: "PUT" Bucket "intelligent-tiering", ID, &[bucket("s3:PutIntelligentTieringConfiguration")], Pass;
-    DeleteBucketIntelligentTieringConfiguration: "DELETE" Bucket "intelligent-tiering", ID, &[bucket("s3:PutIntelligentTieringConfiguration")], Pass;
-    GetBucketInventoryConfiguration: "GET" Bucket "inventory" if Present("id"), ID, &[bucket("s3:GetInventoryConfiguration")], Pass;
-    ListBucketInventoryConfigurations: "GET" Bucket "inventory", PAGE, &[bucket("s3:GetInventoryConfiguration")], Pass;
-    PutBucketInventoryConfiguration: "PUT" Bucket "inventory", ID, &[bucket("s3:PutInventoryConfiguration")], Pass;
-    DeleteBucketInventoryConfiguration: "DELETE" Bucket "inventory", ID, &[bucket("s3:PutInventoryConfiguration")], Pass;
+    PutBucketAcl: "PUT" Bucket "acl", NONE, &[bucket("s3:PutBucketAcl")], Pass, header::ACL;
+    GetBucketAnalyticsConfiguration: "GET" Bucket "analytics" if Selector::Present("id"), parameter::ID, &[bucket("s3:GetAnalyticsConfiguration")], Pass;
+    ListBucketAnalyticsConfigurations: "GET" Bucket "analytics", parameter::PAGE, &[bucket("s3:GetAnalyticsConfiguration")], Pass;
+    PutBucketAnalyticsConfiguration: "PUT" Bucket "analytics", parameter::ID, &[bucket("s3:PutAnalyticsConfiguration")], Pass;
+    DeleteBucketAnalyticsConfiguration: "DELETE" Bucket "analytics", parameter::ID, &[bucket("s3:PutAnalyticsConfiguration")], Pass;
+    GetBucketIntelligentTieringConfiguration: "GET" Bucket "intelligent-tiering" if Selector::Present("id"), parameter::ID, &[bucket("s3:GetIntelligentTieringConfiguration")], Pass;
+    ListBucketIntelligentTieringConfigurations: "GET" Bucket "intelligent-tiering", parameter::PAGE, &[bucket("s3:GetIntelligentTieringConfiguration")], Pass;
+    PutBucketIntelligentTieringConfiguration: "PUT" Bucket "intelligent-tiering", parameter::ID, &[bucket("s3:PutIntelligentTieringConfiguration")], Pass;
+    DeleteBucketIntelligentTieringConfiguration: "DELETE" Bucket "intelligent-tiering", parameter::ID, &[bucket("s3:PutIntelligentTieringConfiguration")], Pass;
+    GetBucketInventoryConfiguration: "GET" Bucket "inventory" if Selector::Present("id"), parameter::ID, &[bucket("s3:GetInventoryConfiguration")], Pass;
+    ListBucketInventoryConfigurations: "GET" Bucket "inventory", parameter::PAGE, &[bucket("s3:GetInventoryConfiguration")], Pass;
+    PutBucketInventoryConfiguration: "PUT" Bucket "inventory", parameter::ID, &[bucket("s3:PutInventoryConfiguration")], Pass;
+    DeleteBucketInventoryConfiguration: "DELETE" Bucket "inventory", parameter::ID, &[bucket("s3:PutInventoryConfiguration")], Pass;
     GetBucketLifecycleConfiguration: "GET" Bucket "lifecycle", NONE, &[bucket("s3:GetLifecycleConfiguration")], Pass;
     PutBucketLifecycleConfiguration: "PUT" Bucket "lifecycle", NONE, &[bucket("s3:PutLifecycleConfiguration")], Pass;
     DeleteBucketLifecycle: "DELETE" Bucket "lifecycle", NONE, &[bucket("s3:PutLifecycleConfiguration")], Pass;
@@ -160,19 +140,19 @@ operations! {
     GetBucketMetadataTableConfiguration: "GET" Bucket "metadataTable", NONE, &[bucket("s3:GetBucketMetadataTableConfiguration")], Pass;
     CreateBucketMetadataTableConfiguration: "POST" Bucket "metadataTable", NONE, &[bucket("s3:CreateBucketMetadataTableConfiguration")], Pass;
     DeleteBucketMetadataTableConfiguration: "DELETE" Bucket "metadataTable", NONE, &[bucket("s3:DeleteBucketMetadataTableConfiguration")], Pass;
-    GetBucketMetricsConfiguration: "GET" Bucket "metrics" if Present("id"), ID, &[bucket("s3:GetMetricsConfiguration")], Pass;
-    ListBucketMetricsConfigurations: "GET" Bucket "metrics", PAGE, &[bucket("s3:GetMetricsConfiguration")], Pass;
-    PutBucketMetricsConfiguration: "PUT" Bucket "metrics", ID, &[bucket("s3:PutMetricsConfiguration")], Pass;
-    DeleteBucketMetricsConfiguration: "DELETE" Bucket "metrics", ID, &[bucket("s3:PutMetricsConfiguration")], Pass;
+    GetBucketMetricsConfiguration: "GET" Bucket "metrics" if Selector::Present("id"), parameter::ID, &[bucket("s3:GetMetricsConfiguration")], Pass;
+    ListBucketMetricsConfigurations: "GET" Bucket "metrics", parameter::PAGE, &[bucket("s3:GetMetricsConfiguration")], Pass;
+    PutBucketMetricsConfiguration: "PUT" Bucket "metrics", parameter::ID, &[bucket("s3:PutMetricsConfiguration")], Pass;
+    DeleteBucketMetricsConfiguration: "DELETE" Bucket "metrics", parameter::ID, &[bucket("s3:PutMetricsConfiguration")], Pass;
     GetBucketNotificationConfiguration: "GET" Bucket "notification", NONE, &[bucket("s3:GetBucketNotification")], Pass;
     PutBucketNotificationConfiguration: "PUT" Bucket "notification", NONE, &[bucket("s3:PutBucketNotification")], Pass;
     GetObjectLockConfiguration: "GET" Bucket "object-lock", NONE, &[bucket("s3:GetBucketObjectLockConfiguration")], Pass;
-    PutObjectLockConfiguration: "PUT" Bucket "object-lock", NONE, &[bucket("s3:PutBucketObjectLockConfiguration")], Pass;
+    PutObjectLockConfiguration: "PUT" Bucket "object-lock", NONE, &[bucket("s3:PutBucketObjectLockConfiguration")], Pass, header::LOCK_TOKEN;
     GetBucketOwnershipControls: "GET" Bucket "ownershipControls", NONE, &[bucket("s3:GetBucketOwnershipControls")], Pass;
     PutBucketOwnershipControls: "PUT" Bucket "ownershipControls", NONE, &[bucket("s3:PutBucketOwnershipControls")], Pass;
     DeleteBucketOwnershipControls: "DELETE" Bucket "ownershipControls", NONE, &[bucket("s3:PutBucketOwnershipControls")], Pass;
     GetBucketReplication: "GET" Bucket "replication", NONE, &[bucket("s3:GetReplicationConfiguration")], Pass;
-    PutBucketReplication: "PUT" Bucket "replication", NONE, NO_ACTION, Refuse(REPLICATION);
+    PutBucketReplication: "PUT" Bucket "replication", NONE, action::NO_ACTION, Refuse(REPLICATION);
     DeleteBucketReplication: "DELETE" Bucket "replication", NONE, &[bucket("s3:PutReplicationConfiguration")], Pass;
     GetBucketRequestPayment: "GET" Bucket "requestPayment", NONE, &[bucket("s3:GetBucketRequestPayment")], Pass;
     PutBucketRequestPayment: "PUT" Bucket "requestPayment", NONE, &[bucket("s3:PutBucketRequestPayment")], Pass;
@@ -186,45 +166,45 @@ operations! {
     DeleteBucketWebsite: "DELETE" Bucket "website", NONE, &[bucket("s3:DeleteBucketWebsite")], Pass;
 
     // Objects.
-    GetObject: "GET" Object "", parameter::READ, READ, Own;
-    HeadObject: "HEAD" Object "", parameter::READ, READ, Own;
-    AppendObject: "PUT" Object "" if Header("x-amz-write-offset-bytes"), NONE, NO_ACTION, Refuse(APPEND);
-    CopyObject: "PUT" Object "" if Header("x-amz-copy-source"), NONE, COPY, Own;
-    PutObject: "PUT" Object "", NONE, WRITE, Own;
-    DeleteObject: "DELETE" Object "", VERSION, DELETE, Own;
-    GetObjectAttributes: "GET" Object "attributes", VERSION, ATTRIBUTES, Own;
-    UpdateObjectEncryption: "PUT" Object "encryption", VERSION, &[object("s3:UpdateObjectEncryption")], Own;
-    RenameObject: "PUT" Object "renameObject", NONE, NO_ACTION, Refuse(RENAME);
-    SelectObjectContent: "POST" Object "select", parameter::SELECT, NO_ACTION, Refuse(SELECT);
-    GetObjectTorrent: "GET" Object "torrent", NONE, NO_ACTION, Refuse(TORRENT);
+    GetObject: "GET" Object "", parameter::READ, action::READ, Own;
+    HeadObject: "HEAD" Object "", parameter::READ, action::READ, Own;
+    AppendObject: "PUT" Object "" if Selector::Header("x-amz-write-offset-bytes"), NONE, action::NO_ACTION, Refuse(APPEND);
+    CopyObject: "PUT" Object "" if Selector::Header("x-amz-copy-source"), NONE, action::COPY, Own, header::NEW_OBJECT;
+    PutObject: "PUT" Object "", NONE, action::WRITE, Own, header::NEW_OBJECT;
+    DeleteObject: "DELETE" Object "", parameter::VERSION, action::DELETE, Own, header::BYPASS;
+    GetObjectAttributes: "GET" Object "attributes", parameter::VERSION, action::ATTRIBUTES, Own;
+    UpdateObjectEncryption: "PUT" Object "encryption", parameter::VERSION, &[object("s3:UpdateObjectEncryption")], Own;
+    RenameObject: "PUT" Object "renameObject", NONE, action::NO_ACTION, Refuse(RENAME);
+    SelectObjectContent: "POST" Object "select", parameter::SELECT, action::NO_ACTION, Refuse(SELECT);
+    GetObjectTorrent: "GET" Object "torrent", NONE, action::NO_ACTION, Refuse(TORRENT);
 
-    GetObjectAnnotation: "GET" Object "annotation" if Present("annotationName"), NONE, NO_ACTION, Refuse(ANNOTATION);
-    ListObjectAnnotations: "GET" Object "annotation", NONE, NO_ACTION, Refuse(ANNOTATION);
-    PutObjectAnnotation: "PUT" Object "annotation", parameter::ANNOTATION, NO_ACTION, Refuse(ANNOTATION);
-    DeleteObjectAnnotation: "DELETE" Object "annotation", parameter::ANNOTATION, NO_ACTION, Refuse(ANNOTATION);
+    GetObjectAnnotation: "GET" Object "annotation" if Selector::Present("annotationName"), NONE, action::NO_ACTION, Refuse(ANNOTATION);
+    ListObjectAnnotations: "GET" Object "annotation", NONE, action::NO_ACTION, Refuse(ANNOTATION);
+    PutObjectAnnotation: "PUT" Object "annotation", parameter::ANNOTATION, action::NO_ACTION, Refuse(ANNOTATION);
+    DeleteObjectAnnotation: "DELETE" Object "annotation", parameter::ANNOTATION, action::NO_ACTION, Refuse(ANNOTATION);
 
     // Uploads in parts.
-    CreateMultipartUpload: "POST" Object "uploads", NONE, WRITE, Own;
-    UploadPartCopy: "PUT" Object "uploadId" if Header("x-amz-copy-source"), parameter::PART, COPY_PART, Own;
-    UploadPart: "PUT" Object "uploadId", parameter::PART, WRITE_PART, Own;
-    CompleteMultipartUpload: "POST" Object "uploadId", NONE, WRITE_PART, Own;
+    CreateMultipartUpload: "POST" Object "uploads", NONE, action::WRITE, Own, header::NEW_OBJECT;
+    UploadPartCopy: "PUT" Object "uploadId" if Selector::Header("x-amz-copy-source"), parameter::PART, action::COPY_PART, Own;
+    UploadPart: "PUT" Object "uploadId", parameter::PART, action::WRITE_PART, Own;
+    CompleteMultipartUpload: "POST" Object "uploadId", NONE, action::WRITE_PART, Own;
     AbortMultipartUpload: "DELETE" Object "uploadId", NONE, &[object("s3:AbortMultipartUpload")], Own;
     ListParts: "GET" Object "uploadId", parameter::PARTS, &[object("s3:ListMultipartUploadParts")], Own;
 
     // What the backend notes about objects.
-    GetObjectAcl: "GET" Object "acl", VERSION, ACL_READ, Pass;
-    PutObjectAcl: "PUT" Object "acl", VERSION, ACL_WRITE, Pass;
-    GetObjectLegalHold: "GET" Object "legal-hold", VERSION, LEGAL_HOLD_READ, Pass;
-    PutObjectLegalHold: "PUT" Object "legal-hold", VERSION, LEGAL_HOLD_WRITE, Pass;
-    RestoreObject: "POST" Object "restore", VERSION, &[object("s3:RestoreObject")], Pass;
-    GetObjectRetention: "GET" Object "retention", VERSION, RETENTION_READ, Pass;
-    PutObjectRetention: "PUT" Object "retention", VERSION, RETENTION_WRITE, Pass;
-    GetObjectTagging: "GET" Object "tagging", VERSION, TAGGING_READ, Pass;
-    PutObjectTagging: "PUT" Object "tagging", VERSION, TAGGING_WRITE, Pass;
-    DeleteObjectTagging: "DELETE" Object "tagging", VERSION, TAGGING_DELETE, Pass;
+    GetObjectAcl: "GET" Object "acl", parameter::VERSION, action::ACL_READ, Pass;
+    PutObjectAcl: "PUT" Object "acl", parameter::VERSION, action::ACL_WRITE, Pass, header::ACL;
+    GetObjectLegalHold: "GET" Object "legal-hold", parameter::VERSION, action::LEGAL_HOLD_READ, Pass;
+    PutObjectLegalHold: "PUT" Object "legal-hold", parameter::VERSION, action::LEGAL_HOLD_WRITE, Pass;
+    RestoreObject: "POST" Object "restore", parameter::VERSION, &[object("s3:RestoreObject")], Pass;
+    GetObjectRetention: "GET" Object "retention", parameter::VERSION, action::RETENTION_READ, Pass;
+    PutObjectRetention: "PUT" Object "retention", parameter::VERSION, action::RETENTION_WRITE, Pass, header::BYPASS;
+    GetObjectTagging: "GET" Object "tagging", parameter::VERSION, action::TAGGING_READ, Pass;
+    PutObjectTagging: "PUT" Object "tagging", parameter::VERSION, action::TAGGING_WRITE, Pass;
+    DeleteObjectTagging: "DELETE" Object "tagging", parameter::VERSION, action::TAGGING_DELETE, Pass;
 
     // Before a browser sends a request of a page.
-    Preflight: "OPTIONS" Service "", NONE, NO_ACTION, Own;
+    Preflight: "OPTIONS" Service "", NONE, action::NO_ACTION, Own;
 }
 
 const ANNOTATION: &str = "the backend would store it unsealed.";

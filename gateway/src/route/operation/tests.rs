@@ -232,7 +232,7 @@ fn every_operation_is_found_by_its_own_row() {
                 Selector::Present(name) => query.push(format!("{name}=v")),
                 Selector::Form => {
                     let form = HeaderValue::from_static("multipart/form-data");
-                    drop(headers.insert(header::CONTENT_TYPE, form));
+                    drop(headers.insert(CONTENT_TYPE, form));
                 }
             }
         }

@@ -1,0 +1,185 @@
+//! All that has to be allowed for one request, judged in order.
+
+use http::HeaderName;
+
+use crate::authorize::Authorizer;
+use crate::authorize::access::BucketAccess;
+use crate::authorize::access::Subject;
+use crate::authorize::context;
+use crate::authorize::destination;
+use crate::authorize::needs;
+use crate::authorize::permit::Terms;
+use crate::authorize::public_acl;
+use crate::authorize::read_document;
+use crate::error::S3Error;
+use crate::protocol::copy_source::CopySource;
+use crate::records::uploads::Uploads;
+use crate::request::S3Request;
+use crate::route::Action;
+use crate::route::Needed;
+use crate::route::Operation;
+
+impl Authorizer {
+    /// Checks all that an operation needs.
+    pub(super) async fn check_operation(
+        &self,
+        operation: Operation,
+        mut access: BucketAccess,
+        source: Option<CopySource>,
+        request: &mut S3Request,
+        uploads: &Uploads,
+    ) -> Result<Terms, S3Error> {
+        let mut terms = Terms::default();
+        let of_source = match &source {
+            Some(source) => Some(self.source(source, operation, request, uploads).await?),
+            None => None,
+        };
+        let is_exempt = access.is_full() || needs::may_always(operation, &access);
+        if !is_exempt || of_source.as_ref().is_some_and(|source| !source.is_full()) {
+            if operation == Operation::PutObjectTagging && access.policy.is_some() {
+                let document = read_document(request).await?;
+                context::add_document_tags(access.context_mut(), &document)?;
+            }
+            let version = request.target.query.get("versionId").map(str::to_owned);
+            let key = request.target.key.clone();
+            let (key, version) = (key.as_deref(), version.as_deref());
+            let subject = Subject { key, version };
+            let actions = needs::needed(operation.row().actions, &request.headers);
+            self.prepare(&mut access, subject, &actions).await?;
+            let (on_source, on_target): (Vec<_>, Vec<_>) = actions
+                .into_iter()
+                .partition(|action| action.resource.is_of_source());
+            self.check_all(&access, subject, &on_target, false).await?;
+            terms.withheld = needs::withheld(&access, subject, &on_target);
+            terms.hides_absence = needs::hides_absence(&access, &on_target);
+            if let (Some(mut of_source), Some(source)) = (of_source, &source) {
+                let of_object = Subject {
+                    key: Some(&source.key),
+                    version: source.version.as_deref(),
+                };
+                self.prepare(&mut of_source, of_object, &on_source).await?;
+                self.check_all(&of_source, of_object, &on_source, false)
+                    .await?;
+                terms.hides_absence = needs::hides_absence(&of_source, &on_source);
+                // Whether the source has tags costs a request, so it is looked up last.
+                let target = self.check_all(&access, subject, &on_target, true).await;
+                let tags = self.check_all(&of_source, of_object, &on_source, true);
+                if let Err(error) = target.and(tags.await)
+                    && self.has_tags(source).await?
+                {
+                    return Err(error);
+                }
+            }
+        }
+        public_acl::check(self, operation, request).await?;
+        destination::check(self, operation, request).await?;
+        Ok(terms)
+    }
+
+    /// The permit for DeleteObjects, whose objects are named in its body.
+    pub(super) async fn deletions(
+        &self,
+        mut access: BucketAccess,
+        request: &S3Request,
+    ) -> Result<Terms, S3Error> {
+        if access.policy.is_none() {
+            if access.foreign {
+                return Err(self.refusal(&access, S3Error::access_denied()).await);
+            }
+            return Ok(Terms::default());
+        }
+        access.version_is_current = !self.policies.has_versions(&access.bucket).await?;
+        let actions = needs::needed(Operation::DeleteObjects.row().actions, &request.headers);
+        Ok(Terms {
+            deletions: Some((access, actions)),
+            ..Terms::default()
+        })
+    }
+
+    /// What the caller may do in the bucket of a copy's source.
+    async fn source(
+        &self,
+        source: &CopySource,
+        operation: Operation,
+        request: &S3Request,
+        uploads: &Uploads,
+    ) -> Result<BucketAccess, S3Error> {
+        if source.bucket == self.state_bucket {
+            return Err(S3Error::access_denied());
+        }
+        let access = self
+            .access(&source.bucket, operation, request, Some(source), uploads)
+            .await?;
+        access.check_owner(&request.headers, &EXPECTED_SOURCE_OWNER)?;
+        Ok(access)
+    }
+
+    /// Adds what only some policies look at, and what only some requests depend on.
+    async fn prepare(
+        &self,
+        access: &mut BucketAccess,
+        subject: Subject<'_>,
+        actions: &[&Action],
+    ) -> Result<(), S3Error> {
+        let Some(policy) = &access.policy else {
+            return Ok(());
+        };
+        let of_version = |action: &&Action| action.of_version.is_some();
+        if subject.version.is_some() && actions.iter().any(of_version) {
+            access.version_is_current = !self.policies.has_versions(&access.bucket).await?;
+        }
+        let sees_tags = actions.iter().any(|action| action.sees_tags);
+        if let (Some(key), true) = (subject.key, sees_tags && policy.looks_at_tags()) {
+            let tags = self
+                .policies
+                .tags_of(&access.bucket, key, subject.version)
+                .await?;
+            context::add_existing_tags(access.context_mut(), &tags);
+        }
+        Ok(())
+    }
+
+    /// Checks the actions that are needed in any case, or those for tags that travel.
+    async fn check_all(
+        &self,
+        access: &BucketAccess,
+        subject: Subject<'_>,
+        actions: &[&Action],
+        travelling_tags: bool,
+    ) -> Result<(), S3Error> {
+        for action in actions {
+            let is_due = match action.needed {
+                Needed::Answer(_) | Needed::Absence => false,
+                Needed::SourceTags => travelling_tags,
+                _ => !travelling_tags,
+            };
+            if let (true, Err(refusal)) = (is_due, access.check(action, subject)) {
+                access.log(&refusal);
+                return Err(self.refusal(access, access.denial(&refusal)).await);
+            }
+        }
+        Ok(())
+    }
+
+    /// The answer to a refusal: `NoSuchBucket` if the caller is from another account and was refused
+    /// what is not there.
+    async fn refusal(&self, access: &BucketAccess, error: S3Error) -> S3Error {
+        if access.foreign && !access.caller.anonymous {
+            let exists = self.owners.check_exists(&access.bucket).await;
+            return exists.err().unwrap_or(error);
+        }
+        error
+    }
+
+    async fn has_tags(&self, source: &CopySource) -> Result<bool, S3Error> {
+        let version = source.version.as_deref();
+        let tags = self
+            .policies
+            .tags_of(&source.bucket, &source.key, version)
+            .await?;
+        Ok(!tags.is_empty())
+    }
+}
+
+const EXPECTED_SOURCE_OWNER: HeaderName =
+    HeaderName::from_static("x-amz-source-expected-bucket-owner");

@@ -1,0 +1,67 @@
+//! Which actions a request needs, and what becomes of those that only its answer needs.
+
+use http::HeaderMap;
+
+use crate::authorize::access::BucketAccess;
+use crate::authorize::access::Subject;
+use crate::route::Action;
+use crate::route::Needed;
+use crate::route::Operation;
+
+/// The actions that a request with these headers needs, or may need.
+pub(super) fn needed(actions: &'static [Action], headers: &HeaderMap) -> Vec<&'static Action> {
+    let is_needed = |action: &&Action| match action.needed {
+        Needed::Always => true,
+        Needed::Header(name) => headers.contains_key(name),
+        Needed::Switch(name) => headers
+            .get(name)
+            .is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"false")),
+        Needed::Acl => headers
+            .keys()
+            .any(|name| name == "x-amz-acl" || name.as_str().starts_with("x-amz-grant-")),
+        Needed::Answer(_) | Needed::Absence => true,
+        Needed::SourceTags => headers
+            .get("x-amz-tagging-directive")
+            .is_none_or(|value| value != "REPLACE"),
+    };
+    actions.iter().filter(is_needed).collect()
+}
+
+/// The headers of an answer that the caller may not see.
+pub(super) fn withheld(
+    access: &BucketAccess,
+    subject: Subject<'_>,
+    actions: &[&'static Action],
+) -> Vec<&'static str> {
+    let withheld = actions.iter().filter_map(|action| match action.needed {
+        Needed::Answer(header) => access.check(action, subject).is_err().then_some(header),
+        _ => None,
+    });
+    withheld.collect()
+}
+
+/// Whether the caller may not see that there is no such object: AWS shows it to those who may list
+/// the bucket.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
+pub(super) fn hides_absence(access: &BucketAccess, actions: &[&'static Action]) -> bool {
+    let bucket = Subject {
+        key: None,
+        version: None,
+    };
+    actions
+        .iter()
+        .any(|action| action.needed == Needed::Absence && access.check(action, bucket).is_err())
+}
+
+/// Whether no policy can deny an operation: else one that denies everything could never be
+/// mended.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucketPolicy.html>
+pub(super) fn may_always(operation: Operation, access: &BucketAccess) -> bool {
+    let of_policy = matches!(
+        operation,
+        Operation::DeleteBucketPolicy | Operation::GetBucketPolicy | Operation::PutBucketPolicy
+    );
+    of_policy && access.caller.root && !access.foreign
+}
