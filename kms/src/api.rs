@@ -36,6 +36,7 @@ mod opening;
 mod operation;
 mod page;
 mod recipient;
+mod reference;
 mod rotation;
 pub mod seed;
 mod service_key;

@@ -8,6 +8,7 @@
 //! ciphertext, signatures or secrets.
 
 mod event;
+mod identity;
 mod writer;
 
 use std::io;
@@ -21,9 +22,9 @@ use serde::Serialize;
 pub use crate::audit::event::Event;
 pub use crate::audit::event::EventId;
 pub use crate::audit::event::Fields;
-pub use crate::audit::event::Identity;
 pub use crate::audit::event::Resource;
-pub use crate::audit::event::Source;
+pub use crate::audit::identity::Identity;
+pub use crate::audit::identity::Source;
 use crate::audit::writer::Queue;
 
 /// Where audit events go.

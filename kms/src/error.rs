@@ -7,6 +7,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use serde::Deserialize;
+use serde::Serialize;
+
 /// A refusal or failure, as the caller receives it.
 ///
 /// Causes that do not concern the caller are logged where they arise and are not in the error.
@@ -119,10 +122,10 @@ impl std::error::Error for KmsError {}
 macro_rules! codes {
     ($($code:ident $name:literal $status:literal,)+) => {
         /// AWS's name of an error, as it stands in `__type` over JSON.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[allow(missing_docs, reason = "each is documented by AWS under its name")]
         pub enum Code {
-            $($code,)+
+            $(#[serde(rename = $name)] $code,)+
         }
 
         impl Code {

@@ -4,8 +4,9 @@
 //! struck depends on the plan, its seed and how many matching calls came before, and on nothing
 //! else, so that a run can be repeated.
 
+mod plan;
+
 use std::cell::LazyCell;
-use std::collections::BTreeMap;
 use std::f64::consts::TAU;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -13,10 +14,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use proto::identity::AccountId;
-use proto::identity::Region;
-use serde::Deserialize;
-use serde::Serialize;
 use serde_json::Value;
 
 use crate::api::Operation;
@@ -24,102 +21,10 @@ use crate::api::OperationName;
 use crate::caller::Caller;
 use crate::error::Code;
 use crate::error::KmsError;
-
-/// What goes wrong, and how long things take.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Plan {
-    /// Where every chance in the plan starts from.
-    pub seed: u64,
-
-    /// Failures. The first that strikes decides.
-    pub faults: Vec<Fault>,
-
-    /// How long operations take besides their work. The first that matches decides.
-    pub latencies: Vec<Latency>,
-}
-
-/// Calls that fail.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Fault {
-    /// Operation it is about; every one if left out.
-    pub operation: Option<String>,
-
-    /// Account of the caller; every one if left out.
-    pub account: Option<AccountId>,
-
-    /// Region that is called; every one if left out.
-    pub region: Option<Region>,
-
-    /// A key by its id, its ARN or an alias, however the caller names it, be it by a ciphertext;
-    /// every one if left out. A text that names no key is compared with the caller's text.
-    pub key: Option<String>,
-
-    /// Pairs that the encryption context must have.
-    pub context: BTreeMap<String, String>,
-
-    /// The first matching call that is struck, counted from 1.
-    pub first: u64,
-
-    /// Of the matching calls from there on, every so-many-th is struck.
-    pub every: u64,
-
-    /// How many calls are struck in all; no end if left out.
-    pub times: Option<u64>,
-
-    /// Chance that such a call is struck, from 0 to 1.
-    pub probability: f64,
-
-    /// AWS's name of the error that is returned, such as `KMSInternalException`.
-    pub error: Option<String>,
-
-    /// The error's text.
-    pub message: String,
-
-    /// Close the connection without a response.
-    pub drop_connection: bool,
-
-    /// Wait so long before that, or before doing the operation if there is no more to it.
-    pub delay_ms: u64,
-}
-
-impl Default for Fault {
-    fn default() -> Self {
-        Self {
-            operation: None,
-            account: None,
-            region: None,
-            key: None,
-            context: BTreeMap::new(),
-            first: 1,
-            every: 1,
-            times: None,
-            probability: 1.0,
-            error: None,
-            message: String::new(),
-            drop_connection: false,
-            delay_ms: 0,
-        }
-    }
-}
-
-/// How long calls take besides their work: lognormal, as services do.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Latency {
-    /// Operation it is about; every one if left out.
-    pub operation: Option<String>,
-
-    /// Half of the calls take longer than this, in milliseconds.
-    pub median_ms: f64,
-
-    /// Spread: 0 is always the median; at 0.5 one call in twenty takes more than twice as long.
-    pub sigma: f64,
-
-    /// No call takes longer than this, in milliseconds; no limit if left out.
-    pub max_ms: Option<f64>,
-}
+pub use crate::faults::plan::Fault;
+pub use crate::faults::plan::Latency;
+pub use crate::faults::plan::Plan;
+pub use crate::faults::plan::PlanError;
 
 /// The plan in force.
 #[derive(Default)]
@@ -151,7 +56,7 @@ impl Faults {
     ///
     /// # Errors
     ///
-    /// [`PlanError`] for a name or number that means nothing; then the old plan goes on.
+    /// [`PlanError`] for a number that means nothing; then the old plan goes on.
     pub fn set(&self, plan: Plan) -> Result<(), PlanError> {
         plan.check()?;
         if plan.faults.is_empty() && plan.latencies.is_empty() {
@@ -211,17 +116,15 @@ impl RunningPlan {
         operation: &Operation,
         names: &LazyCell<Vec<String>, F>,
     ) -> Effect {
-        let name = operation.name().as_str();
         let mut effect = Effect {
-            delay: self.latency(name),
+            delay: self.latency(operation.name()),
             ..Effect::default()
         };
         for (index, fault) in self.plan.faults.iter().enumerate() {
             if fault.matches(caller, operation, names) && self.strikes(index, fault) {
                 effect.delay += Duration::from_millis(fault.delay_ms);
                 effect.drop_connection = fault.drop_connection;
-                let code = fault.error.as_deref().and_then(Code::from_name);
-                effect.error = code.map(|code| fault.error(code));
+                effect.error = fault.error.map(|code| fault.error(code));
                 break;
             }
         }
@@ -251,8 +154,8 @@ impl RunningPlan {
     }
 
     /// How long a call takes besides its work.
-    fn latency(&self, operation: &str) -> Duration {
-        let fits = |latency: &&Latency| latency.operation.as_deref().is_none_or(|o| o == operation);
+    fn latency(&self, operation: OperationName) -> Duration {
+        let fits = |latency: &&Latency| latency.operation.is_none_or(|o| o == operation);
         let mut latencies = self.plan.latencies.iter();
         let Some(position) = latencies.position(|latency| fits(&latency)) else {
             return Duration::ZERO;
@@ -294,8 +197,7 @@ impl Fault {
         operation: &Operation,
         names: &LazyCell<Vec<String>, F>,
     ) -> bool {
-        let operation_fits = self.operation.as_deref();
-        let operation_fits = operation_fits.is_none_or(|name| name == operation.name().as_str());
+        let operation_fits = self.operation.is_none_or(|name| name == operation.name());
         let account_fits = self.account.as_ref().is_none_or(|a| *a == caller.account);
         let region_fits = self.region.as_ref().is_none_or(|r| *r == caller.region);
         if !(operation_fits && account_fits && region_fits) {
@@ -338,72 +240,12 @@ impl Fault {
     }
 }
 
-impl Plan {
-    /// Checks every name and number.
-    fn check(&self) -> Result<(), PlanError> {
-        let operations = self.faults.iter().map(|fault| &fault.operation);
-        let operations = operations.chain(self.latencies.iter().map(|l| &l.operation));
-        for operation in operations.flatten() {
-            if OperationName::from_name(operation).is_none() {
-                return Err(PlanError::Operation {
-                    name: operation.clone(),
-                });
-            }
-        }
-
-        for fault in &self.faults {
-            if let Some(name) = &fault.error
-                && Code::from_name(name).is_none()
-            {
-                return Err(PlanError::Error { name: name.clone() });
-            }
-
-            if !(0.0..=1.0).contains(&fault.probability) || fault.first == 0 || fault.every == 0 {
-                return Err(PlanError::Number);
-            }
-        }
-
-        let positive = |number: f64| number.is_finite() && number >= 0.0;
-        let sound = |latency: &Latency| {
-            positive(latency.median_ms)
-                && positive(latency.sigma)
-                && latency.max_ms.is_none_or(positive)
-        };
-        if self.latencies.iter().all(sound) {
-            Ok(())
-        } else {
-            Err(PlanError::Number)
-        }
-    }
-}
-
 /// Spreads the bits of a number (SplitMix64's finish).
 fn mix(seed: u64) -> u64 {
     let seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let seed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let seed = (seed ^ (seed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     seed ^ (seed >> 31)
-}
-
-/// Why a plan is refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PlanError {
-    /// There is no such error.
-    #[error("KMS has no error `{name}`")]
-    Error {
-        /// What was written.
-        name: String,
-    },
-    /// A number is out of its range.
-    #[error("a probability is from 0 to 1, `first` and `every` from 1, times are not negative")]
-    Number,
-    /// There is no such operation.
-    #[error("there is no operation `{name}`")]
-    Operation {
-        /// What was written.
-        name: String,
-    },
 }
 
 /// No planned delay is longer, in milliseconds.
@@ -419,6 +261,7 @@ mod tests {
     use super::Latency;
     use super::Plan;
     use crate::api::Operation;
+    use crate::api::OperationName;
     use crate::caller::Caller;
     use crate::error::Code;
 
@@ -451,11 +294,11 @@ mod tests {
     fn the_fifth_decrypt_of_one_key_fails() {
         let faults = faults(Plan {
             faults: vec![Fault {
-                operation: Some("Decrypt".to_owned()),
+                operation: Some(OperationName::Decrypt),
                 key: Some("k".to_owned()),
                 first: 5,
                 times: Some(1),
-                error: Some("KMSInternalException".to_owned()),
+                error: Some(Code::KmsInternalException),
                 ..Fault::default()
             }],
             ..Plan::default()
@@ -476,7 +319,7 @@ mod tests {
             seed,
             faults: vec![Fault {
                 probability: 0.3,
-                error: Some("ThrottlingException".to_owned()),
+                error: Some(Code::ThrottlingException),
                 ..Fault::default()
             }],
             ..Plan::default()
@@ -526,14 +369,10 @@ mod tests {
                 })
                 .is_err()
         };
-        assert!(refused(Fault {
-            error: Some("NoSuch".to_owned()),
-            ..Fault::default()
-        }));
-        assert!(refused(Fault {
-            operation: Some("NoSuch".to_owned()),
-            ..Fault::default()
-        }));
+        for unknown in ["error", "operation"] {
+            let fault = serde_json::json!({ unknown: "NoSuch" });
+            assert!(serde_json::from_value::<Fault>(fault).is_err());
+        }
         assert!(refused(Fault {
             probability: 1.5,
             ..Fault::default()
@@ -543,7 +382,7 @@ mod tests {
             ..Fault::default()
         }));
         assert!(!refused(Fault {
-            error: Some(Code::KeyUnavailableException.name().to_owned()),
+            error: Some(Code::KeyUnavailableException),
             ..Fault::default()
         }));
     }

@@ -27,6 +27,7 @@ use crate::api::OperationName;
 use crate::caller::Caller;
 use crate::error::Code;
 use crate::error::KmsError;
+use crate::quota::Class;
 use crate::quota::Quotas;
 
 /// The counters of one server.
@@ -35,7 +36,7 @@ pub struct Metrics {
     handle: PrometheusHandle,
     requests: DashMap<Outcome, Counter>,
     /// The quotas that have series: account, Region and class.
-    quotas: Mutex<HashSet<(AccountId, Region, &'static str)>>,
+    quotas: Mutex<HashSet<(AccountId, Region, Class)>>,
     durations: Vec<Histogram>,
 }
 
@@ -180,7 +181,7 @@ impl Metrics {
                 Label::from_static_parts("service", "KMS"),
                 Label::from_static_parts("type", "API"),
                 Label::from_static_parts("class", "None"),
-                Label::from_static_parts("resource", usage.class),
+                Label::from_static_parts("resource", usage.class.name()),
             ];
             self.gauge(USAGE_CALL_COUNT, labels.clone(), f64::from(usage.used));
             self.gauge(QUOTA_RATE, labels.clone(), usage.rate);

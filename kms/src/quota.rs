@@ -80,7 +80,7 @@ impl Default for Config {
 #[serde(deny_unknown_fields)]
 pub struct Adjustment {
     /// The quota's class, such as `CryptographicOperationsSymmetric` or `CreateKey`.
-    pub class: String,
+    pub class: Class,
 
     /// Account it applies to; every account if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,9 +96,9 @@ pub struct Adjustment {
 
 impl Adjustment {
     /// How narrow it is, if it fits the account and Region at all.
-    fn fit(&self, account: &AccountId, region: &Region) -> Option<u8> {
-        let account_fits = self.account.as_ref().is_none_or(|a| a == account);
-        let region_fits = self.region.as_ref().is_none_or(|r| r == region);
+    fn fit(&self, account: Option<&AccountId>, region: Option<&Region>) -> Option<u8> {
+        let account_fits = self.account.is_none() || self.account.as_ref() == account;
+        let region_fits = self.region.is_none() || self.region.as_ref() == region;
         (account_fits && region_fits)
             .then(|| u8::from(self.account.is_some()) * 2 + u8::from(self.region.is_some()))
     }
@@ -132,7 +132,7 @@ impl Quotas {
     ///
     /// # Errors
     ///
-    /// [`ProfileError`] for an unknown profile or class, or a rate or scale that is no rate.
+    /// [`ProfileError`] for an unknown profile, or a rate or scale that is no rate.
     pub fn new(config: Config, clock: Arc<dyn Clock>) -> Result<Self, ProfileError> {
         let rules = Rules::checked(config)?;
         Ok(Self {
@@ -198,7 +198,13 @@ impl Quotas {
     /// [`Throttled`] if the store's quota is used up.
     pub fn charge_key_store(&self, store_id: &str, class: Class) -> Result<(), Throttled> {
         let rules = self.rules.load();
-        let meter = || Meter::new(rules.rate_of_all(class), rules.config.shape, &self.clock);
+        let meter = || {
+            Meter::new(
+                rules.rate(class, None, None),
+                rules.config.shape,
+                &self.clock,
+            )
+        };
         charge_named(&self.key_stores, store_id, meter, |meter| {
             meter.charge(1, rules.config.shape, self.now_ms())
         })
@@ -239,7 +245,7 @@ impl Quotas {
     /// The rate in force for one class, account and Region.
     #[must_use]
     pub fn rate(&self, account: &AccountId, region: &Region, class: Class) -> Rate {
-        self.rules.load().rate(class, account, region)
+        self.rules.load().rate(class, Some(account), Some(region))
     }
 
     /// Puts another configuration in force. What windows have used stays used.
@@ -295,7 +301,7 @@ impl Quotas {
                 let row = Usage {
                     account: account.clone(),
                     region: region.clone(),
-                    class: class.name(),
+                    class: *class,
                     rate: meter.rate().as_per_second(),
                     used: meter.used(now_ms),
                     allowed,
@@ -314,7 +320,7 @@ impl Quotas {
         self.rules.store(Arc::clone(&rules));
         self.partitions.for_each(|account, region, meters| {
             for (class, meter) in Class::ALL.iter().zip(meters) {
-                let rate = rules.rate(*class, account, region);
+                let rate = rules.rate(*class, Some(account), Some(region));
                 if meter.rate() != rate || rules.config.shape == Shape::Bucket {
                     meter.set(rate, rules.config.shape, &self.clock);
                 }
@@ -329,8 +335,13 @@ impl Quotas {
     fn meters(&self, account: &AccountId, region: &Region) -> Box<[Meter]> {
         let rules = self.rules.load();
         let shape = rules.config.shape;
-        let fresh =
-            |class: &Class| Meter::new(rules.rate(*class, account, region), shape, &self.clock);
+        let fresh = |class: &Class| {
+            Meter::new(
+                rules.rate(*class, Some(account), Some(region)),
+                shape,
+                &self.clock,
+            )
+        };
         Class::ALL.iter().map(fresh).collect()
     }
 
@@ -351,45 +362,27 @@ impl Rules {
         Rate::per_second(config.hot_key_rate)?;
         for adjustment in &config.rates {
             Rate::per_second(adjustment.rate)?;
-            if Class::from_name(&adjustment.class).is_none() {
-                return Err(ProfileError::UnknownClass {
-                    name: adjustment.class.clone(),
-                });
-            }
         }
 
         Ok(Self { config, profile })
     }
 
-    /// The rate of an account in a Region: the narrowest adjustment, or the profile's scaled default.
-    fn rate(&self, class: Class, account: &AccountId, region: &Region) -> Rate {
-        let adjustments = self.adjustments(class);
-        let adjusted = adjustments
-            .filter_map(|adjustment| Some((adjustment.fit(account, region)?, adjustment.rate)))
-            .max_by_key(|(fit, _)| *fit)
-            .map(|(_, rate)| rate);
-        self.adjusted_or(adjusted, self.profile.row(class).rate_in(region))
-    }
-
-    /// The rate of a class that is counted for no account: that of all accounts and Regions.
-    fn rate_of_all(&self, class: Class) -> Rate {
-        let mut adjustments = self.adjustments(class);
-        let adjusted = adjustments.rfind(|a| a.account.is_none() && a.region.is_none());
-        let adjusted = adjusted.map(|adjustment| adjustment.rate);
-        self.adjusted_or(adjusted, self.profile.row(class).rate)
-    }
-
-    fn adjustments(&self, class: Class) -> impl DoubleEndedIterator<Item = &Adjustment> {
+    /// The rate that applies: the narrowest adjustment, or the profile's scaled default. What is
+    /// counted for no account in no Region has the rate of all.
+    fn rate(&self, class: Class, account: Option<&AccountId>, region: Option<&Region>) -> Rate {
         let rates = self.config.rates.iter();
-        rates.filter(move |adjustment| adjustment.class == class.name())
-    }
-
-    fn adjusted_or(&self, adjusted: Option<f64>, default: Rate) -> Rate {
-        match adjusted {
-            Some(rate) => Rate::per_second(rate),
-            None => default.scaled(self.config.scale),
-        }
-        .expect("every rate was checked when the rules were made")
+        let adjusted = rates
+            .filter(|adjustment| adjustment.class == class)
+            .filter_map(|adjustment| Some((adjustment.fit(account, region)?, adjustment.rate)))
+            .max_by_key(|(fit, _)| *fit);
+        let row = self.profile.row(class);
+        let rate = match adjusted {
+            Some((_, rate)) => Rate::per_second(rate),
+            None => region
+                .map_or(row.rate, |region| row.rate_in(region))
+                .scaled(self.config.scale),
+        };
+        rate.expect("every rate was checked when the rules were made")
     }
 }
 
@@ -414,8 +407,8 @@ pub struct Usage {
     pub account: AccountId,
     /// The Region.
     pub region: Region,
-    /// The class's name.
-    pub class: &'static str,
+    /// The class.
+    pub class: Class,
     /// Requests per second in force.
     pub rate: f64,
     /// Requests that passed in the current window.

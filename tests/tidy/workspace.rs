@@ -53,7 +53,7 @@ const CONFIGURATIONS: [(&str, &[&str]); 2] = [
             "kms/src/authenticate.rs",
             "kms/src/authenticate/credentials.rs",
             "kms/src/quota.rs",
-            "kms/src/faults.rs",
+            "kms/src/faults/plan.rs",
             "kms/src/audit.rs",
             "kms/src/transport.rs",
         ],

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use proto::kms::v1;
 
-use crate::api::call::By;
 use crate::api::call::Call;
-use crate::api::call::no_such_alias;
-use crate::api::call::no_such_key;
 use crate::api::metadata::seconds;
 use crate::api::page;
 use crate::api::page::LIMITS_OF_LONG_ITEMS;
+use crate::api::reference::By;
+use crate::api::reference::no_such_alias;
+use crate::api::reference::no_such_key;
 use crate::api::service_key::SSE_S3_ALIAS;
 use crate::api::violations;
 use crate::error::Code;

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use proto::arn::Arn;
-use proto::identity::AccountId;
 use proto::time::Timestamp;
 use serde::Serialize;
 
 use crate::api::kms::Kms;
 use crate::api::operation::OperationName;
-use crate::api::service_key;
+use crate::api::reference;
+use crate::api::reference::By;
 use crate::api::violations;
 use crate::api::violations::Constrained;
 use crate::audit::Event;
@@ -36,8 +35,6 @@ use crate::keys::key::Use;
 use crate::keys::metadata::KeyUsage;
 use crate::keys::metadata::Manager;
 use crate::keys::metadata::Origin;
-use crate::keys::place::alias_arn;
-use crate::keys::place::key_arn;
 use crate::keys::state::Group;
 use crate::keys::upkeep;
 use crate::quota::Class;
@@ -56,15 +53,6 @@ pub(crate) struct Call<'a> {
     resources: Vec<Resource>,
     /// What the conditions of a key policy may look at in the request.
     pub(crate) conditions: Vec<Condition>,
-}
-
-/// What a caller may name a key by.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum By {
-    /// Id or ARN of the key.
-    Id,
-    /// Id or ARN of the key, name or ARN of an alias.
-    Alias,
 }
 
 /// What the caller does with a key.
@@ -227,54 +215,7 @@ impl<'a> Call<'a> {
 
     /// The key that a caller's text names, without any permission to use it.
     pub(crate) fn resolve(&self, reference: &str, by: By) -> Result<Arc<Key>, KmsError> {
-        let (account, region) = self.caller.place();
-        let keys = &self.kms.keys;
-        if reference.starts_with("arn:") {
-            let arn = Arn::parse(reference).map_err(|_| invalid_arn(reference))?;
-            if arn.service != "kms" {
-                return Err(invalid_arn(reference));
-            }
-            if *region != *arn.region {
-                return Err(KmsError::not_found(format!("Invalid arn {}", arn.region)));
-            }
-            let owner = arn.account.parse::<AccountId>().ok();
-            if let Some(key_id) = arn.resource.strip_prefix("key/") {
-                let found = owner.and_then(|owner| keys.find(&owner, region, key_id, self.now));
-                return found.ok_or_else(|| no_such_key(reference));
-            }
-            if by == By::Alias && arn.resource.starts_with("alias/") {
-                let owner = owner.ok_or_else(|| no_such_alias(reference))?;
-                return self.resolve_alias(&owner, &arn.resource);
-            }
-            return Err(invalid_arn(reference));
-        }
-        if reference.starts_with("alias/") && by == By::Alias {
-            return self.resolve_alias(account, reference);
-        }
-        keys.find(account, region, reference, self.now)
-            .ok_or_else(|| {
-                if is_key_id(reference) {
-                    no_such_key(&key_arn(account, region, reference))
-                } else {
-                    KmsError::not_found(format!("Invalid keyId '{reference}'"))
-                }
-            })
-    }
-
-    fn resolve_alias(&self, account: &AccountId, name: &str) -> Result<Arc<Key>, KmsError> {
-        let region = &self.caller.region;
-        let keys = &self.kms.keys;
-        if let Some(alias) = keys.alias(account, region, name, self.now)
-            && let Some(key) = keys.find(account, region, &alias.key_id, self.now)
-        {
-            return Ok(key);
-        }
-        if *account == self.caller.account
-            && let Some(key) = service_key::make(keys, self.caller, name, self.now)?
-        {
-            return Ok(key);
-        }
-        Err(no_such_alias(&alias_arn(account, region, name)))
+        reference::resolve(&self.kms.keys, self.caller, self.now, reference, by)
     }
 
     /// Lets the operation through if the key's state does.
@@ -393,8 +334,8 @@ impl<'a> Call<'a> {
             read_only: self.name.is_read_only(),
             region: caller.region.clone(),
             recipient_account: caller.account.clone(),
-            identity: identity(caller),
-            source: source(caller),
+            identity: Identity::from(caller),
+            source: Source::from(caller),
             user_agent: caller.user_agent.clone().unwrap_or_else(|| Arc::from("")),
             request_parameters: self.parameters,
             response_elements: self.response,
@@ -417,57 +358,6 @@ impl<'a> Call<'a> {
     }
 }
 
-fn identity(caller: &Caller) -> Identity {
-    let arn = &*caller.principal_arn;
-    let (kind, user_name) = if caller.in_own_name {
-        ("AWSService", None)
-    } else if arn.ends_with(":root") {
-        ("Root", None)
-    } else if let Some((_, path)) = arn.split_once(":user/") {
-        ("IAMUser", path.rsplit('/').next().map(Arc::from))
-    } else if arn.contains(":assumed-role/") {
-        ("AssumedRole", None)
-    } else {
-        ("AWSAccount", None)
-    };
-    Identity {
-        kind,
-        arn: Arc::clone(&caller.principal_arn),
-        account: caller.account.clone(),
-        access_key_id: caller.access_key_id.clone(),
-        user_name,
-        invoked_by: caller.via_service.clone(),
-    }
-}
-
-fn source(caller: &Caller) -> Source {
-    match (&caller.via_service, caller.source_ip) {
-        (Some(service), _) => Source::Service(Arc::clone(service)),
-        (None, Some(address)) => Source::Address(address),
-        (None, None) => Source::Internal,
-    }
-}
-
-/// Whether the text has the form of a key id, be there such a key or not.
-fn is_key_id(text: &str) -> bool {
-    let hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if let Some(digits) = text.strip_prefix("mrk-") {
-        return digits.len() == 32 && hex(digits);
-    }
-    let mut lengths = [8, 4, 4, 4, 12].iter();
-    text.split('-')
-        .all(|part| lengths.next().is_some_and(|n| part.len() == *n) && hex(part))
-        && lengths.next().is_none()
-}
-
-pub(crate) fn no_such_alias(alias_arn: &str) -> KmsError {
-    KmsError::not_found(format!("Alias {alias_arn} is not found."))
-}
-
-pub(crate) fn no_such_key(key_arn: &str) -> KmsError {
-    KmsError::not_found(format!("Key '{key_arn}' does not exist"))
-}
-
 /// The origin of a key's material rules the operation out.
 pub(crate) fn wrong_origin(key: &Key, origin: Origin) -> KmsError {
     KmsError::new(
@@ -486,30 +376,4 @@ pub(crate) fn not_primary(key: &Key) -> KmsError {
         Code::UnsupportedOperationException,
         format!("{} is not a multi-region primary key.", key.arn()),
     )
-}
-
-fn invalid_arn(reference: &str) -> KmsError {
-    KmsError::new(
-        Code::InvalidArnException,
-        format!("Invalid arn '{reference}'"),
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn key_ids_are_uuids_or_mrk_and_32_digits() {
-        assert!(is_key_id("1234abcd-12ab-34cd-56ef-1234567890ab"));
-        assert!(is_key_id("mrk-1234abcd12ab34cd56ef1234567890ab"));
-        for text in [
-            "",
-            "fake-key-id",
-            "1234abcd-12ab-34cd-56ef-1234567890a",
-            "mrk-12",
-        ] {
-            assert!(!is_key_id(text), "{text}");
-        }
-    }
 }

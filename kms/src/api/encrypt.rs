@@ -7,7 +7,6 @@ use zeroize::Zeroizing;
 
 use crate::api::algorithm::SYMMETRIC;
 use crate::api::algorithm::check_algorithm;
-use crate::api::call::By;
 use crate::api::call::Call;
 pub(crate) use crate::api::encrypt::cipher::Sealed;
 pub(crate) use crate::api::encrypt::cipher::key_for_data_keys;
@@ -16,6 +15,7 @@ use crate::api::encrypt::cipher::seal;
 pub(crate) use crate::api::encrypt::cipher::seal_and_note;
 use crate::api::opening::Source;
 use crate::api::recipient;
+use crate::api::reference::By;
 use crate::api::violations;
 use crate::authorize::Condition;
 use crate::crypto::MessageNonce;

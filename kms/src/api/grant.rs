@@ -2,11 +2,11 @@
 
 use proto::kms::v1;
 
-use crate::api::call::By;
 use crate::api::call::Call;
 use crate::api::metadata::seconds;
 use crate::api::page;
 use crate::api::page::LIMITS_OF_LONG_ITEMS;
+use crate::api::reference::By;
 use crate::api::violations;
 use crate::authorize::Enforcement;
 use crate::caller::root_arn;

@@ -9,9 +9,9 @@ use proto::kms::v1;
 use proto::time::Timestamp;
 use zeroize::Zeroizing;
 
-use crate::api::call::By;
 use crate::api::call::Call;
 use crate::api::call::wrong_origin;
+use crate::api::reference::By;
 use crate::api::violations::Constrained;
 use crate::authorize::Management;
 use crate::authorize::Permitted;

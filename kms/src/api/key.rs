@@ -8,12 +8,12 @@ use std::time::Duration;
 use proto::kms::v1;
 use proto::time::Timestamp;
 
-use crate::api::call::By;
 use crate::api::call::Call;
 use crate::api::localstack::ChosenByTags;
 use crate::api::metadata::metadata;
 use crate::api::metadata::seconds;
 use crate::api::page;
+use crate::api::reference::By;
 use crate::api::tag;
 use crate::api::violations;
 use crate::error::KmsError;

@@ -4,9 +4,9 @@ use proto::kms::v1;
 use proto::policy::Policy;
 use proto::policy::PolicyKind;
 
-use crate::api::call::By;
 use crate::api::call::Call;
 use crate::api::page;
+use crate::api::reference::By;
 use crate::authorize;
 use crate::error::Code;
 use crate::error::KmsError;

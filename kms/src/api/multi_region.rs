@@ -5,11 +5,11 @@ use std::sync::Arc;
 use proto::identity::Region;
 use proto::kms::v1;
 
-use crate::api::call::By;
 use crate::api::call::Call;
 use crate::api::call::not_primary;
 use crate::api::key_policy;
 use crate::api::metadata::metadata;
+use crate::api::reference::By;
 use crate::api::tag;
 use crate::api::violations;
 use crate::authorize::Management;

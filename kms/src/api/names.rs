@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::api::call::By;
-use crate::api::call::Call;
 use crate::api::kms::Kms;
 use crate::api::operation::Operation;
+use crate::api::reference;
+use crate::api::reference::By;
 use crate::caller::Caller;
 use crate::crypto::ciphertext::Blob;
+use crate::keys::Keys;
 use crate::keys::key::Key;
 use crate::keys::place::alias_arn;
 
@@ -17,12 +18,12 @@ use crate::keys::place::alias_arn;
 /// aliases' ARNs. A ciphertext names its key, too.
 #[must_use]
 pub fn names_of_keys(kms: &Kms, caller: &Caller, operation: &Operation) -> Vec<String> {
-    let call = Call::new(kms, caller, operation.name());
+    let (keys, now) = (&kms.keys, kms.clock.now());
     let request = operation.to_value();
     let named = MEMBERS
         .iter()
         .filter_map(|member| request.get(member).and_then(Value::as_str))
-        .filter_map(|reference| call.resolve(reference, By::Alias).ok());
+        .filter_map(|text| reference::resolve(keys, caller, now, text, By::Alias).ok());
     let sealed = match operation {
         Operation::Decrypt(request) => request.ciphertext_blob.as_deref(),
         Operation::ReEncrypt(request) => request.ciphertext_blob.as_deref(),
@@ -30,18 +31,17 @@ pub fn names_of_keys(kms: &Kms, caller: &Caller, operation: &Operation) -> Vec<S
     };
     let sealed = sealed.and_then(Blob::parse).and_then(|blob| {
         let account = blob.key.account.parse().ok()?;
-        kms.keys
-            .find(&account, &caller.region, blob.key.key_id, call.now)
+        keys.find(&account, &caller.region, blob.key.key_id, now)
     });
     named
         .chain(sealed)
-        .flat_map(|key| names(kms, &key))
+        .flat_map(|key| names(keys, &key))
         .collect()
 }
 
-fn names(kms: &Kms, key: &Arc<Key>) -> Vec<String> {
+fn names(keys: &Keys, key: &Arc<Key>) -> Vec<String> {
     let mut names = vec![key.id().to_string(), key.arn().to_string()];
-    for alias in kms.keys.aliases_of(key) {
+    for alias in keys.aliases_of(key) {
         names.push(alias_arn(key.account(), key.region(), &alias));
         names.push(alias);
     }

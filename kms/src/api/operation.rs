@@ -3,6 +3,8 @@
 use std::fmt;
 
 use proto::kms::v1;
+use serde::Deserialize;
+use serde::Serialize;
 
 use crate::api::table::operations;
 use crate::error::Code;
@@ -11,7 +13,9 @@ use crate::error::KmsError;
 macro_rules! make {
     ($($name:ident $method:ident ($request:ident) -> $answer:ident, $kind:ident;)+) => {
         /// AWS's name of an operation.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+        )]
         #[allow(missing_docs, reason = "each is documented by AWS under its name")]
         pub enum OperationName {
             $($name,)+

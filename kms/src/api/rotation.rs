@@ -3,12 +3,12 @@
 use proto::kms::v1;
 use proto::time::Timestamp;
 
-use crate::api::call::By;
 use crate::api::call::Call;
 use crate::api::call::not_primary;
 use crate::api::call::wrong_origin;
 use crate::api::metadata::seconds;
 use crate::api::page;
+use crate::api::reference::By;
 use crate::api::violations;
 use crate::authorize::Management;
 use crate::authorize::Permitted;

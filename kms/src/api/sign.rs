@@ -3,8 +3,8 @@
 use proto::kms::v1;
 
 use crate::api::algorithm::incompatible;
-use crate::api::call::By;
 use crate::api::call::Call;
+use crate::api::reference::By;
 use crate::api::violations;
 use crate::api::violations::Constrained;
 use crate::authorize::Cryptography;

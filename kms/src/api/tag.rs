@@ -2,10 +2,10 @@
 
 use proto::kms::v1;
 
-use crate::api::call::By;
 use crate::api::call::Call;
 use crate::api::page;
 use crate::api::page::Limits;
+use crate::api::reference::By;
 use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::state::Group;

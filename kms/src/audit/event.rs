@@ -2,7 +2,6 @@
 //!
 //! Source: <https://docs.aws.amazon.com/kms/latest/developerguide/understanding-kms-entries.html>
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
@@ -17,6 +16,8 @@ use serde::ser::SerializeMap;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::audit::identity::Identity;
+use crate::audit::identity::Source;
 use crate::caller::Tls;
 
 /// What one request did. Written as CloudTrail's record, version 1.11.
@@ -65,29 +66,11 @@ impl Event {
     pub fn in_trail_of(&self, owner: AccountId) -> Self {
         Self {
             recipient_account: owner,
-            identity: Identity {
-                kind: "AWSAccount",
-                arn: "".into(),
-                account: self.identity.account.clone(),
-                access_key_id: None,
-                user_name: None,
-                invoked_by: self.identity.invoked_by.clone(),
-            },
+            identity: self.identity.of_account(),
             id: EventId::fresh(),
             ..self.clone()
         }
     }
-}
-
-/// Where a request came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// From an address.
-    Address(IpAddr),
-    /// From an AWS service that acts for the caller, such as `s3.us-east-1.amazonaws.com`.
-    Service(Arc<str>),
-    /// From within.
-    Internal,
 }
 
 /// Named values, stored as JSON: a request pays one allocation for all of them, and a reader of the
@@ -134,24 +117,6 @@ impl Serialize for Fields {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.object().serialize(serializer)
     }
-}
-
-/// Who called.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// `IAMUser`, `AssumedRole`, `Root`, `AWSService` or `AWSAccount`.
-    pub kind: &'static str,
-    /// The principal's ARN; empty where it is not recorded.
-    pub arn: Arc<str>,
-    /// The principal's account; in the place of the principal's unique id, too, which there is none
-    /// of here.
-    pub account: AccountId,
-    /// The access key that signed, if one did.
-    pub access_key_id: Option<Arc<str>>,
-    /// Name of the user, if it is one.
-    pub user_name: Option<Arc<str>>,
-    /// The service that called on the principal's behalf, such as `s3.us-east-1.amazonaws.com`.
-    pub invoked_by: Option<Arc<str>>,
 }
 
 /// A key that an event is about.
@@ -206,11 +171,7 @@ impl Serialize for Event {
         map.serialize_entry("eventSource", "kms.amazonaws.com")?;
         map.serialize_entry("eventName", self.name)?;
         map.serialize_entry("awsRegion", &self.region)?;
-        match &self.source {
-            Source::Address(address) => map.serialize_entry("sourceIPAddress", address)?,
-            Source::Service(service) => map.serialize_entry("sourceIPAddress", &**service)?,
-            Source::Internal => map.serialize_entry("sourceIPAddress", "AWS Internal")?,
-        }
+        map.serialize_entry("sourceIPAddress", &self.source)?;
         map.serialize_entry("userAgent", &*self.user_agent)?;
         if let Some((code, message)) = &self.error {
             map.serialize_entry("errorCode", &**code)?;
@@ -240,32 +201,6 @@ impl Serialize for Event {
         map.serialize_entry("eventCategory", "Management")?;
         if let Some(tls) = &self.tls {
             map.serialize_entry("tlsDetails", &TlsDetails(tls))?;
-        }
-
-        map.end()
-    }
-}
-
-impl Serialize for Identity {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("type", self.kind)?;
-        map.serialize_entry("principalId", &self.account)?;
-        if !self.arn.is_empty() {
-            map.serialize_entry("arn", &*self.arn)?;
-        }
-
-        map.serialize_entry("accountId", &self.account)?;
-        if let Some(access_key_id) = &self.access_key_id {
-            map.serialize_entry("accessKeyId", &**access_key_id)?;
-        }
-
-        if let Some(user_name) = &self.user_name {
-            map.serialize_entry("userName", &**user_name)?;
-        }
-
-        if let Some(invoked_by) = &self.invoked_by {
-            map.serialize_entry("invokedBy", &**invoked_by)?;
         }
 
         map.end()

@@ -4,11 +4,16 @@
 //! operations of each type of key, one for each kind of data key pair, one for every other
 //! operation.
 
+use serde::Deserialize;
+use serde::Serialize;
+
 /// Makes the closed list of classes: each name is the identifier and the text alike.
 macro_rules! classes {
     ($($(#[$doc:meta])* $class:ident,)+) => {
         /// One request quota of an account in a Region.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+        )]
         #[repr(u8)]
         #[allow(missing_docs, reason = "an operation's own quota needs no more words than its name")]
         pub enum Class {

@@ -91,7 +91,6 @@ impl FromStr for Rate {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Row {
     /// The quota the row is about.
-    #[serde(serialize_with = "class_name")]
     pub class: Class,
     /// AWS's exact name of the quota.
     pub name: String,
@@ -216,11 +215,6 @@ fn whole(number: f64) -> Option<u32> {
     Some(whole)
 }
 
-/// Writes a class as its name.
-fn class_name<S: serde::Serializer>(class: &Class, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(class.name())
-}
-
 /// A quota table as it is written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -246,14 +240,14 @@ struct HotKey {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenRow {
-    class: String,
+    class: Class,
     name: String,
     code: Option<String>,
     rate: String,
     #[serde(default)]
     regions: BTreeMap<Region, String>,
     operations: Vec<String>,
-    counted_in: Option<String>,
+    counted_in: Option<Class>,
     #[serde(default = "yes")]
     adjustable: bool,
     #[serde(default = "yes")]
@@ -265,14 +259,6 @@ struct WrittenRow {
 impl WrittenRow {
     /// The row with its names and numbers checked.
     fn checked(self, sources: &BTreeMap<String, String>) -> Result<Row, ProfileError> {
-        let class_of = |name: &str| {
-            Class::from_name(name).ok_or_else(|| ProfileError::UnknownClass {
-                name: name.to_owned(),
-            })
-        };
-
-        let class = class_of(&self.class)?;
-        let counted_in = self.counted_in.as_deref().map_or(Ok(class), class_of)?;
         if let Some(stray) = self
             .operations
             .iter()
@@ -294,7 +280,7 @@ impl WrittenRow {
         }
 
         Ok(Row {
-            class,
+            class: self.class,
             name: self.name,
             code: self.code,
             operations: self.operations,
@@ -302,7 +288,7 @@ impl WrittenRow {
             listed: self.listed,
             source: source.clone(),
             note: self.note,
-            counted_in,
+            counted_in: self.counted_in.unwrap_or(self.class),
             rate: self.rate.parse()?,
             regions,
         })
@@ -338,12 +324,6 @@ pub enum ProfileError {
     Twice {
         /// The class's name.
         class: &'static str,
-    },
-    /// There is no such class.
-    #[error("there is no quota class `{name}`")]
-    UnknownClass {
-        /// What was written.
-        name: String,
     },
     /// There is no such operation.
     #[error("there is no operation `{name}`")]

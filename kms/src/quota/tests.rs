@@ -199,7 +199,7 @@ fn a_change_takes_effect_at_once_and_the_narrowest_wins() {
 
     let adjust = |account: Option<&str>, rate| {
         let account = account.map(|account| account.parse().unwrap());
-        let class = "CreateKey".to_owned();
+        let class = Class::CreateKey;
         quotas
             .adjust(Adjustment {
                 class,
@@ -250,16 +250,15 @@ fn the_shape_can_change_while_running() {
 #[test]
 fn what_is_no_rate_or_class_changes_nothing() {
     let (quotas, _) = quotas(Config::default());
-    let adjust = |class: &str, rate| {
-        quotas.adjust(Adjustment {
-            class: class.to_owned(),
-            account: None,
-            region: None,
-            rate,
-        })
-    };
-    assert!(adjust("NoSuchClass", 1.0).is_err());
-    assert!(adjust("CreateKey", -1.0).is_err());
+    let refused = quotas.adjust(Adjustment {
+        class: Class::CreateKey,
+        account: None,
+        region: None,
+        rate: -1.0,
+    });
+    assert!(refused.is_err());
+    let unknown = serde_json::json!({"class": "NoSuchClass", "rate": 1});
+    assert!(serde_json::from_value::<Adjustment>(unknown).is_err());
     assert!(
         quotas
             .configure(Config {

@@ -163,7 +163,7 @@ impl View<'_> {
         }
 
         let adjustment = Adjustment {
-            class: row.class.name().to_owned(),
+            class: row.class,
             account: Some(account.clone()),
             region: Some(region.clone()),
             rate: desired,

@@ -1,0 +1,128 @@
+//! Who made a request, and where from, as CloudTrail records it.
+//!
+//! Source: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html>
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use proto::identity::AccountId;
+use serde::Serialize;
+use serde::Serializer;
+use serde::ser::SerializeMap;
+
+use crate::caller::Caller;
+
+/// Who called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// `IAMUser`, `AssumedRole`, `Root`, `AWSService` or `AWSAccount`.
+    pub kind: &'static str,
+    /// The principal's ARN; empty where it is not recorded.
+    pub arn: Arc<str>,
+    /// The principal's account; in the place of the principal's unique id, too, which there is none
+    /// of here.
+    pub account: AccountId,
+    /// The access key that signed, if one did.
+    pub access_key_id: Option<Arc<str>>,
+    /// Name of the user, if it is one.
+    pub user_name: Option<Arc<str>>,
+    /// The service that called on the principal's behalf, such as `s3.us-east-1.amazonaws.com`.
+    pub invoked_by: Option<Arc<str>>,
+}
+
+impl From<&Caller> for Identity {
+    fn from(caller: &Caller) -> Self {
+        let arn = &*caller.principal_arn;
+        let (kind, user_name) = if caller.in_own_name {
+            ("AWSService", None)
+        } else if arn.ends_with(":root") {
+            ("Root", None)
+        } else if let Some((_, path)) = arn.split_once(":user/") {
+            ("IAMUser", path.rsplit('/').next().map(Arc::from))
+        } else if arn.contains(":assumed-role/") {
+            ("AssumedRole", None)
+        } else {
+            ("AWSAccount", None)
+        };
+        Self {
+            kind,
+            arn: Arc::clone(&caller.principal_arn),
+            account: caller.account.clone(),
+            access_key_id: caller.access_key_id.clone(),
+            user_name,
+            invoked_by: caller.via_service.clone(),
+        }
+    }
+}
+
+impl Identity {
+    /// The caller as the trail of another account shows it: its account, and no more.
+    #[must_use]
+    pub fn of_account(&self) -> Self {
+        Self {
+            kind: "AWSAccount",
+            arn: "".into(),
+            account: self.account.clone(),
+            access_key_id: None,
+            user_name: None,
+            invoked_by: self.invoked_by.clone(),
+        }
+    }
+}
+
+impl Serialize for Identity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("type", self.kind)?;
+        map.serialize_entry("principalId", &self.account)?;
+        if !self.arn.is_empty() {
+            map.serialize_entry("arn", &*self.arn)?;
+        }
+
+        map.serialize_entry("accountId", &self.account)?;
+        if let Some(access_key_id) = &self.access_key_id {
+            map.serialize_entry("accessKeyId", &**access_key_id)?;
+        }
+
+        if let Some(user_name) = &self.user_name {
+            map.serialize_entry("userName", &**user_name)?;
+        }
+
+        if let Some(invoked_by) = &self.invoked_by {
+            map.serialize_entry("invokedBy", &**invoked_by)?;
+        }
+
+        map.end()
+    }
+}
+
+/// Where a request came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// From an address.
+    Address(IpAddr),
+    /// From an AWS service that acts for the caller, such as `s3.us-east-1.amazonaws.com`.
+    Service(Arc<str>),
+    /// From within.
+    Internal,
+}
+
+impl From<&Caller> for Source {
+    fn from(caller: &Caller) -> Self {
+        match (&caller.via_service, caller.source_ip) {
+            (Some(service), _) => Self::Service(Arc::clone(service)),
+            (None, Some(address)) => Self::Address(address),
+            (None, None) => Self::Internal,
+        }
+    }
+}
+
+impl Serialize for Source {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Address(address) => address.serialize(serializer),
+            Self::Service(service) => serializer.serialize_str(service),
+            Self::Internal => serializer.serialize_str("AWS Internal"),
+        }
+    }
+}
