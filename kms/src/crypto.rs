@@ -4,6 +4,7 @@
 //! themselves when dropped.
 
 pub mod ciphertext;
+mod der;
 pub mod ecc;
 pub mod edwards;
 pub mod encryption_context;

@@ -2,8 +2,6 @@
 
 use aws_lc_rs::agreement;
 use aws_lc_rs::digest;
-use aws_lc_rs::encoding::AsDer;
-use aws_lc_rs::encoding::PublicKeyX509Der;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature;
 use aws_lc_rs::signature::EcdsaKeyPair;
@@ -13,6 +11,7 @@ use aws_lc_rs::signature::KeyPair;
 use aws_lc_rs::signature::UnparsedPublicKey;
 use zeroize::Zeroizing;
 
+use crate::crypto::der::subject_public_key_info;
 use crate::crypto::message::Message;
 use crate::crypto::message::SignError;
 use crate::crypto::message::imported;
@@ -65,8 +64,7 @@ impl EccPair {
             }
             None => None,
         };
-        let public: PublicKeyX509Der<'_> = signing.public_key().as_der().ok()?;
-        let public_key = public.as_ref().to_vec();
+        let public_key = subject_public_key_info(signing.public_key())?;
         Some(Self {
             curve,
             signing,

@@ -1,9 +1,7 @@
 //! Edwards25519 pairs (RFC 8032): Ed25519, and Ed25519ph for messages that come as their digest.
 
 use aws_lc_rs::encoding::AsBigEndian;
-use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::encoding::Curve25519SeedBin;
-use aws_lc_rs::encoding::PublicKeyX509Der;
 use aws_lc_rs::signature;
 use aws_lc_rs::signature::Ed25519KeyPair;
 use aws_lc_rs::signature::KeyPair;
@@ -19,6 +17,7 @@ use sha2::digest::Update;
 use sha2::digest::consts::U64;
 use zeroize::Zeroizing;
 
+use crate::crypto::der::subject_public_key_info;
 use crate::crypto::message::Message;
 use crate::crypto::message::SignError;
 
@@ -36,8 +35,7 @@ impl EdwardsPair {
 
     pub(crate) fn from_pkcs8(pkcs8: &[u8]) -> Option<Self> {
         let signing = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).ok()?;
-        let public: PublicKeyX509Der<'_> = signing.public_key().as_der().ok()?;
-        let public_key = public.as_ref().to_vec();
+        let public_key = subject_public_key_info(signing.public_key())?;
         Some(Self {
             signing,
             public_key,

@@ -1,7 +1,5 @@
 //! ML-DSA pairs (FIPS 204).
 
-use aws_lc_rs::encoding::AsDer;
-use aws_lc_rs::encoding::PublicKeyX509Der;
 use aws_lc_rs::signature;
 use aws_lc_rs::signature::KeyPair;
 use aws_lc_rs::signature::PqdsaKeyPair;
@@ -18,6 +16,7 @@ use ml_dsa::SigningKey;
 use ml_dsa::VerifyingKey;
 use zeroize::Zeroizing;
 
+use crate::crypto::der::subject_public_key_info;
 use crate::crypto::message::Message;
 use crate::crypto::message::SignError;
 use crate::crypto::spec::KeySpec;
@@ -41,8 +40,7 @@ impl MlDsaPair {
     pub(crate) fn from_pkcs8(spec: KeySpec, pkcs8: &[u8]) -> Option<Self> {
         let (sign, verify) = algorithms(spec);
         let signing = PqdsaKeyPair::from_pkcs8(sign, pkcs8).ok()?;
-        let public: PublicKeyX509Der<'_> = signing.public_key().as_der().ok()?;
-        let public_key = public.as_ref().to_vec();
+        let public_key = subject_public_key_info(signing.public_key())?;
         Some(Self {
             signing,
             verify,

@@ -7,6 +7,7 @@ use aws_lc_rs::kem::EncapsulationKey;
 use zeroize::Zeroizing;
 
 use crate::crypto::Unauthentic;
+use crate::crypto::der;
 use crate::crypto::spec::KeySpec;
 
 /// An ML-KEM pair.
@@ -40,7 +41,9 @@ impl MlKemPair {
         let start = 384 * set.rank;
         let public = bytes.get(start..start + 384 * set.rank + 32)?;
         let encapsulating = EncapsulationKey::new(set.algorithm, public).ok()?;
-        let public_key = subject_public_key_info(set.arc, public);
+        // X.509's SubjectPublicKeyInfo (RFC 9935). No bit of the last byte is unused.
+        let bits = der::value(0x03, &[&[0], public]);
+        let public_key = der::sequence(&[&algorithm(set.arc), &bits]).to_vec();
         Some(Self {
             set,
             decapsulating,
@@ -55,25 +58,8 @@ impl MlKemPair {
 
     /// The private key as PKCS #8, in RFC 9935's expanded form.
     pub(crate) fn pkcs8(&self, decapsulation_key: &[u8]) -> Zeroizing<Vec<u8>> {
-        let algorithm = algorithm(self.set.arc);
-        let inner = length(0x04, decapsulation_key.len());
-        let outer = length(0x04, inner.len() + decapsulation_key.len());
-        let version = [0x02, 0x01, 0x00];
-        let bytes =
-            version.len() + algorithm.len() + outer.len() + inner.len() + decapsulation_key.len();
-        let parts = [
-            &length(0x30, bytes),
-            version.as_slice(),
-            &algorithm,
-            &outer,
-            &inner,
-        ];
-        let mut out = Zeroizing::new(Vec::with_capacity(bytes + 4));
-        for part in parts {
-            out.extend_from_slice(part);
-        }
-        out.extend_from_slice(decapsulation_key);
-        out
+        let key = der::value(0x04, &[&der::value(0x04, &[decapsulation_key])]);
+        der::sequence(&[&[0x02, 0x01, 0x00], &algorithm(self.set.arc), &key])
     }
 
     /// A fresh secret, and the ciphertext that opens to it.
@@ -104,31 +90,11 @@ impl MlKemPair {
     }
 }
 
-/// X.509's SubjectPublicKeyInfo in DER (RFC 9935).
-fn subject_public_key_info(arc: u8, public: &[u8]) -> Vec<u8> {
-    let algorithm = algorithm(arc);
-    let bits = length(0x03, public.len() + 1);
-    let mut out = length(0x30, algorithm.len() + bits.len() + 1 + public.len());
-    out.extend_from_slice(&algorithm);
-    out.extend_from_slice(&bits);
-    out.push(0);
-    out.extend_from_slice(public);
-    out
-}
-
 /// The AlgorithmIdentifier of a parameter set.
 const fn algorithm(arc: u8) -> [u8; 13] {
     [
         0x30, 0x0b, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x04, arc,
     ]
-}
-
-/// A tag of DER and a length of at most 65,535.
-fn length(tag: u8, bytes: usize) -> Vec<u8> {
-    let bytes = u16::try_from(bytes)
-        .expect("public keys are short")
-        .to_be_bytes();
-    [&[tag, 0x82], bytes.as_slice()].concat()
 }
 
 const fn set(spec: KeySpec) -> &'static Set {

@@ -17,6 +17,8 @@ use sha2::Digest as _;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use crate::crypto::der::sequence;
+use crate::crypto::der::value;
 use crate::crypto::random_array;
 
 /// Who an answer is sealed for.
@@ -87,26 +89,22 @@ impl Recipient {
         let context = cipher.encrypt(&mut content).ok()?;
         let iv: &[u8] = (&context).try_into().ok()?;
 
-        let oaep = sequence(&[
-            RSAES_OAEP,
-            &sequence(&[
-                &tlv(0xa0, &sequence(&[SHA_256, NULL])),
-                &tlv(0xa1, &sequence(&[MGF_1, &sequence(&[SHA_256, NULL])])),
-            ]),
-        ]);
+        let mgf = sequence(&[MGF_1, &sequence(&[SHA_256, NULL])]);
+        let hash = sequence(&[SHA_256, NULL]);
+        let parameters = sequence(&[&value(0xa0, &[&hash]), &value(0xa1, &[&mgf])]);
         let recipient = sequence(&[
             VERSION_2,
-            &tlv(0x80, &self.key_id),
-            &oaep,
-            &tlv(0x04, &wrapped),
+            &value(0x80, &[&self.key_id]),
+            &sequence(&[RSAES_OAEP, &parameters]),
+            &value(0x04, &[&wrapped]),
         ]);
         let content = sequence(&[
             DATA,
-            &sequence(&[AES_256_CBC, &tlv(0x04, iv)]),
-            &tlv(0x80, &content),
+            &sequence(&[AES_256_CBC, &value(0x04, &[iv])]),
+            &value(0x80, &[&content]),
         ]);
-        let enveloped = sequence(&[VERSION_2, &tlv(0x31, &recipient), &content]);
-        Some(sequence(&[ENVELOPED_DATA, &tlv(0xa0, &enveloped)]))
+        let enveloped = sequence(&[VERSION_2, &value(0x31, &[&recipient]), &content]);
+        Some(sequence(&[ENVELOPED_DATA, &value(0xa0, &[&enveloped])]).to_vec())
     }
 }
 
@@ -180,28 +178,6 @@ impl<'a> Item<'a> {
             _ => Some((Self::Other, rest)),
         }
     }
-}
-
-fn sequence(parts: &[&[u8]]) -> Vec<u8> {
-    tlv(0x30, &parts.concat())
-}
-
-/// One value of DER: its tag, its length, its bytes.
-fn tlv(tag: u8, value: &[u8]) -> Vec<u8> {
-    let length = value.len().to_be_bytes();
-    let zeros = length.iter().take_while(|byte| **byte == 0).count();
-    let digits = length.get(zeros..).unwrap_or_default();
-    let mut out = vec![tag];
-    match digits {
-        [] => out.push(0),
-        [short @ 0..=127] => out.push(*short),
-        long => {
-            out.push(0x80 | u8::try_from(long.len()).expect("a length has at most 8 digits"));
-            out.extend_from_slice(long);
-        }
-    }
-    out.extend_from_slice(value);
-    out
 }
 
 /// An attestation document is a few levels deep.

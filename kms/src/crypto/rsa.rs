@@ -3,7 +3,6 @@
 use aws_lc_rs::digest;
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::encoding::Pkcs8V1Der;
-use aws_lc_rs::encoding::PublicKeyX509Der;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair;
 use aws_lc_rs::rsa::KeySize;
@@ -22,6 +21,7 @@ use aws_lc_rs::signature::UnparsedPublicKey;
 use zeroize::Zeroizing;
 
 use crate::crypto::Unauthentic;
+use crate::crypto::der::subject_public_key_info;
 use crate::crypto::message::Message;
 use crate::crypto::message::SignError;
 use crate::crypto::message::imported;
@@ -73,8 +73,7 @@ impl RsaPair {
         }
         let private = PrivateDecryptingKey::from_pkcs8(pkcs8).ok()?;
         let encrypting = OaepPublicEncryptingKey::new(private.public_key()).ok()?;
-        let public: PublicKeyX509Der<'_> = signing.public_key().as_der().ok()?;
-        let public_key = public.as_ref().to_vec();
+        let public_key = subject_public_key_info(signing.public_key())?;
         let decrypting = OaepPrivateDecryptingKey::new(private).ok()?;
         Some(Self {
             signing,
