@@ -1,89 +1,63 @@
-//! The backend that comes with `sealgate up`: a folder, served as S3 on loopback.
+//! The backend that comes with `sealgate up`: a folder, as S3 on one machine.
 //!
-//! For trying Sealgate and for fixtures. It listens on an ephemeral loopback port and accepts only
-//! credentials of this one run, which only the gateway has.
+//! It is a backend like any other, except that the gateway calls it in the same process; its port
+//! opens for fixtures only.
+//!
+//! Modules, top to bottom; each names only modules below it:
+//!
+//! | Module | Its one job |
+//! |---|---|
+//! | [`port`] | the API on a port of loopback |
+//! | [`service`] | the API |
+//! | [`sweep`] | bodies that nothing refers to |
+//! | [`uploads`] | uploads in parts |
+//! | [`list`] | pages of listings |
+//! | [`store`] | objects: found, written, read, deleted |
+//! | [`versions`] | versions of a key |
+//! | [`lock`] | Object Lock |
+//! | [`buckets`] | buckets |
+//! | [`content`] | bytes, in and out |
+//! | [`index`] | what there is, and the one thread that changes it |
+//! | [`bodies`] | files with bytes |
+//! | [`fault`] | why an operation failed |
+//! | [`disk`] | all that is ever done to the disk |
 
-mod folder;
-
-use std::net::Ipv4Addr;
-use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
-use anyhow::Context as _;
-use hyper_util::rt::TokioExecutor;
-use hyper_util::rt::TokioIo;
-use hyper_util::server::conn::auto;
-use s3s::auth::SimpleAuth;
-use s3s::service::S3Service;
-use s3s::service::S3ServiceBuilder;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use proto::time::Clock;
 
-use crate::credentials;
-use crate::embedded::folder::Folder;
+use crate::embedded::disk::Durability;
+use crate::embedded::disk::Folder;
+use crate::embedded::store::Store;
 use crate::files;
 
-/// A running embedded backend. It stops with the token that it was started with.
-pub struct Embedded {
-    /// Where it listens.
-    pub address: SocketAddr,
-    /// The access key it accepts.
-    pub access_key_id: String,
-    /// That key's secret.
-    pub secret_access_key: String,
-}
+pub mod bodies;
+pub mod buckets;
+pub mod content;
+pub mod disk;
+pub mod fault;
+pub mod index;
+pub mod list;
+pub mod lock;
+pub mod port;
+pub mod service;
+pub mod store;
+pub mod sweep;
+pub mod uploads;
+pub mod versions;
 
-/// Serves `folder` until `stop`.
+/// Opens the store in a folder; creates it if it is not there.
 ///
 /// # Errors
 ///
-/// When the folder cannot be created or no port is free.
-pub async fn start(folder: &Path, stop: CancellationToken) -> anyhow::Result<Embedded> {
+/// When another process uses the folder, the disk fails, or what is there is no store.
+pub fn open(folder: &Path, durability: Durability, clock: Arc<dyn Clock>) -> anyhow::Result<Store> {
     files::private_directory(folder)?;
-    let files = s3s_fs::FileSystem::new(folder)
-        .map_err(|error| anyhow::anyhow!("opening {}: {error:?}", folder.display()))?;
-    let access_key_id = credentials::access_key_id()?;
-    let secret_access_key = credentials::secret_access_key()?;
-    let mut builder = S3ServiceBuilder::new(Folder(files, folder.to_owned()));
-    builder.set_auth(SimpleAuth::from_single(
-        access_key_id.clone(),
-        secret_access_key.clone(),
-    ));
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .await
-        .context("no free port")?;
-    let address = listener.local_addr()?;
-    tokio::spawn(accept(listener, builder.build(), stop));
-    Ok(Embedded {
-        address,
-        access_key_id,
-        secret_access_key,
+    let disk = Folder::open(folder, durability)?;
+    let opened = Store::open(Arc::new(disk), clock);
+    opened.map_err(|fault| {
+        let text = s3s::S3Error::from(fault).to_string();
+        anyhow::anyhow!("opening the store in {}: {text}", folder.display())
     })
-}
-
-async fn accept(listener: TcpListener, service: S3Service, stop: CancellationToken) {
-    let http = auto::Builder::new(TokioExecutor::new());
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stop.cancelled() => return,
-        };
-        let (stream, _) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "the embedded backend could not accept a connection");
-                continue;
-            }
-        };
-        let (http, service, stop) = (http.clone(), service.clone(), stop.clone());
-        tokio::spawn(async move {
-            let connection = http.serve_connection(TokioIo::new(stream), service);
-            tokio::select! {
-                served = connection => if let Err(error) = served {
-                    tracing::debug!(%error, "a connection to the embedded backend broke");
-                },
-                () = stop.cancelled() => {}
-            }
-        });
-    }
 }

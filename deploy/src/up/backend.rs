@@ -1,13 +1,19 @@
 //! The backend of the gateway, and the credentials for it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use gateway::config::BackendCredentials;
+use proto::time::SystemClock;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Up;
 use crate::embedded;
+use crate::embedded::disk::Durability;
+use crate::embedded::port;
+use crate::embedded::service::Service;
+use crate::embedded::sweep;
 use crate::files;
 
 /// A backend that is running.
@@ -30,13 +36,21 @@ impl ChosenBackend {
                 credentials,
             });
         }
-        let embedded = embedded::start(&data.join(FOLDER), stop).await?;
+        let durability = match flags.ephemeral {
+            true => Durability::None,
+            false => Durability::Full,
+        };
+        let folder = data.join(FOLDER);
+        let store = embedded::open(&folder, durability, Arc::new(SystemClock))?;
+        tokio::spawn(sweep::run(store.clone(), stop.clone()));
+        let service = Service::new(store, flags.region.to_string());
+        let port = port::open(service, stop).await?;
         let credentials = BackendCredentials {
-            access_key_id: embedded.access_key_id,
-            secret_access_key: embedded.secret_access_key.into(),
+            access_key_id: port.access_key_id,
+            secret_access_key: port.secret_access_key.into(),
         };
         Ok(Self {
-            url: format!("http://{}", embedded.address),
+            url: format!("http://{}", port.address),
             credentials,
         })
     }
@@ -58,4 +72,4 @@ fn credentials_of_other(file: Option<&Path>) -> anyhow::Result<BackendCredential
 }
 
 /// The embedded backend's folder in the data directory.
-const FOLDER: &str = "backend";
+const FOLDER: &str = "store";

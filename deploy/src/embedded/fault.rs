@@ -1,0 +1,93 @@
+//! Why an operation failed: refused, as S3 does, or the storage failed.
+
+use std::error::Error;
+
+use http::StatusCode;
+use s3s::S3Error;
+use s3s::S3ErrorCode;
+
+/// Why an operation failed.
+#[derive(Debug)]
+pub enum Fault {
+    /// It was refused. Nothing was changed.
+    Refused(S3Error),
+    /// The storage failed.
+    Storage(Box<dyn Error + Send + Sync>),
+}
+
+/// The outcome of an operation.
+pub type Outcome<T> = Result<T, Fault>;
+
+impl Fault {
+    /// A record that cannot be read or written.
+    pub fn damaged(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::Storage(Box::new(error))
+    }
+
+    /// A refusal with the code's own message.
+    #[must_use]
+    pub fn code(code: S3ErrorCode) -> Self {
+        Self::Refused(S3Error::new(code))
+    }
+
+    /// A refusal with a message.
+    #[must_use]
+    pub fn message(code: S3ErrorCode, message: impl Into<String>) -> Self {
+        Self::Refused(S3Error::with_message(code, message.into()))
+    }
+
+    /// A refusal with a code of AWS's that `s3s` does not know, and its status.
+    #[must_use]
+    pub fn custom(code: &'static str, status: StatusCode, message: impl Into<String>) -> Self {
+        let code = S3ErrorCode::Custom(code.into());
+        let mut error = S3Error::with_message(code, message.into());
+        error.set_status_code(status);
+        Self::Refused(error)
+    }
+}
+
+impl From<S3Error> for Fault {
+    fn from(error: S3Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<S3ErrorCode> for Fault {
+    fn from(code: S3ErrorCode) -> Self {
+        Self::code(code)
+    }
+}
+
+/// What the storage fails with.
+macro_rules! storage {
+    ($($error:ty),*) => {
+        $(impl From<$error> for Fault {
+            fn from(error: $error) -> Self {
+                Self::Storage(Box::new(error))
+            }
+        })*
+    };
+}
+
+storage!(
+    std::io::Error,
+    redb::StorageError,
+    redb::TableError,
+    redb::TransactionError,
+    redb::CommitError,
+    redb::DatabaseError,
+    redb::SetDurabilityError
+);
+
+impl From<Fault> for S3Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Refused(error) => error,
+            Fault::Storage(error) => {
+                tracing::error!(%error, "the storage of the embedded backend failed");
+                let message = format!("The storage of the embedded backend failed: {error}");
+                Self::with_message(S3ErrorCode::InternalError, message)
+            }
+        }
+    }
+}

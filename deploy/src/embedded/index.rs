@@ -1,0 +1,123 @@
+//! The index: what there is, in one redb file; read at any moment, changed by one thread.
+
+use std::sync::Arc;
+use std::sync::RwLock;
+
+use redb::Database;
+use redb::ReadableDatabase as _;
+
+use crate::embedded::bodies::Bodies;
+use crate::embedded::disk::Disk;
+use crate::embedded::fault::Fault;
+use crate::embedded::fault::Outcome;
+use crate::embedded::index::commit::Writer;
+use crate::embedded::index::storage::Storage;
+use crate::embedded::index::tables::Snapshot;
+use crate::embedded::index::tables::Tables;
+
+mod commit;
+pub mod record;
+mod storage;
+pub mod tables;
+
+/// The index.
+pub struct Index {
+    file: Arc<Open>,
+    writer: Writer,
+}
+
+impl Index {
+    /// Opens the index of a disk; creates an empty one if there is none.
+    ///
+    /// # Errors
+    ///
+    /// When the disk fails, or the file is no index.
+    pub fn open(disk: &dyn Disk, bodies: &Arc<Bodies>) -> Outcome<Self> {
+        let file = Arc::new(Open::new(Storage::new(disk.open_index()?)));
+        file.open()?;
+        let writer = Writer::start(Arc::clone(&file), Arc::clone(bodies))?;
+        Ok(Self { file, writer })
+    }
+
+    /// Reads the index at one moment. Takes no longer than reading does; whoever reads much calls it
+    /// off the asynchronous threads.
+    ///
+    /// # Errors
+    ///
+    /// As `read`; when the storage failed and was not opened again yet.
+    pub fn read<T>(&self, read: impl FnOnce(&Snapshot) -> Outcome<T>) -> Outcome<T> {
+        self.file.read(read)
+    }
+
+    /// Changes the index. `change` looks and changes within one transaction, so nothing happens
+    /// between the two; others' changes share it, so `change` must refuse before its first change.
+    /// The outcome is durable once it is returned.
+    ///
+    /// # Errors
+    ///
+    /// As `change`; when the storage fails, in which case nothing of the transaction is kept.
+    pub async fn change<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut Tables<'_>) -> Outcome<T> + Send + 'static,
+    ) -> Outcome<T> {
+        self.writer.change(change).await
+    }
+}
+
+/// The database, which is opened again after the disk failed.
+struct Open {
+    storage: Storage,
+    database: RwLock<Option<Database>>,
+}
+
+impl Open {
+    fn new(storage: Storage) -> Self {
+        let database = RwLock::new(None);
+        Self { storage, database }
+    }
+
+    /// Opens the database, again if it is open. Waits for whoever reads.
+    fn open(&self) -> Outcome<()> {
+        let mut database = self.database.write().map_err(|_| poisoned())?;
+        // The two must not use the file at a time.
+        drop(database.take());
+        self.storage.rewrite_unsynced()?;
+        let opened = Database::builder()
+            .set_cache_size(CACHE_BYTES)
+            .create_with_backend(self.storage.clone())?;
+        let transaction = opened.begin_write()?;
+        drop(Tables::open(&transaction)?);
+        transaction.commit()?;
+        *database = Some(opened);
+        Ok(())
+    }
+
+    fn with<T>(&self, with: impl FnOnce(&Database) -> Outcome<T>) -> Outcome<T> {
+        let database = self.database.read().map_err(|_| poisoned())?;
+        let closed = || Fault::Storage("it is being opened again after a failure".into());
+        with(database.as_ref().ok_or_else(closed)?)
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Snapshot) -> Outcome<T>) -> Outcome<T> {
+        self.with(|database| read(&Snapshot::new(database.begin_read()?)))
+    }
+
+    fn is_open(&self) -> bool {
+        self.database
+            .read()
+            .is_ok_and(|database| database.is_some())
+    }
+
+    fn close(&self) {
+        if let Ok(mut database) = self.database.write() {
+            drop(database.take());
+        }
+    }
+}
+
+fn poisoned() -> Fault {
+    Fault::Storage("a thread panicked while it opened the index".into())
+}
+
+/// What redb may cache. The system caches the file, too.
+const CACHE_BYTES: usize = 24 << 20;

@@ -1,0 +1,217 @@
+//! One thread that makes all changes: it takes those that wait, makes them in one transaction, and
+//! answers all once that is durable. So a disk that syncs a thousand times a second takes many
+//! thousand changes a second.
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::sync::mpsc::RecvTimeoutError;
+use std::thread;
+use std::time::Duration;
+
+use redb::Database;
+use tokio::sync::oneshot;
+
+use crate::embedded::bodies::Bodies;
+use crate::embedded::bodies::NewFile;
+use crate::embedded::disk::FileId;
+use crate::embedded::fault::Fault;
+use crate::embedded::fault::Outcome;
+use crate::embedded::index::Open;
+use crate::embedded::index::tables::Tables;
+
+/// The way to the thread. It ends when this is dropped.
+pub(super) struct Writer {
+    changes: Option<mpsc::Sender<Box<dyn Change>>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(file: Arc<Open>, bodies: Arc<Bodies>) -> Outcome<Self> {
+        let (changes, waiting) = mpsc::channel();
+        let (released, removable) = mpsc::channel::<Vec<FileId>>();
+        let remover = Arc::clone(&bodies);
+        // Removing a large file takes long, and no commit waits for it.
+        thread::Builder::new()
+            .name("bodies-remover".to_owned())
+            .spawn(move || {
+                for id in removable.into_iter().flatten() {
+                    remover.remove(id);
+                }
+            })?;
+        let committer = Committer {
+            file,
+            bodies,
+            released,
+        };
+        let thread = thread::Builder::new()
+            .name("index-writer".to_owned())
+            .spawn(move || committer.run(&waiting))?;
+        Ok(Self {
+            changes: Some(changes),
+            thread: Some(thread),
+        })
+    }
+
+    pub(super) async fn change<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut Tables<'_>) -> Outcome<T> + Send + 'static,
+    ) -> Outcome<T> {
+        let (answer, answered) = oneshot::channel();
+        let pending = Pending {
+            change: Some(change),
+            outcome: None,
+            answer,
+        };
+        let stopped = || Fault::Storage("the index was closed".into());
+        let changes = self.changes.as_ref().ok_or_else(stopped)?;
+        changes.send(Box::new(pending)).map_err(|_| stopped())?;
+        answered.await.map_err(|_| stopped())?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.changes = None;
+        if let Some(thread) = self.thread.take() {
+            // It panicked: there is nothing to wait for.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A change that waits.
+trait Change: Send {
+    /// Makes it; the storage's failure, if it failed. Refusing is no failure.
+    fn make(&mut self, tables: &mut Tables<'_>) -> Outcome<()>;
+    /// Returns its outcome, or the storage's failure.
+    fn answer(self: Box<Self>, failure: Option<&str>);
+}
+
+struct Pending<C, T> {
+    change: Option<C>,
+    outcome: Option<Outcome<T>>,
+    answer: oneshot::Sender<Outcome<T>>,
+}
+
+impl<C, T> Change for Pending<C, T>
+where
+    C: FnOnce(&mut Tables<'_>) -> Outcome<T> + Send,
+    T: Send,
+{
+    fn make(&mut self, tables: &mut Tables<'_>) -> Outcome<()> {
+        let Some(change) = self.change.take() else {
+            return Ok(());
+        };
+        match change(tables) {
+            Err(Fault::Storage(error)) => Err(Fault::Storage(error)),
+            outcome => {
+                self.outcome = Some(outcome);
+                Ok(())
+            }
+        }
+    }
+
+    fn answer(mut self: Box<Self>, failure: Option<&str>) {
+        // Where the transaction failed, so did a refusal: it may have looked at what was not kept.
+        let outcome = match (failure, self.outcome.take()) {
+            (None, Some(outcome)) => outcome,
+            (failure, _) => Err(Fault::Storage(failure.unwrap_or("not committed").into())),
+        };
+        // Whoever waited is gone: the change is made all the same.
+        let _ = self.answer.send(outcome);
+    }
+}
+
+struct Committer {
+    file: Arc<Open>,
+    bodies: Arc<Bodies>,
+    released: mpsc::Sender<Vec<FileId>>,
+}
+
+impl Committer {
+    fn run(&self, waiting: &mpsc::Receiver<Box<dyn Change>>) {
+        let mut is_settled = true;
+        loop {
+            let first = match waiting.recv_timeout(IDLE) {
+                Ok(first) => first,
+                Err(RecvTimeoutError::Timeout) => {
+                    if !is_settled {
+                        is_settled = self.settle();
+                    }
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            let mut group = vec![first];
+            group.extend(waiting.try_iter().take(GROUP_MAX));
+            self.commit(group);
+            is_settled = false;
+        }
+        self.file.close();
+    }
+
+    fn commit(&self, mut group: Vec<Box<dyn Change>>) {
+        let reopened = match self.file.is_open() {
+            true => Ok(()),
+            false => self.file.open(),
+        };
+        let made =
+            reopened.and_then(|()| self.file.with(|database| self.make(database, &mut group)));
+        match made {
+            Ok(released) => {
+                group.into_iter().for_each(|change| change.answer(None));
+                // The thread that removes is gone only if it panicked: they are swept later.
+                let _ = self.released.send(released);
+            }
+            Err(fault) => {
+                let text = match &fault {
+                    Fault::Storage(error) => error.to_string(),
+                    Fault::Refused(error) => error.to_string(),
+                };
+                tracing::error!(%text, "the index could not be written");
+                group
+                    .into_iter()
+                    .for_each(|change| change.answer(Some(&text)));
+                // redb does not go on after an error of the disk.
+                if let Err(fault) = self.file.open() {
+                    tracing::error!(?fault, "the index could not be opened again");
+                }
+            }
+        }
+    }
+
+    /// Makes all changes of a group durable; the files to which nothing refers any more.
+    fn make(&self, database: &Database, group: &mut [Box<dyn Change>]) -> Outcome<Vec<FileId>> {
+        let transaction = database.begin_write()?;
+        let mut tables = Tables::open(&transaction)?;
+        for change in group {
+            change.make(&mut tables)?;
+        }
+        let released = tables.take_released();
+        let placed = tables.take_placed();
+        drop(tables);
+        self.bodies.sync_names(&placed)?;
+        let committed = transaction.commit();
+        // After a failure, too: when the index is opened again, the transaction may prove durable.
+        // If it does not, they are swept.
+        placed.into_iter().for_each(NewFile::leave);
+        committed?;
+        Ok(released)
+    }
+
+    /// Leaves the index so that it opens quickly even after a crash.
+    fn settle(&self) -> bool {
+        let settled = self.file.with(|database| {
+            let mut transaction = database.begin_write()?;
+            transaction.set_quick_repair(true);
+            Ok(transaction.commit()?)
+        });
+        settled.is_ok()
+    }
+}
+
+/// How long no change comes before the index is left so that it opens quickly.
+const IDLE: Duration = Duration::from_millis(200);
+
+/// Most changes in one transaction.
+const GROUP_MAX: usize = 511;

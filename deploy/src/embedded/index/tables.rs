@@ -1,0 +1,238 @@
+//! The tables of the index, to read and to write.
+//!
+//! Keys sort as S3 sorts: by the bytes of the object's key, then from the newest version to the
+//! oldest.
+
+use redb::ReadOnlyTable;
+use redb::ReadTransaction;
+use redb::ReadableTable;
+use redb::Table;
+use redb::TableDefinition;
+use redb::WriteTransaction;
+
+use crate::embedded::bodies::NewFile;
+use crate::embedded::disk::FileId;
+use crate::embedded::fault::Outcome;
+use crate::embedded::index::record::Body;
+use crate::embedded::index::record::Segment;
+
+/// Bucket, key, and [`age_of`] the version.
+pub type VersionKey = (u64, &'static [u8], u64);
+/// Bucket, key, upload.
+pub type UploadKey = (u64, &'static [u8], u128);
+/// Upload and part.
+pub type PartKey = (u128, u16);
+/// Bucket, kind of configuration, its id where a bucket has several.
+pub type ConfigurationKey = (u64, &'static str, &'static str);
+/// A record.
+pub type Record = &'static [u8];
+
+const BUCKETS: TableDefinition<'_, &str, Record> = TableDefinition::new("buckets");
+const VERSIONS: TableDefinition<'_, VersionKey, Record> = TableDefinition::new("versions");
+const BODIES: TableDefinition<'_, u64, Record> = TableDefinition::new("bodies");
+const FILES: TableDefinition<'_, (u32, u64), ()> = TableDefinition::new("files");
+const UPLOADS: TableDefinition<'_, UploadKey, Record> = TableDefinition::new("uploads");
+const PARTS: TableDefinition<'_, PartKey, Record> = TableDefinition::new("parts");
+const CONFIGURATIONS: TableDefinition<'_, ConfigurationKey, Record> =
+    TableDefinition::new("configurations");
+const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
+
+/// How a number sorts that is greater for what is newer: the newest first.
+#[must_use]
+pub const fn age_of(number: u64) -> u64 {
+    u64::MAX - number
+}
+
+/// The index at one moment.
+pub struct Snapshot(ReadTransaction);
+
+impl Snapshot {
+    /// What a transaction sees.
+    #[must_use]
+    pub fn new(transaction: ReadTransaction) -> Self {
+        Self(transaction)
+    }
+
+    /// Buckets by name.
+    ///
+    /// # Errors
+    ///
+    /// When the storage fails, as of all tables.
+    pub fn buckets(&self) -> Outcome<ReadOnlyTable<&'static str, Record>> {
+        Ok(self.0.open_table(BUCKETS)?)
+    }
+
+    /// Versions of objects.
+    ///
+    /// # Errors
+    ///
+    /// When the storage fails.
+    pub fn versions(&self) -> Outcome<ReadOnlyTable<VersionKey, Record>> {
+        Ok(self.0.open_table(VERSIONS)?)
+    }
+
+    /// Bodies in the index, by number.
+    ///
+    /// # Errors
+    ///
+    /// When the storage fails.
+    pub fn bodies(&self) -> Outcome<ReadOnlyTable<u64, Record>> {
+        Ok(self.0.open_table(BODIES)?)
+    }
+
+    /// Files with bodies that something refers to.
+    ///
+    /// # Errors
+    ///
+    /// When the storage fails.
+    pub fn files(&self) -> Outcome<ReadOnlyTable<(u32, u64), ()>> {
+        Ok(self.0.open_table(FILES)?)
+    }
+
+    /// Uploads in parts.
+    ///
+    /// # Errors
+    ///
+    /// When the storage fails.
+    pub fn uploads(&self) -> Outcome<ReadOnlyTable<UploadKey, Record>> {
+        Ok(self.0.open_table(UPLOADS)?)
+    }
+
+    /// Parts of uploads.
+    ///
+    /// # Errors
+    ///
+    /// When the storage fails.
+    pub fn parts(&self) -> Outcome<ReadOnlyTable<PartKey, Record>> {
+        Ok(self.0.open_table(PARTS)?)
+    }
+
+    /// Configurations of buckets.
+    ///
+    /// # Errors
+    ///
+    /// When the storage fails.
+    pub fn configurations(&self) -> Outcome<ReadOnlyTable<ConfigurationKey, Record>> {
+        Ok(self.0.open_table(CONFIGURATIONS)?)
+    }
+}
+
+/// The index while changes are made to it.
+pub struct Tables<'txn> {
+    /// Buckets by name.
+    pub buckets: Table<'txn, &'static str, Record>,
+    /// Versions of objects.
+    pub versions: Table<'txn, VersionKey, Record>,
+    /// Uploads in parts.
+    pub uploads: Table<'txn, UploadKey, Record>,
+    /// Parts of uploads.
+    pub parts: Table<'txn, PartKey, Record>,
+    /// Configurations of buckets.
+    pub configurations: Table<'txn, ConfigurationKey, Record>,
+    bodies: Table<'txn, u64, Record>,
+    files: Table<'txn, (u32, u64), ()>,
+    numbers: Table<'txn, &'static str, u64>,
+    released: Vec<FileId>,
+    placed: Vec<NewFile>,
+}
+
+impl<'txn> Tables<'txn> {
+    /// Opens all tables; creates those that are not there.
+    ///
+    /// # Errors
+    ///
+    /// When the storage fails.
+    pub fn open(transaction: &'txn WriteTransaction) -> Outcome<Self> {
+        Ok(Self {
+            buckets: transaction.open_table(BUCKETS)?,
+            versions: transaction.open_table(VERSIONS)?,
+            uploads: transaction.open_table(UPLOADS)?,
+            parts: transaction.open_table(PARTS)?,
+            configurations: transaction.open_table(CONFIGURATIONS)?,
+            bodies: transaction.open_table(BODIES)?,
+            files: transaction.open_table(FILES)?,
+            numbers: transaction.open_table(NUMBERS)?,
+            released: Vec::new(),
+            placed: Vec::new(),
+        })
+    }
+
+    /// A number that is greater than all before it.
+    ///
+    /// # Errors
+    ///
+    /// When the storage fails.
+    pub fn next_number(&mut self) -> Outcome<u64> {
+        let last = self.numbers.get(LAST)?.map_or(0, |last| last.value());
+        let next = last.saturating_add(1);
+        self.numbers.insert(LAST, next)?;
+        Ok(next)
+    }
+
+    /// Stores a small body.
+    ///
+    /// # Errors
+    ///
+    /// When the storage fails.
+    pub fn store_body(&mut self, bytes: &[u8]) -> Outcome<Body> {
+        let number = self.next_number()?;
+        self.bodies.insert(number, bytes)?;
+        Ok(Body::Inline(number))
+    }
+
+    /// The bytes of a small body; none if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// When the storage fails.
+    pub fn body(&self, number: u64) -> Outcome<Option<Vec<u8>>> {
+        Ok(self.bodies.get(number)?.map(|bytes| bytes.value().to_vec()))
+    }
+
+    /// Records that something refers to a file.
+    ///
+    /// # Errors
+    ///
+    /// When the storage fails.
+    pub fn place_file(&mut self, file: NewFile) -> Outcome<Body> {
+        let id = file.id();
+        self.files.insert((id.folder, id.file), ())?;
+        self.placed.push(file);
+        Ok(Body::File(id))
+    }
+
+    /// Removes bodies to which nothing refers any more.
+    ///
+    /// # Errors
+    ///
+    /// When the storage fails.
+    pub fn release(&mut self, segments: &[Segment]) -> Outcome<()> {
+        for segment in segments {
+            match segment.body {
+                Body::Inline(number) => {
+                    self.bodies.remove(number)?;
+                }
+                Body::File(id) => {
+                    if self.files.remove((id.folder, id.file))?.is_some() {
+                        self.released.push(id);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The files that something refers to since these changes; their names must be durable before the
+    /// changes are.
+    pub fn take_placed(&mut self) -> Vec<NewFile> {
+        std::mem::take(&mut self.placed)
+    }
+
+    /// The files that were released, to be removed once the changes are durable.
+    pub fn take_released(&mut self) -> Vec<FileId> {
+        std::mem::take(&mut self.released)
+    }
+}
+
+/// The name of the last number that was given out.
+const LAST: &str = "last";

@@ -1,0 +1,287 @@
+//! CopyObject and UploadPartCopy. No byte is copied: the copy refers to the same bytes by files of
+//! its own.
+
+use futures_util::StreamExt as _;
+use md5::Digest as _;
+use md5::Md5;
+use s3s::S3ErrorCode;
+use s3s::S3Request;
+use s3s::S3Response;
+use s3s::S3Result;
+use s3s::dto::CopyObjectInput;
+use s3s::dto::CopyObjectOutput;
+use s3s::dto::CopyObjectResult;
+use s3s::dto::CopyPartResult;
+use s3s::dto::CopySource;
+use s3s::dto::MetadataDirective;
+use s3s::dto::TaggingDirective;
+use s3s::dto::UploadPartCopyInput;
+use s3s::dto::UploadPartCopyOutput;
+
+use crate::embedded::content::Reader;
+use crate::embedded::fault::Fault;
+use crate::embedded::fault::Outcome;
+use crate::embedded::index::record::Object;
+use crate::embedded::index::record::Part;
+use crate::embedded::service::InProcess;
+use crate::embedded::service::Service;
+use crate::embedded::service::intake;
+use crate::embedded::service::names;
+use crate::embedded::service::reading;
+use crate::embedded::service::reading::ReadConditions;
+use crate::embedded::service::tagging;
+use crate::embedded::service::uploading;
+use crate::embedded::service::writing;
+use crate::embedded::store::Place;
+use crate::embedded::uploads;
+use crate::embedded::versions;
+
+pub(super) async fn copy_object(
+    service: &Service,
+    request: S3Request<CopyObjectInput>,
+) -> S3Result<S3Response<CopyObjectOutput>> {
+    let has_free_etag = request.extensions.get::<InProcess>().is_some();
+    let input = request.input;
+    let store = &service.store;
+    let target = names::place(input.bucket, input.key, None)?;
+    let from = place_of(&input.copy_source)?;
+    let conditions = ReadConditions {
+        matches: input.copy_source_if_match,
+        none_match: input.copy_source_if_none_match,
+        modified_since: input.copy_source_if_modified_since,
+        unmodified_since: input.copy_source_if_unmodified_since,
+    };
+    let source = Source::open(service, &from, conditions)?;
+    let replaces = input
+        .metadata_directive
+        .as_ref()
+        .is_some_and(|it| it.as_str() == MetadataDirective::REPLACE);
+    let mut object = match replaces {
+        true => writing::described(&request.headers)?,
+        false => Object {
+            headers: source.object.headers.clone(),
+            ..Object::default()
+        },
+    };
+    let replaces_tags = input
+        .tagging_directive
+        .as_ref()
+        .is_some_and(|it| it.as_str() == TaggingDirective::REPLACE);
+    object.tags = match replaces_tags {
+        true => tagging::from_header(input.tagging.as_deref())?,
+        false => source.object.tags.clone(),
+    };
+    object.storage_class = writing::storage_class(input.storage_class.as_ref());
+    (object.retention, object.legal_hold) = writing::lock(
+        store.now_ms(),
+        input.object_lock_mode.as_ref(),
+        input.object_lock_retain_until_date,
+        input.object_lock_legal_hold_status.as_ref(),
+    )?;
+    if !replaces
+        && from.version.is_none()
+        && is_same(&from, &target)
+        && !is_changed(&object, &source.object)
+    {
+        let message = "This copy request is illegal because it is trying to copy an object to itself \
+                       without changing the object's metadata, storage class, website redirect location \
+                       or encryption attributes.";
+        return Err(Fault::message(S3ErrorCode::InvalidRequest, message).into());
+    }
+    object.checksum = source
+        .object
+        .checksum
+        .clone()
+        .filter(|sum| !sum.is_composite);
+    let length = source.object.length;
+    let content = source.reader.link(0, length)?;
+    object.etag = match (source.object.parts.is_empty(), has_free_etag) {
+        (true, _) => source.object.etag.clone(),
+        (false, true) => intake::free_etag()?,
+        (false, false) => source.md5(0, length).await?,
+    };
+    let conditions = writing::conditions(
+        header_condition(&request.headers, http::header::IF_MATCH)?.as_ref(),
+        header_condition(&request.headers, http::header::IF_NONE_MATCH)?.as_ref(),
+    );
+    let etag = names::etag(&object.etag);
+    let checksum = intake::shown(object.checksum.as_ref());
+    let modified = names::timestamp(store.now_ms());
+    let written = store.put(target, conditions, object, content).await?;
+    let result = CopyObjectResult {
+        checksum_crc32: checksum.checksum_crc32,
+        checksum_crc32c: checksum.checksum_crc32c,
+        checksum_crc64nvme: checksum.checksum_crc64nvme,
+        checksum_sha1: checksum.checksum_sha1,
+        checksum_sha256: checksum.checksum_sha256,
+        checksum_type: checksum.checksum_type,
+        e_tag: Some(etag),
+        last_modified: Some(modified),
+    };
+    Ok(S3Response::new(CopyObjectOutput {
+        copy_object_result: Some(result),
+        copy_source_version_id: source.id,
+        version_id: written.id.map(versions::show),
+        ..CopyObjectOutput::default()
+    }))
+}
+
+pub(super) async fn upload_part_copy(
+    service: &Service,
+    request: S3Request<UploadPartCopyInput>,
+) -> S3Result<S3Response<UploadPartCopyOutput>> {
+    let has_free_etag = request.extensions.get::<InProcess>().is_some();
+    let input = request.input;
+    let from = place_of(&input.copy_source)?;
+    let conditions = ReadConditions {
+        matches: input.copy_source_if_match,
+        none_match: input.copy_source_if_none_match,
+        modified_since: input.copy_source_if_modified_since,
+        unmodified_since: input.copy_source_if_unmodified_since,
+    };
+    let source = Source::open(service, &from, conditions)?;
+    let length = source.object.length;
+    let (start, end) = match input.copy_source_range.as_deref() {
+        Some(text) => source_range(text, length)?,
+        None => (0, length),
+    };
+    let content = source.reader.link(start, end)?;
+    let etag = match has_free_etag {
+        true => intake::free_etag()?,
+        false => source.md5(start, end).await?,
+    };
+    let now_ms = service.store.now_ms();
+    let part = Part {
+        modified_ms: now_ms,
+        length: 0,
+        etag: etag.clone(),
+        segments: Vec::new(),
+        checksum: None,
+    };
+    let place = uploading::place(input.bucket, input.key, &input.upload_id)?;
+    let number = uploading::part_number(input.part_number)?;
+    uploads::put_part(&service.store, place, number, part, content).await?;
+    Ok(S3Response::new(UploadPartCopyOutput {
+        copy_part_result: Some(CopyPartResult {
+            e_tag: Some(names::etag(&etag)),
+            last_modified: Some(names::timestamp(now_ms)),
+            ..CopyPartResult::default()
+        }),
+        copy_source_version_id: source.id,
+        ..UploadPartCopyOutput::default()
+    }))
+}
+
+/// What is copied.
+struct Source {
+    object: Object,
+    /// The id of its version, in a bucket that has versions.
+    id: Option<String>,
+    reader: Reader,
+}
+
+impl Source {
+    fn open(service: &Service, place: &Place, conditions: ReadConditions) -> Outcome<Self> {
+        let (bucket, found, reader) = service.store.open_object(place)?;
+        let id = tagging::id(&bucket, &found.version);
+        let modified_ms = found.version.modified_ms;
+        let Some(object) = found.version.object else {
+            return Err(reading::marker(place, id, modified_ms).into());
+        };
+        // Who copies is told of every failed condition as of one that a write is under.
+        let checked = conditions.check(&object, modified_ms);
+        checked.map_err(|fault| match fault {
+            Fault::Refused(_) => S3ErrorCode::PreconditionFailed.into(),
+            fault @ Fault::Storage(_) => fault,
+        })?;
+        Ok(Self { object, id, reader })
+    }
+
+    /// The MD5 of some bytes, in hexadecimal.
+    async fn md5(&self, start: u64, end: u64) -> Outcome<String> {
+        let mut md5 = Md5::new();
+        let mut bytes = Box::pin(self.reader.clone().stream(start, end));
+        while let Some(bytes) = bytes.next().await {
+            md5.update(&bytes?);
+        }
+        Ok(hex::encode(md5.finalize()))
+    }
+}
+
+fn place_of(source: &CopySource) -> Outcome<Place> {
+    match source {
+        CopySource::Bucket {
+            bucket,
+            key,
+            version_id,
+        } => names::place(bucket.to_string(), key.to_string(), version_id.as_deref()),
+        _ => Err(Fault::message(
+            S3ErrorCode::NotImplemented,
+            "The embedded backend copies from buckets only: name the bucket, not an access point.",
+        )),
+    }
+}
+
+fn is_same(from: &Place, to: &Place) -> bool {
+    from.bucket == to.bucket && from.key == to.key
+}
+
+fn is_changed(copy: &Object, source: &Object) -> bool {
+    copy.storage_class != source.storage_class
+}
+
+fn header_condition(
+    headers: &http::HeaderMap,
+    name: http::HeaderName,
+) -> Outcome<Option<s3s::dto::ETagCondition>> {
+    let Some(value) = headers.get(name) else {
+        return Ok(None);
+    };
+    let condition = s3s::dto::ETagCondition::parse_http_header(value.as_bytes());
+    let refused = |_| Fault::code(S3ErrorCode::InvalidArgument);
+    condition.map(Some).map_err(refused)
+}
+
+/// The bytes of `bytes=first-last`; the source must have them all.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html>
+fn source_range(text: &str, length: u64) -> Outcome<(u64, u64)> {
+    let parse = || {
+        let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
+        let (first, last) = (first.parse::<u64>().ok()?, last.parse::<u64>().ok()?);
+        (first <= last).then_some((first, last))
+    };
+    let refused = |message: String| Fault::message(S3ErrorCode::InvalidArgument, message);
+    let Some((first, last)) = parse() else {
+        return Err(refused(
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first and \
+             last are the zero-based offsets of the first and last bytes to copy"
+                .to_owned(),
+        ));
+    };
+    if last >= length {
+        let message = format!("Range specified is not valid for source object of size: {length}");
+        return Err(refused(message));
+    }
+    Ok((first, last.saturating_add(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_of_a_source_must_be_whole_and_within_it() {
+        assert_eq!(source_range("bytes=0-9", 10).unwrap(), (0, 10));
+        for text in [
+            "bytes=0-10",
+            "bytes=-1",
+            "bytes=5-",
+            "bytes=2-1",
+            "0-1",
+            "bytes=0-1,2-3",
+        ] {
+            assert!(source_range(text, 10).is_err(), "{text}");
+        }
+    }
+}

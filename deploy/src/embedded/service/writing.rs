@@ -1,0 +1,237 @@
+//! PutObject, and what comes with an object in headers.
+
+use http::HeaderMap;
+use s3s::S3ErrorCode;
+use s3s::S3Request;
+use s3s::S3Response;
+use s3s::S3Result;
+use s3s::dto::ETagCondition;
+use s3s::dto::ObjectLockLegalHoldStatus;
+use s3s::dto::ObjectLockMode;
+use s3s::dto::PutObjectInput;
+use s3s::dto::PutObjectOutput;
+use s3s::dto::StorageClass;
+use s3s::dto::Timestamp;
+
+use crate::embedded::buckets;
+use crate::embedded::fault::Fault;
+use crate::embedded::fault::Outcome;
+use crate::embedded::index::record::LockMode;
+use crate::embedded::index::record::Object;
+use crate::embedded::index::record::Retention;
+use crate::embedded::service::Service;
+use crate::embedded::service::intake;
+use crate::embedded::service::names;
+use crate::embedded::service::tagging;
+use crate::embedded::store::Conditions;
+use crate::embedded::versions;
+
+pub(super) async fn put_object(
+    service: &Service,
+    request: S3Request<PutObjectInput>,
+) -> S3Result<S3Response<PutObjectOutput>> {
+    let claims = intake::claims!(request)?;
+    let input = request.input;
+    let store = &service.store;
+    let place = names::place(input.bucket, input.key, None)?;
+    let mut object = described(&request.headers)?;
+    object.tags = tagging::from_header(input.tagging.as_deref())?;
+    object.storage_class = storage_class(input.storage_class.as_ref());
+    (object.retention, object.legal_hold) = lock(
+        store.now_ms(),
+        input.object_lock_mode.as_ref(),
+        input.object_lock_retain_until_date,
+        input.object_lock_legal_hold_status.as_ref(),
+    )?;
+    let conditions = conditions(input.if_match.as_ref(), input.if_none_match.as_ref());
+    // Before any byte is taken in: a bucket that is not there, a condition that cannot hold.
+    let bucket = place.bucket.clone();
+    store
+        .index
+        .read(|snapshot| buckets::find(&snapshot.buckets()?, &bucket))?;
+    let received = intake::receive(store, input.body, claims).await?;
+    object.etag = received.etag;
+    object.checksum = received.checksum;
+    let (etag, checksum) = (
+        names::etag(&object.etag),
+        intake::shown(object.checksum.as_ref()),
+    );
+    let written = store
+        .put(place, conditions, object, received.content)
+        .await?;
+    Ok(S3Response::new(PutObjectOutput {
+        e_tag: Some(etag),
+        checksum_crc32: checksum.checksum_crc32,
+        checksum_crc32c: checksum.checksum_crc32c,
+        checksum_crc64nvme: checksum.checksum_crc64nvme,
+        checksum_sha1: checksum.checksum_sha1,
+        checksum_sha256: checksum.checksum_sha256,
+        checksum_type: checksum.checksum_type,
+        version_id: written.id.map(versions::show),
+        ..PutObjectOutput::default()
+    }))
+}
+
+/// An object with the headers of a request that are returned with it.
+pub(super) fn described(headers: &HeaderMap) -> Outcome<Object> {
+    let mut described = Vec::new();
+    let mut metadata_bytes: usize = 0;
+    for (name, value) in headers {
+        let name = name.as_str();
+        if let Some(own) = name.strip_prefix("x-amz-meta-") {
+            metadata_bytes = metadata_bytes.saturating_add(own.len() + value.len());
+        } else if !HEADERS.contains(&name) {
+            continue;
+        }
+        let value = match name {
+            "content-encoding" => without_chunking(value.as_bytes()),
+            _ => value.as_bytes().to_vec(),
+        };
+        if !value.is_empty() || name != "content-encoding" {
+            described.push((name.to_owned(), value));
+        }
+    }
+    if metadata_bytes > METADATA_BYTES_MAX {
+        return Err(S3ErrorCode::MetadataTooLarge.into());
+    }
+    if !described.iter().any(|(name, _)| name == "content-type") {
+        described.push(("content-type".to_owned(), CONTENT_TYPE.to_vec()));
+    }
+    described.sort();
+    Ok(Object {
+        headers: described,
+        ..Object::default()
+    })
+}
+
+/// What a write demands of the newest version.
+pub(super) fn conditions(
+    matches: Option<&ETagCondition>,
+    none_match: Option<&ETagCondition>,
+) -> Conditions {
+    Conditions {
+        matches: matches.map(names::condition),
+        none_match: none_match.map(names::condition),
+    }
+}
+
+/// A storage class as it is recorded.
+pub(super) fn storage_class(class: Option<&StorageClass>) -> Option<String> {
+    let class = class.map(|class| class.as_str().to_owned());
+    class.filter(|class| class != StorageClass::STANDARD)
+}
+
+/// The lock that headers set.
+pub(super) fn lock(
+    now_ms: i64,
+    mode: Option<&ObjectLockMode>,
+    until: Option<Timestamp>,
+    legal_hold: Option<&ObjectLockLegalHoldStatus>,
+) -> Outcome<(Option<Retention>, Option<bool>)> {
+    let refused = |message: &str| Fault::message(S3ErrorCode::InvalidArgument, message);
+    let retention = match (mode, until) {
+        (None, None) => None,
+        (Some(mode), Some(until)) => {
+            let until_ms = names::milliseconds(until);
+            if until_ms <= now_ms {
+                return Err(refused("The retain until date must be in the future!"));
+            }
+            let mode = lock_mode(mode.as_str())?;
+            Some(Retention { mode, until_ms })
+        }
+        _ => {
+            return Err(refused(
+                "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied",
+            ));
+        }
+    };
+    let legal_hold = match legal_hold.map(ObjectLockLegalHoldStatus::as_str) {
+        None => None,
+        Some("ON") => Some(true),
+        Some("OFF") => Some(false),
+        Some(_) => return Err(refused("Legal Hold must be either of 'ON' or 'OFF'")),
+    };
+    Ok((retention, legal_hold))
+}
+
+/// A mode of a lock.
+pub(super) fn lock_mode(text: &str) -> Outcome<LockMode> {
+    match text {
+        "GOVERNANCE" => Ok(LockMode::Governance),
+        "COMPLIANCE" => Ok(LockMode::Compliance),
+        _ => Err(Fault::message(
+            S3ErrorCode::InvalidArgument,
+            "Unknown wormMode directive.",
+        )),
+    }
+}
+
+/// A content coding without what is only of the request.
+fn without_chunking(value: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(value);
+    let codings = text.split(',').map(str::trim);
+    let own: Vec<&str> = codings.filter(|coding| *coding != "aws-chunked").collect();
+    own.join(",").into_bytes()
+}
+
+/// Headers that are returned as they came, beside the metadata.
+const HEADERS: [&str; 7] = [
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-type",
+    "expires",
+    "x-amz-website-redirect-location",
+];
+
+/// The content type of an object that comes without one, as at AWS.
+const CONTENT_TYPE: &[u8] = b"binary/octet-stream";
+
+/// Most bytes of metadata: more than AWS's 2 KB, because what the gateway seals of it is longer.
+const METADATA_BYTES_MAX: usize = 16 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_belongs_to_the_object_is_recorded_of_a_request() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("content-encoding", "aws-chunked, gzip"),
+            ("x-amz-meta-a", "1"),
+            ("host", "h"),
+            ("content-length", "1"),
+        ] {
+            headers.insert(name, value.parse().unwrap());
+        }
+        let object = described(&headers).unwrap();
+        let shown: Vec<_> = object
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_slice()))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("content-encoding", b"gzip".as_slice()),
+                ("content-type", b"binary/octet-stream"),
+                ("x-amz-meta-a", b"1")
+            ]
+        );
+    }
+
+    #[test]
+    fn a_coding_that_is_only_of_the_request_is_not_recorded() {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-encoding", "aws-chunked".parse().unwrap());
+        let object = described(&headers).unwrap();
+        assert!(
+            object
+                .headers
+                .iter()
+                .all(|(name, _)| name != "content-encoding")
+        );
+    }
+}
