@@ -47,6 +47,9 @@ pub mod sweep;
 pub mod uploads;
 pub mod versions;
 
+#[cfg(test)]
+mod tests;
+
 /// Opens the store in a folder; creates it if it is not there.
 ///
 /// # Errors

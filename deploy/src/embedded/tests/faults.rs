@@ -1,0 +1,95 @@
+//! The disk fails at every act of a run: an error, nothing acknowledged is lost, and it goes on
+//! without a restart.
+
+use std::collections::BTreeMap;
+
+use crate::embedded::store::Store;
+use crate::embedded::tests::LARGE;
+use crate::embedded::tests::delete;
+use crate::embedded::tests::disk::Failure;
+use crate::embedded::tests::disk::Image;
+use crate::embedded::tests::disk::TestDisk;
+use crate::embedded::tests::get;
+use crate::embedded::tests::open;
+use crate::embedded::tests::put;
+use crate::embedded::tests::store_with_bucket;
+
+/// What may be read of each key: after a failure, what was there before or what was written.
+type Possible = BTreeMap<String, Vec<Option<Vec<u8>>>>;
+
+async fn write_all(store: &Store, possible: &mut Possible, round: u8) -> usize {
+    let mut errors = 0;
+    for number in 0..4_u8 {
+        let key = format!("key{}", number % 2);
+        let length = [20, LARGE][usize::from(number / 2)];
+        let bytes = vec![round * 16 + number; length];
+        let before = possible.entry(key.clone()).or_insert_with(|| vec![None]);
+        match put(store, &key, bytes.clone()).await {
+            Ok(_) => *before = vec![Some(bytes)],
+            Err(_) => {
+                errors += 1;
+                before.push(Some(bytes));
+            }
+        }
+    }
+    errors
+}
+
+async fn check(store: &Store, possible: &mut Possible, what: &str) {
+    for (key, values) in possible {
+        let now = get(store, key).await;
+        assert!(values.contains(&now), "{what}: {key}");
+        // Now that it was read it stays so.
+        *values = vec![now];
+    }
+}
+
+#[tokio::test]
+async fn a_failing_disk_loses_nothing_that_was_acknowledged_and_is_used_again() {
+    for errno in [ENOSPC, EIO] {
+        for lasts in [1, 3] {
+            for after in 0..60 {
+                let what = format!("error {errno}, {lasts} times after {after} acts");
+                let disk = TestDisk::with(Image::default());
+                let store = store_with_bucket(&disk).await;
+                let mut possible = Possible::new();
+                assert_eq!(write_all(&store, &mut possible, 1).await, 0);
+                disk.fail(Some(Failure {
+                    after,
+                    lasts,
+                    errno,
+                }));
+                let errors = write_all(&store, &mut possible, 2).await;
+                let failed = disk.failed();
+                disk.fail(None);
+                assert!(errors <= failed, "{what}: more errors than failures");
+                // The first write after it may find the store still closed, and opens it.
+                let _ = delete(&store, "other").await;
+                check(&store, &mut possible, &what).await;
+                assert_eq!(write_all(&store, &mut possible, 3).await, 0, "{what}");
+                check(&store, &mut possible, &what).await;
+                drop(store);
+                check(&open(&disk), &mut possible, &what).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn reading_goes_on_while_nothing_can_be_written() {
+    let disk = TestDisk::with(Image::default());
+    let store = store_with_bucket(&disk).await;
+    put(&store, "small", vec![1; 20]).await.unwrap();
+    put(&store, "large", vec![2; LARGE]).await.unwrap();
+    disk.fail(Some(Failure {
+        after: 0,
+        lasts: usize::MAX,
+        errno: ENOSPC,
+    }));
+    assert!(put(&store, "large", vec![3; LARGE]).await.is_err());
+    assert_eq!(get(&store, "small").await.unwrap(), vec![1; 20]);
+    assert_eq!(get(&store, "large").await.unwrap(), vec![2; LARGE]);
+}
+
+const ENOSPC: i32 = 28;
+const EIO: i32 = 5;
