@@ -29,7 +29,7 @@ pub struct Announcement {
     pub alt_access_key_id: String,
     /// The second user's secret.
     pub alt_secret_access_key: String,
-    /// The S3 behind the gateway.
+    /// The S3 behind the gateway; empty if it has no port.
     pub backend_endpoint: String,
     /// Where everything is stored.
     pub data_dir: PathBuf,
@@ -66,7 +66,10 @@ impl Announcement {
         let (ca, data) = (self.ca_file.display(), self.data_dir.display());
         let (admin, kms_admin) = (&self.admin_endpoint, &self.kms_admin_endpoint);
         let (id, secret) = (&self.access_key_id, &self.secret_access_key);
-        let backend = &self.backend_endpoint;
+        let backend = match self.backend_endpoint.as_str() {
+            "" => "in the folder store of that",
+            endpoint => endpoint,
+        };
         let token = self.kms_admin_token_file.as_deref();
         let token = token.map_or_else(String::new, |file| {
             format!("\n  admin token for keys: {}", file.display())

@@ -7,6 +7,7 @@
 //!
 //! | Module | Its one job |
 //! |---|---|
+//! | [`in_process`] | the API as the gateway of the same process calls it |
 //! | [`port`] | the API on a port of loopback |
 //! | [`service`] | the API |
 //! | [`sweep`] | bodies that nothing refers to |
@@ -37,6 +38,7 @@ pub mod buckets;
 pub mod content;
 pub mod disk;
 pub mod fault;
+pub mod in_process;
 pub mod index;
 pub mod list;
 pub mod lock;

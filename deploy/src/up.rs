@@ -102,7 +102,9 @@ impl Together {
 
         let stop_backend = CancellationToken::new();
         let backend = ChosenBackend::start(flags, data, stop_backend.clone()).await?;
-        gateway_config.backend.url = backend.url.clone();
+        if let Some(url) = &backend.url {
+            gateway_config.backend.url = url.clone();
+        }
         gateway_config.backend_credentials = backend.credentials;
 
         let kms = kms::server::start(kms_config, Arc::new(SystemClock)).await?;
@@ -121,6 +123,7 @@ impl Together {
         let parts = gateway::server::Parts {
             certificate: Some(certificate),
             kms_secret: Some(secret),
+            backend: backend.local,
             metrics: process::collect_metrics(),
             ..gateway::server::Parts::default()
         };
@@ -137,7 +140,7 @@ impl Together {
             secret_access_key: main.secret_access_key.expose().to_owned(),
             alt_access_key_id: users.alt().access_key_id.clone(),
             alt_secret_access_key: users.alt().secret_access_key.expose().to_owned(),
-            backend_endpoint: backend.url,
+            backend_endpoint: backend.url.unwrap_or_default(),
             data_dir: std::path::absolute(data)?,
             kms_admin_token_file: admin_token_file,
         };

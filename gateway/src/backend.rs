@@ -36,6 +36,7 @@ mod digest;
 mod failure;
 mod forward;
 mod header_filter;
+mod local;
 mod pool;
 mod reply;
 mod request;
@@ -44,6 +45,8 @@ pub(crate) mod tls;
 
 pub use copy::BackendCopy;
 pub use failure::BackendError;
+pub use local::LocalBackend;
+pub use local::LocalBody;
 pub use reply::BackendResponse;
 pub use reply::ReplyBody;
 pub use request::BackendBody;
@@ -146,6 +149,8 @@ pub struct Backend {
     clock: Arc<dyn Clock>,
     stall: Duration,
     digests: Digests,
+    /// Called instead of connected to.
+    local: Option<Arc<dyn LocalBackend>>,
 }
 
 impl Backend {
@@ -176,7 +181,15 @@ impl Backend {
             clock,
             stall,
             digests: config.digests,
+            local: None,
         })
+    }
+
+    /// The same with a backend in this process, which is called instead of connected to.
+    #[must_use]
+    pub fn in_process(mut self, local: Arc<dyn LocalBackend>) -> Self {
+        self.local = Some(local);
+        self
     }
 
     /// The Region that the backend's buckets are in.
@@ -201,7 +214,8 @@ impl Backend {
             body,
             digest,
         } = request;
-        let body = digest::add(body, self.digests.want(digest), &mut headers)?;
+        let wants_digest = self.local.is_none() && self.digests.want(digest);
+        let body = digest::add(body, wants_digest, &mut headers)?;
         let upload = Upload::new(body);
         upload.end_if_empty().await.map_err(BackendError::Body)?;
 
@@ -217,8 +231,10 @@ impl Backend {
         let signed = || {
             let mut headers = headers.clone();
             headers.insert(header::HOST, self.address.host().clone());
-            self.signer
-                .sign(line, &mut headers, upload.bytes(), self.clock.now())?;
+            if self.local.is_none() {
+                self.signer
+                    .sign(line, &mut headers, upload.bytes(), self.clock.now())?;
+            }
             if upload.length() > 0 || method == Method::PUT || method == Method::POST {
                 headers.insert(header::CONTENT_LENGTH, upload.length().into());
             }
@@ -232,6 +248,10 @@ impl Backend {
             true => self.stall.saturating_mul(OWN_WORK_STALLS),
             false => self.stall,
         };
+        if let Some(local) = &self.local {
+            let answer = self.call_local(local.as_ref(), signed()?, &upload, stall);
+            return Box::pin(answer).await;
+        }
         let lent = self.pool.lend().await?;
         let reused = lent.reused;
         let answer = match self.attempt(lent, signed()?, &upload, stall).await {
@@ -305,6 +325,29 @@ impl Backend {
         BackendError::Refused(header_filter::error_headers(&parts.headers, error))
     }
 
+    /// Calls a backend in this process.
+    async fn call_local(
+        &self,
+        local: &dyn LocalBackend,
+        request: Request<Outgoing>,
+        upload: &Upload,
+        stall: Duration,
+    ) -> Result<BackendResponse, BackendError> {
+        let answer = local.call(request.map(LocalBody::new));
+        let answer = until_stalled(answer, upload, Instant::now(), stall).await;
+        if let Some(cause) = upload.take_failure() {
+            return Err(BackendError::Body(cause));
+        }
+        let answer = answer.ok_or(BackendError::TimedOut)?;
+        let answer = answer.map_err(|error| BackendError::Disconnected(error.to_string()))?;
+        if answer.status().is_success() && !upload.is_finished() {
+            return Err(BackendError::Protocol(
+                "success before the whole request was sent",
+            ));
+        }
+        Ok(answer.map(|body| ReplyBody::in_process(body, self.stall)))
+    }
+
     async fn attempt(
         &self,
         lent: Lent,
@@ -314,22 +357,10 @@ impl Backend {
     ) -> Result<BackendResponse, Attempt> {
         let Lent { mut sender, .. } = lent;
         let asked = Instant::now();
-        let answer = sender.try_send_request(request);
-        tokio::pin!(answer);
-        let answer = loop {
-            let since = upload
-                .backend_waited_for_since(asked)
-                .unwrap_or_else(Instant::now);
-            tokio::select! {
-                answer = &mut answer => break answer,
-                () = tokio::time::sleep_until(since + stall) => {
-                    let waited = upload.backend_waited_for_since(asked);
-                    if waited.is_some_and(|since| since.elapsed() >= stall) {
-                        return Err(Attempt::Failed(BackendError::TimedOut));
-                    }
-                }
-            }
-        };
+        let answer = until_stalled(sender.try_send_request(request), upload, asked, stall);
+        let answer = answer
+            .await
+            .ok_or(Attempt::Failed(BackendError::TimedOut))?;
         match answer {
             Ok(answer) if answer.status().as_u16() == CLIENT_GONE => {
                 let cause = "the backend took it for closed".to_owned();
@@ -367,6 +398,30 @@ impl std::fmt::Debug for Backend {
             .debug_struct("Backend")
             .field("host", &self.address.host())
             .finish_non_exhaustive()
+    }
+}
+
+/// Waits for an answer as long as the backend does something; none if it did nothing for too long.
+async fn until_stalled<A>(
+    answer: impl Future<Output = A>,
+    upload: &Upload,
+    asked: Instant,
+    stall: Duration,
+) -> Option<A> {
+    tokio::pin!(answer);
+    loop {
+        let since = upload
+            .backend_waited_for_since(asked)
+            .unwrap_or_else(Instant::now);
+        tokio::select! {
+            answer = &mut answer => return Some(answer),
+            () = tokio::time::sleep_until(since + stall) => {
+                let waited = upload.backend_waited_for_since(asked);
+                if waited.is_some_and(|since| since.elapsed() >= stall) {
+                    return None;
+                }
+            }
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::backend::LocalBackend;
 use crate::chunks::random::Random;
 use crate::chunks::random::SystemRandom;
 use crate::config::Config;
@@ -53,6 +54,8 @@ pub struct Parts {
     pub certificate: Option<Certificate>,
     /// The secret shared with the KMS, instead of the one in the configuration's file.
     pub kms_secret: Option<Secret>,
+    /// A backend in this process, which is called instead of the one in the configuration.
+    pub backend: Option<Arc<dyn LocalBackend>>,
     /// Gives the metrics that the process collects.
     pub metrics: Option<MetricsText>,
 }
@@ -64,6 +67,7 @@ impl Default for Parts {
             random: Arc::new(SystemRandom),
             certificate: None,
             kms_secret: None,
+            backend: None,
             metrics: None,
         }
     }
@@ -107,10 +111,11 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         random,
         certificate,
         kms_secret,
+        backend,
         metrics,
     } = parts;
     let certificates = certificates(&config, certificate)?;
-    let composed = compose::compose(&config, clock, random, kms_secret)?;
+    let composed = compose::compose(&config, clock, random, kms_secret, backend)?;
 
     let http = bind(config.listen.http).await?;
     let https = bind(config.listen.https).await?;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use gateway::backend::LocalBackend;
 use gateway::config::BackendCredentials;
 use proto::time::SystemClock;
 use tokio_util::sync::CancellationToken;
@@ -11,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::Up;
 use crate::embedded;
 use crate::embedded::disk::Durability;
+use crate::embedded::in_process::InProcessBackend;
 use crate::embedded::port;
 use crate::embedded::service::Service;
 use crate::embedded::sweep;
@@ -18,8 +20,11 @@ use crate::files;
 
 /// A backend that is running.
 pub(super) struct ChosenBackend {
-    pub(super) url: String,
+    /// Where it listens; none if it has no port.
+    pub(super) url: Option<String>,
     pub(super) credentials: BackendCredentials,
+    /// How the gateway calls it in this process.
+    pub(super) local: Option<Arc<dyn LocalBackend>>,
 }
 
 impl ChosenBackend {
@@ -32,8 +37,9 @@ impl ChosenBackend {
         if let Some(url) = &flags.backend {
             let credentials = credentials_of_other(flags.backend_credentials.as_deref())?;
             return Ok(Self {
-                url: url.clone(),
+                url: Some(url.clone()),
                 credentials,
+                local: None,
             });
         }
         let durability = match flags.ephemeral {
@@ -43,16 +49,23 @@ impl ChosenBackend {
         let folder = data.join(FOLDER);
         let store = embedded::open(&folder, durability, Arc::new(SystemClock))?;
         tokio::spawn(sweep::run(store.clone(), stop.clone()));
-        let service = Service::new(store, flags.region.to_string());
-        let port = port::open(service, stop).await?;
-        let credentials = BackendCredentials {
-            access_key_id: port.access_key_id,
-            secret_access_key: port.secret_access_key.into(),
+        let service = || Service::new(store.clone(), flags.region.to_string());
+        let local: Arc<dyn LocalBackend> = Arc::new(InProcessBackend::new(service()));
+        let mut chosen = Self {
+            url: None,
+            credentials: BackendCredentials::default(),
+            local: Some(local),
         };
-        Ok(Self {
-            url: format!("http://{}", port.address),
-            credentials,
-        })
+        // Tests look at what the backend received, and do there what an attacker would.
+        if flags.fixture {
+            let port = port::open(service(), stop).await?;
+            chosen.url = Some(format!("http://{}", port.address));
+            chosen.credentials = BackendCredentials {
+                access_key_id: port.access_key_id,
+                secret_access_key: port.secret_access_key.into(),
+            };
+        }
+        Ok(chosen)
     }
 }
 

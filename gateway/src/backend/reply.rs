@@ -24,6 +24,7 @@ use tokio::time::Sleep;
 
 use crate::backend::body::Outgoing;
 use crate::backend::failure::BackendError;
+use crate::backend::local::LocalBody;
 use crate::backend::pool::Pool;
 use crate::request::BoxError;
 
@@ -35,10 +36,16 @@ pub type BackendResponse = Response<ReplyBody>;
 /// Read to its end, it gives its connection back for the next request; dropped before, it closes
 /// it. A backend that stalls or ends short of its `Content-Length` makes it end in an error.
 pub struct ReplyBody {
-    incoming: Incoming,
+    source: Source,
     lease: Option<Lease>,
     stall: Duration,
     timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// Where the bytes come from.
+enum Source {
+    Connection(Incoming),
+    InProcess(LocalBody),
 }
 
 /// A connection that goes back to its pool.
@@ -53,15 +60,25 @@ impl ReplyBody {
     /// The body `incoming`; the connection it comes over is kept if there is a `lease` of it.
     pub(crate) fn new(incoming: Incoming, lease: Option<Lease>, stall: Duration) -> Self {
         let mut body = Self {
-            incoming,
+            source: Source::Connection(incoming),
             lease,
             stall,
             timer: None,
         };
-        if body.incoming.is_end_stream() {
+        if body.is_end_stream() {
             body.give_back();
         }
         body
+    }
+
+    /// The body of an answer that a backend in this process gave.
+    pub(crate) fn in_process(body: LocalBody, stall: Duration) -> Self {
+        Self {
+            source: Source::InProcess(body),
+            lease: None,
+            stall,
+            timer: None,
+        }
     }
 
     fn give_back(&mut self) {
@@ -107,7 +124,14 @@ impl Body for ReplyBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
-        match Pin::new(&mut this.incoming).poll_frame(context) {
+        let frame = match &mut this.source {
+            Source::Connection(body) => {
+                let frame = Pin::new(body).poll_frame(context);
+                frame.map(|frame| frame.map(|frame| frame.map_err(BoxError::from)))
+            }
+            Source::InProcess(body) => Pin::new(body).poll_frame(context),
+        };
+        match frame {
             Poll::Pending => match this.poll_stall(context) {
                 Poll::Pending => Poll::Pending,
                 Poll::Ready(()) => Poll::Ready(Some(Err(BackendError::TimedOut.into()))),
@@ -118,11 +142,11 @@ impl Body for ReplyBody {
             }
             Poll::Ready(Some(Err(error))) => {
                 this.lease = None;
-                Poll::Ready(Some(Err(error.into())))
+                Poll::Ready(Some(Err(error)))
             }
             Poll::Ready(Some(Ok(frame))) => {
                 this.timer = None;
-                if this.incoming.is_end_stream() {
+                if this.is_end_stream() {
                     this.give_back();
                 }
                 Poll::Ready(Some(Ok(frame)))
@@ -131,17 +155,23 @@ impl Body for ReplyBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        match &self.source {
+            Source::Connection(body) => body.is_end_stream(),
+            Source::InProcess(body) => body.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        match &self.source {
+            Source::Connection(body) => body.size_hint(),
+            Source::InProcess(body) => body.size_hint(),
+        }
     }
 }
 
 impl std::fmt::Debug for ReplyBody {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "ReplyBody({:?})", self.incoming.size_hint())
+        write!(formatter, "ReplyBody({:?})", self.size_hint())
     }
 }
 

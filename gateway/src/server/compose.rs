@@ -10,6 +10,7 @@ use crate::authenticate::Authenticator;
 use crate::authorize::Authorizer;
 use crate::backend;
 use crate::backend::Backend;
+use crate::backend::LocalBackend;
 use crate::bucket::BucketConfigurations;
 use crate::bucket::Buckets;
 use crate::bucket::cors::BucketCors;
@@ -55,8 +56,13 @@ pub(super) fn compose(
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     kms_secret: Option<Secret>,
+    local: Option<Arc<dyn LocalBackend>>,
 ) -> Result<Composed, StartError> {
-    let backend = Arc::new(backend(config, Arc::clone(&clock))?);
+    let backend = backend(config, Arc::clone(&clock))?;
+    let backend = Arc::new(match local {
+        Some(local) => backend.in_process(local),
+        None => backend,
+    });
     let kms = key_service(config, kms_secret, &clock)?;
     let (operations, sweep) = operations(config, &backend, kms, &clock, &random);
 

@@ -1,0 +1,50 @@
+//! The API as the gateway of the same process calls it: without a port, and without a signature.
+
+use std::pin::Pin;
+
+use bytes::Bytes;
+use gateway::backend::LocalBackend;
+use gateway::backend::LocalBody;
+use http::Request;
+use http::Response;
+use http_body_util::BodyExt as _;
+use s3s::Body;
+use s3s::service::S3Service;
+use s3s::service::S3ServiceBuilder;
+
+use crate::embedded::service::InProcess;
+use crate::embedded::service::Service;
+
+/// The API of a store, without a port.
+pub struct InProcessBackend(S3Service);
+
+impl InProcessBackend {
+    /// The API of a service.
+    #[must_use]
+    pub fn new(service: Service) -> Self {
+        Self(S3ServiceBuilder::new(service).build())
+    }
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+impl LocalBackend for InProcessBackend {
+    fn call(
+        &self,
+        request: Request<LocalBody>,
+    ) -> Pin<Box<dyn Future<Output = Result<Response<LocalBody>, Failure>> + Send + '_>> {
+        Box::pin(async move {
+            let mut request = request.map(Body::http_body_unsync);
+            request.extensions_mut().insert(InProcess);
+            let answer = self.0.call(request).await?;
+            Ok(answer.map(|mut body| match body.take_bytes() {
+                Some(bytes) => in_memory(bytes),
+                None => LocalBody::new(body),
+            }))
+        })
+    }
+}
+
+fn in_memory(bytes: Bytes) -> LocalBody {
+    LocalBody::new(http_body_util::Full::new(bytes).map_err(|never| match never {}))
+}
