@@ -39,6 +39,10 @@ pub fn start_logs() {
 /// libraries print heads whole below `info`, whatever they hold.
 fn is_without_heads(line: &tracing::Metadata<'_>) -> bool {
     let library = line.target().split("::").next().unwrap_or_default();
+    // Each refusal is an error to `s3s`, with a dump of the answer; the access log has it, too.
+    if library == "s3s" {
+        return false;
+    }
     *line.level() <= tracing::Level::INFO || !PRINTS_HEADS.contains(&library)
 }
 
@@ -127,7 +131,7 @@ pub fn stop_with_input(stop: CancellationToken) {
 }
 
 /// Libraries that print heads of requests.
-const PRINTS_HEADS: [&str; 6] = ["h2", "hyper", "hyper_util", "s3s", "s3s_fs", "tonic"];
+const PRINTS_HEADS: [&str; 4] = ["h2", "hyper", "hyper_util", "tonic"];
 
 /// Upper bounds of the histogram buckets of durations, in seconds.
 const BUCKETS_SECONDS: [f64; 10] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 60.0];

@@ -34,10 +34,10 @@ impl LocalBackend for InProcessBackend {
         request: Request<LocalBody>,
     ) -> Pin<Box<dyn Future<Output = Result<Response<LocalBody>, Failure>> + Send + '_>> {
         Box::pin(async move {
-            let mut request = request.map(Body::http_body_unsync);
+            let mut request = request.map(Body::http_body);
             request.extensions_mut().insert(InProcess);
             let answer = self.0.call(request).await?;
-            Ok(answer.map(|mut body| match body.take_bytes() {
+            Ok(answer.map(|body| match body.bytes() {
                 Some(bytes) => in_memory(bytes),
                 None => LocalBody::new(body),
             }))
