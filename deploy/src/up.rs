@@ -102,10 +102,7 @@ impl Together {
 
         let stop_backend = CancellationToken::new();
         let backend = ChosenBackend::start(flags, data, stop_backend.clone()).await?;
-        if let Some(url) = &backend.url {
-            gateway_config.backend.url = url.clone();
-        }
-        gateway_config.backend_credentials = backend.credentials;
+        backend.configure(&mut gateway_config);
 
         let kms = kms::server::start(kms_config, Arc::new(SystemClock)).await?;
         let main = users.main();

@@ -248,37 +248,53 @@ impl Backend {
             true => self.stall.saturating_mul(OWN_WORK_STALLS),
             false => self.stall,
         };
-        if let Some(local) = &self.local {
-            let answer = self.call_local(local.as_ref(), signed()?, &upload, stall);
-            return Box::pin(answer).await;
-        }
-        let lent = self.pool.lend().await?;
-        let reused = lent.reused;
-        let answer = match self.attempt(lent, signed()?, &upload, stall).await {
-            Err(Attempt::Unsent) if reused => {
-                let lent = Box::pin(self.pool.open()).await?;
-                Box::pin(self.attempt(lent, signed()?, &upload, stall)).await
+        let answer = match &self.local {
+            Some(local) => {
+                Box::pin(self.call_local(local.as_ref(), signed()?, &upload, stall)).await?
             }
-            Err(Attempt::Failed(BackendError::Disconnected(cause)))
-                if reused && upload.can_begin() && is_repeatable(&method, &headers) =>
-            {
-                tracing::debug!(cause, "kept connection was closed; sending again");
-                let lent = Box::pin(self.pool.open()).await?;
-                Box::pin(self.attempt(lent, signed()?, &upload, stall)).await
+            None => {
+                let can_repeat = is_repeatable(&method, &headers);
+                let answer = self.connect(signed, &upload, stall, can_repeat).await?;
+                reply::check_framing(&method, answer.status(), answer.headers())?;
+                answer
             }
-            answer => answer,
         };
-        let answer = answer.map_err(|attempt| match attempt {
-            Attempt::Failed(error) => error,
-            Attempt::Unsent => BackendError::Disconnected("before the request was sent".to_owned()),
-        })?;
-        reply::check_framing(&method, answer.status(), answer.headers())?;
         if answer.status().is_success() && !upload.is_finished() {
             return Err(BackendError::Protocol(
                 "success before the whole request was sent",
             ));
         }
         Ok(answer)
+    }
+
+    /// Sends a request over a connection, over a second one if the first was closed.
+    async fn connect(
+        &self,
+        signed: impl Fn() -> Result<Request<Outgoing>, BackendError>,
+        upload: &Upload,
+        stall: Duration,
+        can_repeat: bool,
+    ) -> Result<BackendResponse, BackendError> {
+        let lent = self.pool.lend().await?;
+        let reused = lent.reused;
+        let answer = match self.attempt(lent, signed()?, upload, stall).await {
+            Err(Attempt::Unsent) if reused => {
+                let lent = Box::pin(self.pool.open()).await?;
+                Box::pin(self.attempt(lent, signed()?, upload, stall)).await
+            }
+            Err(Attempt::Failed(BackendError::Disconnected(cause)))
+                if reused && upload.can_begin() && can_repeat =>
+            {
+                tracing::debug!(cause, "kept connection was closed; sending again");
+                let lent = Box::pin(self.pool.open()).await?;
+                Box::pin(self.attempt(lent, signed()?, upload, stall)).await
+            }
+            answer => answer,
+        };
+        answer.map_err(|attempt| match attempt {
+            Attempt::Failed(error) => error,
+            Attempt::Unsent => BackendError::Disconnected("before the request was sent".to_owned()),
+        })
     }
 
     /// Sends a request and returns the answer if it is a success (2xx).
@@ -340,11 +356,6 @@ impl Backend {
         }
         let answer = answer.ok_or(BackendError::TimedOut)?;
         let answer = answer.map_err(|error| BackendError::Disconnected(error.to_string()))?;
-        if answer.status().is_success() && !upload.is_finished() {
-            return Err(BackendError::Protocol(
-                "success before the whole request was sent",
-            ));
-        }
         Ok(answer.map(|body| ReplyBody::in_process(body, self.stall)))
     }
 

@@ -31,7 +31,7 @@ pub enum Content {
     /// Many, in a file: durable, but for its name.
     File(NewFile, u64),
     /// Those of others, each part with where it begins and how long it is.
-    Linked(Vec<(Content, u64, u64)>),
+    Linked(Vec<(Self, u64, u64)>),
 }
 
 impl Content {

@@ -22,7 +22,7 @@ use crate::files;
 pub(super) struct ChosenBackend {
     /// Where it listens; none if it has no port.
     pub(super) url: Option<String>,
-    pub(super) credentials: BackendCredentials,
+    credentials: BackendCredentials,
     /// How the gateway calls it in this process.
     pub(super) local: Option<Arc<dyn LocalBackend>>,
 }
@@ -66,6 +66,14 @@ impl ChosenBackend {
             };
         }
         Ok(chosen)
+    }
+
+    /// Sets where it is and what it accepts.
+    pub(super) fn configure(&self, config: &mut gateway::config::Config) {
+        if let Some(url) = &self.url {
+            config.backend.url.clone_from(url);
+        }
+        config.backend_credentials = self.credentials.clone();
     }
 }
 

@@ -43,7 +43,6 @@ pub(super) async fn create_bucket(
     store.index.change(create).await?;
     Ok(S3Response::new(CreateBucketOutput {
         location: Some(location),
-        ..CreateBucketOutput::default()
     }))
 }
 
@@ -104,7 +103,6 @@ pub(super) async fn list_buckets(
         bucket_region: Some(service.region.clone()),
         creation_date: Some(names::timestamp(bucket.created_ms)),
         name: Some(name),
-        ..Bucket::default()
     });
     Ok(S3Response::new(ListBucketsOutput {
         buckets: Some(shown.collect()),

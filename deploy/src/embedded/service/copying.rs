@@ -2,6 +2,7 @@
 //! its own.
 
 use futures_util::StreamExt as _;
+use http::HeaderMap;
 use md5::Digest as _;
 use md5::Md5;
 use s3s::S3ErrorCode;
@@ -41,58 +42,25 @@ pub(super) async fn copy_object(
     request: S3Request<CopyObjectInput>,
 ) -> S3Result<S3Response<CopyObjectOutput>> {
     let has_free_etag = request.extensions.get::<InProcess>().is_some();
-    let input = request.input;
+    let (headers, input) = (request.headers, request.input);
     let store = &service.store;
-    let target = names::place(input.bucket, input.key, None)?;
+    let target = names::place(input.bucket.clone(), input.key.clone(), None)?;
     let from = place_of(&input.copy_source)?;
     let conditions = ReadConditions {
-        matches: input.copy_source_if_match,
-        none_match: input.copy_source_if_none_match,
-        modified_since: input.copy_source_if_modified_since,
-        unmodified_since: input.copy_source_if_unmodified_since,
+        matches: input.copy_source_if_match.clone(),
+        none_match: input.copy_source_if_none_match.clone(),
+        modified_since: input.copy_source_if_modified_since.clone(),
+        unmodified_since: input.copy_source_if_unmodified_since.clone(),
     };
     let source = Source::open(service, &from, conditions)?;
-    let replaces = input
-        .metadata_directive
-        .as_ref()
-        .is_some_and(|it| it.as_str() == MetadataDirective::REPLACE);
-    let mut object = match replaces {
-        true => writing::described(&request.headers)?,
-        false => Object {
-            headers: source.object.headers.clone(),
-            ..Object::default()
-        },
-    };
-    let replaces_tags = input
-        .tagging_directive
-        .as_ref()
-        .is_some_and(|it| it.as_str() == TaggingDirective::REPLACE);
-    object.tags = match replaces_tags {
-        true => tagging::from_header(input.tagging.as_deref())?,
-        false => source.object.tags.clone(),
-    };
-    object.storage_class = writing::storage_class(input.storage_class.as_ref());
-    (object.retention, object.legal_hold) = writing::lock(
-        store.now_ms(),
-        input.object_lock_mode.as_ref(),
-        input.object_lock_retain_until_date,
-        input.object_lock_legal_hold_status.as_ref(),
-    )?;
-    if !replaces
-        && from.version.is_none()
-        && is_same(&from, &target)
-        && !is_changed(&object, &source.object)
-    {
+    let mut object = described(&headers, &input, &source.object, store.now_ms())?;
+    let is_same = from.bucket == target.bucket && from.key == target.key;
+    if is_same && from.version.is_none() && !is_changed(&input, &object, &source.object) {
         let message = "This copy request is illegal because it is trying to copy an object to itself \
                        without changing the object's metadata, storage class, website redirect location \
                        or encryption attributes.";
         return Err(Fault::message(S3ErrorCode::InvalidRequest, message).into());
     }
-    object.checksum = source
-        .object
-        .checksum
-        .clone()
-        .filter(|sum| !sum.is_composite);
     let length = source.object.length;
     let content = source.reader.link(0, length)?;
     object.etag = match (source.object.parts.is_empty(), has_free_etag) {
@@ -101,8 +69,8 @@ pub(super) async fn copy_object(
         (false, false) => source.md5(0, length).await?,
     };
     let conditions = writing::conditions(
-        header_condition(&request.headers, http::header::IF_MATCH)?.as_ref(),
-        header_condition(&request.headers, http::header::IF_NONE_MATCH)?.as_ref(),
+        header_condition(&headers, http::header::IF_MATCH)?.as_ref(),
+        header_condition(&headers, http::header::IF_NONE_MATCH)?.as_ref(),
     );
     let etag = names::etag(&object.etag);
     let checksum = intake::shown(object.checksum.as_ref());
@@ -222,16 +190,51 @@ fn place_of(source: &CopySource) -> Outcome<Place> {
     }
 }
 
-fn is_same(from: &Place, to: &Place) -> bool {
-    from.bucket == to.bucket && from.key == to.key
+/// What a copy is, but for its bytes.
+fn described(
+    headers: &HeaderMap,
+    input: &CopyObjectInput,
+    source: &Object,
+    now_ms: i64,
+) -> Outcome<Object> {
+    let mut object = match replaces_metadata(input) {
+        true => writing::described(headers)?,
+        false => Object {
+            headers: source.headers.clone(),
+            ..Object::default()
+        },
+    };
+    let tagging = input
+        .tagging_directive
+        .as_ref()
+        .map(TaggingDirective::as_str);
+    object.tags = match tagging == Some(TaggingDirective::REPLACE) {
+        true => tagging::from_header(input.tagging.as_deref())?,
+        false => source.tags.clone(),
+    };
+    object.storage_class = writing::storage_class(input.storage_class.as_ref());
+    (object.retention, object.legal_hold) = writing::lock(
+        now_ms,
+        input.object_lock_mode.as_ref(),
+        input.object_lock_retain_until_date.clone(),
+        input.object_lock_legal_hold_status.as_ref(),
+    )?;
+    object.checksum = source.checksum.clone().filter(|sum| !sum.is_composite);
+    Ok(object)
 }
 
-fn is_changed(copy: &Object, source: &Object) -> bool {
-    copy.storage_class != source.storage_class
+fn replaces_metadata(input: &CopyObjectInput) -> bool {
+    let directive = input.metadata_directive.as_ref();
+    directive.is_some_and(|it| it.as_str() == MetadataDirective::REPLACE)
+}
+
+/// Whether a copy of an object onto itself changes it.
+fn is_changed(input: &CopyObjectInput, copy: &Object, source: &Object) -> bool {
+    replaces_metadata(input) || copy.storage_class != source.storage_class
 }
 
 fn header_condition(
-    headers: &http::HeaderMap,
+    headers: &HeaderMap,
     name: http::HeaderName,
 ) -> Outcome<Option<s3s::dto::ETagCondition>> {
     let Some(value) = headers.get(name) else {
