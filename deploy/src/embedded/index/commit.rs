@@ -22,7 +22,8 @@ use crate::embedded::index::tables::Tables;
 /// The way to the thread. It ends when this is dropped.
 pub(super) struct Writer {
     changes: Option<mpsc::Sender<Box<dyn Change>>>,
-    thread: Option<thread::JoinHandle<()>>,
+    /// The thread, and the one that removes files, which ends after it.
+    threads: Vec<thread::JoinHandle<()>>,
 }
 
 impl Writer {
@@ -31,7 +32,7 @@ impl Writer {
         let (released, removable) = mpsc::channel::<Vec<FileId>>();
         let remover = Arc::clone(&bodies);
         // Removing a large file takes long, and no commit waits for it.
-        thread::Builder::new()
+        let removing = thread::Builder::new()
             .name("bodies-remover".to_owned())
             .spawn(move || {
                 for id in removable.into_iter().flatten() {
@@ -43,12 +44,12 @@ impl Writer {
             bodies,
             released,
         };
-        let thread = thread::Builder::new()
+        let writing = thread::Builder::new()
             .name("index-writer".to_owned())
             .spawn(move || committer.run(&waiting))?;
         Ok(Self {
             changes: Some(changes),
-            thread: Some(thread),
+            threads: vec![writing, removing],
         })
     }
 
@@ -72,8 +73,9 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.changes = None;
-        if let Some(thread) = self.thread.take() {
-            // It panicked: there is nothing to wait for.
+        // The disk is closed, and can be opened again, once both have ended.
+        for thread in self.threads.drain(..) {
+            // If it panicked, there is nothing to wait for.
             let _ = thread.join();
         }
     }

@@ -1,0 +1,85 @@
+//! Copies, tags and conditions.
+
+use aws_sdk_s3::types::ServerSideEncryption;
+use aws_sdk_s3::types::Tag;
+use aws_sdk_s3::types::Tagging;
+
+use crate::Fixture;
+use crate::code;
+use crate::fixture::BUCKET;
+
+#[tokio::test]
+async fn a_copy_stays_when_its_source_is_deleted() {
+    let fixture = Fixture::start().await;
+    let bytes = vec![7; 300_000];
+    fixture.put("source", &bytes).await;
+    let copy = fixture.s3.copy_object().bucket(BUCKET).key("copy");
+    let copy = copy.copy_source(format!("{BUCKET}/source"));
+    let copy = copy.server_side_encryption(ServerSideEncryption::AwsKms);
+    copy.send().await.unwrap();
+    let delete = fixture.s3.delete_object().bucket(BUCKET).key("source");
+    delete.send().await.unwrap();
+    assert!(fixture.get("copy").await == bytes);
+}
+
+#[tokio::test]
+async fn tags_are_stored_with_their_object() {
+    let fixture = Fixture::start().await;
+    let put = fixture.s3.put_object().bucket(BUCKET).key("key");
+    let put = put.tagging("a=1&b=%2F").body(b"x".to_vec().into());
+    put.send().await.unwrap();
+    let get = || {
+        fixture
+            .s3
+            .get_object_tagging()
+            .bucket(BUCKET)
+            .key("key")
+            .send()
+    };
+    let tags = get().await.unwrap().tag_set;
+    let pairs: Vec<_> = tags.iter().map(|tag| (tag.key(), tag.value())).collect();
+    assert_eq!(pairs, [("a", "1"), ("b", "/")]);
+    let tag = Tag::builder().key("c").value("2").build().unwrap();
+    let set = Tagging::builder().tag_set(tag).build().unwrap();
+    let put = fixture.s3.put_object_tagging().bucket(BUCKET).key("key");
+    put.tagging(set).send().await.unwrap();
+    assert_eq!(get().await.unwrap().tag_set.len(), 1);
+    let delete = fixture.s3.delete_object_tagging().bucket(BUCKET).key("key");
+    delete.send().await.unwrap();
+    assert!(get().await.unwrap().tag_set.is_empty());
+    assert_eq!(fixture.get("key").await, b"x");
+}
+
+#[tokio::test]
+async fn of_many_conditional_creators_exactly_one_wins() {
+    let fixture = Fixture::start().await;
+    for round in 0..20 {
+        let key = format!("key{round}");
+        let creators = (0..8_u8).map(|number| {
+            let put = fixture.s3.put_object().bucket(BUCKET).key(&key);
+            put.if_none_match("*")
+                .body(vec![number; 50_000].into())
+                .send()
+        });
+        let outcomes = futures_util::future::join_all(creators).await;
+        let winners: Vec<usize> = (0..8).filter(|number| outcomes[*number].is_ok()).collect();
+        assert_eq!(winners.len(), 1, "round {round}");
+        let bytes = fixture.get(&key).await;
+        assert_eq!(usize::from(bytes[0]), winners[0], "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn a_write_under_a_condition_that_does_not_hold_changes_nothing() {
+    let fixture = Fixture::start().await;
+    fixture.put("key", b"before").await;
+    let put = fixture.s3.put_object().bucket(BUCKET).key("key");
+    let put = put.if_match("\"beef\"").body(b"after".to_vec().into());
+    assert_eq!(code(put.send().await), "PreconditionFailed");
+    let delete = fixture.s3.delete_object().bucket(BUCKET).key("key");
+    assert_eq!(
+        code(delete.if_match("\"beef\"").send().await),
+        "PreconditionFailed"
+    );
+    assert_eq!(fixture.get("key").await, b"before");
+}
