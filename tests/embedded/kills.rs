@@ -56,7 +56,7 @@ async fn killed_while_objects_are_overwritten_it_loses_none() {
     assert_eq!(code(created), "");
     up.kill();
     // Of each key: what was acknowledged last, and what was begun after it.
-    let mut states = vec![(0_u8, 0_u8); KEYS];
+    let mut states = [(0_u8, 0_u8); KEYS];
     for round in 0..KILLS {
         let up = Up::start(folder.path());
         for (key, state) in states.iter_mut().enumerate() {
