@@ -14,6 +14,7 @@ use crate::error::KmsError;
 use crate::keys::key::Key;
 use crate::keys::key_store::Backing;
 use crate::keys::key_store::KeyStore;
+use crate::keys::key_store::XksProxy;
 
 /// Makes a custom key store; it starts disconnected.
 pub(crate) fn create(
@@ -81,35 +82,24 @@ pub(crate) fn update(
                 *cluster = other;
             }
         }
-        Backing::External {
-            connectivity,
-            access_key_id,
-            endpoint,
-            path,
-            vpc_service,
-            vpc_owner,
-        } => {
+        Backing::External(proxy) => {
             let credential = request.xks_proxy_authentication_credential;
+            let access_key_id = credential.and_then(|credential| credential.access_key_id);
             let fields = [
-                (connectivity, request.xks_proxy_connectivity),
-                (
-                    access_key_id,
-                    credential.and_then(|credential| credential.access_key_id),
-                ),
-                (endpoint, request.xks_proxy_uri_endpoint),
-                (path, request.xks_proxy_uri_path),
+                (&mut proxy.connectivity, request.xks_proxy_connectivity),
+                (&mut proxy.access_key_id, access_key_id),
+                (&mut proxy.endpoint, request.xks_proxy_uri_endpoint),
+                (&mut proxy.path, request.xks_proxy_uri_path),
             ];
             for (field, value) in fields {
                 if let Some(value) = value {
                     *field = value;
                 }
             }
-            *vpc_service = request
-                .xks_proxy_vpc_endpoint_service_name
-                .or(vpc_service.take());
-            *vpc_owner = request
-                .xks_proxy_vpc_endpoint_service_owner
-                .or(vpc_owner.take());
+            let service = request.xks_proxy_vpc_endpoint_service_name;
+            proxy.vpc_service = service.or(proxy.vpc_service.take());
+            let owner = request.xks_proxy_vpc_endpoint_service_owner;
+            proxy.vpc_owner = owner.or(proxy.vpc_owner.take());
         }
     }
     let (account, region) = call.caller.place();
@@ -256,14 +246,14 @@ fn backing(request: v1::CreateCustomKeyStoreRequest) -> Result<Backing, KmsError
             "XksProxyVpcEndpointServiceName is required.",
         ));
     }
-    Ok(Backing::External {
+    Ok(Backing::External(XksProxy {
         connectivity,
         access_key_id: needed(access_key_id, "XksProxyAuthenticationCredential")?,
         endpoint: needed(request.xks_proxy_uri_endpoint, "XksProxyUriEndpoint")?,
         path: needed(request.xks_proxy_uri_path, "XksProxyUriPath")?,
         vpc_service,
         vpc_owner: request.xks_proxy_vpc_endpoint_service_owner,
-    })
+    }))
 }
 
 /// Names, clusters and proxies belong to one custom key store each.
@@ -284,18 +274,9 @@ fn check_free(present: &[KeyStore], wanted: &KeyStore) -> Result<(), KmsError> {
             {
                 return Err(taken(Code::CloudHsmClusterInUseException, "cluster"));
             }
-            (
-                Backing::External {
-                    endpoint: a,
-                    path: x,
-                    ..
-                },
-                Backing::External {
-                    endpoint: b,
-                    path: y,
-                    ..
-                },
-            ) if a == b && x == y => {
+            (Backing::External(a), Backing::External(b))
+                if (&a.endpoint, &a.path) == (&b.endpoint, &b.path) =>
+            {
                 return Err(taken(Code::XksProxyUriInUseException, "proxy URI"));
             }
             _ => {}
@@ -333,22 +314,15 @@ fn entry(store: KeyStore) -> v1::CustomKeyStoresListEntry {
             entry.cloud_hsm_cluster_id = Some(cluster);
             entry.trust_anchor_certificate = Some(certificate);
         }
-        Backing::External {
-            connectivity,
-            access_key_id,
-            endpoint,
-            path,
-            vpc_service,
-            vpc_owner,
-        } => {
+        Backing::External(proxy) => {
             entry.custom_key_store_type = Some("EXTERNAL_KEY_STORE".to_owned());
             entry.xks_proxy_configuration = Some(v1::XksProxyConfigurationType {
-                connectivity: Some(connectivity),
-                access_key_id: Some(access_key_id),
-                uri_endpoint: Some(endpoint),
-                uri_path: Some(path),
-                vpc_endpoint_service_name: vpc_service,
-                vpc_endpoint_service_owner: vpc_owner,
+                connectivity: Some(proxy.connectivity),
+                access_key_id: Some(proxy.access_key_id),
+                uri_endpoint: Some(proxy.endpoint),
+                uri_path: Some(proxy.path),
+                vpc_endpoint_service_name: proxy.vpc_service,
+                vpc_endpoint_service_owner: proxy.vpc_owner,
             });
         }
     }

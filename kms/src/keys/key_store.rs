@@ -32,18 +32,54 @@ pub enum Backing {
         certificate: String,
     },
     /// A key manager outside AWS, reached through a proxy.
-    External {
-        /// `PUBLIC_ENDPOINT` or `VPC_ENDPOINT_SERVICE`.
-        connectivity: String,
-        /// Names the credential that the proxy authenticates AWS by.
-        access_key_id: String,
-        /// The proxy's host, with `https://`.
-        endpoint: String,
-        /// The proxy's path.
-        path: String,
-        /// Name of the VPC endpoint service, if it is reached through one.
-        vpc_service: Option<String>,
-        /// Account that owns the VPC endpoint service.
-        vpc_owner: Option<String>,
-    },
+    External(XksProxy),
+}
+
+/// The proxy of an external key store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct XksProxy {
+    /// `PUBLIC_ENDPOINT` or `VPC_ENDPOINT_SERVICE`.
+    pub connectivity: String,
+    /// Names the credential that the proxy authenticates AWS by.
+    pub access_key_id: String,
+    /// The proxy's host, with `https://`.
+    pub endpoint: String,
+    /// The proxy's path.
+    pub path: String,
+    /// Name of the VPC endpoint service, if it is reached through one.
+    pub vpc_service: Option<String>,
+    /// Account that owns the VPC endpoint service.
+    pub vpc_owner: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_store_is_stored_in_the_form_of_version_1() {
+        let proxy = XksProxy {
+            connectivity: "PUBLIC_ENDPOINT".to_owned(),
+            access_key_id: "A".to_owned(),
+            endpoint: "https://a.example".to_owned(),
+            path: "/kms/xks/v1".to_owned(),
+            vpc_service: None,
+            vpc_owner: None,
+        };
+        let cluster = Backing::CloudHsm {
+            cluster: "c".to_owned(),
+            certificate: "d".to_owned(),
+        };
+        for (backing, stored) in [
+            (
+                Backing::External(proxy),
+                r#"{"External":{"connectivity":"PUBLIC_ENDPOINT","access_key_id":"A","endpoint":"https://a.example","path":"/kms/xks/v1","vpc_service":null,"vpc_owner":null}}"#,
+            ),
+            (cluster, r#"{"CloudHsm":{"cluster":"c","certificate":"d"}}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&backing).unwrap(), stored);
+            let read: Backing = serde_json::from_str(stored).unwrap();
+            assert_eq!(read, backing);
+        }
+    }
 }

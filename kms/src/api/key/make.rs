@@ -153,7 +153,7 @@ impl KeyStoreRequest {
                 external_key: None,
                 cluster: Some(cluster),
             })),
-            (Backing::External { .. }, Some(key)) if external => {
+            (Backing::External(_), Some(key)) if external => {
                 let taken = |other: &Arc<Key>| {
                     let snapshot = other.snapshot();
                     let link = snapshot.record.key_store.as_ref();
