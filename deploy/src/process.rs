@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway::server::MetricsText;
+use gateway::admin::MetricsText;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;

@@ -19,6 +19,7 @@ use http::HeaderValue;
 use http::Method;
 use http::Uri;
 use http::header;
+use proto::identity::Region;
 use proto::sigv4;
 use proto::sigv4::Authorization;
 use proto::sigv4::CanonicalRequest;
@@ -59,7 +60,7 @@ pub use users::User;
 /// Checks signatures for one Region's S3.
 pub struct Authenticator {
     users: ArcSwap<Users>,
-    region: String,
+    region: Region,
     clock: Arc<dyn Clock>,
 }
 
@@ -72,7 +73,7 @@ pub struct Verified {
     /// How the body is to be checked.
     pub coverage: Coverage,
     /// Headers to be treated as if they had come: those that a presigned URL carries in its query,
-    /// and what is known of the payload's hash where no header says it.
+    /// and the payload's hash where no header has it.
     pub hoisted: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -89,7 +90,7 @@ pub struct Head<'a> {
     pub headers: &'a HeaderMap,
 }
 
-/// What a signature says, wherever it stood.
+/// What a signature claims, wherever it stood.
 struct Claim {
     access_key_id: String,
     scope: CredentialScope,
@@ -102,11 +103,11 @@ struct Claim {
 
 impl Authenticator {
     /// An authenticator for these users.
-    pub fn new(users: &[User], region: impl Into<String>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(users: &[User], region: Region, clock: Arc<dyn Clock>) -> Self {
         let users = ArcSwap::from_pointee(Users::new(users));
         Self {
             users,
-            region: region.into(),
+            region,
             clock,
         }
     }
@@ -285,7 +286,7 @@ impl Authenticator {
     /// What scopes must name.
     fn expected(&self) -> Expected<'_> {
         Expected {
-            region: Some(&self.region),
+            region: Some(self.region.as_str()),
             service: "s3",
         }
     }
@@ -344,7 +345,7 @@ fn presigned_hash(in_query: Option<&str>, in_header: Option<&str>) -> Result<Pay
     Ok(chosen)
 }
 
-/// The time at which a request says it was signed in its header.
+/// The time at which a request was signed by its own account.
 fn header_time(headers: &HeaderMap) -> Result<Timestamp, S3Error> {
     let parse = |text: &str| {
         let time = Timestamp::parse_basic(text).or_else(|_| mail_date(text));

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 
 use http::HeaderName;
+use proto::identity::Region;
 use proto::policy::Context;
 use proto::time::Clock;
 
@@ -44,7 +45,7 @@ pub struct Authorizer {
     owners: Arc<BucketOwners>,
     public_access: Arc<PublicAccessBlocks>,
     state_bucket: String,
-    region: String,
+    region: Region,
     clock: Arc<dyn Clock>,
 }
 
@@ -55,7 +56,7 @@ impl Authorizer {
     pub fn new(
         configurations: &BucketConfigurations,
         state_bucket: &str,
-        region: &str,
+        region: Region,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
@@ -63,7 +64,7 @@ impl Authorizer {
             owners: Arc::clone(&configurations.owners),
             public_access: Arc::clone(&configurations.public_access),
             state_bucket: state_bucket.to_owned(),
-            region: region.to_owned(),
+            region,
             clock,
         }
     }

@@ -53,7 +53,7 @@ pub struct Config {
     /// How the KMS is reached.
     pub kms: Kms,
 
-    /// Where the gateway keeps what no object can hold.
+    /// Where the gateway stores what no object can hold.
     pub state: state::Config,
 
     /// How objects are read and written.
@@ -122,7 +122,7 @@ pub struct Limits {
     /// Bytes per second that a client must send of a body, over 30 seconds of waiting for it.
     pub body_rate_min: u64,
 
-    /// How long new connections are still taken after the gateway was told to stop, in
+    /// How long new connections are still taken after the gateway began to stop, in
     /// milliseconds: the time that load balancers need to notice `/readyz`.
     pub drain_delay_ms: u64,
 
@@ -270,7 +270,7 @@ impl Limits {
         }
     }
 
-    /// How long new connections are taken after the gateway was told to stop.
+    /// How long new connections are taken after the gateway began to stop.
     pub fn drain_delay(&self) -> Duration {
         Duration::from_millis(self.drain_delay_ms)
     }

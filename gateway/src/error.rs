@@ -1,8 +1,8 @@
-//! What the gateway answers when it does not do what was asked.
+//! What the gateway answers when it does not do what was requested.
 //!
 //! An [`S3Error`] is one of S3's own error codes with its HTTP status and a message; further
 //! elements of the XML body (`ArgumentName`, `HeadersNotSigned`, ...) are details. Causes never
-//! reach a client: they are logged where they are known, with the request id.
+//! reach a client: they are logged where they arise, with the request id.
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
 
@@ -54,16 +54,16 @@ impl S3Error {
         }
     }
 
-    /// An error read from the backend's answer; its code may be one that we do not know.
+    /// An error read from the backend's answer; its code may be one that is not in [`S3Code`].
     ///
-    /// The status is the backend's, because for an unknown code nothing else tells it.
+    /// The status is the backend's, because for an unknown code nothing else has it.
     pub fn foreign(code: &str, status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
-        let known = S3Code::from_text(code);
+        let ours = S3Code::from_text(code);
         Self {
-            code: known.unwrap_or(S3Code::Foreign),
+            code: ours.unwrap_or(S3Code::Foreign),
             status,
             message: message.into(),
-            foreign_code: known.is_none().then(|| code.into()),
+            foreign_code: ours.is_none().then(|| code.into()),
             details: Vec::new(),
             headers: Vec::new(),
         }
@@ -152,7 +152,7 @@ impl S3Error {
 
     /// The whole HTTP answer.
     ///
-    /// `resource` is the path that was asked for. An answer to `HEAD` (`head`) has no body, nor
+    /// `resource` is the path of the request. An answer to `HEAD` (`head`) has no body, nor
     /// has `304 Not Modified`; both keep the status, as S3 does.
     pub fn into_response(
         self,

@@ -1,6 +1,6 @@
 //! Keys: where the data key of an object comes from, and what it is wrapped under.
 //!
-//! [`data_key::DataKeys`] turns a choice of encryption into a data key and what the envelope says
+//! [`data_key::DataKeys`] turns a choice of encryption into a data key and what the envelope has
 //! about it, and turns an envelope and what a request brought back into the data key. There is one way
 //! each, so that reads and writes cannot drift apart.
 //!

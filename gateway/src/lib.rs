@@ -5,6 +5,7 @@
 //! | module | its one job |
 //! |---|---|
 //! | [`server`] | listeners, connections and their limits, start and stop |
+//! | [`admin`] | health and metrics, for operators |
 //! | [`config`] | how a gateway runs, checked |
 //! | [`respond`] | one request, from its head to its answer |
 //! | [`operation`] | operations by their API names; only they spend permits |
@@ -19,7 +20,7 @@
 //! | [`sse`] | server-side encryption as requests and answers name it |
 //! | [`state`] | plain documents in the gateway's own bucket |
 //! | [`backend`] | the S3 client |
-//! | [`envelope`] | the header that says how to find an object's data key |
+//! | [`envelope`] | the header by which an object's data key is found |
 //! | [`chunks`] | the sealed form of an object, pure |
 //! | [`protocol`] | S3's words: headers, documents, digests |
 //! | [`request`] | a request as the operations see it |
@@ -32,6 +33,7 @@ pub mod fuzzing;
 
 // In the order of the table; `tests/tidy` reads it.
 pub mod server;
+pub mod admin;
 pub mod config;
 pub mod respond;
 pub mod operation;

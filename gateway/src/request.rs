@@ -1,6 +1,6 @@
-//! A request as the operations see it: who asks, for what, and the bytes that come with it.
+//! A request as the operations see it: who sent it, for what, and the bytes that come with it.
 //!
-//! These are values only. They are made once per request by the rooms above: the target by
+//! These are values only. They are made once per request by the modules above: the target by
 //! `route`, the caller and the verified body by `authenticate`; an operation trusts them.
 
 use std::net::IpAddr;
@@ -31,7 +31,7 @@ pub struct S3Request {
     /// All headers as they came. With `STREAMING-...` payloads `content-encoding: aws-chunked`
     /// and `content-length` describe the wire, not the object: see [`Payload::length`].
     pub headers: HeaderMap,
-    /// Who asks.
+    /// Who sent it.
     pub caller: Caller,
     /// How the caller proved it.
     pub auth: AuthType,
@@ -50,7 +50,7 @@ impl S3Request {
     }
 }
 
-/// Who asks: a user of the gateway, or nobody.
+/// Who sent a request: a user of the gateway, or nobody.
 ///
 /// Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! One request, from its head to its answer.
 //!
 //! The order is fixed: what is ambiguous is refused; the target is read; the signature is checked;
-//! only then is anything decided by what the request says. An answer that is an error is written
+//! only then is anything decided by what the request contains. An answer that is an error is written
 //! here and nowhere else. Every answer carries a request id; that to a request from a web page whose
 //! signature was right, an error too, what the bucket's cross-origin rules let the page read.
 
@@ -175,8 +175,8 @@ impl Responder {
         }
     }
 
-    /// Everything that can end in an error. `for_page` is what the answer tells the web page that
-    /// asked, whatever the answer is.
+    /// Everything that can end in an error. `for_page` is what the web page that sent
+    /// the request may read of the answer, whatever that is.
     async fn answer<B: WireBody>(
         &self,
         head: http::request::Parts,
@@ -249,7 +249,7 @@ impl Responder {
         Box::pin(self.operations.run(operation, request)).await
     }
 
-    /// The answer that tells an error.
+    /// The answer that reports an error.
     fn error_answer(
         &self,
         error: S3Error,
@@ -297,7 +297,7 @@ fn host(head: &http::request::Parts) -> Option<&str> {
     authority.or_else(|| head.headers.get(header::HOST)?.to_str().ok())
 }
 
-/// Whether the client waits to be told to go on.
+/// Whether the client waits for a sign to go on.
 fn expects_continue(headers: &HeaderMap) -> bool {
     let expect = headers.get(header::EXPECT);
     expect.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))

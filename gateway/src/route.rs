@@ -1,4 +1,4 @@
-//! What a request is about ([`target`]) and which operation it asks for ([`operation()`]).
+//! What a request is about ([`target`]) and which operation it names ([`operation()`]).
 //!
 //! [`Operation`] is the closed list of S3's operations. The gateway does some itself; what touches no
 //! bytes of objects passes through to the backend; and what would show or store them unsealed, or

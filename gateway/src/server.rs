@@ -1,8 +1,8 @@
 //! Listeners and what becomes of their connections, from the first to the last.
 //!
 //! [`start`] puts a gateway together from its configuration and opens its ports: HTTP, HTTPS and,
-//! apart from both, health and metrics. [`Running`] tells where they are and ends them: new
-//! connections are taken for a little while longer, kept ones are closed after their request, and
+//! apart from both, health and metrics. [`Running`] has their addresses and ends them: new
+//! connections are taken for a little while longer, idle ones are closed after their request, and
 //! requests in flight may finish.
 
 use std::io;
@@ -22,25 +22,23 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::admin::Admin;
+use crate::admin::MetricsText;
+use crate::admin::Readiness;
 use crate::backend::LocalBackend;
 use crate::chunks::random::Random;
 use crate::chunks::random::SystemRandom;
 use crate::config::Config;
 use crate::config::ConfigError;
 use crate::config::Listen;
-use crate::server::admin::Admin;
 use crate::server::connection::Shared;
-use crate::server::readiness::Readiness;
 use crate::server::tls::Certificates;
 
-mod admin;
 mod compose;
 mod connection;
-mod readiness;
 mod timed;
 mod tls;
 
-pub use admin::MetricsText;
 pub use tls::Certificate;
 pub use tls::TlsError;
 
@@ -89,7 +87,7 @@ pub struct Running {
 /// The stages of the end.
 #[derive(Clone, Default)]
 struct Lifetime {
-    /// `/readyz` says no.
+    /// `/readyz` answers that it is not ready.
     stopping: CancellationToken,
     /// No connection is accepted.
     closed: CancellationToken,
@@ -200,7 +198,7 @@ impl Running {
         Ok(())
     }
 
-    /// Stops: `/readyz` says so at once; after the configured delay no connection is accepted, and
+    /// Stops: `/readyz` reports it at once; after the configured delay no connection is accepted, and
     /// requests in flight have the configured time to finish.
     pub async fn stop(self) {
         self.lifetime.stopping.cancel();
@@ -333,15 +331,15 @@ async fn watch_certificate(shared: Arc<Shared>, closed: CancellationToken) {
     let Some(certificates) = &shared.certificates else {
         return;
     };
-    let mut known = certificates.modified();
+    let mut last = certificates.modified();
     while closed
         .run_until_cancelled(tokio::time::sleep(CERTIFICATE_CHECK))
         .await
         .is_some()
     {
         let modified = certificates.modified();
-        if modified != known {
-            known = modified;
+        if modified != last {
+            last = modified;
             match certificates.reload() {
                 Ok(()) => tracing::info!("the certificate was renewed"),
                 Err(cause) => tracing::error!(%cause, "the certificate before stays in use"),
@@ -400,7 +398,7 @@ pub enum StartError {
         cause: io::Error,
     },
 
-    /// A listener does not tell its address.
+    /// The address of a listener cannot be read.
     #[error("a listener has no address: {0}")]
     Address(io::Error),
 }

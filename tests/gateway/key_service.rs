@@ -13,6 +13,8 @@ use gateway::keys::kms::endpoint::GrpcEndpoint;
 use gateway::keys::kms::endpoint::TlsFiles;
 use gateway::keys::kms::grpc::GrpcKeyService;
 use gateway::sse::context::EncryptionContext;
+use proto::identity::Region;
+use proto::identity::Secret;
 use proto::sigv4::Credentials;
 use proto::time::SystemClock;
 use tests::world::SERVICE_SECRET;
@@ -32,20 +34,33 @@ fn grpc_endpoint(address: &str) -> GrpcEndpoint {
     GrpcEndpoint::parse(&format!("grpc://{address}")).unwrap()
 }
 
+fn region() -> Region {
+    "us-east-1".parse().unwrap()
+}
+
+fn grpc_service(
+    endpoint: &GrpcEndpoint,
+    files: TlsFiles<'_>,
+    secret: &str,
+    retry: RetryPolicy,
+) -> GrpcKeyService {
+    GrpcKeyService::new(endpoint, files, &Secret::new(secret), &region(), retry).unwrap()
+}
+
 /// Both ways: gRPC, and AWS JSON.
 fn services(world: &World) -> [(&'static str, Box<dyn KeyService>); 2] {
     let address = world.kms.address;
     let grpc = GrpcKeyService::new(
         &grpc_endpoint(&address.to_string()),
         TlsFiles::default(),
-        SERVICE_SECRET,
-        "us-east-1",
+        &Secret::new(SERVICE_SECRET),
+        &region(),
         RetryPolicy::default(),
     );
     let aws = AwsKeyService::new(
         &format!("aws+http://{address}"),
         Credentials::new(&world.main.access_key_id, &world.main.secret_access_key),
-        "us-east-1",
+        region(),
         Arc::new(SystemClock),
         RetryPolicy::default(),
     );
@@ -126,11 +141,11 @@ async fn a_kms_that_is_not_there_is_unreachable_over_both_protocols() {
     };
     let endpoint = grpc_endpoint(&address.to_string());
     let files = TlsFiles::default();
-    let grpc = GrpcKeyService::new(&endpoint, files, "s", "us-east-1", retry).unwrap();
+    let grpc = grpc_service(&endpoint, files, "s", retry);
     let aws = AwsKeyService::new(
         &format!("aws+http://{address}"),
         Credentials::new("A", "s"),
-        "us-east-1",
+        region(),
         Arc::new(SystemClock),
         retry,
     );
@@ -152,7 +167,7 @@ async fn a_gateway_with_the_wrong_secret_receives_nothing() {
     let endpoint = grpc_endpoint(&world.kms.address.to_string());
     let files = TlsFiles::default();
     let retry = RetryPolicy::default();
-    let wrong = GrpcKeyService::new(&endpoint, files, "wrong", "us-east-1", retry).unwrap();
+    let wrong = grpc_service(&endpoint, files, "wrong", retry);
     let outcome = wrong
         .generate_data_key(&alice(), &arn, &EncryptionContext::default())
         .await;
@@ -176,7 +191,7 @@ async fn a_kms_is_reached_by_tls_with_its_authority_and_a_client_certificate_onl
     let (client, client_key) = certificate(folder.path(), "client");
     let (other, other_key) = certificate(folder.path(), "other");
     let mut config = kms::config::Config::fixture();
-    config.authenticate.service_secret = Some(proto::identity::Secret::new(SERVICE_SECRET));
+    config.authenticate.service_secret = Some(Secret::new(SERVICE_SECRET));
     config.tls = Some(kms::config::Tls {
         certificate_file: server.clone(),
         key_file: server_key,
@@ -192,8 +207,7 @@ async fn a_kms_is_reached_by_tls_with_its_authority_and_a_client_certificate_onl
             total: std::time::Duration::from_millis(100),
             ..RetryPolicy::default()
         };
-        let region = "us-east-1";
-        let kms = GrpcKeyService::new(&endpoint, files, SERVICE_SECRET, region, retry).unwrap();
+        let kms = grpc_service(&endpoint, files, SERVICE_SECRET, retry);
         let (key, context) = ("alias/sealgate/sse-s3", context("arn:aws:s3:::b/k"));
         let gateway = Requester::gateway(ACCOUNT);
         kms.encrypt(&gateway, key, &[7; 32], &context).await
@@ -238,7 +252,7 @@ async fn the_gateways_own_kms_key_works_for_the_gateway_and_for_no_user() {
     let endpoint = grpc_endpoint(&world.kms.address.to_string());
     let files = TlsFiles::default();
     let retry = RetryPolicy::default();
-    let kms = GrpcKeyService::new(&endpoint, files, SERVICE_SECRET, "us-east-1", retry).unwrap();
+    let kms = grpc_service(&endpoint, files, SERVICE_SECRET, retry);
     let here = context("arn:aws:s3:::b/k");
     let alias = "alias/sealgate/sse-s3";
     let gateway = Requester::gateway(ACCOUNT);

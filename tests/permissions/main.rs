@@ -4,8 +4,10 @@
 //! authorization reference) and `permissions.toml` (which operation needs which action). A permission that AWS
 //! requires and the gateway does not is a row that fails here.
 
+mod absence;
 mod buckets;
 mod conditions;
+mod deletions;
 mod denied;
 mod destinations;
 mod fixture;

@@ -2,7 +2,7 @@
 //!
 //! The signature covers the policy's text; the policy covers the fields. So the order is: the fields
 //! before the file are read, the signature is checked, then every field has to be allowed by a
-//! condition. What the form says becomes a request like any other: its fields are the headers, its
+//! condition. The form becomes a request like any other: its fields are the headers, its
 //! file is the body. Of the request's own headers nothing is taken: nobody signed them.
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-authentication-HTTPPOST.html>,

@@ -136,5 +136,5 @@ fn spaced_hex(bytes: &[u8]) -> String {
     text.join(" ")
 }
 
-/// The header that says how the body is covered by the signature.
+/// The header that states how the body is covered by the signature.
 pub(super) const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");

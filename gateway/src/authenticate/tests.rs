@@ -24,7 +24,8 @@ fn authenticator() -> Authenticator {
         principal_arn: None,
     };
     let now = Timestamp::parse_basic(NOW).unwrap();
-    Authenticator::new(&[user], "us-east-1", Arc::new(ManualClock::new(now)))
+    let region = "us-east-1".parse().unwrap();
+    Authenticator::new(&[user], region, Arc::new(ManualClock::new(now)))
 }
 
 fn signed(payload_hash: &str) -> Case {

@@ -154,8 +154,8 @@ mod tests {
     #[test]
     fn the_signing_keys_of_many_days_stay_bounded() {
         let users = Users::new(&[user(None)]);
-        let (signer, known) = users.find("AKIDEXAMPLE");
-        assert!(known);
+        let (signer, exists) = users.find("AKIDEXAMPLE");
+        assert!(exists);
         for day in 10..30 {
             let scope = CredentialScope {
                 date: format!("202501{day}"),

@@ -5,6 +5,7 @@
 //!
 //! Source: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>
 
+use proto::identity::Region;
 use proto::policy::Context;
 use proto::time::Timestamp;
 
@@ -25,7 +26,7 @@ use crate::sse::response;
 #[derive(Clone, Copy)]
 pub(super) enum Encryption<'a> {
     /// In the request's own headers. A KMS key without a Region is of this one.
-    Requested(&'a str),
+    Requested(&'a Region),
     /// In the upload that the request belongs to: chosen by whoever created it.
     Upload(&'a Protection),
 }
@@ -121,7 +122,7 @@ pub(super) fn add_existing_tags(context: &mut Context, query: &str) {
     }
 }
 
-/// Who asks, and over which connection.
+/// The caller, and its connection.
 fn add_caller(context: &mut Context, request: &S3Request) {
     let connection = &request.connection;
     context.insert("aws:SecureTransport", connection.secure.to_string());
@@ -150,15 +151,15 @@ fn add_protection(context: &mut Context, protection: &Protection) {
     }
 }
 
-/// Which encryption the request asks for; a KMS key by its ARN however it is named.
-fn add_requested(context: &mut Context, request: &S3Request, region: &str) {
+/// Which encryption the request names; a KMS key by its ARN however it is named.
+fn add_requested(context: &mut Context, request: &S3Request, region: &Region) {
     for name in [ALGORITHM, response::CUSTOMER_ALGORITHM] {
         if let Some(value) = request.header(name) {
             context.insert(&format!("s3:{name}"), value);
         }
     }
     if let Some(key) = request.header(KEY_ID) {
-        let partition = proto::arn::partition(region);
+        let partition = region.partition();
         let account = &request.caller.account;
         let arn = if key.starts_with("arn:") {
             key.to_owned()

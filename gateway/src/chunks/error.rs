@@ -9,7 +9,7 @@
 pub enum OpenError {
     /// The head is not one this version writes: its magic, version, kind, reserved bytes or part
     /// number.
-    #[error("the head of the segment is not known")]
+    #[error("the head of the segment is not one of this version")]
     Head,
     /// The head in front of the chunks is not the one the envelope or the part table names.
     #[error("the head of the segment is another segment's")]

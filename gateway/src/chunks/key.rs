@@ -31,7 +31,7 @@ impl DataKey {
     /// The key that the object's part table is sealed under.
     ///
     /// It opens no part. Under SSE-C, whoever completes an upload need not send the customer's key
-    /// again, so this key is all that the gateway keeps while the upload lasts.
+    /// again, so this key is all that the gateway stores while the upload lasts.
     #[must_use]
     pub fn for_footer(&self) -> Self {
         let derived = self.expand::<KEY_BYTES>(&[FOOTER_LABEL]);

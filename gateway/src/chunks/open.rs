@@ -43,7 +43,7 @@ pub struct Opener {
     trailer: Option<Trailer>,
     /// Plaintext, then the stored bytes of what is not complete yet.
     buffer: BytesMut,
-    /// Room to take at once: never more than the object can need.
+    /// Memory to take at once: never more than the object can need.
     capacity: usize,
     /// How much of the buffer is plaintext, every byte of it under a tag that was right.
     opened: usize,
@@ -82,7 +82,7 @@ impl Opener {
         Ok(opener)
     }
 
-    /// Opens a whole object whose sealed record is known already, from its authenticated envelope:
+    /// Opens a whole object whose sealed record was read already, from its authenticated envelope:
     /// its trailer must be the same bytes.
     ///
     /// # Errors
@@ -244,10 +244,10 @@ impl Opener {
         // Only the first chunk has something to skip, and then nothing was opened before it.
         self.buffer.advance(std::mem::take(&mut self.skip));
         let plaintext = (self.buffer.len() - self.opened) as u64;
-        let kept = plaintext.min(self.take);
-        self.take -= kept;
+        let within = plaintext.min(self.take);
+        self.take -= within;
         self.buffer
-            .truncate(self.buffer.len() - usize::try_from(plaintext - kept).unwrap_or(0));
+            .truncate(self.buffer.len() - usize::try_from(plaintext - within).unwrap_or(0));
         self.opened = self.buffer.len();
     }
 
@@ -266,7 +266,7 @@ impl Opener {
         self.opened
     }
 
-    /// Checks that everything came; for a whole object, opens its trailer, unless it was known.
+    /// Checks that everything came; for a whole object, opens its trailer, unless its record was read before.
     ///
     /// Plaintext not taken before is lost: call [`Opener::take`] first.
     ///
@@ -323,5 +323,5 @@ pub fn message(key: &DataKey, context: &[u8], message: &[u8]) -> Result<Vec<u8>,
     Ok(plaintext)
 }
 
-/// Room for what usually comes at once.
+/// Memory for what usually comes at once.
 const BUFFER_BYTES: usize = 4 * SEALED_CHUNK_BYTES;

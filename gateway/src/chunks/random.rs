@@ -1,4 +1,4 @@
-//! The one door to random bytes.
+//! The one source of random bytes.
 //!
 //! Keys and salts are drawn from a [`Random`] that is passed in, so that tests can make the same
 //! bytes twice. Everything that serves requests is given [`SystemRandom`].

@@ -197,6 +197,6 @@ impl Sealer {
     }
 }
 
-/// Room for what a caller collects before it sends it on, eight chunks or so, and for the piece
+/// Memory for what a caller collects before it sends it on, eight chunks or so, and for the piece
 /// that comes on top.
 const BUFFER_BYTES: usize = 12 * SEALED_CHUNK_BYTES;

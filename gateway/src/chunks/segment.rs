@@ -49,7 +49,7 @@ impl Segment {
         head
     }
 
-    /// The segment whose head this is; its length is known from its stored size.
+    /// The segment whose head this is; its length follows from its stored size.
     ///
     /// # Errors
     ///

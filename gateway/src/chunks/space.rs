@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 
-/// Makes room for `needed` more bytes behind what the buffer holds.
+/// Reserves memory for `needed` more bytes behind what the buffer holds.
 ///
 /// What was handed on shares the buffer's memory. Once the reader has dropped it, that memory is
 /// used again; until then new memory is taken, at least `capacity` bytes at once, so that what is
@@ -50,10 +50,10 @@ mod tests {
         assert_eq!(buffer[..], [1; 10]);
 
         buffer.extend_from_slice(&[2; 900]);
-        let kept = buffer.split_to(900).freeze();
+        let held = buffer.split_to(900).freeze();
         make(&mut buffer, 900, 1_000);
         assert!(buffer.capacity() >= 1_000);
         assert_eq!(buffer[..], [2; 10]);
-        assert_eq!(kept.len(), 900);
+        assert_eq!(held.len(), 900);
     }
 }

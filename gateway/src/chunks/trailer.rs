@@ -1,7 +1,7 @@
 //! The sealed record behind a whole object's segment: its length and digests.
 //!
-//! Digests are known only after the body, so they cannot stand in a header; in clear they would
-//! tell the backend which content this is, so they are sealed.
+//! Digests are complete only after the body, so they cannot stand in a header; in clear they would
+//! show the backend which content this is, so they are sealed.
 
 use crate::chunks::DataKey;
 use crate::chunks::OpenError;

@@ -8,7 +8,7 @@
 #[non_exhaustive]
 pub enum EnvelopeError {
     /// Another version wrote it.
-    #[error("envelope version {0} is not known")]
+    #[error("envelope version {0} is not one of this gateway")]
     Version(u8),
     /// It is not what this version writes: an unknown, missing, repeated or misplaced field, a
     /// value out of its range, or not base64url.

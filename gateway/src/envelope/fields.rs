@@ -1,10 +1,10 @@
-//! What an envelope says.
+//! The content of an envelope.
 
 use crate::chunks::layout::TRAILER_BYTES;
 use crate::chunks::segment::Segment;
 use crate::envelope::protection::Protection;
 
-/// What an envelope says.
+/// The content of an envelope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
     /// How the object's body is laid out.
@@ -21,7 +21,7 @@ pub struct Envelope {
 pub enum Layout {
     /// One segment and a trailer.
     Whole(Segment),
-    /// The parts' segments and a footer, which says where they are.
+    /// The parts' segments and a footer with their places.
     Parts,
 }
 

@@ -52,7 +52,7 @@ pub enum Protection {
     },
     /// SSE-C: the data key is wrapped under the customer's key.
     SseC {
-        /// Tells a wrong customer key from a forged envelope.
+        /// Distinguishes a wrong customer key from a forged envelope.
         check: [u8; CHECK_BYTES],
         /// The data key.
         wrapped: Wrapped,

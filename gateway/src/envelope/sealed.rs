@@ -26,7 +26,7 @@ impl Envelope {
     }
 }
 
-/// An envelope as it was read, before its data key is known.
+/// An envelope as it was read, without its data key.
 #[derive(Clone, Debug)]
 pub struct SealedEnvelope {
     claims: Envelope,
@@ -66,7 +66,7 @@ impl SealedEnvelope {
         })
     }
 
-    /// What the envelope says, not authenticated yet: to find the data key, and for HEAD.
+    /// What the envelope claims, not authenticated yet: to find the data key, and for HEAD.
     pub fn claims(&self) -> &Envelope {
         &self.claims
     }
@@ -76,7 +76,7 @@ impl SealedEnvelope {
         cipher::same(&self.name, &name(object_arn))
     }
 
-    /// What the envelope says, after checking that the holder of its data key wrote it for the
+    /// The content of the envelope, after checking that the holder of its data key wrote it for the
     /// object with this ARN.
     ///
     /// # Errors

@@ -101,7 +101,7 @@ impl From<DataKey> for ObjectKeys {
     }
 }
 
-/// A new object's keys, and what its envelope says about them.
+/// A new object's keys, and what its envelope has about them.
 pub struct NewKey {
     /// The keys.
     pub keys: ObjectKeys,
@@ -333,7 +333,7 @@ impl DataKeys {
         Ok(key.await?)
     }
 
-    /// Whether a request may ask for this object's data key at all: the parts that cost no key.
+    /// Whether a request may have this object's data key at all: the parts that cost no key.
     ///
     /// # Errors
     ///

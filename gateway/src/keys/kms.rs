@@ -157,7 +157,7 @@ impl KeyServiceError {
     }
 }
 
-// What a KMS says belongs to the caller only where the caller chose the key. A blob that does not
+// What a KMS reports belongs to the caller only where the caller chose the key. A blob that does not
 // unwrap is the gateway's or the backend's doing: one answer for everything that was tampered with.
 impl From<KeyServiceError> for S3Error {
     fn from(error: KeyServiceError) -> Self {

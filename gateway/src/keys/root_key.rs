@@ -9,7 +9,7 @@
 //! current one. No backend's conditional writes are relied upon.
 //!
 //! A key that cannot be read or unwrapped is an error. It is never replaced by a new one while the
-//! list of keys says that there is one.
+//! list of keys has one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ use crate::state::State;
 
 /// The root keys.
 ///
-/// A root key wrapped by another KMS key does not unwrap, whatever its file says. So a KMS key that
+/// A root key wrapped by another KMS key does not unwrap, whatever its file claims. So a KMS key that
 /// is to replace the configured one needs the root keys wrapped anew.
 pub struct RootKeys {
     state: State,

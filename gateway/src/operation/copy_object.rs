@@ -212,7 +212,7 @@ async fn resealed(
     Ok((written, head))
 }
 
-/// Whether a directive says REPLACE; COPY is the default.
+/// Whether a directive is REPLACE; COPY is the default.
 fn replaces(
     headers: &HeaderMap,
     name: &'static str,

@@ -84,12 +84,9 @@ async fn open(
         return open_unsealed(objects, reader, conditions, selection, fetched).await;
     }
     let Fetched { head, stored } = fetched;
-    let needs = Needs {
-        key: true,
-        checksum: true,
-        parts: true,
-    };
-    let object = objects.unlock(reader, &head, needs, conditions).await?;
+    let object = objects
+        .unlock(reader, &head, Needs::ALL, conditions)
+        .await?;
     let range = selection.resolve(object.plaintext_bytes, object.table.as_ref())?;
     let plaintext_bytes = range.end - range.start;
     check_size(plaintext_bytes)?;
@@ -148,7 +145,7 @@ async fn plain_range(
     Ok(Payload::from_stream(PlainBody(body), bytes))
 }
 
-/// Takes over the source's tags, where the backend says that it has some.
+/// Takes over the source's tags, where the backend counts some.
 ///
 /// # Errors
 ///

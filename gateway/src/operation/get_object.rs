@@ -3,7 +3,7 @@
 //! One request to the backend fetches the chunks that hold the range of a whole object: where they lie does
 //! not depend on the object's size, which comes with the answer. A second request is made only for digests
 //! that are neither in the envelope nor remembered; it is pinned to the version that the first one
-//! answered. For an object in parts the footer is read beside it: it says where each byte lies.
+//! answered. For an object in parts the footer is read beside it: it shows where each byte lies.
 //!
 //! HeadObject calls the KMS only for a checksum, or the place of a part. With SSE-S3 the ETag may take a
 //! read of the object's trailer or footer.

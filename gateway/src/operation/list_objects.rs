@@ -2,7 +2,7 @@
 //! that clients see.
 //!
 //! Sizes are computed. ETags are the backend's own, except those of SSE-S3 objects, so a bucket that never
-//! held one is listed by one request, and one more to know that ([`crate::records::listed_etags`]). In other
+//! held one is listed by one request, and one more that shows it ([`crate::records::listed_etags`]). In other
 //! buckets ETags come from memory, from the listing itself where the backend is MinIO, which shows
 //! metadata in listings (`metadata=true`), or else from a bounded number of HEAD requests side by side
 //! ([`crate::operation::config::Listing::heads_max`]); never from the KMS. Everything else (owners,

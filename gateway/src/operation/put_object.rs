@@ -68,7 +68,7 @@ pub(crate) async fn write(
     Ok((written, encryption))
 }
 
-/// The length of a request's body, which must be known before.
+/// The length of a request's body, which must be announced.
 ///
 /// # Errors
 ///

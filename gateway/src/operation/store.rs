@@ -93,7 +93,7 @@ impl ObjectStore {
         self
     }
 
-    /// The same, where `etags` says which buckets are listed without looking at their objects.
+    /// The same, where `etags` has which buckets are listed without looking at their objects.
     #[must_use]
     pub fn listing_by(mut self, etags: Arc<ListedETags>) -> Self {
         self.sealed.listed_etags = Some(etags);

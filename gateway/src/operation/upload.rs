@@ -9,8 +9,8 @@
 //! | ListParts, ListMultipartUploads | [`list`] |
 //!
 //! The data key and the envelope are made when an upload is created, because S3 takes metadata then
-//! only; so the envelope says "in parts" and no more, and sizes and digests are in the footer.
-//! What is known of an upload lies in the state bucket ([`crate::records::uploads`]), so that any
+//! only; so the envelope has "in parts" and no more, and sizes and digests are in the footer.
+//! What is stored about an upload lies in the state bucket ([`crate::records::uploads`]), so that any
 //! gateway continues where another one stopped.
 
 pub mod abort;

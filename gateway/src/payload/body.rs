@@ -24,7 +24,7 @@ use crate::request::PayloadStream;
 /// The body behind a verified head.
 ///
 /// Reads nothing yet: a client that waits for `100 Continue` goes on waiting until the operation
-/// asks for the first byte.
+/// reads the first byte.
 ///
 /// # Errors
 ///

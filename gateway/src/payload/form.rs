@@ -1,10 +1,10 @@
 //! `multipart/form-data`, read up to the file, which streams from there on.
 //!
-//! A sealed object's length is known before its first byte is sealed, and a form does not tell the length
+//! A sealed object's length is fixed before its first byte is sealed, and a form does not state the length
 //! of its file. So a file that fits in memory is read first. Of a larger one the length follows from
 //! where it begins and from the request's own length, if nothing but the closing delimiter stands
-//! behind it: clients send the file last, as S3 asks for, because it ignores what follows. That is
-//! why this is not left to a library: none tells where in the body a part begins.
+//! behind it: clients send the file last, as S3 demands, because it ignores what follows. That is
+//! why this is not left to a library: none shows where in the body a part begins.
 //!
 //! Source: RFC 7578; RFC 2046, section 5.1.
 
@@ -25,7 +25,7 @@ mod file;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 
-/// What a form says.
+/// A form.
 pub(crate) struct Form {
     /// The fields before the file.
     pub(crate) fields: Fields,
@@ -45,7 +45,7 @@ struct Body {
     taken: u64,
 }
 
-/// What a part's head says.
+/// A part's head.
 struct PartHead {
     name: String,
     file_name: Option<String>,
@@ -93,7 +93,7 @@ impl Form {
         }
     }
 
-    /// The file; its length is known. One with at most `in_memory_max` bytes, or what is left of the
+    /// The file, with its length. One with at most `in_memory_max` bytes, or what is left of the
     /// form then, is read first.
     ///
     /// # Errors

@@ -48,7 +48,7 @@ pub struct Wire<B: WireBody> {
     /// `None` once it ended or failed.
     body: Option<B>,
     limits: WireLimits,
-    /// Whether the client sends nothing until the first byte is asked for.
+    /// Whether the client sends nothing until the first byte is read.
     awaits_continue: bool,
     rate: Rate,
     /// Ends the present wait.
@@ -79,7 +79,7 @@ struct Rate {
 
 impl<B: WireBody> Wire<B> {
     /// The body of a request. `awaits_continue`: its client waits for `100 Continue`, which the
-    /// connection sends when the first byte is asked for.
+    /// connection sends when the first byte is read.
     pub fn new(body: B, limits: WireLimits, awaits_continue: bool) -> Self {
         Self {
             body: Some(body),
@@ -95,7 +95,7 @@ impl<B: WireBody> Wire<B> {
         self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
-    /// The number of bytes, where the framing tells it.
+    /// The number of bytes, where the framing has it.
     pub(super) fn length(&self) -> Option<u64> {
         self.body.as_ref().and_then(|body| body.size_hint().exact())
     }
@@ -159,7 +159,7 @@ impl<B: WireBody> Wire<B> {
 }
 
 impl Rate {
-    /// Begins to wait, and tells until when at most.
+    /// Begins to wait; until when at most.
     fn wait(&mut self, limits: &WireLimits, now: Instant) -> Instant {
         self.since = Some(now);
         now + limits.window.saturating_sub(self.waited)
@@ -187,7 +187,7 @@ impl<B: WireBody> Drop for Wire<B> {
             return;
         };
         let too_long = body.size_hint().lower() > self.limits.drain_bytes_max;
-        // Reading on would tell the client to send what was just refused.
+        // Reading on would have the client send what was just refused.
         if !too_long && !self.awaits_continue {
             runtime.spawn(drain(body, self.limits));
         }

@@ -223,7 +223,7 @@ impl ChecksumKind {
     }
 }
 
-/// The header that says what a checksum covers.
+/// The header that names what a checksum covers.
 pub(crate) const TYPE: &str = "x-amz-checksum-type";
 
 const UNKNOWN: &str = "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]";

@@ -73,7 +73,7 @@ impl ETag {
         Self(value.expect("a part of a header value is one"))
     }
 
-    /// How many parts it says that the object has, where it says so.
+    /// How many parts the object has by it, where it has that number.
     #[must_use]
     pub fn parts(&self) -> Option<u32> {
         self.bare().rsplit_once('-')?.1.parse().ok()

@@ -2,7 +2,7 @@
 //!
 //! Both ways are lists of what passes: what is not on them stays behind. Of a write, what describes the object
 //! for its readers passes; encryption, checksums and digests are the gateway's own matter. Of an
-//! answer, the same, and what the backend says of versions, locks and classes.
+//! answer, the same, and what the backend reports of versions, locks and classes.
 
 use http::HeaderMap;
 use http::HeaderName;
@@ -54,7 +54,7 @@ pub fn of_copied(source: &HeaderMap) -> HeaderMap {
     headers
 }
 
-/// The headers of a copy's target that say where and how it is kept: never those of its source.
+/// The headers of a copy's target about where and how it is stored: never those of its source.
 #[must_use]
 pub fn of_placement(request: &HeaderMap) -> HeaderMap {
     let mut headers = HeaderMap::new();
@@ -160,13 +160,13 @@ fn strip_aws_chunked(headers: &mut HeaderMap) {
         headers.insert(header::CONTENT_ENCODING, value);
         return;
     };
-    let kept: Vec<_> = text
+    let others: Vec<_> = text
         .split(',')
         .map(str::trim)
         .filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("aws-chunked"))
         .collect();
-    if let Ok(value) = HeaderValue::from_str(&kept.join(","))
-        && !kept.is_empty()
+    if let Ok(value) = HeaderValue::from_str(&others.join(","))
+        && !others.is_empty()
     {
         headers.insert(header::CONTENT_ENCODING, value);
     }
@@ -198,7 +198,7 @@ const DESCRIPTION: [&str; 6] = [
     "expires",
 ];
 
-/// Where and how an object is kept, and by whom it may be read.
+/// Where and how an object is stored, and by whom it may be read.
 const PLACEMENT: [&str; 12] = [
     "x-amz-acl",
     "x-amz-grant-full-control",
@@ -214,7 +214,7 @@ const PLACEMENT: [&str; 12] = [
     "x-amz-website-redirect-location",
 ];
 
-/// What the backend says about an object that is its own to say.
+/// What the backend reports about an object that is its own matter.
 const ANSWERED: [&str; 14] = [
     "last-modified",
     "x-amz-archive-status",
@@ -232,7 +232,7 @@ const ANSWERED: [&str; 14] = [
     "x-amz-website-redirect-location",
 ];
 
-/// Header fields for which an answer has room at once: a plain object has nine.
+/// Header fields for which an answer has space at once: a plain object has nine.
 const ANSWER_HEADERS: usize = 12;
 
 /// First part of the names of user metadata.
@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn aws_chunked_is_no_encoding_of_the_object() {
-        for (sent, kept) in [
+        for (sent, expected) in [
             ("aws-chunked", None),
             ("aws-chunked,gzip", Some("gzip")),
             ("gzip, aws-chunked", Some("gzip")),
@@ -322,13 +322,13 @@ mod tests {
             let stored = headers
                 .get("content-encoding")
                 .map(|value| value.to_str().unwrap());
-            assert_eq!(stored, kept);
+            assert_eq!(stored, expected);
         }
     }
 
     #[test]
     fn an_answer_tells_nothing_of_the_envelope_or_the_backends_own_digests() {
-        let told = of_answer(&headers(&[
+        let shown = of_answer(&headers(&[
             ("content-type", "text/plain"),
             ("x-amz-meta-sealgate", "secret"),
             ("x-amz-meta-a", "1"),
@@ -339,7 +339,7 @@ mod tests {
             ("server", "backend"),
             ("x-amz-version-id", "v"),
         ]));
-        let mut names: Vec<_> = told.keys().map(HeaderName::as_str).collect();
+        let mut names: Vec<_> = shown.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         assert_eq!(names, ["content-type", "x-amz-meta-a", "x-amz-version-id"]);
     }

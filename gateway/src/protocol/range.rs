@@ -102,7 +102,7 @@ impl Span {
     }
 }
 
-/// What a `Content-Range` header of the backend says.
+/// A `Content-Range` header of the backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ContentRange {
     /// Position of the first byte that follows.

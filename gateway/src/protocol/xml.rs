@@ -3,7 +3,7 @@
 //! Documents are S3's own: elements, text, here and there an attribute. No document type is ever
 //! read, so no entity can be declared; the five predefined ones and character references are all
 //! there is. Depth, number of elements and length are limited before anything is built.
-//! A tree keeps what it does not know, so a document can be passed on with a few elements changed.
+//! A tree has every element, whatever its name, so a document can be passed on with a few elements changed.
 //!
 //! Source: <https://www.w3.org/TR/xml/>, S3's API reference for the documents.
 

@@ -43,7 +43,7 @@ enum Source {
     Ended,
     /// These bytes.
     Whole(Bytes),
-    /// A stream and the number of bytes it still owes, where known.
+    /// A stream and the number of bytes it still owes, where that was announced.
     Stream(Box<dyn PayloadStream>, Option<u64>),
     /// Something was wrong; it stays so.
     Failed(S3Error),

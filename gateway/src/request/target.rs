@@ -10,7 +10,7 @@ pub struct Target {
     pub bucket: Option<String>,
     /// The key: any UTF-8, at least one byte; `//`, `.` and `..` have no meaning in it.
     pub key: Option<String>,
-    /// The query: as it came, until the operation is known; then only what that takes.
+    /// The query: as it came, until the operation was found; then only what that takes.
     pub query: Query,
 }
 

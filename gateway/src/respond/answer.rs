@@ -147,7 +147,7 @@ impl http_body::Body for Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        // Bodies of known length are dropped without being polled to their end.
+        // Bodies of announced length are dropped without being polled to their end.
         let complete = http_body::Body::is_end_stream(&self.body);
         self.end(if complete { "complete" } else { "unread" });
     }

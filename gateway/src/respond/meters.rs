@@ -1,6 +1,6 @@
 //! What is counted about answers.
 //!
-//! A registered counter is kept and not looked up by its labels again: the lookup costs more than
+//! A registered counter is cached and not looked up by its labels again: the lookup costs more than
 //! all else that is counted of a request.
 
 use std::collections::HashMap;
@@ -53,21 +53,21 @@ impl Meters {
     }
 
     fn operation(&self, operation: Option<Operation>) -> Arc<OperationMeters> {
-        let known = self.operations.read();
-        let known = known.unwrap_or_else(PoisonError::into_inner);
-        if let Some(meters) = known.get(&operation) {
+        let operations = self.operations.read();
+        let operations = operations.unwrap_or_else(PoisonError::into_inner);
+        if let Some(meters) = operations.get(&operation) {
             return Arc::clone(meters);
         }
-        drop(known);
+        drop(operations);
         let meters = Arc::new(OperationMeters {
             requests: Default::default(),
             seconds: metrics::histogram!(
                 "sealgate_s3_request_seconds", "operation" => label(operation)
             ),
         });
-        let known = self.operations.write();
-        let mut known = known.unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(known.entry(operation).or_insert(meters))
+        let operations = self.operations.write();
+        let mut operations = operations.unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(operations.entry(operation).or_insert(meters))
     }
 }
 
@@ -76,7 +76,7 @@ fn label(operation: Option<Operation>) -> &'static str {
     operation.map_or("-", Operation::name)
 }
 
-/// The counter of a status, and what its label says.
+/// The counter of a status, and the value of its label.
 fn class(
     counters: &[OnceLock<Counter>; CLASSES.len()],
     status: StatusCode,

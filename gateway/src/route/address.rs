@@ -1,7 +1,7 @@
 //! From `Host`, path and query to a [`Target`].
 //!
 //! The path is decoded once and never normalised: `//`, `.` and `..` are parts of keys. Everything
-//! after this room works with the decoded values only.
+//! after this module works with the decoded values only.
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>
 

@@ -1,14 +1,14 @@
 //! Which operation a request is: one row of one table ([`table`]).
 //!
-//! A request names at most one subresource, as at AWS. The row says which parameters the operation
+//! A request names at most one subresource, as at AWS. The row lists which parameters the operation
 //! takes; whatever else the query holds does not get past this module, so what is authorised, what
 //! is done and what a backend receives are the same:
 //!
 //! - names that begin with `x-` are taken everywhere and mean nothing (S3 ignores them; SDKs send
 //!   `x-id`),
 //! - a read (GET, HEAD) ignores other parameters, as S3 does,
-//! - a write refuses those that another operation takes, and those that nobody knows, because they
-//!   may stand for an operation that this gateway does not know.
+//! - a write refuses those that another operation takes, and those that are in no row, because they
+//!   may stand for an operation that this gateway does not have.
 //!
 //! Sources: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html#LogFormatCustom>;
 //! the texts of refusals as AWS sends them.
@@ -85,7 +85,7 @@ enum Selector {
 pub enum Handling {
     /// The gateway.
     Own,
-    /// The gateway, as with all configurations of buckets that it keeps itself.
+    /// The gateway, as with all configurations of buckets that it stores itself.
     Configure(Configuration, Verb),
     /// The backend: it neither shows nor changes the bytes of an object.
     Pass,
@@ -136,13 +136,13 @@ impl Level {
     }
 }
 
-/// The operation that a request asks for. Of the query of `target` only what that operation takes
+/// The operation that a request names. Of the query of `target` only what that operation takes
 /// is left.
 ///
 /// # Errors
 ///
 /// `NotImplemented` with the reason for operations that would leak or bypass encryption and for
-/// writes that nobody knows; `MethodNotAllowed`; `InvalidArgument` for two subresources, for a
+/// writes that are in no row; `MethodNotAllowed`; `InvalidArgument` for two subresources, for a
 /// parameter that the operation does not take, and for an empty version.
 pub fn operation(
     method: &Method,

@@ -1,4 +1,4 @@
-//! Header names that no client may use, because the gateway keeps its own records under them.
+//! Header names that no client may use, because the gateway stores its own records under them.
 
 use http::HeaderMap;
 
@@ -8,7 +8,7 @@ use crate::error::S3Error;
 /// other ones.
 ///
 /// Some servers read `x_amz_meta_a` as `x-amz-meta-a`. Every header is looked at: one that is
-/// allowed says nothing about the next.
+/// allowed does not make the next one so.
 ///
 /// # Errors
 ///

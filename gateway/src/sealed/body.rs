@@ -33,8 +33,8 @@ use crate::sealed::segments::Plan;
 use crate::sealed::segments::Step;
 
 /// The plaintext of an object, or of a range of it.
-pub(crate) struct OpenedBody {
-    reply: Option<ReplyBody>,
+pub(crate) struct OpenedBody<B = ReplyBody> {
+    reply: Option<B>,
     /// What is still to be opened; nothing once something was wrong.
     steps: VecDeque<Step>,
     /// Stored bytes that came and were not taken in.
@@ -106,7 +106,7 @@ pub(crate) async fn open(
     Ok(body)
 }
 
-impl OpenedBody {
+impl<B: Body<Data = Bytes, Error = BoxError> + Unpin> OpenedBody<B> {
     fn poll_opened(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, S3Error>>> {
         loop {
             match self.advance() {
@@ -169,7 +169,10 @@ impl OpenedBody {
 }
 
 // The source of a copy is read like the body of a request.
-impl PayloadStream for OpenedBody {
+impl<B> PayloadStream for OpenedBody<B>
+where
+    B: Body<Data = Bytes, Error = BoxError> + Send + Sync + Unpin,
+{
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, S3Error>>> {
         match self.ready.take() {
             Some(bytes) => Poll::Ready(Some(Ok(bytes))),
@@ -178,7 +181,10 @@ impl PayloadStream for OpenedBody {
     }
 }
 
-impl Body for OpenedBody {
+impl<B> Body for OpenedBody<B>
+where
+    B: Body<Data = Bytes, Error = BoxError> + Send + Sync + Unpin,
+{
     type Data = Bytes;
     type Error = BoxError;
 
@@ -204,3 +210,99 @@ pub(crate) fn broken_off(cause: &dyn std::fmt::Display) -> S3Error {
 /// Most bytes of an answer that are read and not needed, before another request is made instead. The
 /// footer of 10,000 parts is shorter.
 const SURPLUS_BYTES_MAX: u64 = 2 << 20;
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt as _;
+    use futures_util::stream;
+    use http_body_util::StreamBody;
+
+    use super::*;
+    use crate::chunks::DataKey;
+    use crate::chunks::Keys;
+    use crate::chunks::layout::CHUNK_BYTES;
+    use crate::chunks::random::SystemRandom;
+    use crate::sealed::segments::tests::sealed;
+
+    type Piece = Result<Frame<Bytes>, BoxError>;
+
+    /// What a reader receives of an object of one part, of whose stored bytes the backend sends these
+    /// pieces: the bytes, and the code of the error that ends them.
+    async fn read(pieces: impl FnOnce(&[u8]) -> Vec<Piece>) -> (Vec<u8>, Option<S3Code>) {
+        let key = DataKey::generate(&SystemRandom);
+        let (table, stored, _) = sealed(&key, &[LENGTH]);
+        let range = 0..table.plaintext_bytes();
+        let plan = Plan::new(Keys::from(&key), &table, None, &range, None).unwrap();
+        let mut body = OpenedBody {
+            reply: Some(StreamBody::new(stream::iter(pieces(&stored)).boxed())),
+            steps: plan.steps,
+            came: Bytes::new(),
+            ready: None,
+            last: None,
+        };
+        let mut received = Vec::new();
+        loop {
+            match poll_fn(|context| body.poll_opened(context)).await {
+                None => return (received, None),
+                Some(Ok(bytes)) => received.extend(bytes),
+                Some(Err(error)) => {
+                    let more = poll_fn(|context| body.poll_opened(context)).await;
+                    assert!(!matches!(more, Some(Ok(_))), "bytes after an error");
+                    return (received, Some(error.code()));
+                }
+            }
+        }
+    }
+
+    fn frames(stored: &[u8]) -> Vec<Piece> {
+        let pieces = stored.chunks(PIECE);
+        pieces
+            .map(|piece| Ok(Frame::data(Bytes::copy_from_slice(piece))))
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn the_plaintext_is_read_to_its_end() {
+        let (received, error) = read(frames).await;
+        assert_eq!((received.len(), error), (LENGTH, None));
+    }
+
+    #[tokio::test]
+    async fn stored_bytes_that_end_early_end_in_an_error_and_not_in_a_shorter_object() {
+        for missing in [1, 17, CHUNK_BYTES] {
+            let cut = |stored: &[u8]| frames(&stored[..stored.len() - missing]);
+            let (received, error) = read(cut).await;
+            assert!(received.len() < LENGTH, "{missing}");
+            assert_eq!(error, Some(S3Code::InternalError), "{missing}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_backend_that_breaks_off_ends_in_an_error() {
+        let broken = |stored: &[u8]| {
+            let mut pieces = frames(stored);
+            pieces.truncate(2);
+            pieces.push(Err("gone".into()));
+            pieces
+        };
+        let (_, error) = read(broken).await;
+        assert_eq!(error, Some(S3Code::ServiceUnavailable));
+    }
+
+    #[tokio::test]
+    async fn a_chunk_that_was_changed_is_not_handed_out() {
+        let changed = |stored: &[u8]| {
+            let mut stored = stored.to_vec();
+            stored[SECOND_CHUNK] ^= 1;
+            frames(&stored)
+        };
+        let (received, error) = read(changed).await;
+        assert!(received.len() <= CHUNK_BYTES);
+        assert_eq!(error, Some(S3Code::InternalError));
+    }
+
+    const LENGTH: usize = 2 * CHUNK_BYTES + 100;
+    const PIECE: usize = 5_000;
+    /// A byte of the second chunk.
+    const SECOND_CHUNK: usize = CHUNK_BYTES + 1_000;
+}

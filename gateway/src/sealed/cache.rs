@@ -26,7 +26,7 @@ pub(crate) struct Facts {
     pub(crate) etag: ETag,
     /// Its size, in bytes.
     pub(crate) bytes: u64,
-    /// The algorithm of its checksum, where that is known.
+    /// The algorithm of its checksum, where that was read.
     pub(crate) algorithm: Option<Algorithm>,
 }
 

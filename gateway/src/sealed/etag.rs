@@ -5,7 +5,7 @@ use crate::envelope::Protection;
 use crate::error::S3Error;
 use crate::protocol::etag::ETag;
 
-/// Whether clients see a digest of the plaintext as the ETag: S3 says so of SSE-S3 alone.
+/// Whether clients see a digest of the plaintext as the ETag: at S3 that is so with SSE-S3 alone.
 ///
 /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html>
 pub(crate) fn is_md5(protection: &Protection) -> bool {

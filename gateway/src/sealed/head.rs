@@ -31,7 +31,7 @@ pub(crate) struct ObjectHead {
     pub(crate) stored_bytes: u64,
     /// When it was last written, by the backend's clock.
     pub(crate) modified: Option<Timestamp>,
-    /// Its version, where the backend keeps versions.
+    /// Its version, where the backend has versions.
     pub(crate) version: Option<String>,
     /// The envelope, not authenticated yet; none of an object that the gateway did not seal.
     pub(crate) envelope: Option<SealedEnvelope>,

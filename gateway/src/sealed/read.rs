@@ -65,6 +65,15 @@ pub(crate) struct Needs {
     pub(crate) parts: bool,
 }
 
+impl Needs {
+    /// All of it.
+    pub(crate) const ALL: Self = Self {
+        key: true,
+        checksum: true,
+        parts: true,
+    };
+}
+
 /// What a read found out about an object, after its conditions held.
 pub(crate) struct Description {
     /// The ETag that clients see.

@@ -106,7 +106,7 @@ pub(crate) enum ReadError {
 
 impl ReadError {
     /// What an error means of an object that was requested by its ETag: with one of these statuses
-    /// the backend says that there is another one now, or none.
+    /// the backend reports that there is another one now, or none.
     pub(crate) fn changed_if(statuses: &'static [StatusCode]) -> impl Fn(BackendError) -> Self {
         move |error| match error.refusal() {
             Some(refusal) if statuses.contains(&refusal.status()) => Self::Changed,

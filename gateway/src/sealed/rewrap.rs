@@ -1,6 +1,6 @@
 //! A new envelope for bytes that stay as they are: the data key wrapped once more.
 //!
-//! The backend copies the sealed bytes by itself, under metadata of ours. What the envelope says, the
+//! The backend copies the sealed bytes by itself, under metadata of ours. What the envelope claims, the
 //! segment's head and the record are checked before; the chunks are not read, so whatever somebody
 //! changed of them is changed in the copy too, and opens as little there.
 //!
@@ -15,7 +15,7 @@
 //!
 //! An object in parts is put together once more from its own bytes: each part is copied from where it
 //! lies, so the backend lists as many parts as before, and the sizes in listings stay right. The backend
-//! must be known to keep to the condition on a part's source, or the ETags of the parts must add up to the
+//! must have shown that it keeps to the condition on a part's source, or the ETags of the parts must add up to the
 //! object's, as MD5s do: either shows the bytes to be the same ones.
 //!
 //! Source: `gateway/FORMAT.md`, section "Where the data key comes from".
@@ -122,12 +122,9 @@ pub(crate) async fn unlock(
     head: Box<ObjectHead>,
     conditions: Conditions<'_>,
 ) -> Result<RewrapSource, ReadError> {
-    let needs = Needs {
-        key: true,
-        checksum: true,
-        parts: true,
-    };
-    let object = objects.unlock(reader, &head, needs, conditions).await?;
+    let object = objects
+        .unlock(reader, &head, Needs::ALL, conditions)
+        .await?;
     if let Some(segment) = head.segment() {
         // The commitment binds the data key to these very bytes.
         segment.check(&object.opened()?.0.data)?;

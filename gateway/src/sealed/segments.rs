@@ -138,3 +138,153 @@ impl Step {
         self.opener.push(&taken)
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::chunks::DataKey;
+    use crate::chunks::footer::Part;
+    use crate::chunks::layout::CHUNK_BYTES;
+    use crate::chunks::random::SystemRandom;
+    use crate::chunks::seal::Sealer;
+    use crate::chunks::trailer::Record;
+
+    /// An object in parts of these lengths: its table, its stored bytes without the footer, and its
+    /// plaintext.
+    pub(crate) fn sealed(key: &DataKey, lengths: &[usize]) -> (Table, Vec<u8>, Vec<u8>) {
+        let (mut parts, mut stored, mut plaintext) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, length) in (1..).zip(lengths) {
+            let (part, bytes, content) = segment(key, Kind::Part(number), *length);
+            parts.push(part);
+            stored.extend(bytes);
+            plaintext.extend(content);
+        }
+        let checksum = None;
+        (Table { parts, checksum }, stored, plaintext)
+    }
+
+    /// One segment, and behind a whole object its trailer.
+    fn segment(key: &DataKey, kind: Kind, length: usize) -> (Part, Vec<u8>, Vec<u8>) {
+        let byte = |at: usize| u8::try_from((at + length) % 251).unwrap();
+        let plaintext: Vec<u8> = (0..length).map(byte).collect();
+        let bytes = length as u64;
+        let mut sealer = Sealer::new(key, kind, bytes, &SystemRandom).unwrap();
+        sealer.push(&plaintext).unwrap();
+        if kind == Kind::Whole {
+            let record = Record {
+                plaintext_bytes: bytes,
+                md5: None,
+                checksum: None,
+            };
+            sealer.seal_record(&record).unwrap();
+        }
+        let part = Part {
+            segment: sealer.segment().clone(),
+            md5: None,
+            checksum: None,
+        };
+        let mut stored: Vec<u8> = sealer.take().into_iter().flatten().collect();
+        stored.extend(sealer.finish().unwrap());
+        (part, stored, plaintext)
+    }
+
+    /// What a plan opens of the stored bytes, which come in pieces.
+    fn read(plan: Plan, stored: &[u8]) -> Result<Vec<u8>, OpenError> {
+        let place = |at: u64| usize::try_from(at).unwrap();
+        let stored = &stored[place(plan.stored.start)..place(plan.stored.end)];
+        let mut steps = plan.steps;
+        let mut opened = Vec::new();
+        for piece in stored.chunks(1_000) {
+            let mut came = Bytes::copy_from_slice(piece);
+            while !came.is_empty() {
+                let step = steps.front_mut().unwrap();
+                step.take_in(&mut came)?;
+                opened.extend(step.opener.take().into_iter().flatten());
+                if step.is_complete() {
+                    steps.pop_front().unwrap().opener.finish()?;
+                }
+            }
+        }
+        assert!(steps.is_empty(), "the plan takes more than it requests");
+        Ok(opened)
+    }
+
+    #[test]
+    fn every_range_of_an_object_in_parts_opens_to_its_plaintext() {
+        let key = DataKey::generate(&SystemRandom);
+        let (table, stored, plaintext) = sealed(&key, &LENGTHS);
+        let ends = [
+            0,
+            1,
+            CHUNK_BYTES - 1,
+            CHUNK_BYTES,
+            CHUNK_BYTES + 1,
+            2 * CHUNK_BYTES,
+            2 * CHUNK_BYTES + 3,
+            2 * CHUNK_BYTES + 5,
+            2 * CHUNK_BYTES + 6,
+            3 * CHUNK_BYTES + 5,
+            plaintext.len(),
+        ];
+        for start in ends {
+            for end in ends.into_iter().filter(|end| *end > start) {
+                let range = start as u64..end as u64;
+                let plan = Plan::new(Keys::from(&key), &table, None, &range, None).unwrap();
+                let opened = read(plan, &stored).unwrap();
+                assert!(opened == plaintext[start..end], "{start}..{end}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_whole_object_is_read_with_its_trailer_and_a_range_of_it_without() {
+        let key = DataKey::generate(&SystemRandom);
+        let length = CHUNK_BYTES + 10;
+        let (part, stored, plaintext) = segment(&key, Kind::Whole, length);
+        let table = Table {
+            parts: vec![part],
+            checksum: None,
+        };
+        let plan = |range| Plan::new(Keys::from(&key), &table, None, &range, None).unwrap();
+        let whole = plan(0..length as u64);
+        assert_eq!(whole.stored, 0..stored.len() as u64);
+        assert!(read(whole, &stored).unwrap() == plaintext);
+        let range = plan(CHUNK_BYTES as u64..length as u64);
+        assert_eq!(
+            range.stored.end,
+            (stored.len() - layout::TRAILER_BYTES) as u64
+        );
+        assert!(read(range, &stored).unwrap() == plaintext[CHUNK_BYTES..]);
+    }
+
+    #[test]
+    fn an_empty_range_takes_no_stored_bytes() {
+        let key = DataKey::generate(&SystemRandom);
+        let (table, ..) = sealed(&key, &LENGTHS);
+        let plan = Plan::new(Keys::from(&key), &table, None, &(3..3), None).unwrap();
+        assert!(plan.steps.is_empty());
+    }
+
+    #[test]
+    fn a_segment_that_stands_in_anothers_place_is_refused() {
+        let key = DataKey::generate(&SystemRandom);
+        let (table, mut stored, _) = sealed(&key, &[100, 200]);
+        let (_, second) = table.segments().nth(1).unwrap();
+        // Of the second part only a span is read, behind its head.
+        let plan = Plan::new(Keys::from(&key), &table, None, &(50..150), None).unwrap();
+        stored[usize::try_from(second.start).unwrap() + 20] ^= 1;
+        assert_eq!(read(plan, &stored), Err(OpenError::OtherSegment));
+    }
+
+    #[test]
+    fn another_objects_key_is_refused_before_a_byte_is_read() {
+        let key = DataKey::generate(&SystemRandom);
+        let (table, ..) = sealed(&key, &LENGTHS);
+        let other = DataKey::generate(&SystemRandom);
+        let plan = Plan::new(Keys::from(&other), &table, None, &(0..1), None);
+        assert_eq!(plan.err(), Some(OpenError::Commitment));
+    }
+
+    /// One part ends with an empty chunk, one has no bytes.
+    const LENGTHS: [usize; 4] = [2 * CHUNK_BYTES, 5, 0, CHUNK_BYTES + 1];
+}

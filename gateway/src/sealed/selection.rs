@@ -54,7 +54,7 @@ impl Selection {
         }
     }
 
-    /// The `Range` header for the backend, before the object's size and layout are known: right for a whole
+    /// The `Range` header for the backend, before the object's size and layout were read: right for a whole
     /// object, and a good guess for one in parts.
     ///
     /// Where a chunk lies does not depend on the object's size. The end of an object is read with one

@@ -211,7 +211,7 @@ impl SegmentDigester {
     }
 }
 
-/// What is known of a segment once its body was sealed.
+/// What sealing a body showed of it.
 #[derive(Clone)]
 pub(crate) struct SealedContent {
     /// Digests of the plaintext.

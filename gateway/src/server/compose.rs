@@ -1,4 +1,4 @@
-//! Puts the rooms of a gateway together.
+//! Puts the parts of a gateway together.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,7 +75,7 @@ pub(super) fn compose(
         in_flight_max: config.limits.requests_in_flight_max,
         seed: u64::from_le_bytes(seed),
     };
-    let authenticator = Authenticator::new(&config.users, config.region.as_str(), clock);
+    let authenticator = Authenticator::new(&config.users, config.region.clone(), clock);
     Ok(Composed {
         responder: Responder::new(operations, authenticator, settings),
         backend,
@@ -137,7 +137,7 @@ fn configurations(
     }
 }
 
-/// The rooms that do operations, over one backend and one KMS, and what clears up behind them.
+/// What does operations, over one backend and one KMS, and what clears up behind them.
 fn operations(
     config: &Config,
     backend: &Arc<Backend>,
@@ -171,7 +171,7 @@ fn operations(
     let authorizer = Authorizer::new(
         &configurations,
         state.bucket(),
-        config.region.as_str(),
+        config.region.clone(),
         now(),
     );
     let buckets = Buckets::new(
@@ -218,7 +218,7 @@ fn key_service(
             credentials.secret_access_key.expose(),
         );
         let clock = Arc::clone(clock);
-        let (url, region) = (&config.kms.url, config.region.as_str());
+        let (url, region) = (&config.kms.url, config.region.clone());
         let kms = AwsKeyService::new(url, credentials, region, clock, retry);
         return Ok(Arc::new(kms.map_err(|cause| refuse(cause.to_string()))?));
     }
@@ -243,13 +243,7 @@ fn key_service(
         }
         (None, None) => return Err(ConfigError::Field("kms.secret_file", "is missing").into()),
     };
-    let kms = GrpcKeyService::new(
-        &endpoint,
-        files,
-        secret.expose(),
-        config.region.as_str(),
-        retry,
-    )
-    .map_err(|cause| refuse(cause.to_string()))?;
+    let kms = GrpcKeyService::new(&endpoint, files, &secret, &config.region, retry)
+        .map_err(|cause| refuse(cause.to_string()))?;
     Ok(Arc::new(kms))
 }

@@ -33,7 +33,7 @@ pub(super) struct Shared {
     pub(super) responder: Responder,
     pub(super) limits: Limits,
     pub(super) certificates: Option<Certificates>,
-    /// No further requests are taken on kept connections.
+    /// No further requests are taken on idle connections.
     pub(super) draining: CancellationToken,
 }
 
@@ -81,7 +81,7 @@ where
         .timer(TokioTimer::new())
         // Starts when the connection begins to wait for a request.
         .header_read_timeout(Duration::from_millis(limits.idle_timeout_ms))
-        // A request has at most 100 header lines, hyper's own limit: told so, hyper would clear the
+        // A request has at most 100 header lines, hyper's own limit: if it were set, hyper would clear the
         // table for them at each request.
         .max_buf_size(BUFFER_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service);

@@ -57,7 +57,7 @@ impl Certificates {
         Ok(())
     }
 
-    /// When the files were last changed, as far as that can be told.
+    /// When the files were last changed, where the file system has that.
     pub(super) fn modified(&self) -> Option<std::time::SystemTime> {
         let (chain, key) = self.files.as_ref()?;
         let time = |path| std::fs::metadata(path).and_then(|metadata| metadata.modified());

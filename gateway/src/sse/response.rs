@@ -1,4 +1,4 @@
-//! What an answer says about an object's encryption.
+//! How an answer describes an object's encryption.
 //!
 //! The KMS key is always named by its full ARN; the bucket key switch only where it is on; the
 //! encryption context only to those who wrote it. SSE-C has its own two headers alone.

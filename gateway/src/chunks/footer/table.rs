@@ -51,7 +51,7 @@ impl Table {
         Ok(bytes)
     }
 
-    /// Strict: only what [`Table::encode`] writes, and only if it says what the tail says.
+    /// Strict: only what [`Table::encode`] writes, and only if it repeats the tail.
     pub(super) fn decode(bytes: &[u8], tail: &Tail) -> Result<Self, OpenError> {
         let (start, entries) = bytes
             .split_first_chunk::<TABLE_START_BYTES>()

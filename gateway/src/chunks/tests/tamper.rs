@@ -298,7 +298,7 @@ fn another_version_kind_or_reserved_byte_is_refused() {
         assert_eq!(Segment::from_head(&changed, 500), Err(OpenError::Head));
     }
 
-    // A part's or a footer's segment is no whole object, whoever says so.
+    // A part's or a footer's segment is no whole object, whoever claims it.
     for kind in [Kind::Part(1), Kind::Footer] {
         let other = Segment {
             kind,
@@ -328,19 +328,19 @@ fn plaintext_that_looks_sealed_comes_back_as_it_was() {
 fn a_trailer_that_is_not_the_record_of_the_envelope_is_refused() {
     let key = key();
     let (segment, stored) = seal(&key, &plaintext(100), 70_000);
-    let known: [u8; TRAILER_BYTES] = *stored.last_chunk().unwrap();
+    let record: [u8; TRAILER_BYTES] = *stored.last_chunk().unwrap();
     let opened = |stored: &[u8], record| {
         let mut opener = Opener::object_with_record(&key, &segment, record).unwrap();
         opener.push(stored).and_then(|()| opener.finish())
     };
-    assert_eq!(opened(&stored, known), Ok(None));
+    assert_eq!(opened(&stored, record), Ok(None));
     for at in 0..TRAILER_BYTES {
-        let mut other = known;
+        let mut other = record;
         other[at] ^= 1;
         assert_eq!(opened(&stored, other), Err(OpenError::Record), "{at}");
     }
     let cut = &stored[..stored.len() - 1];
-    assert_eq!(opened(cut, known), Err(OpenError::Truncated));
+    assert_eq!(opened(cut, record), Err(OpenError::Truncated));
 }
 
 /// AES-GCM alone does not bind a ciphertext to its key: one chunk can be made that opens under two.
@@ -350,8 +350,8 @@ fn a_chunk_made_to_open_under_two_keys_opens_under_one() {
     let sealer = Sealer::new(&first, Kind::Part(1), 48, &SystemRandom).unwrap();
     let segment = sealer.segment().clone();
     let second_segment = {
-        // What the second key's owner would be told: the same salt, and the only commitment there
-        // is room for.
+        // What the second key's owner would receive: the same salt, and the only commitment that
+        // fits in.
         let context = crate::chunks::segment::context(segment.kind, segment.plaintext_bytes);
         let keys = crate::chunks::message::MessageKeys::derive(&second, &segment.salt, &context);
         Segment {

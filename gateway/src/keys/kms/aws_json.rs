@@ -2,7 +2,7 @@
 //!
 //! `aws://host[:port]` is HTTPS, `aws+http://host[:port]` plain HTTP for an emulation on the same
 //! machine. Requests are signed with the gateway's own credentials: AWS KMS decides by them, and
-//! does not hear of the requester.
+//! does not learn the requester.
 //!
 //! Source: <https://docs.aws.amazon.com/kms/latest/APIReference/>
 
@@ -24,6 +24,7 @@ use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use proto::identity::Region;
 use proto::sigv4;
 use proto::sigv4::Credentials;
 use proto::sigv4::OutboundRequest;
@@ -47,7 +48,7 @@ pub struct AwsKeyService {
     uri: Uri,
     host: String,
     credentials: Credentials,
-    region: String,
+    region: Region,
     clock: Arc<dyn Clock>,
     retry: RetryPolicy,
 }
@@ -66,7 +67,7 @@ impl AwsKeyService {
     pub fn new(
         endpoint: &str,
         credentials: Credentials,
-        region: &str,
+        region: Region,
         clock: Arc<dyn Clock>,
         retry: RetryPolicy,
     ) -> Result<Self, SetupError> {
@@ -98,7 +99,7 @@ impl AwsKeyService {
             uri,
             host: host.to_owned(),
             credentials,
-            region: region.to_owned(),
+            region,
             clock,
             retry,
         })
@@ -156,7 +157,7 @@ impl AwsKeyService {
         let signed = sigv4::sign_request(
             &outbound,
             &self.credentials,
-            &self.region,
+            self.region.as_str(),
             "kms",
             self.clock.now(),
         );

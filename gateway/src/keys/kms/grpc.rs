@@ -9,9 +9,12 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use proto::identity::Region;
+use proto::identity::Secret;
 use proto::kms::v1::key_management_client::KeyManagementClient;
 use tonic::Code;
 use tonic::Request;
+use tonic::Response;
 use tonic::Status;
 use tonic::metadata::Ascii;
 use tonic::metadata::MetadataValue;
@@ -31,9 +34,11 @@ use crate::keys::kms::endpoint::TlsFiles;
 use crate::keys::kms::messages;
 use crate::sse::context::EncryptionContext;
 
+type Client = KeyManagementClient<Channel>;
+
 /// A KMS that speaks `sealgate.kms.v1`.
 pub struct GrpcKeyService {
-    client: KeyManagementClient<Channel>,
+    client: Client,
     authorization: MetadataValue<Ascii>,
     region: MetadataValue<Ascii>,
     via_service: MetadataValue<Ascii>,
@@ -52,8 +57,8 @@ impl GrpcKeyService {
     pub fn new(
         endpoint: &GrpcEndpoint,
         files: TlsFiles<'_>,
-        shared_secret: &str,
-        region: &str,
+        shared_secret: &Secret,
+        region: &Region,
         retry: RetryPolicy,
     ) -> Result<Self, SetupError> {
         let channel = endpoint.channel(files, |endpoint| {
@@ -63,17 +68,35 @@ impl GrpcKeyService {
                 .http2_keep_alive_interval(Duration::from_secs(30))
                 .keep_alive_while_idle(true)
         })?;
-        let mut authorization = ascii(&format!("Bearer {shared_secret}"))
+        let mut authorization = ascii(&format!("Bearer {}", shared_secret.expose()))
             .ok_or_else(|| SetupError::new("the shared secret is not visible ASCII".to_owned()))?;
         authorization.set_sensitive(true);
         let bad_region = || SetupError::new("the Region is not visible ASCII".to_owned());
         Ok(Self {
             client: KeyManagementClient::new(channel),
             authorization,
-            region: ascii(region).ok_or_else(bad_region)?,
+            region: ascii(region.as_str()).ok_or_else(bad_region)?,
             via_service: ascii(&format!("s3.{region}.amazonaws.com")).ok_or_else(bad_region)?,
             retry,
         })
+    }
+
+    /// One call, repeated while the KMS is not reached.
+    async fn call<Q: Clone, A, F>(
+        &self,
+        requester: &Requester,
+        message: &Q,
+        send: impl Fn(Client, Request<Q>) -> F,
+    ) -> Result<A, KeyServiceError>
+    where
+        F: Future<Output = Result<Response<A>, Status>>,
+    {
+        let attempt = || async {
+            let request = self.request(requester, message.clone())?;
+            let answer = send(self.client.clone(), request).await;
+            answer.map_err(|status| from_status(&status))
+        };
+        Ok(self.retry.call(attempt).await?.into_inner())
     }
 
     /// `message` with who calls, for whom, and through which service.
@@ -109,14 +132,11 @@ impl KeyService for GrpcKeyService {
         context: &'a EncryptionContext,
     ) -> BoxFuture<'a, Result<GeneratedKey, KeyServiceError>> {
         async move {
-            let attempt = || async {
-                let message = messages::generate(key_id, context);
-                let request = self.request(requester, message)?;
-                let answer = self.client.clone().generate_data_key(request).await;
-                answer.map_err(|status| from_status(&status))
+            let message = messages::generate(key_id, context);
+            let call = |mut client: Client, request| async move {
+                client.generate_data_key(request).await
             };
-            let answer = self.retry.call(attempt).await?;
-            messages::generated(answer.into_inner())
+            messages::generated(self.call(requester, &message, call).await?)
         }
         .boxed()
     }
@@ -129,14 +149,9 @@ impl KeyService for GrpcKeyService {
         context: &'a EncryptionContext,
     ) -> BoxFuture<'a, Result<Zeroizing<Vec<u8>>, KeyServiceError>> {
         async move {
-            let attempt = || async {
-                let message = messages::decrypt(key_arn, blob, context);
-                let request = self.request(requester, message)?;
-                let answer = self.client.clone().decrypt(request).await;
-                answer.map_err(|status| from_status(&status))
-            };
-            let answer = self.retry.call(attempt).await?;
-            messages::decrypted(answer.into_inner())
+            let message = messages::decrypt(key_arn, blob, context);
+            let call = |mut client: Client, request| async move { client.decrypt(request).await };
+            messages::decrypted(self.call(requester, &message, call).await?)
         }
         .boxed()
     }
@@ -149,14 +164,9 @@ impl KeyService for GrpcKeyService {
         context: &'a EncryptionContext,
     ) -> BoxFuture<'a, Result<EncryptedBlob, KeyServiceError>> {
         async move {
-            let attempt = || async {
-                let message = messages::encrypt(key_id, plaintext, context);
-                let request = self.request(requester, message)?;
-                let answer = self.client.clone().encrypt(request).await;
-                answer.map_err(|status| from_status(&status))
-            };
-            let answer = self.retry.call(attempt).await?;
-            messages::encrypted(answer.into_inner())
+            let message = messages::encrypt(key_id, plaintext, context);
+            let call = |mut client: Client, request| async move { client.encrypt(request).await };
+            messages::encrypted(self.call(requester, &message, call).await?)
         }
         .boxed()
     }
@@ -195,6 +205,8 @@ fn ascii(text: &str) -> Option<MetadataValue<Ascii>> {
 
 #[cfg(test)]
 mod tests {
+    use proto::identity::Secret;
+
     use tonic::Code;
     use tonic::Status;
     use tonic_types::ErrorDetails;
@@ -244,8 +256,8 @@ mod tests {
         let service = GrpcKeyService::new(
             &GrpcEndpoint::parse("grpc://127.0.0.1:1").unwrap(),
             TlsFiles::default(),
-            "s3cr3t",
-            "us-east-1",
+            &Secret::new("s3cr3t"),
+            &"us-east-1".parse().unwrap(),
             RetryPolicy::default(),
         )
         .unwrap();

@@ -117,7 +117,7 @@ pub async fn complete_multipart_upload(
         Err(CompleteError::MayBeDone(error)) => {
             match completed_before(store, &upload, keys, &requested).await {
                 Ok(Some(completed)) => completed,
-                // Whether it is complete is not known: the client must ask again.
+                // Whether it is complete was not found out: the client must try again.
                 Err(ReadError::Refused(cause))
                     if error.code() == S3Code::NoSuchUpload
                         && cause.status() != StatusCode::NOT_FOUND =>
@@ -313,7 +313,7 @@ fn requested_parts(document: &Element) -> Result<Vec<RequestedPart>, S3Error> {
     Ok(requested)
 }
 
-/// The records of the parts that are listed, each compared with what the client says of it.
+/// The records of the parts that are listed, each compared with what the client claims of it.
 fn choose(
     upload: &Upload,
     requested: &[RequestedPart],
@@ -352,7 +352,7 @@ fn choose(
     }
 }
 
-/// Compares what the client says of a part's checksum; none if that does not hold.
+/// Compares what the client claims of a part's checksum; none if that does not hold.
 fn check_part(
     upload: Option<UploadChecksum>,
     part: &RequestedPart,
@@ -396,7 +396,7 @@ fn table(upload: &Upload, chosen: &[PartRecord]) -> Table {
     }
 }
 
-/// Compares what the headers say of the whole object.
+/// Compares what the headers claim of the whole object.
 fn check_object(
     headers: &HeaderMap,
     upload: Option<UploadChecksum>,

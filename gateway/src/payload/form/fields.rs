@@ -36,7 +36,7 @@ impl Fields {
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Puts the name of the file where the values ask for it.
+    /// Puts the name of the file where the values name it.
     pub(crate) fn name_file(&mut self, file_name: &str) {
         for (name, value) in &mut self.0 {
             if !name.eq_ignore_ascii_case("policy") && value.contains(FILE_NAME) {

@@ -45,7 +45,7 @@ pub enum Needed {
     Always,
     /// With this header.
     Header(&'static str),
-    /// With this header, unless it says `false`.
+    /// With this header, unless its value is `false`.
     Switch(&'static str),
     /// With a header that sets an access control list.
     Acl,

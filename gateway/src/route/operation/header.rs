@@ -62,7 +62,7 @@ mod tests {
 
     use super::*;
 
-    fn kept(operation: Operation, names: &[&'static str]) -> Vec<String> {
+    fn remaining(operation: Operation, names: &[&'static str]) -> Vec<String> {
         let value = HeaderValue::from_static("v");
         let pairs = names
             .iter()
@@ -82,9 +82,9 @@ mod tests {
             "x-amz-grant-read",
             "x-amz-tagging-directive",
         ];
-        assert_eq!(kept(Operation::CopyObject, &names), names);
-        assert_eq!(kept(Operation::PutObjectAcl, &names), names[..3]);
-        assert_eq!(kept(Operation::PutObjectTagging, &names), names[..2]);
+        assert_eq!(remaining(Operation::CopyObject, &names), names);
+        assert_eq!(remaining(Operation::PutObjectAcl, &names), names[..3]);
+        assert_eq!(remaining(Operation::PutObjectTagging, &names), names[..2]);
     }
 
     #[test]

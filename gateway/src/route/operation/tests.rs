@@ -7,7 +7,7 @@ use super::*;
 use crate::route::BaseDomains;
 use crate::route::target;
 
-fn ask(line: &str, headers: &[(&'static str, &'static str)]) -> Result<Operation, S3Error> {
+fn route(line: &str, headers: &[(&'static str, &'static str)]) -> Result<Operation, S3Error> {
     let (method, uri) = line.split_once(' ').unwrap();
     let mut target = target(&uri.parse().unwrap(), None, &BaseDomains::default()).unwrap();
     let headers = headers.iter().map(|(name, value)| {
@@ -18,11 +18,11 @@ fn ask(line: &str, headers: &[(&'static str, &'static str)]) -> Result<Operation
 }
 
 fn name(line: &str) -> &'static str {
-    ask(line, &[]).unwrap().name()
+    route(line, &[]).unwrap().name()
 }
 
 fn refusal(line: &str) -> S3Code {
-    ask(line, &[]).unwrap_err().code()
+    route(line, &[]).unwrap_err().code()
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn the_operations_done_here_are_recognised() {
         ("DELETE /demo/k?versionId=v", "DeleteObject"),
     ] {
         assert_eq!(name(line), expected, "{line}");
-        let row = ask(line, &[]).unwrap().row();
+        let row = route(line, &[]).unwrap().row();
         assert_eq!(row.handling, Handling::Own, "{line}");
     }
 }
@@ -63,7 +63,7 @@ fn the_operations_without_bytes_of_objects_pass_through() {
             "GetBucketInventoryConfiguration",
         ),
     ] {
-        let operation = ask(line, &[]).unwrap();
+        let operation = route(line, &[]).unwrap();
         assert_eq!(operation.name(), expected, "{line}");
         assert_eq!(operation.row().handling, Handling::Pass, "{line}");
     }
@@ -127,11 +127,11 @@ fn two_subresources_are_a_conflict_whatever_they_are() {
         "DELETE /demo/k?uploadId=U&tagging",
         "HEAD /demo?acl&policy",
     ] {
-        let error = ask(line, &[]).unwrap_err();
+        let error = route(line, &[]).unwrap_err();
         assert_eq!(error.code(), S3Code::InvalidArgument, "{line}");
         assert!(error.message().starts_with("Conflicting"), "{line}");
     }
-    let error = ask("GET /demo?versioning&acl", &[]).unwrap_err();
+    let error = route("GET /demo?versioning&acl", &[]).unwrap_err();
     let message = "Conflicting query string parameters: acl, versioning";
     assert_eq!(error.message(), message);
     let details = [
@@ -264,17 +264,17 @@ fn the_operations_of_multipart_uploads_are_known_by_method_and_query() {
         ("DELETE /demo/k?uploadId=u", Operation::AbortMultipartUpload),
         ("GET /demo?uploads", Operation::ListMultipartUploads),
     ] {
-        assert_eq!(ask(line, &[]).unwrap(), operation, "{line}");
+        assert_eq!(route(line, &[]).unwrap(), operation, "{line}");
     }
 }
 
 #[test]
 fn a_form_is_a_form_and_nothing_that_its_query_says() {
     let form = [("content-type", "Multipart/Form-Data; boundary=b")];
-    assert_eq!(ask("POST /demo", &form).unwrap(), Operation::PostObject);
-    assert_eq!(ask("POST /demo/", &form).unwrap(), Operation::PostObject);
+    assert_eq!(route("POST /demo", &form).unwrap(), Operation::PostObject);
+    assert_eq!(route("POST /demo/", &form).unwrap(), Operation::PostObject);
     for line in ["POST /demo?delete", "POST /demo?policy"] {
-        let refused = ask(line, &form).unwrap_err();
+        let refused = route(line, &form).unwrap_err();
         assert_eq!(refused.code(), S3Code::NotImplemented, "{line}");
     }
     assert_eq!(refusal("POST /demo"), S3Code::PreconditionFailed);
@@ -283,12 +283,15 @@ fn a_form_is_a_form_and_nothing_that_its_query_says() {
 #[test]
 fn a_copy_source_makes_a_put_a_copy() {
     let source = [("x-amz-copy-source", "/demo/other")];
-    assert_eq!(ask("PUT /demo/k", &source).unwrap(), Operation::CopyObject);
-    let part = ask("PUT /demo/k?partNumber=1&uploadId=u", &source);
+    assert_eq!(
+        route("PUT /demo/k", &source).unwrap(),
+        Operation::CopyObject
+    );
+    let part = route("PUT /demo/k?partNumber=1&uploadId=u", &source);
     assert_eq!(part.unwrap(), Operation::UploadPartCopy);
     let append = [("x-amz-write-offset-bytes", "5")];
     assert_eq!(
-        ask("PUT /demo/k", &append).unwrap_err().code(),
+        route("PUT /demo/k", &append).unwrap_err().code(),
         S3Code::NotImplemented
     );
 }

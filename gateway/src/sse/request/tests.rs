@@ -1,4 +1,4 @@
-//! The table of what requests may ask for, and S3's answers to the rest.
+//! The table of what requests may name, and S3's answers to the rest.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -194,13 +194,16 @@ fn a_customer_key_excludes_every_other_encryption() {
 
 #[test]
 fn dual_layer_encryption_never_has_a_bucket_key() {
-    let asked = headers(&[(SSE, "aws:kms:dsse"), (KEY, "k"), (SWITCH, "true")]);
+    let requested = headers(&[(SSE, "aws:kms:dsse"), (KEY, "k"), (SWITCH, "true")]);
     let default = BucketDefault {
         algorithm: DefaultAlgorithm::Dsse(Some("k".to_owned())),
         bucket_key: true,
         ..BucketDefault::default()
     };
-    for (given, default) in [(asked, &BucketDefault::default()), (headers(&[]), &default)] {
+    for (given, default) in [
+        (requested, &BucketDefault::default()),
+        (headers(&[]), &default),
+    ] {
         let choice = for_write(&given, default, SAFE).ok().unwrap();
         assert_eq!(name(&choice), "dsse k false");
     }

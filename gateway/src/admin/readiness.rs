@@ -11,18 +11,18 @@ use tokio_util::sync::CancellationToken;
 use crate::backend::Backend;
 use crate::backend::BackendRequest;
 
-/// Ready means: not told to stop, and the backend answers.
+/// Ready means: not stopping, and the backend answers.
 ///
-/// The KMS is not asked: a probe must not count against its quotas, and objects whose keys are
+/// No request is made to the KMS: a probe must not count against its quotas, and objects whose keys are
 /// cached can be served without it.
-pub(super) struct Readiness {
+pub(crate) struct Readiness {
     backend: Arc<Backend>,
     stopping: CancellationToken,
     last: Mutex<Option<(Instant, Result<(), &'static str>)>>,
 }
 
 impl Readiness {
-    pub(super) fn new(backend: Arc<Backend>, stopping: CancellationToken) -> Self {
+    pub(crate) fn new(backend: Arc<Backend>, stopping: CancellationToken) -> Self {
         Self {
             backend,
             stopping,
@@ -30,9 +30,9 @@ impl Readiness {
         }
     }
 
-    /// Whether to send requests here, or why not. The backend is asked at most every few seconds,
-    /// however often this is.
-    pub(super) async fn check(&self) -> Result<(), &'static str> {
+    /// Whether to send requests here, or why not. The backend receives a request at most every few
+    /// seconds, however often this is called.
+    pub(crate) async fn check(&self) -> Result<(), &'static str> {
         if self.stopping.is_cancelled() {
             return Err("stopping");
         }

@@ -19,13 +19,15 @@ use hyper_util::rt::TokioTimer;
 use proto::hosts::Hosts;
 use tokio::net::TcpStream;
 
-use crate::server::Readiness;
+mod readiness;
+
+pub(crate) use readiness::Readiness;
 
 /// Gives the metrics in Prometheus's text format.
 pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// What the admin listener serves.
-pub(super) struct Admin {
+pub(crate) struct Admin {
     hosts: Hosts,
     readiness: Readiness,
     metrics: Option<MetricsText>,
@@ -33,7 +35,7 @@ pub(super) struct Admin {
 
 impl Admin {
     /// What is served to requests under one of the names in `hosts`.
-    pub(super) fn new(hosts: Hosts, readiness: Readiness, metrics: Option<MetricsText>) -> Self {
+    pub(crate) fn new(hosts: Hosts, readiness: Readiness, metrics: Option<MetricsText>) -> Self {
         Self {
             hosts,
             readiness,
@@ -42,7 +44,7 @@ impl Admin {
     }
 
     /// Serves one connection.
-    pub(super) async fn serve(self: Arc<Self>, stream: TcpStream) {
+    pub(crate) async fn serve(self: Arc<Self>, stream: TcpStream) {
         let service = service_fn(|request: Request<hyper::body::Incoming>| {
             let admin = Arc::clone(&self);
             async move {
