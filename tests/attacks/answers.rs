@@ -176,7 +176,7 @@ async fn metadata_that_the_backend_has_no_room_for_is_refused_and_no_envelope_is
     let more = put("other", "hello").header("x-amz-meta-ab", &"v".repeat(2_047));
     let refused = gate.send(&gate.sign(more)).await;
     assert_eq!(refused.status(), 400);
-    // A backend with less room than S3 has.
+    // A backend with a smaller limit than S3 has.
     let full = Action::Refuse(400, "MetadataTooLarge");
     gate.backend
         .inject(Fault::on_path(Method::PUT, "/other", full));

@@ -9,7 +9,7 @@ use crate::gate::BUCKET;
 use crate::gate::Gate;
 use crate::gate::put;
 
-/// The path that the backend was asked for, after a request that passes through.
+/// The path of the request that the backend received for a request that passes through.
 async fn backend_path(gate: &Gate, path: &str) -> String {
     gate.backend.forget();
     let request = gate.sign(Draft::raw(Method::GET, path).query("tagging", ""));

@@ -2,7 +2,7 @@
 //! is half there, and another gateway goes on.
 //!
 //! The victims are processes of the binary. The backend holds the request at which one is killed,
-//! once before and once after it did what it was asked for, and then the next request, until a
+//! once before and once after it carried out the request, and then the next request, until a
 //! victim lives to answer. The gateway that looks at what is left, and goes on, is another one.
 
 #[cfg(target_os = "linux")]
@@ -87,7 +87,7 @@ impl Crash {
     }
 
     /// Kills a gateway at every request that `act` makes it send to the backend; the number of
-    /// gateways killed. `act` says whether it was told of success.
+    /// gateways killed. `act` returns whether it received a success.
     async fn at_each_step<T>(
         &self,
         prepare: impl AsyncFn(&str) -> T,
@@ -112,7 +112,7 @@ impl Crash {
                     tokio::select! {
                         () = gate.reached() => {
                             victim.kill();
-                            assert!(!acting.await, "{key}: who is dead tells of no success");
+                            assert!(!acting.await, "{key}: a dead gateway reports no success");
                             false
                         }
                         success = &mut acting => {

@@ -12,7 +12,7 @@ use crate::direct::content;
 const SSE: &str = "x-amz-server-side-encryption";
 const CUSTOMER_KEY: [u8; 32] = [1; 32];
 
-/// The modes: how a write asks for one, how a read does, and how a copy from it does.
+/// The modes: the headers of a write in it, of a read, and of a copy from it.
 pub type Change = fn(Asked) -> Asked;
 pub fn modes() -> [(&'static str, Change, Change, Change); 5] {
     const SWITCH: &str = "x-amz-server-side-encryption-bucket-key-enabled";

@@ -282,7 +282,7 @@ async fn where_listings_tell_metadata_no_object_is_asked_about() {
         let seen = direct.backend.requests();
         assert!(seen.len() <= requests, "{requests}: {seen:?}");
     }
-    // One that was tampered with tells nothing of another.
+    // A tampered object does not change the entry of another.
     let envelope = direct.backend.object(BUCKET, "a").unwrap();
     let envelope = envelope.header("x-amz-meta-sealgate").to_owned();
     direct.backend.tamper(BUCKET, "b", |stored| {

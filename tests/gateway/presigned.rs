@@ -1,4 +1,4 @@
-//! Presigned URLs in every mode, and what a write in a browser's or a stranger's hands may not do.
+//! Presigned URLs in every mode, and what the holder of a presigned write may not do with it.
 
 use std::time::Duration;
 

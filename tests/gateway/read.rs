@@ -116,7 +116,7 @@ fn every_range_gives_the_bytes_of_the_model_by_requests_hardly_wider() {
     });
 }
 
-/// How many stored bytes a range of the backend asks for.
+/// The number of stored bytes in a range that the backend received.
 fn width(range: &str, size: u64) -> u64 {
     let stored = gateway::chunks::layout::stored_bytes(size).unwrap();
     let (first, last) = range
@@ -343,7 +343,7 @@ async fn a_read_that_the_object_changes_under_begins_again() {
     let world = Direct::start().await;
     world.put(Asked::on("k").body(content(400_000))).await.ok();
     let other = world.another();
-    // The first trailer read is told that the object is another one by now.
+    // The first trailer read is refused, since the object is another one by now.
     world.backend.inject(
         Fault::on(
             |request| !request.header("if-match").is_empty(),

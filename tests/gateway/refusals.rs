@@ -1,4 +1,4 @@
-//! What is refused, in AWS's words, before the backend or the KMS hears of it.
+//! Requests that are refused, with AWS's texts, before the backend or the KMS receives one.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -254,7 +254,7 @@ async fn an_envelope_of_another_object_mode_or_key_is_refused() {
     }
 }
 
-/// Envelopes of SSE-C and of other modes ask for other headers, which the client hears of.
+/// Envelopes of SSE-C and of other modes need other headers, which the refusal names.
 #[track_caller]
 fn assert_authentic_or_client_error(answer: &Answer) {
     let code = answer.error.as_ref().unwrap().code_text();

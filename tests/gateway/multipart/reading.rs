@@ -199,7 +199,7 @@ async fn an_upload_is_completed_only_if_its_condition_holds() {
             refused.refused(412, "PreconditionFailed");
             assert_eq!(world.get(on()).await.ok().body, content(9));
         }
-        // What was refused can be asked for again.
+        // The client can send again what was refused.
         let asked = on().header("if-match", &etag);
         uploading.complete(asked, &id, &etags).await.ok();
         assert_eq!(world.get(on()).await.ok().body, joined(&sent));

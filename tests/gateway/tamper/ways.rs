@@ -373,7 +373,7 @@ async fn an_object_in_parts_that_changes_while_it_is_read_is_never_mixed() {
     let later = world.backend.object(BUCKET, "k").unwrap();
     world.uploading().upload(asked.clone(), &asked, &old).await;
     let whole = joined(&old);
-    // The footer and the chunks are asked for by conditions: a backend that ignores them answers with
+    // The footer and the chunks are read under conditions: a backend that ignores them answers with
     // another version's bytes, under that version's ETag or under the old one.
     for etag in [Some(format!("\"{}\"", later.etag)), None] {
         for range in ["", "bytes=17000-17999", "bytes=-5"] {
@@ -404,7 +404,7 @@ async fn an_object_in_parts_that_changes_while_it_is_read_is_never_mixed() {
             world.backend.heal();
         }
     }
-    // Deleted between two requests: the reader hears of it, and not of half an object.
+    // Deleted between two requests: the reader receives an error, not half an object.
     world.backend.inject(Fault::on(
         |request| !request.header("if-match").is_empty(),
         Action::Refuse(404, "NoSuchKey"),
