@@ -101,7 +101,7 @@ impl Together {
         gateway_config.check().context("in [gateway]")?;
 
         let stop_backend = CancellationToken::new();
-        let backend = ChosenBackend::start(flags, data, stop_backend.clone()).await?;
+        let backend = ChosenBackend::start(flags, &settings.embedded, data, &stop_backend).await?;
         backend.configure(&mut gateway_config);
 
         let kms = kms::server::start(kms_config, Arc::new(SystemClock)).await?;

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
+use http::HeaderValue;
 use http::Method;
 use http::Request;
 use http::header;
@@ -24,6 +25,7 @@ use tokio::time::Instant;
 use crate::backend::address::Address;
 use crate::backend::body::Outgoing;
 use crate::backend::body::Upload;
+use crate::backend::failure::Wording;
 use crate::backend::pool::Lent;
 use crate::backend::pool::Pool;
 use crate::backend::reply::Lease;
@@ -332,12 +334,16 @@ impl Backend {
     /// `Last-Modified`) come along.
     pub async fn refusal(method: &Method, answer: BackendResponse) -> BackendError {
         let (parts, body) = answer.into_parts();
+        let wording = match body.is_in_process() {
+            true => Wording::Ours,
+            false => Wording::Theirs,
+        };
         let document = match body.collect(ERROR_BYTES_MAX).await {
             Ok(document) => document,
             // The status came whole, so it still tells what happened.
             Err(_) => Bytes::new(),
         };
-        let error = failure::read_error(method, parts.status, &document);
+        let error = failure::read_error(method, parts.status, &document, wording);
         BackendError::Refused(header_filter::error_headers(&parts.headers, error))
     }
 
@@ -355,7 +361,12 @@ impl Backend {
             return Err(BackendError::Body(cause));
         }
         let answer = answer.ok_or(BackendError::TimedOut)?;
-        let answer = answer.map_err(|error| BackendError::Disconnected(error.to_string()))?;
+        let mut answer = answer.map_err(|error| BackendError::Disconnected(error.to_string()))?;
+        // As a server adds it: by this, clients are told when something was written.
+        let date = HeaderValue::try_from(self.clock.now().http_date());
+        if let (Ok(date), false) = (date, answer.headers().contains_key(header::DATE)) {
+            answer.headers_mut().insert(header::DATE, date);
+        }
         Ok(answer.map(|body| ReplyBody::in_process(body, self.stall)))
     }
 

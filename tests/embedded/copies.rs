@@ -16,7 +16,9 @@ async fn a_copy_stays_when_its_source_is_deleted() {
     let copy = fixture.s3.copy_object().bucket(BUCKET).key("copy");
     let copy = copy.copy_source(format!("{BUCKET}/source"));
     let copy = copy.server_side_encryption(ServerSideEncryption::AwsKms);
-    copy.send().await.unwrap();
+    let copied = copy.send().await.unwrap();
+    let copied = copied.copy_object_result.unwrap();
+    assert!(copied.last_modified().unwrap().secs() > 1_700_000_000);
     let delete = fixture.s3.delete_object().bucket(BUCKET).key("source");
     delete.send().await.unwrap();
     assert!(fixture.get("copy").await == bytes);

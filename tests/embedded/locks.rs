@@ -1,5 +1,6 @@
 //! Object Lock.
 
+use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::DefaultRetention;
 use aws_sdk_s3::types::ObjectLockConfiguration;
@@ -91,6 +92,24 @@ async fn objects_are_locked_as_their_bucket_says() {
     let retention = get.send().await.unwrap().retention.unwrap();
     assert_eq!(retention.mode(), Some(&ObjectLockRetentionMode::Compliance));
     assert_eq!(delete(&fixture, "key", &id, true).await, "AccessDenied");
+}
+
+#[tokio::test]
+async fn a_refusal_says_what_stands_in_the_way() {
+    let fixture = with_lock().await;
+    let configuration = ObjectLockConfiguration::builder()
+        .object_lock_enabled(ObjectLockEnabled::Enabled)
+        .build();
+    let put = fixture.s3.put_object_lock_configuration().bucket(BUCKET);
+    let put = put.object_lock_configuration(configuration);
+    let refusal = put.send().await.unwrap_err().into_service_error();
+    assert_eq!(refusal.code(), Some("InvalidBucketState"));
+    assert!(
+        refusal
+            .message()
+            .unwrap()
+            .contains("Versioning must be 'Enabled'")
+    );
 }
 
 #[tokio::test]

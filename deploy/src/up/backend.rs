@@ -17,6 +17,7 @@ use crate::embedded::port;
 use crate::embedded::service::Service;
 use crate::embedded::sweep;
 use crate::files;
+use crate::up::settings::EmbeddedBackend;
 
 /// A backend that is running.
 pub(super) struct ChosenBackend {
@@ -31,8 +32,9 @@ impl ChosenBackend {
     /// The one that the flags name, or the embedded one in `data`.
     pub(super) async fn start(
         flags: &Up,
+        settings: &EmbeddedBackend,
         data: &Path,
-        stop: CancellationToken,
+        stop: &CancellationToken,
     ) -> anyhow::Result<Self> {
         if let Some(url) = &flags.backend {
             let credentials = credentials_of_other(flags.backend_credentials.as_deref())?;
@@ -44,7 +46,7 @@ impl ChosenBackend {
         }
         let durability = match flags.ephemeral {
             true => Durability::None,
-            false => Durability::Full,
+            false => settings.durability.unwrap_or(Durability::Full),
         };
         let folder = data.join(FOLDER);
         let store = embedded::open(&folder, durability, Arc::new(SystemClock))?;
@@ -58,7 +60,7 @@ impl ChosenBackend {
         };
         // Tests look at what the backend received, and do there what an attacker would.
         if flags.fixture {
-            let port = port::open(service(), stop).await?;
+            let port = port::open(service(), stop.clone()).await?;
             chosen.url = Some(format!("http://{}", port.address));
             chosen.credentials = BackendCredentials {
                 access_key_id: port.access_key_id,

@@ -1,16 +1,28 @@
-//! The config file of `up`: a `[gateway]` and a `[kms]` table, each the configuration of one service.
+//! The config file of `up`: a `[gateway]` and a `[kms]` table, each the configuration of one service,
+//! and `[embedded]`, that of the embedded backend.
 
 use std::path::Path;
 
 use anyhow::Context as _;
 use serde::Deserialize;
 
-/// The configurations of both services, before `up` sets its own fields.
+use crate::embedded::disk::Durability;
+
+/// The configurations of both services and of the embedded backend, before `up` sets its own fields.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Settings {
     pub(super) gateway: gateway::config::Config,
     pub(super) kms: kms::config::Config,
+    pub(super) embedded: EmbeddedBackend,
+}
+
+/// The embedded backend.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct EmbeddedBackend {
+    /// What an acknowledged write survives; `full` unless the flag `--ephemeral` is given.
+    pub(super) durability: Option<Durability>,
 }
 
 impl Settings {

@@ -80,10 +80,25 @@ impl From<BackendError> for S3Error {
     }
 }
 
+/// Who wrote the messages of a backend's errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wording {
+    /// Somebody else: they may name the backend.
+    Theirs,
+    /// We, for clients: AWS's own, or the way out of what is not there.
+    Ours,
+}
+
 /// The S3 error in an answer of `status` with `body` to a request of `method`.
 ///
-/// Where the body says nothing (`HEAD` has none), the status alone decides.
-pub(crate) fn read_error(method: &Method, status: StatusCode, body: &[u8]) -> S3Error {
+/// Where the body says nothing (`HEAD` has none), the status alone decides. `wording` says whether the
+/// document's own message is fit for the client.
+pub(crate) fn read_error(
+    method: &Method,
+    status: StatusCode,
+    body: &[u8],
+    wording: Wording,
+) -> S3Error {
     let document = Element::parse(body, Limits::REQUEST)
         .ok()
         .filter(|root| root.name() == "Error");
@@ -108,7 +123,7 @@ pub(crate) fn read_error(method: &Method, status: StatusCode, body: &[u8]) -> S3
         Some(code) if is_code(code) => code,
         _ => bare_code(method, status),
     };
-    let mut error = S3Error::foreign(code, status, shown_message(code, message));
+    let mut error = S3Error::foreign(code, status, shown_message(code, message, wording));
     for element in DETAILS {
         if let Some(value) = document.as_ref().and_then(|root| root.text_of(element)) {
             error = error.detail(element, value);
@@ -119,10 +134,14 @@ pub(crate) fn read_error(method: &Method, status: StatusCode, body: &[u8]) -> S3
 
 /// The message that the client sees: AWS's own for a code that has one, so that a backend's wording
 /// (and the names in it) stays behind; the backend's where the code alone says too little.
-fn shown_message(code: &str, message: &str) -> String {
+fn shown_message(code: &str, message: &str, wording: Wording) -> String {
+    let own = || message.chars().take(MESSAGE_CHARS_MAX).collect();
     match S3Code::from_text(code) {
+        // What failed inside is logged and of no use to a client.
+        Some(S3Code::InternalError) => S3Code::InternalError.message().to_owned(),
+        _ if wording == Wording::Ours && !message.is_empty() => own(),
         Some(S3Code::InvalidArgument | S3Code::InvalidRequest) | None if !message.is_empty() => {
-            message.chars().take(MESSAGE_CHARS_MAX).collect()
+            own()
         }
         Some(known) => known.message().to_owned(),
         None => S3Code::Foreign.message().to_owned(),

@@ -81,6 +81,11 @@ impl ReplyBody {
         }
     }
 
+    /// Whether a backend in this process gave it.
+    pub(crate) fn is_in_process(&self) -> bool {
+        matches!(self.source, Source::InProcess(_))
+    }
+
     fn give_back(&mut self) {
         if let Some(lease) = self.lease.take() {
             lease.pool.give_back(lease.sender, lease.asked);

@@ -17,6 +17,8 @@ use std::os::unix::fs::FileExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 use crate::embedded::disk::BodyFile;
 use crate::embedded::disk::Disk;
@@ -24,7 +26,8 @@ use crate::embedded::disk::FileId;
 use crate::embedded::disk::IndexFile;
 
 /// What an acknowledged write survives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Durability {
     /// A loss of power.
     Full,
@@ -37,6 +40,8 @@ pub enum Durability {
 pub struct Folder {
     root: PathBuf,
     durability: Durability,
+    /// The folder of bodies whose own name is durable; bodies go to one after the other.
+    named: Mutex<Option<u32>>,
     /// Locked as long as it is open.
     _lock: File,
 }
@@ -61,6 +66,7 @@ impl Folder {
         Ok(Self {
             root: root.to_owned(),
             durability,
+            named: Mutex::new(None),
             _lock: lock,
         })
     }
@@ -123,9 +129,14 @@ impl Disk for Folder {
     }
 
     fn sync_folder(&self, folder: u32) -> io::Result<()> {
-        if self.is_durable() {
-            File::open(self.folder(folder))?.sync_all()?;
+        if !self.is_durable() {
+            return Ok(());
+        }
+        File::open(self.folder(folder))?.sync_all()?;
+        let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        if *named != Some(folder) {
             File::open(self.root.join(BODIES))?.sync_all()?;
+            *named = Some(folder);
         }
         Ok(())
     }
