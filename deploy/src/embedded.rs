@@ -12,6 +12,7 @@
 //! | [`service`] | the API |
 //! | [`sweep`] | bodies that nothing refers to |
 //! | [`uploads`] | uploads in parts |
+//! | [`checksums`] | checksums of objects in parts |
 //! | [`list`] | pages of listings |
 //! | [`store`] | objects: found, written, read, deleted |
 //! | [`versions`] | versions of a key |
@@ -35,6 +36,7 @@ use crate::files;
 
 pub mod bodies;
 pub mod buckets;
+pub mod checksums;
 pub mod content;
 pub mod disk;
 pub mod fault;

@@ -8,6 +8,7 @@ use redb::ReadableTable;
 use s3s::S3ErrorCode;
 
 use crate::embedded::buckets;
+use crate::embedded::checksums;
 use crate::embedded::content::Content;
 use crate::embedded::fault::Fault;
 use crate::embedded::fault::Outcome;
@@ -204,7 +205,9 @@ pub async fn complete(
         let bucket = buckets::find(&tables.buckets, &place.bucket)?;
         let upload = find(&tables.uploads, &bucket, &place)?;
         let parts = choose(tables, &place, &completion)?;
+        let checksum = checksums::of_object(&upload, &parts, completion.checksum.as_deref())?;
         let mut object = assemble(upload, &parts)?;
+        object.checksum = checksum;
         check_whole(&object, &completion)?;
         check_conditions(tables, &bucket, &place, &completion.conditions)?;
         lock::lock_new(&mut object, &bucket, now_ms)?;
