@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
+use proto::identity::AccountId;
 use proto::identity::Region;
 
 /// A local AWS KMS and an encrypting S3 gateway.
@@ -106,6 +107,34 @@ pub struct Gateway {
     /// The gateway's TOML file; deploy/gateway.toml shows every field.
     #[arg(long, value_name = "FILE", env = "SEALGATE_CONFIG")]
     pub config: PathBuf,
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub task: Option<GatewayTask>,
+}
+
+/// What operators do to a state bucket.
+#[derive(Subcommand)]
+pub enum GatewayTask {
+    /// Begin the state bucket before a backend that has buckets already. They belong to the account of
+    /// the first user from then on.
+    Init,
+    /// Give buckets that nobody created through a gateway to an account.
+    Adopt {
+        /// The account, 12 digits.
+        #[arg(long)]
+        account: AccountId,
+        /// The buckets.
+        #[arg(required = true)]
+        buckets: Vec<String>,
+    },
+    /// Make a new root key of SSE-S3. A minute later every gateway encrypts under it.
+    RotateRootKey,
+    /// Wrap the root keys of SSE-S3 under the KMS key kms.root_key, while no gateway runs.
+    RewrapRootKeys {
+        /// The KMS key that they were wrapped under.
+        #[arg(long)]
+        from: String,
+    },
 }
 
 #[cfg(test)]

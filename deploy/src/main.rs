@@ -37,7 +37,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             None => Box::pin(up::run(arguments.up)).await,
             Some(Command::Up(flags)) => Box::pin(up::run(flags)).await,
             Some(Command::Kms(flags)) => single::kms(&flags).await,
-            Some(Command::Gateway(flags)) => Box::pin(single::gateway(&flags.config)).await,
+            Some(Command::Gateway(flags)) => Box::pin(single::gateway(&flags)).await,
         }
     });
     // Tasks that still have connections must not delay the exit.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use gateway::server::operate;
 use kms::config::Compat;
 use proto::identity::Secret;
 use proto::time::SystemClock;
@@ -12,6 +13,8 @@ use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 use tokio_util::sync::CancellationToken;
 
+use crate::cli::Gateway;
+use crate::cli::GatewayTask;
 use crate::cli::Kms;
 use crate::files;
 use crate::process;
@@ -116,16 +119,44 @@ fn from_local_kms_environment(
     Ok(seed.exists().then_some(seed))
 }
 
-/// Runs the gateway that `file` describes, until a signal. On SIGHUP its users and its certificate
+/// Runs the gateway that a file describes, until a signal, or does a task instead. On SIGHUP its users and its certificate
 /// are read again, without dropping a connection.
 ///
 /// # Errors
 ///
 /// When the file is wrong or a port is taken.
-pub async fn gateway(file: &Path) -> anyhow::Result<()> {
+pub async fn gateway(flags: &Gateway) -> anyhow::Result<()> {
+    let file = flags.config.as_path();
+    let config = gateway_config(file)?;
+    match &flags.task {
+        Some(task) => Box::pin(operate(config, task)).await,
+        None => Box::pin(serve(config, file)).await,
+    }
+}
+
+/// Does what an operator asks for to a state bucket.
+async fn operate(config: gateway::config::Config, task: &GatewayTask) -> anyhow::Result<()> {
+    let parts = gateway::server::Parts::default();
+    match task {
+        GatewayTask::Init => operate::init(config, parts).await?,
+        GatewayTask::Adopt { account, buckets } => {
+            operate::adopt(&config, parts, account.as_str(), buckets).await?;
+        }
+        GatewayTask::RotateRootKey => {
+            let number = operate::rotate_root_key(&config, parts).await?;
+            tracing::info!(number, "made a root key");
+        }
+        GatewayTask::RewrapRootKeys { from } => {
+            let keys = operate::rewrap_root_keys(&config, parts, from).await?;
+            tracing::info!(keys, "wrapped root keys");
+        }
+    }
+    Ok(())
+}
+
+async fn serve(config: gateway::config::Config, file: &Path) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     process::stop_on_signals(stop.clone())?;
-    let config = gateway_config(file)?;
     let parts = gateway::server::Parts {
         metrics: process::collect_metrics(),
         ..gateway::server::Parts::default()

@@ -90,10 +90,6 @@ impl Together {
         let mut kms_config = kms_config(&settings, flags, data, &users, &secret);
         let admin_token_file = protect_stored_keys(&mut kms_config, data)?;
         let mut gateway_config = gateway_config(&settings, flags, &users);
-        if flags.config.is_none() {
-            // There is no load balancer that must notice the stop.
-            gateway_config.limits.drain_delay_ms = 0;
-        }
         if flags.fixture {
             take_free_ports(&mut kms_config, &mut gateway_config);
         }
@@ -246,7 +242,7 @@ fn gateway_config(settings: &Settings, flags: &Up, users: &Users) -> gateway::co
         account: user.account.clone(),
         principal_arn: None,
     };
-    // The first user's account owns the buckets that have no recorded owner.
+    // The first user's account owns the buckets of earlier versions that have no recorded owner.
     config.users.splice(0..0, users.all().iter().map(user));
     config.region = flags.region.clone();
     config.kms.account = users.main().account.clone();
@@ -254,6 +250,13 @@ fn gateway_config(settings: &Settings, flags: &Up, users: &Users) -> gateway::co
         .listen
         .https
         .get_or_insert(SocketAddr::from((Ipv4Addr::LOCALHOST, HTTPS_PORT)));
+    if flags.config.is_none() {
+        // There is no load balancer that must notice the stop.
+        config.limits.drain_delay_ms = 0;
+    }
+    if flags.ephemeral {
+        config.state.first_start = gateway::state::FirstStart::Any;
+    }
     if flags.allow_insecure_sse {
         config.objects.allow_insecure_sse = true;
         tracing::warn!("customer keys may cross the network in clear: --allow-insecure-sse");

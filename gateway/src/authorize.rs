@@ -120,7 +120,10 @@ impl Authorizer {
         uploads: &Uploads,
     ) -> Result<BucketAccess, S3Error> {
         let caller = request.caller.clone();
-        let owner = self.owners.of(bucket).await?;
+        let owner = match operation {
+            Operation::DeleteBucket => self.owners.of_deleted(bucket).await?,
+            _ => self.owners.of(bucket).await?,
+        };
         let foreign = caller.anonymous || caller.account != owner;
         let policy = self.policies.of(bucket).await?;
         let mut context = Context::new();

@@ -33,6 +33,7 @@ use crate::backend::signing::Line;
 
 mod address;
 mod body;
+pub mod capabilities;
 mod copy;
 mod digest;
 mod failure;

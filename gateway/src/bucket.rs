@@ -1,10 +1,10 @@
-//! Buckets: what the gateway keeps about them itself, and what it passes through.
+//! Buckets: what the gateway stores about them itself, and what it passes through.
 //!
-//! Default encryption is the gateway's own ([`encryption`]): the backend must neither know which
-//! bucket is sealed how, nor encrypt anything itself. So are policies ([`policy`]), which the
-//! backend would hold against the gateway, whose a bucket is ([`owner`]), and which pages may use it
-//! ([`cors`]). Everything else about a bucket is the backend's, but for the state bucket, which does
-//! not exist for clients ([`Buckets`]).
+//! All that is stored about a bucket is in one record ([`record`]): whose it is ([`owner`]), its default
+//! encryption ([`encryption`]), which the backend must not do itself, its policy ([`policy`]), which the
+//! backend would hold against the gateway, what it blocks of public access ([`public_access`]), and which
+//! pages may use it ([`cors`]). Everything else about a bucket is the backend's, except for the state
+//! bucket, which does not exist for clients ([`Buckets`]).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,32 +17,43 @@ use http::Response;
 
 use crate::backend::Backend;
 use crate::backend::BackendRequest;
+use crate::bucket::bucket_records::BucketRecords;
+use crate::bucket::configuration::BucketConfiguration;
+use crate::bucket::configuration::Configuration;
+use crate::bucket::cors::BucketCors;
+use crate::bucket::encryption::DefaultEncryptions;
+use crate::bucket::listing_marks::ListingMarks;
+use crate::bucket::owner::BucketOwners;
+use crate::bucket::policy::BucketPolicies;
+use crate::bucket::public_access::PublicAccessBlocks;
+use crate::chunks::random::Random;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::protocol::xml::Element;
 use crate::protocol::xml::Limits;
 use crate::request::Body;
-use crate::request::Payload;
 use crate::request::S3Request;
-use crate::request::full_body;
 use crate::state::State;
 
+pub mod adoption;
+pub mod bucket_records;
 pub mod configuration;
 pub mod cors;
+mod creation;
+mod deletion;
+pub mod document;
 pub mod encryption;
+pub mod installation;
+pub mod listing_marks;
 mod location;
 pub mod owner;
 pub mod policy;
 pub mod public_access;
-
-use crate::bucket::configuration::BucketConfiguration;
-use crate::bucket::configuration::Configuration;
-use crate::bucket::cors::BucketCors;
-use crate::bucket::encryption::DefaultEncryptions;
-use crate::bucket::owner::BucketOwners;
-use crate::bucket::policy::BucketPolicies;
-use crate::bucket::public_access::PublicAccessBlocks;
-use crate::records::listed_etags::ListedETags;
+pub mod record;
+pub mod record_cache;
+pub mod record_store;
+mod requests;
+mod takeover;
 
 /// What the gateway stores about buckets.
 #[derive(Clone)]
@@ -58,7 +69,7 @@ pub struct BucketConfigurations {
     /// Whose they are.
     pub owners: Arc<BucketOwners>,
     /// Which of them list the ETags that clients see.
-    pub etags: Arc<ListedETags>,
+    pub etags: Arc<ListingMarks>,
 }
 
 impl BucketConfigurations {
@@ -72,11 +83,6 @@ impl BucketConfigurations {
             Configuration::PublicAccessBlock => &*self.public_access,
         }
     }
-
-    /// The configurations of all kinds.
-    fn kinds(&self) -> impl Iterator<Item = &dyn BucketConfiguration> {
-        Configuration::ALL.into_iter().map(|it| self.kind(it))
-    }
 }
 
 /// Operations on buckets that need more than passing through.
@@ -85,23 +91,27 @@ pub struct Buckets {
     region: String,
     backend: Arc<Backend>,
     state: State,
+    random: Arc<dyn Random>,
+    records: Arc<BucketRecords>,
     configurations: BucketConfigurations,
 }
 
 impl Buckets {
-    /// The buckets of `backend` without the bucket of `state`, as a gateway in `region`.
+    /// The buckets at the backend of `state` without its own, as a gateway in `region`.
     #[must_use]
     pub fn new(
         region: &str,
-        backend: Arc<Backend>,
         state: State,
+        random: Arc<dyn Random>,
+        records: Arc<BucketRecords>,
         configurations: BucketConfigurations,
     ) -> Self {
-        let region = region.to_owned();
         Self {
-            region,
-            backend,
+            region: region.to_owned(),
+            backend: Arc::clone(state.shared_backend()),
             state,
+            random,
+            records,
             configurations,
         }
     }
@@ -146,15 +156,19 @@ impl Buckets {
                     .is_some_and(|name| own.contains(name))
             });
         }
-        Ok(xml(&root))
+        Ok(document::xml(&root))
     }
 
     /// Those of the buckets that belong to an account.
     async fn owned(&self, names: Vec<String>, account: &str) -> Result<BTreeSet<String>, S3Error> {
         stream::iter(names)
             .map(|name| async move {
-                let owner = self.configurations.owners.of(&name).await?;
-                Ok((*owner == *account).then_some(name))
+                match self.configurations.owners.of(&name).await {
+                    Ok(owner) => Ok((*owner == *account).then_some(name)),
+                    // It is being deleted.
+                    Err(error) if error.code() == S3Code::NoSuchBucket => Ok(None),
+                    Err(error) => Err(error),
+                }
             })
             .buffer_unordered(OWNERS_AT_A_TIME)
             .try_filter_map(|name| std::future::ready(Ok(name)))
@@ -178,7 +192,7 @@ impl Buckets {
     /// `NoSuchBucket`, or the backend's other refusal.
     pub(crate) async fn location(&self, bucket: &str) -> Result<Response<Body>, S3Error> {
         self.check_exists(bucket).await?;
-        Ok(xml(&location::document(&self.region)))
+        Ok(document::xml(&location::document(&self.region)))
     }
 
     /// `HeadBucket`: passed through, with the Region of the gateway.
@@ -194,65 +208,25 @@ impl Buckets {
         Ok(answer)
     }
 
-    /// `CreateBucket`: passed through, with the backend's Region in place of the gateway's. A
-    /// configuration left over from an earlier bucket of the name is removed before, and who creates
-    /// it is noted. Of two accounts that create a bucket of one name at the same moment either may
-    /// be its owner in the end.
+    /// `CreateBucket`, for the caller's account.
     ///
     /// # Errors
     ///
-    /// `BucketAlreadyExists` for another account's; `IllegalLocationConstraintException` for a Region that is not the gateway's; the backend's S3
+    /// `BucketAlreadyExists` for another account's; `BucketAlreadyOwnedByYou`;
+    /// `IllegalLocationConstraintException` for a Region that is not the gateway's; the backend's S3
     /// error; `ServiceUnavailable` when it, or the state, gives no usable answer.
-    pub(crate) async fn create(&self, mut request: S3Request) -> Result<Response<Body>, S3Error> {
-        let bucket = request.target.bucket.clone().unwrap_or_default();
-        let wanted = request.body.collect(Limits::REQUEST.bytes).await?;
-        let onward = location::translate(&wanted, &self.region, self.backend.region())?;
-        if onward != wanted {
-            // They were about the other document.
-            let digests = |name: &&http::HeaderName| {
-                *name == "content-md5"
-                    || name.as_str().starts_with("x-amz-checksum-")
-                    || *name == "x-amz-sdk-checksum-algorithm"
-            };
-            let digests: Vec<_> = request.headers.keys().filter(digests).cloned().collect();
-            for name in digests {
-                request.headers.remove(name);
-            }
-        }
-        request.body = Payload::from_bytes(onward);
-        let account = &request.caller.account;
-        match self.check_exists(&bucket).await {
-            Err(error) if error.code() == S3Code::NoSuchBucket => {
-                for kind in self.configurations.kinds() {
-                    kind.begin(&bucket).await?;
-                }
-                self.configurations.owners.begin(&bucket, account).await?;
-                self.configurations.etags.begin(&bucket).await;
-            }
-            Ok(()) if self.configurations.owners.of(&bucket).await? != *account => {
-                return Err(S3Error::new(S3Code::BucketAlreadyExists).detail("BucketName", bucket));
-            }
-            _ => {}
-        }
-        self.backend.forward(request).await
+    pub(crate) async fn create(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
+        creation::create(self, request).await
     }
 
-    /// `DeleteBucket`: passed through, then the gateway's configuration of the bucket is removed.
+    /// `DeleteBucket`, and what is stored about the bucket.
     ///
     /// # Errors
     ///
-    /// The backend's S3 error; `ServiceUnavailable` when it, or the state, gives no usable answer.
-    /// If only the configuration could not be removed the bucket is gone, and the same request
-    /// answers `NoSuchBucket`.
+    /// `BucketNotEmpty`; the backend's S3 error; `ServiceUnavailable` when it, or the state, gives no
+    /// usable answer.
     pub(crate) async fn delete(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
-        let bucket = request.target.bucket.clone().unwrap_or_default();
-        let answer = self.backend.forward(request).await?;
-        for kind in self.configurations.kinds() {
-            kind.end(&bucket).await?;
-        }
-        self.configurations.owners.remove(&bucket).await?;
-        self.configurations.etags.remove(&bucket).await?;
-        Ok(answer)
+        deletion::delete(self, request).await
     }
 
     /// Whether the bucket exists and the gateway may use it.
@@ -261,29 +235,8 @@ impl Buckets {
     ///
     /// `NoSuchBucket`, or the backend's other refusal.
     pub async fn check_exists(&self, bucket: &str) -> Result<(), S3Error> {
-        check_exists(&self.backend, bucket).await
+        requests::check_exists(&self.backend, bucket).await
     }
-}
-
-async fn check_exists(backend: &Backend, bucket: &str) -> Result<(), S3Error> {
-    let request = BackendRequest::bucket(Method::HEAD, bucket);
-    match backend.fetch(request).await {
-        Ok(_) => Ok(()),
-        Err(error) if error.is_refused_as(http::StatusCode::NOT_FOUND) => {
-            Err(S3Error::new(S3Code::NoSuchBucket).detail("BucketName", bucket))
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// An answer of status 200 with this document.
-fn xml(root: &Element) -> Response<Body> {
-    let mut response = Response::new(full_body(root.to_document()));
-    let xml = http::HeaderValue::from_static("application/xml");
-    response
-        .headers_mut()
-        .insert(http::header::CONTENT_TYPE, xml);
-    response
 }
 
 /// Owners that one `ListBuckets` asks for at a time, where they are not known.

@@ -62,9 +62,6 @@ pub struct Config {
     /// How buckets' default encryption behaves.
     pub default_encryption: bucket::encryption::Config,
 
-    /// How buckets' policies behave.
-    pub policies: bucket::policy::Config,
-
     /// How public access is blocked.
     pub public_access_block: bucket::public_access::Config,
 
@@ -195,7 +192,6 @@ impl Default for Config {
             state: state::Config::default(),
             objects: operation::config::Config::default(),
             default_encryption: bucket::encryption::Config::default(),
-            policies: bucket::policy::Config::default(),
             public_access_block: bucket::public_access::Config::default(),
             bucket_keys: bucket_key::Config::default(),
         }

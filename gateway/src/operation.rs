@@ -18,6 +18,7 @@ pub mod list_objects;
 mod parts_page;
 pub mod pass_through;
 pub mod post_object;
+pub mod promises;
 pub mod put_object;
 pub mod store;
 pub mod update_object_encryption;

@@ -1,6 +1,5 @@
-//! Sealed records in the state bucket: configurations of buckets, uploads that are not complete.
+//! Sealed records in the state bucket, and the uploads that are not complete.
 
-pub mod cached;
 pub mod listed_etags;
 pub mod record;
 pub mod sweep;

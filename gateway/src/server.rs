@@ -26,18 +26,25 @@ use crate::admin::Admin;
 use crate::admin::MetricsText;
 use crate::admin::Readiness;
 use crate::backend::LocalBackend;
+use crate::backend::capabilities::Capability;
+use crate::bucket::installation::Refusal;
 use crate::chunks::random::Random;
 use crate::chunks::random::SystemRandom;
 use crate::config::Config;
 use crate::config::ConfigError;
 use crate::config::Listen;
+use crate::error::S3Error;
 use crate::server::connection::Shared;
 use crate::server::tls::Certificates;
+use crate::state::presence::Presence;
+use crate::state::presence::PresenceError;
 
 mod compose;
 mod connection;
+pub mod operate;
 mod timed;
 mod tls;
+mod upkeep;
 
 pub use tls::Certificate;
 pub use tls::TlsError;
@@ -82,6 +89,7 @@ pub struct Running {
     shared: Arc<Shared>,
     lifetime: Lifetime,
     connections: TaskTracker,
+    presence: Option<Arc<Presence>>,
 }
 
 /// The stages of the end.
@@ -113,7 +121,10 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         metrics,
     } = parts;
     let certificates = certificates(&config, certificate)?;
-    let composed = compose::compose(&config, clock, random, kms_secret, backend)?;
+    // No other process reaches such a backend.
+    let exclusive = backend.is_some();
+    let composed = compose::compose(&config, clock, Arc::clone(&random), kms_secret, backend)?;
+    let presence = upkeep::begin(&config, &composed.stored, &*random, exclusive).await?;
 
     let http = bind(config.listen.http).await?;
     let https = bind(config.listen.https).await?;
@@ -142,24 +153,14 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         slots,
     };
 
-    let closed = lifetime.closed.clone();
-    tokio::spawn(async move { closed.run_until_cancelled(composed.sweep.run()).await });
-    if let Some(listener) = http {
-        let shared = Arc::clone(&shared);
-        let serve = move |stream, peer| connection::serve_plain(Arc::clone(&shared), stream, peer);
-        tokio::spawn(acceptor.clone().run(listener, serve));
-    }
-    if let Some(listener) = https {
-        tokio::spawn(watch_certificate(
-            Arc::clone(&shared),
-            lifetime.closed.clone(),
-        ));
-        let shared = Arc::clone(&shared);
-        let serve = move |stream, peer| connection::serve_tls(Arc::clone(&shared), stream, peer);
-        tokio::spawn(acceptor.clone().run(listener, serve));
-    }
+    upkeep::run(composed.sweep, presence.clone(), random, &lifetime.closed);
+    serve_clients(&acceptor, &shared, http, https);
     if let Some(listener) = admin_listener {
-        let readiness = Readiness::new(composed.backend, lifetime.stopping.clone());
+        let readiness = Readiness::new(
+            composed.stored.installation,
+            presence.clone(),
+            lifetime.stopping.clone(),
+        );
         let hosts = admin_hosts(admin_addr, &config.listen);
         let admin = Arc::new(Admin::new(hosts, readiness, metrics));
         let acceptor = acceptor.for_admin();
@@ -173,6 +174,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         shared,
         lifetime,
         connections,
+        presence,
     })
 }
 
@@ -219,6 +221,9 @@ impl Running {
             );
         }
         self.lifetime.aborted.cancel();
+        if let Some(presence) = &self.presence {
+            drop(tokio::time::timeout(WITHDRAW_TIMEOUT, presence.withdraw()).await);
+        }
     }
 }
 
@@ -348,6 +353,27 @@ async fn watch_certificate(shared: Arc<Shared>, closed: CancellationToken) {
     }
 }
 
+/// Serves the clients of both listeners.
+fn serve_clients(
+    acceptor: &Acceptor,
+    shared: &Arc<Shared>,
+    http: Option<TcpListener>,
+    https: Option<TcpListener>,
+) {
+    if let Some(listener) = http {
+        let shared = Arc::clone(shared);
+        let serve = move |stream, peer| connection::serve_plain(Arc::clone(&shared), stream, peer);
+        tokio::spawn(acceptor.clone().run(listener, serve));
+    }
+    if let Some(listener) = https {
+        let closed = acceptor.lifetime.closed.clone();
+        tokio::spawn(watch_certificate(Arc::clone(shared), closed));
+        let shared = Arc::clone(shared);
+        let serve = move |stream, peer| connection::serve_tls(Arc::clone(&shared), stream, peer);
+        tokio::spawn(acceptor.clone().run(listener, serve));
+    }
+}
+
 /// Opens a port.
 async fn bind(address: Option<SocketAddr>) -> Result<Option<TcpListener>, StartError> {
     let Some(address) = address else {
@@ -389,6 +415,22 @@ pub enum StartError {
     #[error(transparent)]
     Tls(#[from] TlsError),
 
+    /// The state bucket is not the right one.
+    #[error(transparent)]
+    State(#[from] Refusal),
+
+    /// Another gateway runs.
+    #[error(transparent)]
+    Presence(#[from] PresenceError),
+
+    /// The backend is not good enough for several gateways.
+    #[error("state.gateways = \"many\" needs a backend with {0:?}, which this one has not")]
+    NotShared(Capability),
+
+    /// A bucket cannot be adopted.
+    #[error("bucket {0:?}: {1}")]
+    Bucket(String, S3Error),
+
     /// A port cannot be bound.
     #[error("{address} cannot be bound: {cause}")]
     Bind {
@@ -405,6 +447,9 @@ pub enum StartError {
 
 /// How long to wait when the machine cannot take another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long the end waits for the backend.
+const WITHDRAW_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often the certificate's files are looked at.
 const CERTIFICATE_CHECK: Duration = Duration::from_secs(60);

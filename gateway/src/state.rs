@@ -1,21 +1,26 @@
 //! What the gateway must remember and no object can hold: stored in a bucket of its own at the backend.
 //!
 //! Gateways have no disk and no database, so any number of them can stand before one backend. The
-//! state bucket is made when the first record is written. It is never shown to clients.
+//! state bucket is made at the first start. It is never shown to clients.
 //!
 //! | name | what it is | protected by |
 //! |---|---|---|
+//! | `identity` | the id of this installation ([`crate::bucket::installation`]) | a sealed object like any other |
 //! | `root-keys/<id>` | a root key of SSE-S3 ([`crate::keys::root_key`]) | wrapped by the KMS |
-//! | `buckets/<bucket>/<subject>` | a configuration, or the head of an upload ([`crate::records::record`]) | a sealed object like any other |
-//! | `copies/<id>-...` | trials of the backend's own copies ([`copies`]), removed at once | nothing: they hold nothing |
+//! | `buckets/<bucket>/record` | all that is stored about a bucket ([`crate::bucket::record`]) | sealed |
+//! | `buckets/<bucket>/uploads/<slot>` | the head of an upload ([`crate::records::uploads`]) | sealed |
 //! | `uploads/<slot>/...` | parts of uploads that are not complete ([`crate::records::uploads`]) | sealed |
+//! | `gateways/<id>` | that a gateway runs ([`presence`]) | nothing |
+//! | `copies/<id>-...`, `trials/<id>...` | trials of the backend ([`copies`], [`crate::backend::capabilities`]), removed at once | nothing: they contain nothing |
 //!
 //! What uploads leave behind is found by its age and removed ([`crate::records::sweep`]).
 //!
 //! What cannot be read is an error, never an absence: a bucket whose encryption is unknown takes no
-//! writes.
+//! writes. Once the identity was seen, this holds for the state bucket as a whole.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -42,25 +47,79 @@ use crate::protocol::xml::Element;
 use crate::protocol::xml::Limits;
 
 pub mod copies;
+pub mod presence;
 
-/// Where the state is stored.
+/// Where the state is stored, and how long it is cached.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// What stores the records of buckets.
+    pub store: Store,
+
     /// The state bucket at the backend.
     ///
     /// Clients can neither see nor name it. Gateways that serve the same buckets must name the same.
     pub bucket: String,
+
+    /// How many gateways serve the state bucket.
+    pub gateways: Gateways,
+
+    /// Before which backends a first start makes the identity.
+    pub first_start: FirstStart,
+
+    /// How long the record of a bucket is used before it is read again, in milliseconds: a change
+    /// through another gateway takes effect within that time.
+    pub fresh_ms: u64,
+
+    /// Most records cached.
+    pub cached_max: u64,
 
     /// How long what is known of an upload stays after the upload is gone from the backend, in hours:
     /// so long completing it again is answered as the first time.
     pub gone_uploads_hours: u64,
 }
 
+/// What stores the records of buckets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Store {
+    /// The state bucket.
+    #[default]
+    Bucket,
+}
+
+/// How many gateways serve one state bucket at a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Gateways {
+    /// This one alone: a second one does not start. Any backend will do.
+    #[default]
+    One,
+    /// Any number. The backend's conditional writes must be atomic.
+    Many,
+}
+
+/// Before which backends a first start makes the identity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FirstStart {
+    /// Before one without buckets. Where there are some, a missing state bucket may be a lost or
+    /// misspelled one, and the gateway does not start.
+    #[default]
+    Empty,
+    /// Before any. The buckets that are there belong to the account of the first user then.
+    Any,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
+            store: Store::default(),
             bucket: "sealgate-state".to_owned(),
+            gateways: Gateways::default(),
+            first_start: FirstStart::default(),
+            fresh_ms: 5_000,
+            cached_max: 10_000,
             gone_uploads_hours: 7 * 24,
         }
     }
@@ -71,6 +130,26 @@ impl Default for Config {
 pub struct State {
     backend: Arc<Backend>,
     bucket: Arc<str>,
+    /// Whether the state bucket must be there, because it was.
+    must_exist: Arc<AtomicBool>,
+}
+
+/// The state that a document must be in to be replaced.
+#[derive(Clone, Debug)]
+pub enum Expected {
+    /// There is none.
+    Absent,
+    /// The version of this ETag.
+    Version(ETag),
+}
+
+/// What became of a conditional write.
+#[derive(Clone, Debug)]
+pub enum Swap {
+    /// It was done; the new ETag.
+    Done(Option<ETag>),
+    /// It was not: the document is in another state.
+    Changed,
 }
 
 /// A stored document.
@@ -117,12 +196,32 @@ impl State {
         Self {
             backend,
             bucket: Arc::from(config.bucket.as_str()),
+            must_exist: Arc::default(),
         }
+    }
+
+    /// From now on a state bucket that is not there is an error: neither is a document of it absent
+    /// then, nor is it made.
+    pub fn require(&self) {
+        self.must_exist.store(true, Ordering::Release);
+    }
+
+    /// Whether the backend's refusal means that there is no such document.
+    fn is_absence(&self, error: &BackendError) -> bool {
+        error.is_refused_with(S3Code::NoSuchKey)
+            || (error.is_refused_with(S3Code::NoSuchBucket)
+                && !self.must_exist.load(Ordering::Acquire))
     }
 
     /// The backend that has the state bucket.
     #[must_use]
     pub fn backend(&self) -> &Backend {
+        &self.backend
+    }
+
+    /// The same, to be shared.
+    #[must_use]
+    pub fn shared_backend(&self) -> &Arc<Backend> {
         &self.backend
     }
 
@@ -153,7 +252,7 @@ impl State {
             Err(error) if error.is_refused_as(http::StatusCode::NOT_MODIFIED) => {
                 Ok(Reading::Unchanged)
             }
-            Err(error) if is_absent(&error) => Ok(Reading::Absent),
+            Err(error) if self.is_absence(&error) => Ok(Reading::Absent),
             Err(error) => Err(unavailable(name, &error)),
         }
     }
@@ -170,20 +269,61 @@ impl State {
         headers: &HeaderMap,
         bytes: Bytes,
     ) -> Result<Option<ETag>, S3Error> {
+        let answer = self.put(name, headers, bytes).await;
+        let answer = answer.map_err(|error| unavailable(name, &error))?;
+        Ok(ETag::from_headers(answer.headers()))
+    }
+
+    /// Writes the document `name` as [`State::write`] does, if it is in the expected state. How far the
+    /// backend can be trusted to compare, [`crate::backend::capabilities`] finds out.
+    ///
+    /// # Errors
+    ///
+    /// As [`State::write`].
+    pub async fn swap(
+        &self,
+        name: &str,
+        headers: &HeaderMap,
+        bytes: Bytes,
+        expected: &Expected,
+    ) -> Result<Swap, S3Error> {
+        let mut headers = headers.clone();
+        match expected {
+            Expected::Absent => {
+                headers.insert(header::IF_NONE_MATCH, HeaderValue::from_static("*"));
+            }
+            Expected::Version(etag) => {
+                headers.insert(header::IF_MATCH, etag.to_header());
+            }
+        }
+        match self.put(name, &headers, bytes).await {
+            Ok(answer) => Ok(Swap::Done(ETag::from_headers(answer.headers()))),
+            Err(error) if is_other_state(&error) => Ok(Swap::Changed),
+            Err(error) => Err(unavailable(name, &error)),
+        }
+    }
+
+    async fn put(
+        &self,
+        name: &str,
+        headers: &HeaderMap,
+        bytes: Bytes,
+    ) -> Result<http::Response<Bytes>, BackendError> {
         let request = || BackendRequest {
             headers: headers.clone(),
             ..BackendRequest::object(Method::PUT, &*self.bucket, name)
                 .body(BackendBody::Bytes(bytes.clone()))
         };
-        let answer = match self.backend.fetch(request()).await {
-            Err(error) if error.is_refused_with(S3Code::NoSuchBucket) => {
+        match self.backend.fetch(request()).await {
+            Err(error)
+                if error.is_refused_with(S3Code::NoSuchBucket)
+                    && !self.must_exist.load(Ordering::Acquire) =>
+            {
                 self.make_bucket().await?;
                 self.backend.fetch(request()).await
             }
             answer => answer,
-        };
-        let answer = answer.map_err(|error| unavailable(name, &error))?;
-        Ok(ETag::from_headers(answer.headers()))
+        }
     }
 
     /// Removes the document `name`, if there is one.
@@ -195,7 +335,7 @@ impl State {
         let request = BackendRequest::object(Method::DELETE, &*self.bucket, name);
         match self.backend.fetch(request).await {
             Ok(_) => Ok(()),
-            Err(error) if is_absent(&error) => Ok(()),
+            Err(error) if self.is_absence(&error) => Ok(()),
             Err(error) => Err(unavailable(name, &error)),
         }
     }
@@ -225,7 +365,7 @@ impl State {
             .query_if("start-after", after);
         let answer = match self.backend.fetch(request).await {
             Ok(answer) => answer,
-            Err(error) if is_absent(&error) => return Ok(Page::default()),
+            Err(error) if self.is_absence(&error) => return Ok(Page::default()),
             Err(error) => return Err(unavailable(prefix, &error)),
         };
         let listing = Element::parse(answer.body(), Limits::ANSWER)
@@ -301,7 +441,12 @@ impl State {
         Ok(())
     }
 
-    async fn make_bucket(&self) -> Result<(), S3Error> {
+    /// Makes the state bucket, unless it is there.
+    ///
+    /// # Errors
+    ///
+    /// The backend's refusal.
+    pub(crate) async fn make_bucket(&self) -> Result<(), BackendError> {
         let request = BackendRequest::bucket(Method::PUT, &*self.bucket);
         match self.backend.fetch(request).await {
             Ok(_) => {
@@ -310,13 +455,23 @@ impl State {
             }
             // Another gateway was faster. One that somebody else owns will refuse the write.
             Err(error) if error.is_refused_as(http::StatusCode::CONFLICT) => Ok(()),
-            Err(error) => Err(unavailable("the state bucket", &error)),
+            Err(error) => Err(error),
         }
     }
 }
 
 pub(crate) fn is_absent(error: &BackendError) -> bool {
     error.is_refused_with(S3Code::NoSuchKey) || error.is_refused_with(S3Code::NoSuchBucket)
+}
+
+/// Whether a conditional write was refused because of its condition.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>: 404 for an
+/// `If-Match` on what is not there, 409 for a race that was lost.
+fn is_other_state(error: &BackendError) -> bool {
+    error.is_refused_as(http::StatusCode::PRECONDITION_FAILED)
+        || error.is_refused_as(http::StatusCode::CONFLICT)
+        || error.is_refused_with(S3Code::NoSuchKey)
 }
 
 pub(crate) fn unavailable(name: &str, cause: &dyn std::fmt::Display) -> S3Error {

@@ -5,9 +5,12 @@
 //! reads a clock: code that needs the time receives a [`Clock`].
 
 use std::fmt;
+use std::sync::LazyLock;
 use std::sync::atomic::AtomicI64;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use std::time::Instant;
 use std::time::SystemTime;
 
 use time::OffsetDateTime;
@@ -271,7 +274,15 @@ impl fmt::Display for Timestamp {
 pub trait Clock: Send + Sync {
     /// The time now. May step backwards, as the clocks of machines do.
     fn now(&self) -> Timestamp;
+
+    /// The time since some moment of this process. Never steps backwards: for ages and deadlines.
+    fn monotonic(&self) -> Duration {
+        START.elapsed()
+    }
 }
+
+/// Where [`Clock::monotonic`] counts from.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// The clock of the machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -292,27 +303,36 @@ impl Clock for SystemClock {
 /// A clock that moves only when it is set or advanced: for tests, and to freeze or advance the time
 /// of an emulator.
 #[derive(Debug)]
-pub struct ManualClock(AtomicI64);
+pub struct ManualClock {
+    millis: AtomicI64,
+    /// By how many milliseconds it was advanced.
+    advanced: AtomicU64,
+}
 
 impl ManualClock {
     /// A clock that shows `now`.
     #[must_use]
     pub const fn new(now: Timestamp) -> Self {
-        Self(AtomicI64::new(now.unix_millis()))
+        Self {
+            millis: AtomicI64::new(now.unix_millis()),
+            advanced: AtomicU64::new(0),
+        }
     }
 
-    /// Sets it to `now`, earlier or later.
+    /// Sets it to `now`, earlier or later, as a step of a machine's clock: no time passes.
     pub fn set(&self, now: Timestamp) {
-        self.0.store(now.unix_millis(), Ordering::SeqCst);
+        self.millis.store(now.unix_millis(), Ordering::SeqCst);
     }
 
     /// Advances by `duration`; at most to the end of the year 9999.
     pub fn advance(&self, duration: Duration) {
-        let mut seen = self.0.load(Ordering::SeqCst);
+        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        self.advanced.fetch_add(millis, Ordering::SeqCst);
+        let mut seen = self.millis.load(Ordering::SeqCst);
         loop {
             let next = Timestamp(seen).plus(duration).unix_millis();
             match self
-                .0
+                .millis
                 .compare_exchange(seen, next, Ordering::SeqCst, Ordering::SeqCst)
             {
                 Ok(_) => return,
@@ -324,7 +344,11 @@ impl ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_unix_millis(self.0.load(Ordering::SeqCst))
+        Timestamp::from_unix_millis(self.millis.load(Ordering::SeqCst))
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.advanced.load(Ordering::SeqCst))
     }
 }
 
@@ -491,5 +515,6 @@ mod tests {
         assert_eq!(clock.now().unix_millis(), EXAMPLE.unix_millis() + 1);
         clock.set(Timestamp::UNIX_EPOCH);
         assert_eq!(clock.now(), Timestamp::UNIX_EPOCH);
+        assert_eq!(clock.monotonic(), Duration::from_millis(1));
     }
 }

@@ -62,6 +62,7 @@ impl Gate {
         config.listen.http = loopback;
         config.listen.admin = loopback;
         config.limits.drain_delay_ms = 0;
+        config.state.first_start = gateway::state::FirstStart::Any;
         // Nothing listens there.
         config.kms.url = "grpc://127.0.0.1:9".to_owned();
         config.kms.call_timeout_ms = 100;
@@ -75,6 +76,8 @@ impl Gate {
             ..Parts::default()
         };
         let running = server::start(config, parts).await.unwrap();
+        // What a start takes.
+        backend.forget();
         let address = running.s3_addr.unwrap();
         Self {
             backend,

@@ -400,6 +400,7 @@ impl Gateway {
     fn start(binary: &PathBuf, backend: &Backend, folder: &std::path::Path) -> Self {
         let config = folder.join("bench.toml");
         let text = "[kms.quotas]\nshape = \"off\"\n\
+                    [gateway.state]\nfirst_start = \"any\"\n\
                     [gateway.objects]\nadopted_buckets = [\"unsealed\"]\n";
         std::fs::write(&config, text).unwrap();
         let mut command = Command::new(binary);

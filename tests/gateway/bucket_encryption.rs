@@ -11,17 +11,19 @@ use gateway::bucket::cors::BucketCors;
 use gateway::bucket::encryption::Config;
 use gateway::bucket::encryption::CustomerKeys;
 use gateway::bucket::encryption::DefaultEncryptions;
+use gateway::bucket::listing_marks::ListingMarks;
 use gateway::bucket::owner::BucketOwners;
 use gateway::bucket::policy::BucketPolicies;
 use gateway::bucket::public_access::PublicAccessBlocks;
+use gateway::chunks::random::SystemRandom;
 use gateway::error::S3Code;
 use gateway::operation::bucket::run_on_bucket;
 use gateway::operation::pass_through::pass_through;
 use gateway::protocol::xml::Element;
 use gateway::protocol::xml::Limits;
-use gateway::records::listed_etags::ListedETags;
 use gateway::route::Operation;
 use gateway::sse::request::DefaultAlgorithm;
+use gateway::state::Gateways;
 use http::Method;
 use tests::backend::Action;
 use tests::backend::Backend;
@@ -48,23 +50,31 @@ impl World {
 
     fn before(backend: Backend, config: Config) -> Self {
         let gateway = Gateway::before(&backend);
-        let encryptions = Arc::new(encryptions(&gateway, config));
-        let public_access = Arc::new(public_access(&gateway));
+        let store = gateway.configurations();
+        let encryptions = Arc::new(DefaultEncryptions::new(store.clone(), config));
+        let blocks = gateway::bucket::public_access::Config::default();
+        let public_access = Arc::new(PublicAccessBlocks::new(store.clone(), blocks));
+        let accounts = [store.first_account.clone()];
+        let owners = BucketOwners::new(
+            gateway.upstream.clone(),
+            gateway.buckets.clone(),
+            accounts.iter().map(String::as_str),
+        );
         let configurations = BucketConfigurations {
             encryptions: encryptions.clone(),
-            policies: Arc::new(policies(&gateway, public_access.clone())),
+            policies: Arc::new(BucketPolicies::new(store.clone(), public_access.clone())),
             public_access,
-            cors: Arc::new(cors(&gateway)),
-            owners: Arc::new(owners(&gateway)),
-            etags: Arc::new(ListedETags::new(
-                gateway.records.clone(),
-                gateway.clock.clone(),
-                Duration::from_secs(5),
-                1_000,
-            )),
+            cors: Arc::new(BucketCors::new(store)),
+            owners: Arc::new(owners),
+            etags: Arc::new(ListingMarks::new(gateway.buckets.clone(), Gateways::One)),
         };
-        let (upstream, state) = (gateway.upstream.clone(), gateway.state.clone());
-        let buckets = Buckets::new("us-east-1", upstream, state, configurations);
+        let buckets = Buckets::new(
+            "us-east-1",
+            gateway.state.clone(),
+            Arc::new(SystemRandom),
+            gateway.buckets.clone(),
+            configurations,
+        );
         Self {
             backend,
             gateway,
@@ -93,55 +103,9 @@ impl World {
     }
 }
 
-fn policies(gateway: &Gateway, public_access: Arc<PublicAccessBlocks>) -> BucketPolicies {
-    BucketPolicies::new(
-        "us-east-1",
-        gateway.upstream.clone(),
-        gateway.records.clone(),
-        gateway.clock.clone(),
-        gateway::bucket::policy::Config::default(),
-        public_access,
-    )
-}
-
-fn public_access(gateway: &Gateway) -> PublicAccessBlocks {
-    PublicAccessBlocks::new(
-        "us-east-1",
-        gateway.upstream.clone(),
-        gateway.records.clone(),
-        gateway.clock.clone(),
-        gateway::bucket::policy::Config::default().into(),
-        gateway::bucket::public_access::Config::default(),
-    )
-}
-
-fn cors(gateway: &Gateway) -> BucketCors {
-    BucketCors::new(
-        gateway.upstream.clone(),
-        gateway.records.clone(),
-        gateway.clock.clone(),
-        gateway::bucket::policy::Config::default(),
-    )
-}
-
-fn owners(gateway: &Gateway) -> BucketOwners {
-    BucketOwners::new(
-        gateway.upstream.clone(),
-        gateway.records.clone(),
-        gateway.clock.clone(),
-        gateway::bucket::policy::Config::default(),
-        ["111122223333"].into_iter(),
-    )
-}
-
+/// The default encryptions as another gateway sees them.
 fn encryptions(gateway: &Gateway, config: Config) -> DefaultEncryptions {
-    let records = gateway.records.clone();
-    DefaultEncryptions::new(
-        gateway.upstream.clone(),
-        records,
-        gateway.clock.clone(),
-        config,
-    )
+    DefaultEncryptions::new(gateway.configurations(), config)
 }
 
 fn kms(key: &str) -> String {
@@ -237,8 +201,8 @@ async fn a_configuration_that_cannot_be_read_refuses_the_write() {
     ] {
         world
             .backend
-            .inject(Fault::on_path(Method::GET, "buckets/b/encryption", action));
-        let fresh = encryptions(&world.gateway, Config::default());
+            .inject(Fault::on_path(Method::GET, "buckets/b/record", action));
+        let fresh = encryptions(&Gateway::before(&world.backend), Config::default());
         assert!(fresh.of("b").await.is_err());
         world.backend.heal();
     }
@@ -278,7 +242,7 @@ async fn a_configuration_that_could_not_be_written_is_not_taken_for_written() {
     world.put("b", &kms("old")).await.ok();
     world.backend.inject(Fault::on_path(
         Method::PUT,
-        "buckets/b/encryption",
+        "buckets/b/record",
         Action::Refuse(503, "SlowDown"),
     ));
     world
@@ -296,7 +260,6 @@ async fn buckets_of_2026_show_that_they_take_no_customer_keys() {
     backend.create_bucket("b");
     let config = Config {
         ssec_default: CustomerKeys::Blocked,
-        ..Config::default()
     };
     let world = World::before(backend, config);
     assert!(
@@ -333,16 +296,15 @@ async fn a_bucket_made_anew_does_not_inherit_a_configuration() {
         asked.bucket = "b".into();
         asked.into_request(method)
     };
+    // One's own bucket, created again in us-east-1: nothing happens to it.
     let make = on_bucket(Method::PUT);
-    Answer::of(run_on_bucket(&world.buckets, Operation::CreateBucket, make).await)
-        .await
-        .refused(409, "BucketAlreadyOwnedByYou");
+    let made = Answer::of(run_on_bucket(&world.buckets, Operation::CreateBucket, make).await).await;
+    assert_eq!(made.ok().status, 200);
     assert_eq!(world.algorithm().await, under("k"));
 
-    // The configuration outlives the bucket when the state cannot be reached at that moment.
-    world
-        .backend
-        .inject(Fault::on_path(Method::DELETE, STATE_BUCKET, Action::Drop));
+    // The backend deletes it, and the state cannot be reached at that moment.
+    let end = Fault::on_path(Method::PUT, "buckets/b/record", Action::Drop);
+    world.backend.inject(end.skip(1));
     let delete = on_bucket(Method::DELETE);
     assert!(
         run_on_bucket(&world.buckets, Operation::DeleteBucket, delete)
@@ -362,13 +324,11 @@ async fn a_bucket_made_anew_does_not_inherit_a_configuration() {
     let deleted =
         Answer::of(run_on_bucket(&world.buckets, Operation::DeleteBucket, delete).await).await;
     assert_eq!(deleted.ok().status, 204);
-    assert!(
-        !world
-            .backend
-            .keys(STATE_BUCKET)
-            .iter()
-            .any(|name| name.starts_with("buckets/"))
-    );
+    let make = on_bucket(Method::PUT);
+    Answer::of(run_on_bucket(&world.buckets, Operation::CreateBucket, make).await)
+        .await
+        .ok();
+    assert_eq!(world.algorithm().await, Ok(DefaultAlgorithm::SseS3));
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ const CANARY: &[u8] = b"canary-of-every-route-7c1f";
 
 async fn world() -> World {
     let world = World::setup()
-        .gateway(|config| config.default_encryption.fresh_ms = 0)
+        .gateway(|config| config.state.fresh_ms = 0)
         .start()
         .await;
     world.create_bucket("demo").await;

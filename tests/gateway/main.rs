@@ -2,6 +2,8 @@
 
 mod backend_way;
 mod bucket_encryption;
+mod bucket_records;
+mod bucket_takeover;
 mod copy;
 mod cors;
 mod deleting;
@@ -10,10 +12,12 @@ mod encryption_attacks;
 mod fake_kms;
 mod integrity;
 mod key_service;
+mod installation;
 mod listing;
 mod multipart;
 mod post_form;
 mod presigned;
+mod promises;
 mod read;
 mod refusals;
 mod rewrap;

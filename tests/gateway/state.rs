@@ -9,6 +9,12 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use gateway::backend;
 use gateway::backend::Credentials;
+use gateway::backend::capabilities::Capabilities;
+use gateway::bucket::bucket_records::BucketRecords;
+use gateway::bucket::configuration::ConfigurationStore;
+use gateway::bucket::installation::Installation;
+use gateway::bucket::record_cache::RecordCache;
+use gateway::bucket::record_store::RecordStore;
 use gateway::chunks::random::SystemRandom;
 use gateway::error::S3Code;
 use gateway::error::S3Error;
@@ -22,6 +28,8 @@ use gateway::records::record::RecordReading;
 use gateway::records::record::Records;
 use gateway::sse::context::EncryptionContext;
 use gateway::state;
+use gateway::state::FirstStart;
+use gateway::state::Gateways;
 use gateway::state::State;
 use http::Method;
 use proto::time::ManualClock;
@@ -32,6 +40,8 @@ use tests::backend::Fault;
 use zeroize::Zeroizing;
 
 pub const STATE_BUCKET: &str = "sealgate-state";
+/// The account of all users.
+pub const ACCOUNT: &str = "111122223333";
 
 /// A KMS that wraps by writing its key and the context before the plaintext with every bit turned.
 #[derive(Default)]
@@ -92,6 +102,7 @@ pub struct Gateway {
     pub state: State,
     pub root_keys: Arc<RootKeys>,
     pub records: Records,
+    pub buckets: Arc<BucketRecords>,
     pub wrap: Arc<FakeWrap>,
     pub clock: Arc<ManualClock>,
 }
@@ -128,14 +139,46 @@ impl Gateway {
             random.clone(),
             clock.clone(),
         ));
-        let records = Records::new(state.clone(), root_keys.clone(), random);
+        let records = Records::new(state.clone(), root_keys.clone(), random.clone());
+        let capabilities = Capabilities::new(
+            upstream.clone(),
+            state.bucket(),
+            random.clone(),
+            clock.clone(),
+        );
+        let store = RecordStore::new(records.clone(), Arc::new(capabilities), Gateways::One);
+        let store = Arc::new(store);
+        let installation = Installation::new(
+            state.clone(),
+            records.clone(),
+            store.clone(),
+            (random, clock.clone()),
+            FirstStart::Any,
+            ACCOUNT,
+        );
+        let cache = RecordCache::new(clock.clone(), Duration::from_secs(5), 1_000);
+        let buckets = BucketRecords::new(Arc::new(installation), store, cache);
         Self {
+            buckets: Arc::new(buckets),
             upstream,
             state,
             root_keys,
             records,
             wrap,
             clock,
+        }
+    }
+}
+
+impl Gateway {
+    /// What configurations of buckets are stored with.
+    pub fn configurations(&self) -> ConfigurationStore {
+        ConfigurationStore {
+            backend: self.upstream.clone(),
+            records: self.buckets.clone(),
+            random: Arc::new(SystemRandom),
+            first_account: ACCOUNT.to_owned(),
+            region: "us-east-1".to_owned(),
         }
     }
 }
@@ -365,4 +408,62 @@ async fn many_that_need_a_root_key_at_once_ask_for_it_once() {
     let keys = futures_util::future::join_all(asks).await;
     assert!(keys.iter().all(Result::is_ok));
     assert_eq!(backend.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn the_number_of_a_root_key_is_above_the_latest_whatever_the_clock_shows() {
+    let backend = Backend::start().await;
+    let gateway = Gateway::before(&backend);
+    let (first, _) = gateway.root_keys.current().await.unwrap();
+    gateway
+        .clock
+        .set(Timestamp::from_unix_seconds(1_000_000_000));
+    let second = gateway.root_keys.rotate().await.unwrap();
+    assert!(second > first, "{second} {first}");
+}
+
+#[tokio::test]
+async fn a_minute_after_a_rotation_every_gateway_seals_under_the_new_key() {
+    let backend = Backend::start().await;
+    let gateways = [Gateway::before(&backend), Gateway::before(&backend)];
+    let (old, _) = gateways[0].root_keys.current().await.unwrap();
+    assert_eq!(gateways[1].root_keys.current().await.unwrap().0, old);
+    gateways[0].records.write("b", "s", &1).await.unwrap();
+    let new = Gateway::before(&backend).root_keys.rotate().await.unwrap();
+    for gateway in &gateways {
+        gateway.clock.advance(Duration::from_secs(60));
+        // A clock that was set back in the meantime changes nothing.
+        gateway.clock.set(Timestamp::UNIX_EPOCH);
+        assert_eq!(gateway.root_keys.current().await.unwrap().0, new);
+        // What was sealed under the old one still opens.
+        let read = gateway.records.read::<u32>("b", "s", None).await.unwrap();
+        assert!(matches!(read, RecordReading::Value(1, _)));
+    }
+}
+
+#[tokio::test]
+async fn root_keys_are_wrapped_anew_under_another_kms_key_and_not_under_the_first_any_more() {
+    let backend = Backend::start().await;
+    let before = Gateway::with_kms_key(&backend, "alias/first");
+    let (number, _) = before.root_keys.current().await.unwrap();
+    before.root_keys.rotate().await.unwrap();
+    before.records.write("b", "s", &1).await.unwrap();
+    let after = Gateway::with_kms_key(&backend, "alias/second");
+    assert!(after.root_keys.key(number).await.is_err());
+    assert_eq!(after.root_keys.rewrap("alias/first").await, Ok(2));
+    assert_eq!(after.root_keys.rewrap("alias/first").await, Ok(0));
+    let read = after.records.read::<u32>("b", "s", None).await.unwrap();
+    assert!(matches!(read, RecordReading::Value(1, _)));
+    let first = Gateway::with_kms_key(&backend, "alias/first");
+    assert!(first.root_keys.key(number).await.is_err());
+    assert_eq!(
+        code(
+            after
+                .root_keys
+                .rewrap("alias/third")
+                .await
+                .and(first.root_keys.rewrap("alias/x").await)
+        ),
+        S3Code::ServiceUnavailable
+    );
 }

@@ -127,28 +127,33 @@ async fn a_head_that_was_tampered_with_stays_and_hinders_no_other() {
     assert!(left(&world).contains(head));
 }
 
+/// An object that was written when the uploads were.
+fn written() -> Stored {
+    let mut stored = Stored::new("x", Vec::new());
+    stored.modified = u64::try_from(WRITTEN.unix_seconds()).unwrap();
+    stored
+}
+
 #[tokio::test]
-async fn parts_without_a_head_and_old_trials_of_copies_go() {
+async fn old_parts_without_a_head_and_old_trials_go_and_young_ones_stay() {
     let world = Direct::start().await;
     uploads(&world).await;
     let before = left(&world);
     let lost = "uploads/00112233445566778899aabbccddeeff";
     for piece in ["parts/00001/x", "stash/y"] {
         let piece = format!("{lost}/{piece}");
-        let stored = Stored::new("x", Vec::new());
-        world.backend.plant(STATE_BUCKET, &piece, stored);
+        world.backend.plant(STATE_BUCKET, &piece, written());
     }
-    let mut trial = Stored::new("x", Vec::new());
-    trial.modified = u64::try_from(WRITTEN.unix_seconds()).unwrap();
-    world.backend.plant(STATE_BUCKET, "copies/00-from", trial);
-    world.clock.set(WRITTEN);
-    let swept = Swept {
-        headless: 1,
-        ..Swept::default()
-    };
-    assert_eq!(world.sweep().await, Ok(swept));
-    assert_eq!(left(&world), before);
+    for trial in ["copies/00-from", "trials/00/conditions"] {
+        world.backend.plant(STATE_BUCKET, trial, written());
+    }
+    let with_both = left(&world);
+    world.clock.set(WRITTEN.plus(DAY));
+    assert_eq!(world.sweep().await, Ok(Swept::default()));
+    assert_eq!(left(&world), with_both);
     world.clock.set(WRITTEN.plus(8 * DAY));
-    assert_eq!(world.sweep().await.unwrap().trials, 1);
+    let swept = world.sweep().await.unwrap();
+    assert_eq!((swept.headless, swept.trials), (1, 2));
+    assert!(left(&world).iter().all(|name| before.contains(name)));
     assert!(world.backend.object(BUCKET, "done").is_some());
 }

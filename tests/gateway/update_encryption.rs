@@ -7,6 +7,7 @@ use http::Method;
 use md5::Digest as _;
 use tests::backend::Action;
 use tests::backend::Fault;
+use tests::backend::Gate;
 use tests::backend::Recorded;
 use tests::backend::Versioning;
 
@@ -43,6 +44,37 @@ impl Direct {
         let request = asked.body(document.to_owned()).into_request(Method::PUT);
         Answer::of(update_object_encryption(&self.objects, request).await).await
     }
+}
+
+#[tokio::test]
+async fn an_object_that_was_put_meanwhile_stays() {
+    let world = Direct::start().await;
+    let put = |text: &'static str| {
+        let asked = Asked::on("k").body(text);
+        asked.header(SSE, "aws:kms").header(KEY_ID, "first")
+    };
+    world.put(put("old")).await.ok();
+    let (reached, go_on) = (Gate::default(), Gate::default());
+    let copies =
+        |it: &Recorded| it.path.ends_with("/k") && !it.header("x-amz-copy-source").is_empty();
+    let pause = Action::PauseBefore(reached.clone(), go_on.clone());
+    world.backend.inject(Fault::on(copies, pause).times(1));
+    let document = to("second", "");
+    let update = world.update(Asked::on("k"), &document);
+    let meanwhile = async {
+        reached.reached().await;
+        world.put(put("new")).await.ok();
+        go_on.reach();
+    };
+    let (updated, ()) = futures_util::future::join(update, meanwhile).await;
+    updated.ok();
+    assert_eq!(world.get(Asked::on("k")).await.ok().body, "new");
+    let copies = world.backend.requests().into_iter().filter(copies);
+    assert!(
+        copies
+            .into_iter()
+            .all(|it| !it.header("if-match").is_empty())
+    );
 }
 
 #[tokio::test]

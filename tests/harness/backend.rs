@@ -165,6 +165,13 @@ impl Backend {
             .lock()
             .unwrap()
             .values()
+            // Each gateway writes every few seconds that it runs, and tries what the backend can do.
+            .filter(|request| {
+                let is_about = |what| request.path.contains(what);
+                !is_about("/gateways/")
+                    && !is_about("/trials/")
+                    && !request.query.contains("trials")
+            })
             .cloned()
             .collect()
     }
@@ -200,6 +207,16 @@ impl Backend {
     /// Creates a bucket without the gateway.
     pub fn create_bucket(&self, bucket: &str) {
         self.shared.store.lock().unwrap().create_bucket(bucket);
+    }
+
+    /// Removes an object without the gateway.
+    pub fn remove(&self, bucket: &str, key: &str) {
+        self.shared.store.lock().unwrap().delete(bucket, key, None);
+    }
+
+    /// Removes a bucket and all that is in it, without the gateway.
+    pub fn remove_bucket(&self, bucket: &str) {
+        self.shared.store.lock().unwrap().buckets.remove(bucket);
     }
 
     /// Switches a bucket's versioning without the gateway.
@@ -272,6 +289,21 @@ impl Backend {
     /// Takes every version that a request names for the current one, as a backend without versions.
     pub fn ignore_versions(&self) {
         self.shared.store.lock().unwrap().ignores_versions = true;
+    }
+
+    /// Takes writes whatever their conditions, as a backend that does not know them.
+    pub fn ignore_conditions(&self) {
+        self.shared.store.lock().unwrap().ignores_conditions = true;
+    }
+
+    /// Takes keys as names of files, as a backend on a file system may.
+    pub fn fold_keys(&self) {
+        self.shared.store.lock().unwrap().folds_keys = true;
+    }
+
+    /// Ignores tags in a header of a write.
+    pub fn drop_tags(&self) {
+        self.shared.store.lock().unwrap().drops_tags = true;
     }
 
     /// The uploads that are not complete, by id.
@@ -362,6 +394,10 @@ async fn serve(shared: &Shared, request: Request<Incoming>) -> Option<Response<R
         // Until its sender is gone.
         return std::future::pending().await;
     }
+    if let Some(Action::PauseBefore(gate, go_on)) = &action {
+        gate.reach();
+        go_on.reached().await;
+    }
     let seen = if shared.forgetful {
         shared.recorded.lock().unwrap().remove(&index)?
     } else {
@@ -373,6 +409,10 @@ async fn serve(shared: &Shared, request: Request<Incoming>) -> Option<Response<R
     let response = dispatch::answer(&mut shared.store.lock().unwrap(), seen);
     if matches!(action, Some(Action::DropAfterCommit)) {
         return None;
+    }
+    if let Some(Action::PauseAfter(gate, go_on)) = &action {
+        gate.reach();
+        go_on.reached().await;
     }
     if let Some(Action::HoldAfter(gate)) = &action {
         gate.reach();

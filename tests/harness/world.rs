@@ -166,14 +166,53 @@ impl World {
     ///
     /// When it does not start.
     pub async fn another_gateway(&self) -> gateway::server::Running {
+        self.try_another_gateway().await.unwrap()
+    }
+
+    /// The same, if it starts.
+    ///
+    /// # Errors
+    ///
+    /// Why it does not.
+    pub async fn try_another_gateway(
+        &self,
+    ) -> Result<gateway::server::Running, gateway::server::StartError> {
         let mut config = self.config.clone();
         config.listen.https = None;
-        let parts = Parts {
+        gateway::server::start(config, self.parts()).await
+    }
+
+    /// What another gateway of this world is given.
+    fn parts(&self) -> Parts {
+        Parts {
             clock: Arc::clone(&self.clock),
             kms_secret: Some(Secret::new(SERVICE_SECRET)),
             ..Parts::default()
-        };
-        gateway::server::start(config, parts).await.unwrap()
+        }
+    }
+
+    /// Begins the state bucket, before whatever the backend has.
+    ///
+    /// # Panics
+    ///
+    /// When that fails.
+    pub async fn init(&self) {
+        let config = self.config.clone();
+        gateway::server::operate::init(config, self.parts())
+            .await
+            .unwrap();
+    }
+
+    /// Makes [`MAIN_ACCOUNT`] the owner of a bucket that was created at the backend.
+    ///
+    /// # Panics
+    ///
+    /// When it is not there, or another account's.
+    pub async fn adopt(&self, bucket: &str) {
+        let buckets = [bucket.to_owned()];
+        gateway::server::operate::adopt(&self.config, self.parts(), MAIN_ACCOUNT, &buckets)
+            .await
+            .unwrap();
     }
 
     /// The main user's S3 client, over TLS.
@@ -340,6 +379,7 @@ fn gateway_config(
     config.listen.admin = free;
     config.limits.drain_delay_ms = 0;
     config.public_access_block.new_buckets = false;
+    config.state.gateways = gateway::state::Gateways::Many;
     config.backend.url = backend.endpoint();
     config.backend_credentials.access_key_id = ACCESS_KEY_ID.to_owned();
     config.backend_credentials.secret_access_key = Secret::new(SECRET_ACCESS_KEY);

@@ -296,7 +296,7 @@ async fn a_condition_key_of_the_reference_is_judged_or_its_policy_is_refused() {
         assert!(listed.contains(key), "{key} is no key of the reference");
     }
     let bucket = "keys";
-    fixture.world.backend.create_bucket(bucket);
+    fixture.world.create_bucket(bucket).await;
     for key in &listed {
         let condition = condition(&key.replace("<key>", "class"), "a");
         let deny = statement("Deny", "\"*\"", "*", bucket, &condition);

@@ -101,7 +101,8 @@ impl Fixture {
         buckets.values.insert("source", source.clone());
         let backend = &self.world.backend;
         for name in [&bucket, &source] {
-            backend.create_bucket(name);
+            let create = Draft::new(Method::PUT, name, "");
+            self.prepare(&self.world.main, create).await;
             backend.set_versioning(name, Versioning::Enabled);
         }
         if operation.uri.contains("{Key+}") {

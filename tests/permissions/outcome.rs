@@ -63,7 +63,7 @@ fn is_lookup(request: &Recorded, subresource: &str) -> bool {
     match request.method {
         Method::HEAD => parts == 1 || request.path.starts_with("/source-"),
         Method::GET if request.path.starts_with("/sealgate-state/") => true,
-        Method::GET => ["publicAccessBlock", "tagging", "versioning"]
+        Method::GET => ["object-lock", "publicAccessBlock", "tagging", "versioning"]
             .into_iter()
             .any(is_for),
         _ => false,

@@ -28,6 +28,11 @@ impl<T> Permitted<T> {
         Self { inner, terms }
     }
 
+    /// What was checked, for [`crate::operation`] to look at what else it needs.
+    pub(crate) fn request_mut(&mut self) -> &mut T {
+        &mut self.inner
+    }
+
     /// Spends the permit. Called in [`crate::operation`] only, which `tests/tidy` checks: what
     /// comes before cannot look into a permit, and so cannot do an operation by itself.
     pub(crate) fn spend(self) -> (T, Terms) {

@@ -1,25 +1,27 @@
-//! Configurations of buckets that the gateway keeps itself: one document each, put, read and deleted
-//! as a whole.
+//! Configurations of buckets that the gateway stores itself: put, read and deleted as a whole.
 //!
-//! A new one is a file with a [`Document`], a variant of [`Configuration`], and three rows in the
-//! table of operations.
+//! A new one is a file with a [`crate::bucket::document::Document`], a place in
+//! [`crate::bucket::record::Configurations`], a variant of [`Configuration`], and three rows in the table
+//! of operations.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http::Response;
 use http::StatusCode;
-use proto::time::Clock;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::backend::Backend;
+use crate::bucket::bucket_records::BucketRecords;
+use crate::bucket::bucket_records::Edit;
+use crate::bucket::record::BucketRecord;
+use crate::bucket::record::Phase;
+use crate::bucket::record::RecordedDocument;
+use crate::bucket::requests;
+use crate::chunks::random::Random;
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::records::cached::CachedRecords;
-use crate::records::record::Records;
 use crate::request::Body;
 use crate::request::empty_body;
 
@@ -34,16 +36,6 @@ pub enum Configuration {
     Policy,
     /// What it blocks of public access.
     PublicAccessBlock,
-}
-
-impl Configuration {
-    /// All of them.
-    pub const ALL: [Self; 4] = [
-        Self::Cors,
-        Self::Encryption,
-        Self::Policy,
-        Self::PublicAccessBlock,
-    ];
 }
 
 /// What is done with a configuration.
@@ -78,7 +70,8 @@ pub trait BucketConfiguration: Send + Sync {
     ///
     /// # Errors
     ///
-    /// What is wrong with the document; `NoSuchBucket`; `ServiceUnavailable` when the state cannot
+    /// What is wrong with the document; `NoSuchBucket`; `OperationAborted` when the bucket is changed
+    /// too often at the same moment, or became another one; `ServiceUnavailable` when the state cannot
     /// be written.
     fn put<'a>(
         &'a self,
@@ -92,85 +85,39 @@ pub trait BucketConfiguration: Send + Sync {
     ///
     /// # Errors
     ///
-    /// `NoSuchBucket`; `ServiceUnavailable` when the state cannot be written.
+    /// As [`BucketConfiguration::put`].
     fn delete<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<Response<Body>, S3Error>> {
         self.records().delete(bucket)
     }
-
-    /// Sets what a bucket has that is about to be created.
-    ///
-    /// # Errors
-    ///
-    /// `ServiceUnavailable` when the state cannot be written; the bucket must not be created then.
-    fn begin<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), S3Error>> {
-        self.end(bucket)
-    }
-
-    /// Removes what is stored about a bucket that was deleted.
-    ///
-    /// # Errors
-    ///
-    /// `ServiceUnavailable` when the state cannot be written.
-    fn end<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), S3Error>> {
-        self.records().end(bucket)
-    }
 }
 
-/// The document of a configuration.
-pub trait Document: Serialize + DeserializeOwned + Send + Sync + Sized + 'static {
-    /// The name of its records.
-    const SUBJECT: &'static str;
-
-    /// The error of a bucket that has none.
-    const MISSING: S3Code;
-
-    /// The status of the answer to a request that puts one.
-    const STORED: StatusCode = StatusCode::OK;
-
-    /// Reads what a client puts as the configuration of a bucket of this name.
-    ///
-    /// # Errors
-    ///
-    /// What AWS refuses about it.
-    fn parse(document: &[u8], bucket: &str, partition: &str) -> Result<Self, S3Error>;
-
-    /// The answer to a request that gets it.
-    fn to_response(&self) -> Response<Body>;
-}
-
-/// How long what is stored about buckets is used before it is read again, and how much of it is
-/// held.
-#[derive(Clone, Copy, Debug)]
-pub struct Freshness {
-    /// How long a record is used.
-    pub fresh: Duration,
-    /// Most records held.
-    pub cached_max: u64,
+/// What all kinds of configurations are stored with.
+#[derive(Clone)]
+pub struct ConfigurationStore {
+    /// The backend, which has the buckets.
+    pub backend: Arc<Backend>,
+    /// The records of buckets.
+    pub records: Arc<BucketRecords>,
+    /// For the first record of a bucket.
+    pub random: Arc<dyn Random>,
+    /// The account of buckets without a record that are configured.
+    pub first_account: String,
+    /// The Region of the gateway.
+    pub region: String,
 }
 
 /// The configurations of one kind, in records.
 pub struct StoredConfigurations<T> {
-    backend: Arc<Backend>,
-    partition: &'static str,
-    records: CachedRecords<T>,
+    store: ConfigurationStore,
+    kind: PhantomData<fn() -> T>,
 }
 
-impl<T: Document> StoredConfigurations<T> {
-    /// Those in `records`, of buckets on `backend` as a gateway in `region` sees them.
+impl<T: RecordedDocument> StoredConfigurations<T> {
+    /// Those in the records of `store`.
     #[must_use]
-    pub fn new(
-        region: &str,
-        backend: Arc<Backend>,
-        records: Records,
-        clock: Arc<dyn Clock>,
-        freshness: Freshness,
-    ) -> Self {
-        let Freshness { fresh, cached_max } = freshness;
-        Self {
-            backend,
-            partition: proto::arn::partition(region),
-            records: CachedRecords::new(records, T::SUBJECT, clock, fresh, cached_max),
-        }
+    pub fn new(store: ConfigurationStore) -> Self {
+        let kind = PhantomData;
+        Self { store, kind }
     }
 
     /// The configuration of a bucket, if it has one.
@@ -180,7 +127,7 @@ impl<T: Document> StoredConfigurations<T> {
     /// `ServiceUnavailable` when the state cannot be read, `InternalError` when it is not as it was
     /// written.
     pub async fn find(&self, bucket: &str) -> Result<Option<Arc<T>>, S3Error> {
-        self.records.get(bucket).await
+        self.store.records.configuration(bucket).await
     }
 
     /// The configuration of a bucket that exists.
@@ -190,40 +137,78 @@ impl<T: Document> StoredConfigurations<T> {
     /// `NoSuchBucket`; the code of the configuration where there is none; as
     /// [`StoredConfigurations::find`].
     pub(super) async fn existing(&self, bucket: &str) -> Result<Arc<T>, S3Error> {
-        crate::bucket::check_exists(&self.backend, bucket).await?;
+        self.check_exists(bucket).await?;
         let missing = || S3Error::new(T::MISSING).detail("BucketName", bucket);
         self.find(bucket).await?.ok_or_else(missing)
     }
 
+    /// Whether the backend has the bucket.
+    ///
+    /// # Errors
+    ///
+    /// `NoSuchBucket`, or the backend's other refusal.
+    pub(super) async fn check_exists(&self, bucket: &str) -> Result<(), S3Error> {
+        requests::check_exists(&self.store.backend, bucket).await
+    }
+
     /// Reads what a client puts.
     pub(super) fn parse(&self, bucket: &str, document: &[u8]) -> Result<T, S3Error> {
-        T::parse(document, bucket, self.partition)
+        T::parse(document, bucket, self.partition())
     }
 
     /// Stores the configuration of a bucket that exists.
     pub(super) async fn store(&self, bucket: &str, value: T) -> Result<Response<Body>, S3Error> {
-        crate::bucket::check_exists(&self.backend, bucket).await?;
-        self.write(bucket, value).await?;
+        self.set(bucket, Some(Arc::new(value))).await?;
         let mut response = Response::new(empty_body());
         *response.status_mut() = T::STORED;
         Ok(response)
     }
 
-    /// Stores the configuration of a bucket, whether it exists or not.
-    pub(super) async fn write(&self, bucket: &str, value: T) -> Result<(), S3Error> {
-        self.records.put(bucket, value).await
+    /// Sets or removes the configuration of a bucket that exists, of the incarnation that the request
+    /// was judged by.
+    async fn set(&self, bucket: &str, value: Option<Arc<T>>) -> Result<(), S3Error> {
+        let judged = self.store.records.incarnation(bucket);
+        self.check_exists(bucket).await?;
+        let changed = self.store.records.change(bucket, |current| {
+            let mut record = match current {
+                Some(current) if current.phase == Phase::Gone => self.first_record(),
+                None => self.first_record(),
+                Some(current) if !current.is_in_use() => {
+                    return Err(S3Error::new(S3Code::NoSuchBucket).detail("BucketName", bucket));
+                }
+                Some(current) => {
+                    if judged.as_ref().is_some_and(|it| *it != current.incarnation) {
+                        return Err(S3Error::new(S3Code::OperationAborted));
+                    }
+                    current.clone()
+                }
+            };
+            let is_stored = T::find(&record.configurations).is_some();
+            if value.is_none() && !is_stored {
+                return Ok(Edit::Keep);
+            }
+            T::set(&mut record.configurations, value.clone());
+            Ok(Edit::replace(record))
+        });
+        changed.await?;
+        Ok(())
+    }
+
+    /// The record of a bucket that was not created through a gateway.
+    fn first_record(&self) -> BucketRecord {
+        BucketRecord::new(&self.store.first_account, Phase::Live, &*self.store.random)
     }
 
     pub(super) fn backend(&self) -> &Arc<Backend> {
-        &self.backend
+        &self.store.backend
     }
 
     pub(super) fn partition(&self) -> &'static str {
-        self.partition
+        proto::arn::partition(&self.store.region)
     }
 }
 
-impl<T: Document> BucketConfiguration for StoredConfigurations<T> {
+impl<T: RecordedDocument> BucketConfiguration for StoredConfigurations<T> {
     fn records(&self) -> &dyn BucketConfiguration {
         self
     }
@@ -242,15 +227,10 @@ impl<T: Document> BucketConfiguration for StoredConfigurations<T> {
 
     fn delete<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<Response<Body>, S3Error>> {
         async {
-            crate::bucket::check_exists(&self.backend, bucket).await?;
-            self.end(bucket).await?;
+            self.set(bucket, None).await?;
             Ok(no_content())
         }
         .boxed()
-    }
-
-    fn end<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), S3Error>> {
-        self.records.remove(bucket).boxed()
     }
 }
 

@@ -13,80 +13,46 @@
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/RESTOPTIONSobject.html>; the texts of refusals as AWS
 //! sends them.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use http::HeaderMap;
 use http::Method;
 use http::Response;
-use proto::time::Clock;
-use serde::Deserialize;
-use serde::Serialize;
 
-use crate::backend::Backend;
 use crate::bucket::configuration::BucketConfiguration;
-use crate::bucket::configuration::Document;
-use crate::bucket::configuration::Freshness;
+use crate::bucket::configuration::ConfigurationStore;
 use crate::bucket::configuration::StoredConfigurations;
-use crate::bucket::cors::rule::METHODS;
-use crate::bucket::cors::rule::Rule;
-use crate::bucket::policy;
+use crate::bucket::document::cors::Rules;
+use crate::bucket::document::cors::rule::METHODS;
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::records::record::Records;
 use crate::request::Body;
 use crate::request::Target;
 use crate::request::empty_body;
 
-mod document;
-mod rule;
-
-pub use rule::Asking;
+pub use crate::bucket::document::cors::Asking;
 
 /// The cross-origin rules of all buckets.
 pub struct BucketCors(StoredConfigurations<Rules>);
 
-/// The rules of a bucket, as they are stored: the first that matches counts.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Rules {
-    rules: Vec<Rule>,
-}
-
-impl Rules {
-    fn allowance(&self, asking: &Asking) -> Option<HeaderMap> {
-        self.rules.iter().find_map(|rule| rule.allowance(asking))
-    }
-}
-
 impl BucketCors {
-    /// The rules kept in `records`, of buckets on `backend`, known for as long as policies are.
+    /// The rules in the records of `store`.
     #[must_use]
-    pub fn new(
-        backend: Arc<Backend>,
-        records: Records,
-        clock: Arc<dyn Clock>,
-        config: policy::Config,
-    ) -> Self {
-        let freshness = Freshness::from(config);
-        Self(StoredConfigurations::new(
-            "", backend, records, clock, freshness,
-        ))
+    pub fn new(store: ConfigurationStore) -> Self {
+        Self(StoredConfigurations::new(store))
     }
 
     /// The headers by which a page may read the answer to its request; none if no rule allows it, or
-    /// if the rules cannot be read in time.
+    /// if the rules cannot be read.
     pub async fn allowance(&self, bucket: &str, asking: &Asking) -> HeaderMap {
-        let rules = tokio::time::timeout(PATIENCE, self.0.find(bucket));
-        match rules.await {
-            Ok(Ok(rules)) => {
+        match self.0.find(bucket).await {
+            Ok(rules) => {
                 let allowed = rules.and_then(|rules| rules.allowance(asking));
-                return allowed.unwrap_or_default();
+                allowed.unwrap_or_default()
             }
-            Ok(Err(error)) => tracing::warn!(bucket, %error, "CORS rules cannot be read"),
-            Err(_) => tracing::warn!(bucket, "CORS rules cannot be read in time"),
+            Err(error) => {
+                tracing::warn!(bucket, %error, "CORS rules cannot be read");
+                HeaderMap::new()
+            }
         }
-        HeaderMap::new()
     }
 
     /// The answer to a browser that asks whether a page may do something; `asking` is what it says,
@@ -134,20 +100,6 @@ impl BucketConfiguration for BucketCors {
     }
 }
 
-impl Document for Rules {
-    const SUBJECT: &'static str = "cors";
-    const MISSING: S3Code = S3Code::NoSuchCorsConfiguration;
-
-    fn parse(document: &[u8], _bucket: &str, _partition: &str) -> Result<Self, S3Error> {
-        let rules = document::parse(document)?;
-        Ok(Self { rules })
-    }
-
-    fn to_response(&self) -> Response<Body> {
-        crate::bucket::xml(&document::write(&self.rules))
-    }
-}
-
 const NO_ORIGIN: &str = "Insufficient information. Origin request header needed.";
 const BAD_METHOD: &str = "Invalid Access-Control-Request-Method";
 const NO_BUCKET: &str = "CORSResponse: Bucket not found";
@@ -156,6 +108,3 @@ const NOT_ENABLED: &str = "CORSResponse: CORS is not enabled for this bucket.";
 const NOT_ALLOWED: &str = "CORSResponse: This CORS request is not allowed. This is usually because \
     the evalution of Origin, request method / Access-Control-Request-Method or \
     Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.";
-
-/// How long an answer waits for the rules.
-const PATIENCE: Duration = Duration::from_secs(2);

@@ -9,31 +9,26 @@
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html>
 
-use std::sync::Arc;
-
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http::HeaderMap;
 use http::Method;
 use http::Response;
 use http::StatusCode;
-use proto::time::Clock;
 use serde::Deserialize;
-use serde::Serialize;
 
-use crate::backend::Backend;
 use crate::backend::BackendError;
 use crate::backend::BackendRequest;
 use crate::bucket::configuration::BucketConfiguration;
-use crate::bucket::configuration::Document;
-use crate::bucket::configuration::Freshness;
+use crate::bucket::configuration::ConfigurationStore;
 use crate::bucket::configuration::StoredConfigurations;
 use crate::bucket::configuration::no_content;
-use crate::error::S3Code;
+use crate::bucket::document;
+use crate::bucket::document::Document as _;
+use crate::bucket::document::public_access::PublicAccessBlock;
+use crate::bucket::document::public_access::StoredBlock;
 use crate::error::S3Error;
 use crate::protocol::xml::Element;
-use crate::protocol::xml::Limits;
-use crate::records::record::Records;
 use crate::request::Body;
 
 /// How public access is blocked.
@@ -50,93 +45,6 @@ impl Default for Config {
     }
 }
 
-/// The four settings of a bucket.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PublicAccessBlock {
-    /// Whether requests that set a public access control list are refused.
-    pub block_public_acls: bool,
-    /// Whether public access control lists permit nothing.
-    pub ignore_public_acls: bool,
-    /// Whether a public policy is refused.
-    pub block_public_policy: bool,
-    /// Whether a public policy permits nothing to other accounts and to nobody in particular.
-    pub restrict_public_buckets: bool,
-}
-
-impl PublicAccessBlock {
-    /// All four on.
-    pub const ALL: Self = Self {
-        block_public_acls: true,
-        ignore_public_acls: true,
-        block_public_policy: true,
-        restrict_public_buckets: true,
-    };
-
-    fn parse(document: &[u8]) -> Result<Self, S3Error> {
-        let malformed = || S3Error::new(S3Code::MalformedXml);
-        let root = Element::parse(document, Limits::REQUEST).map_err(|_| malformed())?;
-        if root.name() != ROOT {
-            return Err(malformed());
-        }
-        let mut block = Self::default();
-        let mut seen = Vec::new();
-        for child in root.children() {
-            let setting = match child.name() {
-                "BlockPublicAcls" => &mut block.block_public_acls,
-                "IgnorePublicAcls" => &mut block.ignore_public_acls,
-                "BlockPublicPolicy" => &mut block.block_public_policy,
-                "RestrictPublicBuckets" => &mut block.restrict_public_buckets,
-                _ => return Err(malformed()),
-            };
-            if seen.contains(&child.name()) {
-                return Err(malformed());
-            }
-            seen.push(child.name());
-            *setting = match child.text().trim() {
-                text if text.eq_ignore_ascii_case("true") => true,
-                text if text.eq_ignore_ascii_case("false") => false,
-                _ => return Err(malformed()),
-            };
-        }
-        Ok(block)
-    }
-
-    fn to_xml(self) -> Element {
-        let setting = |name: &str, value: bool| Element::with_text(name, value.to_string());
-        Element::root(ROOT)
-            .with(setting("BlockPublicAcls", self.block_public_acls))
-            .with(setting("IgnorePublicAcls", self.ignore_public_acls))
-            .with(setting("BlockPublicPolicy", self.block_public_policy))
-            .with(setting(
-                "RestrictPublicBuckets",
-                self.restrict_public_buckets,
-            ))
-    }
-}
-
-/// What is stored about a bucket. One whose block was deleted is stored, too: the backend's does
-/// not come back into force.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoredBlock {
-    block: Option<PublicAccessBlock>,
-}
-
-impl Document for StoredBlock {
-    const SUBJECT: &'static str = "public-access-block";
-    const MISSING: S3Code = S3Code::NoSuchPublicAccessBlock;
-
-    fn parse(document: &[u8], _bucket: &str, _partition: &str) -> Result<Self, S3Error> {
-        let block = Some(PublicAccessBlock::parse(document)?);
-        Ok(Self { block })
-    }
-
-    fn to_response(&self) -> Response<Body> {
-        crate::bucket::xml(&self.block.unwrap_or_default().to_xml())
-    }
-}
-
 /// The blocks of all buckets.
 pub struct PublicAccessBlocks {
     stored: StoredConfigurations<StoredBlock>,
@@ -144,18 +52,11 @@ pub struct PublicAccessBlocks {
 }
 
 impl PublicAccessBlocks {
-    /// The blocks in `records`, of buckets on `backend` as a gateway in `region` sees them.
+    /// The blocks in the records of `store`.
     #[must_use]
-    pub fn new(
-        region: &str,
-        backend: Arc<Backend>,
-        records: Records,
-        clock: Arc<dyn Clock>,
-        freshness: Freshness,
-        config: Config,
-    ) -> Self {
+    pub fn new(store: ConfigurationStore, config: Config) -> Self {
         Self {
-            stored: StoredConfigurations::new(region, backend, records, clock, freshness),
+            stored: StoredConfigurations::new(store),
             config,
         }
     }
@@ -177,6 +78,12 @@ impl PublicAccessBlocks {
             true => PublicAccessBlock::ALL,
             false => PublicAccessBlock::default(),
         }
+    }
+
+    /// The same, as it is stored; none where nothing is stored about it.
+    pub(super) fn stored_of_new_bucket(&self) -> Option<StoredBlock> {
+        let block = Some(PublicAccessBlock::ALL);
+        self.config.new_buckets.then_some(StoredBlock { block })
     }
 
     async fn find(&self, bucket: &str) -> Result<Option<PublicAccessBlock>, S3Error> {
@@ -211,10 +118,10 @@ impl BucketConfiguration for PublicAccessBlocks {
 
     fn get<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<Response<Body>, S3Error>> {
         async move {
-            crate::bucket::check_exists(self.stored.backend(), bucket).await?;
+            self.stored.check_exists(bucket).await?;
             let missing = || S3Error::new(StoredBlock::MISSING).detail("BucketName", bucket);
             let block = self.find(bucket).await?.ok_or_else(missing)?;
-            Ok(crate::bucket::xml(&block.to_xml()))
+            Ok(document::xml(&block.to_xml()))
         }
         .boxed()
     }
@@ -227,16 +134,6 @@ impl BucketConfiguration for PublicAccessBlocks {
             Ok(no_content())
         }
         .boxed()
-    }
-
-    fn begin<'a>(&'a self, bucket: &'a str) -> BoxFuture<'a, Result<(), S3Error>> {
-        match self.config.new_buckets {
-            true => {
-                let block = Some(PublicAccessBlock::ALL);
-                self.stored.write(bucket, StoredBlock { block }).boxed()
-            }
-            false => self.end(bucket),
-        }
     }
 }
 
@@ -267,49 +164,11 @@ const PUBLIC_GROUPS: &str = "acs.amazonaws.com/groups/global/";
 /// Answers of a backend that has no block for a bucket, or has none at all.
 const NOT_CONFIGURED: [StatusCode; 2] = [StatusCode::NOT_FOUND, StatusCode::NOT_IMPLEMENTED];
 
-const ROOT: &str = "PublicAccessBlockConfiguration";
-
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
 
     use super::*;
-
-    #[test]
-    fn a_setting_that_is_not_given_is_off() {
-        let document = b"<PublicAccessBlockConfiguration><BlockPublicAcls>TRUE</BlockPublicAcls>\
-            <IgnorePublicAcls>false</IgnorePublicAcls></PublicAccessBlockConfiguration>";
-        let block = PublicAccessBlock::parse(document).unwrap();
-        let expected = PublicAccessBlock {
-            block_public_acls: true,
-            ..PublicAccessBlock::default()
-        };
-        assert_eq!(block, expected);
-    }
-
-    #[test]
-    fn a_block_is_shown_as_it_was_put() {
-        let document = PublicAccessBlock::ALL.to_xml().to_document();
-        assert_eq!(
-            PublicAccessBlock::parse(&document),
-            Ok(PublicAccessBlock::ALL)
-        );
-    }
-
-    #[test]
-    fn a_document_that_says_something_else_is_malformed() {
-        for document in [
-            "",
-            "<ListBucketResult/>",
-            "<PublicAccessBlockConfiguration><BlockPublicAcls/></PublicAccessBlockConfiguration>",
-            "<PublicAccessBlockConfiguration><Other>true</Other></PublicAccessBlockConfiguration>",
-            "<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls>\
-             <BlockPublicAcls>false</BlockPublicAcls></PublicAccessBlockConfiguration>",
-        ] {
-            let error = PublicAccessBlock::parse(document.as_bytes()).unwrap_err();
-            assert_eq!(error.code(), S3Code::MalformedXml, "{document}");
-        }
-    }
 
     #[test]
     fn a_list_is_public_if_it_grants_to_all_or_to_all_who_sign() {

@@ -61,7 +61,8 @@ pub struct RootKeys {
 #[derive(Default)]
 struct CachedKeys {
     keys: HashMap<u64, Arc<WrappingKey>>,
-    current: Option<(u64, Timestamp)>,
+    /// The number, and when it was looked up, by the monotonic clock.
+    current: Option<(u64, Duration)>,
 }
 
 impl RootKeys {
@@ -90,7 +91,7 @@ impl RootKeys {
     /// The same, with `key` as the current one for now, whatever the state bucket has.
     #[must_use]
     pub fn starting_with(self, number: u64, key: Arc<WrappingKey>) -> Self {
-        let now = self.clock.now();
+        let now = self.clock.monotonic();
         let mut cache = self.lock();
         cache.keys.insert(number, key);
         cache.current = Some((number, now));
@@ -114,10 +115,10 @@ impl RootKeys {
         }
         let number = match self.latest().await? {
             Some(number) => number,
-            None => self.make().await?,
+            None => self.make(None).await?,
         };
         let key = self.key(number).await?;
-        self.lock().current = Some((number, self.clock.now()));
+        self.lock().current = Some((number, self.clock.monotonic()));
         Ok((number, key))
     }
 
@@ -141,8 +142,20 @@ impl RootKeys {
         self.lock().keys.get(&number).cloned()
     }
 
-    /// Has the KMS unwrap a key that is stored.
+    /// Has the KMS unwrap a key that is stored, and caches it.
+    ///
+    /// Under the configured KMS key and no other: the file that names one is at the backend, and whoever
+    /// may write there and use some KMS key could bring a root key of their own.
     async fn fetch(&self, number: u64) -> Result<Arc<WrappingKey>, S3Error> {
+        let bytes = self.unwrap(number, &self.key_id).await?;
+        let key = WrappingKey::from_slice(&bytes).map_err(|_| S3Error::internal())?;
+        let key = Arc::new(key);
+        self.lock().keys.insert(number, Arc::clone(&key));
+        Ok(key)
+    }
+
+    /// Has the KMS unwrap a key that is stored, under one of its keys.
+    async fn unwrap(&self, number: u64, key_id: &str) -> Result<Zeroizing<Vec<u8>>, S3Error> {
         let name = name(number);
         let Reading::Found(stored) = self.state.read(&name, None).await? else {
             tracing::error!(name, "a root key is missing");
@@ -159,46 +172,55 @@ impl RootKeys {
         let blob = STANDARD
             .decode(&file.wrapped)
             .map_err(|_| refuse("no base64"))?;
-        // Under the configured key and no other: the file that names one lies at the backend,
-        // and whoever may write there and use some KMS key could bring a root key of their own.
         let context = context(number);
         let bytes = self
             .kms
-            .decrypt(&self.requester, &self.key_id, &blob, &context)
+            .decrypt(&self.requester, key_id, &blob, &context)
             .await
             .map_err(unavailable)?;
-        let key = WrappingKey::from_slice(&bytes).map_err(|_| refuse("wrong length"))?;
-        let key = Arc::new(key);
-        self.lock().keys.insert(number, Arc::clone(&key));
-        Ok(key)
+        match bytes.len() == ROOT_KEY_BYTES {
+            true => Ok(bytes),
+            false => Err(refuse("wrong length")),
+        }
     }
 
-    /// Makes a new key, the current one from now on; its number.
+    /// Makes a new key, the current one of every gateway a minute later; its number.
     ///
     /// # Errors
     ///
     /// `ServiceUnavailable` when the state or the KMS cannot be reached.
-    pub async fn make(&self) -> Result<u64, S3Error> {
-        let now = self.clock.now();
-        let number = self.number(now)?;
+    pub async fn rotate(&self) -> Result<u64, S3Error> {
+        let latest = self.latest().await?;
+        self.make(latest).await
+    }
+
+    /// Wraps all keys that are wrapped under the KMS key `from` under the configured one; how many. Those
+    /// that are already stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// `ServiceUnavailable` when the state or the KMS cannot be reached, or a key is under neither. Those
+    /// before it are wrapped then.
+    pub async fn rewrap(&self, from: &str) -> Result<usize, S3Error> {
+        let mut rewrapped = 0;
+        for number in self.numbers().await? {
+            if self.unwrap(number, &self.key_id).await.is_ok() {
+                continue;
+            }
+            let key = self.unwrap(number, from).await?;
+            self.store(number, &key).await?;
+            self.unwrap(number, &self.key_id).await?;
+            rewrapped += 1;
+        }
+        Ok(rewrapped)
+    }
+
+    /// Makes a key, of a number above `latest`; the number of the current one.
+    async fn make(&self, latest: Option<u64>) -> Result<u64, S3Error> {
+        let number = self.number(self.clock.now(), latest)?;
         let mut key = Zeroizing::new([0; ROOT_KEY_BYTES]);
         self.random.fill(&mut *key);
-        let context = context(number);
-        let wrapped = self
-            .kms
-            .encrypt(&self.requester, &self.key_id, &*key, &context)
-            .await
-            .map_err(unavailable)?;
-        let file = File {
-            version: FILE_VERSION,
-            made: now.iso8601(),
-            kms_key_arn: wrapped.key_arn,
-            wrapped: STANDARD.encode(wrapped.blob),
-        };
-        let bytes = serde_json::to_vec(&file).map_err(|_| S3Error::internal())?;
-        self.state
-            .write(&name(number), &HeaderMap::new(), Bytes::from(bytes))
-            .await?;
+        self.store(number, &*key).await?;
         tracing::info!(number, "made a root key for SSE-S3");
         // Another gateway may have made one at the same time: the list decides.
         let latest = self
@@ -208,25 +230,55 @@ impl RootKeys {
         Ok(latest)
     }
 
+    /// Stores a key, wrapped under the configured KMS key.
+    async fn store(&self, number: u64, key: &[u8]) -> Result<(), S3Error> {
+        let context = context(number);
+        let wrapped = self
+            .kms
+            .encrypt(&self.requester, &self.key_id, key, &context);
+        let wrapped = wrapped.await.map_err(unavailable)?;
+        let file = File {
+            version: FILE_VERSION,
+            made: self.clock.now().iso8601(),
+            kms_key_arn: wrapped.key_arn,
+            wrapped: STANDARD.encode(wrapped.blob),
+        };
+        let bytes = serde_json::to_vec(&file).map_err(|_| S3Error::internal())?;
+        let (name, headers) = (name(number), HeaderMap::new());
+        self.state
+            .write(&name, &headers, Bytes::from(bytes))
+            .await?;
+        Ok(())
+    }
+
     fn fresh(&self) -> Option<(u64, Arc<WrappingKey>)> {
         let cache = self.lock();
         let (number, looked) = cache.current?;
         let key = cache.keys.get(&number)?;
-        (self.clock.now().since(looked) < LOOK_AGAIN).then(|| (number, Arc::clone(key)))
+        let age = self.clock.monotonic().saturating_sub(looked);
+        (age < LOOK_AGAIN).then(|| (number, Arc::clone(key)))
+    }
+
+    /// The numbers of all keys, in order.
+    async fn numbers(&self) -> Result<Vec<u64>, S3Error> {
+        let names = self.state.names(PREFIX).await?;
+        let mut numbers: Vec<_> = names.iter().filter_map(|name| number_of(name)).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
     }
 
     async fn latest(&self) -> Result<Option<u64>, S3Error> {
-        let names = self.state.list(PREFIX).await?;
-        let numbers = names.iter().filter_map(|name| number_of(name));
-        Ok(numbers.max())
+        Ok(self.numbers().await?.last().copied())
     }
 
-    /// A number of its own: milliseconds since 1970 and 20 random bits.
-    fn number(&self, now: Timestamp) -> Result<u64, S3Error> {
+    /// A number of its own: milliseconds since 1970 and 20 random bits; larger than `latest`, also
+    /// where the machine's clock is behind the one that `latest` was made by.
+    fn number(&self, now: Timestamp, latest: Option<u64>) -> Result<u64, S3Error> {
         let mut random = [0; 4];
         self.random.fill(&mut random);
         let millis = u64::try_from(now.unix_millis()).map_err(|_| S3Error::internal())?;
-        Ok(millis << 20 | u64::from(u32::from_be_bytes(random) & 0xf_ffff))
+        let number = millis << 20 | u64::from(u32::from_be_bytes(random) & 0xf_ffff);
+        Ok(number.max(latest.map_or(0, |latest| latest.saturating_add(1))))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, CachedKeys> {

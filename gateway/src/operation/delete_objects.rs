@@ -142,6 +142,9 @@ async fn translate_entry(
     object: &Element,
 ) -> Result<Element, S3Error> {
     let (key, version) = key_and_version(object);
+    if let Some(promises) = &store.promises {
+        promises.check_key(key).await?;
+    }
     let mut entry = Element::new("Object").field("Key", key);
     if let Some(version) = version {
         entry = entry.field("VersionId", version);

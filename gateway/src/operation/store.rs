@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
+use crate::authorize::Permitted;
 use crate::backend::Backend;
 use crate::bucket::encryption::DefaultEncryptions;
 use crate::chunks::random::Random;
@@ -13,10 +14,13 @@ use crate::error::S3Error;
 use crate::keys::data_key::DataKeys;
 use crate::keys::data_key::ObjectName;
 use crate::operation::config::Config;
+use crate::operation::promises::Promises;
+use crate::operation::promises::Turn;
 use crate::records::listed_etags::ListedETags;
 use crate::records::uploads::Uploads;
 use crate::request::S3Request;
 use crate::request::Target;
+use crate::route::Operation;
 use crate::sealed::objects::SealedObjects;
 use crate::sealed::objects::Settings;
 use crate::sse::request::BucketDefault;
@@ -49,6 +53,8 @@ pub struct ObjectStore {
     pub(crate) uploads: Arc<Uploads>,
     /// Whose turn it is to complete an upload.
     pub(crate) turns: moka::sync::Cache<String, Arc<tokio::sync::Mutex<()>>>,
+    /// What the backend must hold, where that is looked at.
+    pub(crate) promises: Option<Arc<Promises>>,
     /// Whether the backend's listings can show objects' metadata.
     pub(crate) lists_metadata: AtomicBool,
 }
@@ -82,6 +88,7 @@ impl ObjectStore {
             defaults,
             uploads,
             turns: moka::sync::Cache::new(TURNS_MAX),
+            promises: None,
             lists_metadata: AtomicBool::new(false),
         }
     }
@@ -95,9 +102,33 @@ impl ObjectStore {
 
     /// The same, where `etags` has which buckets are listed without looking at their objects.
     #[must_use]
-    pub fn listing_by(mut self, etags: Arc<ListedETags>) -> Self {
+    pub fn listing_by(mut self, etags: Arc<dyn ListedETags>) -> Self {
         self.sealed.listed_etags = Some(etags);
         self
+    }
+
+    /// The same, where what the backend does not do as S3 does is refused.
+    #[must_use]
+    pub fn with_promises(mut self, promises: Promises) -> Self {
+        self.promises = Some(Arc::new(promises));
+        self
+    }
+
+    /// Looks at what the backend must hold for an operation ([`Promises::check`]); the turn lasts as long as
+    /// the operation.
+    ///
+    /// # Errors
+    ///
+    /// As [`Promises::check`].
+    pub async fn check_promises(
+        &self,
+        operation: Operation,
+        permitted: &mut Permitted<S3Request>,
+    ) -> Result<Option<Turn>, S3Error> {
+        match &self.promises {
+            Some(promises) => promises.check(operation, permitted.request_mut()).await,
+            None => Ok(None),
+        }
     }
 
     /// Forgets what is remembered of objects, so that listings look at them again.

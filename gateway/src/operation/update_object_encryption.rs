@@ -11,6 +11,7 @@ use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
 use http::Response;
+use http::header;
 use proto::arn::KeyArn;
 
 use crate::authorize::Permitted;
@@ -76,6 +77,8 @@ async fn update(store: &ObjectStore, reader: &Reader, choice: &KmsChoice) -> Res
     match head.segment() {
         Some(_) => {
             headers.insert(TAGGING, HeaderValue::from_static("COPY"));
+            // The object that was read is replaced, and no other: not one that was put meanwhile.
+            headers.insert(header::IF_MATCH, head.etag.to_header());
         }
         None => copy_source::copy_tags(objects, reader, &head, &mut headers).await?,
     }

@@ -1,8 +1,9 @@
-//! Configurations of buckets, stored as sealed objects in the state bucket.
+//! Sealed documents in the state bucket.
 //!
 //! A record is JSON, sealed as any SSE-S3 object is, under the name it is stored by: one that was
-//! changed at the backend, or moved to another bucket's place, does not open. It can be set back to
-//! an older version of itself by whoever rules the backend, as objects can.
+//! changed at the backend, or moved to another bucket's place, does not open. Whoever controls the
+//! backend can restore an older version of it; the records of buckets have a revision for this
+//! ([`crate::bucket::record`]).
 
 use std::sync::Arc;
 
@@ -27,9 +28,11 @@ use crate::error::S3Error;
 use crate::keys::root_key::RootKeys;
 use crate::protocol::etag::ETag;
 use crate::protocol::headers::ENVELOPE;
+use crate::state::Expected;
 use crate::state::Reading;
 use crate::state::State;
 use crate::state::StateDocument;
+use crate::state::Swap;
 
 /// The records of the gateway.
 #[derive(Clone)]
@@ -73,15 +76,27 @@ impl Records {
         subject: &str,
         known: Option<&ETag>,
     ) -> Result<RecordReading<T>, S3Error> {
-        let name = name(bucket, subject);
-        let stored = match self.state.read(&name, known).await? {
+        self.read_document(&name(bucket, subject), known).await
+    }
+
+    /// Reads the record of this name, unless it still has the ETag `known`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Records::read`].
+    pub(crate) async fn read_document<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        known: Option<&ETag>,
+    ) -> Result<RecordReading<T>, S3Error> {
+        let stored = match self.state.read(name, known).await? {
             Reading::Unchanged => return Ok(RecordReading::Unchanged),
             Reading::Absent => return Ok(RecordReading::Absent),
             Reading::Found(stored) => stored,
         };
         let etag = ETag::from_headers(&stored.headers);
-        let bytes = self.open(&name, &stored).await?;
-        let value = serde_json::from_slice(&bytes).map_err(|cause| refuse(&name, &cause))?;
+        let bytes = self.open(name, &stored).await?;
+        let value = serde_json::from_slice(&bytes).map_err(|cause| refuse(name, &cause))?;
         Ok(RecordReading::Value(value, etag))
     }
 
@@ -90,19 +105,66 @@ impl Records {
     /// # Errors
     ///
     /// `ServiceUnavailable` when the backend or the KMS cannot be reached.
-    pub async fn write<T: Serialize>(
+    pub async fn write<T: Serialize + Sync>(
         &self,
         bucket: &str,
         subject: &str,
         value: &T,
     ) -> Result<Option<ETag>, S3Error> {
-        let name = name(bucket, subject);
-        let bytes = serde_json::to_vec(value).map_err(|cause| refuse(&name, &cause))?;
+        self.write_document(&name(bucket, subject), value).await
+    }
+
+    /// Writes the record of this name, if what is stored there is in the expected state.
+    ///
+    /// # Errors
+    ///
+    /// `ServiceUnavailable` when the backend or the KMS cannot be reached. It is unknown then whether
+    /// the record was written.
+    pub(crate) async fn swap<T: Serialize + Sync>(
+        &self,
+        name: &str,
+        value: &T,
+        expected: &Expected,
+    ) -> Result<Swap, S3Error> {
+        let (headers, body) = self.seal(name, value).await?;
+        self.state.swap(name, &headers, body, expected).await
+    }
+
+    /// Writes the record of this name, whatever is stored there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Records::swap`].
+    pub(crate) async fn write_document<T: Serialize + Sync>(
+        &self,
+        name: &str,
+        value: &T,
+    ) -> Result<Option<ETag>, S3Error> {
+        let (headers, body) = self.seal(name, value).await?;
+        self.state.write(name, &headers, body).await
+    }
+
+    /// Removes the record about `subject` of `bucket`, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// `ServiceUnavailable` when the backend cannot be reached.
+    pub async fn remove(&self, bucket: &str, subject: &str) -> Result<(), S3Error> {
+        self.state.remove(&name(bucket, subject)).await
+    }
+
+    /// The sealed form of a record: its headers and its bytes.
+    async fn seal<T: Serialize + Sync>(
+        &self,
+        name: &str,
+        value: &T,
+    ) -> Result<(HeaderMap, Bytes), S3Error> {
+        let bytes = serde_json::to_vec(value).map_err(|cause| refuse(name, &cause))?;
         let (generation, root_key) = self.root_keys.current().await?;
-        let arn = self.arn(&name);
+        let arn = self.arn(name);
         let key = DataKey::generate(&*self.random);
         let length = bytes.len() as u64;
-        let broken = |cause: &dyn std::fmt::Display| refuse(&name, cause);
+        let broken = |cause: &dyn std::fmt::Display| refuse(name, cause);
         let mut sealer = Sealer::new(&key, Kind::Whole, length, &*self.random)
             .map_err(|cause| broken(&cause))?;
         sealer.push(&bytes).map_err(|cause| broken(&cause))?;
@@ -125,16 +187,7 @@ impl Records {
         let value =
             HeaderValue::from_str(&envelope.seal(&key, &arn)).map_err(|cause| broken(&cause))?;
         headers.insert(ENVELOPE, value);
-        self.state.write(&name, &headers, Bytes::from(body)).await
-    }
-
-    /// Removes the record about `subject` of `bucket`, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// `ServiceUnavailable` when the backend cannot be reached.
-    pub async fn remove(&self, bucket: &str, subject: &str) -> Result<(), S3Error> {
-        self.state.remove(&name(bucket, subject)).await
+        Ok((headers, Bytes::from(body)))
     }
 
     async fn open(&self, name: &str, stored: &StateDocument) -> Result<Vec<u8>, S3Error> {

@@ -4,7 +4,7 @@
 //! itself (a lifecycle) or a gateway dies before it could clear up. A sweep lists the heads, and of
 //! each that is older than [`crate::state::Config::gone_uploads_hours`] it looks up at the backend whether there
 //! still is such an upload. Only if the backend has none everything known of it goes;
-//! an upload that goes on is never touched, however old. Parts without a head go, too.
+//! an upload that goes on is never touched, however old. Parts without a head go when they are as old.
 //!
 //! Sweeps of several gateways do no harm to one another.
 
@@ -17,6 +17,9 @@ use http::StatusCode;
 use proto::time::Clock;
 
 use crate::backend::BackendRequest;
+use crate::backend::capabilities::Capabilities;
+use crate::backend::capabilities::Capability;
+use crate::chunks::random::Random;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::records::record::RecordReading;
@@ -25,6 +28,7 @@ use crate::records::uploads;
 use crate::state::Config;
 use crate::state::State;
 use crate::state::StateEntry;
+use crate::state::unavailable;
 
 /// Sweeps a state bucket.
 pub struct Sweep {
@@ -32,6 +36,8 @@ pub struct Sweep {
     records: Records,
     clock: Arc<dyn Clock>,
     age: Duration,
+    /// What is known of the backend, where that is looked at.
+    capabilities: Option<Arc<Capabilities>>,
 }
 
 /// What a sweep removed.
@@ -41,7 +47,7 @@ pub struct Swept {
     pub heads: usize,
     /// Uploads of which there were parts and no head.
     pub headless: usize,
-    /// Trials of copies that nobody removed.
+    /// Trials that nobody removed.
     pub trials: usize,
 }
 
@@ -55,13 +61,21 @@ impl Sweep {
             records,
             clock,
             age,
+            capabilities: None,
         }
     }
 
-    /// Sweeps once an hour, for ever.
-    pub async fn run(&self) {
+    /// The same; it sweeps only where listings show what was written before.
+    #[must_use]
+    pub fn at_backend_of(mut self, capabilities: Arc<Capabilities>) -> Self {
+        self.capabilities = Some(capabilities);
+        self
+    }
+
+    /// Sweeps about once an hour, for ever: several gateways at different times.
+    pub async fn run(&self, random: &dyn Random) {
         loop {
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(pause(random)).await;
             match self.once().await {
                 Ok(swept) if swept == Swept::default() => {}
                 Ok(swept) => tracing::info!(?swept, "removed what uploads left behind"),
@@ -78,6 +92,12 @@ impl Sweep {
     /// was rightly removed.
     pub async fn once(&self) -> Result<Swept, S3Error> {
         let mut swept = Swept::default();
+        if let Some(capabilities) = &self.capabilities {
+            let listed = capabilities.has(Capability::ConsistentListings).await;
+            if !listed.map_err(|cause| unavailable("a trial", &cause))? {
+                return Ok(swept);
+            }
+        }
         // Before the heads: a part is written after its head.
         let mut headless = self.slots().await?;
         let mut after = None::<String>;
@@ -100,13 +120,17 @@ impl Sweep {
             }
         }
         for slot in headless {
-            self.state.remove_all(&uploads::pieces(&slot)).await?;
-            swept.headless += 1;
+            if self.is_abandoned(&slot).await? {
+                self.state.remove_all(&uploads::pieces(&slot)).await?;
+                swept.headless += 1;
+            }
         }
-        for entry in self.state.page(TRIALS, None, false).await?.entries {
-            if self.is_old(&entry) {
-                self.state.remove(&entry.name).await?;
-                swept.trials += 1;
+        for prefix in TRIALS {
+            for entry in self.state.page(prefix, None, false).await?.entries {
+                if self.is_old(&entry) {
+                    self.state.remove(&entry.name).await?;
+                    swept.trials += 1;
+                }
             }
         }
         Ok(swept)
@@ -126,6 +150,23 @@ impl Sweep {
             after = page.next;
             if after.is_none() {
                 return Ok(slots);
+            }
+        }
+    }
+
+    /// Whether all parts in a slot without a head were written so long ago that they may go. A listing
+    /// that misses a head must not cost an upload that goes on.
+    async fn is_abandoned(&self, slot: &str) -> Result<bool, S3Error> {
+        let pieces = uploads::pieces(slot);
+        let mut after = None::<String>;
+        loop {
+            let page = self.state.page(&pieces, after.as_deref(), false).await?;
+            if !page.entries.iter().all(|entry| self.is_old(entry)) {
+                return Ok(false);
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(true);
             }
         }
     }
@@ -165,15 +206,23 @@ fn head(name: &str) -> Option<(&str, &str)> {
     Some((bucket, slot)).filter(|_| !slot.contains('/'))
 }
 
-/// How long to wait between two sweeps.
+/// How long to wait before the next sweep: an hour, and at random up to half an hour more.
+fn pause(random: &dyn Random) -> Duration {
+    let mut bytes = [0; 4];
+    random.fill(&mut bytes);
+    let part = u64::from(u32::from_be_bytes(bytes)) % (PAUSE.as_secs() / 2);
+    PAUSE + Duration::from_secs(part)
+}
+
+/// How long to wait between two sweeps at least.
 const PAUSE: Duration = Duration::from_secs(3_600);
 
 /// The start of the names of records, heads among them.
 const RECORDS: &str = "buckets/";
 /// The start of the names of parts.
 const PIECES: &str = "uploads/";
-/// The start of the names of trials of copies.
-const TRIALS: &str = "copies/";
+/// The starts of the names of trials.
+const TRIALS: [&str; 2] = ["copies/", "trials/"];
 
 #[cfg(test)]
 mod tests {

@@ -62,9 +62,13 @@ impl Operations {
         operation: Operation,
         request: S3Request,
     ) -> Result<Response<Body>, S3Error> {
-        let permitted = self
+        let mut permitted = self
             .authorizer
             .permit(operation, request, &self.objects.uploads)
+            .await?;
+        let _turn = self
+            .objects
+            .check_promises(operation, &mut permitted)
             .await?;
         match operation.row().handling {
             Handling::Configure(configuration, verb) => {

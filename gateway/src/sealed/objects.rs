@@ -46,7 +46,7 @@ pub struct SealedObjects {
     /// What the backend's own copies are good for.
     pub(crate) copies: Copies,
     /// Which buckets' listings show the ETags that clients see.
-    pub(crate) listed_etags: Option<Arc<ListedETags>>,
+    pub(crate) listed_etags: Option<Arc<dyn ListedETags>>,
     /// Digests by the salt of the segment they belong to, which no two segments share.
     records: moka::sync::Cache<[u8; SALT_BYTES], Arc<Record>>,
     pub(crate) facts: FactsCache,

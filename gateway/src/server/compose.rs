@@ -11,13 +11,20 @@ use crate::authorize::Authorizer;
 use crate::backend;
 use crate::backend::Backend;
 use crate::backend::LocalBackend;
+use crate::backend::capabilities::Capabilities;
 use crate::bucket::BucketConfigurations;
 use crate::bucket::Buckets;
+use crate::bucket::bucket_records::BucketRecords;
+use crate::bucket::configuration::ConfigurationStore;
 use crate::bucket::cors::BucketCors;
 use crate::bucket::encryption::DefaultEncryptions;
+use crate::bucket::installation::Installation;
+use crate::bucket::listing_marks::ListingMarks;
 use crate::bucket::owner::BucketOwners;
 use crate::bucket::policy::BucketPolicies;
 use crate::bucket::public_access::PublicAccessBlocks;
+use crate::bucket::record_cache::RecordCache;
+use crate::bucket::record_store::RecordStore;
 use crate::chunks::random::Random;
 use crate::config::Config;
 use crate::config::ConfigError;
@@ -30,8 +37,8 @@ use crate::keys::kms::endpoint::GrpcEndpoint;
 use crate::keys::kms::endpoint::TlsFiles;
 use crate::keys::kms::grpc::GrpcKeyService;
 use crate::keys::root_key::RootKeys;
+use crate::operation::promises::Promises;
 use crate::operation::store::ObjectStore;
-use crate::records::listed_etags::ListedETags;
 use crate::records::record::Records;
 use crate::records::sweep::Sweep;
 use crate::records::uploads::Uploads;
@@ -46,7 +53,7 @@ use crate::state::State;
 /// A gateway, put together.
 pub(super) struct Composed {
     pub(super) responder: Responder,
-    pub(super) backend: Arc<Backend>,
+    pub(super) stored: StoredState,
     pub(super) sweep: Sweep,
 }
 
@@ -58,13 +65,10 @@ pub(super) fn compose(
     kms_secret: Option<Secret>,
     local: Option<Arc<dyn LocalBackend>>,
 ) -> Result<Composed, StartError> {
-    let backend = backend(config, Arc::clone(&clock))?;
-    let backend = Arc::new(match local {
-        Some(local) => backend.in_process(local),
-        None => backend,
-    });
+    let backend = Arc::new(backend(config, Arc::clone(&clock), local)?);
     let kms = key_service(config, kms_secret, &clock)?;
-    let (operations, sweep) = operations(config, &backend, kms, &clock, &random);
+    let stored = StoredState::new(config, &backend, Arc::clone(&kms), &clock, &random);
+    let (operations, sweep) = operations(config, &backend, &stored, kms, &clock, &random);
 
     let mut seed = [0; 8];
     random.fill(&mut seed);
@@ -78,62 +82,94 @@ pub(super) fn compose(
     let authenticator = Authenticator::new(&config.users, config.region.clone(), clock);
     Ok(Composed {
         responder: Responder::new(operations, authenticator, settings),
-        backend,
+        stored,
         sweep,
     })
 }
 
-/// What `records` have about buckets.
+/// The records of buckets, and what they say.
 fn configurations(
     config: &Config,
+    records: &Arc<BucketRecords>,
     backend: &Arc<Backend>,
-    records: &Records,
-    clock: &Arc<dyn Clock>,
+    random: &Arc<dyn Random>,
 ) -> BucketConfigurations {
-    let accounts = config.users.iter().map(|user| user.account.as_str());
-    let public_access = Arc::new(PublicAccessBlocks::new(
-        config.region.as_str(),
-        Arc::clone(backend),
-        records.clone(),
-        Arc::clone(clock),
-        config.policies.into(),
-        config.public_access_block,
-    ));
+    let accounts = || config.users.iter().map(|user| user.account.as_str());
+    let store = ConfigurationStore {
+        backend: Arc::clone(backend),
+        records: Arc::clone(records),
+        random: Arc::clone(random),
+        first_account: accounts().next().unwrap_or_default().to_owned(),
+        region: config.region.to_string(),
+    };
+    let public_access = PublicAccessBlocks::new(store.clone(), config.public_access_block);
+    let public_access = Arc::new(public_access);
+    let encryptions = DefaultEncryptions::new(store.clone(), config.default_encryption);
+    let owners = BucketOwners::new(Arc::clone(backend), Arc::clone(records), accounts());
+    let etags = ListingMarks::new(Arc::clone(records), config.state.gateways);
     BucketConfigurations {
         public_access: Arc::clone(&public_access),
-        encryptions: Arc::new(DefaultEncryptions::new(
-            Arc::clone(backend),
-            records.clone(),
-            Arc::clone(clock),
-            config.default_encryption,
-        )),
-        policies: Arc::new(BucketPolicies::new(
-            config.region.as_str(),
-            Arc::clone(backend),
-            records.clone(),
-            Arc::clone(clock),
-            config.policies,
-            public_access,
-        )),
-        cors: Arc::new(BucketCors::new(
-            Arc::clone(backend),
-            records.clone(),
-            Arc::clone(clock),
-            config.policies,
-        )),
-        owners: Arc::new(BucketOwners::new(
-            Arc::clone(backend),
-            records.clone(),
-            Arc::clone(clock),
-            config.policies,
-            accounts,
-        )),
-        etags: Arc::new(ListedETags::new(
-            records.clone(),
-            Arc::clone(clock),
-            Duration::from_millis(config.policies.fresh_ms),
-            config.policies.cached_max,
-        )),
+        encryptions: Arc::new(encryptions),
+        policies: Arc::new(BucketPolicies::new(store.clone(), public_access)),
+        cors: Arc::new(BucketCors::new(store)),
+        owners: Arc::new(owners),
+        etags: Arc::new(etags),
+    }
+}
+
+/// What is stored at the backend beside objects.
+pub(super) struct StoredState {
+    pub(super) state: State,
+    pub(super) root_keys: Arc<RootKeys>,
+    pub(super) sealed: Records,
+    pub(super) capabilities: Arc<Capabilities>,
+    pub(super) installation: Arc<Installation>,
+    pub(super) buckets: Arc<BucketRecords>,
+}
+
+impl StoredState {
+    /// The state bucket that the configuration names.
+    pub(super) fn new(
+        config: &Config,
+        backend: &Arc<Backend>,
+        kms: Arc<dyn KeyService>,
+        clock: &Arc<dyn Clock>,
+        random: &Arc<dyn Random>,
+    ) -> Self {
+        let (random, now) = (|| Arc::clone(random), || Arc::clone(clock));
+        let state = State::new(Arc::clone(backend), &config.state);
+        let wrap = (config.kms.account.as_str(), config.kms.root_key.as_str());
+        let root_keys = RootKeys::new(state.clone(), kms, wrap, random(), now());
+        let root_keys = Arc::new(root_keys);
+        let sealed = Records::new(state.clone(), Arc::clone(&root_keys), random());
+        let capabilities = Capabilities::new(Arc::clone(backend), state.bucket(), random(), now());
+        let capabilities = Arc::new(capabilities);
+        let store = RecordStore::new(
+            sealed.clone(),
+            Arc::clone(&capabilities),
+            config.state.gateways,
+        );
+        let store = Arc::new(store);
+        let first_account = config.users.first().map(|user| user.account.as_str());
+        let installation = Arc::new(Installation::new(
+            state.clone(),
+            sealed.clone(),
+            Arc::clone(&store),
+            (random(), now()),
+            config.state.first_start,
+            first_account.unwrap_or_default(),
+        ));
+        let fresh = Duration::from_millis(config.state.fresh_ms);
+        let cache = RecordCache::new(now(), fresh, config.state.cached_max);
+        let buckets = BucketRecords::new(Arc::clone(&installation), store, cache);
+        Self {
+            state,
+            root_keys,
+            sealed,
+            capabilities,
+            installation,
+            buckets: Arc::new(buckets),
+        }
     }
 }
 
@@ -141,22 +177,32 @@ fn configurations(
 fn operations(
     config: &Config,
     backend: &Arc<Backend>,
+    stored: &StoredState,
     kms: Arc<dyn KeyService>,
     clock: &Arc<dyn Clock>,
     random: &Arc<dyn Random>,
 ) -> (Operations, Sweep) {
     let (random, now) = (|| Arc::clone(random), || Arc::clone(clock));
-    let state = State::new(Arc::clone(backend), &config.state);
-    let wrap = (config.kms.account.as_str(), config.kms.root_key.as_str());
-    let root_keys = RootKeys::new(state.clone(), Arc::clone(&kms), wrap, random(), now());
-    let root_keys = Arc::new(root_keys);
-    let records = Records::new(state.clone(), Arc::clone(&root_keys), random());
-    let sweep = Sweep::new(state.clone(), records.clone(), now(), &config.state);
-    let configurations = configurations(config, backend, &records, clock);
+    let StoredState {
+        state,
+        root_keys,
+        sealed,
+        buckets: records,
+        capabilities,
+        ..
+    } = stored;
+    let sweep = Sweep::new(state.clone(), sealed.clone(), now(), &config.state)
+        .at_backend_of(Arc::clone(capabilities));
+    let configurations = configurations(config, records, backend, &random());
 
+    let promises = Promises::new(
+        Arc::clone(backend),
+        Arc::clone(capabilities),
+        config.state.gateways,
+    );
     let bucket_keys = BucketKeys::new(config.bucket_keys, now());
-    let data_keys = DataKeys::new(kms, root_keys, bucket_keys, random());
-    let uploads = Arc::new(Uploads::new(state.clone(), records, random(), now()));
+    let data_keys = DataKeys::new(kms, Arc::clone(root_keys), bucket_keys, random());
+    let uploads = Arc::new(Uploads::new(state.clone(), sealed.clone(), random(), now()));
     let objects = ObjectStore::new(
         config.objects.clone(),
         config.region.as_str(),
@@ -167,7 +213,8 @@ fn operations(
         Arc::clone(&uploads),
     )
     .reserving(state.bucket())
-    .listing_by(Arc::clone(&configurations.etags));
+    .listing_by(Arc::clone(&configurations.etags) as _)
+    .with_promises(promises);
     let authorizer = Authorizer::new(
         &configurations,
         state.bucket(),
@@ -176,8 +223,9 @@ fn operations(
     );
     let buckets = Buckets::new(
         config.region.as_str(),
-        Arc::clone(backend),
-        state,
+        state.clone(),
+        random(),
+        Arc::clone(records),
         configurations.clone(),
     );
     let operations = Operations {
@@ -189,19 +237,27 @@ fn operations(
     (operations, sweep)
 }
 
-/// The way to the backend.
-fn backend(config: &Config, clock: Arc<dyn Clock>) -> Result<Backend, StartError> {
+/// The way to the backend, which may be one in this process.
+pub(super) fn backend(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    local: Option<Arc<dyn LocalBackend>>,
+) -> Result<Backend, StartError> {
     let credentials = backend::Credentials {
         access_key_id: config.backend_credentials.access_key_id.clone(),
         secret_access_key: config.backend_credentials.secret_access_key.clone(),
         session_token: None,
     };
-    Backend::new(&config.backend, credentials, clock)
-        .map_err(|cause| StartError::Part("backend", cause.to_string()))
+    let backend = Backend::new(&config.backend, credentials, clock)
+        .map_err(|cause| StartError::Part("backend", cause.to_string()))?;
+    Ok(match local {
+        Some(local) => backend.in_process(local),
+        None => backend,
+    })
 }
 
 /// The way to the KMS.
-fn key_service(
+pub(super) fn key_service(
     config: &Config,
     secret: Option<Secret>,
     clock: &Arc<dyn Clock>,

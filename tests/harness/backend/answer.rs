@@ -35,6 +35,9 @@ pub(crate) fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a s
 
 /// The refusal of a write whose conditions do not hold.
 pub(crate) fn write_condition(store: &Store, request: &ParsedRequest) -> Option<Response<Bytes>> {
+    if store.ignores_conditions {
+        return None;
+    }
     let current = store
         .buckets
         .get(&request.bucket)

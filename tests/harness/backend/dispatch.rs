@@ -63,7 +63,7 @@ pub(crate) fn answer(store: &mut Store, mut seen: Recorded) -> Response<Bytes> {
         });
     let counts = |(name, _): &(String, String)| !store.ignores_versions || name != "versionId";
     let query = query.filter(counts).collect();
-    let (bucket, key) = (decode(bucket), decode(key));
+    let (bucket, key) = (decode(bucket), store.key(decode(key)));
     let mut body = Bytes::from(std::mem::take(&mut seen.body));
     if is_chunked {
         match chunked::decode(&seen, &body) {
@@ -158,6 +158,11 @@ fn subresource_answer(store: &mut Store, request: &ParsedRequest, kind: &str) ->
             Some(body) => xml(String::from_utf8_lossy(body).into_owned()),
             None if kind == "versioning" => xml("<VersioningConfiguration/>".into()),
             None if kind == "acl" => xml("<AccessControlPolicy/>".into()),
+            None if kind == "object-lock" => xml(
+                "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled>\
+                 </ObjectLockConfiguration>"
+                    .into(),
+            ),
             None => error(404, "NoSuchConfiguration"),
         },
     }
@@ -248,7 +253,9 @@ fn put(store: &mut Store, request: &ParsedRequest) -> Response<Bytes> {
         return copy(store, request);
     }
     let mut object = Stored::new(request.body.clone(), stored_headers(&request.seen.headers));
-    object.tags = tag_set(request.seen.header("x-amz-tagging"));
+    if !store.drops_tags {
+        object.tags = tag_set(request.seen.header("x-amz-tagging"));
+    }
     let stored = store.put(&request.bucket, &request.key, object);
     with(
         empty(200),

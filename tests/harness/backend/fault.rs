@@ -44,6 +44,10 @@ pub enum Action {
     HoldBefore(Gate),
     /// Commit, and never answer.
     HoldAfter(Gate),
+    /// Signal, wait for the second gate, and only then act as usual.
+    PauseBefore(Gate, Gate),
+    /// Act, signal, and wait for the second gate before the answer.
+    PauseAfter(Gate, Gate),
     /// Signal when so many bytes of the request's body arrived, and go on.
     TellAfterRequestBytes(usize, Gate),
     /// Announce the true length, break off after so many bytes of the answer's body.
@@ -80,7 +84,8 @@ impl Gate {
         self.0.notified().await;
     }
 
-    pub(crate) fn reach(&self) {
+    /// Signals.
+    pub fn reach(&self) {
         self.0.notify_one();
     }
 }

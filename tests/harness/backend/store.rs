@@ -14,6 +14,12 @@ pub(crate) struct Store {
     pub(crate) uploads: BTreeMap<String, Upload>,
     /// Whether the version that a request names does not count, as at a backend that has none.
     pub(crate) ignores_versions: bool,
+    /// Whether conditions of writes are not compared.
+    pub(crate) ignores_conditions: bool,
+    /// Whether keys are taken as names of files.
+    pub(crate) folds_keys: bool,
+    /// Whether tags in a header of a write are ignored.
+    pub(crate) drops_tags: bool,
     ticks: u64,
 }
 
@@ -115,6 +121,23 @@ impl Store {
     pub(crate) fn now(&mut self) -> u64 {
         self.ticks += 1;
         FIRST_MOMENT + self.ticks
+    }
+
+    /// The key that a request means; as a file system takes it where keys are folded: without empty
+    /// segments and dots, with one kind of slash.
+    pub(crate) fn key(&self, key: String) -> String {
+        if !self.folds_keys {
+            return key;
+        }
+        let mut folded = Vec::new();
+        for segment in key.split(['/', '\\']) {
+            match segment {
+                "" | "." => {}
+                ".." => drop(folded.pop()),
+                segment => folded.push(segment),
+            }
+        }
+        folded.join("/")
     }
 
     pub(crate) fn create_bucket(&mut self, name: &str) {

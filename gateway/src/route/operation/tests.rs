@@ -84,7 +84,12 @@ fn the_operations_that_would_bypass_sealing_are_refused() {
 
 #[test]
 fn the_configurations_that_are_the_gateways_own_have_three_rows_each() {
-    for configuration in Configuration::ALL {
+    for configuration in [
+        Configuration::Cors,
+        Configuration::Encryption,
+        Configuration::Policy,
+        Configuration::PublicAccessBlock,
+    ] {
         for verb in [Verb::Get, Verb::Put, Verb::Delete] {
             let handling = Handling::Configure(configuration, verb);
             let rows = rows().filter(|(_, row)| row.handling == handling);

@@ -14,7 +14,7 @@ use serde::Serialize;
 /// A rule, as its owner put it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Rule {
+pub struct Rule {
     pub(super) id: Option<String>,
     /// Of the pages; one `*` in each stands for any text. Compared by the letter.
     pub(super) origins: Vec<String>,
@@ -63,7 +63,7 @@ impl Asking {
     }
 
     /// The method that is asked about.
-    pub(super) fn method(&self) -> &str {
+    pub(crate) fn method(&self) -> &str {
         &self.method
     }
 }
@@ -138,7 +138,7 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
 }
 
 /// The methods that a rule may allow.
-pub(super) const METHODS: [&str; 5] = ["GET", "PUT", "HEAD", "POST", "DELETE"];
+pub(crate) const METHODS: [&str; 5] = ["GET", "PUT", "HEAD", "POST", "DELETE"];
 
 /// What the answer depends on, beside what is asked for: for caches.
 const VARY: &str = "Origin, Access-Control-Request-Headers, Access-Control-Request-Method";

@@ -5,8 +5,8 @@
 
 use http::HeaderValue;
 
-use crate::bucket::cors::rule::METHODS;
-use crate::bucket::cors::rule::Rule;
+use crate::bucket::document::cors::rule::METHODS;
+use crate::bucket::document::cors::rule::Rule;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::protocol::xml::Element;

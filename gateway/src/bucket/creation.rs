@@ -1,0 +1,185 @@
+//! CreateBucket: the record first, then the backend, then the record again.
+//!
+//! The name is reserved in the record before the backend creates the bucket, by a compare-and-swap that
+//! one of several accounts wins. A gateway that dies in between leaves a record of phase
+//! [`Phase::Creating`], which its owner's next CreateBucket takes up.
+
+use std::sync::Arc;
+
+use http::HeaderName;
+use http::HeaderValue;
+use http::Response;
+use http::header;
+
+use crate::bucket::Buckets;
+use crate::bucket::bucket_records::Edit;
+use crate::bucket::location;
+use crate::bucket::record::BucketRecord;
+use crate::bucket::record::Incarnation;
+use crate::bucket::record::Phase;
+use crate::bucket::requests;
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::protocol::xml::Limits;
+use crate::request::Body;
+use crate::request::Payload;
+use crate::request::S3Request;
+use crate::request::empty_body;
+
+/// Creates a bucket for the caller's account. Nothing that was stored about an earlier bucket of the name
+/// counts for it, and nothing is removed from one that exists.
+///
+/// # Errors
+///
+/// `BucketAlreadyExists` for another account's; `BucketAlreadyOwnedByYou` for the caller's own, but in
+/// `us-east-1`, which answers 200; `OperationAborted` while another account deletes it;
+/// `IllegalLocationConstraintException` for a Region that is not the gateway's; the backend's S3 error;
+/// `ServiceUnavailable` when it, or the state, gives no usable answer.
+pub(crate) async fn create(
+    buckets: &Buckets,
+    mut request: S3Request,
+) -> Result<Response<Body>, S3Error> {
+    let bucket = request.target.bucket.clone().unwrap_or_default();
+    translate_location(buckets, &mut request).await?;
+    let account = request.caller.account.to_string();
+    let exists = requests::exists(&buckets.backend, &bucket).await?;
+    let reserved = reserve(buckets, &bucket, &account, exists).await?;
+    if exists {
+        return already_owned(buckets, &bucket);
+    }
+    let outcome = buckets.backend.forward(request).await;
+    match outcome {
+        Ok(response) => {
+            settle(buckets, &bucket, &reserved, Phase::Live).await?;
+            Ok(response)
+        }
+        // Another request of the same account was faster.
+        Err(error) if error.code() == S3Code::BucketAlreadyOwnedByYou => {
+            settle(buckets, &bucket, &reserved, Phase::Live).await?;
+            already_owned(buckets, &bucket)
+        }
+        Err(error) if error.status().is_client_error() => {
+            let exists = requests::exists(&buckets.backend, &bucket).await;
+            if exists.is_ok_and(|exists| !exists) {
+                settle(buckets, &bucket, &reserved, Phase::Gone).await?;
+            }
+            Err(error)
+        }
+        // Whether it was created is unknown. The name stays reserved.
+        Err(error) => Err(error),
+    }
+}
+
+/// Reserves the name of a bucket for an account; `exists` says whether the backend has it.
+async fn reserve(
+    buckets: &Buckets,
+    bucket: &str,
+    account: &str,
+    exists: bool,
+) -> Result<Option<Incarnation>, S3Error> {
+    let refuse = |code: S3Code| Err(S3Error::new(code).detail("BucketName", bucket));
+    let several = buckets.configurations.owners.are_several();
+    let reserved = buckets.records.change(bucket, |current| {
+        let Some(current) = current else {
+            return match exists {
+                // Nobody's, which no request makes somebody's.
+                true if several => refuse(S3Code::BucketAlreadyExists),
+                true => Ok(Edit::Keep),
+                false => Ok(Edit::replace(new_record(buckets, None, account))),
+            };
+        };
+        let is_own = current.owner == account || !several;
+        match current.phase {
+            Phase::Gone if exists && several => refuse(S3Code::BucketAlreadyExists),
+            Phase::Gone if exists => Ok(Edit::Keep),
+            Phase::Gone => Ok(Edit::replace(new_record(buckets, Some(current), account))),
+            Phase::Deleting if !is_own => refuse(S3Code::OperationAborted),
+            _ if !is_own => refuse(S3Code::BucketAlreadyExists),
+            // A deletion that broke off, or is about to reach the backend.
+            Phase::Deleting if exists => Ok(Edit::replace(current.in_phase(Phase::Live))),
+            Phase::Deleting => Ok(Edit::replace(new_record(buckets, Some(current), account))),
+            Phase::Creating if exists => Ok(Edit::replace(current.in_phase(Phase::Live))),
+            Phase::Creating | Phase::Live => Ok(Edit::Keep),
+        }
+    });
+    let reserved = reserved.await?;
+    Ok(reserved.map(|record| record.incarnation.clone()))
+}
+
+/// The record of a bucket that is about to be created.
+fn new_record(buckets: &Buckets, former: Option<&BucketRecord>, account: &str) -> BucketRecord {
+    let mut record = BucketRecord::new(account, Phase::Creating, &*buckets.random);
+    record.listed_etags = buckets.configurations.etags.of_new_bucket(former);
+    let block = buckets.configurations.public_access.stored_of_new_bucket();
+    record.configurations.public_access_block = block.map(Arc::new);
+    record
+}
+
+/// Moves the record of a bucket on after the backend answered, if it is still about the same bucket.
+async fn settle(
+    buckets: &Buckets,
+    bucket: &str,
+    reserved: &Option<Incarnation>,
+    phase: Phase,
+) -> Result<(), S3Error> {
+    let settled = buckets.records.change(bucket, |current| {
+        Ok(match current {
+            Some(current)
+                if current.phase == Phase::Creating
+                    && Some(&current.incarnation) == reserved.as_ref() =>
+            {
+                Edit::replace(match phase {
+                    Phase::Gone => current.tombstone(),
+                    phase => current.in_phase(phase),
+                })
+            }
+            _ => Edit::Keep,
+        })
+    });
+    match settled.await {
+        Ok(_) => Ok(()),
+        // A bucket that is being created and is there counts as live.
+        Err(error) if phase == Phase::Live => {
+            tracing::warn!(bucket, %error, "a bucket was created, and its record is not settled");
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The answer to a request that creates the caller's own bucket again.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>
+fn already_owned(buckets: &Buckets, bucket: &str) -> Result<Response<Body>, S3Error> {
+    if buckets.region != UNNAMED_REGION {
+        return Err(S3Error::new(S3Code::BucketAlreadyOwnedByYou).detail("BucketName", bucket));
+    }
+    let mut response = Response::new(empty_body());
+    if let Ok(location) = HeaderValue::from_str(&format!("/{bucket}")) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// Puts the backend's Region in the place of the gateway's.
+async fn translate_location(buckets: &Buckets, request: &mut S3Request) -> Result<(), S3Error> {
+    let document = request.body.collect(Limits::REQUEST.bytes).await?;
+    let onward = location::translate(&document, &buckets.region, buckets.backend.region())?;
+    if onward != document {
+        // They were about the other document.
+        let is_digest = |name: &&HeaderName| {
+            *name == "content-md5"
+                || name.as_str().starts_with("x-amz-checksum-")
+                || *name == "x-amz-sdk-checksum-algorithm"
+        };
+        let digests: Vec<_> = request.headers.keys().filter(is_digest).cloned().collect();
+        for name in digests {
+            request.headers.remove(name);
+        }
+    }
+    request.body = Payload::from_bytes(onward);
+    Ok(())
+}
+
+/// The Region where creating one's own bucket again succeeds.
+const UNNAMED_REGION: &str = "us-east-1";

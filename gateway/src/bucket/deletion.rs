@@ -1,0 +1,97 @@
+//! DeleteBucket: the record first, then the backend, then the record again.
+//!
+//! A gateway that dies in between leaves a record of phase [`Phase::Deleting`], which its owner's next
+//! DeleteBucket or CreateBucket takes up.
+
+use http::Response;
+use http::StatusCode;
+
+use crate::bucket::Buckets;
+use crate::bucket::bucket_records::Edit;
+use crate::bucket::record::BucketRecord;
+use crate::bucket::record::Incarnation;
+use crate::bucket::record::Phase;
+use crate::bucket::requests;
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::request::Body;
+use crate::request::S3Request;
+
+/// Deletes a bucket that is empty, and what is stored about it.
+///
+/// # Errors
+///
+/// `BucketNotEmpty`, also where the backend would delete a bucket with its objects; `NoSuchBucket`;
+/// `OperationAborted` if it became another bucket meanwhile; the backend's S3 error; `ServiceUnavailable`
+/// when it, or the state, gives no usable answer.
+pub(crate) async fn delete(
+    buckets: &Buckets,
+    request: S3Request,
+) -> Result<Response<Body>, S3Error> {
+    let bucket = request.target.bucket.clone().unwrap_or_default();
+    let judged = buckets.records.incarnation(&bucket);
+    let marked = buckets.records.change(&bucket, |current| {
+        let Some(current) = current.filter(|current| current.phase != Phase::Gone) else {
+            return Ok(Edit::Keep);
+        };
+        if judged.as_ref().is_some_and(|it| *it != current.incarnation) {
+            return Err(S3Error::new(S3Code::OperationAborted).detail("BucketName", &*bucket));
+        }
+        Ok(match current.phase {
+            Phase::Deleting => Edit::Keep,
+            _ => Edit::replace(current.in_phase(Phase::Deleting)),
+        })
+    });
+    let marked = marked.await?;
+    let incarnation = marked.map(|record| record.incarnation.clone());
+    let incarnation = incarnation.as_ref();
+    match delete_at_backend(buckets, &bucket, request).await {
+        Ok(response) => {
+            end(buckets, &bucket, incarnation, BucketRecord::tombstone).await?;
+            Ok(response)
+        }
+        Err(error) if error.status() == StatusCode::NOT_FOUND => {
+            end(buckets, &bucket, incarnation, BucketRecord::tombstone).await?;
+            Err(error)
+        }
+        Err(error) if error.status().is_client_error() => {
+            let live = |record: &BucketRecord| record.in_phase(Phase::Live);
+            end(buckets, &bucket, incarnation, live).await?;
+            Err(error)
+        }
+        // Whether it was deleted is unknown: the next attempt finds out.
+        Err(error) => Err(error),
+    }
+}
+
+/// Has the backend delete a bucket that has nothing in it. Some delete what is in it, too.
+async fn delete_at_backend(
+    buckets: &Buckets,
+    bucket: &str,
+    request: S3Request,
+) -> Result<Response<Body>, S3Error> {
+    if !requests::is_empty(&buckets.backend, bucket).await? {
+        return Err(S3Error::new(S3Code::BucketNotEmpty).detail("BucketName", bucket));
+    }
+    buckets.backend.forward(request).await
+}
+
+/// Replaces the record of the bucket that was to be deleted, if it is still about that.
+async fn end(
+    buckets: &Buckets,
+    bucket: &str,
+    incarnation: Option<&Incarnation>,
+    become_record: impl Fn(&BucketRecord) -> BucketRecord + Send + Sync,
+) -> Result<(), S3Error> {
+    let ended = buckets.records.change(bucket, |current| {
+        Ok(match current {
+            Some(current) if Some(&current.incarnation) == incarnation => match current.phase {
+                Phase::Gone => Edit::Keep,
+                _ => Edit::replace(become_record(current)),
+            },
+            _ => Edit::Keep,
+        })
+    });
+    ended.await?;
+    Ok(())
+}

@@ -1,0 +1,207 @@
+//! The policy of a bucket, as it is stored and as clients put it.
+//!
+//! A policy with a condition that the gateway cannot evaluate is refused: to ignore it would permit
+//! what it denies.
+//!
+//! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html>
+
+use http::HeaderValue;
+use http::Response;
+use http::StatusCode;
+use http::header;
+use proto::arn;
+use proto::policy::Policy;
+use proto::policy::PolicyKind;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::bucket::document::Document;
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::request::Body;
+use crate::request::full_body;
+
+/// The policy of a bucket.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "PolicyText", into = "PolicyText")]
+pub struct BucketPolicy {
+    text: String,
+    policy: Policy,
+}
+
+impl BucketPolicy {
+    /// What requests are judged by.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Whether it looks at the tags that objects have.
+    pub(crate) fn looks_at_tags(&self) -> bool {
+        let mut statements = self.policy.statements().iter();
+        statements.any(|it| it.condition_keys().any(|key| key.starts_with(EXISTING_TAG)))
+    }
+
+    /// Whether it is public by S3's definition.
+    pub(crate) fn is_public(&self) -> bool {
+        self.policy.is_public()
+    }
+}
+
+/// A policy as it is stored.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicyText {
+    /// As it was put, to the letter.
+    policy: String,
+}
+
+impl TryFrom<PolicyText> for BucketPolicy {
+    type Error = proto::policy::PolicyError;
+
+    fn try_from(document: PolicyText) -> Result<Self, Self::Error> {
+        let text = document.policy;
+        let policy = Policy::parse(&text, PolicyKind::Resource)?;
+        Ok(Self { text, policy })
+    }
+}
+
+impl From<BucketPolicy> for PolicyText {
+    fn from(policy: BucketPolicy) -> Self {
+        Self {
+            policy: policy.text,
+        }
+    }
+}
+
+impl Document for BucketPolicy {
+    const MISSING: S3Code = S3Code::NoSuchBucketPolicy;
+    const STORED: StatusCode = StatusCode::NO_CONTENT;
+
+    /// A policy that can be judged, for `bucket`.
+    fn parse(document: &[u8], bucket: &str, partition: &str) -> Result<Self, S3Error> {
+        let text = std::str::from_utf8(document).map_err(|_| malformed(NOT_JSON))?;
+        if text.len() > POLICY_BYTES_MAX {
+            return Err(malformed(TOO_LARGE));
+        }
+        let policy = Policy::parse(text, PolicyKind::Resource)
+            .map_err(|error| malformed(error.fault.to_string()))?;
+        let bucket_arn = arn::bucket(partition, bucket);
+        for statement in policy.statements() {
+            let foreign = |action: &str| action != "*" && !action.to_lowercase().starts_with("s3:");
+            if statement.actions().any(foreign) {
+                return Err(malformed("Policy has invalid action"));
+            }
+            if !statement.resources().all(|it| may_mean(it, &bucket_arn)) {
+                return Err(malformed("Policy has invalid resource"));
+            }
+            if let Some(key) = statement.condition_keys().find(|key| !is_judged(key)) {
+                let reason = format!("The condition key {key} is not judged by this gateway.");
+                return Err(S3Error::not_implemented(reason));
+            }
+        }
+        let text = text.to_owned();
+        Ok(Self { text, policy })
+    }
+
+    fn to_response(&self) -> Response<Body> {
+        let mut response = Response::new(full_body(self.text.clone()));
+        let json = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(header::CONTENT_TYPE, json);
+        response
+    }
+}
+
+/// Whether a pattern can match the bucket or objects in it.
+fn may_mean(pattern: &str, bucket_arn: &str) -> bool {
+    let literal = pattern.split(['*', '?', '$']).next().unwrap_or_default();
+    let objects = format!("{bucket_arn}/");
+    pattern == bucket_arn
+        || literal.starts_with(&objects)
+        || (literal.len() < pattern.len() && objects.starts_with(literal))
+}
+
+/// Whether the value of a condition key is known here; `key` is in lower case.
+fn is_judged(key: &str) -> bool {
+    CONDITION_KEYS.contains(&key)
+        || key.starts_with("s3:requestobjecttag/")
+        || key.starts_with(EXISTING_TAG)
+}
+
+fn malformed(message: impl Into<std::borrow::Cow<'static, str>>) -> S3Error {
+    S3Error::with_message(S3Code::MalformedPolicy, message)
+}
+
+/// The condition keys that requests are told by, in lower case.
+///
+/// Sources: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>,
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
+const CONDITION_KEYS: [&str; 32] = [
+    "aws:currenttime",
+    "aws:epochtime",
+    "aws:principalaccount",
+    "aws:principalarn",
+    "aws:referer",
+    "aws:securetransport",
+    "aws:sourceip",
+    "aws:useragent",
+    "s3:authtype",
+    "s3:delimiter",
+    "s3:max-keys",
+    "s3:object-lock-legal-hold",
+    "s3:object-lock-mode",
+    "s3:object-lock-retain-until-date",
+    "s3:prefix",
+    "s3:requestobjecttagkeys",
+    "s3:signatureversion",
+    "s3:tlsversion",
+    "s3:versionid",
+    "s3:x-amz-acl",
+    "s3:x-amz-content-sha256",
+    "s3:x-amz-copy-source",
+    "s3:x-amz-grant-full-control",
+    "s3:x-amz-grant-read",
+    "s3:x-amz-grant-read-acp",
+    "s3:x-amz-grant-write",
+    "s3:x-amz-grant-write-acp",
+    "s3:x-amz-metadata-directive",
+    "s3:x-amz-server-side-encryption",
+    "s3:x-amz-server-side-encryption-aws-kms-key-id",
+    "s3:x-amz-server-side-encryption-customer-algorithm",
+    "s3:x-amz-storage-class",
+];
+
+/// The start of the condition keys about the tags that an object has, in lower case.
+const EXISTING_TAG: &str = "s3:existingobjecttag/";
+
+/// Longest policy, in bytes.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html>
+const POLICY_BYTES_MAX: usize = 20 << 10;
+
+const NOT_JSON: &str = "Policies must be valid JSON and the first byte must be '{'";
+const TOO_LARGE: &str =
+    "Normalized policy document exceeds the maximum allowed size of 20480 bytes.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resource_must_be_able_to_mean_the_bucket() {
+        let bucket = "arn:aws:s3:::b";
+        for (pattern, fits) in [
+            ("arn:aws:s3:::b", true),
+            ("arn:aws:s3:::b/*", true),
+            ("arn:aws:s3:::b/logs/x", true),
+            ("arn:aws:s3:::*", true),
+            ("arn:aws:s3:::b*", true),
+            ("*", true),
+            ("arn:aws:s3:::bb/*", false),
+            ("arn:aws:s3:::a", false),
+            ("arn:aws:s3:::", false),
+        ] {
+            assert_eq!(may_mean(pattern, bucket), fits, "{pattern}");
+        }
+    }
+}

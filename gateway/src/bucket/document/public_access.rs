@@ -1,0 +1,145 @@
+//! The public access block of a bucket, as it is stored and as clients put it.
+//!
+//! Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html>
+
+use http::Response;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::bucket::document::Document;
+use crate::bucket::document::xml;
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::protocol::xml::Element;
+use crate::protocol::xml::Limits;
+use crate::request::Body;
+
+/// The four settings of a bucket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublicAccessBlock {
+    /// Whether requests that set a public access control list are refused.
+    pub block_public_acls: bool,
+    /// Whether public access control lists permit nothing.
+    pub ignore_public_acls: bool,
+    /// Whether a public policy is refused.
+    pub block_public_policy: bool,
+    /// Whether a public policy permits nothing to other accounts and to nobody in particular.
+    pub restrict_public_buckets: bool,
+}
+
+impl PublicAccessBlock {
+    /// All four on.
+    pub const ALL: Self = Self {
+        block_public_acls: true,
+        ignore_public_acls: true,
+        block_public_policy: true,
+        restrict_public_buckets: true,
+    };
+
+    pub(crate) fn parse(document: &[u8]) -> Result<Self, S3Error> {
+        let malformed = || S3Error::new(S3Code::MalformedXml);
+        let root = Element::parse(document, Limits::REQUEST).map_err(|_| malformed())?;
+        if root.name() != ROOT {
+            return Err(malformed());
+        }
+        let mut block = Self::default();
+        let mut seen = Vec::new();
+        for child in root.children() {
+            let setting = match child.name() {
+                "BlockPublicAcls" => &mut block.block_public_acls,
+                "IgnorePublicAcls" => &mut block.ignore_public_acls,
+                "BlockPublicPolicy" => &mut block.block_public_policy,
+                "RestrictPublicBuckets" => &mut block.restrict_public_buckets,
+                _ => return Err(malformed()),
+            };
+            if seen.contains(&child.name()) {
+                return Err(malformed());
+            }
+            seen.push(child.name());
+            *setting = match child.text().trim() {
+                text if text.eq_ignore_ascii_case("true") => true,
+                text if text.eq_ignore_ascii_case("false") => false,
+                _ => return Err(malformed()),
+            };
+        }
+        Ok(block)
+    }
+
+    pub(crate) fn to_xml(self) -> Element {
+        let setting = |name: &str, value: bool| Element::with_text(name, value.to_string());
+        Element::root(ROOT)
+            .with(setting("BlockPublicAcls", self.block_public_acls))
+            .with(setting("IgnorePublicAcls", self.ignore_public_acls))
+            .with(setting("BlockPublicPolicy", self.block_public_policy))
+            .with(setting(
+                "RestrictPublicBuckets",
+                self.restrict_public_buckets,
+            ))
+    }
+}
+
+/// What is stored about a bucket. One whose block was deleted is stored, too: the backend's does
+/// not come back into force.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoredBlock {
+    /// The block; none after it was deleted.
+    pub(crate) block: Option<PublicAccessBlock>,
+}
+
+impl Document for StoredBlock {
+    const MISSING: S3Code = S3Code::NoSuchPublicAccessBlock;
+
+    fn parse(document: &[u8], _bucket: &str, _partition: &str) -> Result<Self, S3Error> {
+        let block = Some(PublicAccessBlock::parse(document)?);
+        Ok(Self { block })
+    }
+
+    fn to_response(&self) -> Response<Body> {
+        xml(&self.block.unwrap_or_default().to_xml())
+    }
+}
+
+const ROOT: &str = "PublicAccessBlockConfiguration";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_that_is_not_given_is_off() {
+        let document = b"<PublicAccessBlockConfiguration><BlockPublicAcls>TRUE</BlockPublicAcls>\
+            <IgnorePublicAcls>false</IgnorePublicAcls></PublicAccessBlockConfiguration>";
+        let block = PublicAccessBlock::parse(document).unwrap();
+        let expected = PublicAccessBlock {
+            block_public_acls: true,
+            ..PublicAccessBlock::default()
+        };
+        assert_eq!(block, expected);
+    }
+
+    #[test]
+    fn a_block_is_shown_as_it_was_put() {
+        let document = PublicAccessBlock::ALL.to_xml().to_document();
+        assert_eq!(
+            PublicAccessBlock::parse(&document),
+            Ok(PublicAccessBlock::ALL)
+        );
+    }
+
+    #[test]
+    fn a_document_that_says_something_else_is_malformed() {
+        for document in [
+            "",
+            "<ListBucketResult/>",
+            "<PublicAccessBlockConfiguration><BlockPublicAcls/></PublicAccessBlockConfiguration>",
+            "<PublicAccessBlockConfiguration><Other>true</Other></PublicAccessBlockConfiguration>",
+            "<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls>\
+             <BlockPublicAcls>false</BlockPublicAcls></PublicAccessBlockConfiguration>",
+        ] {
+            let error = PublicAccessBlock::parse(document.as_bytes()).unwrap_err();
+            assert_eq!(error.code(), S3Code::MalformedXml, "{document}");
+        }
+    }
+}

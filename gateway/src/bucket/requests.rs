@@ -1,0 +1,95 @@
+//! What the backend is asked about buckets.
+
+use http::Method;
+use http::StatusCode;
+
+use crate::backend::Backend;
+use crate::backend::BackendRequest;
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::protocol::xml::Element;
+use crate::protocol::xml::Limits;
+
+/// Whether a bucket exists and the gateway may use it.
+///
+/// # Errors
+///
+/// `NoSuchBucket`, or the backend's other refusal.
+pub(super) async fn check_exists(backend: &Backend, bucket: &str) -> Result<(), S3Error> {
+    match exists(backend, bucket).await? {
+        true => Ok(()),
+        false => Err(S3Error::new(S3Code::NoSuchBucket).detail("BucketName", bucket)),
+    }
+}
+
+/// Whether the backend has a bucket.
+///
+/// # Errors
+///
+/// The backend's refusal other than 404; `ServiceUnavailable` when it gives no usable answer.
+pub(super) async fn exists(backend: &Backend, bucket: &str) -> Result<bool, S3Error> {
+    let request = BackendRequest::bucket(Method::HEAD, bucket);
+    match backend.fetch(request).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_refused_as(StatusCode::NOT_FOUND) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The names of all buckets at the backend.
+///
+/// # Errors
+///
+/// The backend's refusal; `ServiceUnavailable` when it gives no usable answer.
+pub(super) async fn names(backend: &Backend) -> Result<Vec<String>, S3Error> {
+    let answer = backend.fetch(BackendRequest::service(Method::GET)).await?;
+    let root = parse(answer.body())?;
+    let listed = root.child("Buckets").map(Element::children);
+    let names = listed.unwrap_or_default().iter();
+    let names = names.filter_map(|bucket| bucket.text_of("Name"));
+    Ok(names.map(str::to_owned).collect())
+}
+
+/// Whether a bucket has an object, a version, a delete marker or an upload that is not complete.
+///
+/// # Errors
+///
+/// As [`names`].
+pub(super) async fn is_empty(backend: &Backend, bucket: &str) -> Result<bool, S3Error> {
+    let list = |subresource: &'static str, most: &'static str| {
+        BackendRequest::bucket(Method::GET, bucket)
+            .query(subresource, "")
+            .query(most, "1")
+    };
+    let objects = BackendRequest::bucket(Method::GET, bucket)
+        .query("list-type", "2")
+        .query("max-keys", "1");
+    for (request, is_vital) in [
+        (objects, true),
+        (list("versions", "max-keys"), false),
+        (list("uploads", "max-uploads"), false),
+    ] {
+        let answer = match backend.fetch(request).await {
+            Ok(answer) => answer,
+            // It has no versions, or no list of uploads.
+            Err(error) if !is_vital && error.refusal().is_some() => continue,
+            Err(error) => return Err(error.into()),
+        };
+        let root = parse(answer.body())?;
+        let mut children = root.children().iter();
+        if children.any(|child| ENTRIES.contains(&child.name())) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn parse(document: &[u8]) -> Result<Element, S3Error> {
+    Element::parse(document, Limits::ANSWER).map_err(|cause| {
+        tracing::error!(%cause, "the backend listed in no XML");
+        S3Error::new(S3Code::ServiceUnavailable)
+    })
+}
+
+/// The elements of listings that stand for something in the bucket.
+const ENTRIES: [&str; 4] = ["Contents", "Version", "DeleteMarker", "Upload"];

@@ -1,0 +1,252 @@
+//! What the backend must hold for an operation to be done: tried before, refused where it does not hold.
+//!
+//! | a request | needs | otherwise |
+//! |---|---|---|
+//! | names a key with `.`, `..`, an empty segment or a backslash | keys that are stored as they are | 400 |
+//! | puts an object with tags in a header | tags in headers | 501 |
+//! | puts an object with a lock | a bucket with Object Lock | 400, as at AWS |
+//! | writes on a condition | atomic writes | with several gateways 501; with one, requests on conditions take turns |
+//! | updates the encryption of an object | conditions on the target of a copy | 501: a PUT meanwhile could be undone |
+//! | creates an upload, with several gateways | compared part ETags | 501 |
+//! | switches MFA Delete on | | 501 |
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use http::HeaderName;
+use http::Method;
+use http::StatusCode;
+use http::header;
+
+use crate::backend::Backend;
+use crate::backend::BackendError;
+use crate::backend::BackendRequest;
+use crate::backend::capabilities::Capabilities;
+use crate::backend::capabilities::Capability;
+use crate::error::S3Code;
+use crate::error::S3Error;
+use crate::protocol::copy_source::CopySource;
+use crate::protocol::document;
+use crate::protocol::xml::Element;
+use crate::protocol::xml::Limits;
+use crate::request::Payload;
+use crate::request::S3Request;
+use crate::route::Operation;
+use crate::state::Gateways;
+
+/// What is known of the backend's promises, and the turns that take their place.
+pub struct Promises {
+    backend: Arc<Backend>,
+    capabilities: Arc<Capabilities>,
+    gateways: Gateways,
+    turns: moka::sync::Cache<String, Arc<tokio::sync::Mutex<()>>>,
+}
+
+/// The turn of a request, for as long as it lasts.
+pub type Turn = tokio::sync::OwnedMutexGuard<()>;
+
+impl Promises {
+    /// Those of `backend`, for so many gateways.
+    #[must_use]
+    pub fn new(backend: Arc<Backend>, capabilities: Arc<Capabilities>, gateways: Gateways) -> Self {
+        Self {
+            backend,
+            capabilities,
+            gateways,
+            turns: moka::sync::Cache::new(TURNS_MAX),
+        }
+    }
+
+    /// Refuses what the backend would not do as S3 does. Waits for the request's turn, if it needs one.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidURI`, `InvalidArgument`, `InvalidRequest`, `NotImplemented`; `ServiceUnavailable` when a
+    /// trial cannot be made.
+    pub async fn check(
+        &self,
+        operation: Operation,
+        request: &mut S3Request,
+    ) -> Result<Option<Turn>, S3Error> {
+        if operation == Operation::PutBucketVersioning {
+            check_versioning(request).await?;
+        }
+        let (Some(bucket), Some(key)) = (&request.target.bucket, &request.target.key) else {
+            return Ok(None);
+        };
+        self.check_key(key).await?;
+        if request.headers.contains_key("x-amz-copy-source") {
+            let source = CopySource::read(&request.headers)?;
+            self.check_key(&source.key).await?;
+        }
+        if operation == Operation::UpdateObjectEncryption {
+            self.require(Capability::ConditionalCopies, COPIES).await?;
+        }
+        let creates = matches!(
+            operation,
+            Operation::PutObject | Operation::CopyObject | Operation::CreateMultipartUpload
+        );
+        if creates {
+            self.check_headers(bucket, &request.headers).await?;
+        }
+        if operation == Operation::CreateMultipartUpload && self.gateways == Gateways::Many {
+            self.require(Capability::ComparedParts, PARTS).await?;
+        }
+        if !is_conditional_write(operation, &request.headers)
+            || self.has(Capability::AtomicWrites).await?
+        {
+            return Ok(None);
+        }
+        if self.gateways == Gateways::Many {
+            return Err(S3Error::not_implemented(CONDITIONS));
+        }
+        let turn = self.turns.get_with(format!("{bucket}/{key}"), Arc::default);
+        Ok(Some(turn.lock_owned().await))
+    }
+
+    /// Refuses a key that the backend would take for another one, and one that climbs above its bucket,
+    /// as AWS does.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidURI`, `InvalidArgument`; `ServiceUnavailable` when a trial cannot be made.
+    pub async fn check_key(&self, key: &str) -> Result<(), S3Error> {
+        if climbs(key) {
+            return Err(S3Error::new(S3Code::InvalidUri));
+        }
+        match self.capabilities.has_literal(key).await {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                Err(S3Error::with_message(S3Code::InvalidArgument, KEY).detail("Key", key))
+            }
+            Err(cause) => Err(untried(&cause)),
+        }
+    }
+
+    /// Tags and locks that a backend may drop without a word.
+    async fn check_headers(&self, bucket: &str, headers: &HeaderMap) -> Result<(), S3Error> {
+        if headers.contains_key("x-amz-tagging") {
+            self.require(Capability::TagsInHeaders, TAGS).await?;
+        }
+        let is_lock = |name: &HeaderName| name.as_str().starts_with("x-amz-object-lock-");
+        if !headers.keys().any(is_lock) {
+            return Ok(());
+        }
+        let request = BackendRequest::bucket(Method::GET, bucket).query("object-lock", "");
+        match self.backend.fetch(request).await {
+            Ok(answer) => {
+                let configuration = Element::parse(answer.body(), Limits::ANSWER).ok();
+                let state = configuration
+                    .as_ref()
+                    .and_then(|it| it.text_of("ObjectLockEnabled"));
+                match state.map(str::trim) {
+                    Some("Enabled") => Ok(()),
+                    _ => Err(S3Error::invalid_request(NO_LOCK)),
+                }
+            }
+            Err(BackendError::Refused(error)) if error.code() == S3Code::NoSuchBucket => Err(error),
+            Err(error) if error.is_refused_as(StatusCode::NOT_IMPLEMENTED) => {
+                Err(S3Error::not_implemented(LOCKS))
+            }
+            Err(BackendError::Refused(error)) if error.status().is_client_error() => {
+                Err(S3Error::invalid_request(NO_LOCK))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn require(&self, capability: Capability, reason: &'static str) -> Result<(), S3Error> {
+        match self.has(capability).await? {
+            true => Ok(()),
+            false => Err(S3Error::not_implemented(reason)),
+        }
+    }
+
+    async fn has(&self, capability: Capability) -> Result<bool, S3Error> {
+        let found = self.capabilities.has(capability).await;
+        found.map_err(|cause| untried(&cause))
+    }
+}
+
+/// Refuses to switch MFA Delete on: no backend is known to demand the second factor, and the gateway does
+/// not.
+async fn check_versioning(request: &mut S3Request) -> Result<(), S3Error> {
+    let document = document::read(request).await?;
+    request.body = Payload::from_bytes(document.clone());
+    let versioning = Element::parse(&document, Limits::REQUEST).ok();
+    let mfa = versioning.as_ref().and_then(|it| it.text_of("MfaDelete"));
+    match mfa.map(str::trim) {
+        None | Some("Disabled") => Ok(()),
+        Some(_) => Err(S3Error::not_implemented(MFA)),
+    }
+}
+
+/// Whether an operation writes on a condition that another write at the same moment could change.
+fn is_conditional_write(operation: Operation, headers: &HeaderMap) -> bool {
+    let writes = matches!(
+        operation,
+        Operation::PutObject
+            | Operation::CopyObject
+            | Operation::CompleteMultipartUpload
+            | Operation::DeleteObject
+    );
+    writes
+        && (headers.contains_key(header::IF_MATCH) || headers.contains_key(header::IF_NONE_MATCH))
+}
+
+/// Whether the segments of a key lead above the bucket at any point.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>, "../".
+fn climbs(key: &str) -> bool {
+    let mut depth = 0_i32;
+    key.split('/').any(|segment| {
+        match segment {
+            ".." => depth -= 1,
+            "." | "" => {}
+            _ => depth += 1,
+        }
+        depth < 0
+    })
+}
+
+fn untried(cause: &BackendError) -> S3Error {
+    tracing::error!(%cause, "what the backend can do could not be tried");
+    S3Error::new(S3Code::ServiceUnavailable)
+}
+
+/// Keys that may wait at a time without meeting others in a turn.
+const TURNS_MAX: u64 = 10_000;
+
+const KEY: &str = "This backend would store an object of this key under another key.";
+const TAGS: &str = "This backend does not store the tags of the header x-amz-tagging. \
+    Send PutObjectTagging instead.";
+const NO_LOCK: &str = "Bucket is missing Object Lock Configuration";
+const LOCKS: &str = "This backend has no Object Lock.";
+const COPIES: &str = "This backend does not compare the target of a copy, so an update of an object's \
+    encryption could undo a PUT. Copy the object onto itself instead.";
+const PARTS: &str = "This backend does not compare the parts of an upload, so several gateways cannot \
+    complete uploads.";
+const CONDITIONS: &str = "The conditional writes of this backend are not atomic.";
+const MFA: &str = "MFA Delete is not available.";
+
+#[cfg(test)]
+mod tests {
+    use super::climbs;
+
+    #[test]
+    fn a_key_that_climbs_above_its_bucket_is_told_from_others_with_dots() {
+        for (key, expected) in [
+            ("a", false),
+            ("a/../b", false),
+            ("a/b/../../c", false),
+            ("..a/b..", false),
+            ("./a", false),
+            ("..", true),
+            ("../a", true),
+            ("a/../../b", true),
+            ("a//../../b", true),
+        ] {
+            assert_eq!(climbs(key), expected, "{key}");
+        }
+    }
+}

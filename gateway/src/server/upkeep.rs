@@ -1,0 +1,72 @@
+//! What a gateway does beside requests: it makes sure that it may serve its state bucket, says that it
+//! runs, and sweeps.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::backend::capabilities::Capability;
+use crate::bucket::installation::Refusal;
+use crate::chunks::random::Random;
+use crate::config::Config;
+use crate::records::sweep::Sweep;
+use crate::server::StartError;
+use crate::server::compose::StoredState;
+use crate::state::Gateways;
+use crate::state::presence::Presence;
+use crate::state::presence::PresenceError;
+
+/// Refuses to start where the state bucket is not the right one, where another gateway is in the way, or
+/// before a backend that is not good enough for several gateways. A backend that is not there yet is no
+/// reason: every request looks again. With `exclusive` there can be no other gateway, and there is no
+/// presence.
+pub(super) async fn begin(
+    config: &Config,
+    stored: &StoredState,
+    random: &dyn Random,
+    exclusive: bool,
+) -> Result<Option<Arc<Presence>>, StartError> {
+    let gateways = config.state.gateways;
+    let presence = (!exclusive).then(|| {
+        let presence = Presence::new(stored.state.clone(), gateways, random);
+        Arc::new(presence)
+    });
+    let confirmed = tokio::time::timeout(CONFIRM_TIMEOUT, stored.installation.confirm()).await;
+    match confirmed {
+        Ok(Ok(())) => {}
+        Ok(Err(refusal @ Refusal::NoIdentity(_))) => return Err(refusal.into()),
+        _ => return Ok(presence),
+    }
+    if gateways == Gateways::Many {
+        for capability in [Capability::AtomicWrites, Capability::ConsistentListings] {
+            if let Ok(false) = stored.capabilities.has(capability).await {
+                return Err(StartError::NotShared(capability));
+            }
+        }
+    }
+    if let Some(presence) = &presence
+        && let Err(another @ PresenceError::Another(_)) = presence.announce().await
+    {
+        return Err(another.into());
+    }
+    Ok(presence)
+}
+
+/// Starts what goes on until the gateway is closed.
+pub(super) fn run(
+    sweep: Sweep,
+    presence: Option<Arc<Presence>>,
+    random: Arc<dyn Random>,
+    closed: &CancellationToken,
+) {
+    let sweeping = closed.clone();
+    tokio::spawn(async move { sweeping.run_until_cancelled(sweep.run(&*random)).await });
+    if let Some(presence) = presence {
+        let closed = closed.clone();
+        tokio::spawn(async move { closed.run_until_cancelled(presence.run()).await });
+    }
+}
+
+/// How long a start waits for the backend.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(3);
