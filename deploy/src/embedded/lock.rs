@@ -48,7 +48,7 @@ pub fn check_removal(object: &Object, bypass: bool, now_ms: i64) -> Outcome<()> 
 ///
 /// # Errors
 ///
-/// `AccessDenied` where that would make it weaker and whoever asks may not.
+/// `AccessDenied` where that would make it weaker or change its mode, and whoever asks may not.
 pub fn check_change(
     before: Option<Retention>,
     after: Option<Retention>,
@@ -57,8 +57,7 @@ pub fn check_change(
 ) -> Outcome<()> {
     let is_stronger = match (before, after) {
         (Some(before), Some(after)) => {
-            after.until_ms >= before.until_ms
-                && (after.mode == before.mode || after.mode == LockMode::Compliance)
+            after.until_ms >= before.until_ms && after.mode == before.mode
         }
         (Some(_), None) => false,
         (None, _) => true,
@@ -144,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_becomes_weaker_only_by_a_bypass() {
+    fn a_lock_becomes_weaker_or_of_another_mode_only_by_a_bypass() {
         let lock = |mode, until_ms| Some(Retention { mode, until_ms });
         let (governance, compliance) = (LockMode::Governance, LockMode::Compliance);
         for (before, after, bypass, may) in [
@@ -152,7 +151,8 @@ mod tests {
             (lock(governance, 10), lock(governance, 9), false, false),
             (lock(governance, 10), lock(governance, 9), true, true),
             (lock(governance, 10), None, false, false),
-            (lock(governance, 10), lock(compliance, 10), false, true),
+            (lock(governance, 10), lock(compliance, 10), false, false),
+            (lock(governance, 10), lock(compliance, 10), true, true),
             (lock(compliance, 10), lock(governance, 11), true, false),
             (lock(compliance, 10), None, true, false),
             (lock(compliance, 1), None, false, true),

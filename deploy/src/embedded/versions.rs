@@ -28,7 +28,7 @@ pub struct Found {
 /// What a write or a deletion made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Written {
-    /// The version that was made or removed; none in a bucket without versions.
+    /// The version that was made or removed, where AWS names it.
     pub id: Option<u128>,
     /// Whether that is a delete marker.
     pub is_marker: bool,
@@ -151,8 +151,13 @@ pub fn write(
         object,
     };
     store(tables, bucket, key, age_of(number), &version)?;
-    let is_versioned = bucket.versioning != Versioning::Unversioned;
-    let id = is_versioned.then_some(id);
+    // Of an object that replaces the null version AWS returns no id, of a delete marker it does.
+    let is_named = match bucket.versioning {
+        Versioning::Enabled => true,
+        Versioning::Suspended => is_marker,
+        Versioning::Unversioned => false,
+    };
+    let id = is_named.then_some(id);
     Ok(Written { id, is_marker })
 }
 
