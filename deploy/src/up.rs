@@ -254,7 +254,7 @@ fn gateway_config(settings: &Settings, flags: &Up, users: &Users) -> gateway::co
         // There is no load balancer that must notice the stop.
         config.limits.drain_delay_ms = 0;
     }
-    if flags.ephemeral {
+    if flags.ephemeral || flags.fixture {
         config.state.first_start = gateway::state::FirstStart::Any;
     }
     if flags.allow_insecure_sse {
