@@ -10,6 +10,7 @@
 //! | [`in_process`] | the API as the gateway of the same process calls it |
 //! | [`port`] | the API on a port of loopback |
 //! | [`service`] | the API |
+//! | [`expiration`] | lifecycle rules, carried out |
 //! | [`sweep`] | bodies that nothing refers to |
 //! | [`uploads`] | uploads in parts |
 //! | [`checksums`] | checksums of objects in parts |
@@ -18,6 +19,8 @@
 //! | [`versions`] | versions of a key |
 //! | [`lock`] | Object Lock |
 //! | [`buckets`] | buckets |
+//! | [`lifecycle`] | lifecycle rules |
+//! | [`configurations`] | configurations of buckets |
 //! | [`content`] | bytes, in and out |
 //! | [`index`] | what there is, and the one thread that changes it |
 //! | [`bodies`] | files with bytes |
@@ -37,11 +40,14 @@ use crate::files;
 pub mod bodies;
 pub mod buckets;
 pub mod checksums;
+pub mod configurations;
 pub mod content;
 pub mod disk;
+pub mod expiration;
 pub mod fault;
 pub mod in_process;
 pub mod index;
+pub mod lifecycle;
 pub mod list;
 pub mod lock;
 pub mod port;

@@ -59,6 +59,7 @@ pub fn create(tables: &mut Tables<'_>, name: &str, lock: bool, now_ms: i64) -> O
             false => Versioning::Unversioned,
         },
         lock: lock.then_some(None),
+        has_lifecycle: false,
     };
     store(tables, name, &bucket)
 }

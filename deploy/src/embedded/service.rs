@@ -10,14 +10,24 @@ use s3s::dto::*;
 
 use crate::embedded::store::Store;
 
+mod absent;
+mod acceleration;
+mod access_control;
 mod attributes;
+mod bucket_tagging;
 mod buckets;
+mod configuring;
 mod copying;
 mod deleting;
 mod intake;
+mod lifecycle;
+mod lifecycle_rule;
 mod listing;
 mod locking;
+mod logging;
 mod names;
+mod notification;
+mod ownership;
 mod reading;
 mod tagging;
 mod uploading;
@@ -58,6 +68,54 @@ macro_rules! serve {
 }
 
 serve! {
+    absent::delete_bucket_analytics_configuration: DeleteBucketAnalyticsConfigurationInput => DeleteBucketAnalyticsConfigurationOutput,
+    absent::get_bucket_analytics_configuration: GetBucketAnalyticsConfigurationInput => GetBucketAnalyticsConfigurationOutput,
+    absent::list_bucket_analytics_configurations: ListBucketAnalyticsConfigurationsInput => ListBucketAnalyticsConfigurationsOutput,
+    absent::put_bucket_analytics_configuration: PutBucketAnalyticsConfigurationInput => PutBucketAnalyticsConfigurationOutput,
+    absent::delete_bucket_intelligent_tiering_configuration: DeleteBucketIntelligentTieringConfigurationInput => DeleteBucketIntelligentTieringConfigurationOutput,
+    absent::get_bucket_intelligent_tiering_configuration: GetBucketIntelligentTieringConfigurationInput => GetBucketIntelligentTieringConfigurationOutput,
+    absent::list_bucket_intelligent_tiering_configurations: ListBucketIntelligentTieringConfigurationsInput => ListBucketIntelligentTieringConfigurationsOutput,
+    absent::put_bucket_intelligent_tiering_configuration: PutBucketIntelligentTieringConfigurationInput => PutBucketIntelligentTieringConfigurationOutput,
+    absent::delete_bucket_inventory_configuration: DeleteBucketInventoryConfigurationInput => DeleteBucketInventoryConfigurationOutput,
+    absent::get_bucket_inventory_configuration: GetBucketInventoryConfigurationInput => GetBucketInventoryConfigurationOutput,
+    absent::list_bucket_inventory_configurations: ListBucketInventoryConfigurationsInput => ListBucketInventoryConfigurationsOutput,
+    absent::put_bucket_inventory_configuration: PutBucketInventoryConfigurationInput => PutBucketInventoryConfigurationOutput,
+    absent::delete_bucket_metrics_configuration: DeleteBucketMetricsConfigurationInput => DeleteBucketMetricsConfigurationOutput,
+    absent::get_bucket_metrics_configuration: GetBucketMetricsConfigurationInput => GetBucketMetricsConfigurationOutput,
+    absent::list_bucket_metrics_configurations: ListBucketMetricsConfigurationsInput => ListBucketMetricsConfigurationsOutput,
+    absent::put_bucket_metrics_configuration: PutBucketMetricsConfigurationInput => PutBucketMetricsConfigurationOutput,
+    absent::create_bucket_metadata_table_configuration: CreateBucketMetadataTableConfigurationInput => CreateBucketMetadataTableConfigurationOutput,
+    absent::delete_bucket_metadata_table_configuration: DeleteBucketMetadataTableConfigurationInput => DeleteBucketMetadataTableConfigurationOutput,
+    absent::delete_bucket_replication: DeleteBucketReplicationInput => DeleteBucketReplicationOutput,
+    absent::delete_bucket_website: DeleteBucketWebsiteInput => DeleteBucketWebsiteOutput,
+    absent::get_bucket_metadata_table_configuration: GetBucketMetadataTableConfigurationInput => GetBucketMetadataTableConfigurationOutput,
+    absent::get_bucket_policy_status: GetBucketPolicyStatusInput => GetBucketPolicyStatusOutput,
+    absent::get_bucket_replication: GetBucketReplicationInput => GetBucketReplicationOutput,
+    absent::get_bucket_website: GetBucketWebsiteInput => GetBucketWebsiteOutput,
+    absent::put_bucket_replication: PutBucketReplicationInput => PutBucketReplicationOutput,
+    absent::put_bucket_website: PutBucketWebsiteInput => PutBucketWebsiteOutput,
+    absent::restore_object: RestoreObjectInput => RestoreObjectOutput,
+    acceleration::get_bucket_accelerate_configuration: GetBucketAccelerateConfigurationInput => GetBucketAccelerateConfigurationOutput,
+    acceleration::get_bucket_request_payment: GetBucketRequestPaymentInput => GetBucketRequestPaymentOutput,
+    acceleration::put_bucket_accelerate_configuration: PutBucketAccelerateConfigurationInput => PutBucketAccelerateConfigurationOutput,
+    acceleration::put_bucket_request_payment: PutBucketRequestPaymentInput => PutBucketRequestPaymentOutput,
+    access_control::get_bucket_acl: GetBucketAclInput => GetBucketAclOutput,
+    access_control::get_object_acl: GetObjectAclInput => GetObjectAclOutput,
+    access_control::put_bucket_acl: PutBucketAclInput => PutBucketAclOutput,
+    access_control::put_object_acl: PutObjectAclInput => PutObjectAclOutput,
+    bucket_tagging::delete_bucket_tagging: DeleteBucketTaggingInput => DeleteBucketTaggingOutput,
+    bucket_tagging::get_bucket_tagging: GetBucketTaggingInput => GetBucketTaggingOutput,
+    bucket_tagging::put_bucket_tagging: PutBucketTaggingInput => PutBucketTaggingOutput,
+    lifecycle::delete_bucket_lifecycle: DeleteBucketLifecycleInput => DeleteBucketLifecycleOutput,
+    lifecycle::get_bucket_lifecycle_configuration: GetBucketLifecycleConfigurationInput => GetBucketLifecycleConfigurationOutput,
+    lifecycle::put_bucket_lifecycle_configuration: PutBucketLifecycleConfigurationInput => PutBucketLifecycleConfigurationOutput,
+    logging::get_bucket_logging: GetBucketLoggingInput => GetBucketLoggingOutput,
+    logging::put_bucket_logging: PutBucketLoggingInput => PutBucketLoggingOutput,
+    notification::get_bucket_notification_configuration: GetBucketNotificationConfigurationInput => GetBucketNotificationConfigurationOutput,
+    notification::put_bucket_notification_configuration: PutBucketNotificationConfigurationInput => PutBucketNotificationConfigurationOutput,
+    ownership::delete_bucket_ownership_controls: DeleteBucketOwnershipControlsInput => DeleteBucketOwnershipControlsOutput,
+    ownership::get_bucket_ownership_controls: GetBucketOwnershipControlsInput => GetBucketOwnershipControlsOutput,
+    ownership::put_bucket_ownership_controls: PutBucketOwnershipControlsInput => PutBucketOwnershipControlsOutput,
     buckets::create_bucket: CreateBucketInput => CreateBucketOutput,
     buckets::delete_bucket: DeleteBucketInput => DeleteBucketOutput,
     buckets::get_bucket_location: GetBucketLocationInput => GetBucketLocationOutput,

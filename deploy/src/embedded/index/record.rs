@@ -20,6 +20,8 @@ pub struct Bucket {
     pub versioning: Versioning,
     /// Object Lock, if the bucket has it: the default for new objects, or none.
     pub lock: Option<Option<DefaultRetention>>,
+    /// Whether it has a lifecycle configuration, so that others need not look for one.
+    pub has_lifecycle: bool,
 }
 
 /// Whether a bucket keeps versions.
@@ -233,7 +235,11 @@ mod tests {
                 mode: LockMode::Compliance,
                 period: LockPeriod::Days(3),
             })),
+            has_lifecycle: true,
         };
-        assert_eq!(hex::encode(encode(&bucket).unwrap()), "010104020101010003");
+        assert_eq!(
+            hex::encode(encode(&bucket).unwrap()),
+            "01010402010101000301"
+        );
     }
 }

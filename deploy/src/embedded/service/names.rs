@@ -1,5 +1,7 @@
 //! Names and values of the API, to and from what is recorded.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use s3s::S3ErrorCode;
 use s3s::dto::ETag;
 use s3s::dto::ETagCondition;
@@ -97,6 +99,13 @@ pub(super) fn owner() -> Owner {
     }
 }
 
+/// An id for what comes without one.
+pub(super) fn random_id() -> Outcome<String> {
+    let mut bytes = [0; ID_BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| Fault::Storage(error.to_string().into()))?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
 /// Whether names are to be percent-encoded.
 pub(super) fn is_url(encoding: Option<&EncodingType>) -> bool {
     encoding.is_some_and(|encoding| encoding.as_str() == EncodingType::URL)
@@ -109,6 +118,9 @@ pub(super) fn shown(name: String, is_url: bool) -> String {
         false => name,
     }
 }
+
+/// Random bytes of an id; AWS's have as many characters.
+const ID_BYTES: usize = 36;
 
 /// Most entries of a page.
 const PAGE_MAX: i32 = 1_000;

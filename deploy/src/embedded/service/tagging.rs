@@ -24,6 +24,7 @@ use crate::embedded::index::record::Bucket;
 use crate::embedded::index::record::Version;
 use crate::embedded::index::record::Versioning;
 use crate::embedded::service::Service;
+use crate::embedded::service::configuring;
 use crate::embedded::service::names;
 use crate::embedded::service::reading;
 use crate::embedded::store::Place;
@@ -59,7 +60,7 @@ pub(super) async fn put_object_tagging(
 ) -> S3Result<S3Response<PutObjectTaggingOutput>> {
     let input = request.input;
     let place = names::place(input.bucket, input.key, input.version_id.as_deref())?;
-    let tags = checked(from_set(input.tagging.tag_set), TAGS_MAX)?;
+    let tags = checked(from_set(input.tagging.tag_set)?, TAGS_MAX)?;
     let version_id = set(service, place, tags).await?;
     Ok(S3Response::new(PutObjectTaggingOutput { version_id }))
 }
@@ -99,10 +100,11 @@ pub(super) fn shown(tags: Tags) -> Vec<Tag> {
 }
 
 /// Tags of a document.
-pub(super) fn from_set(set: Vec<Tag>) -> Tags {
-    let pairs = set
-        .into_iter()
-        .map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default()));
+pub(super) fn from_set(set: Vec<Tag>) -> Outcome<Tags> {
+    let pairs = set.into_iter().map(|tag| match (tag.key, tag.value) {
+        (Some(key), Some(value)) => Ok((key, value)),
+        _ => Err(configuring::malformed()),
+    });
     pairs.collect()
 }
 

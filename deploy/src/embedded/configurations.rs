@@ -1,0 +1,113 @@
+//! Configurations of buckets, as they are stored: at most one of each kind.
+
+use redb::ReadableTable;
+use serde::Deserialize;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::embedded::fault::Outcome;
+use crate::embedded::index::record;
+use crate::embedded::index::tables::ConfigurationKey;
+use crate::embedded::index::tables::Record;
+use crate::embedded::index::tables::Tables;
+
+/// A configuration of a bucket.
+pub trait Configuration: Serialize + DeserializeOwned + Send + 'static {
+    /// Its kind, as it is part of keys in the index.
+    const KIND: &'static str;
+}
+
+/// Tags: keys and values, in the order of the keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BucketTags(pub Vec<(String, String)>);
+
+impl Configuration for BucketTags {
+    const KIND: &'static str = "tagging";
+}
+
+/// Who owns the objects that others write. A bucket that has none recorded is `BucketOwnerEnforced`,
+/// as new buckets of AWS are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ownership {
+    /// The bucket's owner; there are no access control lists.
+    BucketOwnerEnforced,
+    /// The bucket's owner, where the writer agrees.
+    BucketOwnerPreferred,
+    /// Whoever writes them.
+    ObjectWriter,
+    /// The ownership controls were deleted.
+    Deleted,
+}
+
+impl Configuration for Ownership {
+    const KIND: &'static str = "ownership";
+}
+
+/// Where logs of requests go: the element `LoggingEnabled`, as XML.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logging(pub String);
+
+impl Configuration for Logging {
+    const KIND: &'static str = "logging";
+}
+
+/// Who is notified of events: the element `NotificationConfiguration`, as XML.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notification(pub String);
+
+impl Configuration for Notification {
+    const KIND: &'static str = "notification";
+}
+
+/// Whether transfers are accelerated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Acceleration {
+    /// They are.
+    Enabled,
+    /// They no longer are.
+    Suspended,
+}
+
+impl Configuration for Acceleration {
+    const KIND: &'static str = "acceleration";
+}
+
+/// The configuration of a bucket, if it has one of this kind.
+///
+/// # Errors
+///
+/// When the storage fails.
+pub fn find<C: Configuration>(
+    table: &impl ReadableTable<ConfigurationKey, Record>,
+    bucket: u64,
+) -> Outcome<Option<C>> {
+    let bytes = table.get((bucket, C::KIND, ""))?;
+    bytes.map(|bytes| record::decode(bytes.value())).transpose()
+}
+
+/// Stores a configuration of a bucket, in place of an earlier one of its kind.
+///
+/// # Errors
+///
+/// When the storage fails.
+pub fn store<C: Configuration>(
+    tables: &mut Tables<'_>,
+    bucket: u64,
+    configuration: &C,
+) -> Outcome<()> {
+    let bytes = record::encode(configuration)?;
+    tables
+        .configurations
+        .insert((bucket, C::KIND, ""), bytes.as_slice())?;
+    Ok(())
+}
+
+/// Removes the configuration of this kind. One that is not there is no error.
+///
+/// # Errors
+///
+/// When the storage fails.
+pub fn remove<C: Configuration>(tables: &mut Tables<'_>, bucket: u64) -> Outcome<()> {
+    tables.configurations.remove((bucket, C::KIND, ""))?;
+    Ok(())
+}
