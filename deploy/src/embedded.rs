@@ -10,6 +10,7 @@
 //! | [`in_process`] | the API as the gateway of the same process calls it |
 //! | [`port`] | the API on a port of loopback |
 //! | [`service`] | the API |
+//! | [`takeover`] | what an earlier version stored |
 //! | [`expiration`] | lifecycle rules, carried out |
 //! | [`sweep`] | bodies that nothing refers to |
 //! | [`uploads`] | uploads in parts |
@@ -54,6 +55,7 @@ pub mod port;
 pub mod service;
 pub mod store;
 pub mod sweep;
+pub mod takeover;
 pub mod uploads;
 pub mod versions;
 

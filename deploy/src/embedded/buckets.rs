@@ -41,12 +41,12 @@ pub fn all(buckets: &impl ReadableTable<&'static str, Record>) -> Outcome<Vec<(S
     Ok(all)
 }
 
-/// Creates a bucket, with Object Lock, and then versions, or without.
+/// Creates a bucket, with Object Lock, and then versions, or without; its number.
 ///
 /// # Errors
 ///
 /// `BucketAlreadyOwnedByYou`: all buckets here have one owner.
-pub fn create(tables: &mut Tables<'_>, name: &str, lock: bool, now_ms: i64) -> Outcome<()> {
+pub fn create(tables: &mut Tables<'_>, name: &str, lock: bool, now_ms: i64) -> Outcome<u64> {
     if tables.buckets.get(name)?.is_some() {
         return Err(S3ErrorCode::BucketAlreadyOwnedByYou.into());
     }
@@ -61,7 +61,8 @@ pub fn create(tables: &mut Tables<'_>, name: &str, lock: bool, now_ms: i64) -> O
         lock: lock.then_some(None),
         has_lifecycle: false,
     };
-    store(tables, name, &bucket)
+    store(tables, name, &bucket)?;
+    Ok(number)
 }
 
 /// Replaces what is recorded about a bucket.

@@ -10,7 +10,6 @@ use http::Response;
 use http_body_util::BodyExt as _;
 use s3s::Body;
 use s3s::service::S3Service;
-use s3s::service::S3ServiceBuilder;
 
 use crate::embedded::service::InProcess;
 use crate::embedded::service::Service;
@@ -22,7 +21,7 @@ impl InProcessBackend {
     /// The API of a service.
     #[must_use]
     pub fn new(service: Service) -> Self {
-        Self(S3ServiceBuilder::new(service).build())
+        Self(service.into_protocol().build())
     }
 }
 

@@ -9,7 +9,6 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3Service;
-use s3s::service::S3ServiceBuilder;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -34,7 +33,7 @@ pub struct Port {
 pub async fn open(service: Service, stop: CancellationToken) -> anyhow::Result<Port> {
     let access_key_id = credentials::access_key_id()?;
     let secret_access_key = credentials::secret_access_key()?;
-    let mut builder = S3ServiceBuilder::new(service);
+    let mut builder = service.into_protocol();
     builder.set_auth(SimpleAuth::from_single(
         access_key_id.clone(),
         secret_access_key.clone(),

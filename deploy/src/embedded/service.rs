@@ -7,7 +7,9 @@ use s3s::S3Request;
 use s3s::S3Response;
 use s3s::S3Result;
 use s3s::dto::*;
+use s3s::service::S3ServiceBuilder;
 
+use crate::embedded::service::unrouted::Unrouted;
 use crate::embedded::store::Store;
 
 mod absent;
@@ -30,6 +32,7 @@ mod notification;
 mod ownership;
 mod reading;
 mod tagging;
+mod unrouted;
 mod uploading;
 mod uploads_listing;
 mod writing;
@@ -45,6 +48,14 @@ impl Service {
     #[must_use]
     pub fn new(store: Store, region: String) -> Self {
         Self { store, region }
+    }
+
+    /// Its protocol: reads requests, writes answers.
+    #[must_use]
+    pub fn into_protocol(self) -> S3ServiceBuilder {
+        let mut builder = S3ServiceBuilder::new(self);
+        builder.set_route(Unrouted);
+        builder
     }
 }
 

@@ -1,11 +1,14 @@
 //! Tests of the store without its API: races, crashes, and a failing disk.
 
+mod configurations;
 mod crash;
 mod disk;
+mod expiration;
 mod faults;
 mod images;
 mod objects;
 mod races;
+mod takeover;
 
 use std::sync::Arc;
 

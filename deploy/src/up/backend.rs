@@ -12,10 +12,12 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::Up;
 use crate::embedded;
 use crate::embedded::disk::Durability;
+use crate::embedded::expiration;
 use crate::embedded::in_process::InProcessBackend;
 use crate::embedded::port;
 use crate::embedded::service::Service;
 use crate::embedded::sweep;
+use crate::embedded::takeover;
 use crate::files;
 use crate::up::settings::EmbeddedBackend;
 
@@ -50,7 +52,9 @@ impl ChosenBackend {
         };
         let folder = data.join(FOLDER);
         let store = embedded::open(&folder, durability, Arc::new(SystemClock))?;
+        takeover::run(&store, &data.join(FORMER_FOLDER)).await?;
         tokio::spawn(sweep::run(store.clone(), stop.clone()));
+        tokio::spawn(expiration::run(store.clone(), stop.clone()));
         let service = || Service::new(store.clone(), flags.region.to_string());
         let local: Arc<dyn LocalBackend> = Arc::new(InProcessBackend::new(service()));
         let mut chosen = Self {
@@ -96,3 +100,6 @@ fn credentials_of_other(file: Option<&Path>) -> anyhow::Result<BackendCredential
 
 /// The embedded backend's folder in the data directory.
 const FOLDER: &str = "store";
+
+/// The folder of the earlier embedded backend, which stored each object in a file of its name.
+const FORMER_FOLDER: &str = "backend";

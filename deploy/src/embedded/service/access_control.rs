@@ -3,6 +3,8 @@
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html>
 
+use http::HeaderMap;
+use http::HeaderValue;
 use s3s::S3ErrorCode;
 use s3s::S3Request;
 use s3s::S3Response;
@@ -28,51 +30,13 @@ use crate::embedded::service::buckets::find;
 use crate::embedded::service::names;
 use crate::embedded::service::reading;
 use crate::embedded::service::tagging;
-use crate::embedded::store::Place;
 
 /// A list as it comes with a request: by name, by grants in headers, or in the body.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct RequestedList<'a> {
-    pub(super) canned: Option<&'a str>,
-    pub(super) grants: [Option<&'a String>; 5],
-    pub(super) policy: Option<&'a AccessControlPolicy>,
+struct RequestedList<'a> {
+    canned: Option<&'a [u8]>,
+    has_grants: bool,
+    policy: Option<&'a AccessControlPolicy>,
 }
-
-/// The list in the headers of an input.
-macro_rules! requested {
-    ($input:expr) => {
-        RequestedList {
-            canned: $input.acl.as_ref().map(|acl| acl.as_str()),
-            grants: [
-                $input.grant_full_control.as_ref(),
-                $input.grant_read.as_ref(),
-                $input.grant_read_acp.as_ref(),
-                $input.grant_write.as_ref(),
-                $input.grant_write_acp.as_ref(),
-            ],
-            policy: None,
-        }
-    };
-}
-
-/// The list in the headers of an input that writes an object, which has no grant to write.
-macro_rules! requested_for_object {
-    ($input:expr) => {
-        crate::embedded::service::access_control::RequestedList {
-            canned: $input.acl.as_ref().map(|acl| acl.as_str()),
-            grants: [
-                $input.grant_full_control.as_ref(),
-                $input.grant_read.as_ref(),
-                $input.grant_read_acp.as_ref(),
-                $input.grant_write_acp.as_ref(),
-                None,
-            ],
-            policy: None,
-        }
-    };
-}
-
-pub(super) use requested_for_object;
 
 pub(super) async fn get_bucket_acl(
     service: &Service,
@@ -91,11 +55,8 @@ pub(super) async fn put_bucket_acl(
 ) -> S3Result<S3Response<PutBucketAclOutput>> {
     let input = request.input;
     find(service, &input.bucket)?;
-    let list = RequestedList {
-        policy: input.access_control_policy.as_ref(),
-        ..requested!(input)
-    };
-    list.check_named(&BUCKET_LISTS)?;
+    let policy = input.access_control_policy.as_ref();
+    RequestedList::new(&request.headers, policy).check(&BUCKET_LISTS)?;
     Ok(S3Response::new(PutBucketAclOutput::default()))
 }
 
@@ -122,7 +83,7 @@ pub(super) async fn put_object_acl(
     request: S3Request<PutObjectAclInput>,
 ) -> S3Result<S3Response<PutObjectAclOutput>> {
     let input = request.input;
-    let place: Place = names::place(
+    let place = names::place(
         input.bucket.clone(),
         input.key.clone(),
         input.version_id.as_deref(),
@@ -132,76 +93,79 @@ pub(super) async fn put_object_acl(
         let message = "The specified method is not allowed against this resource.";
         return Err(Fault::message(S3ErrorCode::MethodNotAllowed, message).into());
     }
-    let list = RequestedList {
-        policy: input.access_control_policy.as_ref(),
-        ..requested!(input)
-    };
-    list.check_named(&OBJECT_LISTS)?;
+    let policy = input.access_control_policy.as_ref();
+    RequestedList::new(&request.headers, policy).check(&OBJECT_LISTS)?;
     Ok(S3Response::new(PutObjectAclOutput::default()))
 }
 
-impl RequestedList<'_> {
-    /// Whether the list of a new object is one that objects here have.
-    ///
-    /// # Errors
-    ///
-    /// `AccessControlListNotSupported` for a list that grants anything to others.
-    pub(super) fn check_new_object(&self) -> Outcome<()> {
-        match self.is_empty() {
-            true => Ok(()),
-            false => self.check_named(&OBJECT_LISTS),
-        }
+/// Whether the list in the headers of a request that writes an object is one that objects here have.
+///
+/// # Errors
+///
+/// `AccessControlListNotSupported` for a list that grants anything to others.
+pub(super) fn check_new_object(headers: &HeaderMap) -> Outcome<()> {
+    let list = RequestedList::new(headers, None);
+    match list.is_empty() {
+        true => Ok(()),
+        false => list.check(&OBJECT_LISTS),
     }
+}
 
-    /// Whether the list of a new bucket is one that buckets here have.
-    ///
-    /// # Errors
-    ///
-    /// `InvalidBucketAclWithObjectOwnership` for a list that grants anything to others.
-    pub(super) fn check_new_bucket(&self) -> Outcome<()> {
-        if self.is_empty() {
-            return Ok(());
+/// Whether the list in the headers of a request that creates a bucket is one that buckets here have.
+///
+/// # Errors
+///
+/// `InvalidBucketAclWithObjectOwnership` for a list that grants anything to others.
+pub(super) fn check_new_bucket(headers: &HeaderMap) -> Outcome<()> {
+    let list = RequestedList::new(headers, None);
+    if list.is_empty() {
+        return Ok(());
+    }
+    let unsupported = S3ErrorCode::AccessControlListNotSupported;
+    match list.check(&BUCKET_LISTS) {
+        Err(Fault::Refused(error)) if *error.code() == unsupported => {
+            let code = S3ErrorCode::InvalidBucketAclWithObjectOwnership;
+            let message =
+                "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting";
+            Err(Fault::message(code, message))
         }
-        match self.check_named(&BUCKET_LISTS) {
-            Err(Fault::Refused(error))
-                if *error.code() == S3ErrorCode::AccessControlListNotSupported =>
-            {
-                let code = S3ErrorCode::InvalidBucketAclWithObjectOwnership;
-                let message = "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting";
-                Err(Fault::message(code, message))
-            }
-            checked => checked,
+        checked => checked,
+    }
+}
+
+impl<'a> RequestedList<'a> {
+    fn new(headers: &'a HeaderMap, policy: Option<&'a AccessControlPolicy>) -> Self {
+        let mut names = headers.keys();
+        Self {
+            canned: headers.get("x-amz-acl").map(HeaderValue::as_bytes),
+            has_grants: names.any(|name| name.as_str().starts_with("x-amz-grant-")),
+            policy,
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.canned.is_none() && self.policy.is_none() && !self.has_grants()
+        self.canned.is_none() && !self.has_grants
     }
 
-    fn has_grants(&self) -> bool {
-        self.grants.iter().any(Option::is_some)
-    }
-
-    /// Whether the request names a list, which is one of `lists` or grants no more than they do.
-    fn check_named(&self, lists: &[&str]) -> Outcome<()> {
+    /// Whether the request names a list, which is one of `lists` and grants nothing to others.
+    fn check(&self, lists: &[&str]) -> Outcome<()> {
         let refused = |code, message: &str| Err(Fault::message(code, message));
         match (self.canned, self.policy) {
-            (Some(_), _) if self.has_grants() => refused(
+            (Some(_), _) if self.has_grants => refused(
                 S3ErrorCode::InvalidRequest,
                 "Specifying both Canned ACLs and Header Grants is not allowed",
             ),
-            (canned, Some(_)) if canned.is_some() || self.has_grants() => refused(
+            (_, Some(_)) if !self.is_empty() => refused(
                 S3ErrorCode::UnexpectedContent,
                 "This request does not support content",
             ),
-            (Some(canned), _) if !lists.contains(&canned) => {
-                Err(S3ErrorCode::InvalidArgument.into())
+            (Some(b"private" | b"bucket-owner-full-control"), _) => Ok(()),
+            (Some(canned), _) if lists.iter().any(|list| list.as_bytes() == canned) => {
+                Err(unsupported())
             }
-            (Some("private" | "bucket-owner-full-control"), _) => Ok(()),
-            (Some(_), _) => Err(unsupported()),
+            (Some(_), _) => Err(S3ErrorCode::InvalidArgument.into()),
             (None, Some(policy)) => check_policy(policy),
-            // A grant to the owner alone would name nobody else; AWS takes that in a body only.
-            (None, None) if self.has_grants() => Err(unsupported()),
+            (None, None) if self.has_grants => Err(unsupported()),
             (None, None) => refused(
                 S3ErrorCode::MissingSecurityHeader,
                 "Your request was missing a required header",
@@ -250,25 +214,21 @@ fn unsupported() -> Fault {
     Fault::message(S3ErrorCode::AccessControlListNotSupported, message)
 }
 
-/// Lists of buckets that have a name.
+/// Lists of buckets that have a name and grant something to others.
 ///
 /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl>
-const BUCKET_LISTS: [&str; 6] = [
-    "private",
+const BUCKET_LISTS: [&str; 4] = [
     "public-read",
     "public-read-write",
     "authenticated-read",
     "log-delivery-write",
-    "bucket-owner-full-control",
 ];
 
-/// Lists of objects that have a name.
-const OBJECT_LISTS: [&str; 7] = [
-    "private",
+/// Lists of objects that have a name and grant something to others.
+const OBJECT_LISTS: [&str; 5] = [
     "public-read",
     "public-read-write",
     "aws-exec-read",
     "authenticated-read",
     "bucket-owner-read",
-    "bucket-owner-full-control",
 ];

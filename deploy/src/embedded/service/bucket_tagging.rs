@@ -4,6 +4,7 @@
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketTagging.html>
 
+use http::StatusCode;
 use s3s::S3ErrorCode;
 use s3s::S3Request;
 use s3s::S3Response;
@@ -39,6 +40,10 @@ pub(super) async fn put_bucket_tagging(
 ) -> S3Result<S3Response<PutBucketTaggingOutput>> {
     let input = request.input;
     let tags = tagging::from_set(input.tagging.tag_set)?;
+    if tags.len() > TAGS_MAX {
+        let message = format!("Bucket tag count cannot be greater than {TAGS_MAX}");
+        return Err(Fault::custom("BadRequest", StatusCode::BAD_REQUEST, message).into());
+    }
     let tags = tagging::checked(tags, TAGS_MAX)?;
     // No tags are no tag set.
     let configuration = (!tags.is_empty()).then_some(BucketTags(tags));

@@ -23,23 +23,31 @@ use s3s::dto::PutBucketVersioningInput;
 use s3s::dto::PutBucketVersioningOutput;
 
 use crate::embedded::buckets;
+use crate::embedded::configurations;
 use crate::embedded::fault::Fault;
 use crate::embedded::fault::Outcome;
 use crate::embedded::index::record;
 use crate::embedded::index::record::Versioning;
 use crate::embedded::index::tables::Tables;
 use crate::embedded::service::Service;
+use crate::embedded::service::access_control;
 use crate::embedded::service::names;
+use crate::embedded::service::ownership;
 
 pub(super) async fn create_bucket(
     service: &Service,
     request: S3Request<CreateBucketInput>,
 ) -> S3Result<S3Response<CreateBucketOutput>> {
+    access_control::check_new_bucket(&request.headers)?;
     let (store, input) = (&service.store, request.input);
+    let ownership = ownership::for_new_bucket(input.object_ownership.as_ref())?;
     let lock = input.object_lock_enabled_for_bucket == Some(true);
     let (name, now_ms) = (input.bucket, store.now_ms());
     let location = format!("/{name}");
-    let create = move |tables: &mut Tables<'_>| buckets::create(tables, &name, lock, now_ms);
+    let create = move |tables: &mut Tables<'_>| {
+        let number = buckets::create(tables, &name, lock, now_ms)?;
+        configurations::store(tables, number, &ownership)
+    };
     store.index.change(create).await?;
     Ok(S3Response::new(CreateBucketOutput {
         location: Some(location),

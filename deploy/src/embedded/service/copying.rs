@@ -26,7 +26,10 @@ use crate::embedded::index::record::Object;
 use crate::embedded::index::record::Part;
 use crate::embedded::service::InProcess;
 use crate::embedded::service::Service;
+use crate::embedded::service::access_control;
+use crate::embedded::service::buckets::find;
 use crate::embedded::service::intake;
+use crate::embedded::service::lifecycle;
 use crate::embedded::service::names;
 use crate::embedded::service::reading;
 use crate::embedded::service::reading::ReadConditions;
@@ -43,7 +46,9 @@ pub(super) async fn copy_object(
 ) -> S3Result<S3Response<CopyObjectOutput>> {
     let has_free_etag = request.extensions.get::<InProcess>().is_some();
     let (headers, input) = (request.headers, request.input);
+    access_control::check_new_object(&headers)?;
     let store = &service.store;
+    let bucket = find(service, &input.bucket)?;
     let target = names::place(input.bucket.clone(), input.key.clone(), None)?;
     let from = place_of(&input.copy_source)?;
     let conditions = ReadConditions {
@@ -74,7 +79,9 @@ pub(super) async fn copy_object(
     );
     let etag = names::etag(&object.etag);
     let checksum = intake::shown(object.checksum.as_ref());
-    let modified = names::timestamp(store.now_ms());
+    let now_ms = store.now_ms();
+    object.length = length;
+    let expiration = lifecycle::expiration(service, &bucket, &target.key, &object, now_ms)?;
     let written = store.put(target, conditions, object, content).await?;
     let result = CopyObjectResult {
         checksum_crc32: checksum.checksum_crc32,
@@ -84,11 +91,12 @@ pub(super) async fn copy_object(
         checksum_sha256: checksum.checksum_sha256,
         checksum_type: checksum.checksum_type,
         e_tag: Some(etag),
-        last_modified: Some(modified),
+        last_modified: Some(names::timestamp(now_ms)),
     };
     Ok(S3Response::new(CopyObjectOutput {
         copy_object_result: Some(result),
         copy_source_version_id: source.id,
+        expiration,
         version_id: written.id.map(versions::show),
         ..CopyObjectOutput::default()
     }))

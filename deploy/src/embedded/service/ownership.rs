@@ -71,16 +71,13 @@ pub(super) async fn delete_bucket_ownership_controls(
     ))
 }
 
-/// The ownership that a new bucket is created with, if the header names one.
-pub(super) fn of_new_bucket(header: Option<&ObjectOwnership>) -> Outcome<Option<Ownership>> {
-    let Some(header) = header else {
-        return Ok(None);
+/// The ownership that a new bucket is created with.
+pub(super) fn for_new_bucket(header: Option<&ObjectOwnership>) -> Outcome<Ownership> {
+    let Some(header) = header.map(ObjectOwnership::as_str) else {
+        return Ok(Ownership::BucketOwnerEnforced);
     };
-    let refused = || {
-        let message = format!("Invalid x-amz-object-ownership header: {}", header.as_str());
-        Fault::message(S3ErrorCode::InvalidArgument, message)
-    };
-    ownership(header.as_str()).map(Some).ok_or_else(refused)
+    let message = format!("Invalid x-amz-object-ownership header: {header}");
+    ownership(header).ok_or_else(|| Fault::message(S3ErrorCode::InvalidArgument, message))
 }
 
 fn ownership(value: &str) -> Option<Ownership> {

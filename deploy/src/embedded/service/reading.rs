@@ -36,6 +36,7 @@ use crate::embedded::index::record::Version;
 use crate::embedded::index::record::Versioning;
 use crate::embedded::service::Service;
 use crate::embedded::service::intake;
+use crate::embedded::service::lifecycle;
 use crate::embedded::service::names;
 use crate::embedded::store::Place;
 use crate::embedded::versions;
@@ -83,6 +84,7 @@ pub(super) async fn get_object(
 ) -> S3Result<S3Response<GetObjectOutput>> {
     let request = request!(request.input);
     let (bucket, found, reader) = service.store.open_object(&request.place)?;
+    let expiration = expiration(service, &bucket, &request.place, &found.version)?;
     let answer = Answer::of(&bucket, found.version, &request)?;
     let body = body(reader, &answer.range);
     let head = answer.head;
@@ -98,6 +100,7 @@ pub(super) async fn get_object(
         content_length: head.content_length,
         content_range: head.content_range,
         e_tag: head.e_tag,
+        expiration,
         last_modified: head.last_modified,
         object_lock_legal_hold_status: head.object_lock_legal_hold_status,
         object_lock_mode: head.object_lock_mode,
@@ -118,13 +121,32 @@ pub(super) async fn head_object(
 ) -> S3Result<S3Response<HeadObjectOutput>> {
     let request = request!(request.input);
     let (bucket, found) = service.store.find(&request.place)?;
+    let expiration = expiration(service, &bucket, &request.place, &found.version)?;
     let answer = Answer::of(&bucket, found.version, &request)?;
-    let mut response = S3Response::new(answer.head);
+    let mut response = S3Response::new(HeadObjectOutput {
+        expiration,
+        ..answer.head
+    });
     response.headers = answer.headers;
     if let Some(tags) = answer.tags {
         response.headers.insert(TAG_COUNT, tags.into());
     }
     Ok(response)
+}
+
+/// When the object expires. As at AWS, that is of the current version and where none is named.
+fn expiration(
+    service: &Service,
+    bucket: &Bucket,
+    place: &Place,
+    version: &Version,
+) -> Outcome<Option<String>> {
+    match (&version.object, place.version) {
+        (Some(object), None) => {
+            lifecycle::expiration(service, bucket, &place.key, object, version.modified_ms)
+        }
+        _ => Ok(None),
+    }
 }
 
 /// An answer, but for its body.

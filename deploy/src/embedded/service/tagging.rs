@@ -145,10 +145,10 @@ pub(super) fn checked(mut tags: Tags, max: usize) -> Outcome<Tags> {
         ));
     }
     for (key, value) in &tags {
-        if key.is_empty() || key.chars().count() > KEY_CHARS_MAX {
+        if key.is_empty() || key.chars().count() > KEY_CHARS_MAX || !key.chars().all(is_taken) {
             return Err(refused("The TagKey you have provided is invalid"));
         }
-        if value.chars().count() > VALUE_CHARS_MAX {
+        if value.chars().count() > VALUE_CHARS_MAX || !value.chars().all(is_taken) {
             return Err(refused("The TagValue you have provided is invalid"));
         }
         if key.starts_with("aws:") {
@@ -165,6 +165,12 @@ pub(super) fn checked(mut tags: Tags, max: usize) -> Outcome<Tags> {
     Ok(tags)
 }
 
+/// Whether AWS takes the character in keys and values.
+fn is_taken(character: char) -> bool {
+    let is_space = character.is_whitespace() && !character.is_control();
+    is_space || character.is_alphanumeric() || "_.:/=+-@".contains(character)
+}
+
 /// Most tags of an object.
 const TAGS_MAX: usize = 10;
 /// Longest key of a tag.
@@ -178,8 +184,8 @@ mod tests {
 
     #[test]
     fn tags_in_a_header_are_decoded_once() {
-        let tags = from_header(Some("b=%2525+x&a=&c")).unwrap();
-        let expected = [("a", ""), ("b", "%25 x"), ("c", "")];
+        let tags = from_header(Some("b=%2B2B+x&a=&c")).unwrap();
+        let expected = [("a", ""), ("b", "+2B x"), ("c", "")];
         let expected = expected.map(|(key, value)| (key.to_owned(), value.to_owned()));
         assert_eq!(tags, expected);
     }
@@ -188,7 +194,16 @@ mod tests {
     fn tags_that_aws_refuses_are_refused() {
         let many: Vec<String> = (0..11).map(|number| format!("k{number}=v")).collect();
         let long = format!("k={}", "v".repeat(257));
-        for header in ["a=1&a=2", "aws:a=1", "=v", "%FF=v", &many.join("&"), &long] {
+        for header in [
+            "a=1&a=2",
+            "aws:a=1",
+            "=v",
+            "%FF=v",
+            "a=1%2C2",
+            "%2525=v",
+            &many.join("&"),
+            &long,
+        ] {
             assert!(from_header(Some(header)).is_err(), "{header}");
         }
     }

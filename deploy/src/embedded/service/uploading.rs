@@ -23,7 +23,10 @@ use crate::embedded::fault::Outcome;
 use crate::embedded::index::record::Part;
 use crate::embedded::index::record::Upload;
 use crate::embedded::service::Service;
+use crate::embedded::service::access_control;
+use crate::embedded::service::buckets::find;
 use crate::embedded::service::intake;
+use crate::embedded::service::lifecycle;
 use crate::embedded::service::names;
 use crate::embedded::service::tagging;
 use crate::embedded::service::writing;
@@ -37,6 +40,7 @@ pub(super) async fn create_multipart_upload(
     service: &Service,
     request: S3Request<CreateMultipartUploadInput>,
 ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+    access_control::check_new_object(&request.headers)?;
     let input = request.input;
     let store = &service.store;
     let (bucket, key) = (input.bucket, names::checked_key(input.key)?);
@@ -63,8 +67,12 @@ pub(super) async fn create_multipart_upload(
         algorithm,
         is_composite: !is_full,
     };
+    let (abort_date, abort_rule_id) =
+        lifecycle::abort(service, &find(service, &bucket)?, &key, upload.created_ms)?;
     let id = uploads::create(store, bucket.clone(), key.clone(), upload).await?;
     Ok(S3Response::new(CreateMultipartUploadOutput {
+        abort_date,
+        abort_rule_id,
         bucket: Some(bucket),
         checksum_algorithm: input.checksum_algorithm,
         checksum_type: input.checksum_type,
@@ -135,6 +143,8 @@ pub(super) async fn complete_multipart_upload(
         checksum: checksum.into_iter().flatten().next(),
     };
     let (object, written) = uploads::complete(&service.store, place, completion).await?;
+    let (found, now_ms) = (find(service, &bucket)?, service.store.now_ms());
+    let expiration = lifecycle::expiration(service, &found, &key, &object, now_ms)?;
     let checksum = intake::shown(object.checksum.as_ref());
     Ok(S3Response::new(CompleteMultipartUploadOutput {
         location: Some(format!(
@@ -149,6 +159,7 @@ pub(super) async fn complete_multipart_upload(
         checksum_sha256: checksum.checksum_sha256,
         checksum_type: checksum.checksum_type,
         e_tag: Some(names::etag(&object.etag)),
+        expiration,
         key: Some(key),
         version_id: written.id.map(versions::show),
         ..CompleteMultipartUploadOutput::default()

@@ -13,14 +13,16 @@ use s3s::dto::PutObjectOutput;
 use s3s::dto::StorageClass;
 use s3s::dto::Timestamp;
 
-use crate::embedded::buckets;
 use crate::embedded::fault::Fault;
 use crate::embedded::fault::Outcome;
 use crate::embedded::index::record::LockMode;
 use crate::embedded::index::record::Object;
 use crate::embedded::index::record::Retention;
 use crate::embedded::service::Service;
+use crate::embedded::service::access_control;
+use crate::embedded::service::buckets::find;
 use crate::embedded::service::intake;
+use crate::embedded::service::lifecycle;
 use crate::embedded::service::names;
 use crate::embedded::service::tagging;
 use crate::embedded::store::Conditions;
@@ -31,6 +33,7 @@ pub(super) async fn put_object(
     request: S3Request<PutObjectInput>,
 ) -> S3Result<S3Response<PutObjectOutput>> {
     let claims = intake::claims!(request)?;
+    access_control::check_new_object(&request.headers)?;
     let input = request.input;
     let store = &service.store;
     let place = names::place(input.bucket, input.key, None)?;
@@ -45,22 +48,23 @@ pub(super) async fn put_object(
     )?;
     let conditions = conditions(input.if_match.as_ref(), input.if_none_match.as_ref());
     // Before any byte is taken in: a bucket that is not there, a condition that cannot hold.
-    let bucket = place.bucket.clone();
-    store
-        .index
-        .read(|snapshot| buckets::find(&snapshot.buckets()?, &bucket))?;
+    let bucket = find(service, &place.bucket)?;
     let received = intake::receive(store, input.body, claims).await?;
     object.etag = received.etag;
+    object.length = received.content.length();
     object.checksum = received.checksum;
     let (etag, checksum) = (
         names::etag(&object.etag),
         intake::shown(object.checksum.as_ref()),
     );
+    let now_ms = store.now_ms();
+    let expiration = lifecycle::expiration(service, &bucket, &place.key, &object, now_ms)?;
     let written = store
         .put(place, conditions, object, received.content)
         .await?;
     Ok(S3Response::new(PutObjectOutput {
         e_tag: Some(etag),
+        expiration,
         checksum_crc32: checksum.checksum_crc32,
         checksum_crc32c: checksum.checksum_crc32c,
         checksum_crc64nvme: checksum.checksum_crc64nvme,

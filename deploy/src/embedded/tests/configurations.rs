@@ -1,0 +1,581 @@
+//! Configurations of buckets, through the API. What is expected are recorded answers of AWS.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use http::Method;
+use http::Request;
+use http::StatusCode;
+use http_body_util::BodyExt as _;
+use proto::time::ManualClock;
+use proto::time::Timestamp;
+use s3s::Body;
+use s3s::service::S3Service;
+
+use crate::embedded::disk::Disk;
+use crate::embedded::service::InProcess;
+use crate::embedded::service::Service;
+use crate::embedded::store::Store;
+use crate::embedded::tests::disk::Image;
+use crate::embedded::tests::disk::TestDisk;
+
+struct Api(S3Service);
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Api {
+    /// The API of a store on 1970-01-11, with a bucket named `bucket`.
+    async fn start() -> Self {
+        let clock = ManualClock::new(Timestamp::from_unix_seconds(10 * 86_400));
+        let disk: Arc<dyn Disk> = TestDisk::with(Image::default());
+        let store = Store::open(disk, Arc::new(clock)).unwrap();
+        let api = Self(
+            Service::new(store, "us-east-1".to_owned())
+                .into_protocol()
+                .build(),
+        );
+        assert_eq!(api.put("/bucket", &[], "").await.status, 200);
+        api
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        uri: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .header("host", "localhost")
+            .header("content-length", body.len());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut request = request.body(Body::from(body.to_owned())).unwrap();
+        request.extensions_mut().insert(InProcess);
+        let answer = self.0.call(request).await.unwrap();
+        let (head, body) = answer.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: head.status,
+            headers: head.headers,
+            body: String::from_utf8(body.to_vec()).unwrap(),
+        }
+    }
+
+    async fn get(&self, uri: &str) -> Answer {
+        self.send(Method::GET, uri, &[], "").await
+    }
+
+    async fn put(&self, uri: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        self.send(Method::PUT, uri, headers, body).await
+    }
+
+    async fn delete(&self, uri: &str) -> Answer {
+        self.send(Method::DELETE, uri, &[], "").await
+    }
+
+    async fn put_rules(&self, rules: &str) -> Answer {
+        let body = format!("<LifecycleConfiguration>{rules}</LifecycleConfiguration>");
+        self.put("/bucket?lifecycle", &[], &body).await
+    }
+}
+
+impl Answer {
+    #[track_caller]
+    fn has(&self, status: u16, part: &str) {
+        assert_eq!(self.status, status, "{}", self.body);
+        assert!(self.body.contains(part), "{part} is not in {}", self.body);
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+#[tokio::test]
+async fn a_bare_bucket_answers_each_read_as_at_aws() {
+    let api = Api::start().await;
+    for (subresource, status, part) in [
+        ("abac", 200, "<Status>Disabled</Status>"),
+        ("accelerate", 200, "<AccelerateConfiguration"),
+        ("acl", 200, "<Permission>FULL_CONTROL</Permission>"),
+        ("analytics", 200, "<IsTruncated>false</IsTruncated>"),
+        ("analytics&id=a", 404, "<Code>NoSuchConfiguration</Code>"),
+        (
+            "intelligent-tiering",
+            200,
+            "<IsTruncated>false</IsTruncated>",
+        ),
+        (
+            "intelligent-tiering&id=a",
+            404,
+            "<Code>NoSuchConfiguration</Code>",
+        ),
+        ("inventory", 200, "<IsTruncated>false</IsTruncated>"),
+        ("inventory&id=a", 404, "<Code>NoSuchConfiguration</Code>"),
+        (
+            "lifecycle",
+            404,
+            "<Code>NoSuchLifecycleConfiguration</Code>",
+        ),
+        ("location", 200, "<LocationConstraint"),
+        ("logging", 200, "<BucketLoggingStatus"),
+        (
+            "metadataConfiguration",
+            404,
+            "<Code>MetadataConfigurationNotFound</Code>",
+        ),
+        ("metrics", 200, "<IsTruncated>false</IsTruncated>"),
+        ("metrics&id=a", 404, "<Code>NoSuchConfiguration</Code>"),
+        ("notification", 200, "<NotificationConfiguration"),
+        (
+            "object-lock",
+            404,
+            "<Code>ObjectLockConfigurationNotFoundError</Code>",
+        ),
+        (
+            "ownershipControls",
+            200,
+            "<ObjectOwnership>BucketOwnerEnforced</ObjectOwnership>",
+        ),
+        ("policyStatus", 404, "<Code>NoSuchBucketPolicy</Code>"),
+        (
+            "replication",
+            404,
+            "<Code>ReplicationConfigurationNotFoundError</Code>",
+        ),
+        ("requestPayment", 200, "<Payer>BucketOwner</Payer>"),
+        ("tagging", 404, "<Code>NoSuchTagSet</Code>"),
+        ("versioning", 200, "<VersioningConfiguration"),
+        ("website", 404, "<Code>NoSuchWebsiteConfiguration</Code>"),
+    ] {
+        let answer = api.get(&format!("/bucket?{subresource}")).await;
+        answer.has(status, part);
+        let answer = api.get(&format!("/missing?{subresource}")).await;
+        let code = if subresource == "abac" || subresource == "metadataConfiguration" {
+            ""
+        } else {
+            "<Code>NoSuchBucket</Code>"
+        };
+        assert!(answer.body.contains(code), "{subresource}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_refused_with_the_way_out() {
+    let api = Api::start().await;
+    for (method, uri, body) in [
+        (
+            Method::PUT,
+            "/bucket?abac",
+            "<AbacStatus><Status>Enabled</Status></AbacStatus>",
+        ),
+        (Method::POST, "/bucket?metadataConfiguration", ""),
+        (
+            Method::PUT,
+            "/bucket?website",
+            "<WebsiteConfiguration><IndexDocument><Suffix>i</Suffix></IndexDocument></WebsiteConfiguration>",
+        ),
+        (
+            Method::PUT,
+            "/bucket?metrics&id=a",
+            "<MetricsConfiguration><Id>a</Id></MetricsConfiguration>",
+        ),
+        (
+            Method::PUT,
+            "/bucket?requestPayment",
+            "<RequestPaymentConfiguration><Payer>Requester</Payer></RequestPaymentConfiguration>",
+        ),
+    ] {
+        let answer = api.send(method, uri, &[], body).await;
+        answer.has(501, "<Code>NotImplemented</Code>");
+        assert!(answer.body.contains("backend"), "{}", answer.body);
+    }
+    for subresource in ["website", "replication"] {
+        let answer = api.delete(&format!("/bucket?{subresource}")).await;
+        assert_eq!(answer.status, 204);
+    }
+}
+
+#[tokio::test]
+async fn tags_of_a_bucket_are_replaced_as_a_whole() {
+    let api = Api::start().await;
+    let tagging = |tags: &str| format!("<Tagging><TagSet>{tags}</TagSet></Tagging>");
+    let tag = |key: &str, value: &str| format!("<Tag><Key>{key}</Key><Value>{value}</Value></Tag>");
+    let put = |tags: String| async {
+        api.put("/bucket?tagging", &[], &tagging(&tags.clone()))
+            .await
+    };
+    assert!(put(tag("a", "1") + &tag("b", "")).await.status.is_success());
+    api.get("/bucket?tagging")
+        .await
+        .has(200, "<Key>b</Key><Value></Value>");
+    assert!(put(tag("c", "3")).await.status.is_success());
+    let answer = api.get("/bucket?tagging").await;
+    answer.has(200, "<Key>c</Key>");
+    assert!(!answer.body.contains("<Key>a</Key>"));
+    for (tags, code) in [
+        (tag("k", "1") + &tag("k", "2"), "InvalidTag"),
+        (tag("k1,k2", ""), "InvalidTag"),
+        (tag("k", "1,2"), "InvalidTag"),
+        (tag("aws:k", ""), "InvalidTag"),
+        ("<Tag><Value>v</Value></Tag>".to_owned(), "MalformedXML"),
+        ("<Tag><Key>k</Key></Tag>".to_owned(), "MalformedXML"),
+        (
+            (0..51).map(|n| tag(&n.to_string(), "")).collect(),
+            "BadRequest",
+        ),
+    ] {
+        put(tags).await.has(400, &format!("<Code>{code}</Code>"));
+    }
+    assert_eq!(api.delete("/bucket?tagging").await.status, 204);
+    api.get("/bucket?tagging").await.has(404, "NoSuchTagSet");
+    assert!(put(tag("d", "4")).await.status.is_success());
+    assert!(put(String::new()).await.status.is_success());
+    api.get("/bucket?tagging").await.has(404, "NoSuchTagSet");
+}
+
+#[tokio::test]
+async fn ownership_controls_are_returned_as_they_were_put() {
+    let api = Api::start().await;
+    let controls = |values: &[&str]| {
+        let rules = values
+            .iter()
+            .map(|value| format!("<Rule><ObjectOwnership>{value}</ObjectOwnership></Rule>"));
+        format!(
+            "<OwnershipControls>{}</OwnershipControls>",
+            rules.collect::<String>()
+        )
+    };
+    let uri = "/bucket?ownershipControls";
+    for value in [
+        "ObjectWriter",
+        "BucketOwnerPreferred",
+        "BucketOwnerEnforced",
+    ] {
+        assert_eq!(api.put(uri, &[], &controls(&[value])).await.status, 200);
+        api.get(uri).await.has(200, value);
+    }
+    for values in [&["Other"][..], &[], &["ObjectWriter", "ObjectWriter"]] {
+        api.put(uri, &[], &controls(values))
+            .await
+            .has(400, "MalformedXML");
+    }
+    for _ in 0..2 {
+        assert_eq!(api.delete(uri).await.status, 204);
+        api.get(uri)
+            .await
+            .has(404, "OwnershipControlsNotFoundError");
+    }
+    let header = [("x-amz-object-ownership", "BucketOwnerPreferred")];
+    assert_eq!(api.put("/preferred", &header, "").await.status, 200);
+    api.get("/preferred?ownershipControls")
+        .await
+        .has(200, "BucketOwnerPreferred");
+    let header = [("x-amz-object-ownership", "RandomValue")];
+    api.put("/other", &header, "")
+        .await
+        .has(400, "Invalid x-amz-object-ownership header: RandomValue");
+}
+
+#[tokio::test]
+async fn an_access_control_list_that_grants_anything_to_others_is_refused() {
+    let api = Api::start().await;
+    assert_eq!(api.put("/bucket/key", &[], "body").await.status, 200);
+    let own = api.get("/bucket/key?acl").await;
+    own.has(200, "<Permission>FULL_CONTROL</Permission>");
+    for uri in ["/bucket?acl", "/bucket/key?acl"] {
+        for list in ["private", "bucket-owner-full-control"] {
+            let answer = api.put(uri, &[("x-amz-acl", list)], "").await;
+            assert_eq!(answer.status, 200, "{uri} {list} {}", answer.body);
+        }
+        let public = [("x-amz-acl", "public-read")];
+        api.put(uri, &public, "")
+            .await
+            .has(400, "AccessControlListNotSupported");
+        let grant = [(
+            "x-amz-grant-read",
+            "uri=\"http://acs.amazonaws.com/groups/global/AllUsers\"",
+        )];
+        api.put(uri, &grant, "")
+            .await
+            .has(400, "AccessControlListNotSupported");
+        api.put(uri, &[public[0], grant[0]], "")
+            .await
+            .has(400, "<Code>InvalidRequest</Code>");
+        api.put(uri, &[("x-amz-acl", "other")], "")
+            .await
+            .has(400, "<Code>InvalidArgument</Code>");
+        api.put(uri, &[], "")
+            .await
+            .has(400, "<Code>MissingSecurityHeader</Code>");
+        // What was read can be put back.
+        let list = own
+            .body
+            .split_once("?>")
+            .map_or(own.body.as_str(), |(_, rest)| rest);
+        let answer = api.put(uri, &[], list).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        api.put(uri, &public, list)
+            .await
+            .has(400, "<Code>UnexpectedContent</Code>");
+        let others = list.replace("<Permission>FULL_CONTROL", "<Permission>READ");
+        api.put(uri, &[], &others)
+            .await
+            .has(400, "AccessControlListNotSupported");
+    }
+    let public = [("x-amz-acl", "public-read")];
+    api.put("/bucket/key", &public, "new")
+        .await
+        .has(400, "AccessControlListNotSupported");
+    api.get("/bucket/key").await.has(200, "body");
+    api.put("/open", &public, "")
+        .await
+        .has(400, "InvalidBucketAclWithObjectOwnership");
+    api.get("/open?acl").await.has(404, "NoSuchBucket");
+}
+
+#[tokio::test]
+async fn logging_and_notifications_are_returned_as_they_were_put() {
+    let api = Api::start().await;
+    let logging = |bucket: &str| {
+        format!(
+            "<BucketLoggingStatus><LoggingEnabled><TargetBucket>{bucket}</TargetBucket>\
+             <TargetPrefix>log</TargetPrefix></LoggingEnabled></BucketLoggingStatus>"
+        )
+    };
+    let uri = "/bucket?logging";
+    api.put(uri, &[], &logging("missing"))
+        .await
+        .has(400, "InvalidTargetBucketForLogging");
+    assert_eq!(api.put(uri, &[], &logging("bucket")).await.status, 200);
+    api.get(uri)
+        .await
+        .has(200, "<TargetBucket>bucket</TargetBucket>");
+    let off = api.put(uri, &[], "<BucketLoggingStatus/>").await;
+    assert_eq!(off.status, 200, "{}", off.body);
+    assert!(!api.get(uri).await.body.contains("LoggingEnabled"));
+    let notification = |rule: &str| {
+        format!(
+            "<NotificationConfiguration><QueueConfiguration>\
+             <Queue>arn:aws:sqs:us-east-1:000000000001:q</Queue><Event>s3:ObjectCreated:*</Event>\
+             <Filter><S3Key><FilterRule>{rule}</FilterRule></S3Key></Filter>\
+             </QueueConfiguration></NotificationConfiguration>"
+        )
+    };
+    let uri = "/bucket?notification";
+    let put = api
+        .put(
+            uri,
+            &[],
+            &notification("<Name>prefix</Name><Value>a</Value>"),
+        )
+        .await;
+    assert_eq!(put.status, 200, "{}", put.body);
+    let answer = api.get(uri).await;
+    answer.has(200, "<Queue>arn:aws:sqs:us-east-1:000000000001:q</Queue>");
+    answer.has(200, "<Id>");
+    for (rule, code) in [
+        ("<Name>prefix</Name>", "MalformedXML"),
+        ("<Name>x</Name><Value>a</Value>", "InvalidArgument"),
+    ] {
+        api.put(uri, &[], &notification(rule)).await.has(400, code);
+    }
+}
+
+#[tokio::test]
+async fn lifecycle_rules_are_returned_in_the_form_in_which_they_were_put() {
+    let api = Api::start().await;
+    let rules = "<Rule><Expiration><Days>31</Days></Expiration><ID>old</ID><Prefix>a/</Prefix>\
+                 <Status>Enabled</Status></Rule>\
+                 <Rule><Expiration><Date>2030-01-01T00:00:00.000Z</Date></Expiration><Filter><And>\
+                 <ObjectSizeGreaterThan>5</ObjectSizeGreaterThan><Prefix>b</Prefix>\
+                 <Tag><Key>k</Key><Value>v</Value></Tag></And></Filter><ID>and</ID>\
+                 <Status>Disabled</Status></Rule>\
+                 <Rule><AbortIncompleteMultipartUpload><DaysAfterInitiation>7</DaysAfterInitiation>\
+                 </AbortIncompleteMultipartUpload><Filter></Filter><ID>empty</ID>\
+                 <NoncurrentVersionExpiration><NewerNoncurrentVersions>2</NewerNoncurrentVersions>\
+                 <NoncurrentDays>3</NoncurrentDays></NoncurrentVersionExpiration>\
+                 <Status>Enabled</Status></Rule>";
+    let put = api.put_rules(rules).await;
+    assert_eq!(put.status, 200, "{}", put.body);
+    let minimum = "x-amz-transition-default-minimum-object-size";
+    assert_eq!(put.header(minimum), Some("all_storage_classes_128K"));
+    let got = api.get("/bucket?lifecycle").await;
+    got.has(200, rules);
+    assert_eq!(got.header(minimum), Some("all_storage_classes_128K"));
+    assert_eq!(api.delete("/bucket?lifecycle").await.status, 204);
+    api.get("/bucket?lifecycle")
+        .await
+        .has(404, "NoSuchLifecycleConfiguration");
+    let anonymous =
+        "<Rule><Expiration><Days>1</Days></Expiration><Filter/><Status>Enabled</Status></Rule>";
+    let put = api.put_rules(anonymous).await;
+    assert_eq!(put.status, 200, "{}", put.body);
+    api.get("/bucket?lifecycle").await.has(200, "<ID>");
+}
+
+#[tokio::test]
+async fn lifecycle_rules_that_aws_refuses_are_refused() {
+    let api = Api::start().await;
+    let with = |inner: &str| format!("<Rule><Status>Enabled</Status>{inner}</Rule>");
+    let days = "<Expiration><Days>7</Days></Expiration>";
+    let long = format!("{days}<Filter/><ID>{}</ID>", "a".repeat(256));
+    let tag = "<Tag><Key>k</Key><Value>v</Value></Tag>";
+    for (rules, code) in [
+        (String::new(), "MalformedXML"),
+        (with(days), "MalformedXML"),
+        (with(&format!("{days}<Filter/><Prefix/>")), "MalformedXML"),
+        (
+            with(&format!(
+                "{days}<Filter><And><Prefix>t</Prefix></And><Prefix/></Filter>"
+            )),
+            "MalformedXML",
+        ),
+        (
+            with(&format!(
+                "{days}<Filter><ObjectSizeGreaterThan>5</ObjectSizeGreaterThan><Prefix/></Filter>"
+            )),
+            "MalformedXML",
+        ),
+        (
+            with(&format!("{days}<Filter/><NoncurrentVersionExpiration/>")),
+            "MalformedXML",
+        ),
+        (
+            with(
+                "<Filter/><Expiration><Days>7</Days><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration>",
+            ),
+            "MalformedXML",
+        ),
+        (with("<Filter/><Expiration/>"), "MalformedXML"),
+        (
+            with("<Filter/><Expiration><Date>20200101</Date></Expiration>"),
+            "MalformedXML",
+        ),
+        (
+            with("<Filter/><Expiration><Date>2023-01-01T02:02:00Z</Date></Expiration>"),
+            "InvalidArgument",
+        ),
+        (
+            with("<Filter/><Expiration><Days>0</Days></Expiration>"),
+            "InvalidArgument",
+        ),
+        (with(&long), "InvalidArgument"),
+        (
+            with(&format!("{days}<Filter><And>{tag}{tag}</And></Filter>")),
+            "InvalidRequest",
+        ),
+        (with("<Filter/>"), "InvalidRequest"),
+        (
+            with(&format!(
+                "<Filter>{tag}</Filter><AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation></AbortIncompleteMultipartUpload>"
+            )),
+            "InvalidRequest",
+        ),
+        (
+            with(&format!("{days}<Filter/><ID>same</ID>")).repeat(2),
+            "InvalidArgument",
+        ),
+        (
+            with(&format!("{days}<Filter/>")).replace("Enabled", "enabled"),
+            "MalformedXML",
+        ),
+    ] {
+        let answer = api.put_rules(&rules).await;
+        assert_eq!(answer.status, 400, "{rules}: {}", answer.body);
+        answer.has(400, &format!("<Code>{code}</Code>"));
+    }
+    let transition = with(
+        "<Filter/><Transition><Days>1</Days><StorageClass>GLACIER</StorageClass></Transition>",
+    );
+    api.put_rules(&transition)
+        .await
+        .has(501, "leave them out of the rule");
+    api.get("/bucket?lifecycle")
+        .await
+        .has(404, "NoSuchLifecycleConfiguration");
+}
+
+#[tokio::test]
+async fn answers_name_when_an_object_expires_unless_a_version_is_named() {
+    let api = Api::start().await;
+    let rule = "<Rule><Expiration><Days>3</Days></Expiration><Filter><Prefix>log</Prefix></Filter>\
+                <ID>my rule</ID><Status>Enabled</Status>\
+                <AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule>";
+    assert_eq!(api.put_rules(rule).await.status, 200);
+    let expected = Some("expiry-date=\"Wed, 14 Jan 1970 00:00:00 GMT\", rule-id=\"my%20rule\"");
+    let put = api.put("/bucket/log1", &[], "body").await;
+    assert_eq!(put.header("x-amz-expiration"), expected);
+    let get = api.get("/bucket/log1").await;
+    assert_eq!(get.header("x-amz-expiration"), expected);
+    let head = api.send(Method::HEAD, "/bucket/log1", &[], "").await;
+    assert_eq!(head.header("x-amz-expiration"), expected);
+    let named = api.get("/bucket/log1?versionId=null").await;
+    assert_eq!(
+        (named.status.as_u16(), named.header("x-amz-expiration")),
+        (200, None)
+    );
+    let copy = [("x-amz-copy-source", "/bucket/log1")];
+    let copied = api.put("/bucket/log2", &copy, "").await;
+    assert_eq!(copied.header("x-amz-expiration"), expected);
+    let other = api.put("/bucket/other", &copy, "").await;
+    assert_eq!(
+        (other.status.as_u16(), other.header("x-amz-expiration")),
+        (200, None)
+    );
+    let created = api
+        .send(Method::POST, "/bucket/log3?uploads", &[], "")
+        .await;
+    assert_eq!(created.header("x-amz-abort-rule-id"), Some("my rule"));
+    assert_eq!(
+        created.header("x-amz-abort-date"),
+        Some("Mon, 12 Jan 1970 00:00:00 GMT")
+    );
+}
+
+#[tokio::test]
+async fn acceleration_is_returned_as_it_was_put() {
+    let api = Api::start().await;
+    let configuration = |status: &str| {
+        format!("<AccelerateConfiguration><Status>{status}</Status></AccelerateConfiguration>")
+    };
+    let uri = "/bucket?accelerate";
+    for status in ["Enabled", "Suspended"] {
+        assert_eq!(api.put(uri, &[], &configuration(status)).await.status, 200);
+        api.get(uri)
+            .await
+            .has(200, &format!("<Status>{status}</Status>"));
+    }
+    api.put(uri, &[], &configuration("enabled"))
+        .await
+        .has(400, "MalformedXML");
+    assert_eq!(api.put("/a.b", &[], "").await.status, 200);
+    api.put("/a.b?accelerate", &[], &configuration("Enabled"))
+        .await
+        .has(400, "periods (.)");
+}
+
+#[tokio::test]
+async fn a_bucket_made_anew_has_no_configuration_of_the_one_before() {
+    let api = Api::start().await;
+    let rule =
+        "<Rule><Expiration><Days>1</Days></Expiration><Filter/><Status>Enabled</Status></Rule>";
+    assert_eq!(api.put_rules(rule).await.status, 200);
+    assert_eq!(api.delete("/bucket?ownershipControls").await.status, 204);
+    assert_eq!(api.delete("/bucket").await.status, 204);
+    assert_eq!(api.put("/bucket", &[], "").await.status, 200);
+    api.get("/bucket?lifecycle")
+        .await
+        .has(404, "NoSuchLifecycleConfiguration");
+    api.get("/bucket?ownershipControls")
+        .await
+        .has(200, "BucketOwnerEnforced");
+}
