@@ -73,11 +73,9 @@ pub async fn run(store: &Store, from: &Path) -> anyhow::Result<u64> {
 /// Creates a bucket, unless an interrupted takeover did; its number.
 async fn create_bucket(store: &Store, name: &str, created_ms: i64) -> Outcome<u64> {
     let name = name.to_owned();
-    let create = move |tables: &mut Tables<'_>| {
-        match buckets::find(&tables.buckets, &name) {
-            Err(Fault::Refused(_)) => buckets::create(tables, &name, false, created_ms),
-            found => found.map(|bucket| bucket.number),
-        }
+    let create = move |tables: &mut Tables<'_>| match buckets::find(&tables.buckets, &name) {
+        Err(Fault::Refused(_)) => buckets::create(tables, &name, false, created_ms),
+        found => found.map(|bucket| bucket.number),
     };
     store.index.change(create).await
 }

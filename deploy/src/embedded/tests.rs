@@ -1,11 +1,13 @@
 //! Tests of the store without its API: races, crashes, and a failing disk.
 
+mod api;
 mod configurations;
 mod crash;
 mod disk;
 mod expiration;
 mod faults;
 mod images;
+mod lifecycle;
 mod objects;
 mod races;
 mod takeover;

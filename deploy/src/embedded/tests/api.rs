@@ -1,0 +1,97 @@
+//! The API of a store in memory, called as the gateway of the same process calls it.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use http::Method;
+use http::Request;
+use http::StatusCode;
+use http_body_util::BodyExt as _;
+use proto::time::ManualClock;
+use proto::time::Timestamp;
+use s3s::Body;
+use s3s::service::S3Service;
+
+use crate::embedded::disk::Disk;
+use crate::embedded::service::InProcess;
+use crate::embedded::service::Service;
+use crate::embedded::store::Store;
+use crate::embedded::tests::disk::Image;
+use crate::embedded::tests::disk::TestDisk;
+
+/// The API of a store.
+pub(super) struct Api(S3Service);
+
+/// What it answered.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    headers: HeaderMap,
+    pub(super) body: String,
+}
+
+impl Api {
+    /// The API of a store on 1970-01-11, with a bucket named `bucket`.
+    pub(super) async fn start() -> Self {
+        let clock = ManualClock::new(Timestamp::from_unix_seconds(10 * 86_400));
+        let disk: Arc<dyn Disk> = TestDisk::with(Image::default());
+        let store = Store::open(disk, Arc::new(clock)).unwrap();
+        let api = Self(
+            Service::new(store, "us-east-1".to_owned())
+                .into_protocol()
+                .build(),
+        );
+        assert_eq!(api.put("/bucket", &[], "").await.status, 200);
+        api
+    }
+
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        uri: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .header("host", "localhost")
+            .header("content-length", body.len());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut request = request.body(Body::from(body.to_owned())).unwrap();
+        request.extensions_mut().insert(InProcess);
+        let answer = self.0.call(request).await.unwrap();
+        let (head, body) = answer.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: head.status,
+            headers: head.headers,
+            body: String::from_utf8(body.to_vec()).unwrap(),
+        }
+    }
+
+    pub(super) async fn get(&self, uri: &str) -> Answer {
+        self.send(Method::GET, uri, &[], "").await
+    }
+
+    pub(super) async fn put(&self, uri: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        self.send(Method::PUT, uri, headers, body).await
+    }
+
+    pub(super) async fn delete(&self, uri: &str) -> Answer {
+        self.send(Method::DELETE, uri, &[], "").await
+    }
+}
+
+impl Answer {
+    #[track_caller]
+    pub(super) fn has(&self, status: u16, part: &str) {
+        assert_eq!(self.status, status, "{}", self.body);
+        assert!(self.body.contains(part), "{part} is not in {}", self.body);
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
