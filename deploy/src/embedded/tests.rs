@@ -52,7 +52,8 @@ async fn store_with_bucket(disk: &Arc<TestDisk>) -> Store {
 
 async fn create_bucket(store: &Store, lock: bool) -> Outcome<()> {
     let create = move |tables: &mut super::index::tables::Tables<'_>| {
-        super::buckets::create(tables, BUCKET, lock, 1)
+        super::buckets::create(tables, BUCKET, lock, 1)?;
+        Ok(())
     };
     store.index.change(create).await
 }

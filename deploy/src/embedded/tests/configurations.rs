@@ -114,10 +114,7 @@ async fn tags_of_a_bucket_are_replaced_as_a_whole() {
     let api = Api::start().await;
     let tagging = |tags: &str| format!("<Tagging><TagSet>{tags}</TagSet></Tagging>");
     let tag = |key: &str, value: &str| format!("<Tag><Key>{key}</Key><Value>{value}</Value></Tag>");
-    let put = |tags: String| async {
-        api.put("/bucket?tagging", &[], &tagging(&tags.clone()))
-            .await
-    };
+    let put = async |tags: String| api.put("/bucket?tagging", &[], &tagging(&tags)).await;
     assert!(put(tag("a", "1") + &tag("b", "")).await.status.is_success());
     api.get("/bucket?tagging")
         .await
