@@ -42,86 +42,72 @@ async fn lifecycle_rules_are_returned_in_the_form_in_which_they_were_put() {
     api.get("/bucket?lifecycle").await.has(200, "<ID>");
 }
 
-#[tokio::test]
-async fn lifecycle_rules_that_aws_refuses_are_refused() {
+/// An enabled rule with these elements.
+fn rule(elements: &str) -> String {
+    format!("<Rule><Status>Enabled</Status>{elements}</Rule>")
+}
+
+async fn refused(refusals: &[(String, &str)]) {
     let api = Api::start().await;
-    let with = |inner: &str| format!("<Rule><Status>Enabled</Status>{inner}</Rule>");
-    let days = "<Expiration><Days>7</Days></Expiration>";
-    let long = format!("{days}<Filter/><ID>{}</ID>", "a".repeat(256));
-    let tag = "<Tag><Key>k</Key><Value>v</Value></Tag>";
-    for (rules, code) in [
-        (String::new(), "MalformedXML"),
-        (with(days), "MalformedXML"),
-        (with(&format!("{days}<Filter/><Prefix/>")), "MalformedXML"),
-        (
-            with(&format!(
-                "{days}<Filter><And><Prefix>t</Prefix></And><Prefix/></Filter>"
-            )),
-            "MalformedXML",
-        ),
-        (
-            with(&format!(
-                "{days}<Filter><ObjectSizeGreaterThan>5</ObjectSizeGreaterThan><Prefix/></Filter>"
-            )),
-            "MalformedXML",
-        ),
-        (
-            with(&format!("{days}<Filter/><NoncurrentVersionExpiration/>")),
-            "MalformedXML",
-        ),
-        (
-            with(
-                "<Filter/><Expiration><Days>7</Days><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration>",
-            ),
-            "MalformedXML",
-        ),
-        (with("<Filter/><Expiration/>"), "MalformedXML"),
-        (
-            with("<Filter/><Expiration><Date>20200101</Date></Expiration>"),
-            "MalformedXML",
-        ),
-        (
-            with("<Filter/><Expiration><Date>2023-01-01T02:02:00Z</Date></Expiration>"),
-            "InvalidArgument",
-        ),
-        (
-            with("<Filter/><Expiration><Days>0</Days></Expiration>"),
-            "InvalidArgument",
-        ),
-        (with(&long), "InvalidArgument"),
-        (
-            with(&format!("{days}<Filter><And>{tag}{tag}</And></Filter>")),
-            "InvalidRequest",
-        ),
-        (with("<Filter/>"), "InvalidRequest"),
-        (
-            with(&format!(
-                "<Filter>{tag}</Filter><AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation></AbortIncompleteMultipartUpload>"
-            )),
-            "InvalidRequest",
-        ),
-        (
-            with(&format!("{days}<Filter/><ID>same</ID>")).repeat(2),
-            "InvalidArgument",
-        ),
-        (
-            with(&format!("{days}<Filter/>")).replace("Enabled", "enabled"),
-            "MalformedXML",
-        ),
-    ] {
-        let answer = put_rules(&api, &rules).await;
+    for (rules, code) in refusals {
+        let answer = put_rules(&api, rules).await;
         assert_eq!(answer.status, 400, "{rules}: {}", answer.body);
         answer.has(400, &format!("<Code>{code}</Code>"));
     }
-    let transition = with(
-        "<Filter/><Transition><Days>1</Days><StorageClass>GLACIER</StorageClass></Transition>",
-    );
-    put_rules(&api, &transition)
-        .await
-        .has(501, "leave them out of the rule");
-    api.get("/bucket?lifecycle")
-        .await
-        .has(404, "NoSuchLifecycleConfiguration");
+    let got = api.get("/bucket?lifecycle").await;
+    got.has(404, "NoSuchLifecycleConfiguration");
+}
+
+#[tokio::test]
+async fn lifecycle_rules_that_the_schema_does_not_have_are_malformed() {
+    let two_filters = "<Filter><And><Prefix>t</Prefix></And><Prefix/></Filter>";
+    let two_conditions =
+        "<Filter><ObjectSizeGreaterThan>5</ObjectSizeGreaterThan><Prefix/></Filter>";
+    let two_ends = "<Expiration><Days>7</Days><ExpiredObjectDeleteMarker>true\
+                    </ExpiredObjectDeleteMarker></Expiration>";
+    let malformed = [
+        String::new(),
+        rule(DAYS),
+        rule(&format!("{DAYS}<Filter/><Prefix/>")),
+        rule(&format!("{DAYS}{two_filters}")),
+        rule(&format!("{DAYS}{two_conditions}")),
+        rule(&format!("{DAYS}<Filter/><NoncurrentVersionExpiration/>")),
+        rule(&format!("<Filter/>{two_ends}")),
+        rule("<Filter/><Expiration/>"),
+        rule("<Filter/><Expiration><Date>20200101</Date></Expiration>"),
+        rule(&format!("{DAYS}<Filter/>")).replace("Enabled", "enabled"),
+    ];
+    refused(&malformed.map(|rules| (rules, "MalformedXML"))).await;
+}
+
+#[tokio::test]
+async fn lifecycle_rules_that_aws_refuses_are_refused() {
+    let long = "a".repeat(256);
+    let tag = "<Tag><Key>k</Key><Value>v</Value></Tag>";
+    let abort = "<AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation>\
+                 </AbortIncompleteMultipartUpload>";
+    let invalid = [
+        rule("<Filter/><Expiration><Date>2023-01-01T02:02:00Z</Date></Expiration>"),
+        rule("<Filter/><Expiration><Days>0</Days></Expiration>"),
+        rule(&format!("{DAYS}<Filter/><ID>{long}</ID>")),
+        rule(&format!("{DAYS}<Filter/><ID>same</ID>")).repeat(2),
+    ];
+    refused(&invalid.map(|rules| (rules, "InvalidArgument"))).await;
+    let invalid = [
+        rule(&format!("{DAYS}<Filter><And>{tag}{tag}</And></Filter>")),
+        rule("<Filter/>"),
+        rule(&format!("<Filter>{tag}</Filter>{abort}")),
+    ];
+    refused(&invalid.map(|rules| (rules, "InvalidRequest"))).await;
+}
+
+#[tokio::test]
+async fn transitions_are_refused_with_the_way_out() {
+    let api = Api::start().await;
+    let transition =
+        "<Filter/><Transition><Days>1</Days><StorageClass>GLACIER</StorageClass></Transition>";
+    let put = put_rules(&api, &rule(transition)).await;
+    put.has(501, "leave them out of the rule");
 }
 
 #[tokio::test]
@@ -160,3 +146,5 @@ async fn answers_name_when_an_object_expires_unless_a_version_is_named() {
         Some("Mon, 12 Jan 1970 00:00:00 GMT")
     );
 }
+
+const DAYS: &str = "<Expiration><Days>7</Days></Expiration>";
