@@ -23,6 +23,7 @@ mod copying;
 mod deleting;
 mod intake;
 mod lifecycle;
+mod lifecycle_headers;
 mod lifecycle_rule;
 mod listing;
 mod locking;

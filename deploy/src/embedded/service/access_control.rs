@@ -26,7 +26,7 @@ use s3s::dto::Type;
 use crate::embedded::fault::Fault;
 use crate::embedded::fault::Outcome;
 use crate::embedded::service::Service;
-use crate::embedded::service::buckets::find;
+use crate::embedded::service::configuring::find;
 use crate::embedded::service::names;
 use crate::embedded::service::reading;
 use crate::embedded::service::tagging;

@@ -25,12 +25,12 @@ use s3s::dto::PutBucketVersioningOutput;
 use crate::embedded::buckets;
 use crate::embedded::configurations;
 use crate::embedded::fault::Fault;
-use crate::embedded::fault::Outcome;
 use crate::embedded::index::record;
 use crate::embedded::index::record::Versioning;
 use crate::embedded::index::tables::Tables;
 use crate::embedded::service::Service;
 use crate::embedded::service::access_control;
+pub(super) use crate::embedded::service::configuring::find;
 use crate::embedded::service::names;
 use crate::embedded::service::ownership;
 
@@ -167,14 +167,6 @@ pub(super) async fn put_bucket_versioning(
     let set = move |tables: &mut Tables<'_>| buckets::set_versioning(tables, &name, versioning);
     service.store.index.change(set).await?;
     Ok(S3Response::new(PutBucketVersioningOutput::default()))
-}
-
-/// The bucket of that name.
-pub(super) fn find(service: &Service, name: &str) -> Outcome<record::Bucket> {
-    service
-        .store
-        .index
-        .read(|snapshot| buckets::find(&snapshot.buckets()?, name))
 }
 
 /// Most buckets of a page.

@@ -11,8 +11,16 @@ use crate::embedded::configurations;
 use crate::embedded::configurations::Configuration;
 use crate::embedded::fault::Fault;
 use crate::embedded::fault::Outcome;
+use crate::embedded::index::record::Bucket;
+use crate::embedded::index::tables::Snapshot;
 use crate::embedded::index::tables::Tables;
 use crate::embedded::service::Service;
+
+/// The bucket of that name.
+pub(super) fn find(service: &Service, name: &str) -> Outcome<Bucket> {
+    let buckets = |snapshot: &Snapshot| buckets::find(&snapshot.buckets()?, name);
+    service.store.index.read(buckets)
+}
 
 /// A configuration of a bucket, if it has one of this kind.
 pub(super) fn read<C: Configuration>(service: &Service, bucket: &str) -> Outcome<Option<C>> {

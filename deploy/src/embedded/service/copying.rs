@@ -29,7 +29,7 @@ use crate::embedded::service::Service;
 use crate::embedded::service::access_control;
 use crate::embedded::service::buckets::find;
 use crate::embedded::service::intake;
-use crate::embedded::service::lifecycle;
+use crate::embedded::service::lifecycle_headers;
 use crate::embedded::service::names;
 use crate::embedded::service::reading;
 use crate::embedded::service::reading::ReadConditions;
@@ -81,7 +81,7 @@ pub(super) async fn copy_object(
     let checksum = intake::shown(object.checksum.as_ref());
     let now_ms = store.now_ms();
     object.length = length;
-    let expiration = lifecycle::expiration(service, &bucket, &target.key, &object, now_ms)?;
+    let expiration = lifecycle_headers::expiration(service, &bucket, &target.key, &object, now_ms)?;
     let written = store.put(target, conditions, object, content).await?;
     let result = CopyObjectResult {
         checksum_crc32: checksum.checksum_crc32,

@@ -1,4 +1,4 @@
-//! Lifecycle configurations of buckets, and what answers say of them.
+//! Lifecycle configurations of buckets.
 
 use std::collections::HashSet;
 
@@ -12,21 +12,17 @@ use s3s::dto::GetBucketLifecycleConfigurationInput;
 use s3s::dto::GetBucketLifecycleConfigurationOutput;
 use s3s::dto::PutBucketLifecycleConfigurationInput;
 use s3s::dto::PutBucketLifecycleConfigurationOutput;
-use s3s::dto::Timestamp;
 use s3s::dto::TransitionDefaultMinimumObjectSize;
 
 use crate::embedded::buckets;
 use crate::embedded::configurations;
 use crate::embedded::fault::Fault;
 use crate::embedded::fault::Outcome;
-use crate::embedded::index::record::Bucket;
-use crate::embedded::index::record::Object;
 use crate::embedded::index::tables::Tables;
 use crate::embedded::lifecycle::Lifecycle;
 use crate::embedded::service::Service;
 use crate::embedded::service::configuring;
 use crate::embedded::service::lifecycle_rule;
-use crate::embedded::service::names;
 
 pub(super) async fn get_bucket_lifecycle_configuration(
     service: &Service,
@@ -94,55 +90,6 @@ pub(super) async fn delete_bucket_lifecycle(
 ) -> S3Result<S3Response<DeleteBucketLifecycleOutput>> {
     put(service, request.input.bucket, None).await?;
     Ok(S3Response::new(DeleteBucketLifecycleOutput::default()))
-}
-
-/// What `x-amz-expiration` says of a current version.
-///
-/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>
-pub(super) fn expiration(
-    service: &Service,
-    bucket: &Bucket,
-    key: &str,
-    object: &Object,
-    modified_ms: i64,
-) -> Outcome<Option<String>> {
-    let lifecycle = of_bucket(service, bucket)?;
-    let expiration = lifecycle
-        .as_ref()
-        .and_then(|lifecycle| lifecycle.expiration(key, object, modified_ms));
-    Ok(expiration.map(|(end, rule)| {
-        let date = proto::time::Timestamp::from_unix_millis(end).http_date();
-        let rule = proto::sigv4::encode_component(rule);
-        format!("expiry-date=\"{date}\", rule-id=\"{rule}\"")
-    }))
-}
-
-/// When an upload is aborted, and by which rule: `x-amz-abort-date` and `x-amz-abort-rule-id`.
-pub(super) fn abort(
-    service: &Service,
-    bucket: &Bucket,
-    key: &str,
-    created_ms: i64,
-) -> Outcome<(Option<Timestamp>, Option<String>)> {
-    let lifecycle = of_bucket(service, bucket)?;
-    let abort = lifecycle
-        .as_ref()
-        .and_then(|lifecycle| lifecycle.abort(key, created_ms));
-    Ok(match abort {
-        Some((end, rule)) => (Some(names::timestamp(end)), Some(rule.to_owned())),
-        None => (None, None),
-    })
-}
-
-/// The rules of a bucket; a bucket without costs nothing.
-fn of_bucket(service: &Service, bucket: &Bucket) -> Outcome<Option<Lifecycle>> {
-    if !bucket.has_lifecycle {
-        return Ok(None);
-    }
-    service
-        .store
-        .index
-        .read(|snapshot| configurations::find(&snapshot.configurations()?, bucket.number))
 }
 
 async fn put(service: &Service, name: String, lifecycle: Option<Lifecycle>) -> Outcome<()> {

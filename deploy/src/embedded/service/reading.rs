@@ -36,7 +36,7 @@ use crate::embedded::index::record::Version;
 use crate::embedded::index::record::Versioning;
 use crate::embedded::service::Service;
 use crate::embedded::service::intake;
-use crate::embedded::service::lifecycle;
+use crate::embedded::service::lifecycle_headers;
 use crate::embedded::service::names;
 use crate::embedded::store::Place;
 use crate::embedded::versions;
@@ -143,7 +143,7 @@ fn expiration(
 ) -> Outcome<Option<String>> {
     match (&version.object, place.version) {
         (Some(object), None) => {
-            lifecycle::expiration(service, bucket, &place.key, object, version.modified_ms)
+            lifecycle_headers::expiration(service, bucket, &place.key, object, version.modified_ms)
         }
         _ => Ok(None),
     }

@@ -26,7 +26,7 @@ use crate::embedded::service::Service;
 use crate::embedded::service::access_control;
 use crate::embedded::service::buckets::find;
 use crate::embedded::service::intake;
-use crate::embedded::service::lifecycle;
+use crate::embedded::service::lifecycle_headers;
 use crate::embedded::service::names;
 use crate::embedded::service::tagging;
 use crate::embedded::service::writing;
@@ -68,7 +68,7 @@ pub(super) async fn create_multipart_upload(
         is_composite: !is_full,
     };
     let (abort_date, abort_rule_id) =
-        lifecycle::abort(service, &find(service, &bucket)?, &key, upload.created_ms)?;
+        lifecycle_headers::abort(service, &find(service, &bucket)?, &key, upload.created_ms)?;
     let id = uploads::create(store, bucket.clone(), key.clone(), upload).await?;
     Ok(S3Response::new(CreateMultipartUploadOutput {
         abort_date,
@@ -144,7 +144,7 @@ pub(super) async fn complete_multipart_upload(
     };
     let (object, written) = uploads::complete(&service.store, place, completion).await?;
     let (found, now_ms) = (find(service, &bucket)?, service.store.now_ms());
-    let expiration = lifecycle::expiration(service, &found, &key, &object, now_ms)?;
+    let expiration = lifecycle_headers::expiration(service, &found, &key, &object, now_ms)?;
     let checksum = intake::shown(object.checksum.as_ref());
     Ok(S3Response::new(CompleteMultipartUploadOutput {
         location: Some(format!(

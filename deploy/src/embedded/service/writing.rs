@@ -22,7 +22,7 @@ use crate::embedded::service::Service;
 use crate::embedded::service::access_control;
 use crate::embedded::service::buckets::find;
 use crate::embedded::service::intake;
-use crate::embedded::service::lifecycle;
+use crate::embedded::service::lifecycle_headers;
 use crate::embedded::service::names;
 use crate::embedded::service::tagging;
 use crate::embedded::store::Conditions;
@@ -58,7 +58,7 @@ pub(super) async fn put_object(
         intake::shown(object.checksum.as_ref()),
     );
     let now_ms = store.now_ms();
-    let expiration = lifecycle::expiration(service, &bucket, &place.key, &object, now_ms)?;
+    let expiration = lifecycle_headers::expiration(service, &bucket, &place.key, &object, now_ms)?;
     let written = store
         .put(place, conditions, object, received.content)
         .await?;
