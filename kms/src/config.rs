@@ -25,6 +25,7 @@ pub use crate::transport::Limits;
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Where both protocols (gRPC and AWS JSON) are served. Port 0 takes any free one.
+    #[serde(deserialize_with = "proto::listen::address")]
     pub listen: SocketAddr,
 
     /// Host names to answer to besides loopback's.
@@ -108,6 +109,7 @@ pub struct Tls {
 #[serde(default, deny_unknown_fields)]
 pub struct Admin {
     /// Where it listens. Port 0 takes any free one.
+    #[serde(deserialize_with = "proto::listen::address")]
     pub listen: SocketAddr,
 
     /// Bearer token for everything but health and metrics.

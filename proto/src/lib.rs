@@ -2,7 +2,8 @@
 //!
 //! A thing belongs here when two parties must agree on its bytes or its verdict: the signature that
 //! a client computes and a server checks, the ARN that one service writes and the other compares,
-//! the policy that both must evaluate the same way. Nothing here does I/O, and only [`time`] reads a clock.
+//! the policy that both must evaluate the same way. Nothing here does I/O, except that [`time`]
+//! reads a clock and [`listen`] resolves names.
 //!
 //! The modules, from top to bottom; a module names only modules below it:
 //!
@@ -14,6 +15,7 @@
 //! | [`sigv4`] | AWS Signature Version 4: to check a request and to sign one |
 //! | [`arn`] | Amazon Resource Names |
 //! | [`hosts`] | which host names a server on loopback answers to |
+//! | [`listen`] | addresses to listen on, in configuration files |
 //! | [`identity`] | accounts, Regions, principals, and the secrets that prove them |
 //! | [`time`] | the one type of time, its wire forms, and the clock that is passed in |
 
@@ -27,8 +29,10 @@ pub mod sigv4;
 
 pub mod arn;
 
-pub mod identity;
-
 pub mod hosts;
+
+pub mod listen;
+
+pub mod identity;
 
 pub mod time;

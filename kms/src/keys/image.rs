@@ -15,6 +15,7 @@ use crate::keys::key_sealer::KeySealer;
 use crate::keys::key_sealer::OpenChange;
 use crate::keys::key_sealer::OpenError;
 use crate::keys::key_store::KeyStore;
+use crate::keys::metadata::Manager;
 use crate::keys::partition::Alias;
 use crate::keys::partition::Partitions;
 use crate::keys::place::Place;
@@ -126,6 +127,27 @@ impl Image {
             .chain(stores.map(|(name, _)| (Table::KeyStores, name.clone())))
     }
 
+    /// The same with the AWS-owned keys of `before` and their aliases. They belong to no account, and
+    /// what AWS services sealed under them is not stored here: it must open whatever becomes of the keys
+    /// of accounts.
+    fn with_aws_owned(&self, before: &Self) -> Self {
+        let is_aws_owned = |key: &&Key| key.snapshot().record.manager == Manager::AwsOwned;
+        let owned: Vec<_> = before.keys.iter().filter(is_aws_owned).collect();
+        let is_owned = |id: &str| owned.iter().any(|key| **key.id() == *id);
+        let aliases = before.aliases.iter();
+        let aliases = aliases.filter(|(_, alias)| is_owned(&alias.key_id));
+        let aliases: Vec<_> = aliases.cloned().collect();
+        let own_keys = self.keys.iter().filter(|key| !is_owned(key.id()));
+        let own_aliases = self.aliases.iter();
+        let own_aliases =
+            own_aliases.filter(|(name, _)| aliases.iter().all(|(other, _)| other != name));
+        Self {
+            keys: own_keys.chain(owned.iter().copied()).map(Key::twin).collect(),
+            aliases: own_aliases.chain(&aliases).cloned().collect(),
+            key_stores: self.key_stores.clone(),
+        }
+    }
+
     fn fill(&self, partitions: &Partitions) {
         for key in &self.keys {
             partitions.put_key(Arc::new(key.twin()));
@@ -151,16 +173,18 @@ impl Keys {
         image_of(&self.partitions)
     }
 
-    /// Puts an image in the place of all keys: durable, and all or nothing in the store.
+    /// Puts an image in the place of all keys but the AWS-owned ones: durable, and all or nothing in the
+    /// store.
     ///
     /// # Errors
     ///
     /// `KMSInternalException` when it could not be made durable; then nothing has changed.
     pub fn restore(&self, image: &Image) -> Result<(), KmsError> {
         let _one_at_a_time = self.lock();
+        let before = image_of(&self.partitions);
+        let image = image.with_aws_owned(&before);
         if self.sealer.is_durable() {
             let stays: HashSet<(Table, String)> = image.row_names().collect();
-            let before = image_of(&self.partitions);
             let goes = before.row_names().filter(|name| !stays.contains(name));
             let mut changes: Vec<_> = goes.map(|(table, name)| delete(table, &name)).collect();
             changes.extend(image.rows()?);

@@ -2,9 +2,11 @@
 
 use std::fs::File;
 use std::fs::OpenOptions;
+use std::io;
 use std::path::Path;
 
 use redb::Database;
+use redb::DatabaseError;
 use redb::ReadableDatabase;
 use redb::ReadableTable;
 use redb::StorageBackend;
@@ -34,8 +36,14 @@ impl RedbStore {
         }
         let mut options = OpenOptions::new();
         options.read(true).write(true);
-        let file = options.open(path).map_err(failed)?;
-        Self::with_backend(FileBackend::new(file).map_err(failed)?)
+        let file = options.open(path).map_err(|error| of_file(path, &error))?;
+        let file = FileBackend::new(file).map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => {
+                StoreError(format!("another process uses {}", path.display()).into())
+            }
+            error => failed(error),
+        })?;
+        Self::with_backend(file)
     }
 
     /// Opens the store on other storage than a file, such as one that fails on purpose.
@@ -98,10 +106,18 @@ fn make(path: &Path) -> Result<(), StoreError> {
     name.push(".new");
     let unfinished = path.with_file_name(name);
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(true);
+    options.read(true).write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(&unfinished).map_err(failed)?;
+    // A symbolic link of that name is removed, never followed.
+    match std::fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(of_file(&unfinished, &error));
+        }
+        _ => {}
+    }
+    let open = options.open(&unfinished);
+    let file = open.map_err(|error| of_file(&unfinished, &error))?;
     drop(RedbStore::with_backend(
         FileBackend::new(file).map_err(failed)?,
     )?);
@@ -122,6 +138,11 @@ fn builder() -> redb::Builder {
 
 const fn definition(table: Table) -> TableDefinition<'static, &'static str, &'static [u8]> {
     TableDefinition::new(table.name())
+}
+
+/// A file that cannot be opened or removed.
+fn of_file(path: &Path, error: &io::Error) -> StoreError {
+    StoreError(format!("{}: {error}", path.display()).into())
 }
 
 fn failed(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
@@ -180,7 +201,28 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kms.redb");
         let _first = RedbStore::open(&path).unwrap();
-        assert!(RedbStore::open(&path).is_err());
+        let second = RedbStore::open(&path).err().unwrap().to_string();
+        assert!(second.contains("another process uses"), "{second}");
+        assert!(second.contains("kms.redb"), "{second}");
+    }
+
+    #[test]
+    fn a_folder_that_is_missing_is_named() {
+        let path = Path::new("/nowhere/at/all/kms.redb");
+        let error = RedbStore::open(path).err().unwrap().to_string();
+        assert!(error.contains("/nowhere/at/all/kms.redb"), "{error}");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_symbolic_link_in_the_place_of_the_unfinished_store_is_not_written_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let victim = folder.path().join("victim");
+        std::fs::write(&victim, b"precious").unwrap();
+        let path = folder.path().join("kms.redb");
+        std::os::unix::fs::symlink(&victim, folder.path().join("kms.redb.new")).unwrap();
+        drop(RedbStore::open(&path).unwrap());
+        assert_eq!(std::fs::read(&victim).unwrap(), b"precious");
     }
 
     #[test]

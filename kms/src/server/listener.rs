@@ -3,6 +3,8 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -95,6 +97,7 @@ impl Listener {
                 head_timeout: self.head_timeout,
                 unauthenticated_max: self.unauthenticated_max,
                 watcher: graceful.watcher(),
+                stop: self.stop.clone(),
                 _permit: permit,
             };
             tokio::spawn(serving.connection(stream, peer, answer.clone()));
@@ -148,6 +151,7 @@ struct Serving {
     head_timeout: Duration,
     unauthenticated_max: usize,
     watcher: Watcher,
+    stop: CancellationToken,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -177,13 +181,16 @@ impl Serving {
         let Some(acceptor) = self.tls.clone() else {
             return self.http(stream, connection(None), answer).await;
         };
-        match tokio::time::timeout(self.head_timeout, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => {
+        let secured = tokio::time::timeout(self.head_timeout, tls::accept(&acceptor, stream));
+        match self.stop.run_until_cancelled(secured).await {
+            Some(Ok(Ok(Some(stream)))) => {
                 let session = tls::session(stream.get_ref().1);
                 self.http(stream, connection(Some(session)), answer).await;
             }
-            Ok(Err(error)) => tracing::debug!(%error, %peer, "a TLS handshake failed"),
-            Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+            Some(Ok(Ok(None))) => tracing::debug!(%peer, "plain HTTP on a port of TLS"),
+            Some(Ok(Err(error))) => tracing::debug!(%error, %peer, "a TLS handshake failed"),
+            Some(Err(_)) => tracing::debug!(%peer, "a TLS handshake took too long"),
+            None => {}
         }
     }
 
@@ -197,7 +204,20 @@ impl Serving {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let cut = connection.cut.clone();
-        let service = service_fn(move |request| answer(Arc::clone(&connection), request));
+        let begun = Arc::new(AtomicBool::new(false));
+        let begins = Arc::clone(&begun);
+        let service = service_fn(move |request| {
+            begins.store(true, Ordering::Relaxed);
+            answer(Arc::clone(&connection), request)
+        });
+        // A connection without a request has nothing to finish: it must not delay the end.
+        let stop = self.stop.clone();
+        let unused_at_stop = async move {
+            stop.cancelled().await;
+            if begun.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
+        };
         let serving = self.http.serve_connection(TokioIo::new(stream), service);
         tokio::select! {
             served = self.watcher.watch(serving.into_owned()) => {
@@ -205,6 +225,7 @@ impl Serving {
                     tracing::debug!(%error, "a connection ended badly");
                 }
             }
+            () = unused_at_stop => {}
             () = cut.cancelled() => tracing::debug!("a connection was cut on purpose"),
         }
     }

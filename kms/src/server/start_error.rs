@@ -18,7 +18,7 @@ pub enum StartError {
     #[error("the audit trail cannot be opened: {0}")]
     Audit(io::Error),
     /// A port is taken or not ours to take.
-    #[error("cannot listen on {address}: {error}")]
+    #[error("cannot listen on {address}: {error}{}", way_out(error))]
     Bind {
         /// The address wanted.
         address: SocketAddr,
@@ -56,6 +56,14 @@ pub enum StartError {
         /// What is wrong with it.
         error: Box<dyn Error + Send + Sync>,
     },
+}
+
+/// How to take another port, if that is what helps.
+fn way_out(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "; set `listen` or `admin.listen` of the KMS to another port",
+        _ => "",
+    }
 }
 
 impl StartError {

@@ -1,5 +1,6 @@
 //! TLS from a certificate and its key, with certificates of clients if they are demanded.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,7 +15,11 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject as _;
+use tokio::io::AsyncReadExt as _;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::caller::TlsSession;
 use crate::config::Tls;
@@ -35,9 +40,38 @@ pub(crate) fn acceptor(tls: &Tls) -> Result<TlsAcceptor, StartError> {
     };
     let mut config = builder
         .with_single_cert(chain, key)
-        .map_err(|error| StartError::tls(&tls.certificate_file, error))?;
+        .map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => {
+                let key = tls.key_file.display();
+                StartError::tls(&tls.certificate_file, format!("the key in {key} is another's"))
+            }
+            error => StartError::tls(&tls.certificate_file, error),
+        })?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Does the handshake of a connection. One that speaks plain HTTP gets an answer that says so, and then
+/// there is none.
+///
+/// # Errors
+///
+/// When the handshake fails or the connection breaks.
+pub(crate) async fn accept(
+    acceptor: &TlsAcceptor,
+    mut stream: TcpStream,
+) -> io::Result<Option<TlsStream<TcpStream>>> {
+    let mut first = [0];
+    // Methods of HTTP are letters; the first byte of TLS is the number of a record type.
+    if stream.peek(&mut first).await? == 1 && first.iter().all(u8::is_ascii_uppercase) {
+        stream.write_all(PLAIN_HTTP).await?;
+        stream.shutdown().await?;
+        // Closing before the request is read would reset the connection, and the answer with it.
+        let mut unread = [0; 1024];
+        while stream.read(&mut unread).await? > 0 {}
+        return Ok(None);
+    }
+    acceptor.accept(stream).await.map(Some)
 }
 
 /// The certificates of a PEM file, at least one.
@@ -101,6 +135,10 @@ fn suite_name(suite: CipherSuite) -> &'static str {
         other => other.as_str().unwrap_or(UNKNOWN),
     }
 }
+
+/// The answer to plain HTTP.
+const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\
+    content-type: text/plain\r\ncontent-length: 40\r\n\r\nThis port speaks TLS: use https:// here.";
 
 /// What stands for a version or suite that has no name here.
 const UNKNOWN: &str = "unknown";

@@ -57,6 +57,35 @@ fn a_reset_forgets_every_key_alias_and_event() {
 }
 
 #[test]
+fn a_reset_and_a_restore_leave_the_aws_owned_key_under_which_s3_wrapped_its_root_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.redb");
+    let root_key = RootKey::generate();
+    let open = || {
+        let (clock, quotas, audit) = parts();
+        let store = Box::new(RedbStore::open(&file).unwrap());
+        Kms::open(store, &root_key, clock, quotas, audit).unwrap()
+    };
+    let mut s3 = Caller::fixture(ACCOUNT, REGION);
+    s3.via_service = Some("s3.us-east-1.amazonaws.com".into());
+    s3.in_own_name = true;
+    let wrap = json!({"KeyId": "alias/sealgate/sse-s3", "Plaintext": "AAAA"});
+    let kms = open();
+    let before = kms.image();
+    let sealed = call(&kms, &s3, "Encrypt", wrap).unwrap();
+    let unwrap = json!({
+        "KeyId": "alias/sealgate/sse-s3",
+        "CiphertextBlob": sealed["CiphertextBlob"],
+    });
+    kms.reset().unwrap();
+    call(&kms, &s3, "Decrypt", unwrap.clone()).unwrap();
+    kms.restore(&before).unwrap();
+    call(&kms, &s3, "Decrypt", unwrap.clone()).unwrap();
+    drop(kms);
+    call(&open(), &s3, "Decrypt", unwrap).unwrap();
+}
+
+#[test]
 fn a_fork_has_the_same_keys_and_a_life_of_its_own() {
     let world = World::new();
     let (id, blob) = filled(&world);

@@ -18,6 +18,8 @@ use rustls::SupportedProtocolVersion;
 use rustls_pki_types::ServerName;
 use serde_json::Value;
 use serde_json::json;
+use tokio::io::AsyncReadExt as _;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -36,6 +38,58 @@ use crate::server::start;
 /// A server with a certificate of its own, and the certificate.
 async fn serve(folder: &tempfile::TempDir) -> (Running, rcgen::Certificate) {
     serve_clients(folder, None).await
+}
+
+/// What a raw connection receives before it is closed.
+async fn answer_to(address: SocketAddr, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn plain_http_on_the_port_of_tls_is_answered_that_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (running, _) = serve(&folder).await;
+    let answer = answer_to(running.address, b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(body.contains("https://"), "{answer}");
+    assert!(answer.contains(&format!("content-length: {}\r\n", body.len())));
+}
+
+#[tokio::test]
+async fn a_key_of_another_certificate_is_refused_with_both_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = || rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let tls = Tls {
+        certificate_file: folder.path().join("one.pem"),
+        key_file: folder.path().join("another.key"),
+        client_ca_file: None,
+    };
+    std::fs::write(&tls.certificate_file, made().cert.pem()).unwrap();
+    std::fs::write(&tls.key_file, made().signing_key.serialize_pem()).unwrap();
+    let mut config = Config::fixture();
+    config.tls = Some(tls);
+    let refusal = start(config, Arc::new(ManualClock::new(now()))).await;
+    let refusal = refusal.err().unwrap().to_string();
+    assert!(refusal.contains("one.pem"), "{refusal}");
+    assert!(refusal.contains("another.key"), "{refusal}");
+}
+
+/// The end waits for requests; there are none here, so it would hang if it waited for connections.
+#[tokio::test]
+async fn a_connection_without_a_request_does_not_delay_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let (running, _) = serve(&folder).await;
+    let silent = TcpStream::connect(running.address).await.unwrap();
+    let in_http = TcpStream::connect(running.admin_address).await.unwrap();
+    let mut half = TcpStream::connect(running.admin_address).await.unwrap();
+    half.write_all(b"GET /livez HTTP/1.1\r\n").await.unwrap();
+    running.stop().await;
+    drop((silent, in_http, half));
 }
 
 /// The same, for clients with a certificate that an authority in `client_ca_file` signed.
