@@ -31,10 +31,15 @@ pub struct Announcement {
     pub alt_secret_access_key: String,
     /// The S3 behind the gateway; empty if it has no port.
     pub backend_endpoint: String,
-    /// Where everything is stored.
+    /// Where everything is stored; a temporary folder if nothing is to be.
     pub data_dir: PathBuf,
-    /// Where the token is for what reads or destroys keys on the KMS's admin port; none if the keys
-    /// are in memory only, which needs no token.
+    /// Whether it is there after the end.
+    #[serde(skip)]
+    pub is_stored: bool,
+    /// The token for what reads or destroys keys on the KMS's admin port; empty if the keys are in memory
+    /// only, which needs none.
+    pub kms_admin_token: String,
+    /// The file of that token, if it is not in the configuration.
     #[serde(skip)]
     pub kms_admin_token_file: Option<PathBuf>,
 }
@@ -64,23 +69,31 @@ impl Announcement {
             ..
         } = self;
         let (ca, data) = (self.ca_file.display(), self.data_dir.display());
+        let data = if self.is_stored {
+            format!("All data is in {data}.")
+        } else {
+            "Nothing is stored: keys and users are gone when it ends.".to_owned()
+        };
         let (admin, kms_admin) = (&self.admin_endpoint, &self.kms_admin_endpoint);
         let (id, secret) = (&self.access_key_id, &self.secret_access_key);
         let backend = match self.backend_endpoint.as_str() {
-            "" => "in the folder store of that",
-            endpoint => endpoint,
+            "" => String::new(),
+            endpoint => format!("\n  sealed objects are at {endpoint}"),
+        };
+        let plain = match s3_endpoint.as_str() {
+            "" => String::new(),
+            endpoint => format!("   (plain HTTP: {endpoint})"),
         };
         let token = self.kms_admin_token_file.as_deref();
         let token = token.map_or_else(String::new, |file| {
             format!("\n  admin token for keys: {}", file.display())
         });
         format!(
-            "Sealgate is up. All data is in {data}.
+            "Sealgate is up. {data}
 
-  S3     {s3_tls_endpoint}   (plain HTTP: {s3_endpoint})
+  S3     {s3_tls_endpoint}{plain}
   KMS    {kms_endpoint}   (AWS JSON and gRPC)
-  admin  {admin}   {kms_admin}{token}
-  sealed objects are at {backend}
+  admin  {admin}   {kms_admin}{token}{backend}
 
 Paste these lines into a shell to use it with the AWS CLI:
 
@@ -92,8 +105,8 @@ Paste these lines into a shell to use it with the AWS CLI:
   export AWS_ENDPOINT_URL_KMS={kms_endpoint}
 
   aws s3 mb s3://demo
-  aws s3 cp README.md s3://demo/README.md --sse aws:kms --sse-kms-key-id alias/demo
-  aws s3 cp s3://demo/README.md -
+  echo 'a secret' | aws s3 cp - s3://demo/note.txt --sse aws:kms --sse-kms-key-id alias/demo
+  aws s3 cp s3://demo/note.txt -
 
 Ctrl-C stops it."
         )
@@ -130,6 +143,8 @@ mod tests {
             alt_secret_access_key: "alt-secret".into(),
             backend_endpoint: "http://127.0.0.1:1".into(),
             data_dir: "data".into(),
+            is_stored: true,
+            kms_admin_token: "token".into(),
             kms_admin_token_file: None,
         }
     }
@@ -150,6 +165,7 @@ mod tests {
                 "ca_file",
                 "data_dir",
                 "kms_admin_endpoint",
+                "kms_admin_token",
                 "kms_endpoint",
                 "region",
                 "s3_endpoint",
@@ -164,5 +180,17 @@ mod tests {
         let text = announcement().text();
         assert!(text.contains("export AWS_SECRET_ACCESS_KEY=main-secret\n"));
         assert!(!text.contains("alt-secret"));
+    }
+
+    #[test]
+    fn the_text_says_where_data_is_or_that_there_is_none_later() {
+        let mut announcement = announcement();
+        assert!(announcement.text().contains("All data is in data."));
+        announcement.is_stored = false;
+        announcement.s3_endpoint = String::new();
+        let text = announcement.text();
+        assert!(text.contains("Nothing is stored"), "{text}");
+        assert!(!text.contains("All data is in"), "{text}");
+        assert!(!text.contains("plain HTTP"), "{text}");
     }
 }

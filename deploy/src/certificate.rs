@@ -54,9 +54,9 @@ impl LocalAuthority {
                 .with_context(|| format!("{} is not a key", key_file.display()))?
         } else {
             let key = KeyPair::generate()?;
-            files::write_secret(&key_file, key.serialize_pem().as_bytes())?;
+            files::write_private(&key_file, key.serialize_pem().as_bytes())?;
             let pem = authority(offset_date_time(now)?).self_signed(&key)?.pem();
-            files::write_public(&certificate, pem.as_bytes())?;
+            files::write_private(&certificate, pem.as_bytes())?;
             key
         };
         Ok(Self {

@@ -36,14 +36,11 @@ pub enum Command {
 /// Flags of `up`.
 #[derive(Args, Clone)]
 pub struct Up {
-    /// Where users, keys and the embedded backend are stored.
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "SEALGATE_DATA",
-        default_value = "sealgate-data"
-    )]
-    pub data: PathBuf,
+    /// Where users, keys and the embedded backend are stored [env: SEALGATE_DATA] [default:
+    /// sealgate-data].
+    // Not clap's `env`: the variable of an image must not conflict with --ephemeral.
+    #[arg(long, value_name = "DIR", conflicts_with = "ephemeral")]
+    pub data: Option<PathBuf>,
     /// A TOML file with the tables [gateway] and [kms]; deploy/gateway.toml and deploy/kms.toml show
     /// every field.
     #[arg(long, value_name = "FILE", env = "SEALGATE_CONFIG")]
@@ -64,18 +61,45 @@ pub struct Up {
     #[arg(long)]
     pub allow_insecure_sse: bool,
     /// Factor on every KMS request quota: at 0.001, 100 requests a second act as AWS's 100,000.
-    #[arg(long, value_name = "FACTOR")]
+    #[arg(long, value_name = "FACTOR", value_parser = factor)]
     pub quota_scale: Option<f64>,
     /// KMS keys to create at start: TOML, or local-kms's YAML.
     #[arg(long, value_name = "FILE")]
     pub seed: Option<PathBuf>,
-    /// Store nothing: KMS keys are in memory, the rest is in a temporary folder.
+    /// Store nothing: KMS keys are in memory, the rest is in a temporary folder. What is written to
+    /// the S3 of --backend stays there, and cannot be read any more after the end.
     #[arg(long)]
     pub ephemeral: bool,
     /// For tests: ephemeral ports, one JSON line on standard output when ready, and exit with status
     /// 0 when standard input closes.
     #[arg(long)]
     pub fixture: bool,
+}
+
+impl Up {
+    /// The data folder; none if nothing is to be stored.
+    #[must_use]
+    pub fn folder(&self) -> Option<PathBuf> {
+        if self.ephemeral {
+            return None;
+        }
+        let variable = || std::env::var_os("SEALGATE_DATA").map(PathBuf::from);
+        let folder = self.data.clone().or_else(variable);
+        Some(folder.unwrap_or_else(|| PathBuf::from("sealgate-data")))
+    }
+}
+
+/// Reads a factor on request quotas.
+fn factor(text: &str) -> Result<f64, String> {
+    let factor = text.parse::<f64>();
+    let factor = factor.map_err(|_| format!("`{text}` is no number such as 0.001"))?;
+    if factor.is_finite() && factor > 0.0 {
+        return Ok(factor);
+    }
+    let way = "to refuse every call, use a fault plan (PUT /admin/faults)";
+    Err(format!(
+        "a factor is greater than 0, and {text} is not; {way}"
+    ))
 }
 
 /// Flags of the KMS alone.
@@ -97,7 +121,7 @@ pub struct Kms {
     #[arg(long, value_name = "FILE")]
     pub seed: Option<PathBuf>,
     /// Factor on every KMS request quota: at 0.001, 100 requests a second act as AWS's 100,000.
-    #[arg(long, value_name = "FACTOR")]
+    #[arg(long, value_name = "FACTOR", value_parser = factor)]
     pub quota_scale: Option<f64>,
 }
 
@@ -154,6 +178,31 @@ mod tests {
         assert!(bare.command.is_none() && bare.up.fixture);
         let named = Arguments::try_parse_from(["sealgate", "up", "--ephemeral"]).unwrap();
         assert!(matches!(named.command, Some(Command::Up(up)) if up.ephemeral));
+    }
+
+    #[test]
+    fn a_scale_of_nothing_is_refused_in_a_sentence() {
+        for scale in ["0", "-1", "NaN", "inf", "many"] {
+            let argument = format!("--quota-scale={scale}");
+            let refusal = Arguments::try_parse_from(["sealgate", &argument]).err();
+            let refusal = refusal.unwrap().to_string();
+            assert!(
+                refusal.contains("greater than 0") || refusal.contains("no number"),
+                "{refusal}"
+            );
+        }
+        assert!(Arguments::try_parse_from(["sealgate", "--quota-scale", "0.001"]).is_ok());
+    }
+
+    #[test]
+    fn a_folder_for_nothing_to_store_is_refused() {
+        let both = ["sealgate", "up", "--ephemeral", "--data", "d"];
+        let refusal = Arguments::try_parse_from(both).err().unwrap().to_string();
+        assert!(refusal.contains("cannot be used with"), "{refusal}");
+        let ephemeral = Arguments::try_parse_from(["sealgate", "--ephemeral"]).unwrap();
+        assert_eq!(ephemeral.up.folder(), None);
+        let stored = Arguments::try_parse_from(["sealgate", "--data", "d"]).unwrap();
+        assert_eq!(stored.up.folder(), Some("d".into()));
     }
 
     #[test]

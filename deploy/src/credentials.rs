@@ -56,7 +56,7 @@ impl Users {
             return Ok(users);
         }
         let users = Self::random()?;
-        files::write_secret(&file, toml::to_string(&users)?.as_bytes())?;
+        files::write_private(&file, toml::to_string(&users)?.as_bytes())?;
         Ok(users)
     }
 
@@ -143,7 +143,7 @@ pub fn admin_token(directory: &Path) -> anyhow::Result<String> {
         return Ok(token);
     }
     let token = hex::encode(random::<32>()?);
-    files::write_secret(&file, token.as_bytes())?;
+    files::write_private(&file, token.as_bytes())?;
     Ok(token)
 }
 
@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(admin_token(directory.path()).unwrap(), token);
         let file = directory.path().join(ADMIN_TOKEN_FILE);
         assert_eq!(files::mode(&file), 0o600);
-        files::write_secret(&file, b"short").unwrap();
+        files::write_private(&file, b"short").unwrap();
         assert!(admin_token(directory.path()).is_err());
     }
 
@@ -203,7 +203,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let text = "[[user]]\nname='a'\naccess_key_id='b'\nsecret_access_key='c'\naccount='000000000000'\n\
                     admin=true\n";
-        files::write_secret(&directory.path().join(FILE), text.as_bytes()).unwrap();
+        files::write_private(&directory.path().join(FILE), text.as_bytes()).unwrap();
         let refusal = Users::open_or_create(directory.path()).err().unwrap();
         assert!(format!("{refusal:#}").contains("unknown field `admin`"));
     }

@@ -15,13 +15,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     process::start_logs();
+    process::write_for_owner_alone();
     process::forbid_core_dumps();
     process::refuse_huge_pages();
     match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // One line without a backtrace: the cause is mostly the configuration.
-            tracing::error!("{error:#}");
+            tracing::error!("{}", process::sentence(&error));
             ExitCode::FAILURE
         }
     }

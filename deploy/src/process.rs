@@ -93,6 +93,24 @@ pub fn forbid_core_dumps() {
     }
 }
 
+/// Makes every file and folder that this process creates readable and writable for its user alone.
+pub fn write_for_owner_alone() {
+    use rustix::fs::Mode;
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+}
+
+/// An error and its causes in one line. A cause that an error before has in its text stands there once.
+#[must_use]
+pub fn sentence(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 /// Cancels `stop` on the first SIGINT or SIGTERM; ends the process on the second.
 ///
 /// # Errors
@@ -135,3 +153,23 @@ const PRINTS_HEADS: [&str; 4] = ["h2", "hyper", "hyper_util", "tonic"];
 
 /// Upper bounds of the histogram buckets of durations, in seconds.
 const BUCKETS_SECONDS: [f64; 10] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 60.0];
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_reported_once() {
+        let cause = || std::io::Error::other("no such folder");
+        let outer = || Err::<(), _>(cause()).context("the key store failed: no such folder");
+        let error = outer().unwrap_err();
+        assert_eq!(sentence(&error), "the key store failed: no such folder");
+        let error = outer().context("starting").unwrap_err();
+        assert_eq!(
+            sentence(&error),
+            "starting: the key store failed: no such folder"
+        );
+    }
+}

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use gateway::server::operate;
 use kms::config::Compat;
+use kms::regions::Regions;
 use proto::identity::Secret;
 use proto::time::SystemClock;
 use tokio::signal::unix::SignalKind;
@@ -162,6 +163,10 @@ async fn serve(config: gateway::config::Config, file: &Path) -> anyhow::Result<(
         ..gateway::server::Parts::default()
     };
     let running = gateway::server::start(config, parts).await?;
+    // What it needs may start later: it serves from then on.
+    if let Some(Err(reason)) = stop.run_until_cancelled(running.readiness()).await {
+        tracing::error!("not ready: {reason}");
+    }
     tracing::info!(s3 = ?running.s3_addr, tls = ?running.tls_addr, "the gateway is up");
 
     let mut hangup = signal(SignalKind::hangup())?;
@@ -186,6 +191,11 @@ fn gateway_config(file: &Path) -> anyhow::Result<gateway::config::Config> {
     }
     if let Ok(secret) = std::env::var("SEALGATE_BACKEND_SECRET_ACCESS_KEY") {
         credentials.secret_access_key = secret.into();
+    }
+    config.check_backend_credentials()?;
+    if Regions::default().find(config.region.as_str()).is_none() {
+        let region = &config.region;
+        tracing::warn!(%region, "AWS has no such Region: the KMS must have it among its `regions`");
     }
     Ok(config)
 }

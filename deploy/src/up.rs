@@ -6,6 +6,8 @@
 
 mod backend;
 mod demo;
+mod folder;
+mod ports;
 mod settings;
 
 use std::net::Ipv4Addr;
@@ -27,11 +29,11 @@ use crate::cli::Up;
 use crate::credentials;
 use crate::credentials::User;
 use crate::credentials::Users;
-use crate::files;
 use crate::process;
 use crate::seed::Seed;
 use crate::single;
 use crate::up::backend::ChosenBackend;
+use crate::up::folder::DataFolder;
 use crate::up::settings::Settings;
 
 /// Runs until a signal, or until standard input closes when it is a fixture.
@@ -52,6 +54,10 @@ pub async fn run(flags: Up) -> anyhow::Result<()> {
     } else {
         running.announcement.print_text();
     }
+    let readiness = stop.run_until_cancelled(running.gateway.readiness());
+    if let Some(Err(reason)) = readiness.await {
+        tracing::error!("not ready: {reason}");
+    }
     stop.cancelled().await;
     running.stop().await;
     Ok(())
@@ -64,6 +70,8 @@ pub struct Together {
     kms: kms::server::Running,
     gateway: gateway::server::Running,
     backend: CancellationToken,
+    /// Whether the state bucket is of use to this process only.
+    has_own_state: bool,
 }
 
 impl Together {
@@ -76,31 +84,29 @@ impl Together {
         // Everything that can be wrong is checked before the first port is bound.
         let settings = Settings::read(flags.config.as_deref())?;
         let seed = flags.seed.as_deref().map(Seed::read).transpose()?;
-        let users = if flags.ephemeral {
-            Users::random()?
-        } else {
-            Users::open_or_create(data)?
+        let users = match flags.ephemeral {
+            true => Users::random()?,
+            false => Users::open_or_create(data)?,
         };
         let authority = LocalAuthority::open_or_create(data, SystemClock.now())?;
-        // The services' shared secret is in memory only, unless the file has one for gRPC clients.
-        let secret = match &settings.kms.authenticate.service_secret {
-            Some(given) => Secret::new(given.expose()),
-            None => Secret::new(hex::encode(credentials::random::<32>()?)),
-        };
-        let mut kms_config = kms_config(&settings, flags, data, &users, &secret);
-        let admin_token_file = protect_stored_keys(&mut kms_config, data)?;
-        let mut gateway_config = gateway_config(&settings, flags, &users);
-        if flags.fixture {
-            take_free_ports(&mut kms_config, &mut gateway_config);
-        }
-        kms_config.check().context("in [kms]")?;
-        gateway_config.check().context("in [gateway]")?;
+        let secret = service_secret(&settings)?;
+        let Configurations {
+            kms: kms_config,
+            gateway: mut gateway_config,
+            admin_token,
+            admin_token_file,
+            has_own_state,
+        } = Configurations::new(&settings, flags, data, &users, &secret)?;
 
         let stop_backend = CancellationToken::new();
         let backend = ChosenBackend::start(flags, &settings.embedded, data, &stop_backend).await?;
         backend.configure(&mut gateway_config);
+        if flags.backend.is_some() {
+            gateway_config.check_backend_credentials()?;
+        }
 
-        let kms = kms::server::start(kms_config, Arc::new(SystemClock)).await?;
+        let kms = kms::server::start(kms_config, Arc::new(SystemClock)).await;
+        let kms = kms.map_err(ports::explain_kms)?;
         let main = users.main();
         if let Some(seed) = &seed {
             seed.plant(&kms.kms, &main.account, &flags.region)?;
@@ -120,7 +126,8 @@ impl Together {
             metrics: process::collect_metrics(),
             ..gateway::server::Parts::default()
         };
-        let gateway = gateway::server::start(gateway_config, parts).await?;
+        let gateway = gateway::server::start(gateway_config, parts).await;
+        let gateway = gateway.map_err(ports::explain_gateway)?;
         let announcement = Announcement {
             kms_endpoint: kms.endpoint.clone(),
             kms_admin_endpoint: kms.admin_endpoint.clone(),
@@ -135,6 +142,8 @@ impl Together {
             alt_secret_access_key: users.alt().secret_access_key.expose().to_owned(),
             backend_endpoint: backend.url.unwrap_or_default(),
             data_dir: std::path::absolute(data)?,
+            is_stored: !flags.ephemeral,
+            kms_admin_token: admin_token,
             kms_admin_token_file: admin_token_file,
         };
         Ok(Self {
@@ -142,46 +151,69 @@ impl Together {
             kms,
             gateway,
             backend: stop_backend,
+            has_own_state,
         })
     }
 
     /// Lets requests in flight finish: first the gateway's, which need the other two.
     pub async fn stop(self) {
-        self.gateway.stop().await;
+        if self.has_own_state {
+            if let Err(error) = self.gateway.stop_and_remove_state().await {
+                tracing::warn!(%error, "the state bucket could not be removed");
+            }
+        } else {
+            self.gateway.stop().await;
+        }
         self.kms.stop().await;
         self.backend.cancel();
     }
 }
 
-/// The data directory; a temporary one is removed at the end.
-struct DataFolder {
-    path: PathBuf,
-    temporary: bool,
+/// The secret that both services share: in memory only, unless the file has one for gRPC clients.
+fn service_secret(settings: &Settings) -> anyhow::Result<Secret> {
+    Ok(match &settings.kms.authenticate.service_secret {
+        Some(given) => Secret::new(given.expose()),
+        None => Secret::new(hex::encode(credentials::random::<32>()?)),
+    })
 }
 
-impl DataFolder {
-    fn open(flags: &Up) -> anyhow::Result<Self> {
-        let path = if flags.ephemeral {
-            let name = hex::encode(credentials::random::<8>()?);
-            std::env::temp_dir().join(format!("sealgate-{name}"))
-        } else {
-            flags.data.clone()
-        };
-        files::private_directory(&path)?;
-        Ok(Self {
-            path,
-            temporary: flags.ephemeral,
-        })
-    }
+/// What both services start with, except for the backend.
+struct Configurations {
+    kms: kms::config::Config,
+    gateway: gateway::config::Config,
+    admin_token: String,
+    admin_token_file: Option<PathBuf>,
+    has_own_state: bool,
 }
 
-impl Drop for DataFolder {
-    fn drop(&mut self) {
-        if self.temporary
-            && let Err(error) = std::fs::remove_dir_all(&self.path)
-        {
-            tracing::warn!(%error, folder = %self.path.display(), "could not be removed");
+impl Configurations {
+    fn new(
+        settings: &Settings,
+        flags: &Up,
+        data: &Path,
+        users: &Users,
+        secret: &Secret,
+    ) -> anyhow::Result<Self> {
+        let mut kms = kms_config(settings, flags, data, users, secret);
+        let admin_token_file = protect_stored_keys(&mut kms, data)?;
+        let mut gateway = gateway_config(settings, flags, users);
+        let has_own_state = flags.ephemeral && flags.backend.is_some() && !settings.names_state;
+        if has_own_state {
+            let random = hex::encode(credentials::random::<8>()?);
+            gateway.state.bucket = format!("{OWN_STATE}{random}");
         }
+        if flags.fixture {
+            ports::take_free(&mut kms, &mut gateway);
+        }
+        kms.check().context("in [kms]")?;
+        gateway.check().context("in [gateway]")?;
+        Ok(Self {
+            admin_token: admin_token(&kms),
+            kms,
+            gateway,
+            admin_token_file,
+            has_own_state,
+        })
     }
 }
 
@@ -234,8 +266,22 @@ fn protect_stored_keys(
     Ok(Some(data.join(credentials::ADMIN_TOKEN_FILE)))
 }
 
+/// The token that the KMS's admin port demands for what reads or destroys keys; empty if it demands none.
+fn admin_token(config: &kms::config::Config) -> String {
+    let token = config.admin.keys_token.as_ref();
+    let token = token.or(config.admin.token.as_ref());
+    token.map_or_else(String::new, |token| token.expose().to_owned())
+}
+
 fn gateway_config(settings: &Settings, flags: &Up, users: &Users) -> gateway::config::Config {
     let mut config = settings.gateway.clone();
+    if !settings.delays_end {
+        // There is no load balancer that must notice the end, and a fixture's test waits for it.
+        config.limits.drain_delay_ms = 0;
+    }
+    if flags.fixture && !settings.limits_end {
+        config.limits.drain_timeout_ms = FIXTURE_DRAIN_MS;
+    }
     let user = |user: &User| gateway::authenticate::User {
         access_key_id: user.access_key_id.clone(),
         secret_access_key: user.secret_access_key.clone(),
@@ -250,10 +296,6 @@ fn gateway_config(settings: &Settings, flags: &Up, users: &Users) -> gateway::co
         .listen
         .https
         .get_or_insert(SocketAddr::from((Ipv4Addr::LOCALHOST, HTTPS_PORT)));
-    if flags.config.is_none() {
-        // There is no load balancer that must notice the stop.
-        config.limits.drain_delay_ms = 0;
-    }
     if flags.ephemeral || flags.fixture {
         config.state.first_start = gateway::state::FirstStart::Any;
     }
@@ -262,18 +304,6 @@ fn gateway_config(settings: &Settings, flags: &Up, users: &Users) -> gateway::co
         tracing::warn!("customer keys may cross the network in clear: --allow-insecure-sse");
     }
     config
-}
-
-fn take_free_ports(kms: &mut kms::config::Config, gateway: &mut gateway::config::Config) {
-    let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    kms.listen = free;
-    kms.admin.listen = free;
-    gateway.listen.http = Some(free);
-    gateway.listen.https = Some(free);
-    gateway.listen.admin = Some(free);
-    // Nothing watches a fixture's readiness, and its test waits for its end.
-    gateway.limits.drain_delay_ms = 0;
-    gateway.limits.drain_timeout_ms = 2_000;
 }
 
 /// The URL of a listener; empty if the configuration switches it off.
@@ -286,3 +316,8 @@ const KEY_STORE_FILE: &str = "keys.redb";
 /// The root key. Without it the keys are lost; whoever has it and the store has the keys.
 const ROOT_KEY_FILE: &str = "root.key";
 const HTTPS_PORT: u16 = 9443;
+/// How long requests in flight may delay the end of a fixture, in milliseconds.
+const FIXTURE_DRAIN_MS: u64 = 2_000;
+/// The start of the name of a state bucket that is removed at the end. The root keys of an ephemeral KMS
+/// open nothing after it, and must not mix with those of another life or of a gateway that stores its keys.
+const OWN_STATE: &str = "sealgate-ephemeral-";

@@ -29,13 +29,17 @@ pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
 /// What the admin listener serves.
 pub(crate) struct Admin {
     hosts: Hosts,
-    readiness: Readiness,
+    readiness: Arc<Readiness>,
     metrics: Option<MetricsText>,
 }
 
 impl Admin {
     /// What is served to requests under one of the names in `hosts`.
-    pub(crate) fn new(hosts: Hosts, readiness: Readiness, metrics: Option<MetricsText>) -> Self {
+    pub(crate) fn new(
+        hosts: Hosts,
+        readiness: Arc<Readiness>,
+        metrics: Option<MetricsText>,
+    ) -> Self {
         Self {
             hosts,
             readiness,

@@ -204,7 +204,7 @@ impl Authenticator {
         let query = Presigned::signed_query(pairs);
         let (caller, key) = self.check_claim(head, &query, &claim)?;
         if presigned.security_token.is_some() {
-            return Err(S3Code::InvalidToken.into());
+            return Err(refusal::token());
         }
         let mut hoisted = hoisted::headers(head.query, head.headers)?;
         let effective_hash = HeaderValue::from_str(&claim.payload_hash).ok();
@@ -257,7 +257,7 @@ impl Authenticator {
         let mismatch = || refusal::mismatch(id, signature, &string_to_sign, &canonical);
         let signer = self.signer(id, &claim.scope, (&string_to_sign, signature), mismatch)?;
         if head.headers.contains_key(SECURITY_TOKEN) {
-            return Err(S3Code::InvalidToken.into());
+            return Err(refusal::token());
         }
         Ok(signer)
     }

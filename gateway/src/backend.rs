@@ -36,7 +36,7 @@ mod body;
 pub mod capabilities;
 mod copy;
 mod digest;
-mod failure;
+pub(crate) mod failure;
 mod forward;
 mod header_filter;
 mod local;

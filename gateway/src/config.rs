@@ -69,22 +69,27 @@ pub struct Config {
     pub bucket_keys: bucket_key::Config,
 }
 
-/// Where clients connect. A listener without an address is not opened.
+/// Where clients connect. A listener without an address is not opened: the default opens two, and a table
+/// opens those that it names.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct Listen {
     /// Address of the plain HTTP listener.
+    #[serde(default, deserialize_with = "proto::listen::optional_address")]
     pub http: Option<SocketAddr>,
 
     /// Address of the HTTPS listener.
+    #[serde(default, deserialize_with = "proto::listen::optional_address")]
     pub https: Option<SocketAddr>,
 
     /// Address of the listener for health and metrics. Never the one of clients.
+    #[serde(default, deserialize_with = "proto::listen::optional_address")]
     pub admin: Option<SocketAddr>,
 
     /// Host names that the admin listener answers to, besides those of loopback. Without any, one
     /// beyond loopback answers to every name; one on loopback never does, so that no web page reaches
     /// it by a name of its own that resolves to 127.0.0.1.
+    #[serde(default)]
     pub admin_hosts: Vec<String>,
 
     /// PEM file with the certificate chain of the HTTPS listener, the leaf first.
@@ -311,8 +316,33 @@ impl Config {
             let what = "has only one of certificate_file and private_key_file";
             return Err(ConfigError::Field("listen", what));
         }
+        if !is_bucket_name(&self.state.bucket) {
+            let what = "is no name of a bucket: 3 to 63 small letters, digits, dots and hyphens";
+            return Err(ConfigError::Field("state.bucket", what));
+        }
         if self.limits.connections_max == 0 || self.limits.requests_in_flight_max == 0 {
             return Err(ConfigError::Field("limits", "lets nobody in"));
+        }
+        Ok(())
+    }
+
+    /// Checks that there are credentials for the backend, which may come from elsewhere than the file.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for credentials that are empty.
+    pub fn check_backend_credentials(&self) -> Result<(), ConfigError> {
+        let credentials = &self.backend_credentials;
+        let what = "is empty: the backend would refuse every request";
+        if credentials.access_key_id.trim().is_empty() {
+            return Err(ConfigError::Field(
+                "backend_credentials.access_key_id",
+                what,
+            ));
+        }
+        if credentials.secret_access_key.expose().trim().is_empty() {
+            let field = "backend_credentials.secret_access_key";
+            return Err(ConfigError::Field(field, what));
         }
         Ok(())
     }
@@ -347,6 +377,17 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// Whether S3 takes this as the name of a bucket.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
+fn is_bucket_name(name: &str) -> bool {
+    let is_end = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    (3..=63).contains(&name.len())
+        && name.starts_with(is_end)
+        && name.ends_with(is_end)
+        && name.chars().all(|c| is_end(c) || c == '.' || c == '-')
 }
 
 /// Why a configuration cannot be used.
@@ -399,6 +440,9 @@ mod tests {
             "trusted_proxies = [\"everyone\"]",
             "[listen]\ncertificate_file = \"a\"",
             "[limits]\nconnections_max = 0",
+            "[state]\nbucket = \"Not_A_Bucket\"",
+            "[state]\nbucket = \"\"",
+            "[listen]\nadmin = \"127.0.0.1:1\"",
             USER,
             &USER
                 .replace("secretsecret", "short")
@@ -407,6 +451,29 @@ mod tests {
         ] {
             assert!(parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_listener_that_is_left_out_of_the_table_is_not_opened() {
+        let listen = parse("").unwrap().listen;
+        assert!(listen.http.is_some() && listen.https.is_none());
+        let listen = parse("[listen]\nhttps = \"localhost:9443\"")
+            .unwrap()
+            .listen;
+        assert_eq!(listen.http, None);
+        assert_eq!(listen.https.unwrap().to_string(), "127.0.0.1:9443");
+    }
+
+    #[test]
+    fn empty_credentials_of_the_backend_are_found() {
+        let mut config = parse("").unwrap();
+        let text = config.check_backend_credentials().unwrap_err().to_string();
+        assert!(text.contains("access_key_id"), "{text}");
+        config.backend_credentials.access_key_id = "id".to_owned();
+        let text = config.check_backend_credentials().unwrap_err().to_string();
+        assert!(text.contains("secret_access_key"), "{text}");
+        config.backend_credentials.secret_access_key = Secret::new("secret");
+        config.check_backend_credentials().unwrap();
     }
 
     /// The file that shows every field.

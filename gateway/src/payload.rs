@@ -31,6 +31,7 @@ pub use coverage::Coverage;
 pub(crate) use form::Form;
 pub(crate) use form::fields::Fields;
 pub(crate) use form::fields::repeated;
+pub use wire::AwaitsContinue;
 pub use wire::Wire;
 pub use wire::WireBody;
 pub use wire::WireLimits;

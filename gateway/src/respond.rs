@@ -21,6 +21,8 @@ use http::Response;
 use http::StatusCode;
 use http::header;
 use tokio::time::Instant;
+use tracing::Instrument as _;
+use tracing::field;
 
 use crate::authenticate;
 use crate::authenticate::Authenticator;
@@ -31,6 +33,7 @@ use crate::bucket::cors::Asking;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::payload;
+use crate::payload::AwaitsContinue;
 use crate::payload::Wire;
 use crate::payload::WireBody;
 use crate::payload::WireLimits;
@@ -129,19 +132,18 @@ impl Responder {
     ) -> Response<Answer> {
         let (head, body) = request.into_parts();
         let connection = self.settings.proxies.connection(peer, tls, &head.headers);
-        let wire = Wire::new(
-            body,
-            self.settings.wire_limits,
-            expects_continue(&head.headers),
-        );
+        let awaits_continue = AwaitsContinue::new(expects_continue(&head.headers));
+        let wire = Wire::new(body, self.settings.wire_limits, awaits_continue.clone());
         let mut record = self.record(&head, &connection);
         let is_head = head.method == Method::HEAD;
         let uri = head.uri.clone();
         let mut for_page = HeaderMap::new();
 
         let outcome = if record.in_flight.is_some() {
+            let span = record.span.clone();
             let answer = self.answer(head, wire, connection, &mut record, &mut for_page);
-            let answer = AssertUnwindSafe(answer).catch_unwind().await;
+            let answer = AssertUnwindSafe(answer).catch_unwind();
+            let answer = answer.instrument(span).await;
             answer.unwrap_or_else(|_| {
                 tracing::error!(request_id = %record.request_id, "a request panicked");
                 Err(S3Error::internal())
@@ -155,13 +157,24 @@ impl Responder {
         if !for_page.is_empty() {
             response.headers_mut().extend(for_page);
         }
+        if awaits_continue.is_true() {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
         self.finish(response, record)
     }
 
     /// The request's part in the log, and its place among those in flight.
     fn record(&self, head: &http::request::Parts, connection: &Connection) -> Record {
+        let request_id = self.ids.next();
         Record {
-            request_id: self.ids.next(),
+            span: tracing::error_span!(
+                "request",
+                request_id = request_id.as_str(),
+                bucket = field::Empty,
+                key = field::Empty
+            ),
+            request_id,
             started: Instant::now(),
             client: connection.client,
             method: head.method.clone(),
@@ -188,6 +201,7 @@ impl Responder {
         authenticate::check_head(&head.uri, &head.headers)?;
         let mut target = route::target(&head.uri, host(&head), &self.settings.bases)?;
         record.target = target.clone();
+        record.name_target();
         let asking = Asking::of(&head.method, &head.headers);
         if head.method == Method::OPTIONS {
             record.operation = Some(Operation::Preflight);
@@ -245,6 +259,7 @@ impl Responder {
             route::check_headers(&request.headers)?;
             record.caller = Some(request.caller.clone());
             record.target.key.clone_from(&request.target.key);
+            record.name_target();
         }
         Box::pin(self.operations.run(operation, request)).await
     }

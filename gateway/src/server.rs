@@ -33,9 +33,11 @@ use crate::chunks::random::SystemRandom;
 use crate::config::Config;
 use crate::config::ConfigError;
 use crate::config::Listen;
+use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::server::connection::Shared;
 use crate::server::tls::Certificates;
+use crate::state::State;
 use crate::state::presence::Presence;
 use crate::state::presence::PresenceError;
 
@@ -90,6 +92,8 @@ pub struct Running {
     lifetime: Lifetime,
     connections: TaskTracker,
     presence: Option<Arc<Presence>>,
+    readiness: Arc<Readiness>,
+    state: State,
 }
 
 /// The stages of the end.
@@ -136,10 +140,8 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
     );
 
     let lifetime = Lifetime::default();
-    let connections = TaskTracker::new();
-    let slots = Arc::new(Semaphore::new(
-        config.limits.connections_max.min(Semaphore::MAX_PERMITS),
-    ));
+    let acceptor = Acceptor::new(&lifetime, config.limits.connections_max);
+    let connections = acceptor.connections.clone();
     let draining = CancellationToken::new();
     let shared = Arc::new(Shared {
         responder: composed.responder,
@@ -147,22 +149,20 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         certificates,
         draining,
     });
-    let acceptor = Acceptor {
-        lifetime: lifetime.clone(),
-        connections: connections.clone(),
-        slots,
-    };
-
     upkeep::run(composed.sweep, presence.clone(), random, &lifetime.closed);
     serve_clients(&acceptor, &shared, http, https);
+    let state = composed.stored.state.clone();
+    let readiness = Readiness::new(
+        composed.stored.state,
+        composed.stored.installation,
+        composed.kms,
+        presence.clone(),
+        lifetime.stopping.clone(),
+    );
+    let readiness = Arc::new(readiness);
     if let Some(listener) = admin_listener {
-        let readiness = Readiness::new(
-            composed.stored.installation,
-            presence.clone(),
-            lifetime.stopping.clone(),
-        );
         let hosts = admin_hosts(admin_addr, &config.listen);
-        let admin = Arc::new(Admin::new(hosts, readiness, metrics));
+        let admin = Arc::new(Admin::new(hosts, Arc::clone(&readiness), metrics));
         let acceptor = acceptor.for_admin();
         let serve = move |stream, _| Arc::clone(&admin).serve(stream);
         tokio::spawn(acceptor.run(listener, serve));
@@ -175,6 +175,8 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         lifetime,
         connections,
         presence,
+        readiness,
+        state,
     })
 }
 
@@ -182,6 +184,28 @@ impl Running {
     /// Requests that are being answered now.
     pub fn requests_in_flight(&self) -> usize {
         self.shared.responder.in_flight()
+    }
+
+    /// Whether it should be sent requests, as `/readyz` answers.
+    ///
+    /// # Errors
+    ///
+    /// Why not, in a sentence.
+    pub async fn readiness(&self) -> Result<(), String> {
+        self.readiness.check().await
+    }
+
+    /// [`Running::stop`], then removes the state bucket: for a gateway whose KMS forgets its keys, so that
+    /// nothing in it can be opened any more.
+    ///
+    /// # Errors
+    ///
+    /// When the backend refuses or does not answer.
+    pub async fn stop_and_remove_state(self) -> Result<(), S3Error> {
+        let state = self.state.clone();
+        self.stop().await;
+        let removed = tokio::time::timeout(REMOVE_TIMEOUT, state.remove_bucket()).await;
+        removed.unwrap_or_else(|_| Err(S3Code::ServiceUnavailable.into()))
     }
 
     /// Takes the users of another configuration, and reads the certificate's files again; nothing
@@ -244,6 +268,16 @@ struct Acceptor {
 }
 
 impl Acceptor {
+    /// One that holds so many connections at once.
+    fn new(lifetime: &Lifetime, connections_max: usize) -> Self {
+        let slots = Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS));
+        Self {
+            lifetime: lifetime.clone(),
+            connections: TaskTracker::new(),
+            slots: Arc::new(slots),
+        }
+    }
+
     /// One whose connections nobody waits for, and which goes on until the very end.
     fn for_admin(&self) -> Self {
         let aborted = self.lifetime.aborted.clone();
@@ -399,6 +433,14 @@ fn address(listener: Option<&TcpListener>) -> Result<Option<SocketAddr>, StartEr
         .map_err(StartError::Address)
 }
 
+/// How to take another port, if that is what helps.
+fn way_out(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::AddrInUse => "; set another port in `listen` of the gateway",
+        _ => "",
+    }
+}
+
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -432,7 +474,7 @@ pub enum StartError {
     Bucket(String, S3Error),
 
     /// A port cannot be bound.
-    #[error("{address} cannot be bound: {cause}")]
+    #[error("cannot listen on {address}: {cause}{}", way_out(cause))]
     Bind {
         /// The address.
         address: SocketAddr,
@@ -444,6 +486,9 @@ pub enum StartError {
     #[error("a listener has no address: {0}")]
     Address(io::Error),
 }
+
+/// How long removing the state bucket may take.
+const REMOVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long to wait when the machine cannot take another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -423,6 +423,16 @@ impl State {
             .await
     }
 
+    /// Removes the state bucket and everything in it.
+    pub(crate) async fn remove_bucket(&self) -> Result<(), S3Error> {
+        self.remove_all("").await?;
+        let request = BackendRequest::bucket(Method::DELETE, &*self.bucket);
+        match self.backend.fetch(request).await {
+            Err(error) if !is_absent(&error) => Err(unavailable("the state bucket", &error)),
+            _ => Ok(()),
+        }
+    }
+
     async fn remove_named(&self, names: &[String]) -> Result<(), S3Error> {
         let objects = names
             .iter()

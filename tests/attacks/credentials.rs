@@ -162,7 +162,8 @@ async fn asymmetric_signatures_are_refused() {
 async fn a_session_token_that_nobody_gave_out_is_refused() {
     let gate = Gate::open().await;
     let draft = put("key", "hello").header("x-amz-security-token", "token");
-    gate.refuses(&gate.sign(draft), "InvalidToken", 400).await;
+    let text = gate.refuses(&gate.sign(draft), "InvalidToken", 400).await;
+    assert!(text.contains("unset AWS_SESSION_TOKEN"), "{text}");
     let draft = put("key", "hello").query("X-Amz-Security-Token", "token");
     gate.refuses(&gate.presign(draft), "InvalidToken", 400)
         .await;

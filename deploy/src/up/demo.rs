@@ -52,7 +52,7 @@ fn call(
 }
 
 fn refusal(error: kms::error::KmsError) -> anyhow::Error {
-    anyhow::anyhow!("the KMS refused: {error:?}")
+    anyhow::anyhow!("the KMS refused to create the key {ALIAS}: {error}")
 }
 
 const ALIAS: &str = "alias/demo";

@@ -15,6 +15,15 @@ pub(super) struct Settings {
     pub(super) gateway: gateway::config::Config,
     pub(super) kms: kms::config::Config,
     pub(super) embedded: EmbeddedBackend,
+    /// Whether the file sets how long the end is delayed for load balancers.
+    #[serde(skip)]
+    pub(super) delays_end: bool,
+    /// Whether the file sets how long requests in flight may delay the end.
+    #[serde(skip)]
+    pub(super) limits_end: bool,
+    /// Whether the file names the state bucket.
+    #[serde(skip)]
+    pub(super) names_state: bool,
 }
 
 /// The embedded backend.
@@ -33,7 +42,21 @@ impl Settings {
         };
         let context = || format!("in the config file {}", file.display());
         let text = std::fs::read_to_string(file).with_context(context)?;
-        toml::from_str(&text).with_context(context)
+        Self::parse(&text).with_context(context)
+    }
+
+    fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        let table: toml::Table = toml::from_str(text)?;
+        let has = |section: &str, field: &str| {
+            let section = table.get("gateway").and_then(|table| table.get(section));
+            section.is_some_and(|table| table.get(field).is_some())
+        };
+        Ok(Self {
+            delays_end: has("limits", "drain_delay_ms"),
+            limits_end: has("limits", "drain_timeout_ms"),
+            names_state: has("state", "bucket"),
+            ..toml::from_str(text)?
+        })
     }
 }
 
@@ -46,7 +69,15 @@ mod tests {
         for text in ["port = 1", "[gateway]\nport = 1", "[kms.quotas]\nlimit = 1"] {
             assert!(toml::from_str::<Settings>(text).is_err(), "{text}");
         }
-        let settings: Settings = toml::from_str("[kms.quotas]\nscale = 0.5\n").unwrap();
+        let settings = Settings::parse("[kms.quotas]\nscale = 0.5\n").unwrap();
         assert!((settings.kms.quotas.scale - 0.5).abs() < f64::EPSILON);
+        assert!(!settings.delays_end && !settings.limits_end && !settings.names_state);
+    }
+
+    #[test]
+    fn what_the_file_sets_itself_is_seen() {
+        let text = "[gateway.limits]\ndrain_delay_ms = 0\n[gateway.state]\nbucket = \"mine\"\n";
+        let settings = Settings::parse(text).unwrap();
+        assert!(settings.delays_end && settings.names_state);
     }
 }

@@ -3,67 +3,154 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Method;
+use http::StatusCode;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::backend::BackendRequest;
+use crate::backend::failure;
 use crate::bucket::installation::Installation;
+use crate::keys::kms::KeyService;
+use crate::state::State;
 use crate::state::presence::Presence;
 
-/// Ready means: not stopping, and the backend shows the identity of the state bucket.
-///
-/// No request is made to the KMS: a probe must not count against its quotas, and objects whose keys are
-/// cached can be served without it.
+/// Ready means: not stopping, the backend accepts the gateway and has or takes its state bucket, which is the
+/// right one, and the KMS accepts the gateway.
 pub(crate) struct Readiness {
+    state: State,
     installation: Arc<Installation>,
+    kms: Arc<dyn KeyService>,
     presence: Option<Arc<Presence>>,
     stopping: CancellationToken,
-    last: Mutex<Option<(Instant, Result<(), String>)>>,
+    last: Mutex<Probes>,
+}
+
+/// The last outcomes.
+#[derive(Default)]
+struct Probes {
+    backend: Option<Outcome>,
+    kms: Option<Outcome>,
+}
+
+/// What a probe showed, and when.
+#[derive(Clone)]
+struct Outcome {
+    when: Instant,
+    result: Result<(), String>,
 }
 
 impl Readiness {
     pub(crate) fn new(
+        state: State,
         installation: Arc<Installation>,
+        kms: Arc<dyn KeyService>,
         presence: Option<Arc<Presence>>,
         stopping: CancellationToken,
     ) -> Self {
         Self {
+            state,
             installation,
             presence,
+            kms,
             stopping,
-            last: Mutex::new(None),
+            last: Mutex::default(),
         }
     }
 
-    /// Whether to send requests here, or why not. The backend receives a request at most every few
-    /// seconds, however often this is called.
+    /// Whether to send requests here, or why not, in a sentence. Backend and KMS receive a request at most
+    /// every few seconds, however often this is called.
     pub(crate) async fn check(&self) -> Result<(), String> {
         if self.stopping.is_cancelled() {
-            return Err("stopping".to_owned());
+            return Err("the gateway is stopping".to_owned());
         }
         let mut presence = self.presence.iter();
         if presence.any(|presence| presence.is_superseded()) {
             return Err("another gateway serves the state bucket".to_owned());
         }
         let mut last = self.last.lock().await;
-        if let Some((when, outcome)) = &*last
-            && when.elapsed() < FRESH
-        {
-            return outcome.clone();
+        let Probes { backend, kms } = &mut *last;
+        let (backend, kms) = tokio::join!(
+            fresh(backend, BACKEND_FRESH, self.backend()),
+            fresh(kms, KMS_FRESH, self.kms())
+        );
+        backend.and(kms)
+    }
+
+    /// Lists the state bucket: that needs the gateway's credentials, and no other permission than those
+    /// that it must have.
+    async fn backend(&self) -> Result<(), String> {
+        let bucket = self.state.bucket();
+        let request = BackendRequest::bucket(Method::GET, bucket)
+            .query("list-type", "2")
+            .query("max-keys", "1");
+        let answer = self.state.backend().send(request).await;
+        let answer = answer.map_err(|error| format!("the backend cannot be used: {error}"))?;
+        let status = answer.status();
+        if status.is_success() || status == StatusCode::NOT_FOUND {
+            return self.state_bucket(status).await;
         }
-        let probe = tokio::time::timeout(PROBE_TIMEOUT, self.installation.check());
-        let outcome = match probe.await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(refusal)) => Err(refusal.to_string()),
-            Err(_) => Err("the backend does not answer in time".to_owned()),
-        };
-        *last = Some((Instant::now(), outcome.clone()));
-        outcome
+        let body = answer.into_body().collect(ERROR_BYTES_MAX).await;
+        let code = failure::code(&body.unwrap_or_default()).unwrap_or_default();
+        Err(format!(
+            "the backend refuses the gateway's credentials or its state bucket {bucket:?}: {status} {code}"
+        ))
+    }
+
+    /// Whether the state bucket is the right one; where there is none, whether it can be made.
+    async fn state_bucket(&self, status: StatusCode) -> Result<(), String> {
+        let checked = self.installation.check().await;
+        checked.map_err(|refusal| refusal.to_string())?;
+        if status == StatusCode::NOT_FOUND {
+            let bucket = self.state.bucket();
+            let made = self.state.make_bucket().await;
+            return made.map_err(|error| {
+                format!("the backend refuses to make the state bucket {bucket:?}: {error}")
+            });
+        }
+        Ok(())
+    }
+
+    async fn kms(&self) -> Result<(), String> {
+        self.kms.check().await.map_err(|error| error.to_string())
     }
 }
 
-/// How long an outcome counts.
-const FRESH: Duration = Duration::from_secs(5);
+/// The last outcome if it is fresh, or that of the probe.
+async fn fresh(
+    last: &mut Option<Outcome>,
+    fresh: Duration,
+    probe: impl Future<Output = Result<(), String>>,
+) -> Result<(), String> {
+    if let Some(Outcome { when, result }) = last {
+        // A repair is to be seen soon.
+        let fresh = if result.is_ok() { fresh } else { FAILURE_FRESH };
+        if when.elapsed() < fresh {
+            return result.clone();
+        }
+    }
+    let late = || Err("the backend or the KMS does not answer in time".to_owned());
+    let result = tokio::time::timeout(PROBE_TIMEOUT, probe).await;
+    let result = result.unwrap_or_else(|_| late());
+    *last = Some(Outcome {
+        when: Instant::now(),
+        result: result.clone(),
+    });
+    result
+}
 
-/// How long the backend may take.
+/// How long an answer of the backend counts.
+const BACKEND_FRESH: Duration = Duration::from_secs(5);
+
+/// How long an answer of the KMS counts.
+const KMS_FRESH: Duration = Duration::from_secs(5);
+
+/// How long a failure counts.
+const FAILURE_FRESH: Duration = Duration::from_secs(1);
+
+/// How long a probe may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Longest error document that is read, in bytes.
+const ERROR_BYTES_MAX: usize = 64 << 10;

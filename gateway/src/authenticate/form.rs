@@ -154,7 +154,7 @@ impl Authenticator {
         let signed = (policy, signature);
         let (caller, _) = self.signer(&access_key_id, &scope, signed, mismatch)?;
         if fields.get("x-amz-security-token").is_some() {
-            return Err(S3Code::InvalidToken.into());
+            return Err(refusal::token());
         }
         Ok(caller)
     }

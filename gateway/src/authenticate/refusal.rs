@@ -60,6 +60,13 @@ pub(super) fn presigned(error: &PresignedError) -> S3Error {
     }
 }
 
+/// The error for a session token, of which the gateway issues none.
+pub(super) fn token() -> S3Error {
+    let message = "The provided token is malformed or otherwise invalid. Sealgate issues no session tokens: \
+                   this one is of other credentials; unset AWS_SESSION_TOKEN.";
+    S3Error::with_message(S3Code::InvalidToken, message)
+}
+
 /// The error for a request whose time is not near the server's.
 pub(super) fn skewed(request: Timestamp, now: Timestamp) -> S3Error {
     S3Error::new(S3Code::RequestTimeTooSkewed)

@@ -89,6 +89,13 @@ pub(crate) enum Wording {
     Ours,
 }
 
+/// The code in an error document of S3, if it is one.
+pub(crate) fn code(body: &[u8]) -> Option<String> {
+    let root = Element::parse(body, Limits::REQUEST).ok()?;
+    let code = root.text_of("Code").map(str::trim)?;
+    (root.name() == "Error" && is_code(code)).then(|| code.to_owned())
+}
+
 /// The S3 error in an answer of `status` with `body` to a request of `method`.
 ///
 /// Where the body says nothing (`HEAD` has none), the status alone decides. `wording` says whether the

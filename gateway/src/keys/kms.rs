@@ -10,6 +10,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use zeroize::Zeroizing;
 
@@ -60,6 +61,11 @@ pub trait KeyService: Send + Sync {
         plaintext: &'a [u8],
         context: &'a EncryptionContext,
     ) -> BoxFuture<'a, Result<EncryptedBlob, KeyServiceError>>;
+
+    /// Whether the KMS is there and accepts the gateway, without a call that counts where that can be had.
+    fn check(&self) -> BoxFuture<'_, Result<(), KeyServiceError>> {
+        std::future::ready(Ok(())).boxed()
+    }
 }
 
 /// In whose name a KMS is called.
@@ -131,6 +137,10 @@ pub enum KeyServiceError {
         message: String,
     },
 
+    /// It failed, by one of AWS's exceptions that are no answer to the request itself.
+    #[error("the KMS failed: {0}")]
+    Failed(String),
+
     /// Its quota is used up.
     #[error("the KMS throttles")]
     Throttled,
@@ -147,7 +157,7 @@ impl KeyServiceError {
         match code {
             "ThrottlingException" | "LimitExceededException" => Self::Throttled,
             "KMSInternalException" | "DependencyTimeoutException" | "KeyUnavailableException" => {
-                Self::Unreachable(code.to_owned())
+                Self::Failed(code.to_owned())
             }
             _ => Self::Refused {
                 code: code.to_owned(),
@@ -165,6 +175,10 @@ impl From<KeyServiceError> for S3Error {
             KeyServiceError::Throttled => Self::with_message(S3Code::SlowDown, THROTTLED),
             KeyServiceError::Unreachable(cause) => {
                 tracing::warn!(%cause, "the KMS is not reachable");
+                Self::new(S3Code::ServiceUnavailable)
+            }
+            KeyServiceError::Failed(code) => {
+                tracing::warn!(code, "the KMS failed");
                 Self::new(S3Code::ServiceUnavailable)
             }
             KeyServiceError::Unusable(cause) => {

@@ -5,6 +5,9 @@
 
 use std::future::Future as _;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
@@ -48,11 +51,39 @@ pub struct Wire<B: WireBody> {
     /// `None` once it ended or failed.
     body: Option<B>,
     limits: WireLimits,
-    /// Whether the client sends nothing until the first byte is read.
-    awaits_continue: bool,
+    awaits_continue: AwaitsContinue,
     rate: Rate,
     /// Ends the present wait.
     timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// Whether a client sends nothing of the body until it receives `100 Continue`, which the connection sends
+/// when the first byte is read.
+///
+/// A copy stays with whoever answers: a client that was refused before sends no body, or all of it, and a
+/// connection on which that is unknown cannot be used for another request.
+#[derive(Clone, Debug, Default)]
+pub struct AwaitsContinue(Option<Arc<AtomicBool>>);
+
+impl AwaitsContinue {
+    /// Of a request, as it says itself.
+    #[must_use]
+    pub fn new(expects_continue: bool) -> Self {
+        Self(expects_continue.then(|| Arc::new(AtomicBool::new(true))))
+    }
+
+    /// Whether it still does.
+    #[must_use]
+    pub fn is_true(&self) -> bool {
+        let flag = self.0.as_ref();
+        flag.is_some_and(|flag| flag.load(Ordering::Relaxed))
+    }
+
+    fn end(&self) {
+        if let Some(flag) = &self.0 {
+            flag.store(false, Ordering::Relaxed);
+        }
+    }
 }
 
 /// A body that comes from a client.
@@ -78,9 +109,8 @@ struct Rate {
 }
 
 impl<B: WireBody> Wire<B> {
-    /// The body of a request. `awaits_continue`: its client waits for `100 Continue`, which the
-    /// connection sends when the first byte is read.
-    pub fn new(body: B, limits: WireLimits, awaits_continue: bool) -> Self {
+    /// The body of a request.
+    pub fn new(body: B, limits: WireLimits, awaits_continue: AwaitsContinue) -> Self {
         Self {
             body: Some(body),
             limits,
@@ -105,7 +135,7 @@ impl<B: WireBody> Wire<B> {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, S3Error>>> {
-        self.awaits_continue = false;
+        self.awaits_continue.end();
         while let Some(body) = &mut self.body {
             let frame = match Pin::new(body).poll_frame(context) {
                 Poll::Ready(frame) => frame,
@@ -188,7 +218,7 @@ impl<B: WireBody> Drop for Wire<B> {
         };
         let too_long = body.size_hint().lower() > self.limits.drain_bytes_max;
         // Reading on would have the client send what was just refused.
-        if !too_long && !self.awaits_continue {
+        if !too_long && !self.awaits_continue.is_true() {
             runtime.spawn(drain(body, self.limits));
         }
     }

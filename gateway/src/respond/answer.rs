@@ -53,6 +53,8 @@ pub struct Answer {
 
 /// What is logged about a request. No header and no query: they may hold secrets.
 pub(super) struct Record {
+    /// Names the request in every line that is logged on its behalf.
+    pub(super) span: tracing::Span,
     pub(super) request_id: RequestId,
     pub(super) started: Instant,
     pub(super) client: std::net::IpAddr,
@@ -64,6 +66,19 @@ pub(super) struct Record {
     pub(super) error_code: Option<String>,
     pub(super) in_flight: Option<InFlight>,
     pub(super) meters: Arc<Meters>,
+}
+
+impl Record {
+    /// Names bucket and key in the lines that follow.
+    pub(super) fn name_target(&self) {
+        if let Some(bucket) = &self.target.bucket {
+            self.span.record("bucket", bucket.as_str());
+        }
+        if let Some(key) = &self.target.key {
+            // Quoted and escaped: a key may hold line ends and control sequences.
+            self.span.record("key", tracing::field::debug(key));
+        }
+    }
 }
 
 impl Answer {
@@ -120,17 +135,22 @@ impl http_body::Body for Answer {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        let this = &mut *self;
+        let polled = {
+            let _named = this.record.as_ref().map(|record| record.span.enter());
+            let polled = Pin::new(&mut this.body).poll_frame(context);
+            if let Poll::Ready(Some(Err(cause))) = &polled {
+                tracing::warn!(%cause, "an answer broke off; the connection is closed");
+            }
+            polled
+        };
+        let frame = ready!(polled);
         match &frame {
             Some(Ok(frame)) => {
                 let length = frame.data_ref().map_or(0, Bytes::len);
                 self.sent_bytes += u64::try_from(length).unwrap_or(u64::MAX);
             }
-            Some(Err(cause)) => {
-                let request_id = self.record.as_ref().map(|record| record.request_id);
-                tracing::warn!(?request_id, %cause, "an answer broke off; the connection is closed");
-                self.end("aborted");
-            }
+            Some(Err(_)) => self.end("aborted"),
             None => self.end("complete"),
         }
         Poll::Ready(frame)

@@ -54,6 +54,7 @@ use crate::state::State;
 pub(super) struct Composed {
     pub(super) responder: Responder,
     pub(super) stored: StoredState,
+    pub(super) kms: Arc<dyn KeyService>,
     pub(super) sweep: Sweep,
 }
 
@@ -68,7 +69,8 @@ pub(super) fn compose(
     let backend = Arc::new(backend(config, Arc::clone(&clock), local)?);
     let kms = key_service(config, kms_secret, &clock)?;
     let stored = StoredState::new(config, &backend, Arc::clone(&kms), &clock, &random);
-    let (operations, sweep) = operations(config, &backend, &stored, kms, &clock, &random);
+    let shared = Arc::clone(&kms);
+    let (operations, sweep) = operations(config, &backend, &stored, shared, &clock, &random);
 
     let mut seed = [0; 8];
     random.fill(&mut seed);
@@ -83,6 +85,7 @@ pub(super) fn compose(
     Ok(Composed {
         responder: Responder::new(operations, authenticator, settings),
         stored,
+        kms,
         sweep,
     })
 }

@@ -47,12 +47,15 @@ pub(super) async fn serve_tls(shared: Arc<Shared>, stream: TcpStream, peer: Sock
     let Some(certificates) = &shared.certificates else {
         return;
     };
-    let handshake = TlsAcceptor::from(certificates.current()).accept(stream);
+    let acceptor = TlsAcceptor::from(certificates.current());
     let timeout = Duration::from_millis(shared.limits.handshake_timeout_ms);
-    let stream = match tokio::time::timeout(timeout, handshake).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(cause)) => return tracing::debug!(%peer, %cause, "TLS handshake failed"),
-        Err(_) => return tracing::debug!(%peer, "TLS handshake took too long"),
+    let handshake = tokio::time::timeout(timeout, tls::accept(&acceptor, stream));
+    let stream = match shared.draining.run_until_cancelled(handshake).await {
+        Some(Ok(Ok(Some(stream)))) => stream,
+        Some(Ok(Ok(None))) => return tracing::debug!(%peer, "plain HTTP on the port of HTTPS"),
+        Some(Ok(Err(cause))) => return tracing::debug!(%peer, %cause, "TLS handshake failed"),
+        Some(Err(_)) => return tracing::debug!(%peer, "TLS handshake took too long"),
+        None => return,
     };
     let parameters = tls::parameters(stream.get_ref().1);
     serve(shared, stream, peer, Some(parameters)).await;
@@ -90,6 +93,10 @@ where
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,
         () = shared.draining.cancelled() => {
+            // hyper would wait for the first request of a connection; there is nothing to finish.
+            if phase.is_unused() {
+                return;
+            }
             connection.as_mut().graceful_shutdown();
             connection.as_mut().await
         }

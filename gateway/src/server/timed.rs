@@ -34,6 +34,11 @@ impl Phase {
         Busy(self.clone())
     }
 
+    /// Whether no request came yet.
+    pub(super) fn is_unused(&self) -> bool {
+        self.now() == 0
+    }
+
     fn now(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }

@@ -1,5 +1,7 @@
 //! The certificate of the HTTPS listener, which can be renewed while connections live on.
 
+use std::io;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,6 +10,11 @@ use rustls::ServerConfig;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject as _;
+use tokio::io::AsyncReadExt as _;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::request::TlsParameters;
 
@@ -28,7 +35,8 @@ pub(super) struct Certificates {
 impl Certificates {
     /// A certificate from memory, which is never renewed.
     pub(super) fn fixed(certificate: Certificate) -> Result<Self, TlsError> {
-        let current = ArcSwap::new(server_config(certificate)?);
+        let current = server_config(certificate).map_err(|cause| TlsError(cause.to_string()))?;
+        let current = ArcSwap::new(current);
         Ok(Self {
             files: None,
             current,
@@ -37,7 +45,7 @@ impl Certificates {
 
     /// A certificate from PEM files: the chain and the key.
     pub(super) fn from_files(chain: PathBuf, key: PathBuf) -> Result<Self, TlsError> {
-        let current = ArcSwap::new(server_config(read(&chain, &key)?)?);
+        let current = ArcSwap::new(from_files(&chain, &key)?);
         Ok(Self {
             files: Some((chain, key)),
             current,
@@ -52,7 +60,7 @@ impl Certificates {
     /// Reads the files again. A certificate that cannot be used leaves the old one in use.
     pub(super) fn reload(&self) -> Result<(), TlsError> {
         if let Some((chain, key)) = &self.files {
-            self.current.store(server_config(read(chain, key)?)?);
+            self.current.store(from_files(chain, key)?);
         }
         Ok(())
     }
@@ -65,31 +73,61 @@ impl Certificates {
     }
 }
 
-/// Reads a chain and its key.
-fn read(chain: &PathBuf, key: &PathBuf) -> Result<Certificate, TlsError> {
-    let failed = |path: &PathBuf, cause: String| TlsError(format!("{}: {cause}", path.display()));
+/// Reads a chain and its key, and uses them.
+fn from_files(chain: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
+    let failed = |path: &Path, cause: String| TlsError(format!("{}: {cause}", path.display()));
     let certificates = CertificateDer::pem_file_iter(chain)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|cause| failed(chain, cause.to_string()))?;
-    let key = PrivateKeyDer::from_pem_file(key).map_err(|cause| failed(key, cause.to_string()))?;
-    Ok(Certificate {
+    if certificates.is_empty() {
+        return Err(failed(chain, "the file has no certificate".to_owned()));
+    }
+    let private = PrivateKeyDer::from_pem_file(key);
+    let private = private.map_err(|cause| failed(key, cause.to_string()))?;
+    let certificate = Certificate {
         chain: certificates,
-        key,
+        key: private,
+    };
+    server_config(certificate).map_err(|cause| match cause {
+        rustls::Error::InconsistentKeys(_) => {
+            let key = key.display();
+            failed(chain, format!("the key in {key} is another's"))
+        }
+        cause => failed(chain, cause.to_string()),
     })
 }
 
 /// TLS 1.2 and 1.3 with a certificate, for HTTP/1.1.
-fn server_config(certificate: Certificate) -> Result<Arc<ServerConfig>, TlsError> {
-    let failed = |cause: rustls::Error| TlsError(cause.to_string());
+fn server_config(certificate: Certificate) -> Result<Arc<ServerConfig>, rustls::Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(failed)?
+        .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(certificate.chain, certificate.key)
-        .map_err(failed)?;
+        .with_single_cert(certificate.chain, certificate.key)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+/// Does the handshake of a connection. One that speaks plain HTTP gets an answer that says so, and then
+/// there is none.
+pub(super) async fn accept(
+    acceptor: &TlsAcceptor,
+    mut stream: TcpStream,
+) -> io::Result<Option<TlsStream<TcpStream>>> {
+    let mut first = [0];
+    // Methods of HTTP are letters; the first byte of TLS is the number of a record type.
+    if stream.peek(&mut first).await? == 1 && first.iter().all(u8::is_ascii_uppercase) {
+        let head = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/xml";
+        let length = PLAIN_HTTP.len();
+        let answer = format!("{head}\r\nContent-Length: {length}\r\n\r\n{PLAIN_HTTP}");
+        stream.write_all(answer.as_bytes()).await?;
+        stream.shutdown().await?;
+        // Closing before the request is read would reset the connection, and the answer with it.
+        let mut unread = [0; 1024];
+        while stream.read(&mut unread).await? > 0 {}
+        return Ok(None);
+    }
+    acceptor.accept(stream).await.map(Some)
 }
 
 /// What a handshake agreed on.
@@ -112,3 +150,7 @@ pub(super) fn parameters(connection: &rustls::ServerConnection) -> TlsParameters
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the certificate cannot be used: {0}")]
 pub struct TlsError(String);
+
+/// The answer to plain HTTP.
+const PLAIN_HTTP: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>InvalidRequest</Code>\
+    <Message>This is the port of HTTPS: use https:// in the endpoint's URL.</Message></Error>";

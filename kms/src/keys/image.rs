@@ -142,7 +142,10 @@ impl Image {
         let own_aliases =
             own_aliases.filter(|(name, _)| aliases.iter().all(|(other, _)| other != name));
         Self {
-            keys: own_keys.chain(owned.iter().copied()).map(Key::twin).collect(),
+            keys: own_keys
+                .chain(owned.iter().copied())
+                .map(Key::twin)
+                .collect(),
             aliases: own_aliases.chain(&aliases).cloned().collect(),
             key_stores: self.key_stores.clone(),
         }

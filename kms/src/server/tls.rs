@@ -43,7 +43,10 @@ pub(crate) fn acceptor(tls: &Tls) -> Result<TlsAcceptor, StartError> {
         .map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => {
                 let key = tls.key_file.display();
-                StartError::tls(&tls.certificate_file, format!("the key in {key} is another's"))
+                StartError::tls(
+                    &tls.certificate_file,
+                    format!("the key in {key} is another's"),
+                )
             }
             error => StartError::tls(&tls.certificate_file, error),
         })?;

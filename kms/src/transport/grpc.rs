@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use http::Request;
 use http::Response;
+use http::header::AUTHORIZATION;
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::MapErr;
 use hyper::body::Incoming;
@@ -115,6 +116,13 @@ impl Grpc {
         }
 
         if let Some(other) = self.other(service) {
+            // Without a secret health may be checked, too; with one the caller learns whether it is right.
+            if request.headers().contains_key(AUTHORIZATION) {
+                match self.caller(&connection, &request) {
+                    Ok(_) => open.authenticated(),
+                    Err(error) => return refuse(&error),
+                }
+            }
             let request = self.limited(request, Sender::Unauthenticated);
             let result = other.clone().oneshot(request).await;
             return result.unwrap_or_else(|never| match never {});

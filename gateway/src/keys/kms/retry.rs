@@ -90,6 +90,10 @@ mod tests {
         let throttled = |_| async { Err(KeyServiceError::Throttled) };
         let outcome = tried(RetryPolicy::default(), throttled).await;
         assert_eq!(outcome, (Err(KeyServiceError::Throttled), 1));
+        let failure = || KeyServiceError::refused("KMSInternalException", "on purpose");
+        let failed = tried(RetryPolicy::default(), |_| async { Err(failure()) }).await;
+        assert_eq!(failed, (Err(failure()), 1));
+        assert!(!failure().to_string().contains("reachable"));
     }
 
     #[tokio::test]

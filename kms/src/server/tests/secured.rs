@@ -53,7 +53,11 @@ async fn answer_to(address: SocketAddr, request: &[u8]) -> String {
 async fn plain_http_on_the_port_of_tls_is_answered_that_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let (running, _) = serve(&folder).await;
-    let answer = answer_to(running.address, b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+    let answer = answer_to(
+        running.address,
+        b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n",
+    )
+    .await;
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(body.contains("https://"), "{answer}");
