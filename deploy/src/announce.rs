@@ -31,6 +31,11 @@ pub struct Announcement {
     pub alt_secret_access_key: String,
     /// The S3 behind the gateway; empty if it has no port.
     pub backend_endpoint: String,
+    /// An access key of the embedded backend's port, so that tests can look at what it stores; empty for
+    /// another backend, whose credentials its owner has.
+    pub backend_access_key_id: String,
+    /// That key's secret.
+    pub backend_secret_access_key: String,
     /// Where everything is stored; a temporary folder if nothing is to be.
     pub data_dir: PathBuf,
     /// Whether it is there after the end.
@@ -142,6 +147,8 @@ mod tests {
             alt_access_key_id: "ALT".into(),
             alt_secret_access_key: "alt-secret".into(),
             backend_endpoint: "http://127.0.0.1:1".into(),
+            backend_access_key_id: "BACKEND".into(),
+            backend_secret_access_key: "backend-secret".into(),
             data_dir: "data".into(),
             is_stored: true,
             kms_admin_token: "token".into(),
@@ -161,7 +168,9 @@ mod tests {
                 "admin_endpoint",
                 "alt_access_key_id",
                 "alt_secret_access_key",
+                "backend_access_key_id",
                 "backend_endpoint",
+                "backend_secret_access_key",
                 "ca_file",
                 "data_dir",
                 "kms_admin_endpoint",
@@ -179,7 +188,7 @@ mod tests {
     fn the_text_can_be_pasted() {
         let text = announcement().text();
         assert!(text.contains("export AWS_SECRET_ACCESS_KEY=main-secret\n"));
-        assert!(!text.contains("alt-secret"));
+        assert!(!text.contains("alt-secret") && !text.contains("backend-secret"));
     }
 
     #[test]

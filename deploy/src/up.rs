@@ -101,6 +101,7 @@ impl Together {
         let stop_backend = CancellationToken::new();
         let backend = ChosenBackend::start(flags, &settings.embedded, data, &stop_backend).await?;
         backend.configure(&mut gateway_config);
+        let port = backend.port_credentials();
         if flags.backend.is_some() {
             gateway_config.check_backend_credentials()?;
         }
@@ -141,6 +142,8 @@ impl Together {
             alt_access_key_id: users.alt().access_key_id.clone(),
             alt_secret_access_key: users.alt().secret_access_key.expose().to_owned(),
             backend_endpoint: backend.url.unwrap_or_default(),
+            backend_access_key_id: port.access_key_id,
+            backend_secret_access_key: port.secret_access_key.expose().to_owned(),
             data_dir: std::path::absolute(data)?,
             is_stored: !flags.ephemeral,
             kms_admin_token: admin_token,

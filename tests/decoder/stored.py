@@ -3,11 +3,8 @@
 SSE-C objects open with the customer's key, SSE-KMS objects with what the KMS decrypts; the root keys of SSE-S3 stay
 in the gateway, so that mode is left to tests/decoder/run.
 """
-import base64
 import hashlib
-import json
 import os
-import pathlib
 
 import boto3
 from botocore.config import Config
@@ -22,19 +19,15 @@ s3 = boto3.client("s3", config=once)
 kms = boto3.client("kms", config=once)
 
 
+backend = boto3.client("s3", endpoint_url=os.environ["BACKEND_ENDPOINT"], config=once,
+                       aws_access_key_id=os.environ["BACKEND_ACCESS_KEY_ID"],
+                       aws_secret_access_key=os.environ["BACKEND_SECRET_ACCESS_KEY"])
+
+
 def from_backend(key):
     """(envelope, body) as they lie at the backend."""
-    if endpoint := os.environ.get("BACKEND_ENDPOINT"):
-        backend = boto3.client("s3", endpoint_url=endpoint, config=once,
-                               aws_access_key_id=os.environ["BACKEND_ACCESS_KEY_ID"],
-                               aws_secret_access_key=os.environ["BACKEND_SECRET_ACCESS_KEY"])
-        stored = backend.get_object(Bucket="decoded", Key=key)
-        return stored["Metadata"][HEADER], stored["Body"].read()
-    # The embedded backend: a file for the object, and one with its metadata as JSON.
-    folder = pathlib.Path(os.environ["BACKEND_DIR"])
-    coded = [base64.urlsafe_b64encode(name.encode()).decode().rstrip("=") for name in ("decoded", key)]
-    metadata = json.loads((folder / ".bucket-{}.object-{}.metadata.json".format(*coded)).read_text())
-    return metadata["user_metadata"][HEADER], (folder / "decoded" / key).read_bytes()
+    stored = backend.get_object(Bucket="decoded", Key=key)
+    return stored["Metadata"][HEADER], stored["Body"].read()
 
 
 def arn(key):

@@ -74,6 +74,14 @@ impl ChosenBackend {
         Ok(chosen)
     }
 
+    /// What the embedded backend's port accepts; empty for another backend.
+    pub(super) fn port_credentials(&self) -> BackendCredentials {
+        match self.local {
+            Some(_) => self.credentials.clone(),
+            None => BackendCredentials::default(),
+        }
+    }
+
     /// Sets where it is and what it accepts.
     pub(super) fn configure(&self, config: &mut gateway::config::Config) {
         if let Some(url) = &self.url {
