@@ -132,11 +132,9 @@ async fn a_stopping_gateway_says_so_and_finishes_what_it_began() {
             .await
             .starts_with("HTTP/1.1 200")
     );
-    assert!(
-        admin(admin_address, "/readyz")
-            .await
-            .starts_with("HTTP/1.1 200")
-    );
+    // This gateway has no KMS, so it is not ready before either, but for another reason.
+    let before = admin(admin_address, "/readyz").await;
+    assert!(!before.contains("stopping"), "{before}");
 
     let bytes = gate.sign(put("key", vec![b'x'; 1000])).to_bytes();
     let (start, rest) = bytes.split_at(bytes.len() - 10);
@@ -151,12 +149,7 @@ async fn a_stopping_gateway_says_so_and_finishes_what_it_began() {
         ..
     } = gate;
     let stopped = tokio::spawn(running.stop());
-    let says_so = async {
-        while !admin(admin_address, "/readyz")
-            .await
-            .starts_with("HTTP/1.1 503")
-        {}
-    };
+    let says_so = async { while !admin(admin_address, "/readyz").await.contains("stopping") {} };
     timeout(SOON, says_so).await.unwrap();
     let closes = async { while TcpStream::connect(target.address).await.is_ok() {} };
     timeout(SOON, closes).await.unwrap();

@@ -37,13 +37,15 @@ impl RedbStore {
         let mut options = OpenOptions::new();
         options.read(true).write(true);
         let file = options.open(path).map_err(|error| of_file(path, &error))?;
-        let file = FileBackend::new(file).map_err(|error| match error {
+        // redb says so when it locks the file: as it opens the file, or as it opens the database.
+        let in_use = |error| match error {
             DatabaseError::DatabaseAlreadyOpen => {
                 StoreError(format!("another process uses {}", path.display()).into())
             }
             error => failed(error),
-        })?;
-        Self::with_backend(file)
+        };
+        let file = FileBackend::new(file).map_err(in_use)?;
+        Self::new(builder().create_with_backend(file).map_err(in_use)?)
     }
 
     /// Opens the store on other storage than a file, such as one that fails on purpose.
