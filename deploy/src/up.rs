@@ -115,13 +115,8 @@ impl Together {
         demo::create_key(&kms, &main.account, &flags.region)?;
 
         gateway_config.kms.url = format!("grpc://{}", kms.address);
-        let issued = authority.issue(&LOCAL_NAMES, SystemClock.now())?;
-        let certificate = gateway::server::Certificate {
-            chain: issued.chain,
-            key: issued.key,
-        };
         let parts = gateway::server::Parts {
-            certificate: Some(certificate),
+            certificate: Some(issue_certificate(&authority)?),
             kms_secret: Some(secret),
             backend: backend.local,
             metrics: process::collect_metrics(),
@@ -177,6 +172,15 @@ fn service_secret(settings: &Settings) -> anyhow::Result<Secret> {
     Ok(match &settings.kms.authenticate.service_secret {
         Some(given) => Secret::new(given.expose()),
         None => Secret::new(hex::encode(credentials::random::<32>()?)),
+    })
+}
+
+/// A certificate for loopback.
+fn issue_certificate(authority: &LocalAuthority) -> anyhow::Result<gateway::server::Certificate> {
+    let issued = authority.issue(&LOCAL_NAMES, SystemClock.now())?;
+    Ok(gateway::server::Certificate {
+        chain: issued.chain,
+        key: issued.key,
     })
 }
 
