@@ -48,6 +48,7 @@ use crate::protocol::xml::Limits;
 
 pub mod copies;
 pub mod presence;
+mod process;
 
 /// Where the state is stored, and how long it is cached.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]

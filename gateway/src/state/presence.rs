@@ -3,7 +3,7 @@
 //! A gateway that is to be the only one does not start beside another, nor does any beside such a one:
 //! what each has cached would be wrong for the other. Nobody's clock is relied upon. Another gateway runs
 //! if its document changes while it is watched; one whose document stays as it is for longer is dead, and
-//! its document is removed.
+//! its document is removed. One that ran on this machine and has ended needs no watching.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
@@ -20,6 +20,7 @@ use crate::error::S3Error;
 use crate::state::Gateways;
 use crate::state::Reading;
 use crate::state::State;
+use crate::state::process::Process;
 
 /// That this gateway runs.
 pub struct Presence {
@@ -33,11 +34,14 @@ pub struct Presence {
 }
 
 /// What the document of a gateway says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Beat {
     gateways: Gateways,
     /// How often it was written.
     count: u64,
+    /// Which process writes it, where that is known.
+    #[serde(default)]
+    process: Option<Process>,
 }
 
 /// Why a gateway must not run.
@@ -82,7 +86,15 @@ impl Presence {
     /// [`PresenceError`].
     pub async fn announce(&self) -> Result<(), PresenceError> {
         self.write(0).await?;
-        let others = self.others().await?;
+        let mut others = self.others().await?;
+        let this = Process::this();
+        let ended = |beat: &Beat| match (&beat.process, &this) {
+            (Some(process), Some(this)) => process.has_ended(this),
+            _ => false,
+        };
+        for (name, _) in others.extract_if(.., |_, beat| ended(beat)) {
+            self.remove_left(&name).await?;
+        }
         if others.is_empty() {
             return Ok(());
         }
@@ -96,8 +108,7 @@ impl Presence {
             match now.get(&name) {
                 None => {}
                 Some(now) if *now == then => {
-                    tracing::warn!(name, "removed what a gateway left that is not running");
-                    self.state.remove(&name).await?;
+                    self.remove_left(&name).await?;
                 }
                 Some(_) => {
                     self.withdraw().await;
@@ -106,6 +117,11 @@ impl Presence {
             }
         }
         Ok(())
+    }
+
+    async fn remove_left(&self, name: &str) -> Result<(), S3Error> {
+        tracing::warn!(name, "removed what a gateway left that is not running");
+        self.state.remove(name).await
     }
 
     /// Beats for ever.
@@ -148,6 +164,7 @@ impl Presence {
         let beat = Beat {
             gateways: self.gateways,
             count,
+            process: Process::this(),
         };
         let bytes = serde_json::to_vec(&beat).map_err(|_| S3Error::internal())?;
         let (headers, bytes) = (HeaderMap::new(), Bytes::from(bytes));
