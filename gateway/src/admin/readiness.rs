@@ -72,8 +72,8 @@ impl Readiness {
         let mut last = self.last.lock().await;
         let Probes { backend, kms } = &mut *last;
         let (backend, kms) = tokio::join!(
-            fresh(backend, BACKEND_FRESH, self.backend()),
-            fresh(kms, KMS_FRESH, self.kms())
+            fresh("the backend", backend, BACKEND_FRESH, self.backend()),
+            fresh("the KMS", kms, KMS_FRESH, self.kms())
         );
         backend.and(kms)
     }
@@ -119,6 +119,7 @@ impl Readiness {
 
 /// The last outcome if it is fresh, or that of the probe.
 async fn fresh(
+    probed: &str,
     last: &mut Option<Outcome>,
     fresh: Duration,
     probe: impl Future<Output = Result<(), String>>,
@@ -130,7 +131,7 @@ async fn fresh(
             return result.clone();
         }
     }
-    let late = || Err("the backend or the KMS does not answer in time".to_owned());
+    let late = || Err(format!("{probed} does not answer in time"));
     let result = tokio::time::timeout(PROBE_TIMEOUT, probe).await;
     let result = result.unwrap_or_else(|_| late());
     *last = Some(Outcome {
