@@ -14,7 +14,7 @@ use crate::Crash;
 /// Longer than anything here should take.
 const SOON: Duration = Duration::from_secs(20);
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_that_ran_out_of_file_descriptors_serves_when_it_has_some_again() {
     const FILES_MAX: usize = 64;
     let crash = Crash::start().await;

@@ -56,6 +56,8 @@ impl Crash {
             url = "grpc://{}"
             secret_file = "{}"
             account = "{account}"
+            [state]
+            gateways = "many"
             [objects]
             allow_insecure_sse = true
             [[users]]

@@ -14,7 +14,7 @@ use crate::BUCKET;
 use crate::Crash;
 use crate::content;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_object_is_the_old_one_or_the_new_one_wherever_a_put_is_killed() {
     let crash = Crash::start().await;
     for (length, mode) in [
@@ -42,7 +42,7 @@ async fn an_object_is_the_old_one_or_the_new_one_wherever_a_put_is_killed() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_leaves_its_source_and_the_old_or_the_new_target_wherever_it_is_killed() {
     let crash = Crash::start().await;
     let (source, old) = (content("source", 300_000), content("old", 5));
@@ -89,7 +89,7 @@ async fn begin(
     stream
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_gateway_was_killed_in_the_middle_of_receiving_is_not_there() {
     let crash = Crash::start().await;
     crash.put("k", b"old").await;
@@ -117,7 +117,7 @@ async fn what_a_gateway_was_killed_in_the_middle_of_receiving_is_not_there() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_read_through_a_gateway_that_is_killed_ends_short_and_never_well() {
     let crash = Crash::start().await;
     let body = content("long", 2 << 20);

@@ -59,7 +59,7 @@ async fn parts(crash: &Crash, key: &str, id: &str) -> Vec<(i32, String, i64)> {
     list.parts().iter().map(part).collect()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upload_that_was_not_told_of_hinders_no_other_wherever_its_creation_is_killed() {
     let crash = Crash::start().await;
     let body = content("whole", 50);
@@ -80,7 +80,7 @@ async fn an_upload_that_was_not_told_of_hinders_no_other_wherever_its_creation_i
     assert!(killed >= 4, "{killed}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn acknowledged_parts_stay_wherever_the_sending_of_another_is_killed() {
     let crash = Crash::start().await;
     let (first, last) = (content("first", 5 * MIB), content("last", 100));
@@ -108,7 +108,7 @@ async fn acknowledged_parts_stay_wherever_the_sending_of_another_is_killed() {
     assert!(killed >= 4, "{killed}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_small_part_is_the_old_one_or_the_new_one_wherever_its_replacement_is_killed() {
     let crash = Crash::start().await;
     let (old, new) = (content("old", 3_000), content("new", 40_000));
@@ -135,7 +135,7 @@ async fn a_small_part_is_the_old_one_or_the_new_one_wherever_its_replacement_is_
     assert!(killed >= 4, "{killed}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_part_whose_replacement_is_killed_is_the_old_or_the_new_one_or_is_sent_again() {
     let crash = Crash::start().await;
     let (old, new) = (content("old", 5 * MIB), content("new", 5 * MIB + 1));
@@ -163,7 +163,7 @@ async fn a_large_part_whose_replacement_is_killed_is_the_old_or_the_new_one_or_i
     assert!(killed >= 3, "{killed}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upload_is_whole_or_can_be_completed_wherever_its_completion_is_killed() {
     let crash = Crash::start().await;
     // The footer goes behind the part, or is a part of its own.
@@ -199,7 +199,7 @@ async fn an_upload_is_whole_or_can_be_completed_wherever_its_completion_is_kille
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_abort_can_be_repeated_wherever_it_is_killed_and_leaves_nothing_in_the_end() {
     let crash = Crash::start().await;
     let abort = async |s3: &Client, key: &str, id: &String| {
