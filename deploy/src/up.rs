@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use gateway::state::EPHEMERAL_BUCKETS;
 use proto::identity::Secret;
 use proto::time::Clock as _;
 use proto::time::SystemClock;
@@ -206,8 +207,10 @@ impl Configurations {
         let mut gateway = gateway_config(settings, flags, users);
         let has_own_state = flags.ephemeral && flags.backend.is_some() && !settings.names_state;
         if has_own_state {
+            // The root keys of an ephemeral KMS open nothing after it, and must not mix with those of
+            // another life or of a gateway that stores its keys.
             let random = hex::encode(credentials::random::<8>()?);
-            gateway.state.bucket = format!("{OWN_STATE}{random}");
+            gateway.state.bucket = format!("{EPHEMERAL_BUCKETS}{random}");
         }
         if flags.fixture {
             ports::take_free(&mut kms, &mut gateway);
@@ -325,6 +328,3 @@ const ROOT_KEY_FILE: &str = "root.key";
 const HTTPS_PORT: u16 = 9443;
 /// How long requests in flight may delay the end of a fixture, in milliseconds.
 const FIXTURE_DRAIN_MS: u64 = 2_000;
-/// The start of the name of a state bucket that is removed at the end. The root keys of an ephemeral KMS
-/// open nothing after it, and must not mix with those of another life or of a gateway that stores its keys.
-const OWN_STATE: &str = "sealgate-ephemeral-";

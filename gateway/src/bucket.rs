@@ -122,7 +122,7 @@ impl Buckets {
     ///
     /// `AccessDenied`.
     pub fn refuse_reserved(&self, bucket: &str) -> Result<(), S3Error> {
-        if bucket == self.state.bucket() {
+        if self.state.reserves(bucket) {
             return Err(S3Error::access_denied());
         }
         Ok(())
@@ -146,7 +146,7 @@ impl Buckets {
                 .children()
                 .iter()
                 .filter_map(|bucket| bucket.text_of("Name"))
-                .filter(|name| *name != self.state.bucket())
+                .filter(|name| !self.state.reserves(name))
                 .map(str::to_owned)
                 .collect();
             let own = self.owned(names, &request.caller.account).await?;

@@ -1,7 +1,7 @@
 //! What the gateway must remember and no object can hold: stored in a bucket of its own at the backend.
 //!
-//! Gateways have no disk and no database, so any number of them can stand before one backend. The
-//! state bucket is made at the first start. It is never shown to clients.
+//! Gateways have no disk and no database, so several of them can stand before one backend. The state
+//! bucket is made at the first start. It is never shown to clients.
 //!
 //! | name | what it is | protected by |
 //! |---|---|---|
@@ -116,7 +116,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             store: Store::default(),
-            bucket: "sealgate-state".to_owned(),
+            bucket: DEFAULT_BUCKET.to_owned(),
             gateways: Gateways::default(),
             first_start: FirstStart::default(),
             fresh_ms: 5_000,
@@ -124,6 +124,18 @@ impl Default for Config {
             gone_uploads_hours: 7 * 24,
         }
     }
+}
+
+/// The state bucket where the configuration names no other.
+const DEFAULT_BUCKET: &str = "sealgate-state";
+
+/// The start of the names of the state buckets of `sealgate up --ephemeral --backend`.
+pub const EPHEMERAL_BUCKETS: &str = "sealgate-ephemeral-";
+
+/// Whether `bucket` is the gateway's `own` state bucket, or by its name another gateway's.
+#[must_use]
+pub fn is_reserved(bucket: &str, own: &str) -> bool {
+    bucket == own || bucket == DEFAULT_BUCKET || bucket.starts_with(EPHEMERAL_BUCKETS)
 }
 
 /// The state bucket.
@@ -230,6 +242,13 @@ impl State {
     #[must_use]
     pub fn bucket(&self) -> &str {
         &self.bucket
+    }
+
+    /// Whether no client may use this bucket: it is this gateway's state bucket, or by its name that of
+    /// another gateway before the same backend.
+    #[must_use]
+    pub fn reserves(&self, bucket: &str) -> bool {
+        is_reserved(bucket, &self.bucket)
     }
 
     /// Reads the document `name`; `known` is the ETag of the version that is known already.

@@ -364,3 +364,23 @@ async fn the_state_bucket_is_there_for_no_client() {
     let asked = world.backend.requests();
     assert!(asked.iter().all(|seen| seen.path.ends_with("/record")));
 }
+
+#[tokio::test]
+async fn the_state_buckets_of_other_gateways_are_there_for_no_client() {
+    let world = World::start().await;
+    let s3 = world.s3();
+    world.create_bucket("demo").await;
+    let other = "sealgate-ephemeral-0123456789abcdef";
+    world.backend.create_bucket(other);
+    let listed = s3.list_buckets().send().await.unwrap();
+    assert_eq!(listed.buckets().len(), 1);
+    world.backend.forget();
+    let refused = s3.create_bucket().bucket(other).send().await.unwrap_err();
+    assert_eq!(refused.code(), Some("AccessDenied"));
+    let put = s3.put_object().bucket(other).key("identity");
+    assert_eq!(put.send().await.unwrap_err().code(), Some("AccessDenied"));
+    let copy = s3.copy_object().bucket("demo").key("stolen");
+    let copy = copy.copy_source(format!("{other}/identity")).send().await;
+    assert_eq!(copy.unwrap_err().code(), Some("AccessDenied"));
+    assert!(world.backend.requests_in(other).is_empty());
+}

@@ -13,6 +13,7 @@ use crate::protocol::document;
 use crate::protocol::xml::Element;
 use crate::request::S3Request;
 use crate::route::Operation;
+use crate::state::is_reserved;
 
 /// Refuses a request whose document names a destination that is not its caller's, or a bucket that
 /// is not there: whoever creates it would receive what the backend writes.
@@ -48,7 +49,7 @@ pub(super) async fn check(
             Err(_) => destination.to_owned(),
         };
         let bucket = bucket.split('/').next().unwrap_or_default();
-        if bucket == authorizer.state_bucket
+        if is_reserved(bucket, &authorizer.state_bucket)
             || authorizer.owners.of(bucket).await? != request.caller.account
         {
             return Err(refusal(operation));

@@ -18,6 +18,7 @@ use crate::request::S3Request;
 use crate::route::Action;
 use crate::route::Needed;
 use crate::route::Operation;
+use crate::state::is_reserved;
 
 impl Authorizer {
     /// Checks all that an operation needs.
@@ -104,7 +105,7 @@ impl Authorizer {
         request: &S3Request,
         uploads: &Uploads,
     ) -> Result<BucketAccess, S3Error> {
-        if source.bucket == self.state_bucket {
+        if is_reserved(&source.bucket, &self.state_bucket) {
             return Err(S3Error::access_denied());
         }
         let access = self

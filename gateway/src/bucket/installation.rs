@@ -190,7 +190,7 @@ impl Installation {
             Err(error) => return Err(error.into()),
         }
         let mut buckets = requests::names(&self.backend).await?;
-        buckets.retain(|bucket| bucket != self.state.bucket());
+        buckets.retain(|bucket| !self.state.reserves(bucket));
         let is_of_before = !self.state.list(ROOT_KEYS).await?.is_empty();
         if !is_of_before && !buckets.is_empty() && self.first_start == FirstStart::Empty {
             let bucket = self.state.bucket().to_owned();

@@ -19,13 +19,14 @@ use crate::sealed::cache::FactsCache;
 use crate::sealed::cache::FooterCache;
 use crate::sse::request::Encryption;
 use crate::state::copies::Copies;
+use crate::state::is_reserved;
 
 /// How objects are read and written.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Partition of the ARNs that objects are bound to.
     pub partition: &'static str,
-    /// The bucket that clients can neither read nor write.
+    /// The state bucket, which clients can neither read nor write.
     pub reserved_bucket: Option<String>,
     /// Buckets whose objects may lie unsealed at the backend.
     pub adopted_buckets: Vec<String>,
@@ -82,7 +83,8 @@ impl SealedObjects {
     ///
     /// `AccessDenied`.
     pub(crate) fn name(&self, bucket: &str, key: &str) -> Result<ObjectName, S3Error> {
-        if self.settings.reserved_bucket.as_deref() == Some(bucket) {
+        let own = self.settings.reserved_bucket.as_deref();
+        if own.is_some_and(|own| is_reserved(bucket, own)) {
             return Err(S3Error::access_denied());
         }
         Ok(ObjectName::new(self.settings.partition, bucket, key))
