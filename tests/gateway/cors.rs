@@ -286,9 +286,9 @@ async fn answers_to_presigned_urls_and_forms_say_what_the_page_may_read_and_thos
         (204, allows.clone())
     );
 
-    let stranger = Draft::new(Method::PUT, "demo", "k").header("origin", PAGE);
-    let stranger = stranger.sign(&world.alt, now, &host);
-    let answer = stranger.send(&world.target()).await.unwrap();
+    let other_account = Draft::new(Method::PUT, "demo", "k").header("origin", PAGE);
+    let other_account = other_account.sign(&world.alt, now, &host);
+    let answer = other_account.send(&world.target()).await.unwrap();
     expect_s3_error(&answer, "AccessDenied", 403);
     assert_eq!(allowed(&answer), allows);
 

@@ -165,7 +165,7 @@ async fn an_encryption_that_cannot_be_is_refused_on_every_way_in_and_nothing_is_
     let deletion = world.kms().schedule_key_deletion().key_id(&dying);
     deletion.pending_window_in_days(7).send().await.unwrap();
     let foreign = disabled.replace("us-east-1", "eu-west-1");
-    let stranger = disabled.replace(':', "#").replacen('#', ":", 4);
+    let foreign_key = disabled.replace(':', "#").replacen('#', ":", 4);
     let customer = "x-amz-server-side-encryption-customer-algorithm";
     for headers in [
         &[(SSE, "AES192")][..],
@@ -185,7 +185,7 @@ async fn an_encryption_that_cannot_be_is_refused_on_every_way_in_and_nothing_is_
         &[(SSE, "aws:kms"), (KEY_ID, "alias/dying")],
         &[(SSE, "aws:kms:dsse"), (KEY_ID, "alias/disabled")],
         &[(SSE, "aws:kms"), (KEY_ID, &foreign)],
-        &[(SSE, "aws:kms"), (KEY_ID, &stranger)],
+        &[(SSE, "aws:kms"), (KEY_ID, &foreign_key)],
     ] {
         for way in WAYS {
             let status = write(&world, way, way, headers).await;

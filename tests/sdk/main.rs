@@ -1,4 +1,4 @@
-//! The AWS SDKs for Rust against both houses: what a user's program sees.
+//! The AWS SDKs for Rust against both services: what a user's program sees.
 
 mod buckets;
 mod kms;

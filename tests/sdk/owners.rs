@@ -51,18 +51,18 @@ async fn a_bucket_belongs_to_the_account_that_created_it() {
     let (main, alt) = two(&world).await;
     assert_eq!(buckets(&main).await, ["mains"]);
     assert_eq!(buckets(&alt).await, ["alts"]);
-    for (stranger, owner, bucket) in [(&alt, &main, "mains"), (&main, &alt, "alts")] {
-        assert_eq!(create(stranger, bucket).await, "BucketAlreadyExists");
+    for (other_account, owner, bucket) in [(&alt, &main, "mains"), (&main, &alt, "alts")] {
+        assert_eq!(create(other_account, bucket).await, "BucketAlreadyExists");
         assert_eq!(create(owner, bucket).await, "ok");
         world.backend.forget();
-        assert_eq!(put(stranger, bucket).await, "AccessDenied");
-        assert_eq!(get(stranger, bucket).await, "AccessDenied");
-        let list = stranger.list_objects_v2().bucket(bucket).send().await;
+        assert_eq!(put(other_account, bucket).await, "AccessDenied");
+        assert_eq!(get(other_account, bucket).await, "AccessDenied");
+        let list = other_account.list_objects_v2().bucket(bucket).send().await;
         assert_eq!(code(list), "AccessDenied");
-        let copy = stranger.copy_object().bucket("mains").key("copy");
+        let copy = other_account.copy_object().bucket("mains").key("copy");
         let copy = copy.copy_source(format!("{bucket}/k")).send().await;
         assert_eq!(code(copy), "AccessDenied");
-        let delete = stranger.delete_bucket().bucket(bucket).send().await;
+        let delete = other_account.delete_bucket().bucket(bucket).send().await;
         assert_eq!(code(delete), "AccessDenied");
         // No more than whether the bucket is there was asked.
         let seen = world.backend.requests_in(bucket);

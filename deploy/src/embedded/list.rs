@@ -63,7 +63,7 @@ struct Entry<T> {
     key: Vec<u8>,
     /// Where the search goes on behind it.
     next: Position,
-    /// What is shown; none for what only takes room.
+    /// What is shown; none for what a page skips, as a delete marker.
     item: Option<T>,
 }
 

@@ -14,7 +14,7 @@ use crate::request::BoxError;
 /// One request to the backend, before it is addressed and signed.
 ///
 /// Nothing is taken from a client's request by itself: the caller puts in each header it wants sent.
-/// `Host`, `Authorization`, `Content-Length` and the SigV4 headers are the backend room's and are
+/// `Host`, `Authorization`, `Content-Length` and the SigV4 headers are the backend module's and are
 /// overwritten when they are present.
 #[derive(Debug)]
 pub struct BackendRequest {

@@ -1,6 +1,6 @@
 //! What the KMS answers and what it costs.
 //!
-//! - GenerateDataKey a second on both doors, and the server's CPU time for each;
+//! - GenerateDataKey a second on both protocols, and the server's CPU time for each;
 //! - what of it quota, audit trail and metrics take;
 //! - `sealgate kms` by itself: start to first answer, and memory with 1,000 keys;
 //! - the rates of other emulators, by the same client in the same run.
@@ -81,7 +81,7 @@ fn main() -> anyhow::Result<()> {
     writeln!(
         out,
         "{:<34}{:>12}{:>16}",
-        "door", "per second", "CPU us per call"
+        "protocol", "per second", "CPU us per call"
     )?;
     for (name, streams) in [("gRPC, 64 streams", 64), ("gRPC, 1 stream", 1)] {
         let rate = runtime.block_on(grpc(&server, streams))?;

@@ -1,4 +1,4 @@
-//! What is stored is returned, and what was replaced takes no room.
+//! What is stored is returned, and the bytes of what was replaced are removed.
 
 use std::time::Duration;
 
