@@ -153,6 +153,28 @@ fn what_is_not_json_of_the_operations_shape_is_refused_without_an_echo() {
 }
 
 #[test]
+fn a_time_is_read_to_its_last_bit_and_is_the_same_after_it_was_written() {
+    let digits = [
+        "1767312000.123456789",
+        "9007199254740993",
+        &format!("4444447777777777777{}94303", "0".repeat(180)),
+    ];
+    for number in digits {
+        let json = format!("{{\"ValidTo\":{number}}}");
+        let read = |json: &[u8]| {
+            Operation::from_json(OperationName::ImportKeyMaterial, json).expect("a number")
+        };
+        let operation = read(json.as_bytes());
+        let Operation::ImportKeyMaterial(request) = &operation else {
+            panic!("{operation:?}");
+        };
+        assert_eq!(request.valid_to, number.parse().ok(), "{number}");
+        let written = serde_json::to_vec(request).expect("a request is JSON");
+        assert_eq!(read(&written), operation, "{number}");
+    }
+}
+
+#[test]
 fn answers_without_members_have_no_body() {
     let answer = Answer::EnableKey(proto::kms::v1::EnableKeyResponse {});
     assert!(answer.to_json().is_empty());
