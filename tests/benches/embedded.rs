@@ -60,6 +60,11 @@ async fn run(objects: usize) {
     )
     .unwrap();
     drop(store);
+    // What was written without syncs is not part of a start.
+    for folder in [&folder, &crashed] {
+        let index = fs::File::open(folder.path().join("index.redb"));
+        index.unwrap().sync_all().unwrap();
+    }
 
     println!("{objects} objects");
     let begun = Instant::now();

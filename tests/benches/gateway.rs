@@ -12,13 +12,10 @@
 mod driver;
 mod meter;
 mod passage;
+mod product;
 
-use std::io::BufRead as _;
-use std::io::BufReader;
-use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
-use std::process::Stdio;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -37,6 +34,9 @@ use crate::driver::Load;
 use crate::driver::Side;
 use crate::driver::paced;
 use crate::driver::repeat;
+use crate::product::Up;
+use crate::product::end;
+use crate::product::spawn;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -85,14 +85,13 @@ const SMOKE: Size = Size {
 type Field = (&'static str, String);
 
 async fn run(size: &Size, only_small: bool) {
-    let binary = binary();
     let backend = Backend::start_forgetful().await;
     backend.create_bucket("bench");
     backend.create_bucket("unsealed");
     let folder = tempfile::tempdir().unwrap();
 
     let passage = Passage::start(&backend);
-    let gateway = Gateway::start(&binary, &backend, folder.path());
+    let gateway = up(&backend, folder.path());
     if only_small {
         return small_gets(size, &passage, &gateway).await;
     }
@@ -100,11 +99,11 @@ async fn run(size: &Size, only_small: bool) {
     small_gets(size, &passage, &gateway).await;
     drop(gateway);
 
-    let gateway = Gateway::start(&binary, &backend, folder.path());
+    let gateway = up(&backend, folder.path());
     memory(size, &gateway).await;
 }
 
-async fn throughput(size: &Size, passage: &Passage, gateway: &Gateway) {
+async fn throughput(size: &Size, passage: &Passage, gateway: &Up) {
     println!(
         "\nCPU seconds per GB, objects of {} MiB",
         size.object_bytes >> 20
@@ -174,7 +173,7 @@ async fn throughput(size: &Size, passage: &Passage, gateway: &Gateway) {
 
 /// Reads that open nothing: what the gateway costs without sealing. Writes have no such row, because
 /// nothing goes to the backend unsealed.
-async fn unsealed(size: &Size, passage: &Passage, gateway: &Gateway, bare: f64) {
+async fn unsealed(size: &Size, passage: &Passage, gateway: &Up, bare: f64) {
     let mut put = transfer(&Method::PUT, "large", size.object_bytes, &[]);
     put.path = "/unsealed/large".to_owned();
     repeat(&passage.side, &put, 1, 1).await;
@@ -192,7 +191,7 @@ async fn unsealed(size: &Size, passage: &Passage, gateway: &Gateway, bare: f64) 
 
 /// Small reads, as fast as they are answered, then at one rate: the first asks the faster of two
 /// proxies more often, and what is asked more often wakes up less often for each request.
-async fn small_gets(size: &Size, passage: &Passage, gateway: &Gateway) {
+async fn small_gets(size: &Size, passage: &Passage, gateway: &Up) {
     let count = size.small_requests;
     for (load, count, pace) in [
         ("as many as are answered", count, Duration::ZERO),
@@ -222,7 +221,7 @@ async fn small_gets(size: &Size, passage: &Passage, gateway: &Gateway) {
             let each = cpu.as_secs_f64() * 1e6 / to_f64(count);
             let ratio = (yardstick > 0.0).then_some((yardstick, goal));
             let rate = to_f64(count) / time.as_secs_f64();
-            told(
+            print_row(
                 &format!("GET {name}"),
                 &format!("{each:8.1} us  {rate:9.0}/s"),
                 each,
@@ -235,7 +234,7 @@ async fn small_gets(size: &Size, passage: &Passage, gateway: &Gateway) {
     }
 }
 
-async fn memory(size: &Size, gateway: &Gateway) {
+async fn memory(size: &Size, gateway: &Up) {
     println!(
         "\nMemory of the gateway, one object of {} MiB",
         size.large_bytes >> 20
@@ -314,7 +313,7 @@ async fn timed(pid: u32, work: impl Future<Output = u64>) -> (Duration, Duration
 
 fn line(name: &str, per_gb: f64, bytes: u64, time: Duration, ratio: Option<(f64, Option<f64>)>) {
     let speed = to_f64(bytes) / 1e6 / time.as_secs_f64();
-    told(
+    print_row(
         name,
         &format!("{per_gb:8.3} s/GB  {speed:6.0} MB/s"),
         per_gb,
@@ -322,8 +321,8 @@ fn line(name: &str, per_gb: f64, bytes: u64, time: Duration, ratio: Option<(f64,
     );
 }
 
-fn told(name: &str, figures: &str, value: f64, ratio: Option<(f64, Option<f64>)>) {
-    let told = match ratio {
+fn print_row(name: &str, figures: &str, value: f64, ratio: Option<(f64, Option<f64>)>) {
+    let text = match ratio {
         Some((bare, goal)) if bare > 0.0 => {
             let ratio = value / bare;
             let goal =
@@ -332,7 +331,7 @@ fn told(name: &str, figures: &str, value: f64, ratio: Option<(f64, Option<f64>)>
         }
         _ => String::new(),
     };
-    println!("  {name:<28} {figures}{told}");
+    println!("  {name:<28} {figures}{text}");
 }
 
 fn verdict(reached: bool) -> &'static str {
@@ -347,22 +346,16 @@ fn to_f64(count: u64) -> f64 {
     count as f64
 }
 
-/// The release binary: `SEALGATE`, or built now.
-fn binary() -> PathBuf {
-    if let Some(named) = std::env::var_os("SEALGATE") {
-        return named.into();
-    }
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let build = Command::new(cargo)
-        .args(["build", "--release", "-p", "sealgate"])
-        .status();
-    assert!(
-        build.unwrap().success(),
-        "the release binary does not build"
-    );
-    // This bench lies in target/release/deps.
-    let own = std::env::current_exe().unwrap();
-    own.parent().unwrap().parent().unwrap().join("sealgate")
+/// `sealgate up` before the backend, KMS included.
+fn up(backend: &Backend, folder: &std::path::Path) -> Up {
+    let config = "[kms.quotas]\nshape = \"off\"\n\
+                  [gateway.state]\nfirst_start = \"any\"\n\
+                  [gateway.objects]\nadopted_buckets = [\"unsealed\"]\n";
+    Up::start(folder, config, |command| {
+        command.args(["--backend", &backend.endpoint()]);
+        command.env("SEALGATE_BACKEND_ACCESS_KEY_ID", ACCESS_KEY_ID);
+        command.env("SEALGATE_BACKEND_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY);
+    })
 }
 
 /// The bare proxy's process.
@@ -388,67 +381,6 @@ impl Drop for Passage {
     fn drop(&mut self) {
         end(&mut self.child);
     }
-}
-
-/// The gateway's process.
-struct Gateway {
-    child: Child,
-    side: Side,
-}
-
-impl Gateway {
-    fn start(binary: &PathBuf, backend: &Backend, folder: &std::path::Path) -> Self {
-        let config = folder.join("bench.toml");
-        let text = "[kms.quotas]\nshape = \"off\"\n\
-                    [gateway.state]\nfirst_start = \"any\"\n\
-                    [gateway.objects]\nadopted_buckets = [\"unsealed\"]\n";
-        std::fs::write(&config, text).unwrap();
-        let mut command = Command::new(binary);
-        command.args(["up", "--fixture", "--allow-insecure-sse", "--data"]);
-        command
-            .arg(folder.join("data"))
-            .args(["--backend", &backend.endpoint()]);
-        command.arg("--config").arg(config);
-        command.env("SEALGATE_BACKEND_ACCESS_KEY_ID", ACCESS_KEY_ID);
-        command.env("SEALGATE_BACKEND_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY);
-        command.env("RUST_LOG", "error"); // reads from an adopted bucket warn, each time
-        let (child, line) = spawn(&mut command);
-        let up: serde_json::Value = serde_json::from_str(&line).unwrap();
-        let text = |name: &str| up[name].as_str().unwrap().to_owned();
-        let address = |name: &str| text(name).trim_start_matches("http://").parse().unwrap();
-        let side = Side {
-            address: address("s3_endpoint"),
-            access_key_id: text("access_key_id"),
-            secret_access_key: text("secret_access_key"),
-        };
-        Self { child, side }
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        end(&mut self.child);
-    }
-}
-
-/// Starts a process; gives its first line of output.
-fn spawn(command: &mut Command) -> (Child, String) {
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    assert!(!line.is_empty(), "{command:?} said nothing");
-    (child, line)
-}
-
-fn end(child: &mut Child) {
-    drop(child.stdin.take());
-    let _ = child.wait();
 }
 
 static MISSED: AtomicBool = AtomicBool::new(false);
