@@ -7,6 +7,7 @@
 
 #[cfg(target_os = "linux")]
 mod files;
+mod histories;
 mod single;
 mod upload;
 
