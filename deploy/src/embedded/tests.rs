@@ -79,7 +79,7 @@ async fn put_if(
     let mut intake = store.intake();
     let object = Object {
         // An envelope in the metadata must stay with its body.
-        headers: vec![("x-amz-meta-envelope".to_owned(), digest(&bytes))],
+        headers: vec![("x-amz-meta-envelope".to_owned(), digest(&bytes).into())],
         etag: hex::encode(digest(&bytes)),
         ..Object::default()
     };

@@ -5,6 +5,7 @@
 use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_bytes::ByteBuf;
 
 use crate::embedded::disk::FileId;
 use crate::embedded::fault::Fault;
@@ -94,7 +95,7 @@ pub struct Object {
     /// Parts of the upload that it was completed from, in order; empty for other objects.
     pub parts: Vec<ObjectPart>,
     /// Names, in lower case, and values of the headers that are returned with it.
-    pub headers: Vec<(String, Vec<u8>)>,
+    pub headers: Vec<(String, ByteBuf)>,
     /// Tags, in the order of their keys.
     pub tags: Vec<(String, String)>,
     /// Checksum of the bytes, if one was computed.
@@ -214,7 +215,7 @@ mod tests {
             modified_ms: 1,
             object: Some(Object {
                 etag: "e".to_owned(),
-                headers: vec![("content-type".to_owned(), b"text/plain".to_vec())],
+                headers: vec![("content-type".to_owned(), ByteBuf::from(b"text/plain"))],
                 ..Object::default()
             }),
         };
@@ -240,6 +241,14 @@ mod tests {
         assert_eq!(
             hex::encode(encode(&bucket).unwrap()),
             "01010402010101000301"
+        );
+        let object = Object {
+            headers: vec![("a".to_owned(), ByteBuf::from(b"bc"))],
+            ..Object::default()
+        };
+        assert_eq!(
+            hex::encode(encode(&object).unwrap()),
+            "01000000000101610262630000000000"
         );
     }
 }

@@ -12,6 +12,7 @@ use s3s::dto::PutObjectInput;
 use s3s::dto::PutObjectOutput;
 use s3s::dto::StorageClass;
 use s3s::dto::Timestamp;
+use serde_bytes::ByteBuf;
 
 use crate::embedded::fault::Fault;
 use crate::embedded::fault::Outcome;
@@ -89,7 +90,7 @@ pub(super) fn described(headers: &HeaderMap) -> Outcome<Object> {
         }
         let value = match name {
             "content-encoding" => without_chunking(value.as_bytes()),
-            _ => value.as_bytes().to_vec(),
+            _ => ByteBuf::from(value.as_bytes()),
         };
         if !value.is_empty() || name != "content-encoding" {
             described.push((name.to_owned(), value));
@@ -99,7 +100,7 @@ pub(super) fn described(headers: &HeaderMap) -> Outcome<Object> {
         return Err(S3ErrorCode::MetadataTooLarge.into());
     }
     if !described.iter().any(|(name, _)| name == "content-type") {
-        described.push(("content-type".to_owned(), CONTENT_TYPE.to_vec()));
+        described.push(("content-type".to_owned(), ByteBuf::from(CONTENT_TYPE)));
     }
     described.sort();
     Ok(Object {
@@ -171,11 +172,11 @@ pub(super) fn lock_mode(text: &str) -> Outcome<LockMode> {
 }
 
 /// A content coding without what is only of the request.
-fn without_chunking(value: &[u8]) -> Vec<u8> {
+fn without_chunking(value: &[u8]) -> ByteBuf {
     let text = String::from_utf8_lossy(value);
     let codings = text.split(',').map(str::trim);
     let own: Vec<&str> = codings.filter(|coding| *coding != "aws-chunked").collect();
-    own.join(",").into_bytes()
+    ByteBuf::from(own.join(","))
 }
 
 /// Headers that are returned as they came, beside the metadata.

@@ -25,6 +25,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use s3s::dto::Timestamp;
 use s3s::dto::TimestampFormat;
 use serde::Deserialize;
+use serde_bytes::ByteBuf;
 
 use crate::embedded::index::record::Checksum;
 use crate::embedded::takeover::remove_file;
@@ -54,7 +55,7 @@ pub(super) struct FormerObject {
     /// ETag, without quotes, if it was recorded.
     pub(super) etag: Option<String>,
     /// Names, in lower case, and values.
-    pub(super) headers: Vec<(String, Vec<u8>)>,
+    pub(super) headers: Vec<(String, ByteBuf)>,
     pub(super) checksum: Option<Checksum>,
     /// What was recorded of it.
     records: [PathBuf; 2],
@@ -278,7 +279,7 @@ fn attributes(bytes: &[u8]) -> io::Result<Attributes> {
     }
 }
 
-fn headers(attributes: Attributes) -> Vec<(String, Vec<u8>)> {
+fn headers(attributes: Attributes) -> Vec<(String, ByteBuf)> {
     let expires = attributes.expires.and_then(|text| http_date(&text));
     let content_type = attributes.content_type;
     let named = [
@@ -298,12 +299,12 @@ fn headers(attributes: Attributes) -> Vec<(String, Vec<u8>)> {
     ];
     let named = named
         .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?.into_bytes())));
+        .filter_map(|(name, value)| Some((name.to_owned(), ByteBuf::from(value?))));
     let metadata = attributes.user_metadata.unwrap_or_default();
     let metadata = metadata
         .into_iter()
-        .map(|(name, value)| (format!("x-amz-meta-{name}"), value.into_bytes()));
-    let mut headers: Vec<(String, Vec<u8>)> = named.chain(metadata).collect();
+        .map(|(name, value)| (format!("x-amz-meta-{name}"), ByteBuf::from(value)));
+    let mut headers: Vec<(String, ByteBuf)> = named.chain(metadata).collect();
     headers.sort();
     headers
 }
