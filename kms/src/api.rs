@@ -15,6 +15,7 @@
 mod algorithm;
 mod alias;
 mod call;
+mod call_record;
 mod conditions;
 mod constraints;
 mod data_key;

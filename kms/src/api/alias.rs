@@ -25,8 +25,10 @@ pub(crate) fn create(
     call: &mut Call<'_>,
     request: v1::CreateAliasRequest,
 ) -> Result<v1::CreateAliasResponse, KmsError> {
-    call.parameter_text("aliasName", request.alias_name.as_deref());
-    call.parameter_text("targetKeyId", request.target_key_id.as_deref());
+    call.record
+        .parameter_text("aliasName", request.alias_name.as_deref());
+    call.record
+        .parameter_text("targetKeyId", request.target_key_id.as_deref());
     violations::check(&request)?;
     let name = request.alias_name.as_deref().unwrap_or_default();
     check_name(name)?;
@@ -61,8 +63,10 @@ pub(crate) fn update(
     call: &mut Call<'_>,
     request: v1::UpdateAliasRequest,
 ) -> Result<v1::UpdateAliasResponse, KmsError> {
-    call.parameter_text("aliasName", request.alias_name.as_deref());
-    call.parameter_text("targetKeyId", request.target_key_id.as_deref());
+    call.record
+        .parameter_text("aliasName", request.alias_name.as_deref());
+    call.record
+        .parameter_text("targetKeyId", request.target_key_id.as_deref());
     violations::check(&request)?;
     let name = request.alias_name.as_deref().unwrap_or_default();
     check_name(name)?;
@@ -96,7 +100,8 @@ pub(crate) fn delete(
     call: &mut Call<'_>,
     request: v1::DeleteAliasRequest,
 ) -> Result<v1::DeleteAliasResponse, KmsError> {
-    call.parameter_text("aliasName", request.alias_name.as_deref());
+    call.record
+        .parameter_text("aliasName", request.alias_name.as_deref());
     violations::check(&request)?;
     let name = request.alias_name.as_deref().unwrap_or_default();
     check_name(name)?;
@@ -117,7 +122,8 @@ pub(crate) fn list(
     call: &mut Call<'_>,
     request: v1::ListAliasesRequest,
 ) -> Result<v1::ListAliasesResponse, KmsError> {
-    call.parameter_text("keyId", request.key_id.as_deref());
+    call.record
+        .parameter_text("keyId", request.key_id.as_deref());
     violations::check(&request)?;
     call.charge(None)?;
     let key = match request.key_id.as_deref() {

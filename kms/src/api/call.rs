@@ -1,24 +1,20 @@
-//! One call on its way through the checks, and what the audit trail will record of it.
+//! One call on its way through the checks: which key it names, what that costs, whether the caller may.
+//!
+//! What the audit trail records of it is in [`CallRecord`].
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 use proto::time::Timestamp;
-use serde::Serialize;
 
+use crate::api::call_record::CallRecord;
 use crate::api::kms::Kms;
 use crate::api::operation::OperationName;
 use crate::api::reference;
 use crate::api::reference::By;
 use crate::api::violations;
 use crate::api::violations::Constrained;
-use crate::audit::Event;
-use crate::audit::EventId;
-use crate::audit::Fields;
-use crate::audit::Identity;
-use crate::audit::Resource;
-use crate::audit::Source;
 use crate::authorize;
 use crate::authorize::Condition;
 use crate::authorize::Cryptography;
@@ -45,12 +41,9 @@ pub(crate) struct Call<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) name: OperationName,
     pub(crate) now: Timestamp,
-    event_id: EventId,
+    /// What the audit trail will have of it.
+    pub(crate) record: CallRecord,
     charged: bool,
-    parameters: Fields,
-    response: Fields,
-    additional: Fields,
-    resources: Vec<Resource>,
     /// What the conditions of a key policy may look at in the request.
     pub(crate) conditions: Vec<Condition>,
 }
@@ -70,12 +63,8 @@ impl<'a> Call<'a> {
             caller,
             name,
             now: kms.clock.now(),
-            event_id: EventId::fresh(),
+            record: CallRecord::default(),
             charged: false,
-            parameters: Fields::default(),
-            response: Fields::default(),
-            additional: Fields::default(),
-            resources: Vec::new(),
             conditions: Vec::new(),
         }
     }
@@ -102,7 +91,7 @@ impl<'a> Call<'a> {
         key_id: Option<&str>,
         by: By,
     ) -> Result<Permitted<Management>, KmsError> {
-        self.parameter_text("keyId", key_id);
+        self.record.parameter_text("keyId", key_id);
         violations::check(request)?;
         self.key(key_id, by)
     }
@@ -164,7 +153,7 @@ impl<'a> Call<'a> {
             let record = &key.snapshot().record;
             (record.manager, record.spec)
         };
-        self.record_key(&key);
+        self.record.key(&key);
         // AWS-owned keys count against no quota, but attempts of others to use one do.
         if manager != Manager::AwsOwned || !self.caller.is_s3_itself() {
             self.charge(Some(spec.as_str()))?;
@@ -263,20 +252,8 @@ impl<'a> Call<'a> {
             operation: self.name.as_str(),
             at_ms: self.now.unix_millis(),
             request_id: Arc::clone(&self.caller.request_id),
-            event_id: self.event_id.uuid(),
+            event_id: self.record.event_id(),
         });
-    }
-
-    /// Records a parameter of the request in the audit trail. Never plaintext or ciphertext.
-    pub(crate) fn parameter(&mut self, name: &'static str, value: impl Serialize) {
-        self.parameters.push(name, &value);
-    }
-
-    /// Records an optional text of the request in the audit trail.
-    pub(crate) fn parameter_text(&mut self, name: &'static str, value: Option<&str>) {
-        if let Some(text) = value {
-            self.parameters.push(name, &text);
-        }
     }
 
     /// Takes the encryption context into the audit trail, and refuses one that is too large.
@@ -293,7 +270,7 @@ impl<'a> Call<'a> {
         if context.is_empty() {
             return Ok(());
         }
-        self.parameters.push(name, context);
+        self.record.parameter(name, context);
         if encryption_context::bytes(context) <= encryption_context::BYTES_MAX {
             return Ok(());
         }
@@ -301,60 +278,6 @@ impl<'a> Call<'a> {
             "The encryption context must not be longer than {} bytes.",
             encryption_context::BYTES_MAX
         )))
-    }
-
-    /// Records a member of the answer of a change in the audit trail.
-    pub(crate) fn respond(&mut self, name: &'static str, value: impl Serialize) {
-        self.response.push(name, &value);
-    }
-
-    /// Records in the audit trail which key material was used.
-    pub(crate) fn material(&mut self, material_id: Option<&str>) {
-        if let Some(id) = material_id {
-            self.additional.push("keyMaterialId", &id);
-        }
-    }
-
-    /// Records in the audit trail a key that the call is about.
-    pub(crate) fn record_key(&mut self, key: &Key) {
-        // Most calls are about one key, and ten thousand events stay in memory.
-        self.resources.reserve_exact(1);
-        self.resources.push(Resource {
-            arn: Arc::clone(key.arn()),
-            account: key.account().clone(),
-        });
-    }
-
-    /// Hands what happened to the audit trail; to that of the key's account, too, if it is another.
-    pub(crate) fn record(self, error: Option<&KmsError>) {
-        let caller = self.caller;
-        let mut event = Event {
-            time: self.now,
-            name: self.name.as_str(),
-            read_only: self.name.is_read_only(),
-            region: caller.region.clone(),
-            recipient_account: caller.account.clone(),
-            identity: Identity::from(caller),
-            source: Source::from(caller),
-            user_agent: caller.user_agent.clone().unwrap_or_else(|| Arc::from("")),
-            request_parameters: self.parameters,
-            response_elements: self.response,
-            additional: self.additional,
-            request_id: Arc::clone(&caller.request_id),
-            id: self.event_id,
-            resources: self.resources,
-            error: error.map(|error| (error.code().name().into(), error.message().into())),
-            shared_id: None,
-            // A service's own connection is no concern of the caller it acts for.
-            tls: caller.tls.clone().filter(|_| caller.via_service.is_none()),
-        };
-        let accounts = event.resources.iter().map(|key| &key.account);
-        let mut others = accounts.filter(|account| **account != caller.account);
-        if let Some(owner) = others.next().cloned() {
-            event.shared_id = Some(EventId::fresh());
-            self.kms.audit.record(event.in_trail_of(owner));
-        }
-        self.kms.audit.record(event);
     }
 }
 

@@ -71,7 +71,7 @@ pub(crate) fn generate_random(
     let Some(count) = request.number_of_bytes else {
         return Err(KmsError::validation("NumberOfBytes is required."));
     };
-    call.parameter("numberOfBytes", count);
+    call.record.parameter("numberOfBytes", count);
     call.charge(None)?;
     let mut bytes = Zeroizing::new(vec![0; usize::try_from(count).unwrap_or_default()]);
     crypto::random(&mut bytes);
@@ -118,10 +118,10 @@ fn make(
     parameters: &DataKeyParameters<'_>,
     recipient: Option<&v1::RecipientInfo>,
 ) -> Result<NewDataKey, KmsError> {
-    call.parameter_text("keyId", parameters.key_id);
-    call.parameter_text("keySpec", parameters.key_spec);
+    call.record.parameter_text("keyId", parameters.key_id);
+    call.record.parameter_text("keySpec", parameters.key_spec);
     if let Some(count) = parameters.number_of_bytes {
-        call.parameter("numberOfBytes", count);
+        call.record.parameter("numberOfBytes", count);
     }
     violations::check(request)?;
     recipient::attest(call, recipient);

@@ -87,8 +87,8 @@ fn make(
     parameters: &PairParameters<'_>,
     recipient: Option<&v1::RecipientInfo>,
 ) -> Result<NewPair, KmsError> {
-    call.parameter_text("keyId", parameters.key_id);
-    call.parameter_text("keyPairSpec", parameters.spec);
+    call.record.parameter_text("keyId", parameters.key_id);
+    call.record.parameter_text("keyPairSpec", parameters.spec);
     violations::check(request)?;
     recipient::attest(call, recipient);
     let context = parameters.context;

@@ -39,7 +39,9 @@ impl Kms {
         if self.compat() == Compat::LocalStack {
             answer = localstack::as_recorded(answer);
         }
-        call.record(answer.as_ref().err());
+        let (name, now) = (call.name, call.now);
+        let error = answer.as_ref().err();
+        call.record.hand_over(&self.audit, caller, name, now, error);
         answer
     }
 }

@@ -29,8 +29,9 @@ pub(crate) fn encrypt(
 ) -> Result<v1::EncryptResponse, KmsError> {
     let algorithm = request.encryption_algorithm.as_deref().unwrap_or(SYMMETRIC);
     let context = &request.encryption_context;
-    call.parameter_text("keyId", request.key_id.as_deref());
-    call.parameter("encryptionAlgorithm", algorithm);
+    call.record
+        .parameter_text("keyId", request.key_id.as_deref());
+    call.record.parameter("encryptionAlgorithm", algorithm);
     violations::check(&request)?;
     call.context(context)?;
     let plaintext = Zeroizing::new(request.plaintext.unwrap_or_default());
@@ -51,9 +52,10 @@ pub(crate) fn decrypt(
     call: &mut Call<'_>,
     request: v1::DecryptRequest,
 ) -> Result<v1::DecryptResponse, KmsError> {
-    call.parameter_text("keyId", request.key_id.as_deref());
+    call.record
+        .parameter_text("keyId", request.key_id.as_deref());
     let algorithm = request.encryption_algorithm.as_deref().unwrap_or(SYMMETRIC);
-    call.parameter("encryptionAlgorithm", algorithm);
+    call.record.parameter("encryptionAlgorithm", algorithm);
     violations::check(&request)?;
     recipient::attest(call, request.recipient.as_ref());
     call.context(&request.encryption_context)?;
@@ -67,7 +69,7 @@ pub(crate) fn decrypt(
     };
     let opened = open(call, &source)?;
     call.end_dry_run(request.dry_run)?;
-    call.material(opened.material_id.as_deref());
+    call.record.material(opened.material_id.as_deref());
     call.note_use(opened.permit.key());
     let delivery = recipient::delivery(call, request.recipient.as_ref(), &opened.plaintext)?;
     Ok(v1::DecryptResponse {
@@ -84,15 +86,19 @@ pub(crate) fn re_encrypt(
     call: &mut Call<'_>,
     request: v1::ReEncryptRequest,
 ) -> Result<v1::ReEncryptResponse, KmsError> {
-    call.parameter_text("sourceKeyId", request.source_key_id.as_deref());
-    call.parameter_text("destinationKeyId", request.destination_key_id.as_deref());
+    call.record
+        .parameter_text("sourceKeyId", request.source_key_id.as_deref());
+    call.record
+        .parameter_text("destinationKeyId", request.destination_key_id.as_deref());
     violations::check(&request)?;
     let source_algorithm = request.source_encryption_algorithm.as_deref();
     let source_algorithm = source_algorithm.unwrap_or(SYMMETRIC);
     let algorithm = request.destination_encryption_algorithm.as_deref();
     let algorithm = algorithm.unwrap_or(SYMMETRIC);
-    call.parameter("sourceEncryptionAlgorithm", source_algorithm);
-    call.parameter("destinationEncryptionAlgorithm", algorithm);
+    call.record
+        .parameter("sourceEncryptionAlgorithm", source_algorithm);
+    call.record
+        .parameter("destinationEncryptionAlgorithm", algorithm);
     let source_context = &request.source_encryption_context;
     let context = &request.destination_encryption_context;
     call.context_as("sourceEncryptionContext", source_context)?;
@@ -122,7 +128,7 @@ pub(crate) fn re_encrypt(
     call.end_dry_run(request.dry_run)?;
     let nonce = MessageNonce::fresh();
     let sealed = seal(&permit, algorithm, context, &opened.plaintext, nonce)?;
-    call.material(opened.material_id.as_deref());
+    call.record.material(opened.material_id.as_deref());
     call.note_use(opened.permit.key());
     call.note_use(permit.key());
     Ok(v1::ReEncryptResponse {

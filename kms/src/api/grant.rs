@@ -22,9 +22,11 @@ pub(crate) fn create(
     call: &mut Call<'_>,
     request: v1::CreateGrantRequest,
 ) -> Result<v1::CreateGrantResponse, KmsError> {
-    call.parameter_text("granteePrincipal", request.grantee_principal.as_deref());
-    call.parameter_text("retiringPrincipal", request.retiring_principal.as_deref());
-    call.parameter("operations", &request.operations);
+    call.record
+        .parameter_text("granteePrincipal", request.grantee_principal.as_deref());
+    call.record
+        .parameter_text("retiringPrincipal", request.retiring_principal.as_deref());
+    call.record.parameter("operations", &request.operations);
     let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
     call.check_state(key, Group::CreateGrant)?;
@@ -58,7 +60,7 @@ pub(crate) fn create(
         });
         Ok(id)
     })?;
-    call.respond("grantId", &*id);
+    call.record.respond("grantId", &*id);
     let token = call
         .kms
         .keys
@@ -109,7 +111,8 @@ pub(crate) fn list_retirable(
     call: &mut Call<'_>,
     request: v1::ListRetirableGrantsRequest,
 ) -> Result<v1::ListRetirableGrantsResponse, KmsError> {
-    call.parameter_text("retiringPrincipal", request.retiring_principal.as_deref());
+    call.record
+        .parameter_text("retiringPrincipal", request.retiring_principal.as_deref());
     violations::check(&request)?;
     call.charge(None)?;
     let principal = request
@@ -158,7 +161,8 @@ pub(crate) fn revoke(
     call: &mut Call<'_>,
     request: v1::RevokeGrantRequest,
 ) -> Result<v1::RevokeGrantResponse, KmsError> {
-    call.parameter_text("grantId", request.grant_id.as_deref());
+    call.record
+        .parameter_text("grantId", request.grant_id.as_deref());
     let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
     let id = request.grant_id.as_deref().unwrap_or_default();
@@ -173,8 +177,10 @@ pub(crate) fn retire(
     call: &mut Call<'_>,
     request: v1::RetireGrantRequest,
 ) -> Result<v1::RetireGrantResponse, KmsError> {
-    call.parameter_text("keyId", request.key_id.as_deref());
-    call.parameter_text("grantId", request.grant_id.as_deref());
+    call.record
+        .parameter_text("keyId", request.key_id.as_deref());
+    call.record
+        .parameter_text("grantId", request.grant_id.as_deref());
     violations::check(&request)?;
     call.charge(None)?;
     let (arn, id) = match (request.grant_token, request.key_id, request.grant_id) {
@@ -210,7 +216,7 @@ pub(crate) fn retire(
     }
     call.end_dry_run(request.dry_run)?;
     remove(call, &key, &id)?;
-    call.record_key(&key);
+    call.record.key(&key);
     Ok(v1::RetireGrantResponse {})
 }
 

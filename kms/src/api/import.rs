@@ -32,8 +32,10 @@ pub(crate) fn parameters(
     call: &mut Call<'_>,
     request: v1::GetParametersForImportRequest,
 ) -> Result<v1::GetParametersForImportResponse, KmsError> {
-    call.parameter_text("wrappingAlgorithm", request.wrapping_algorithm.as_deref());
-    call.parameter_text("wrappingKeySpec", request.wrapping_key_spec.as_deref());
+    call.record
+        .parameter_text("wrappingAlgorithm", request.wrapping_algorithm.as_deref());
+    call.record
+        .parameter_text("wrappingKeySpec", request.wrapping_key_spec.as_deref());
     let permit = importing(call, &request, request.key_id.as_deref())?;
     let key = permit.key();
     let algorithm = request.wrapping_algorithm.unwrap_or_default();
@@ -70,8 +72,10 @@ pub(crate) fn import_material(
     call: &mut Call<'_>,
     request: v1::ImportKeyMaterialRequest,
 ) -> Result<v1::ImportKeyMaterialResponse, KmsError> {
-    call.parameter_text("expirationModel", request.expiration_model.as_deref());
-    call.parameter_text("importType", request.import_type.as_deref());
+    call.record
+        .parameter_text("expirationModel", request.expiration_model.as_deref());
+    call.record
+        .parameter_text("importType", request.import_type.as_deref());
     let permit = importing(call, &request, request.key_id.as_deref())?;
     let key = permit.key();
     let valid_to_ms = valid_to(&request, call.now)?;
@@ -111,7 +115,7 @@ pub(crate) fn import_material(
             }
             Ok(())
         })?;
-    call.material(Some(material.id_text()));
+    call.record.material(Some(material.id_text()));
     Ok(v1::ImportKeyMaterialResponse {
         key_id: Some(key.arn().to_string()),
         key_material_id: Some(material.id_text().to_owned()),
@@ -123,7 +127,8 @@ pub(crate) fn delete_material(
     call: &mut Call<'_>,
     request: v1::DeleteImportedKeyMaterialRequest,
 ) -> Result<v1::DeleteImportedKeyMaterialResponse, KmsError> {
-    call.parameter_text("keyMaterialId", request.key_material_id.as_deref());
+    call.record
+        .parameter_text("keyMaterialId", request.key_material_id.as_deref());
     let permit = importing(call, &request, request.key_id.as_deref())?;
     let key = permit.key();
     let id = call
@@ -146,7 +151,7 @@ pub(crate) fn delete_material(
             materials.retain(|material| material.id_text() != wanted);
             Ok(wanted)
         })?;
-    call.material(Some(&id));
+    call.record.material(Some(&id));
     Ok(v1::DeleteImportedKeyMaterialResponse {
         key_id: Some(key.arn().to_string()),
         key_material_id: Some(id),

@@ -55,9 +55,9 @@ pub(crate) fn create(
         Some(material) => draft.make_of(keys, call.now, Some(material))?,
         None => draft.make(keys, call.now)?,
     };
-    call.record_key(&key);
+    call.record.key(&key);
     let metadata = metadata(call, &key);
-    call.respond("keyId", &**key.arn());
+    call.record.respond("keyId", &**key.arn());
     Ok(v1::CreateKeyResponse {
         key_metadata: Some(metadata),
     })
@@ -103,7 +103,8 @@ pub(crate) fn update_description(
     call: &mut Call<'_>,
     request: v1::UpdateKeyDescriptionRequest,
 ) -> Result<v1::UpdateKeyDescriptionResponse, KmsError> {
-    call.parameter_text("description", request.description.as_deref());
+    call.record
+        .parameter_text("description", request.description.as_deref());
     let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
     call.check_state(key, Group::Describe)?;
@@ -135,7 +136,7 @@ pub(crate) fn disable(
 }
 
 fn switch(call: &mut Call<'_>, reference: Option<&str>, enabled: bool) -> Result<(), KmsError> {
-    call.parameter_text("keyId", reference);
+    call.record.parameter_text("keyId", reference);
     let permit = call.key(reference, By::Id)?;
     let key = permit.key();
     if let Some(class) = Class::for_operation(call.name.as_str(), None) {
@@ -153,12 +154,13 @@ pub(crate) fn schedule_deletion(
     call: &mut Call<'_>,
     request: v1::ScheduleKeyDeletionRequest,
 ) -> Result<v1::ScheduleKeyDeletionResponse, KmsError> {
-    call.parameter_text("keyId", request.key_id.as_deref());
+    call.record
+        .parameter_text("keyId", request.key_id.as_deref());
     violations::check(&request)?;
     let days = request
         .pending_window_in_days
         .unwrap_or(WINDOW_DAYS_DEFAULT);
-    call.parameter("pendingWindowInDays", days);
+    call.record.parameter("pendingWindowInDays", days);
     if !(WINDOW_DAYS_MIN..=WINDOW_DAYS_MAX).contains(&days) {
         return Err(KmsError::validation(format!(
             "PendingWindowInDays must be between {WINDOW_DAYS_MIN} and {WINDOW_DAYS_MAX} days \
@@ -181,9 +183,9 @@ pub(crate) fn schedule_deletion(
         record.deletion_window_days = Some(days).filter(|_| replicas);
         Ok(())
     })?;
-    call.respond("keyId", &**key.arn());
+    call.record.respond("keyId", &**key.arn());
     if let Some(deletion) = deletion {
-        call.respond("deletionDate", deletion.iso8601());
+        call.record.respond("deletionDate", deletion.iso8601());
     }
     let state = call.kms.keys.state(key, call.now);
     Ok(v1::ScheduleKeyDeletionResponse {
@@ -207,7 +209,7 @@ pub(crate) fn cancel_deletion(
         record.deletion_window_days = None;
         Ok(())
     })?;
-    call.respond("keyId", &**key.arn());
+    call.record.respond("keyId", &**key.arn());
     Ok(v1::CancelKeyDeletionResponse {
         key_id: Some(key.arn().to_string()),
     })

@@ -17,7 +17,7 @@ pub(crate) fn get(
     request: v1::GetKeyPolicyRequest,
 ) -> Result<v1::GetKeyPolicyResponse, KmsError> {
     let name = request.policy_name.as_deref().unwrap_or(POLICY_NAME);
-    call.parameter("policyName", name);
+    call.record.parameter("policyName", name);
     let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
     check_name(request.policy_name.as_deref())?;
@@ -32,7 +32,8 @@ pub(crate) fn put(
     call: &mut Call<'_>,
     request: v1::PutKeyPolicyRequest,
 ) -> Result<v1::PutKeyPolicyResponse, KmsError> {
-    call.parameter_text("policy", request.policy.as_deref());
+    call.record
+        .parameter_text("policy", request.policy.as_deref());
     let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
     check_name(request.policy_name.as_deref())?;

@@ -21,11 +21,11 @@ pub(crate) fn create(
     call: &mut Call<'_>,
     request: v1::CreateCustomKeyStoreRequest,
 ) -> Result<v1::CreateCustomKeyStoreResponse, KmsError> {
-    call.parameter_text(
+    call.record.parameter_text(
         "customKeyStoreName",
         request.custom_key_store_name.as_deref(),
     );
-    call.parameter_text(
+    call.record.parameter_text(
         "customKeyStoreType",
         request.custom_key_store_type.as_deref(),
     );
@@ -48,7 +48,7 @@ pub(crate) fn create(
     check_free(&present, &store)?;
     let id = store.id.clone();
     call.kms.keys.put_key_store(account, region, store)?;
-    call.respond("customKeyStoreId", &*id);
+    call.record.respond("customKeyStoreId", &*id);
     Ok(v1::CreateCustomKeyStoreResponse {
         custom_key_store_id: Some(id),
     })
@@ -59,7 +59,8 @@ pub(crate) fn update(
     call: &mut Call<'_>,
     request: v1::UpdateCustomKeyStoreRequest,
 ) -> Result<v1::UpdateCustomKeyStoreResponse, KmsError> {
-    call.parameter_text("customKeyStoreId", request.custom_key_store_id.as_deref());
+    call.record
+        .parameter_text("customKeyStoreId", request.custom_key_store_id.as_deref());
     violations::check(&request)?;
     call.charge(None)?;
     let mut store = find(call, request.custom_key_store_id.as_deref())?;
@@ -113,7 +114,8 @@ pub(crate) fn delete(
     call: &mut Call<'_>,
     request: v1::DeleteCustomKeyStoreRequest,
 ) -> Result<v1::DeleteCustomKeyStoreResponse, KmsError> {
-    call.parameter_text("customKeyStoreId", request.custom_key_store_id.as_deref());
+    call.record
+        .parameter_text("customKeyStoreId", request.custom_key_store_id.as_deref());
     violations::check(&request)?;
     call.charge(None)?;
     let store = find(call, request.custom_key_store_id.as_deref())?;
@@ -215,7 +217,7 @@ pub(crate) fn invalid_state(store: &KeyStore, must: &str) -> KmsError {
 }
 
 fn switch(call: &mut Call<'_>, id: Option<&str>, connected: bool) -> Result<(), KmsError> {
-    call.parameter_text("customKeyStoreId", id);
+    call.record.parameter_text("customKeyStoreId", id);
     call.charge(None)?;
     let mut store = find(call, id)?;
     if connected && store.connected {

@@ -31,8 +31,10 @@ pub(crate) fn replicate(
     call: &mut Call<'_>,
     request: v1::ReplicateKeyRequest,
 ) -> Result<v1::ReplicateKeyResponse, KmsError> {
-    call.parameter_text("keyId", request.key_id.as_deref());
-    call.parameter_text("replicaRegion", request.replica_region.as_deref());
+    call.record
+        .parameter_text("keyId", request.key_id.as_deref());
+    call.record
+        .parameter_text("replicaRegion", request.replica_region.as_deref());
     violations::check(&request)?;
     let permit = primary(call, request.key_id.as_deref())?;
     let primary = permit.key();
@@ -67,7 +69,7 @@ pub(crate) fn replicate(
         record.policy = policy;
         record.tags = tags;
     })?;
-    call.record_key(&replica);
+    call.record.key(&replica);
     let record = replica.snapshot().record.clone();
     // AWS makes replicas in the background and answers before they are ready.
     let replica_key_metadata = v1::KeyMetadata {
@@ -88,8 +90,10 @@ pub(crate) fn update_primary(
     call: &mut Call<'_>,
     request: v1::UpdatePrimaryRegionRequest,
 ) -> Result<v1::UpdatePrimaryRegionResponse, KmsError> {
-    call.parameter_text("keyId", request.key_id.as_deref());
-    call.parameter_text("primaryRegion", request.primary_region.as_deref());
+    call.record
+        .parameter_text("keyId", request.key_id.as_deref());
+    call.record
+        .parameter_text("primaryRegion", request.primary_region.as_deref());
     violations::check(&request)?;
     let permit = primary(call, request.key_id.as_deref())?;
     let primary = permit.key();

@@ -31,12 +31,13 @@ pub(crate) fn enable(
     call: &mut Call<'_>,
     request: v1::EnableKeyRotationRequest,
 ) -> Result<v1::EnableKeyRotationResponse, KmsError> {
-    call.parameter_text("keyId", request.key_id.as_deref());
+    call.record
+        .parameter_text("keyId", request.key_id.as_deref());
     violations::check(&request)?;
     let period_days = request
         .rotation_period_in_days
         .unwrap_or(PERIOD_DAYS_DEFAULT);
-    call.parameter("rotationPeriodInDays", period_days);
+    call.record.parameter("rotationPeriodInDays", period_days);
     let permit = rotating(call, request.key_id.as_deref())?;
     let key = permit.key();
     let next_ms = call.now.unix_millis() + i64::from(period_days) * DAY_MS;
@@ -59,7 +60,8 @@ pub(crate) fn disable(
     call: &mut Call<'_>,
     request: v1::DisableKeyRotationRequest,
 ) -> Result<v1::DisableKeyRotationResponse, KmsError> {
-    call.parameter_text("keyId", request.key_id.as_deref());
+    call.record
+        .parameter_text("keyId", request.key_id.as_deref());
     violations::check(&request)?;
     let permit = rotating(call, request.key_id.as_deref())?;
     let key = permit.key();
@@ -111,7 +113,7 @@ pub(crate) fn rotate_on_demand(
             record.rotate(materials, key.id(), now_ms, RotationType::OnDemand)
         })?;
     upkeep::share_with_replicas(&call.kms.keys, key, call.now)?;
-    call.respond("keyId", &**key.arn());
+    call.record.respond("keyId", &**key.arn());
     Ok(v1::RotateKeyOnDemandResponse {
         key_id: Some(key.arn().to_string()),
     })

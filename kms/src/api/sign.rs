@@ -27,7 +27,7 @@ pub(crate) fn sign(
 ) -> Result<v1::SignResponse, KmsError> {
     let algorithm = request.signing_algorithm.as_deref().unwrap_or_default();
     let message_type = request.message_type.as_deref().unwrap_or(RAW);
-    call.parameter("messageType", message_type);
+    call.record.parameter("messageType", message_type);
     let key_id = request.key_id.as_deref();
     let permit = key_for(call, &request, key_id, (SIGNING, algorithm))?;
     let message = message(message_type, request.message.as_deref().unwrap_or_default());
@@ -50,7 +50,7 @@ pub(crate) fn verify(
 ) -> Result<v1::VerifyResponse, KmsError> {
     let algorithm = request.signing_algorithm.as_deref().unwrap_or_default();
     let message_type = request.message_type.as_deref().unwrap_or(RAW);
-    call.parameter("messageType", message_type);
+    call.record.parameter("messageType", message_type);
     let key_id = request.key_id.as_deref();
     let permit = key_for(call, &request, key_id, (SIGNING, algorithm))?;
     let message = message(message_type, request.message.as_deref().unwrap_or_default());
@@ -161,8 +161,8 @@ pub(crate) fn key_for(
     key_id: Option<&str>,
     (purpose, algorithm): (AlgorithmPurpose, &str),
 ) -> Result<Permitted<Cryptography>, KmsError> {
-    call.parameter_text("keyId", key_id);
-    call.parameter(purpose.member, algorithm);
+    call.record.parameter_text("keyId", key_id);
+    call.record.parameter(purpose.member, algorithm);
     violations::check(request)?;
     let permit = call.key_to_use(key_id, None)?;
     call.check_use(&permit, purpose.usage)?;

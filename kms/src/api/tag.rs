@@ -30,7 +30,7 @@ pub(crate) fn untag(
     call: &mut Call<'_>,
     request: v1::UntagResourceRequest,
 ) -> Result<v1::UntagResourceResponse, KmsError> {
-    call.parameter("tagKeys", &request.tag_keys);
+    call.record.parameter("tagKeys", &request.tag_keys);
     let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
     call.check_state(key, Group::Describe)?;

@@ -198,7 +198,7 @@ pub(crate) fn seal_and_note(
 ) -> Result<Sealed, KmsError> {
     let nonce = MessageNonce::fresh();
     let sealed = seal(permit, algorithm, context, plaintext, nonce)?;
-    call.material(sealed.material_id.as_deref());
+    call.record.material(sealed.material_id.as_deref());
     call.note_use(permit.key());
     Ok(sealed)
 }

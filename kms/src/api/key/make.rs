@@ -53,11 +53,11 @@ pub(crate) fn draft(call: &mut Call<'_>, request: KeyRequest) -> Result<Draft, K
         .as_deref()
         .and_then(Origin::parse)
         .unwrap_or(Origin::AwsKms);
-    call.parameter("keySpec", spec.as_str());
-    call.parameter("keyUsage", usage.as_str());
-    call.parameter("origin", origin.as_str());
-    call.parameter("description", &*request.description);
-    call.parameter("multiRegion", request.multi_region);
+    call.record.parameter("keySpec", spec.as_str());
+    call.record.parameter("keyUsage", usage.as_str());
+    call.record.parameter("origin", origin.as_str());
+    call.record.parameter("description", &*request.description);
+    call.record.parameter("multiRegion", request.multi_region);
     if spec == KeySpec::Sm2 {
         return Err(not_offered());
     }
