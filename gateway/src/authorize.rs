@@ -97,7 +97,7 @@ impl Authorizer {
                     .await?;
                 access.check_owner(&request.headers, &EXPECTED_OWNER)?;
                 terms = match operation {
-                    Operation::DeleteObjects => self.deletions(access, &request).await?,
+                    Operation::DeleteObjects => Box::pin(self.deletions(access, &request)).await?,
                     _ => {
                         self.check_operation(operation, access, source, &mut request, uploads)
                             .await?
@@ -136,7 +136,7 @@ impl Authorizer {
                     | Operation::CompleteMultipartUpload
             );
             let upload = match of_upload {
-                true => Some(uploads.find(upload_name(request)).await?),
+                true => Some(Box::pin(uploads.find(upload_name(request))).await?),
                 false => None,
             };
             let encryption = match &upload {
@@ -146,9 +146,7 @@ impl Authorizer {
             context = context::from_request(request, source, encryption, self.clock.now());
             restricted = foreign
                 && policy.is_public()
-                && self
-                    .public_access
-                    .in_force(bucket)
+                && Box::pin(self.public_access.in_force(bucket))
                     .await?
                     .restrict_public_buckets;
         }

@@ -1,11 +1,11 @@
 //! The way to the S3 backend: addressed, signed, sent, and its answer believed only where it can be.
 //!
 //! [`Backend::send`] takes a request built from an allow-list by its caller, signs it with the
-//! gateway's own credentials and streams it over a kept connection. What the backend's operator,
+//! gateway's own credentials and streams it over a pooled connection. What the backend's operator,
 //! or somebody in between, could do with an answer is limited here: no redirect is followed, no
 //! answer of doubtful framing is used, and "stored" before the whole body left is no answer.
 //!
-//! A request is sent twice only when a kept connection turned out to be closed, or to be taken for
+//! A request is sent twice only when a pooled connection turned out to be closed, or to be taken for
 //! that by the backend, nothing of an answer had come, the operation can be repeated and its body can
 //! be sent from the beginning.
 
@@ -73,20 +73,20 @@ pub struct Config {
     pub connect_timeout_ms: u64,
     /// How long the backend may do nothing, in milliseconds: before an answer's first byte, and
     /// between any two steps of a body. Ten times as long before the answer to a copy that it makes
-    /// by itself, or to the completion of an upload: nothing is heard of these meanwhile.
+    /// by itself, or to the completion of an upload: it sends nothing meanwhile.
     pub stall_timeout_ms: u64,
-    /// How long an unused connection is kept, in milliseconds.
+    /// How long an unused connection stays in the pool, in milliseconds.
     ///
     /// Shorter than the backend keeps it, else requests run into closed connections. Counted from
-    /// when its last request began, so that one that was used for longer is not kept at all.
+    /// when its last request began, so that one that was used for longer is closed at once.
     pub idle_timeout_ms: u64,
-    /// Most unused connections kept.
+    /// Most unused connections in the pool.
     pub idle_connections_max: usize,
-    /// Of which bodies the backend is told a digest.
+    /// Of which bodies the backend receives a digest.
     pub digests: Digests,
 }
 
-/// Of which bodies the backend is told a digest, beside those that S3 demands one of.
+/// Of which bodies the backend receives a digest, beside those that S3 demands one of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Digests {
@@ -131,16 +131,16 @@ pub enum SetupError {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// The file of certificate authorities holds none, or cannot be read.
-    #[error("certificate authorities in {file}: {why}")]
-    CaFile {
+    /// A file of certificates, or of a private key, holds none, or cannot be read.
+    #[error("{file}: {why}")]
+    TlsFile {
         /// The file.
         file: String,
         /// What is wrong with it.
         why: String,
     },
     /// TLS cannot be set up.
-    #[error("TLS to the backend: {0}")]
+    #[error("TLS: {0}")]
     Tls(String),
 }
 
@@ -288,7 +288,7 @@ impl Backend {
             Err(Attempt::Failed(BackendError::Disconnected(cause)))
                 if reused && upload.can_begin() && can_repeat =>
             {
-                tracing::debug!(cause, "kept connection was closed; sending again");
+                tracing::debug!(cause, "pooled connection was closed; sending again");
                 let lent = Box::pin(self.pool.open()).await?;
                 Box::pin(self.attempt(lent, signed()?, upload, stall)).await
             }
@@ -331,7 +331,7 @@ impl Backend {
 
     /// The S3 error in an answer that is not a success.
     ///
-    /// Headers that tell about the object (`x-amz-delete-marker`, `x-amz-version-id`, `ETag`,
+    /// Headers about the object (`x-amz-delete-marker`, `x-amz-version-id`, `ETag`,
     /// `Last-Modified`) come along.
     pub async fn refusal(method: &Method, answer: BackendResponse) -> BackendError {
         let (parts, body) = answer.into_parts();
@@ -341,7 +341,7 @@ impl Backend {
         };
         let document = match body.collect(ERROR_BYTES_MAX).await {
             Ok(document) => document,
-            // The status came whole, so it still tells what happened.
+            // The status came whole, so it still shows what happened.
             Err(_) => Bytes::new(),
         };
         let error = failure::read_error(method, parts.status, &document, wording);
@@ -363,7 +363,7 @@ impl Backend {
         }
         let answer = answer.ok_or(BackendError::TimedOut)?;
         let mut answer = answer.map_err(|error| BackendError::Disconnected(error.to_string()))?;
-        // As a server adds it: by this, clients are told when something was written.
+        // As a server adds it: it shows clients when something was written.
         let date = HeaderValue::try_from(self.clock.now().http_date());
         if let (Ok(date), false) = (date, answer.headers().contains_key(header::DATE)) {
             answer.headers_mut().insert(header::DATE, date);
@@ -379,8 +379,8 @@ impl Backend {
         stall: Duration,
     ) -> Result<BackendResponse, Attempt> {
         let Lent { mut sender, .. } = lent;
-        let asked = Instant::now();
-        let answer = until_stalled(sender.try_send_request(request), upload, asked, stall);
+        let began = Instant::now();
+        let answer = until_stalled(sender.try_send_request(request), upload, began, stall);
         let answer = answer
             .await
             .ok_or(Attempt::Failed(BackendError::TimedOut))?;
@@ -393,7 +393,7 @@ impl Backend {
                 let lease = upload.is_finished().then(|| Lease {
                     pool: Arc::clone(&self.pool),
                     sender,
-                    asked,
+                    began,
                 });
                 Ok(answer.map(|body| ReplyBody::new(body, lease, self.stall)))
             }
@@ -428,18 +428,18 @@ impl std::fmt::Debug for Backend {
 async fn until_stalled<A>(
     answer: impl Future<Output = A>,
     upload: &Upload,
-    asked: Instant,
+    began: Instant,
     stall: Duration,
 ) -> Option<A> {
     tokio::pin!(answer);
     loop {
         let since = upload
-            .backend_waited_for_since(asked)
+            .backend_waited_for_since(began)
             .unwrap_or_else(Instant::now);
         tokio::select! {
             answer = &mut answer => return Some(answer),
             () = tokio::time::sleep_until(since + stall) => {
-                let waited = upload.backend_waited_for_since(asked);
+                let waited = upload.backend_waited_for_since(began);
                 if waited.is_some_and(|since| since.elapsed() >= stall) {
                     return None;
                 }
@@ -472,10 +472,10 @@ fn is_repeatable(method: &Method, headers: &HeaderMap) -> bool {
 ///
 /// MinIO answers with it, and nothing else, on a connection that stayed open after it gave up reading
 /// from it, which it does while a request waits for a lock for 30 seconds. Such a connection is as
-/// good as closed: kept, it would fail every later request.
+/// good as closed: in the pool, it would fail every later request.
 const CLIENT_GONE: u16 = 499;
 
-/// Whether the backend does work of its own before it answers, of which nothing is heard meanwhile: it
+/// Whether the backend does work of its own before it answers, and sends nothing meanwhile: it
 /// copies, or puts the parts of an upload together, which S3 says may take minutes.
 ///
 /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html>

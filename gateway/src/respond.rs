@@ -22,7 +22,6 @@ use http::StatusCode;
 use http::header;
 use tokio::time::Instant;
 use tracing::Instrument as _;
-use tracing::field;
 
 use crate::authenticate;
 use crate::authenticate::Authenticator;
@@ -134,14 +133,19 @@ impl Responder {
         let connection = self.settings.proxies.connection(peer, tls, &head.headers);
         let awaits_continue = AwaitsContinue::new(expects_continue(&head.headers));
         let wire = Wire::new(body, self.settings.wire_limits, awaits_continue.clone());
-        let mut record = self.record(&head, &connection);
+        let target = authenticate::check_head(&head.uri, &head.headers)
+            .and_then(|()| route::target(&head.uri, host(&head), &self.settings.bases));
+        let mut record = self.record(&head, &connection, target.as_ref().ok());
         let is_head = head.method == Method::HEAD;
         let uri = head.uri.clone();
         let mut for_page = HeaderMap::new();
 
         let outcome = if record.in_flight.is_some() {
             let span = record.span.clone();
-            let answer = self.answer(head, wire, connection, &mut record, &mut for_page);
+            let answer = async {
+                self.answer(head, target?, wire, connection, &mut record, &mut for_page)
+                    .await
+            };
             let answer = AssertUnwindSafe(answer).catch_unwind();
             let answer = answer.instrument(span).await;
             answer.unwrap_or_else(|_| {
@@ -165,21 +169,22 @@ impl Responder {
     }
 
     /// The request's part in the log, and its place among those in flight.
-    fn record(&self, head: &http::request::Parts, connection: &Connection) -> Record {
+    fn record(
+        &self,
+        head: &http::request::Parts,
+        connection: &Connection,
+        target: Option<&Target>,
+    ) -> Record {
         let request_id = self.ids.next();
+        let target = target.cloned().unwrap_or_default();
         Record {
-            span: tracing::error_span!(
-                "request",
-                request_id = request_id.as_str(),
-                bucket = field::Empty,
-                key = field::Empty
-            ),
+            span: answer::span(request_id, &target),
             request_id,
             started: Instant::now(),
             client: connection.client,
             method: head.method.clone(),
             operation: None,
-            target: Target::default(),
+            target,
             caller: None,
             status: StatusCode::OK,
             error_code: None,
@@ -193,15 +198,12 @@ impl Responder {
     async fn answer<B: WireBody>(
         &self,
         head: http::request::Parts,
+        mut target: Target,
         wire: Wire<B>,
         connection: Connection,
         record: &mut Record,
         for_page: &mut HeaderMap,
     ) -> Result<Response<Body>, S3Error> {
-        authenticate::check_head(&head.uri, &head.headers)?;
-        let mut target = route::target(&head.uri, host(&head), &self.settings.bases)?;
-        record.target = target.clone();
-        record.name_target();
         let asking = Asking::of(&head.method, &head.headers);
         if head.method == Method::OPTIONS {
             record.operation = Some(Operation::Preflight);
@@ -258,10 +260,9 @@ impl Responder {
             request = Box::pin(self.authenticator.form(request)).await?;
             route::check_headers(&request.headers)?;
             record.caller = Some(request.caller.clone());
-            record.target.key.clone_from(&request.target.key);
-            record.name_target();
+            record.set_key(request.target.key.as_ref());
         }
-        Box::pin(self.operations.run(operation, request)).await
+        self.operations.run(operation, request).await
     }
 
     /// The answer that reports an error.

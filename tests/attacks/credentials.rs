@@ -196,7 +196,7 @@ async fn an_unknown_access_key_shows_in_its_code_only() {
             "{signature}"
         );
     }
-    assert!(gate.asked().is_empty());
+    assert!(gate.backend_requests().is_empty());
 }
 
 #[tokio::test]
@@ -229,7 +229,7 @@ async fn nothing_is_done_for_the_anonymous_caller() {
             if expected == "AccessDenied" { 403 } else { 501 },
         );
     }
-    assert!(gate.asked().is_empty());
+    assert!(gate.backend_requests().is_empty());
 }
 
 #[tokio::test]
@@ -253,7 +253,7 @@ async fn half_a_signature_is_never_no_signature() {
         let response = gate.send(&request).await;
         assert!(matches!(response.status().as_u16(), 400 | 403), "{pair}");
     }
-    assert!(gate.asked().is_empty());
+    assert!(gate.backend_requests().is_empty());
 }
 
 #[tokio::test]
@@ -292,7 +292,7 @@ async fn a_malformed_authorization_is_never_no_authorization() {
             response.body()
         );
     }
-    assert!(gate.asked().is_empty());
+    assert!(gate.backend_requests().is_empty());
     gate.accepts(&whole).await;
 }
 

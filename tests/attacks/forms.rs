@@ -74,7 +74,7 @@ async fn a_form_is_let_in_with_its_policy_only() {
     refuses(&gate, &without(&["policy"]), 400, "InvalidArgument", words).await;
     let words = "must contain a field named 'key'";
     refuses(&gate, &without(&["key"]), 400, "InvalidArgument", words).await;
-    assert!(gate.asked().is_empty());
+    assert!(gate.backend_requests().is_empty());
     let answer = gate.accepts(&signed(&gate, &form())).await;
     assert_eq!(answer.status(), 204);
 }

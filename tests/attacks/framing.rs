@@ -85,7 +85,7 @@ async fn a_body_framed_twice_is_one_request_at_most() {
         gate.backend.forget();
         let body = format!("a\r\n<Tagging/>\r\n0\r\n\r\n{HIDDEN}");
         let statuses = exchange(&gate, &tagging(&gate), lines, &body).await;
-        let seen = gate.asked();
+        let seen = gate.backend_requests();
         let whole: Vec<_> = seen.iter().filter(|request| request.whole).collect();
         assert!(whole.len() <= 1, "{lines:?}: {whole:?}");
         assert!(
@@ -117,7 +117,7 @@ async fn transfer_encodings_other_than_chunked_are_refused() {
         .await;
         let refused = statuses.len() == 1 && statuses[0].starts_with("HTTP/1.1 400");
         assert!(refused, "{lines:?}: {statuses:?}");
-        assert!(gate.asked().is_empty(), "{lines:?}");
+        assert!(gate.backend_requests().is_empty(), "{lines:?}");
     }
 }
 
@@ -128,7 +128,7 @@ async fn trailers_of_the_framing_are_not_headers() {
     let request = gate.sign(hash.cover(tests::signed::Cover::Unsigned));
     let body = "a\r\n<Tagging/>\r\n0\r\nx-amz-acl: public-read\r\ncontent-length: 5\r\n\r\n";
     exchange(&gate, &request, "transfer-encoding: chunked\r\n", body).await;
-    for seen in gate.asked() {
+    for seen in gate.backend_requests() {
         assert!(!seen.headers.contains_key("x-amz-acl"));
         assert!(seen.trailers.is_empty());
     }
@@ -170,7 +170,7 @@ async fn what_follows_a_refused_body_is_not_a_request() {
     let inside = format!("content-length: {}\r\n", body.len());
     let statuses = exchange(&gate, &refused, &inside, &body).await;
     assert_eq!(statuses.len(), 1, "{statuses:?}");
-    assert!(gate.asked().is_empty());
+    assert!(gate.backend_requests().is_empty());
 }
 
 #[tokio::test]
@@ -219,7 +219,7 @@ async fn connections_are_not_upgraded() {
         let answer = talk(&gate, line.as_bytes()).await;
         assert!(!answer.starts_with("HTTP/1.1 2"), "{answer}");
     }
-    assert!(gate.asked().is_empty());
+    assert!(gate.backend_requests().is_empty());
 }
 
 #[tokio::test]
@@ -305,5 +305,5 @@ async fn heads_above_the_limits_are_refused() {
     }
     let statuses = exchange(&gate, &request, "", "").await;
     assert!(statuses[0].starts_with("HTTP/1.1 431"), "{statuses:?}");
-    assert!(gate.asked().is_empty());
+    assert!(gate.backend_requests().is_empty());
 }

@@ -113,15 +113,15 @@ impl Gate {
         let response = self.send(request).await;
         expect_s3_error(&response, code, status);
         assert!(
-            self.asked().is_empty(),
-            "the backend was asked: {:?}",
-            self.asked()
+            self.backend_requests().is_empty(),
+            "the backend received: {:?}",
+            self.backend_requests()
         );
         String::from_utf8_lossy(response.body()).into_owned()
     }
 
     /// What the backend was asked for clients: all but the gateway's own look at its state.
-    pub fn asked(&self) -> Vec<Recorded> {
+    pub fn backend_requests(&self) -> Vec<Recorded> {
         let own = |request: &Recorded| {
             request.method == Method::GET && request.path.starts_with("/sealgate-state/")
         };

@@ -50,7 +50,7 @@ async fn names_that_are_no_bucket_names_are_refused() {
         let response = gate.send(&request).await;
         assert_eq!(response.status().as_u16(), 400, "{name}");
     }
-    assert!(gate.asked().is_empty());
+    assert!(gate.backend_requests().is_empty());
 }
 
 #[tokio::test]
@@ -67,7 +67,11 @@ async fn the_bucket_in_the_host_is_read_once() {
         gate.backend.forget();
         let draft = Draft::raw(Method::GET, "/other/key").query("tagging", "");
         gate.send(&draft.sign(&gate.access, gate.now(), host)).await;
-        let paths: Vec<_> = gate.asked().iter().map(|r| r.path.clone()).collect();
+        let paths: Vec<_> = gate
+            .backend_requests()
+            .iter()
+            .map(|r| r.path.clone())
+            .collect();
         assert_eq!(paths, [expected], "{host}");
     }
     gate.backend.forget();
@@ -81,7 +85,7 @@ async fn the_bucket_in_the_host_is_read_once() {
         let response = gate.send(&draft.sign(&gate.access, gate.now(), host)).await;
         assert_eq!(response.status().as_u16(), 400, "{host}");
     }
-    assert!(gate.asked().is_empty());
+    assert!(gate.backend_requests().is_empty());
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ async fn a_body_of_another_hash_is_not_committed() {
         request.body = Bytes::from_static(b"<b/>");
         let response = gate.send(&request).await;
         tests::expect::expect_s3_error(&response, "XAmzContentSHA256Mismatch", 400);
-        let seen = gate.asked();
+        let seen = gate.backend_requests();
         assert!(
             seen.iter().all(|request| !request.whole),
             "a whole request arrived"

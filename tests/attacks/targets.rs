@@ -14,7 +14,7 @@ async fn backend_path(gate: &Gate, path: &str) -> String {
     gate.backend.forget();
     let request = gate.sign(Draft::raw(Method::GET, path).query("tagging", ""));
     gate.send(&request).await;
-    let requests = gate.asked();
+    let requests = gate.backend_requests();
     assert_eq!(requests.len(), 1, "{path}");
     requests[0].path.clone()
 }

@@ -111,7 +111,7 @@ async fn a_presigned_url_lives_as_long_as_it_says() {
 
     gate.clock.set(gate.now().plus(hour));
     gate.send(&sign()).await;
-    assert_eq!(gate.asked().len(), 1);
+    assert_eq!(gate.backend_requests().len(), 1);
 }
 
 #[tokio::test]

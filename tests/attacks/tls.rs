@@ -107,14 +107,14 @@ impl Files {
     /// A gateway that serves with the files, and its configuration.
     async fn world(&self) -> (World, gateway::config::Config) {
         let (chain, key) = (self.chain(), self.key());
-        let (tell, told) = std::sync::mpsc::channel();
+        let (tell, seen) = std::sync::mpsc::channel();
         let world = World::setup().gateway(move |config| {
             config.listen.certificate_file = Some(chain);
             config.listen.private_key_file = Some(key);
             tell.send(config.clone()).unwrap();
         });
         let world = world.start().await;
-        (world, told.recv().unwrap())
+        (world, seen.recv().unwrap())
     }
 
     /// A connection of a client that trusts the authority.

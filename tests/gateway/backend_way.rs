@@ -87,7 +87,7 @@ async fn every_key_is_one_name_for_client_list_and_backend() {
 async fn a_backend_that_lies_about_an_operation_that_passes_through_is_not_believed() {
     let world = World::start().await;
     world.create_bucket("demo").await;
-    let asked = || Draft::new(Method::GET, "demo", "").query("acl", "");
+    let request = || Draft::new(Method::GET, "demo", "").query("acl", "");
     for action in [
         Action::Drop,
         Action::Refuse(301, "PermanentRedirect"),
@@ -96,12 +96,12 @@ async fn a_backend_that_lies_about_an_operation_that_passes_through_is_not_belie
         Action::SetHeader("transfer-encoding", "gzip".to_owned()),
     ] {
         world.backend.inject(Fault::always(action.clone()));
-        let answer = world.send(asked()).await;
+        let answer = world.send(request()).await;
         expect_s3_error(&answer, "ServiceUnavailable", 503);
         expect_no_backend(&answer);
         world.backend.heal();
     }
-    assert_eq!(world.send(asked()).await.status(), 200);
+    assert_eq!(world.send(request()).await.status(), 200);
 }
 
 #[tokio::test]
@@ -130,8 +130,8 @@ async fn an_answer_that_passes_through_says_nothing_of_the_backend() {
         Draft::new(Method::GET, "demo", "none").query("tagging", ""),
     ] {
         let answer = world.send(draft).await;
-        let told = format!("{:?}", answer.headers());
-        assert!(!told.contains("secret-backend"), "{told}");
+        let shown = format!("{:?}", answer.headers());
+        assert!(!shown.contains("secret-backend"), "{shown}");
         expect_no_backend(&answer);
     }
 }
@@ -236,8 +236,8 @@ async fn a_backends_certificate_must_be_vouched_for_and_name_it() {
                     !taken && matches!(error, BackendError::Unreachable(_)),
                     "{error}"
                 );
-                let told = gateway::error::S3Error::from(error);
-                assert_eq!(told.code(), S3Code::ServiceUnavailable);
+                let shown = gateway::error::S3Error::from(error);
+                assert_eq!(shown.code(), S3Code::ServiceUnavailable);
             }
         }
     }

@@ -30,7 +30,7 @@ use tests::backend::Backend;
 use tests::backend::Fault;
 
 use crate::direct::Answer;
-use crate::direct::Asked;
+use crate::direct::Request;
 use crate::state::Gateway;
 use crate::state::STATE_BUCKET;
 
@@ -232,8 +232,8 @@ async fn a_change_through_another_gateway_is_followed_after_the_time_configured(
     assert!(world.backend.requests().is_empty());
     world.gateway.clock.advance(Duration::from_secs(5));
     assert_eq!(world.algorithm().await, under("k"));
-    let asked = world.backend.requests().remove(0);
-    assert!(!asked.header("if-none-match").is_empty());
+    let request = world.backend.requests().remove(0);
+    assert!(!request.header("if-none-match").is_empty());
 }
 
 #[tokio::test]
@@ -292,9 +292,9 @@ async fn a_bucket_made_anew_does_not_inherit_a_configuration() {
     let world = World::start().await;
     world.put("b", &kms("k")).await.ok();
     let on_bucket = |method| {
-        let mut asked = Asked::on("");
-        asked.bucket = "b".into();
-        asked.into_request(method)
+        let mut request = Request::new("");
+        request.bucket = "b".into();
+        request.into_request(method)
     };
     // One's own bucket, created again in us-east-1: nothing happens to it.
     let make = on_bucket(Method::PUT);
@@ -335,13 +335,13 @@ async fn a_bucket_made_anew_does_not_inherit_a_configuration() {
 async fn the_state_bucket_is_not_among_the_buckets() {
     let world = World::start().await;
     world.put("b", &kms("k")).await.ok();
-    let mut asked = Asked::on("");
-    asked.bucket = String::new();
+    let mut request = Request::new("");
+    request.bucket = String::new();
     let listed = Answer::of(
         run_on_bucket(
             &world.buckets,
             Operation::ListBuckets,
-            asked.into_request(Method::GET),
+            request.into_request(Method::GET),
         )
         .await,
     )
@@ -367,7 +367,7 @@ async fn the_state_bucket_is_not_among_the_buckets() {
 #[tokio::test]
 async fn what_passes_through_has_the_gateways_signature_and_none_of_the_clients_secrets() {
     let world = World::start().await;
-    let mut asked = Asked::on("k/é//x")
+    let mut request = Request::new("k/é//x")
         .query("tagging", "")
         .header("authorization", "client")
         .header("x-amz-security-token", "client")
@@ -376,9 +376,9 @@ async fn what_passes_through_has_the_gateways_signature_and_none_of_the_clients_
         .header("x-amz-meta-hop", "client")
         .header("x-amz-server-side-encryption", "client")
         .body("<Tagging/>");
-    asked.bucket = "b".into();
+    request.bucket = "b".into();
     // Whether the object is there does not matter: what the backend received does.
-    drop(pass_through(&world.buckets, asked.into_request(Method::PUT)).await);
+    drop(pass_through(&world.buckets, request.into_request(Method::PUT)).await);
     let seen = world.backend.requests().pop().unwrap();
     assert_eq!(
         (seen.path.as_str(), seen.query.as_str()),

@@ -4,45 +4,55 @@ use http::Method;
 use md5::Digest as _;
 use tests::backend::Versioning;
 
-use crate::direct::Asked;
 use crate::direct::BUCKET;
 use crate::direct::Direct;
+use crate::direct::Request;
 use crate::direct::content;
 
 const SSE: &str = "x-amz-server-side-encryption";
 const CUSTOMER_KEY: [u8; 32] = [1; 32];
 
 /// The modes: the headers of a write in it, of a read, and of a copy from it.
-pub type Change = fn(Asked) -> Asked;
+pub type Change = fn(Request) -> Request;
 pub fn modes() -> [(&'static str, Change, Change, Change); 5] {
     const SWITCH: &str = "x-amz-server-side-encryption-bucket-key-enabled";
-    let same: Change = |asked| asked;
+    let same: Change = |request| request;
     [
-        ("AES256", |asked| asked.header(SSE, "AES256"), same, same),
-        ("aws:kms", |asked| asked.header(SSE, "aws:kms"), same, same),
+        (
+            "AES256",
+            |request| request.header(SSE, "AES256"),
+            same,
+            same,
+        ),
         (
             "aws:kms",
-            |asked| asked.header(SSE, "aws:kms").header(SWITCH, "true"),
+            |request| request.header(SSE, "aws:kms"),
+            same,
+            same,
+        ),
+        (
+            "aws:kms",
+            |request| request.header(SSE, "aws:kms").header(SWITCH, "true"),
             same,
             same,
         ),
         (
             "aws:kms:dsse",
-            |asked| asked.header(SSE, "aws:kms:dsse"),
+            |request| request.header(SSE, "aws:kms:dsse"),
             same,
             same,
         ),
         (
             "",
-            |asked| asked.customer_key(&CUSTOMER_KEY),
-            |asked| asked.customer_key(&CUSTOMER_KEY),
-            |asked| asked.source_customer_key(&CUSTOMER_KEY),
+            |request| request.customer_key(&CUSTOMER_KEY),
+            |request| request.customer_key(&CUSTOMER_KEY),
+            |request| request.source_customer_key(&CUSTOMER_KEY),
         ),
     ]
 }
 
-pub fn copy(to: &str, from: &str) -> Asked {
-    Asked::on(to).header("x-amz-copy-source", from)
+pub fn copy(to: &str, from: &str) -> Request {
+    Request::new(to).header("x-amz-copy-source", from)
 }
 
 /// A gateway that opens what it copies.
@@ -68,19 +78,19 @@ async fn copied_from_each_mode_to_each_mode(world: &Direct) {
     for size in [0, 1_000, 500_000] {
         let body = content(size);
         for (_, write, _, from) in modes() {
-            let put = Asked::on("from")
+            let put = Request::new("from")
                 .body(body.clone())
                 .header("x-amz-meta-a", "1");
             world
                 .put(write(put.header("content-type", "text/x")))
                 .await
                 .ok();
-            for (told, write, read, _) in modes() {
-                let asked = write(from(copy("to", "/bucket/from")));
-                let answer = world.copy(asked).await.ok();
-                assert_eq!(answer.header(SSE), told);
+            for (shown, write, read, _) in modes() {
+                let request = write(from(copy("to", "/bucket/from")));
+                let answer = world.copy(request).await.ok();
+                assert_eq!(answer.header(SSE), shown);
                 let document = String::from_utf8(answer.body.to_vec()).unwrap();
-                let got = world.get(read(Asked::on("to"))).await.ok();
+                let got = world.get(read(Request::new("to"))).await.ok();
                 assert_eq!(got.body, body);
                 assert_eq!(got.header("x-amz-meta-a"), "1");
                 assert_eq!(got.header("content-type"), "text/x");
@@ -88,7 +98,7 @@ async fn copied_from_each_mode_to_each_mode(world: &Direct) {
                 assert!(document.contains(&etag), "{document}");
                 assert!(document.contains("<ChecksumCRC64NVME>"), "{document}");
                 let md5 = hex::encode(md5::Md5::digest(&body));
-                assert_eq!(etag == md5, told == "AES256");
+                assert_eq!(etag == md5, shown == "AES256");
             }
         }
     }
@@ -98,7 +108,11 @@ async fn copied_from_each_mode_to_each_mode(world: &Direct) {
 async fn a_copy_calls_the_kms_once_for_each_side() {
     let world = Direct::start().await;
     world
-        .put(Asked::on("from").body(content(10)).header(SSE, "aws:kms"))
+        .put(
+            Request::new("from")
+                .body(content(10))
+                .header(SSE, "aws:kms"),
+        )
         .await
         .ok();
     world.kms.calls();
@@ -120,7 +134,7 @@ async fn a_copy_onto_itself_must_change_something() {
     let world = Direct::start().await;
     world
         .put(
-            Asked::on("k")
+            Request::new("k")
                 .body(content(300_000))
                 .header("x-amz-meta-a", "1"),
         )
@@ -132,7 +146,7 @@ async fn a_copy_onto_itself_must_change_something() {
         .refused(400, "InvalidRequest");
     let replace = copy("k", "bucket/k").header("x-amz-metadata-directive", "REPLACE");
     world.copy(replace.header("x-amz-meta-b", "2")).await.ok();
-    let got = world.get(Asked::on("k")).await.ok();
+    let got = world.get(Request::new("k")).await.ok();
     assert_eq!(
         (got.header("x-amz-meta-a"), got.header("x-amz-meta-b")),
         ("", "2")
@@ -141,7 +155,7 @@ async fn a_copy_onto_itself_must_change_something() {
         .copy(copy("k", "bucket/k").header(SSE, "aws:kms"))
         .await
         .ok();
-    let got = world.get(Asked::on("k")).await.ok();
+    let got = world.get(Request::new("k")).await.ok();
     assert_eq!(
         (got.header(SSE), &got.body[..]),
         ("aws:kms", &content(300_000)[..])
@@ -152,13 +166,13 @@ async fn a_copy_onto_itself_must_change_something() {
 async fn the_conditions_of_a_copy_are_about_its_source() {
     let world = Direct::start().await;
     let etag = world
-        .put(Asked::on("k").body(content(10)))
+        .put(Request::new("k").body(content(10)))
         .await
         .ok()
         .header("etag")
         .to_owned();
     let with = |name: &str, value: &str| copy("to", "bucket/k").header(name, value);
-    for (asked, good) in [
+    for (request, good) in [
         (with("x-amz-copy-source-if-match", &etag), true),
         (with("x-amz-copy-source-if-match", "\"x\""), false),
         (with("x-amz-copy-source-if-none-match", &etag), false),
@@ -178,7 +192,7 @@ async fn the_conditions_of_a_copy_are_about_its_source() {
             false,
         ),
     ] {
-        let answer = world.copy(asked).await;
+        let answer = world.copy(request).await;
         if good {
             answer.ok();
         } else {
@@ -190,16 +204,20 @@ async fn the_conditions_of_a_copy_are_about_its_source() {
 #[tokio::test]
 async fn what_a_copy_may_not_do_is_refused_and_nothing_is_written() {
     let world = Direct::start().await;
-    world.put(Asked::on("k").body(content(10))).await.ok();
+    world.put(Request::new("k").body(content(10))).await.ok();
     world
-        .put(Asked::on("c").body(content(10)).customer_key(&CUSTOMER_KEY))
+        .put(
+            Request::new("c")
+                .body(content(10))
+                .customer_key(&CUSTOMER_KEY),
+        )
         .await
         .ok();
     let mut over_http = copy("to", "bucket/c").source_customer_key(&CUSTOMER_KEY);
     over_http.secure = false;
     let directive = |name: &str| copy("to", "bucket/k").header(name, "MERGE");
     world.backend.forget();
-    for (asked, status, code) in [
+    for (request, status, code) in [
         (copy("to", "bucket/none"), 404, "NoSuchKey"),
         (copy("to", "none/k"), 404, "NoSuchBucket"),
         (
@@ -237,8 +255,8 @@ async fn what_a_copy_may_not_do_is_refused_and_nothing_is_written() {
             "InvalidArgument",
         ),
     ] {
-        let what = format!("{asked:?}", asked = asked.headers);
-        let error = world.copy(asked).await;
+        let what = format!("{request:?}", request = request.headers);
+        let error = world.copy(request).await;
         assert_eq!(error.status.as_u16(), status, "{what}");
         error.refused(status, code);
     }
@@ -254,7 +272,10 @@ async fn what_a_copy_may_not_do_is_refused_and_nothing_is_written() {
 async fn a_source_that_was_tampered_with_leaves_no_target() {
     let world = sealing_anew().await;
     for at in [80, 200_000, 500_400] {
-        world.put(Asked::on("k").body(content(500_000))).await.ok();
+        world
+            .put(Request::new("k").body(content(500_000)))
+            .await
+            .ok();
         world.backend.tamper(BUCKET, "k", |stored| {
             let mut body = stored.body.to_vec();
             body[at] ^= 1;
@@ -272,8 +293,11 @@ async fn a_source_that_was_tampered_with_leaves_no_target() {
 async fn a_version_is_read_and_copied_by_its_id() {
     let world = Direct::start().await;
     world.backend.set_versioning(BUCKET, Versioning::Enabled);
-    let first = world.put(Asked::on("k").body(content(10))).await.ok();
-    let second = world.put(Asked::on("k").body(content(400_000))).await.ok();
+    let first = world.put(Request::new("k").body(content(10))).await.ok();
+    let second = world
+        .put(Request::new("k").body(content(400_000)))
+        .await
+        .ok();
     let (first, second) = (
         first.header("x-amz-version-id"),
         second.header("x-amz-version-id"),
@@ -281,7 +305,7 @@ async fn a_version_is_read_and_copied_by_its_id() {
     assert_ne!(first, second);
     for (version, bytes) in [(first, 10), (second, 400_000)] {
         let got = world
-            .get(Asked::on("k").query("versionId", version))
+            .get(Request::new("k").query("versionId", version))
             .await
             .ok();
         assert_eq!(
@@ -295,25 +319,29 @@ async fn a_version_is_read_and_copied_by_its_id() {
         .await
         .ok();
     assert_eq!(answer.header("x-amz-copy-source-version-id"), first);
-    assert_eq!(world.get(Asked::on("k")).await.ok().body, content(10));
+    assert_eq!(world.get(Request::new("k")).await.ok().body, content(10));
 }
 
 #[tokio::test]
 async fn attributes_tell_what_was_asked_for_of_the_plaintext() {
     let world = Direct::start().await;
     world
-        .put(Asked::on("k").body(content(300_000)).header(SSE, "aws:kms"))
+        .put(
+            Request::new("k")
+                .body(content(300_000))
+                .header(SSE, "aws:kms"),
+        )
         .await
         .ok();
     world.kms.calls();
-    let ask = |names: &str| Asked::on("k").header("x-amz-object-attributes", names);
+    let ask = |names: &str| Request::new("k").header("x-amz-object-attributes", names);
     let answer = world
         .attributes(ask("ETag,ObjectSize,StorageClass,ObjectParts"))
         .await
         .ok();
     let document = String::from_utf8(answer.body.to_vec()).unwrap();
     let etag = world
-        .head(Asked::on("k"))
+        .head(Request::new("k"))
         .await
         .ok()
         .header("etag")
@@ -343,10 +371,10 @@ async fn attributes_tell_what_was_asked_for_of_the_plaintext() {
         .await
         .refused(400, "InvalidArgument");
     world
-        .attributes(Asked::on("k"))
+        .attributes(Request::new("k"))
         .await
         .refused(400, "InvalidRequest");
-    let missing = Asked::on("none").header("x-amz-object-attributes", "ETag");
+    let missing = Request::new("none").header("x-amz-object-attributes", "ETag");
     world.attributes(missing).await.refused(404, "NoSuchKey");
 }
 
@@ -361,16 +389,16 @@ async fn an_unsealed_object_is_sealed_by_a_copy_onto_itself() {
         let headers = vec![("content-type".to_owned(), "text/x".to_owned())];
         let object = tests::backend::Stored::new(body.clone(), headers);
         world.backend.plant(BUCKET, key, object);
-        let attributes = Asked::on(key).header("x-amz-object-attributes", "ObjectSize");
-        let told = world.attributes(attributes).await.ok();
-        let told = String::from_utf8(told.body.to_vec()).unwrap();
+        let attributes = Request::new(key).header("x-amz-object-attributes", "ObjectSize");
+        let shown = world.attributes(attributes).await.ok();
+        let shown = String::from_utf8(shown.body.to_vec()).unwrap();
         let size = format!("<ObjectSize>{}</ObjectSize>", body.len());
-        assert!(told.contains(&size), "{told}");
+        assert!(shown.contains(&size), "{shown}");
 
         world.copy(copy(key, &format!("bucket/{key}"))).await.ok();
         let stored = world.backend.object(BUCKET, key).unwrap();
         assert_eq!(&stored.body[..8], b"sealgate");
-        let got = world.get(Asked::on(key)).await.ok();
+        let got = world.get(Request::new(key)).await.ok();
         assert_eq!(got.body, body);
         assert_eq!(got.header("content-type"), "text/x");
         assert_eq!(got.header("x-sealgate-unsealed"), "");

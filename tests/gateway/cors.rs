@@ -66,27 +66,27 @@ fn preflight(key: &str, origin: &str, method: &str) -> Draft {
 }
 
 /// What an answer tells a page, by name.
-fn told(answer: &Response<Bytes>) -> Vec<(String, String)> {
+fn for_page(answer: &Response<Bytes>) -> Vec<(String, String)> {
     let headers: &HeaderMap = answer.headers();
-    let is_told = |name: &str| name.starts_with("access-control-") || name == "vary";
-    let mut told: Vec<_> = headers
+    let is_for_page = |name: &str| name.starts_with("access-control-") || name == "vary";
+    let mut for_page: Vec<_> = headers
         .iter()
-        .filter(|(name, _)| is_told(name.as_str()))
+        .filter(|(name, _)| is_for_page(name.as_str()))
         .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
         .collect();
-    told.sort();
-    told
+    for_page.sort();
+    for_page
 }
 
 /// The origin and the methods that an answer allows.
 fn allowed(answer: &Response<Bytes>) -> Option<(String, String)> {
-    let told = told(answer);
+    let for_page = for_page(answer);
     let value = |name: &str| {
-        let pair = told.iter().find(|(told, _)| told == name);
+        let pair = for_page.iter().find(|(for_page, _)| for_page == name);
         pair.map(|(_, value)| value.clone())
     };
     let origin = value("access-control-allow-origin");
-    assert_eq!(origin.is_some(), !told.is_empty(), "{told:?}");
+    assert_eq!(origin.is_some(), !for_page.is_empty(), "{for_page:?}");
     Some((origin?, value("access-control-allow-methods")?))
 }
 
@@ -104,9 +104,32 @@ fn four_rules() -> String {
 }
 
 #[tokio::test]
+async fn preflights_for_names_without_a_bucket_evict_no_record_of_a_bucket() {
+    let setup = World::setup().gateway(|config| config.state.cached_max = 4);
+    let world = setup.start().await;
+    world.create_bucket("demo").await;
+    put_rules(&world, &four_rules()).await;
+    let of_demo = |it: &tests::backend::Recorded| it.path.ends_with("/buckets/demo/record");
+    let readings = || {
+        let requests = world.backend.requests();
+        requests.iter().filter(|it| of_demo(it)).count()
+    };
+    let before = readings();
+    for number in 0..100 {
+        let none = Draft::new(Method::OPTIONS, &format!("none-{number}"), "k")
+            .header("origin", "foo.suffix")
+            .header("access-control-request-method", "GET");
+        assert_eq!(anonymously(&world, none).await.status(), 403);
+    }
+    let answer = anonymously(&world, preflight("k", "foo.suffix", "GET")).await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(readings(), before);
+}
+
+#[tokio::test]
 async fn a_page_may_read_what_a_rule_allows_an_error_too_and_nothing_else() {
     let world = world(&four_rules()).await;
-    for (method, key, origin, asked, status, allows) in [
+    for (method, key, origin, request, status, allows) in [
         (Method::GET, "", "foo.suffix", "", 200, "GET"),
         (Method::GET, "", "startend", "", 200, "GET"),
         (Method::GET, "k", "prefix.suffix", "", 200, "GET"),
@@ -121,8 +144,8 @@ async fn a_page_may_read_what_a_rule_allows_an_error_too_and_nothing_else() {
         (Method::GET, "k", "foo.suffix", "PUT", 200, ""),
     ] {
         let mut draft = Draft::new(method, "demo", key).header("origin", origin);
-        if !asked.is_empty() {
-            draft = draft.header("access-control-request-method", asked);
+        if !request.is_empty() {
+            draft = draft.header("access-control-request-method", request);
         }
         let answer = anonymously(&world, draft.clone()).await;
         assert_eq!(answer.status(), status, "{draft:?}");
@@ -130,7 +153,7 @@ async fn a_page_may_read_what_a_rule_allows_an_error_too_and_nothing_else() {
         assert_eq!(allowed(&answer), expected, "{draft:?}");
     }
     let answer = anonymously(&world, Draft::new(Method::GET, "demo", "k")).await;
-    assert_eq!(told(&answer), []);
+    assert_eq!(for_page(&answer), []);
     assert_eq!(answer.body(), "hello");
 }
 
@@ -140,11 +163,11 @@ async fn a_browser_that_asks_first_hears_what_the_first_rule_that_matches_says()
                 <ExposeHeader>x-amz-request-id</ExposeHeader><MaxAgeSeconds>3000</MaxAgeSeconds>";
     let rules = rule(PAGE, &["PUT", "GET"], more) + &rule("*", &["GET", "HEAD"], "");
     let world = world(&rules).await;
-    let asked = preflight("k", PAGE, "GET").header(
+    let request = preflight("k", PAGE, "GET").header(
         "access-control-request-headers",
         "X-Amz-Meta-A,x-amz-date, ,",
     );
-    let answer = anonymously(&world, asked).await;
+    let answer = anonymously(&world, request).await;
     assert_eq!((answer.status().as_u16(), answer.body().len()), (200, 0));
     let vary = "Origin, Access-Control-Request-Headers, Access-Control-Request-Method";
     let pairs = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
@@ -152,7 +175,7 @@ async fn a_browser_that_asks_first_hears_what_the_first_rule_that_matches_says()
         pairs.iter().map(own).collect()
     };
     assert_eq!(
-        told(&answer),
+        for_page(&answer),
         pairs(&[
             ("access-control-allow-credentials", "true"),
             ("access-control-allow-headers", "x-amz-meta-a, x-amz-date"),
@@ -171,7 +194,7 @@ async fn a_browser_that_asks_first_hears_what_the_first_rule_that_matches_says()
     for (key, origin, method) in [("", "http://other", "GET"), ("missing", PAGE, "HEAD")] {
         let answer = anonymously(&world, preflight(key, origin, method)).await;
         assert_eq!(
-            (answer.status().as_u16(), told(&answer)),
+            (answer.status().as_u16(), for_page(&answer)),
             (200, any.clone())
         );
     }
@@ -214,7 +237,7 @@ async fn a_browser_hears_no_where_no_rule_allows_it() {
         let text = String::from_utf8_lossy(answer.body());
         let details = format!("<Method>{method}</Method><ResourceType>{resource}</ResourceType>");
         assert!(text.contains(&details), "{text}");
-        assert_eq!(told(&answer), []);
+        assert_eq!(for_page(&answer), []);
     }
     for (draft, expected) in [
         (
@@ -240,20 +263,20 @@ async fn a_browser_hears_no_where_no_rule_allows_it() {
 async fn a_preflight_does_not_tell_whether_a_bucket_without_rules_is_there() {
     let world = World::start().await;
     world.create_bucket("plain").await;
-    let asked = |bucket, key| {
+    let request = |bucket, key| {
         Draft::new(Method::OPTIONS, bucket, key)
             .header("origin", PAGE)
             .header("access-control-request-method", "PUT")
     };
     for bucket in ["plain", "nowhere", "sealgate-state"] {
-        let answer = anonymously(&world, asked(bucket, "k")).await;
+        let answer = anonymously(&world, request(bucket, "k")).await;
         expect_s3_error(&answer, "AccessForbidden", 403);
         let text = String::from_utf8_lossy(answer.body());
         let expected = "<Message>CORSResponse: CORS is not enabled for this bucket.</Message>\
                         <Method>PUT</Method><ResourceType>BUCKET</ResourceType>";
         assert!(text.contains(expected), "{bucket}: {text}");
     }
-    let answer = anonymously(&world, asked("", "")).await;
+    let answer = anonymously(&world, request("", "")).await;
     expect_s3_error(&answer, "AccessForbidden", 403);
     assert_eq!(message(&answer), "CORSResponse: Bucket not found");
 }
@@ -293,7 +316,7 @@ async fn answers_to_presigned_urls_and_forms_say_what_the_page_may_read_and_thos
     assert_eq!(allowed(&answer), allows);
 
     let service = Draft::new(Method::GET, "", "").header("origin", PAGE);
-    assert_eq!(told(&world.send(service).await), []);
+    assert_eq!(for_page(&world.send(service).await), []);
 }
 
 #[tokio::test]
@@ -316,8 +339,10 @@ async fn rules_are_read_with_the_rest_of_the_buckets_record_and_once() {
         assert_eq!(answer.status(), 200);
         assert_eq!(allowed(&answer).is_some(), origin.is_some());
     }
-    let asked = world.backend.requests();
-    let lookups = asked.iter().filter(|it| it.path.contains("/buckets/demo/"));
+    let request = world.backend.requests();
+    let lookups = request
+        .iter()
+        .filter(|it| it.path.contains("/buckets/demo/"));
     assert_eq!(lookups.count(), 1);
 }
 
@@ -344,7 +369,7 @@ async fn rules_that_cannot_be_read_allow_nothing() {
         for draft in [get, preflight("k", PAGE, "GET")] {
             let answer = draft.anonymous(&host).send(&target).await.unwrap();
             assert!(answer.status().is_server_error(), "{what}");
-            assert_eq!(told(&answer), [], "{what}");
+            assert_eq!(for_page(&answer), [], "{what}");
         }
         world.backend.heal();
     }
@@ -373,16 +398,19 @@ async fn what_the_backend_says_to_pages_stays_behind() {
                 draft = draft.query(query, "");
             }
             let answer = world.send(draft.clone()).await;
-            assert_eq!(told(&answer), [], "{name} {key} {query}");
+            assert_eq!(for_page(&answer), [], "{name} {key} {query}");
             let answer = world.send(draft.header("origin", PAGE)).await;
-            let told: Vec<_> = told(&answer).into_iter().map(|(name, _)| name).collect();
+            let for_page: Vec<_> = for_page(&answer)
+                .into_iter()
+                .map(|(name, _)| name)
+                .collect();
             let names = [
                 "access-control-allow-credentials",
                 "access-control-allow-methods",
                 "access-control-allow-origin",
                 "vary",
             ];
-            assert_eq!(told, names, "{name} {key} {query}");
+            assert_eq!(for_page, names, "{name} {key} {query}");
             assert_eq!(allowed(&answer).unwrap().0, PAGE);
         }
         world.backend.heal();

@@ -8,15 +8,15 @@ use http::Method;
 use md5::Digest as _;
 
 use crate::direct::Answer;
-use crate::direct::Asked;
 use crate::direct::BUCKET;
 use crate::direct::Direct;
+use crate::direct::Request;
 
-fn deletion(objects: &str) -> Asked {
+fn deletion(objects: &str) -> Request {
     let document =
         format!("<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{objects}</Delete>");
     let md5 = STANDARD.encode(md5::Md5::digest(&document));
-    Asked::on("")
+    Request::new("")
         .query("delete", "")
         .header("content-md5", &md5)
         .body(document)
@@ -29,9 +29,12 @@ fn result(answer: Answer) -> Element {
 #[tokio::test]
 async fn an_object_is_deleted_and_deleting_it_again_succeeds() {
     let direct = Direct::start().await;
-    direct.put(Asked::on("a//../b").body("x")).await.ok();
+    direct.put(Request::new("a//../b").body("x")).await.ok();
     for _ in 0..2 {
-        assert_eq!(direct.delete(Asked::on("a//../b")).await.ok().status, 204);
+        assert_eq!(
+            direct.delete(Request::new("a//../b")).await.ok().status,
+            204
+        );
     }
     assert!(direct.backend.keys(BUCKET).is_empty());
 }
@@ -39,21 +42,21 @@ async fn an_object_is_deleted_and_deleting_it_again_succeeds() {
 #[tokio::test]
 async fn a_deletion_on_condition_compares_what_the_client_sees() {
     let direct = Direct::start().await;
-    let put = direct.put(Asked::on("k").body("hello")).await.ok();
+    let put = direct.put(Request::new("k").body("hello")).await.ok();
     let etag = put.header("etag").to_owned();
     let other = "\"00000000000000000000000000000000\"";
     direct
-        .delete(Asked::on("k").header("if-match", other))
+        .delete(Request::new("k").header("if-match", other))
         .await
         .refused(412, "PreconditionFailed");
     let sealed = direct.backend.object(BUCKET, "k").unwrap().etag;
     direct
-        .delete(Asked::on("k").header("if-match", &format!("\"{sealed}\"")))
+        .delete(Request::new("k").header("if-match", &format!("\"{sealed}\"")))
         .await
         .refused(412, "PreconditionFailed");
     direct
         .delete(
-            Asked::on("k")
+            Request::new("k")
                 .header("if-match", &etag)
                 .header("x-amz-if-match-size", "6"),
         )
@@ -66,10 +69,10 @@ async fn a_deletion_on_condition_compares_what_the_client_sees() {
             .is_empty()
     );
 
-    let asked = Asked::on("k")
+    let request = Request::new("k")
         .header("if-match", &etag)
         .header("x-amz-if-match-size", "5");
-    direct.delete(asked).await.ok();
+    direct.delete(request).await.ok();
     let sent = direct
         .backend
         .requests_on(&Method::DELETE, BUCKET, "k")
@@ -78,7 +81,7 @@ async fn a_deletion_on_condition_compares_what_the_client_sees() {
     assert_eq!(sent.header("if-match").trim_matches('"'), sealed);
     assert!(direct.backend.keys(BUCKET).is_empty());
     direct
-        .delete(Asked::on("k").header("if-match", &etag))
+        .delete(Request::new("k").header("if-match", &etag))
         .await
         .refused(404, "NoSuchKey");
 }
@@ -87,13 +90,13 @@ async fn a_deletion_on_condition_compares_what_the_client_sees() {
 async fn many_objects_are_deleted_at_once_with_a_digest_of_our_own() {
     let direct = Direct::start().await;
     for key in ["a", "b&<c>", "d/../e", "kept"] {
-        direct.put(Asked::on(key).body("x")).await.ok();
+        direct.put(Request::new(key).body("x")).await.ok();
     }
-    let asked = deletion(
+    let request = deletion(
         "<Object><Key>a</Key></Object><Object><Key>b&amp;&lt;c&gt;</Key></Object>\
          <Object><Key>d/../e</Key></Object>",
     );
-    let root = result(direct.delete_all(asked).await);
+    let root = result(direct.delete_all(request).await);
     assert_eq!(root.all("Deleted").count(), 3, "{root:?}");
     assert_eq!(direct.backend.keys(BUCKET), ["kept"]);
     let sent = direct.backend.requests().pop().unwrap();
@@ -107,17 +110,17 @@ async fn many_objects_are_deleted_at_once_with_a_digest_of_our_own() {
 async fn a_condition_that_fails_keeps_one_object_and_not_the_others() {
     let direct = Direct::start().await;
     let etag = direct
-        .put(Asked::on("a").body("x"))
+        .put(Request::new("a").body("x"))
         .await
         .ok()
         .header("etag")
         .to_owned();
-    direct.put(Asked::on("b").body("y")).await.ok();
-    let asked = deletion(&format!(
+    direct.put(Request::new("b").body("y")).await.ok();
+    let request = deletion(&format!(
         "<Object><Key>a</Key><ETag>{etag}</ETag></Object>\
          <Object><Key>b</Key><ETag>{etag}</ETag></Object>"
     ));
-    let root = result(direct.delete_all(asked).await);
+    let root = result(direct.delete_all(request).await);
     assert_eq!(root.child("Deleted").unwrap().text_of("Key"), Some("a"));
     let error = root.child("Error").unwrap();
     assert_eq!(
@@ -130,7 +133,7 @@ async fn a_condition_that_fails_keeps_one_object_and_not_the_others() {
 #[tokio::test]
 async fn a_document_without_digest_or_with_a_wrong_one_deletes_nothing() {
     let direct = Direct::start().await;
-    direct.put(Asked::on("a").body("x")).await.ok();
+    direct.put(Request::new("a").body("x")).await.ok();
     direct.backend.forget();
     let mut bare = deletion("<Object><Key>a</Key></Object>");
     bare.headers.clear();
@@ -168,7 +171,10 @@ async fn a_document_that_is_no_list_of_one_to_a_thousand_keys_is_malformed() {
     }
     let bomb = "<!DOCTYPE a [<!ENTITY b \"c\">]><Delete><Object><Key>&b;</Key></Object></Delete>";
     let md5 = STANDARD.encode(md5::Md5::digest(bomb));
-    let asked = Asked::on("").header("content-md5", &md5).body(bomb);
-    direct.delete_all(asked).await.refused(400, "MalformedXML");
+    let request = Request::new("").header("content-md5", &md5).body(bomb);
+    direct
+        .delete_all(request)
+        .await
+        .refused(400, "MalformedXML");
     assert!(direct.backend.requests().is_empty());
 }

@@ -164,37 +164,37 @@ impl Direct {
         assert!(self.backend.keys(BUCKET).is_empty());
     }
 
-    pub async fn copy(&self, request: Asked) -> Answer {
+    pub async fn copy(&self, request: Request) -> Answer {
         Answer::of(copy_object(&self.objects, request.into_request(Method::PUT)).await).await
     }
 
-    pub async fn attributes(&self, request: Asked) -> Answer {
+    pub async fn attributes(&self, request: Request) -> Answer {
         Answer::of(get_object_attributes(&self.objects, request.into_request(Method::GET)).await)
             .await
     }
 
-    pub async fn put(&self, request: Asked) -> Answer {
+    pub async fn put(&self, request: Request) -> Answer {
         Answer::of(put_object(&self.objects, request.into_request(Method::PUT)).await).await
     }
 
-    pub async fn get(&self, request: Asked) -> Answer {
+    pub async fn get(&self, request: Request) -> Answer {
         Answer::of(get_object(&self.objects, request.into_request(Method::GET)).await).await
     }
 
-    pub async fn list(&self, request: Asked) -> Answer {
+    pub async fn list(&self, request: Request) -> Answer {
         Answer::of(list_objects(&self.objects, request.into_request(Method::GET)).await).await
     }
 
-    pub async fn delete(&self, request: Asked) -> Answer {
+    pub async fn delete(&self, request: Request) -> Answer {
         Answer::of(delete_object(&self.objects, request.into_request(Method::DELETE)).await).await
     }
 
-    pub async fn delete_all(&self, request: Asked) -> Answer {
+    pub async fn delete_all(&self, request: Request) -> Answer {
         let request = request.into_request(Method::POST);
         Answer::of(delete_objects(&self.objects, request).await).await
     }
 
-    pub async fn head(&self, request: Asked) -> Answer {
+    pub async fn head(&self, request: Request) -> Answer {
         Answer::of(head_object(&self.objects, request.into_request(Method::HEAD)).await).await
     }
 }
@@ -230,7 +230,7 @@ fn root_keys(state: &State, clock: &Arc<ManualClock>) -> RootKeys {
 
 /// A request as a test says it.
 #[derive(Clone)]
-pub struct Asked {
+pub struct Request {
     pub bucket: String,
     pub key: String,
     pub query: Vec<(String, String)>,
@@ -240,14 +240,14 @@ pub struct Asked {
     /// The length as announced; the body's own by default.
     pub length: Option<u64>,
     /// Whether any length is announced.
-    pub length_told: bool,
+    pub announces_length: bool,
     pub secure: bool,
     pub auth: AuthType,
     pub user: &'static str,
 }
 
-impl Asked {
-    pub fn on(key: &str) -> Self {
+impl Request {
+    pub fn new(key: &str) -> Self {
         Self {
             bucket: BUCKET.to_owned(),
             key: key.to_owned(),
@@ -256,7 +256,7 @@ impl Asked {
             trailers: HeaderMap::new(),
             body: Bytes::new(),
             length: None,
-            length_told: true,
+            announces_length: true,
             secure: true,
             auth: AuthType::Header,
             user: "alice",
@@ -342,7 +342,7 @@ impl Asked {
                 tls: None,
             },
             request_id: RequestId::from_number(1),
-            body: Payload::from_stream(pieces, self.length_told.then_some(length))
+            body: Payload::from_stream(pieces, self.announces_length.then_some(length))
                 .announcing(announced),
         })
     }

@@ -12,9 +12,9 @@ use tests::backend::Recorded;
 use tests::signed::Draft;
 use tests::world::World;
 
-use crate::direct::Asked;
 use crate::direct::BUCKET;
 use crate::direct::Direct;
+use crate::direct::Request;
 use crate::direct::content;
 use crate::multipart::MIB;
 use crate::multipart::expect_object;
@@ -63,12 +63,12 @@ async fn every_checksum_is_verified_stored_and_told() {
         let body = content(size);
         for (name, header, value) in checksums(&body) {
             let value = STANDARD.encode(value);
-            let in_header = Asked::on("k").body(body.clone()).header(header, &value);
-            let in_trailer = Asked::on("k").body(body.clone()).trailer(header, &value);
-            for asked in [in_header, in_trailer] {
-                let put = world.put(asked).await.ok();
+            let in_header = Request::new("k").body(body.clone()).header(header, &value);
+            let in_trailer = Request::new("k").body(body.clone()).trailer(header, &value);
+            for request in [in_header, in_trailer] {
+                let put = world.put(request).await.ok();
                 assert_eq!(put.header(header), value, "{name} {size}");
-                let enabled = || Asked::on("k").header("x-amz-checksum-mode", "ENABLED");
+                let enabled = || Request::new("k").header("x-amz-checksum-mode", "ENABLED");
                 for answer in [
                     world.get(enabled()).await.ok(),
                     world.head(enabled()).await.ok(),
@@ -76,7 +76,7 @@ async fn every_checksum_is_verified_stored_and_told() {
                     assert_eq!(answer.header(header), value, "{name} {size}");
                     assert_eq!(answer.header("x-amz-checksum-type"), "FULL_OBJECT");
                 }
-                assert_eq!(world.get(Asked::on("k")).await.ok().header(header), "");
+                assert_eq!(world.get(Request::new("k")).await.ok().header(header), "");
                 let ranged = world.get(enabled().header("range", "bytes=0-0")).await;
                 assert_eq!(ranged.header(header), "");
             }
@@ -88,7 +88,7 @@ async fn every_checksum_is_verified_stored_and_told() {
 async fn without_a_choice_the_checksum_is_crc64nvme_as_at_aws() {
     let world = Direct::start().await;
     let body = content(1_000);
-    let put = world.put(Asked::on("k").body(body.clone())).await.ok();
+    let put = world.put(Request::new("k").body(body.clone())).await.ok();
     let (_, header, value) = checksums(&body)[2].clone();
     assert_eq!(put.header(header), STANDARD.encode(value));
     assert_eq!(put.header("x-amz-checksum-type"), "FULL_OBJECT");
@@ -102,10 +102,10 @@ async fn a_body_that_is_not_what_was_claimed_leaves_nothing_behind() {
         let other = content(size + 1);
         for (name, header, value) in checksums(&other) {
             let value = STANDARD.encode(value);
-            let in_header = Asked::on("k").body(body.clone()).header(header, &value);
-            let in_trailer = Asked::on("k").body(body.clone()).trailer(header, &value);
-            for asked in [in_header, in_trailer] {
-                let error = world.put(asked).await.refused(400, "BadDigest");
+            let in_header = Request::new("k").body(body.clone()).header(header, &value);
+            let in_trailer = Request::new("k").body(body.clone()).trailer(header, &value);
+            for request in [in_header, in_trailer] {
+                let error = world.put(request).await.refused(400, "BadDigest");
                 let text =
                     format!("The {name} you specified did not match the calculated checksum.");
                 assert_eq!(error.message(), text);
@@ -113,17 +113,17 @@ async fn a_body_that_is_not_what_was_claimed_leaves_nothing_behind() {
             }
         }
         let md5 = STANDARD.encode(md5::Md5::digest(&other));
-        let asked = Asked::on("k")
+        let request = Request::new("k")
             .body(body.clone())
             .header("content-md5", &md5);
-        world.put(asked).await.refused(400, "BadDigest");
+        world.put(request).await.refused(400, "BadDigest");
         world.assert_nothing_stored();
         // A body that ends early or goes on too long.
         for length in [size as u64 + 1, (size as u64).saturating_sub(1)] {
-            let mut asked = Asked::on("k").body(body.clone());
-            asked.length = Some(length);
+            let mut request = Request::new("k").body(body.clone());
+            request.length = Some(length);
             if length != size as u64 {
-                world.put(asked).await.refused(400, "IncompleteBody");
+                world.put(request).await.refused(400, "IncompleteBody");
             }
             world.assert_nothing_stored();
         }
@@ -137,12 +137,12 @@ async fn a_body_that_is_not_what_was_claimed_leaves_nothing_behind() {
 #[tokio::test]
 async fn a_failed_write_leaves_the_object_before_it_as_it_was() {
     let world = Direct::start().await;
-    world.put(Asked::on("k").body(content(10))).await.ok();
-    let asked = Asked::on("k")
+    world.put(Request::new("k").body(content(10))).await.ok();
+    let request = Request::new("k")
         .body(content(700_000))
         .header("x-amz-checksum-crc32", "AAAAAA==");
-    world.put(asked).await.refused(400, "BadDigest");
-    assert_eq!(world.get(Asked::on("k")).await.ok().body, content(10));
+    world.put(request).await.refused(400, "BadDigest");
+    assert_eq!(world.get(Request::new("k")).await.ok().body, content(10));
 }
 
 #[tokio::test]
@@ -160,20 +160,20 @@ async fn a_write_that_the_backend_did_not_confirm_is_not_confirmed() {
             world
                 .backend
                 .inject(Fault::on_path(Method::PUT, "/k", action.clone()));
-            let put = world.put(Asked::on("k").body(content(size))).await;
+            let put = world.put(Request::new("k").body(content(size))).await;
             assert_eq!(put.status.as_u16(), status, "{action:?} {size}");
             assert!(put.error.is_some());
             world.assert_nothing_stored();
         }
     }
     world.backend.heal();
-    world.put(Asked::on("k").body(content(5))).await.ok();
+    world.put(Request::new("k").body(content(5))).await.ok();
 }
 
 #[tokio::test]
 async fn headers_that_describe_an_object_come_back_and_no_others_reach_the_backend() {
     let world = Direct::start().await;
-    let asked = Asked::on("k")
+    let request = Request::new("k")
         .body(Bytes::from_static(b"x"))
         .header("content-type", "text/plain")
         .header("content-encoding", "gzip,aws-chunked")
@@ -187,8 +187,8 @@ async fn headers_that_describe_an_object_come_back_and_no_others_reach_the_backe
         )
         .header("x-amz-decoded-content-length", "1")
         .header("x-custom", "secret");
-    world.put(asked).await.ok();
-    let got = world.get(Asked::on("k")).await.ok();
+    world.put(request).await.ok();
+    let got = world.get(Request::new("k")).await.ok();
     for (name, value) in [
         ("content-type", "text/plain"),
         ("content-encoding", "gzip"),
@@ -206,8 +206,8 @@ async fn headers_that_describe_an_object_come_back_and_no_others_reach_the_backe
     ] {
         assert_eq!(seen.header(name), "", "{name}");
     }
-    world.put(Asked::on("plain")).await.ok();
-    let plain = world.head(Asked::on("plain")).await.ok();
+    world.put(Request::new("plain")).await.ok();
+    let plain = world.head(Request::new("plain")).await.ok();
     assert_eq!(plain.header("content-type"), "binary/octet-stream");
 }
 
@@ -224,8 +224,8 @@ async fn an_object_that_comes_with_a_lock_has_a_digest_of_its_stored_bytes() {
     let world = Direct::start().await;
     let locked = |key: &str| {
         let until = "2030-01-01T00:00:00Z";
-        let asked = Asked::on(key).header("x-amz-object-lock-mode", "GOVERNANCE");
-        asked.header("x-amz-object-lock-retain-until-date", until)
+        let request = Request::new(key).header("x-amz-object-lock-mode", "GOVERNANCE");
+        request.header("x-amz-object-lock-retain-until-date", until)
     };
     for (size, coding) in [(1, ""), (700_000, ""), (700_001, "gzip")] {
         let body = content(size);
@@ -237,7 +237,7 @@ async fn an_object_that_comes_with_a_lock_has_a_digest_of_its_stored_bytes() {
         world.put(put).await.ok();
         let seen = world.backend.requests_on(&Method::PUT, BUCKET, "locked");
         assert!(has_digest(seen.last().unwrap()), "{size}");
-        let got = world.get(Asked::on("locked")).await.ok();
+        let got = world.get(Request::new("locked")).await.ok();
         assert!(got.body == body, "{size}");
         assert_eq!(got.header("content-encoding"), coding);
 
@@ -247,9 +247,9 @@ async fn an_object_that_comes_with_a_lock_has_a_digest_of_its_stored_bytes() {
         world.copy(copy).await.ok();
         let seen = world.backend.requests_on(&Method::PUT, BUCKET, "copied");
         assert!(has_digest(seen.last().unwrap()), "{size}");
-        assert!(world.get(Asked::on("copied")).await.ok().body == body);
+        assert!(world.get(Request::new("copied")).await.ok().body == body);
 
-        world.put(Asked::on("free").body(body)).await.ok();
+        world.put(Request::new("free").body(body)).await.ok();
         let seen = world.backend.requests_on(&Method::PUT, BUCKET, "free");
         assert!(!has_digest(seen.last().unwrap()), "{size}");
     }
@@ -257,17 +257,17 @@ async fn an_object_that_comes_with_a_lock_has_a_digest_of_its_stored_bytes() {
     let sent = parts(&[5 * MIB, 5 * MIB + 1, 9]);
     let (_, _, _) = world
         .uploading()
-        .upload(locked("parts"), &Asked::on("parts"), &sent)
+        .upload(locked("parts"), &Request::new("parts"), &sent)
         .await;
     let seen = world.backend.requests_on(&Method::PUT, BUCKET, "parts");
     assert_eq!(seen.iter().filter(|seen| has_digest(seen)).count(), 4);
-    expect_object(&world, "parts", |asked| asked, &sent).await;
+    expect_object(&world, "parts", |request| request, &sent).await;
 }
 
 #[tokio::test]
 async fn a_locked_object_whose_checksum_is_wrong_is_not_committed() {
     let world = Direct::start().await;
-    let put = Asked::on("k")
+    let put = Request::new("k")
         .body(content(700_000))
         .header("x-amz-object-lock-legal-hold", "ON")
         .header("content-md5", &STANDARD.encode([7; 16]));

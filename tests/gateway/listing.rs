@@ -10,9 +10,9 @@ use tests::backend::Action;
 use tests::backend::Fault;
 
 use crate::direct::Answer;
-use crate::direct::Asked;
 use crate::direct::BUCKET;
 use crate::direct::Direct;
+use crate::direct::Request;
 use crate::direct::content;
 
 fn listing(answer: Answer) -> Element {
@@ -33,7 +33,7 @@ fn entries(root: &Element, kind: &str) -> Vec<(String, u64, String)> {
 async fn heads(direct: &Direct, keys: &[String]) -> Vec<(String, u64, String)> {
     let mut heads = Vec::new();
     for key in keys {
-        let head = direct.head(Asked::on(key)).await.ok();
+        let head = direct.head(Request::new(key)).await.ok();
         let size = head.header("content-length").parse().unwrap();
         heads.push((key.clone(), size, head.header("etag").to_owned()));
     }
@@ -51,12 +51,12 @@ async fn a_listing_shows_the_size_and_etag_of_head_for_every_mode_and_size() {
     let sizes = [0, 1, 16_383, 16_384, 16_385, 300_000];
     for (number, size) in sizes.into_iter().enumerate() {
         for mode in ["AES256", "aws:kms", "none"] {
-            let asked = Asked::on(&format!("{number}/{mode}")).body(content(size));
-            let asked = match mode {
-                "none" => asked,
-                mode => asked.header("x-amz-server-side-encryption", mode),
+            let request = Request::new(&format!("{number}/{mode}")).body(content(size));
+            let request = match mode {
+                "none" => request,
+                mode => request.header("x-amz-server-side-encryption", mode),
             };
-            direct.put(asked).await.ok();
+            direct.put(request).await.ok();
         }
     }
     let keys = direct.backend.keys(BUCKET);
@@ -66,7 +66,11 @@ async fn a_listing_shows_the_size_and_etag_of_head_for_every_mode_and_size() {
             if forget {
                 forgotten(&direct);
             }
-            let root = listing(direct.list(Asked::on("").query("list-type", version)).await);
+            let root = listing(
+                direct
+                    .list(Request::new("").query("list-type", version))
+                    .await,
+            );
             assert_eq!(
                 entries(&root, "Contents"),
                 heads,
@@ -80,11 +84,11 @@ async fn a_listing_shows_the_size_and_etag_of_head_for_every_mode_and_size() {
 async fn an_object_with_a_customers_key_is_listed_without_it() {
     let direct = Direct::start().await;
     direct
-        .put(Asked::on("c").body("secret").customer_key(&[7; 32]))
+        .put(Request::new("c").body("secret").customer_key(&[7; 32]))
         .await
         .ok();
     forgotten(&direct);
-    let root = listing(direct.list(Asked::on("")).await);
+    let root = listing(direct.list(Request::new("")).await);
     let stored = direct.backend.object(BUCKET, "c").unwrap();
     assert_eq!(
         entries(&root, "Contents"),
@@ -97,25 +101,25 @@ async fn a_listing_asks_the_backend_once_about_what_was_written_here_and_never_t
     let direct = Direct::start().await;
     for number in 0..20 {
         direct
-            .put(Asked::on(&format!("k{number}")).body("x"))
+            .put(Request::new(&format!("k{number}")).body("x"))
             .await
             .ok();
     }
     direct.kms.calls();
     direct.backend.forget();
-    listing(direct.list(Asked::on("")).await);
+    listing(direct.list(Request::new("")).await);
     assert_eq!(direct.backend.requests().len(), 1);
 
     forgotten(&direct);
     for heads in [20, 0] {
         direct.backend.forget();
-        listing(direct.list(Asked::on("")).await);
+        listing(direct.list(Request::new("")).await);
         let requests = direct.backend.requests();
-        let asked = requests
+        let request = requests
             .iter()
             .filter(|request| request.method == Method::HEAD)
             .count();
-        assert_eq!((requests.len(), asked), (heads + 1, heads));
+        assert_eq!((requests.len(), request), (heads + 1, heads));
     }
     assert!(direct.kms.calls().is_empty());
 }
@@ -131,10 +135,10 @@ async fn a_listing_may_show_the_backends_etags_for_the_price_of_one_request() {
         ..Config::default()
     })
     .await;
-    direct.put(Asked::on("k").body("hello")).await.ok();
+    direct.put(Request::new("k").body("hello")).await.ok();
     forgotten(&direct);
     direct.backend.forget();
-    let root = listing(direct.list(Asked::on("")).await);
+    let root = listing(direct.list(Request::new("")).await);
     assert_eq!(direct.backend.requests().len(), 1);
     let stored = direct.backend.object(BUCKET, "k").unwrap();
     assert_eq!(
@@ -147,22 +151,25 @@ async fn a_listing_may_show_the_backends_etags_for_the_price_of_one_request() {
 async fn a_listing_passes_prefixes_tokens_and_encoded_keys_through() {
     let direct = Direct::start().await;
     for key in ["a/1", "a/2", "b c+d/é", "z"] {
-        direct.put(Asked::on(key).body(key.to_owned())).await.ok();
+        direct
+            .put(Request::new(key).body(key.to_owned()))
+            .await
+            .ok();
     }
     forgotten(&direct);
-    let asked = Asked::on("")
+    let request = Request::new("")
         .query("list-type", "2")
         .query("delimiter", "/")
         .query("encoding-type", "url");
-    let root = listing(direct.list(asked).await);
+    let root = listing(direct.list(request).await);
     assert_eq!(root.all("CommonPrefixes").count(), 2);
     assert_eq!(entries(&root, "Contents").len(), 1);
 
-    let asked = Asked::on("")
+    let request = Request::new("")
         .query("prefix", "b c+d/")
         .query("encoding-type", "url");
-    let root = listing(direct.list(asked).await);
-    let head = direct.head(Asked::on("b c+d/é")).await.ok();
+    let root = listing(direct.list(request).await);
+    let head = direct.head(Request::new("b c+d/é")).await.ok();
     let [(_, size, etag)] = &entries(&root, "Contents")[..] else {
         panic!("{root:?}")
     };
@@ -170,15 +177,19 @@ async fn a_listing_passes_prefixes_tokens_and_encoded_keys_through() {
 
     let page = listing(
         direct
-            .list(Asked::on("").query("list-type", "2").query("max-keys", "1"))
+            .list(
+                Request::new("")
+                    .query("list-type", "2")
+                    .query("max-keys", "1"),
+            )
             .await,
     );
     let token = page.text_of("NextContinuationToken").unwrap();
-    let asked = Asked::on("")
+    let request = Request::new("")
         .query("list-type", "2")
         .query("continuation-token", token);
     assert_eq!(
-        entries(&listing(direct.list(asked).await), "Contents").len(),
+        entries(&listing(direct.list(request).await), "Contents").len(),
         3
     );
 }
@@ -186,9 +197,11 @@ async fn a_listing_passes_prefixes_tokens_and_encoded_keys_through() {
 #[tokio::test]
 async fn an_empty_delimiter_is_none_whatever_the_backend_makes_of_it() {
     let direct = Direct::start().await;
-    direct.put(Asked::on("a/1").body("x")).await.ok();
-    let asked = Asked::on("").query("list-type", "2").query("delimiter", "");
-    let root = listing(direct.list(asked).await);
+    direct.put(Request::new("a/1").body("x")).await.ok();
+    let request = Request::new("")
+        .query("list-type", "2")
+        .query("delimiter", "");
+    let root = listing(direct.list(request).await);
     assert_eq!(entries(&root, "Contents").len(), 1);
     let seen = direct.backend.requests().pop().unwrap();
     assert!(!seen.query.contains("delimiter"), "{}", seen.query);
@@ -198,7 +211,7 @@ async fn an_empty_delimiter_is_none_whatever_the_backend_makes_of_it() {
 async fn one_object_that_is_not_as_it_was_written_does_not_hide_the_others() {
     let direct = Direct::start().await;
     for key in ["bad", "good"] {
-        direct.put(Asked::on(key).body("x")).await.ok();
+        direct.put(Request::new(key).body("x")).await.ok();
     }
     direct.backend.tamper(BUCKET, "bad", |stored| {
         stored
@@ -206,8 +219,8 @@ async fn one_object_that_is_not_as_it_was_written_does_not_hide_the_others() {
             .retain(|(name, _)| name != "x-amz-meta-sealgate");
     });
     forgotten(&direct);
-    let root = listing(direct.list(Asked::on("")).await);
-    let good = direct.head(Asked::on("good")).await.ok();
+    let root = listing(direct.list(Request::new("")).await);
+    let good = direct.head(Request::new("good")).await.ok();
     assert_eq!(entries(&root, "Contents")[1].2, good.header("etag"));
     assert_eq!(entries(&root, "Contents").len(), 2);
 }
@@ -215,7 +228,7 @@ async fn one_object_that_is_not_as_it_was_written_does_not_hide_the_others() {
 #[tokio::test]
 async fn a_listing_that_the_backend_does_not_finish_is_no_listing() {
     let direct = Direct::start().await;
-    direct.put(Asked::on("k").body("x")).await.ok();
+    direct.put(Request::new("k").body("x")).await.ok();
     for (action, code) in [
         (Action::Drop, "ServiceUnavailable"),
         (Action::BreakAfter(20), "ServiceUnavailable"),
@@ -227,25 +240,25 @@ async fn a_listing_that_the_backend_does_not_finish_is_no_listing() {
         (Action::CutTo(40), "ServiceUnavailable"),
     ] {
         direct.backend.inject(Fault::always(action));
-        direct.list(Asked::on("")).await.refused(503, code);
+        direct.list(Request::new("")).await.refused(503, code);
         direct.backend.heal();
     }
-    let mut asked = Asked::on("");
-    asked.bucket = "nowhere".into();
-    direct.list(asked).await.refused(404, "NoSuchBucket");
+    let mut request = Request::new("");
+    request.bucket = "nowhere".into();
+    direct.list(request).await.refused(404, "NoSuchBucket");
 }
 
 #[tokio::test]
 async fn a_listing_shows_what_another_gateway_made_of_an_object_in_place() {
     let direct = Direct::start().await;
     for size in [10, 500_000] {
-        let put = Asked::on("k").body(content(size));
+        let put = Request::new("k").body(content(size));
         direct.put(put).await.ok();
-        let before = listing(direct.list(Asked::on("")).await);
-        let copy = Asked::on("k").header("x-amz-copy-source", "bucket/k");
+        let before = listing(direct.list(Request::new("")).await);
+        let copy = Request::new("k").header("x-amz-copy-source", "bucket/k");
         let copy = copy.header("x-amz-server-side-encryption", "aws:kms");
         direct.another().copy(copy).await.ok();
-        let after = listing(direct.list(Asked::on("")).await);
+        let after = listing(direct.list(Request::new("")).await);
         let (before, after) = (entries(&before, "Contents"), entries(&after, "Contents"));
         assert_ne!(before, after);
         assert_eq!(after, heads(&direct, &["k".to_owned()]).await);
@@ -256,7 +269,7 @@ async fn a_listing_shows_what_another_gateway_made_of_an_object_in_place() {
 async fn where_listings_tell_metadata_no_object_is_asked_about() {
     let direct = Direct::start().await;
     for (key, size) in [("a", 0), ("b", 70_000), ("c", 300_000)] {
-        let put = Asked::on(key)
+        let put = Request::new(key)
             .body(content(size))
             .header("x-amz-meta-own", "1");
         direct.put(put).await.ok();
@@ -273,7 +286,7 @@ async fn where_listings_tell_metadata_no_object_is_asked_about() {
         fresh();
         direct.backend.forget();
         let answer = direct
-            .list(Asked::on("").query("list-type", "2"))
+            .list(Request::new("").query("list-type", "2"))
             .await
             .ok();
         assert!(!answer.text().contains("etadata"), "{}", answer.text());
@@ -289,7 +302,7 @@ async fn where_listings_tell_metadata_no_object_is_asked_about() {
         stored.set_header("x-amz-meta-sealgate", &envelope);
     });
     direct.objects.forget_facts();
-    let root = listing(direct.list(Asked::on("").query("list-type", "2")).await);
+    let root = listing(direct.list(Request::new("").query("list-type", "2")).await);
     let listed = entries(&root, "Contents");
     assert_eq!((&listed[0], &listed[2]), (&heads[0], &heads[2]));
     assert_ne!(listed[1].2, heads[0].2);
@@ -298,15 +311,15 @@ async fn where_listings_tell_metadata_no_object_is_asked_about() {
 #[tokio::test]
 async fn what_the_backend_lists_without_an_etag_does_not_hide_the_others() {
     let direct = Direct::start().await;
-    direct.put(Asked::on("k").body("x")).await.ok();
-    let listed = direct.list(Asked::on("")).await.ok().body;
+    direct.put(Request::new("k").body("x")).await.ok();
+    let listed = direct.list(Request::new("")).await.ok().body;
     let folder = "<Contents><Key>folder/</Key><ETag>\"\"</ETag><Size>0</Size></Contents><Contents>";
     let listed = String::from_utf8(listed.to_vec()).unwrap();
     let with_folder = listed.replacen("<Contents>", folder, 1);
     let replace = Action::Replace(with_folder.into_bytes());
     let fault = Fault::on(|seen| seen.path.trim_matches('/') == BUCKET, replace);
     direct.backend.inject(fault);
-    let root = listing(direct.list(Asked::on("")).await);
+    let root = listing(direct.list(Request::new("")).await);
     let keys: Vec<_> = entries(&root, "Contents")
         .into_iter()
         .map(|it| it.0)

@@ -18,9 +18,9 @@ use http::Method;
 use md5::Digest as _;
 
 use crate::direct::Answer;
-use crate::direct::Asked;
 use crate::direct::BUCKET;
 use crate::direct::Direct;
+use crate::direct::Request;
 use crate::direct::content;
 
 pub const MIB: usize = 1 << 20;
@@ -30,44 +30,44 @@ pub const CUSTOMER_KEY: [u8; 32] = *b"customer-key-canary-0123456789ab";
 pub struct Uploading<'a>(pub &'a ObjectStore);
 
 impl Uploading<'_> {
-    pub async fn create(&self, asked: Asked) -> Answer {
-        let request = asked.query("uploads", "").into_request(Method::POST);
+    pub async fn create(&self, request: Request) -> Answer {
+        let request = request.query("uploads", "").into_request(Method::POST);
         Answer::of(create_multipart_upload(self.0, request).await).await
     }
 
     /// The id of a new upload.
-    pub async fn begin(&self, asked: Asked) -> String {
-        let answer = self.create(asked).await.ok();
+    pub async fn begin(&self, request: Request) -> String {
+        let answer = self.create(request).await.ok();
         element(&answer.text(), "UploadId").to_owned()
     }
 
-    pub async fn part(&self, asked: Asked, id: &str, number: u32, body: Bytes) -> Answer {
-        let asked = asked
+    pub async fn part(&self, request: Request, id: &str, number: u32, body: Bytes) -> Answer {
+        let request = request
             .query("partNumber", &number.to_string())
             .query("uploadId", id)
             .body(body);
-        Answer::of(upload_part(self.0, asked.into_request(Method::PUT)).await).await
+        Answer::of(upload_part(self.0, request.into_request(Method::PUT)).await).await
     }
 
-    pub async fn part_copy(&self, asked: Asked, id: &str, number: u32) -> Answer {
-        let asked = asked
+    pub async fn part_copy(&self, request: Request, id: &str, number: u32) -> Answer {
+        let request = request
             .query("partNumber", &number.to_string())
             .query("uploadId", id);
-        let request = asked.into_request(Method::PUT);
+        let request = request.into_request(Method::PUT);
         Answer::of(upload_part_copy(self.0, request).await).await
     }
 
     /// Sends parts; their numbers and ETags.
     pub async fn send(
         &self,
-        asked: &Asked,
+        request: &Request,
         id: &str,
         parts: &[(u32, Bytes)],
     ) -> Vec<(u32, String)> {
         let mut etags = Vec::new();
         for (number, body) in parts {
             let answer = self
-                .part(asked.clone(), id, *number, body.clone())
+                .part(request.clone(), id, *number, body.clone())
                 .await
                 .ok();
             etags.push((*number, answer.header("etag").to_owned()));
@@ -75,40 +75,41 @@ impl Uploading<'_> {
         etags
     }
 
-    pub async fn complete(&self, asked: Asked, id: &str, parts: &[(u32, String)]) -> Answer {
-        self.complete_by(asked, id, document(parts)).await
+    pub async fn complete(&self, request: Request, id: &str, parts: &[(u32, String)]) -> Answer {
+        self.complete_by(request, id, document(parts)).await
     }
 
     /// Completes the upload of `k` by a document of the test's own.
     pub async fn finish(&self, id: &str, document: String) -> Answer {
-        self.complete_by(Asked::on("k"), id, document).await
+        self.complete_by(Request::new("k"), id, document).await
     }
 
-    async fn complete_by(&self, asked: Asked, id: &str, document: String) -> Answer {
-        let asked = asked.query("uploadId", id).body(document);
-        Answer::of(complete_multipart_upload(self.0, asked.into_request(Method::POST)).await).await
+    async fn complete_by(&self, request: Request, id: &str, document: String) -> Answer {
+        let request = request.query("uploadId", id).body(document);
+        Answer::of(complete_multipart_upload(self.0, request.into_request(Method::POST)).await)
+            .await
     }
 
-    pub async fn abort(&self, asked: Asked, id: &str) -> Answer {
-        let request = asked.query("uploadId", id).into_request(Method::DELETE);
+    pub async fn abort(&self, request: Request, id: &str) -> Answer {
+        let request = request.query("uploadId", id).into_request(Method::DELETE);
         Answer::of(abort_multipart_upload(self.0, request).await).await
     }
 
-    pub async fn parts(&self, asked: Asked, id: &str) -> Answer {
-        let request = asked.query("uploadId", id).into_request(Method::GET);
+    pub async fn parts(&self, request: Request, id: &str) -> Answer {
+        let request = request.query("uploadId", id).into_request(Method::GET);
         Answer::of(list_parts(self.0, request).await).await
     }
 
     /// Begins, sends and completes.
     pub async fn upload(
         &self,
-        create: Asked,
-        asked: &Asked,
+        create: Request,
+        request: &Request,
         parts: &[(u32, Bytes)],
     ) -> (String, Vec<(u32, String)>, Answer) {
         let id = self.begin(create).await;
-        let etags = self.send(asked, &id, parts).await;
-        let answer = self.complete(asked.clone(), &id, &etags).await.ok();
+        let etags = self.send(request, &id, parts).await;
+        let answer = self.complete(request.clone(), &id, &etags).await.ok();
         (id, etags, answer)
     }
 }
@@ -180,33 +181,33 @@ pub fn md5_of_md5s(parts: &[(u32, Bytes)]) -> String {
 }
 
 /// What a mode adds to a request.
-pub type Ask = fn(Asked) -> Asked;
+pub type Ask = fn(Request) -> Request;
 
 /// A way to ask for a mode: at the creation, and with each later request.
 pub fn modes() -> [(&'static str, Ask, Ask); 5] {
     const SSE: &str = "x-amz-server-side-encryption";
     const SWITCH: &str = "x-amz-server-side-encryption-bucket-key-enabled";
     [
-        ("SSE-S3", |asked| asked, |asked| asked),
+        ("SSE-S3", |request| request, |request| request),
         (
             "SSE-KMS",
-            |asked| asked.header(SSE, "aws:kms"),
-            |asked| asked,
+            |request| request.header(SSE, "aws:kms"),
+            |request| request,
         ),
         (
             "bucket key",
-            |asked| asked.header(SSE, "aws:kms").header(SWITCH, "true"),
-            |asked| asked,
+            |request| request.header(SSE, "aws:kms").header(SWITCH, "true"),
+            |request| request,
         ),
         (
             "DSSE-KMS",
-            |asked| asked.header(SSE, "aws:kms:dsse"),
-            |asked| asked,
+            |request| request.header(SSE, "aws:kms:dsse"),
+            |request| request,
         ),
         (
             "SSE-C",
-            |asked| asked.customer_key(&CUSTOMER_KEY),
-            |asked| asked.customer_key(&CUSTOMER_KEY),
+            |request| request.customer_key(&CUSTOMER_KEY),
+            |request| request.customer_key(&CUSTOMER_KEY),
         ),
     ]
 }
@@ -215,15 +216,15 @@ pub fn modes() -> [(&'static str, Ask, Ask); 5] {
 pub async fn expect_object(
     world: &Direct,
     key: &str,
-    read: fn(Asked) -> Asked,
+    read: fn(Request) -> Request,
     parts: &[(u32, Bytes)],
 ) {
     let whole = joined(parts);
-    let get = world.get(read(Asked::on(key))).await.ok();
+    let get = world.get(read(Request::new(key))).await.ok();
     assert_eq!(get.body.len(), whole.len(), "{key}");
     assert!(get.body == whole, "{key}");
-    let head = world.head(read(Asked::on(key))).await.ok();
-    let list = world.list(Asked::on("").query("prefix", key)).await.ok();
+    let head = world.head(read(Request::new(key))).await.ok();
+    let list = world.list(Request::new("").query("prefix", key)).await.ok();
     let listed = list.text();
     for answer in [&get, &head] {
         assert_eq!(answer.header("content-length"), whole.len().to_string());
@@ -251,15 +252,19 @@ pub async fn expect_object(
 async fn an_upload_of_unequal_parts_comes_back_whole_in_each_mode() {
     let world = Direct::start().await;
     let sent = parts(&[5 * MIB + 3, 5 * MIB, 70_001]);
-    for (mode, create, asked) in modes() {
+    for (mode, create, request) in modes() {
         let (_, _, done) = world
             .uploading()
-            .upload(create(Asked::on(mode)), &asked(Asked::on(mode)), &sent)
+            .upload(
+                create(Request::new(mode)),
+                &request(Request::new(mode)),
+                &sent,
+            )
             .await;
         let etag = element(&done.text(), "ETag").replace("&quot;", "\"");
         assert_eq!(etag == md5_of_md5s(&sent), mode == "SSE-S3", "{mode}");
-        expect_object(&world, mode, asked, &sent).await;
-        let get = world.get(asked(Asked::on(mode))).await.ok();
+        expect_object(&world, mode, request, &sent).await;
+        let get = world.get(request(Request::new(mode))).await.ok();
         assert_eq!(get.header("etag"), etag, "{mode}");
     }
 }
@@ -282,11 +287,14 @@ async fn numbers_may_have_gaps_and_the_last_part_any_size() {
         ("nothing behind something", &[(1, 5 * MIB + 16_384), (2, 0)]),
     ] {
         let sent = numbered(sizes);
-        let asked = Asked::on(name);
-        let (_, _, done) = world.uploading().upload(asked.clone(), &asked, &sent).await;
+        let request = Request::new(name);
+        let (_, _, done) = world
+            .uploading()
+            .upload(request.clone(), &request, &sent)
+            .await;
         let etag = element(&done.text(), "ETag").replace("&quot;", "\"");
         assert_eq!(etag, md5_of_md5s(&sent), "{name}");
-        expect_object(&world, name, |asked| asked, &sent).await;
+        expect_object(&world, name, |request| request, &sent).await;
     }
     assert!(world.backend.uploads().is_empty());
 }
@@ -296,34 +304,34 @@ async fn of_a_part_sent_twice_the_later_one_counts() {
     let world = Direct::start().await;
     for size in [100, 5 * MIB + 5] {
         let key = format!("twice {size}");
-        let asked = Asked::on(&key);
-        let id = world.uploading().begin(asked.clone()).await;
+        let request = Request::new(&key);
+        let id = world.uploading().begin(request.clone()).await;
         let first = content(size);
         let mut second = first.to_vec();
         second[size - 1] ^= 1;
         let second = Bytes::from(second);
         let uploading = world.uploading();
-        let stale = uploading.send(&asked, &id, &[(1, first)]).await;
-        let latest = uploading.send(&asked, &id, &[(1, second.clone())]).await;
+        let stale = uploading.send(&request, &id, &[(1, first)]).await;
+        let latest = uploading.send(&request, &id, &[(1, second.clone())]).await;
         uploading
-            .complete(asked.clone(), &id, &stale)
+            .complete(request.clone(), &id, &stale)
             .await
             .refused(400, "InvalidPart");
-        uploading.complete(asked, &id, &latest).await.ok();
-        expect_object(&world, &key, |asked| asked, &[(1, second)]).await;
+        uploading.complete(request, &id, &latest).await.ok();
+        expect_object(&world, &key, |request| request, &[(1, second)]).await;
     }
 }
 
 #[tokio::test]
 async fn no_attempt_to_send_a_part_shares_a_key_with_another() {
     let world = Direct::start().await;
-    let asked = Asked::on("k");
-    let id = world.uploading().begin(asked.clone()).await;
+    let request = Request::new("k");
+    let id = world.uploading().begin(request.clone()).await;
     let mut heads = Vec::new();
     for _ in 0..3 {
         world
             .uploading()
-            .send(&asked, &id, &[(1, content(40))])
+            .send(&request, &id, &[(1, content(40))])
             .await;
         let uploads = world.backend.uploads();
         heads.push(uploads[&id].parts[&1].body[16..72].to_vec());
@@ -338,18 +346,18 @@ async fn any_gateway_goes_on_with_an_upload() {
     let world = Direct::start().await;
     let sent = parts(&[5 * MIB, 77]);
     for (mode, create, later) in modes() {
-        let asked = later(Asked::on(mode));
-        let id = world.uploading().begin(create(Asked::on(mode))).await;
+        let request = later(Request::new(mode));
+        let id = world.uploading().begin(create(Request::new(mode))).await;
         let (second, third) = (world.another(), world.another());
-        let mut etags = world.uploading().send(&asked, &id, &sent[..1]).await;
-        etags.extend(second.uploading().send(&asked, &id, &sent[1..]).await);
-        let listed = third.uploading().parts(Asked::on(mode), &id).await.ok();
+        let mut etags = world.uploading().send(&request, &id, &sent[..1]).await;
+        etags.extend(second.uploading().send(&request, &id, &sent[1..]).await);
+        let listed = third.uploading().parts(Request::new(mode), &id).await.ok();
         assert_eq!(elements(&listed.text(), "Size"), ["5242880", "77"]);
-        let done = third.uploading().complete(asked, &id, &etags).await.ok();
+        let done = third.uploading().complete(request, &id, &etags).await.ok();
         expect_object(&second, mode, later, &sent).await;
         let again = world.another();
         let uploading = again.uploading();
-        let again = uploading.complete(later(Asked::on(mode)), &id, &etags);
+        let again = uploading.complete(later(Request::new(mode)), &id, &etags);
         assert_eq!(again.await.ok().text(), done.text(), "{mode}");
     }
 }
@@ -357,13 +365,13 @@ async fn any_gateway_goes_on_with_an_upload() {
 #[tokio::test]
 async fn an_aborted_upload_leaves_nothing_behind() {
     let world = Direct::start().await;
-    let asked = Asked::on("k");
-    let id = world.uploading().begin(asked.clone()).await;
+    let request = Request::new("k");
+    let id = world.uploading().begin(request.clone()).await;
     world
         .uploading()
-        .send(&asked, &id, &parts(&[100, 200]))
+        .send(&request, &id, &parts(&[100, 200]))
         .await;
-    let answer = world.uploading().abort(asked.clone(), &id).await.ok();
+    let answer = world.uploading().abort(request.clone(), &id).await.ok();
     assert_eq!(answer.status, 204);
     assert!(world.backend.uploads().is_empty());
     assert!(world.backend.keys(BUCKET).is_empty());
@@ -375,19 +383,19 @@ async fn an_aborted_upload_leaves_nothing_behind() {
     for gateway in [&world, &world.another()] {
         let uploading = gateway.uploading();
         uploading
-            .abort(asked.clone(), &id)
+            .abort(request.clone(), &id)
             .await
             .refused(404, "NoSuchUpload");
         uploading
-            .parts(asked.clone(), &id)
+            .parts(request.clone(), &id)
             .await
             .refused(404, "NoSuchUpload");
         uploading
-            .part(asked.clone(), &id, 1, content(5))
+            .part(request.clone(), &id, 1, content(5))
             .await
             .refused(404, "NoSuchUpload");
         uploading
-            .complete(asked.clone(), &id, &[(1, "x".into())])
+            .complete(request.clone(), &id, &[(1, "x".into())])
             .await
             .refused(404, "NoSuchUpload");
     }
@@ -396,11 +404,11 @@ async fn an_aborted_upload_leaves_nothing_behind() {
 #[tokio::test]
 async fn an_upload_is_found_under_its_own_name_only() {
     let world = Direct::start().await;
-    let id = world.uploading().begin(Asked::on("k")).await;
+    let id = world.uploading().begin(Request::new("k")).await;
     for other in ["K", "k/", "other"] {
         world
             .uploading()
-            .part(Asked::on(other), &id, 1, content(5))
+            .part(Request::new(other), &id, 1, content(5))
             .await
             .refused(404, "NoSuchUpload");
     }
@@ -409,10 +417,10 @@ async fn an_upload_is_found_under_its_own_name_only() {
 #[tokio::test]
 async fn once_complete_an_upload_leaves_its_head_and_no_part_in_the_state() {
     let world = Direct::start().await;
-    let asked = Asked::on("k");
+    let request = Request::new("k");
     world
         .uploading()
-        .upload(asked.clone(), &asked, &parts(&[5 * MIB, 9]))
+        .upload(request.clone(), &request, &parts(&[5 * MIB, 9]))
         .await;
     let state = world.backend.keys("sealgate-state");
     assert!(

@@ -79,14 +79,14 @@ async fn a_form_is_sealed_in_each_mode_and_comes_back() {
             }
             let answer = post(&world, &form).await;
             assert_eq!(answer.status(), 204, "{mode}: {:?}", answer.body());
-            let told = if mode.is_empty() { "AES256" } else { mode };
-            let told = if mode == "SSE-C" { "" } else { told };
-            assert_eq!(header(&answer, SSE), told);
+            let shown = if mode.is_empty() { "AES256" } else { mode };
+            let shown = if mode == "SSE-C" { "" } else { shown };
+            assert_eq!(header(&answer, SSE), shown);
             if mode.starts_with("aws:kms") {
                 assert_eq!(header(&answer, KEY_ID), key_arn);
             }
             let md5 = hex::encode(md5::Md5::digest(&file));
-            assert_eq!(header(&answer, "etag").contains(&md5), told == "AES256");
+            assert_eq!(header(&answer, "etag").contains(&md5), shown == "AES256");
             assert!(header(&answer, "location").ends_with("/demo/a%2Fk"));
             assert!(!header(&answer, "x-amz-checksum-crc64nvme").is_empty());
 

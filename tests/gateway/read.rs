@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use tests::backend::Action;
 use tests::backend::Fault;
 
-use crate::direct::Asked;
 use crate::direct::BUCKET;
 use crate::direct::Direct;
+use crate::direct::Request;
 use crate::direct::content;
 
 /// What a range of an object of `size` is: status, first byte, number of bytes.
@@ -68,7 +68,7 @@ fn every_range_gives_the_bytes_of_the_model_by_requests_hardly_wider() {
         let world = Direct::start().await;
         for size in sizes {
             let key = format!("k{size}");
-            world.put(Asked::on(&key).body(content(size))).await.ok();
+            world.put(Request::new(&key).body(content(size))).await.ok();
         }
         world
     });
@@ -80,11 +80,11 @@ fn every_range_gives_the_bytes_of_the_model_by_requests_hardly_wider() {
     };
     proptest!(config, |((size, header) in cases)| {
         world.backend.forget();
-        let asked = || Asked::on(&format!("k{size}")).header("range", &header);
+        let request = || Request::new(&format!("k{size}")).header("range", &header);
         let (got, head) = runtime.block_on(async {
-            let got = world.get(asked()).await;
+            let got = world.get(request()).await;
             let reads = world.backend.requests();
-            (got, (world.head(asked()).await, reads))
+            (got, (world.head(request()).await, reads))
         });
         let (head, reads) = head;
         prop_assert_eq!(got.status, head.status);
@@ -108,8 +108,8 @@ fn every_range_gives_the_bytes_of_the_model_by_requests_hardly_wider() {
                     prop_assert_eq!(head.header("content-range"), &range);
                     // Digests are remembered since the write: one request, for hardly more.
                     prop_assert_eq!(reads.len(), 1, "{:?}", reads);
-                    let asked = width(reads[0].header("range"), size as u64);
-                    prop_assert!(asked <= count as u64 + 2 * 16_400 + 216 + count as u64 / 1_000);
+                    let request = width(reads[0].header("range"), size as u64);
+                    prop_assert!(request <= count as u64 + 2 * 16_400 + 216 + count as u64 / 1_000);
                 }
             }
         }
@@ -135,9 +135,12 @@ fn width(range: &str, size: u64) -> u64 {
 #[tokio::test]
 async fn several_ranges_and_other_units_are_ignored_as_aws_does() {
     let world = Direct::start().await;
-    world.put(Asked::on("k").body(content(100))).await.ok();
+    world.put(Request::new("k").body(content(100))).await.ok();
     for range in ["bytes=0-1,5-6", "lines=0-1", "bytes=", "bytes=5-1"] {
-        let got = world.get(Asked::on("k").header("range", range)).await.ok();
+        let got = world
+            .get(Request::new("k").header("range", range))
+            .await
+            .ok();
         assert_eq!(
             (got.status.as_u16(), got.body),
             (200, content(100)),
@@ -149,14 +152,17 @@ async fn several_ranges_and_other_units_are_ignored_as_aws_does() {
 #[tokio::test]
 async fn an_object_written_at_once_is_its_own_only_part() {
     let world = Direct::start().await;
-    world.put(Asked::on("k").body(content(20_000))).await.ok();
+    world
+        .put(Request::new("k").body(content(20_000)))
+        .await
+        .ok();
     let first = world
-        .get(Asked::on("k").query("partNumber", "1"))
+        .get(Request::new("k").query("partNumber", "1"))
         .await
         .ok();
     assert_eq!((first.status.as_u16(), first.body.len()), (206, 20_000));
     assert_eq!(first.header("content-range"), "bytes 0-19999/20000");
-    let second = world.get(Asked::on("k").query("partNumber", "2")).await;
+    let second = world.get(Request::new("k").query("partNumber", "2")).await;
     let error = second.refused(416, "InvalidPartNumber");
     assert!(
         error
@@ -165,11 +171,11 @@ async fn an_object_written_at_once_is_its_own_only_part() {
     );
     for number in ["0", "10001", "x", "-1"] {
         world
-            .get(Asked::on("k").query("partNumber", number))
+            .get(Request::new("k").query("partNumber", number))
             .await
             .refused(400, "InvalidArgument");
     }
-    let both = Asked::on("k")
+    let both = Request::new("k")
         .query("partNumber", "1")
         .header("range", "bytes=0-1");
     world.get(both).await.refused(400, "InvalidRequest");
@@ -179,12 +185,12 @@ async fn an_object_written_at_once_is_its_own_only_part() {
 async fn conditions_are_judged_by_the_etag_that_the_client_sees() {
     let world = Direct::start().await;
     for (key, kms) in [("s3", false), ("kms", true)] {
-        let mut asked = Asked::on(key).body(content(300_000));
+        let mut request = Request::new(key).body(content(300_000));
         if kms {
-            asked = asked.header("x-amz-server-side-encryption", "aws:kms");
+            request = request.header("x-amz-server-side-encryption", "aws:kms");
         }
-        let etag = world.put(asked).await.ok().header("etag").to_owned();
-        let with = |name: &str, value: &str| Asked::on(key).header(name, value);
+        let etag = world.put(request).await.ok().header("etag").to_owned();
+        let with = |name: &str, value: &str| Request::new(key).header(name, value);
         world.kms.calls();
         for (request, status) in [
             (with("if-match", &etag), 200),
@@ -224,7 +230,7 @@ async fn conditions_are_judged_by_the_etag_that_the_client_sees() {
 #[tokio::test]
 async fn a_write_is_made_only_if_its_condition_holds() {
     let world = Direct::start().await;
-    let put = |body: usize| Asked::on("k").body(content(body));
+    let put = |body: usize| Request::new("k").body(content(body));
     world
         .put(put(1).header("if-match", "\"x\""))
         .await
@@ -239,13 +245,13 @@ async fn a_write_is_made_only_if_its_condition_holds() {
         .await
         .refused(412, "PreconditionFailed");
     let etag = world
-        .head(Asked::on("k"))
+        .head(Request::new("k"))
         .await
         .ok()
         .header("etag")
         .to_owned();
     world.put(put(3).header("if-match", &etag)).await.ok();
-    assert_eq!(world.get(Asked::on("k")).await.ok().body, content(3));
+    assert_eq!(world.get(Request::new("k")).await.ok().body, content(3));
     world
         .put(put(4).header("if-match", &etag))
         .await
@@ -278,43 +284,46 @@ async fn a_write_is_made_only_if_its_condition_holds() {
 #[tokio::test]
 async fn answers_carry_what_the_request_overrides_if_it_was_signed() {
     let world = Direct::start().await;
-    let put = Asked::on("k")
+    let put = Request::new("k")
         .header("content-type", "text/plain")
         .header("x-amz-meta-a", "1");
     world
         .put(put.header("cache-control", "no-cache").body(content(10)))
         .await
         .ok();
-    let plain = world.get(Asked::on("k")).await.ok();
+    let plain = world.get(Request::new("k")).await.ok();
     assert_eq!(plain.header("content-type"), "text/plain");
     assert_eq!(plain.header("cache-control"), "no-cache");
     assert_eq!(plain.header("x-amz-meta-a"), "1");
-    let asked = Asked::on("k")
+    let request = Request::new("k")
         .query("response-content-type", "image/png")
         .query("response-content-disposition", "attachment; filename=\"x\"")
         .query("response-cache-control", "max-age=1");
-    let got = world.get(asked.clone()).await.ok();
+    let got = world.get(request.clone()).await.ok();
     assert_eq!(got.header("content-type"), "image/png");
     assert_eq!(
         got.header("content-disposition"),
         "attachment; filename=\"x\""
     );
     assert_eq!(got.header("cache-control"), "max-age=1");
-    let mut anonymous = asked;
+    let mut anonymous = request;
     anonymous.auth = gateway::request::AuthType::Anonymous;
     world.get(anonymous).await.refused(400, "InvalidRequest");
-    let split = Asked::on("k").query("response-content-type", "a\r\nx: y");
+    let split = Request::new("k").query("response-content-type", "a\r\nx: y");
     world.get(split).await.refused(400, "InvalidArgument");
 }
 
 #[tokio::test]
 async fn a_large_object_read_by_another_gateway_takes_a_second_pinned_request() {
     let world = Direct::start().await;
-    world.put(Asked::on("k").body(content(400_000))).await.ok();
+    world
+        .put(Request::new("k").body(content(400_000)))
+        .await
+        .ok();
     let other = world.another();
     world.backend.forget();
     let got = other
-        .get(Asked::on("k").header("range", "bytes=100-199"))
+        .get(Request::new("k").header("range", "bytes=100-199"))
         .await
         .ok();
     assert_eq!(got.body, content(400_000)[100..200]);
@@ -330,7 +339,7 @@ async fn a_large_object_read_by_another_gateway_takes_a_second_pinned_request() 
     assert_eq!(seen[1].header("if-match"), format!("\"{}\"", stored.etag));
 
     world.backend.forget();
-    other.get(Asked::on("k")).await.ok();
+    other.get(Request::new("k")).await.ok();
     assert_eq!(
         world.backend.requests().len(),
         1,
@@ -341,7 +350,10 @@ async fn a_large_object_read_by_another_gateway_takes_a_second_pinned_request() 
 #[tokio::test]
 async fn a_read_that_the_object_changes_under_begins_again() {
     let world = Direct::start().await;
-    world.put(Asked::on("k").body(content(400_000))).await.ok();
+    world
+        .put(Request::new("k").body(content(400_000)))
+        .await
+        .ok();
     let other = world.another();
     // The first trailer read is refused, since the object is another one by now.
     world.backend.inject(
@@ -351,7 +363,7 @@ async fn a_read_that_the_object_changes_under_begins_again() {
         )
         .times(1),
     );
-    let got = other.get(Asked::on("k")).await.ok();
+    let got = other.get(Request::new("k")).await.ok();
     assert_eq!(got.body, content(400_000));
 }
 
@@ -373,11 +385,11 @@ async fn unsealed_objects_are_refused_unless_their_bucket_was_adopted() {
     let world = Direct::start().await;
     plant(&world);
     for key in ["old", "lost", "empty"] {
-        let got = world.get(Asked::on(key)).await;
+        let got = world.get(Request::new(key)).await;
         assert!(!got.body.windows(5).any(|window| window == b"plain"));
         got.refused(500, "InternalError");
         world
-            .head(Asked::on(key))
+            .head(Request::new(key))
             .await
             .refused(500, "InternalError");
     }
@@ -388,7 +400,7 @@ async fn unsealed_objects_are_refused_unless_their_bucket_was_adopted() {
     })
     .await;
     plant(&adopting);
-    let got = adopting.get(Asked::on("old")).await.ok();
+    let got = adopting.get(Request::new("old")).await.ok();
     assert_eq!(
         (&got.body[..], got.header("x-sealgate-unsealed")),
         (&b"plain text"[..], "true")
@@ -400,7 +412,7 @@ async fn unsealed_objects_are_refused_unless_their_bucket_was_adopted() {
         ("bytes=0-4", "plain"),
     ] {
         let got = adopting
-            .get(Asked::on("old").header("range", range))
+            .get(Request::new("old").header("range", range))
             .await
             .ok();
         assert_eq!(
@@ -411,33 +423,36 @@ async fn unsealed_objects_are_refused_unless_their_bucket_was_adopted() {
     }
     assert_eq!(
         adopting
-            .head(Asked::on("old"))
+            .head(Request::new("old"))
             .await
             .ok()
             .header("content-length"),
         "10"
     );
-    assert_eq!(adopting.get(Asked::on("empty")).await.ok().body.len(), 0);
+    assert_eq!(adopting.get(Request::new("empty")).await.ok().body.len(), 0);
     adopting
-        .get(Asked::on("lost"))
+        .get(Request::new("lost"))
         .await
         .refused(500, "InternalError");
     adopting
-        .get(Asked::on("lost").header("range", "bytes=9-"))
+        .get(Request::new("lost").header("range", "bytes=9-"))
         .await
         .refused(500, "InternalError");
-    let with_key = Asked::on("old").customer_key(&[1; 32]);
+    let with_key = Request::new("old").customer_key(&[1; 32]);
     adopting.get(with_key).await.refused(400, "InvalidRequest");
 }
 
 #[tokio::test]
 async fn a_range_of_another_version_than_the_one_begun_is_answered_whole() {
     let world = Direct::start().await;
-    let old = world.put(Asked::on("k").body(content(300_000))).await.ok();
+    let old = world
+        .put(Request::new("k").body(content(300_000)))
+        .await
+        .ok();
     let old = old.header("etag").to_owned();
     let resume = |etag: &str, range: &str| {
-        let asked = Asked::on("k").header("range", range);
-        asked.header("if-range", etag)
+        let request = Request::new("k").header("range", range);
+        request.header("if-range", etag)
     };
     let got = world.get(resume(&old, "bytes=100-199")).await.ok();
     assert_eq!((got.status.as_u16(), got.body.len()), (206, 100));
@@ -446,7 +461,7 @@ async fn a_range_of_another_version_than_the_one_begun_is_answered_whole() {
         .await
         .refused(416, "InvalidRange");
 
-    world.put(Asked::on("k").body(content(200))).await.ok();
+    world.put(Request::new("k").body(content(200))).await.ok();
     for range in ["bytes=100-199", "bytes=250000-"] {
         let got = world.get(resume(&old, range)).await.ok();
         assert_eq!((got.status.as_u16(), got.body), (200, content(200)));
@@ -458,8 +473,11 @@ async fn a_range_of_another_version_than_the_one_begun_is_answered_whole() {
 #[tokio::test]
 async fn a_body_whose_length_nobody_told_is_refused() {
     let world = Direct::start().await;
-    let mut asked = Asked::on("k").body(content(10));
-    asked.length_told = false;
-    world.put(asked).await.refused(411, "MissingContentLength");
+    let mut request = Request::new("k").body(content(10));
+    request.announces_length = false;
+    world
+        .put(request)
+        .await
+        .refused(411, "MissingContentLength");
     assert!(world.backend.requests().is_empty());
 }

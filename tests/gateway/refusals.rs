@@ -7,9 +7,9 @@ use gateway::request::AuthType;
 use gateway::sse::request::BucketDefault;
 use gateway::sse::request::DefaultAlgorithm;
 
-use crate::direct::Asked;
 use crate::direct::BUCKET;
 use crate::direct::Direct;
+use crate::direct::Request;
 use crate::direct::arn;
 use crate::direct::content;
 
@@ -21,11 +21,11 @@ const C_ALGORITHM: &str = "x-amz-server-side-encryption-customer-algorithm";
 const C_KEY: &str = "x-amz-server-side-encryption-customer-key";
 const C_MD5: &str = "x-amz-server-side-encryption-customer-key-md5";
 
-fn put() -> Asked {
-    Asked::on("k").body(content(100))
+fn put() -> Request {
+    Request::new("k").body(content(100))
 }
 
-fn kms() -> Asked {
+fn kms() -> Request {
     put().header(SSE, "aws:kms").header(KEY_ID, "alias/blue")
 }
 
@@ -34,22 +34,22 @@ fn kms() -> Asked {
 async fn a_refused_write_reaches_neither_backend_nor_kms() {
     let world = Direct::start().await;
     let key = STANDARD.encode([1; 32]);
-    let plain_http = |mut asked: Asked| {
-        asked.secure = false;
-        asked
+    let plain_http = |mut request: Request| {
+        request.secure = false;
+        request
     };
-    let anonymous = |mut asked: Asked| {
-        asked.auth = AuthType::Anonymous;
-        asked
+    let anonymous = |mut request: Request| {
+        request.auth = AuthType::Anonymous;
+        request
     };
-    let too_long = |mut asked: Asked| {
-        asked.length = Some((5 << 30) + 1);
-        asked
+    let too_long = |mut request: Request| {
+        request.length = Some((5 << 30) + 1);
+        request
     };
     let short = put()
         .header(C_ALGORITHM, "AES256")
         .header(C_KEY, &STANDARD.encode([1; 31]));
-    for (what, asked, status, code, text) in [
+    for (what, request, status, code, text) in [
         (
             "unknown",
             put().header(SSE, "AES192"),
@@ -203,7 +203,7 @@ async fn a_refused_write_reaches_neither_backend_nor_kms() {
             "Expecting a single",
         ),
     ] {
-        let error = world.put(asked).await.refused(status, code);
+        let error = world.put(request).await.refused(status, code);
         assert!(error.message().contains(text), "{what}: {error}");
         assert!(world.backend.requests().is_empty(), "{what}");
         assert!(world.kms.calls().is_empty(), "{what}");
@@ -245,37 +245,37 @@ async fn a_read_of_an_sse_c_object_needs_exactly_its_key() {
     let world = Direct::start().await;
     for size in [100, 400_000] {
         world
-            .put(Asked::on("c").body(content(size)).customer_key(&[1; 32]))
+            .put(Request::new("c").body(content(size)).customer_key(&[1; 32]))
             .await
             .ok();
-        world.put(Asked::on("s3").body(content(size))).await.ok();
-        let c = || Asked::on("c");
+        world.put(Request::new("s3").body(content(size))).await.ok();
+        let c = || Request::new("c");
         let no_md5 = c()
             .header(C_ALGORITHM, "AES256")
             .header(C_KEY, &STANDARD.encode([1; 32]));
         let mut over_http = c().customer_key(&[1; 32]);
         over_http.secure = false;
-        for (asked, status, code) in [
+        for (request, status, code) in [
             (c(), 400, "InvalidRequest"),
             (c().customer_key(&[2; 32]), 403, "AccessDenied"),
             (no_md5, 403, "AccessDenied"),
             (over_http, 400, "InvalidRequest"),
             (
-                Asked::on("s3").customer_key(&[1; 32]),
+                Request::new("s3").customer_key(&[1; 32]),
                 400,
                 "InvalidRequest",
             ),
             (c().header(SSE, "AES256"), 400, "InvalidArgument"),
             (
-                Asked::on("s3").header(SSE, "AES256"),
+                Request::new("s3").header(SSE, "AES256"),
                 400,
                 "InvalidArgument",
             ),
         ] {
-            world.get(asked.clone()).await.refused(status, code);
-            world.head(asked.clone()).await.refused(status, code);
-            let asked = asked.header("x-amz-object-attributes", "ETag");
-            world.attributes(asked).await.refused(status, code);
+            world.get(request.clone()).await.refused(status, code);
+            world.head(request.clone()).await.refused(status, code);
+            let request = request.header("x-amz-object-attributes", "ETag");
+            world.attributes(request).await.refused(status, code);
         }
         assert_eq!(
             world.get(c().customer_key(&[1; 32])).await.ok().body,
@@ -287,10 +287,10 @@ async fn a_read_of_an_sse_c_object_needs_exactly_its_key() {
 #[tokio::test]
 async fn the_same_key_and_content_never_give_the_same_bytes_at_the_backend() {
     let world = Direct::start().await;
-    let asked = || Asked::on("c").body(content(100)).customer_key(&[1; 32]);
-    world.put(asked()).await.ok();
+    let request = || Request::new("c").body(content(100)).customer_key(&[1; 32]);
+    world.put(request()).await.ok();
     let first = world.backend.object(BUCKET, "c").unwrap();
-    world.put(asked()).await.ok();
+    world.put(request()).await.ok();
     let second = world.backend.object(BUCKET, "c").unwrap();
     assert_ne!(first.body[16..40], second.body[16..40], "the salt");
     assert_ne!(first.body[72..], second.body[72..]);
@@ -301,7 +301,7 @@ async fn what_the_kms_refuses_is_told_as_s3_tells_it_and_nothing_is_stored() {
     let refused = KeyServiceError::refused;
     let world = Direct::start().await;
     world
-        .put(Asked::on("old").body(content(9)).header(SSE, "aws:kms"))
+        .put(Request::new("old").body(content(9)).header(SSE, "aws:kms"))
         .await
         .ok();
     let stored = world.backend.keys(BUCKET);
@@ -351,13 +351,13 @@ async fn what_the_kms_refuses_is_told_as_s3_tells_it_and_nothing_is_stored() {
                 .refused(status, code);
             assert_eq!(error.message(), text);
         }
-        let error = world.get(Asked::on("old")).await.refused(status, code);
+        let error = world.get(Request::new("old")).await.refused(status, code);
         assert_eq!(error.message(), text);
         assert_eq!(world.backend.keys(BUCKET), stored);
     }
     // Objects that need no KMS are not held up.
     world.put(put()).await.ok();
-    world.get(Asked::on("k")).await.ok();
+    world.get(Request::new("k")).await.ok();
 }
 
 #[tokio::test]
@@ -366,7 +366,7 @@ async fn the_kms_is_told_who_asks_and_which_object_it_is_for() {
     let context = STANDARD.encode(r#"{"team":"blue"}"#);
     let answer = world.put(kms().header(CONTEXT, &context)).await.ok();
     assert_eq!(answer.header(CONTEXT), context);
-    let got = world.get(Asked::on("k").user("bob")).await.ok();
+    let got = world.get(Request::new("k").user("bob")).await.ok();
     assert_eq!(got.header(CONTEXT), "", "only writes tell the context");
     let calls = world.kms.calls();
     assert_eq!(calls.len(), 2);
@@ -417,7 +417,7 @@ async fn a_bucket_key_serves_one_requester_and_one_key_for_a_limited_time() {
     assert_eq!(world.kms.operations(), ["GenerateDataKey"]);
 
     for user in ["alice", "alice", "bob", "alice"] {
-        world.get(Asked::on("k").user(user)).await.ok();
+        world.get(Request::new("k").user(user)).await.ok();
     }
     let readers: Vec<_> = world
         .kms
@@ -431,10 +431,10 @@ async fn a_bucket_key_serves_one_requester_and_one_key_for_a_limited_time() {
         "DisabledException",
         "blue is disabled.",
     ));
-    world.get(Asked::on("k")).await.ok();
+    world.get(Request::new("k")).await.ok();
     world.clock.advance(std::time::Duration::from_secs(300));
     world
-        .get(Asked::on("k"))
+        .get(Request::new("k"))
         .await
         .refused(400, "KMS.DisabledException");
     world
@@ -450,22 +450,28 @@ async fn plain_http_is_enough_where_the_configuration_says_so() {
         ..gateway::operation::config::Config::default()
     })
     .await;
-    for asked in [kms(), put().customer_key(&[1; 32])] {
-        let mut asked = asked;
-        asked.secure = false;
-        world.put(asked).await.ok();
+    for request in [kms(), put().customer_key(&[1; 32])] {
+        let mut request = request;
+        request.secure = false;
+        world.put(request).await.ok();
     }
 }
 
 #[tokio::test]
 async fn a_missing_object_or_bucket_is_told_as_the_backend_tells_it() {
     let world = Direct::start().await;
-    world.get(Asked::on("none")).await.refused(404, "NoSuchKey");
-    assert_eq!(world.head(Asked::on("none")).await.status.as_u16(), 404);
-    let mut asked = put();
-    asked.bucket = "no-such-bucket".to_owned();
-    world.put(asked.clone()).await.refused(404, "NoSuchBucket");
-    world.get(asked).await.refused(404, "NoSuchBucket");
+    world
+        .get(Request::new("none"))
+        .await
+        .refused(404, "NoSuchKey");
+    assert_eq!(world.head(Request::new("none")).await.status.as_u16(), 404);
+    let mut request = put();
+    request.bucket = "no-such-bucket".to_owned();
+    world
+        .put(request.clone())
+        .await
+        .refused(404, "NoSuchBucket");
+    world.get(request).await.refused(404, "NoSuchBucket");
     let mut own = put();
     own.bucket = "sealgate-state".to_owned();
     world.put(own.clone()).await.refused(403, "AccessDenied");

@@ -10,9 +10,9 @@ use tests::backend::Stored;
 use crate::copy::copy;
 use crate::copy::modes;
 use crate::copy::sealing_anew;
-use crate::direct::Asked;
 use crate::direct::BUCKET;
 use crate::direct::Direct;
+use crate::direct::Request;
 use crate::direct::content;
 
 const SSE: &str = "x-amz-server-side-encryption";
@@ -45,30 +45,33 @@ async fn a_rewrapped_copy_moves_no_byte_of_the_object_and_opens() {
     let world = Direct::start().await;
     let body = content(3_000_000);
     for (from_mode, write, _, from) in modes() {
-        let put = Asked::on("from")
+        let put = Request::new("from")
             .body(body.clone())
             .header("x-amz-meta-a", "1");
         world.put(write(put)).await.ok();
-        for (told, write, read, _) in modes() {
+        for (shown, write, read, _) in modes() {
             world.backend.forget();
             let to = write(from(copy("to", "/bucket/from")));
             world.another().copy(to).await.ok();
             let (sent, got) = moved_or_all(&world);
             let source = world.backend.object(BUCKET, "from").unwrap();
             let target = world.backend.object(BUCKET, "to").unwrap();
-            let dsse = [from_mode, told].contains(&"aws:kms:dsse");
-            let digest_missing = told == "AES256" && from_mode != "AES256";
+            let dsse = [from_mode, shown].contains(&"aws:kms:dsse");
+            let digest_missing = shown == "AES256" && from_mode != "AES256";
             assert_eq!(source.body == target.body, !dsse && !digest_missing);
             if source.body == target.body {
                 // The head of the segment and the record behind it; of these, nothing is the object's.
-                assert!(sent <= 72 + 144, "{from_mode} to {told}: {sent} bytes read");
-                assert_eq!(got, 0, "{from_mode} to {told}: bytes written");
+                assert!(
+                    sent <= 72 + 144,
+                    "{from_mode} to {shown}: {sent} bytes read"
+                );
+                assert_eq!(got, 0, "{from_mode} to {shown}: bytes written");
             }
             assert_ne!(source.header(ENVELOPE), target.header(ENVELOPE));
-            let got = world.another().get(read(Asked::on("to"))).await.ok();
-            assert_eq!(got.body, body, "{from_mode} to {told}");
+            let got = world.another().get(read(Request::new("to"))).await.ok();
+            assert_eq!(got.body, body, "{from_mode} to {shown}");
             assert_eq!(got.header("x-amz-meta-a"), "1");
-            assert_eq!(got.header(SSE), told);
+            assert_eq!(got.header(SSE), shown);
         }
     }
 }
@@ -86,11 +89,11 @@ async fn the_old_wrap_of_a_data_key_does_not_remain_and_the_old_key_opens_nothin
     let world = Direct::start().await;
     let (old, new) = ([1; 32], [2; 32]);
     let body = content(1_000);
-    let put = Asked::on("k").body(body.clone()).customer_key(&old);
+    let put = Request::new("k").body(body.clone()).customer_key(&old);
     world.put(put).await.ok();
     let before = world.backend.object(BUCKET, "k").unwrap();
-    let asked = copy("k", "bucket/k").source_customer_key(&old);
-    world.copy(asked.customer_key(&new)).await.ok();
+    let request = copy("k", "bucket/k").source_customer_key(&old);
+    world.copy(request.customer_key(&new)).await.ok();
     let after = world.backend.object(BUCKET, "k").unwrap();
     assert_eq!(before.body, after.body);
     // No eight bytes of the old wrap are in the new envelope, but for what is not secret.
@@ -99,7 +102,7 @@ async fn the_old_wrap_of_a_data_key_does_not_remain_and_the_old_key_opens_nothin
     for piece in wrap.windows(8) {
         assert!(!after.windows(8).any(|other| other == piece));
     }
-    let read = |key: &[u8]| Asked::on("k").customer_key(key);
+    let read = |key: &[u8]| Request::new("k").customer_key(key);
     world.get(read(&old)).await.refused(403, "AccessDenied");
     assert_eq!(world.get(read(&new)).await.ok().body, body);
 }
@@ -115,7 +118,7 @@ async fn a_rewrapped_copy_has_the_etag_and_checksum_that_its_mode_has() {
     let world = Direct::start().await;
     for size in [10, 500_000] {
         let body = content(size);
-        let put = Asked::on("from").body(body.clone());
+        let put = Request::new("from").body(body.clone());
         let put = put.header("x-amz-checksum-algorithm", "SHA256");
         let sum = {
             use base64::Engine as _;
@@ -134,12 +137,12 @@ async fn a_rewrapped_copy_has_the_etag_and_checksum_that_its_mode_has() {
         assert!(document.contains(&md5), "{document}");
         assert!(document.contains(&sum), "{document}");
         for key in ["to", "kms"] {
-            let asked = Asked::on(key).header("x-amz-checksum-mode", "ENABLED");
-            let head = world.another().head(asked).await.ok();
+            let request = Request::new(key).header("x-amz-checksum-mode", "ENABLED");
+            let head = world.another().head(request).await.ok();
             assert_eq!(head.header("etag").contains(&md5), key == "to");
             assert_eq!(head.header("x-amz-checksum-sha256"), sum);
         }
-        let listed = world.another().list(Asked::on("")).await.ok();
+        let listed = world.another().list(Request::new("")).await.ok();
         let listed = String::from_utf8(listed.body.to_vec()).unwrap();
         assert_eq!(listed.matches(&md5).count(), 2, "{listed}");
         let size = format!("<Size>{size}</Size>");
@@ -150,8 +153,11 @@ async fn a_rewrapped_copy_has_the_etag_and_checksum_that_its_mode_has() {
 #[tokio::test]
 async fn a_source_that_is_overwritten_meanwhile_is_not_mixed_with_its_old_envelope() {
     let world = Direct::start().await;
-    world.put(Asked::on("k").body(content(400_000))).await.ok();
-    world.put(Asked::on("other").body(content(7))).await.ok();
+    world
+        .put(Request::new("k").body(content(400_000)))
+        .await
+        .ok();
+    world.put(Request::new("other").body(content(7))).await.ok();
     world.copy(copy("warm", "bucket/k")).await.ok();
     // Each time the head was read, the object is another one.
     world.backend.inject(
@@ -162,7 +168,10 @@ async fn a_source_that_is_overwritten_meanwhile_is_not_mixed_with_its_old_envelo
         .times(2),
     );
     world.copy(copy("to", "bucket/k")).await.ok();
-    assert_eq!(world.get(Asked::on("to")).await.ok().body, content(400_000));
+    assert_eq!(
+        world.get(Request::new("to")).await.ok().body,
+        content(400_000)
+    );
     world.backend.inject(Fault::on(
         |request| !request.header("x-amz-copy-source").is_empty(),
         Action::Refuse(412, "PreconditionFailed"),
@@ -187,12 +196,18 @@ async fn a_backend_whose_copies_are_not_those_of_s3_gets_objects_sealed_anew() {
     ] {
         let world = Direct::start().await;
         world.backend.inject(fault);
-        world.put(Asked::on("k").body(content(400_000))).await.ok();
+        world
+            .put(Request::new("k").body(content(400_000)))
+            .await
+            .ok();
         world.copy(copy("to", "bucket/k")).await.ok();
         let source = world.backend.object(BUCKET, "k").unwrap();
         let target = world.backend.object(BUCKET, "to").unwrap();
         assert_ne!(source.body, target.body);
-        assert_eq!(world.get(Asked::on("to")).await.ok().body, content(400_000));
+        assert_eq!(
+            world.get(Request::new("to")).await.ok().body,
+            content(400_000)
+        );
         assert!(world.backend.keys("sealgate-state").is_empty());
     }
 }
@@ -201,7 +216,10 @@ async fn a_backend_whose_copies_are_not_those_of_s3_gets_objects_sealed_anew() {
 async fn what_was_changed_of_a_head_or_a_record_is_not_copied() {
     let world = Direct::start().await;
     for at in [9, 20, 60, 500_000 + 16 * 31 + 72 + 5] {
-        world.put(Asked::on("k").body(content(500_000))).await.ok();
+        world
+            .put(Request::new("k").body(content(500_000)))
+            .await
+            .ok();
         world.backend.tamper(BUCKET, "k", |stored| {
             let mut body = stored.body.to_vec();
             body[at] ^= 1;
@@ -212,7 +230,10 @@ async fn what_was_changed_of_a_head_or_a_record_is_not_copied() {
         assert_eq!(world.backend.keys(BUCKET), ["k"]);
     }
     // A chunk that was changed is changed in the copy, and opens as little there.
-    world.put(Asked::on("k").body(content(500_000))).await.ok();
+    world
+        .put(Request::new("k").body(content(500_000)))
+        .await
+        .ok();
     world.backend.tamper(BUCKET, "k", |stored| {
         let mut body = stored.body.to_vec();
         body[100] ^= 1;
@@ -220,7 +241,7 @@ async fn what_was_changed_of_a_head_or_a_record_is_not_copied() {
     });
     world.copy(copy("to", "bucket/k")).await.ok();
     for key in ["k", "to"] {
-        let read = world.get(Asked::on(key)).await;
+        let read = world.get(Request::new(key)).await;
         read.refused(500, "InternalError");
     }
 }
@@ -228,7 +249,7 @@ async fn what_was_changed_of_a_head_or_a_record_is_not_copied() {
 #[tokio::test]
 async fn tags_of_a_copy_are_the_sources_or_the_requests() {
     for copier in [Direct::start().await, sealing_anew().await] {
-        let put = Asked::on("k")
+        let put = Request::new("k")
             .body(content(10))
             .header("x-amz-tagging", "a=1&b=x%20y");
         copier.put(put).await.ok();
@@ -239,7 +260,7 @@ async fn tags_of_a_copy_are_the_sources_or_the_requests() {
             .await
             .ok();
         let none = replaced.header("x-amz-metadata-directive", "REPLACE");
-        let none = Asked {
+        let none = Request {
             key: "none".to_owned(),
             ..none
         };
@@ -260,12 +281,12 @@ async fn tags_of_a_copy_are_the_sources_or_the_requests() {
 #[tokio::test]
 async fn a_copy_is_made_only_if_the_condition_on_its_target_holds() {
     let world = Direct::start().await;
-    world.put(Asked::on("k").body(content(10))).await.ok();
+    world.put(Request::new("k").body(content(10))).await.ok();
     let none = |to: &str| copy(to, "bucket/k").header("if-none-match", "*");
     let etag = {
         world.copy(none("to")).await.ok();
         world
-            .head(Asked::on("to"))
+            .head(Request::new("to"))
             .await
             .ok()
             .header("etag")
@@ -276,8 +297,8 @@ async fn a_copy_is_made_only_if_the_condition_on_its_target_holds() {
         .await
         .refused(412, "PreconditionFailed");
     let matching = |etag: &str| {
-        let asked = copy("to", "bucket/k").header(SSE, "aws:kms");
-        asked.header("if-match", etag)
+        let request = copy("to", "bucket/k").header(SSE, "aws:kms");
+        request.header("if-match", etag)
     };
     world
         .copy(matching("\"0123\""))
@@ -285,7 +306,7 @@ async fn a_copy_is_made_only_if_the_condition_on_its_target_holds() {
         .refused(412, "PreconditionFailed");
     world.copy(matching(&etag)).await.ok();
     assert_eq!(
-        world.head(Asked::on("to")).await.ok().header(SSE),
+        world.head(Request::new("to")).await.ok().header(SSE),
         "aws:kms"
     );
     // The backend judges again at the moment it commits.
@@ -307,7 +328,10 @@ async fn a_copy_is_made_only_if_the_condition_on_its_target_holds() {
 #[tokio::test]
 async fn a_copy_that_takes_the_backend_long_is_waited_for() {
     let world = Direct::start().await;
-    world.put(Asked::on("k").body(content(400_000))).await.ok();
+    world
+        .put(Request::new("k").body(content(400_000)))
+        .await
+        .ok();
     world.copy(copy("warm", "bucket/k")).await.ok();
     // Longer than anything else may take here.
     let slow = Action::Stall(std::time::Duration::from_millis(2_500));
@@ -316,5 +340,8 @@ async fn a_copy_that_takes_the_backend_long_is_waited_for() {
         slow,
     ));
     world.copy(copy("to", "bucket/k")).await.ok();
-    assert_eq!(world.get(Asked::on("to")).await.ok().body, content(400_000));
+    assert_eq!(
+        world.get(Request::new("to")).await.ok().body,
+        content(400_000)
+    );
 }

@@ -7,9 +7,9 @@ use http::Method;
 use md5::Digest as _;
 use tests::backend::Recorded;
 
-use crate::direct::Asked;
 use crate::direct::BUCKET;
 use crate::direct::Direct;
+use crate::direct::Request;
 use crate::direct::arn;
 use crate::direct::content;
 
@@ -36,10 +36,10 @@ const SIZES: [usize; 14] = [
 /// A way to ask for a mode, and what answers say about it.
 struct Mode {
     name: &'static str,
-    ask: fn(Asked) -> Asked,
+    ask: fn(Request) -> Request,
     /// For reads: SSE-C needs its key again.
-    read: fn(Asked) -> Asked,
-    told: fn() -> Vec<(&'static str, String)>,
+    read: fn(Request) -> Request,
+    shown: fn() -> Vec<(&'static str, String)>,
 }
 
 fn modes() -> [Mode; 5] {
@@ -49,21 +49,21 @@ fn modes() -> [Mode; 5] {
     [
         Mode {
             name: "SSE-S3",
-            ask: |asked| asked,
-            read: |asked| asked,
-            told: || vec![(SSE, "AES256".to_owned())],
+            ask: |request| request,
+            read: |request| request,
+            shown: || vec![(SSE, "AES256".to_owned())],
         },
         Mode {
             name: "SSE-KMS",
-            ask: |asked| asked.header(SSE, "aws:kms").header(KEY, "alias/blue"),
-            read: |asked| asked,
-            told: || vec![(SSE, "aws:kms".to_owned()), (KEY, arn("alias/blue"))],
+            ask: |request| request.header(SSE, "aws:kms").header(KEY, "alias/blue"),
+            read: |request| request,
+            shown: || vec![(SSE, "aws:kms".to_owned()), (KEY, arn("alias/blue"))],
         },
         Mode {
             name: "bucket key",
-            ask: |asked| asked.header(SSE, "aws:kms").header(SWITCH, "true"),
-            read: |asked| asked,
-            told: || {
+            ask: |request| request.header(SSE, "aws:kms").header(SWITCH, "true"),
+            read: |request| request,
+            shown: || {
                 vec![
                     (SSE, "aws:kms".to_owned()),
                     (KEY, arn("alias/aws/s3")),
@@ -73,20 +73,20 @@ fn modes() -> [Mode; 5] {
         },
         Mode {
             name: "DSSE-KMS",
-            ask: |asked| {
-                asked
+            ask: |request| {
+                request
                     .header(SSE, "aws:kms:dsse")
                     .header(KEY, "alias/blue")
                     .header(SWITCH, "true")
             },
-            read: |asked| asked,
-            told: || vec![(SSE, "aws:kms:dsse".to_owned()), (KEY, arn("alias/blue"))],
+            read: |request| request,
+            shown: || vec![(SSE, "aws:kms:dsse".to_owned()), (KEY, arn("alias/blue"))],
         },
         Mode {
             name: "SSE-C",
-            ask: |asked| asked.customer_key(&CUSTOMER_KEY),
-            read: |asked| asked.customer_key(&CUSTOMER_KEY),
-            told: || {
+            ask: |request| request.customer_key(&CUSTOMER_KEY),
+            read: |request| request.customer_key(&CUSTOMER_KEY),
+            shown: || {
                 let md5 = STANDARD.encode(md5::Md5::digest(CUSTOMER_KEY));
                 vec![
                     (
@@ -118,7 +118,7 @@ async fn an_object_of_any_size_comes_back_in_each_mode() {
             let body = content(size);
             let what = format!("{} {size}", mode.name);
             let put = world
-                .put((mode.ask)(Asked::on(&what).body(body.clone())))
+                .put((mode.ask)(Request::new(&what).body(body.clone())))
                 .await
                 .ok();
             let stored = world.backend.object(BUCKET, &what).unwrap();
@@ -126,9 +126,9 @@ async fn an_object_of_any_size_comes_back_in_each_mode() {
                 stored.body.len() as u64,
                 layout::stored_bytes(size as u64).unwrap()
             );
-            let get = world.get((mode.read)(Asked::on(&what))).await.ok();
+            let get = world.get((mode.read)(Request::new(&what))).await.ok();
             assert_eq!(get.body, body, "{what}");
-            let head = world.head((mode.read)(Asked::on(&what))).await.ok();
+            let head = world.head((mode.read)(Request::new(&what))).await.ok();
             assert!(head.body.is_empty());
             for answer in [&get, &head] {
                 assert_eq!(answer.header("content-length"), size.to_string(), "{what}");
@@ -138,8 +138,8 @@ async fn an_object_of_any_size_comes_back_in_each_mode() {
             }
             for answer in [&put, &get, &head] {
                 for name in ABOUT_ENCRYPTION {
-                    let told = (mode.told)().into_iter().find(|(told, _)| *told == name);
-                    let expected = told.map(|(_, value)| value).unwrap_or_default();
+                    let shown = (mode.shown)().into_iter().find(|(shown, _)| *shown == name);
+                    let expected = shown.map(|(_, value)| value).unwrap_or_default();
                     assert_eq!(answer.header(name), expected, "{what}: {name}");
                 }
             }
@@ -155,10 +155,13 @@ async fn the_etag_is_the_md5_of_the_content_with_sse_s3_only() {
             let body = content(size);
             let md5 = format!("\"{}\"", hex::encode(md5::Md5::digest(&body)));
             let put = world
-                .put((mode.ask)(Asked::on("k").body(body.clone())))
+                .put((mode.ask)(Request::new("k").body(body.clone())))
                 .await
                 .ok();
-            let again = world.put((mode.ask)(Asked::on("k").body(body))).await.ok();
+            let again = world
+                .put((mode.ask)(Request::new("k").body(body)))
+                .await
+                .ok();
             let is_md5 = mode.name == "SSE-S3";
             assert_eq!(put.header("etag") == md5, is_md5, "{}", mode.name);
             assert_eq!(
@@ -178,12 +181,12 @@ async fn nothing_of_an_object_but_its_size_is_seen_at_the_backend() {
     for mode in modes() {
         for size in [48, 40_000, 600_000] {
             let body = content(size);
-            let asked = Asked::on("k")
+            let request = Request::new("k")
                 .body(body.clone())
                 .header("content-md5", &STANDARD.encode(md5::Md5::digest(&body)))
                 .header("x-amz-checksum-crc32", &STANDARD.encode(crc32(&body)));
-            let put = world.put((mode.ask)(asked)).await.ok();
-            world.get((mode.read)(Asked::on("k"))).await.ok();
+            let put = world.put((mode.ask)(request)).await.ok();
+            world.get((mode.read)(Request::new("k"))).await.ok();
 
             let digest = md5::Md5::digest(&body);
             let mut canaries = vec![
@@ -237,14 +240,14 @@ async fn a_small_object_takes_one_request_to_write_and_one_to_read() {
     for mode in modes() {
         world.backend.forget();
         world
-            .put((mode.ask)(Asked::on("k").body(content(5_000))))
+            .put((mode.ask)(Request::new("k").body(content(5_000))))
             .await
             .ok();
         world
-            .get((mode.read)(Asked::on("k")).header("x-amz-checksum-mode", "ENABLED"))
+            .get((mode.read)(Request::new("k")).header("x-amz-checksum-mode", "ENABLED"))
             .await
             .ok();
-        world.head((mode.read)(Asked::on("k"))).await.ok();
+        world.head((mode.read)(Request::new("k"))).await.ok();
         let methods: Vec<_> = world
             .backend
             .requests()
@@ -276,18 +279,18 @@ async fn the_kms_is_called_as_aws_calls_it() {
             _ => (&[], &[]),
         };
         world
-            .put((mode.ask)(Asked::on("k").body(content(10))))
+            .put((mode.ask)(Request::new("k").body(content(10))))
             .await
             .ok();
         assert_eq!(world.kms.operations(), write, "{}", mode.name);
-        world.head((mode.read)(Asked::on("k"))).await.ok();
+        world.head((mode.read)(Request::new("k"))).await.ok();
         assert!(world.kms.operations().is_empty(), "{}", mode.name);
         world
-            .head((mode.read)(Asked::on("k")).header("x-amz-checksum-mode", "ENABLED"))
+            .head((mode.read)(Request::new("k")).header("x-amz-checksum-mode", "ENABLED"))
             .await
             .ok();
         assert_eq!(world.kms.operations(), read, "{}", mode.name);
-        world.get((mode.read)(Asked::on("k"))).await.ok();
+        world.get((mode.read)(Request::new("k"))).await.ok();
         let again = if mode.name == "bucket key" {
             &[][..]
         } else {

@@ -9,9 +9,9 @@ use tests::backend::Action;
 use tests::backend::Fault;
 use tests::backend::Stored;
 
-use crate::direct::Asked;
 use crate::direct::BUCKET;
 use crate::direct::Direct;
+use crate::direct::Request;
 use crate::direct::content;
 use crate::multipart::parts;
 use crate::state::STATE_BUCKET;
@@ -30,12 +30,14 @@ fn left(world: &Direct) -> Vec<String> {
 /// Three uploads: one complete, one that the backend ended by itself, and one that goes on.
 async fn uploads(world: &Direct) -> (Vec<(u32, String)>, [String; 3]) {
     let uploading = world.uploading();
-    let asked = Asked::on("done");
-    let (done, etags, _) = uploading.upload(asked.clone(), &asked, &parts(&[30])).await;
+    let request = Request::new("done");
+    let (done, etags, _) = uploading
+        .upload(request.clone(), &request, &parts(&[30]))
+        .await;
     let mut ids = vec![done];
     for key in ["ended", "goes on"] {
-        let id = uploading.begin(Asked::on(key)).await;
-        uploading.send(&Asked::on(key), &id, &parts(&[40])).await;
+        let id = uploading.begin(Request::new(key)).await;
+        uploading.send(&Request::new(key), &id, &parts(&[40])).await;
         ids.push(id);
     }
     world.backend.end_upload(&ids[1]);
@@ -54,7 +56,9 @@ async fn what_is_known_of_an_upload_goes_when_the_backend_has_it_no_more_and_a_w
     }
     let again = world.another();
     let uploading = again.uploading();
-    let again = uploading.complete(Asked::on("done"), &done, &etags).await;
+    let again = uploading
+        .complete(Request::new("done"), &done, &etags)
+        .await;
     again.ok();
 
     world.clock.set(WRITTEN.plus(8 * DAY));
@@ -67,16 +71,16 @@ async fn what_is_known_of_an_upload_goes_when_the_backend_has_it_no_more_and_a_w
     let fresh = world.another();
     let uploading = fresh.uploading();
     for (key, id) in [("done", &done), ("ended", &ended)] {
-        let part = uploading.part(Asked::on(key), id, 1, content(5)).await;
+        let part = uploading.part(Request::new(key), id, 1, content(5)).await;
         part.refused(404, "NoSuchUpload");
     }
     // However long it takes.
     world.clock.set(WRITTEN.plus(400 * DAY));
     assert_eq!(world.sweep().await, Ok(Swept::default()));
-    let asked = Asked::on("goes on");
-    let etags = uploading.send(&asked, &goes_on, &parts(&[40])).await;
-    uploading.complete(asked, &goes_on, &etags).await.ok();
-    assert_eq!(fresh.get(Asked::on("done")).await.ok().body.len(), 30);
+    let request = Request::new("goes on");
+    let etags = uploading.send(&request, &goes_on, &parts(&[40])).await;
+    uploading.complete(request, &goes_on, &etags).await.ok();
+    assert_eq!(fresh.get(Request::new("done")).await.ok().body.len(), 30);
 }
 
 #[tokio::test]

@@ -11,9 +11,9 @@ use tests::backend::Fault;
 use tests::backend::Stored;
 
 use crate::direct::Answer;
-use crate::direct::Asked;
 use crate::direct::BUCKET;
 use crate::direct::Direct;
+use crate::direct::Request;
 use crate::direct::content;
 
 const SIZE: usize = 400_000;
@@ -48,29 +48,35 @@ pub fn assert_stopped(answer: &Answer, expected: &[u8], what: &str) {
     assert!(answer.error.is_some() || answer.broken, "{what}: served");
 }
 
-async fn world() -> (Direct, Vec<Asked>) {
+async fn world() -> (Direct, Vec<Request>) {
     let world = Direct::start().await;
     let kms = "x-amz-server-side-encryption";
     let switch = "x-amz-server-side-encryption-bucket-key-enabled";
-    world.put(Asked::on("s3").body(content(SIZE))).await.ok();
+    world.put(Request::new("s3").body(content(SIZE))).await.ok();
     world
-        .put(Asked::on("kms").body(content(SIZE)).header(kms, "aws:kms"))
+        .put(
+            Request::new("kms")
+                .body(content(SIZE))
+                .header(kms, "aws:kms"),
+        )
         .await
         .ok();
-    let bucket_key = Asked::on("bk").body(content(SIZE)).header(kms, "aws:kms");
+    let bucket_key = Request::new("bk")
+        .body(content(SIZE))
+        .header(kms, "aws:kms");
     world.put(bucket_key.header(switch, "true")).await.ok();
     world
-        .put(Asked::on("c").body(content(SIZE)).customer_key(&[1; 32]))
+        .put(Request::new("c").body(content(SIZE)).customer_key(&[1; 32]))
         .await
         .ok();
-    let dsse = Asked::on("dsse").body(content(SIZE));
+    let dsse = Request::new("dsse").body(content(SIZE));
     world.put(dsse.header(kms, "aws:kms:dsse")).await.ok();
     let reads = vec![
-        Asked::on("dsse"),
-        Asked::on("s3"),
-        Asked::on("kms"),
-        Asked::on("bk"),
-        Asked::on("c").customer_key(&[1; 32]),
+        Request::new("dsse"),
+        Request::new("s3"),
+        Request::new("kms"),
+        Request::new("bk"),
+        Request::new("c").customer_key(&[1; 32]),
     ];
     (world, reads)
 }
@@ -194,7 +200,10 @@ async fn a_backend_that_ignores_ranges_costs_bytes_and_no_more() {
 #[tokio::test]
 async fn a_body_under_another_objects_envelope_does_not_open() {
     let (world, reads) = world().await;
-    world.put(Asked::on("other").body(content(SIZE))).await.ok();
+    world
+        .put(Request::new("other").body(content(SIZE)))
+        .await
+        .ok();
     let others = world.backend.object(BUCKET, "other").unwrap();
     for read in &reads {
         world.backend.tamper(BUCKET, &read.key, |stored| {
@@ -215,9 +224,12 @@ async fn an_object_moved_to_another_name_does_not_open() {
         moved.key = "elsewhere".to_owned();
         let mut abroad = read.clone();
         abroad.bucket = "other-bucket".to_owned();
-        for asked in [moved, abroad] {
-            world.get(asked.clone()).await.refused(500, "InternalError");
-            world.head(asked).await.refused(500, "InternalError");
+        for request in [moved, abroad] {
+            world
+                .get(request.clone())
+                .await
+                .refused(500, "InternalError");
+            world.head(request).await.refused(500, "InternalError");
         }
     }
 }
@@ -237,8 +249,8 @@ async fn an_envelope_of_another_object_mode_or_key_is_refused() {
             world
                 .backend
                 .tamper(BUCKET, &read.key, |stored| set_envelope(stored, other));
-            for asked in [read.clone(), Asked::on(&read.key)] {
-                let got = world.get(asked).await;
+            for request in [read.clone(), Request::new(&read.key)] {
+                let got = world.get(request).await;
                 assert!(
                     got.error.is_some(),
                     "{} with the envelope of {from}",
@@ -265,13 +277,13 @@ fn assert_authentic_or_client_error(answer: &Answer) {
 async fn an_older_version_of_the_object_under_the_new_envelope_does_not_open() {
     let (world, _) = world().await;
     let old = world.backend.object(BUCKET, "s3").unwrap();
-    world.put(Asked::on("s3").body(content(SIZE))).await.ok();
+    world.put(Request::new("s3").body(content(SIZE))).await.ok();
     let new = world.backend.object(BUCKET, "s3").unwrap();
     world
         .backend
         .tamper(BUCKET, "s3", |stored| stored.body = old.body.clone());
     assert_stopped(
-        &world.get(Asked::on("s3")).await,
+        &world.get(Request::new("s3")).await,
         &content(SIZE),
         "old body",
     );
@@ -280,7 +292,7 @@ async fn an_older_version_of_the_object_under_the_new_envelope_does_not_open() {
         set_envelope(stored, &envelope(&old));
     });
     assert_stopped(
-        &world.another().get(Asked::on("s3")).await,
+        &world.another().get(Request::new("s3")).await,
         &content(SIZE),
         "old envelope",
     );
@@ -326,7 +338,7 @@ async fn an_object_without_an_envelope_or_never_sealed_is_refused() {
         Stored::new("attacker's text", Vec::new()),
     );
     world
-        .get(Asked::on("planted"))
+        .get(Request::new("planted"))
         .await
         .refused(500, "InternalError");
     let envelope = vec![(ENVELOPE.to_owned(), "AQ".to_owned())];
@@ -334,7 +346,7 @@ async fn an_object_without_an_envelope_or_never_sealed_is_refused() {
         .backend
         .plant(BUCKET, "made-up", Stored::new("attacker's text", envelope));
     world
-        .get(Asked::on("made-up"))
+        .get(Request::new("made-up"))
         .await
         .refused(500, "InternalError");
 }
@@ -344,19 +356,22 @@ async fn content_that_looks_sealed_comes_back_as_it_is() {
     let (world, _) = world().await;
     let sealed = world.backend.object(BUCKET, "s3").unwrap();
     world
-        .put(Asked::on("twice").body(sealed.body.clone()))
+        .put(Request::new("twice").body(sealed.body.clone()))
         .await
         .ok();
-    assert_eq!(world.get(Asked::on("twice")).await.ok().body, sealed.body);
+    assert_eq!(
+        world.get(Request::new("twice")).await.ok().body,
+        sealed.body
+    );
 }
 
 #[tokio::test]
 async fn a_whole_older_object_restored_is_served_as_documented() {
     let (world, _) = world().await;
     let old = world.backend.object(BUCKET, "s3").unwrap();
-    world.put(Asked::on("s3").body(content(10))).await.ok();
+    world.put(Request::new("s3").body(content(10))).await.ok();
     world.backend.plant(BUCKET, "s3", old);
-    assert_eq!(world.get(Asked::on("s3")).await.ok().body, content(SIZE));
+    assert_eq!(world.get(Request::new("s3")).await.ok().body, content(SIZE));
 }
 
 #[tokio::test]
@@ -366,7 +381,7 @@ async fn an_object_that_changes_between_two_reads_is_never_mixed() {
     let other = world.another();
     // A backend that ignores conditions and answers the second read with another version.
     world
-        .put(Asked::on("s3").body(content(SIZE + 5)))
+        .put(Request::new("s3").body(content(SIZE + 5)))
         .await
         .ok();
     let new = world.backend.object(BUCKET, "s3").unwrap();
@@ -375,7 +390,7 @@ async fn an_object_that_changes_between_two_reads_is_never_mixed() {
         |request| !request.header("if-match").is_empty(),
         Action::Replace(trailer),
     ));
-    let got = other.get(Asked::on("s3")).await;
+    let got = other.get(Request::new("s3")).await;
     assert_stopped(&got, &content(SIZE + 5), "another version's trailer");
     world.backend.heal();
     world.backend.inject(
@@ -385,7 +400,7 @@ async fn an_object_that_changes_between_two_reads_is_never_mixed() {
         )
         .times(1),
     );
-    let got = world.another().get(Asked::on("s3")).await.ok();
+    let got = world.another().get(Request::new("s3")).await.ok();
     assert_eq!(got.body, content(SIZE + 5));
     assert_ne!(old.body, new.body);
 }
@@ -399,13 +414,13 @@ async fn a_wrong_key_and_a_changed_object_look_the_same_to_a_client() {
         stored.body = body.into();
     });
     let changed = world
-        .get(Asked::on("kms"))
+        .get(Request::new("kms"))
         .await
         .refused(500, "InternalError");
     let moved = world.backend.object(BUCKET, "bk").unwrap();
     world.backend.plant(BUCKET, "moved", moved);
     let moved = world
-        .get(Asked::on("moved"))
+        .get(Request::new("moved"))
         .await
         .refused(500, "InternalError");
     assert_eq!(

@@ -12,9 +12,9 @@ use tests::backend::Recorded;
 use tests::backend::Versioning;
 
 use crate::direct::Answer;
-use crate::direct::Asked;
 use crate::direct::BUCKET;
 use crate::direct::Direct;
+use crate::direct::Request;
 use crate::direct::arn;
 use crate::direct::content;
 use crate::multipart::MIB;
@@ -38,10 +38,10 @@ fn to(key: &str, more: &str) -> String {
 }
 
 impl Direct {
-    async fn update(&self, asked: Asked, document: &str) -> Answer {
+    async fn update(&self, request: Request, document: &str) -> Answer {
         let md5 = STANDARD.encode(md5::Md5::digest(document));
-        let asked = asked.header("content-md5", &md5).query("encryption", "");
-        let request = asked.body(document.to_owned()).into_request(Method::PUT);
+        let request = request.header("content-md5", &md5).query("encryption", "");
+        let request = request.body(document.to_owned()).into_request(Method::PUT);
         Answer::of(update_object_encryption(&self.objects, request).await).await
     }
 }
@@ -50,8 +50,8 @@ impl Direct {
 async fn an_object_that_was_put_meanwhile_stays() {
     let world = Direct::start().await;
     let put = |text: &'static str| {
-        let asked = Asked::on("k").body(text);
-        asked.header(SSE, "aws:kms").header(KEY_ID, "first")
+        let request = Request::new("k").body(text);
+        request.header(SSE, "aws:kms").header(KEY_ID, "first")
     };
     world.put(put("old")).await.ok();
     let (reached, go_on) = (Gate::default(), Gate::default());
@@ -60,7 +60,7 @@ async fn an_object_that_was_put_meanwhile_stays() {
     let pause = Action::PauseBefore(reached.clone(), go_on.clone());
     world.backend.inject(Fault::on(copies, pause).times(1));
     let document = to("second", "");
-    let update = world.update(Asked::on("k"), &document);
+    let update = world.update(Request::new("k"), &document);
     let meanwhile = async {
         reached.reached().await;
         world.put(put("new")).await.ok();
@@ -68,7 +68,7 @@ async fn an_object_that_was_put_meanwhile_stays() {
     };
     let (updated, ()) = futures_util::future::join(update, meanwhile).await;
     updated.ok();
-    assert_eq!(world.get(Asked::on("k")).await.ok().body, "new");
+    assert_eq!(world.get(Request::new("k")).await.ok().body, "new");
     let copies = world.backend.requests().into_iter().filter(copies);
     assert!(
         copies
@@ -83,20 +83,20 @@ async fn an_object_comes_under_another_kms_key_as_it_is() {
     let body = content(300_000);
     let context = STANDARD.encode(r#"{"team":"blue"}"#);
     let put = |key: &str| {
-        let asked = Asked::on(key).body(body.clone());
-        let asked = asked
+        let request = Request::new(key).body(body.clone());
+        let request = request
             .header("x-amz-meta-a", "1")
             .header("x-amz-tagging", "t=1");
-        asked.header("content-type", "text/x")
+        request.header("content-type", "text/x")
     };
-    let under = |asked: Asked| asked.header(SSE, "aws:kms").header(KEY_ID, "first");
+    let under = |request: Request| request.header(SSE, "aws:kms").header(KEY_ID, "first");
     let context_header = "x-amz-server-side-encryption-context";
-    for (asked, keeps_context) in [
+    for (request, keeps_context) in [
         (put("k"), false),
         (under(put("k")).header(context_header, &context), true),
         (under(put("k")).header(SWITCH, "true"), false),
     ] {
-        world.put(asked).await.ok();
+        world.put(request).await.ok();
         let before = world.backend.object(BUCKET, "k").unwrap();
         for (more, bucket_key) in [
             ("", ""),
@@ -107,7 +107,7 @@ async fn an_object_comes_under_another_kms_key_as_it_is() {
             // One that has no bucket key in use.
             let another = world.another();
             let document = to("second", more);
-            let answer = another.update(Asked::on("k"), &document).await.ok();
+            let answer = another.update(Request::new("k"), &document).await.ok();
             assert!(answer.body.is_empty());
             let made = world.kms.calls().pop().unwrap();
             assert_eq!(made.operation, "GenerateDataKey");
@@ -120,7 +120,7 @@ async fn an_object_comes_under_another_kms_key_as_it_is() {
             let after = world.backend.object(BUCKET, "k").unwrap();
             assert_eq!(before.body, after.body);
             assert_eq!(before.tags, after.tags);
-            let got = world.another().get(Asked::on("k")).await.ok();
+            let got = world.another().get(Request::new("k")).await.ok();
             assert_eq!(got.body, body);
             assert_eq!(got.header(SSE), "aws:kms");
             assert_eq!(got.header(KEY_ID), arn("second"));
@@ -136,17 +136,19 @@ async fn an_object_in_parts_comes_under_another_kms_key_part_by_part() {
     let world = Direct::start().await;
     for sizes in [&[5 * MIB, 40_000][..], &[5 * MIB, 5 * MIB], &[100]] {
         let sent = parts(sizes);
-        for create in [(|asked| asked) as fn(Asked) -> Asked, |asked| {
-            asked.header(SSE, "aws:kms")
+        for create in [(|request| request) as fn(Request) -> Request, |request| {
+            request.header(SSE, "aws:kms")
         }] {
-            let on = Asked::on("k").header("x-amz-meta-a", "1");
+            let on = Request::new("k").header("x-amz-meta-a", "1");
             let on = on.header("x-amz-tagging", "t=1");
             let uploading = world.uploading();
-            uploading.upload(create(on), &Asked::on("k"), &sent).await;
+            uploading
+                .upload(create(on), &Request::new("k"), &sent)
+                .await;
             let before = world.backend.object(BUCKET, "k").unwrap();
             world.backend.forget();
             let document = to("second", "<BucketKeyEnabled>true</BucketKeyEnabled>");
-            world.update(Asked::on("k"), &document).await.ok();
+            world.update(Request::new("k"), &document).await.ok();
             let requests = world.backend.requests().into_iter();
             let of_clients = requests.filter(|it| it.path.starts_with("/bucket/"));
             let puts = of_clients.filter(|it| it.method == Method::PUT);
@@ -158,12 +160,12 @@ async fn an_object_in_parts_comes_under_another_kms_key_part_by_part() {
             assert!(before.body == after.body);
             assert_ne!(before.headers, after.headers);
             let fresh = world.another();
-            let got = fresh.get(Asked::on("k")).await.ok();
+            let got = fresh.get(Request::new("k")).await.ok();
             assert!(got.body == joined(&sent));
             assert_eq!(got.header(KEY_ID), arn("second"));
             assert_eq!(got.header(SWITCH), "true");
             assert_eq!(got.header("x-amz-meta-a"), "1");
-            let listed = fresh.list(Asked::on("")).await.ok();
+            let listed = fresh.list(Request::new("")).await.ok();
             let listed = String::from_utf8(listed.body.to_vec()).unwrap();
             let size = format!("<Size>{}</Size>", joined(&sent).len());
             assert!(listed.contains(&size), "{listed}");
@@ -176,8 +178,11 @@ async fn an_object_in_parts_comes_under_another_kms_key_part_by_part() {
 async fn parts_that_are_not_the_same_any_more_are_not_put_together() {
     let world = Direct::start().await;
     let sent = parts(&[5 * MIB, 40_000]);
-    let asked = Asked::on("k");
-    world.uploading().upload(asked.clone(), &asked, &sent).await;
+    let request = Request::new("k");
+    world
+        .uploading()
+        .upload(request.clone(), &request, &sent)
+        .await;
     let before = world.backend.object(BUCKET, "k").unwrap();
     let copying = |request: &Recorded| {
         !request.header("x-amz-copy-source-range").is_empty()
@@ -210,7 +215,10 @@ async fn parts_that_are_not_the_same_any_more_are_not_put_together() {
         (Action::Refuse(500, "InternalError"), 500, "InternalError"),
     ] {
         world.backend.inject(Fault::on(copying, action));
-        let refused = world.another().update(Asked::on("k"), &to("x", "")).await;
+        let refused = world
+            .another()
+            .update(Request::new("k"), &to("x", ""))
+            .await;
         refused.refused(status, code);
         world.backend.take_fault();
         let after = world.backend.object(BUCKET, "k").unwrap();
@@ -223,13 +231,13 @@ async fn parts_that_are_not_the_same_any_more_are_not_put_together() {
             "an upload was left behind"
         );
     }
-    world.update(Asked::on("k"), &to("x", "")).await.ok();
+    world.update(Request::new("k"), &to("x", "")).await.ok();
 }
 
 #[tokio::test]
 async fn what_the_document_may_not_ask_is_refused_in_the_words_of_aws() {
     let world = Direct::start().await;
-    world.put(Asked::on("k").body(content(10))).await.ok();
+    world.put(Request::new("k").body(content(10))).await.ok();
     let before = world.backend.object(BUCKET, "k").unwrap();
     let other_account = to("x", "").replace("111122223333", "444455556666");
     for (document, status, code, words) in [
@@ -273,15 +281,15 @@ async fn what_the_document_may_not_ask_is_refused_in_the_words_of_aws() {
         ("<Other/>".to_owned(), 400, "MalformedXML", ""),
         ("no XML".to_owned(), 400, "MalformedXML", ""),
     ] {
-        let error = world.update(Asked::on("k"), &document).await;
+        let error = world.update(Request::new("k"), &document).await;
         let error = error.refused(status, code);
         assert!(error.message().contains(words), "{error}");
     }
-    let mut plain = Asked::on("k");
+    let mut plain = Request::new("k");
     plain.secure = false;
     let refused = world.update(plain, &to("x", "")).await;
     refused.refused(400, "InvalidArgument");
-    let no_digest = Asked::on("k").query("encryption", "").body(to("x", ""));
+    let no_digest = Request::new("k").query("encryption", "").body(to("x", ""));
     let refused = update_object_encryption(&world.objects, no_digest.into_request(Method::PUT));
     Answer::of(refused.await)
         .await
@@ -298,7 +306,7 @@ async fn only_objects_under_sse_s3_or_sse_kms_come_under_another_key() {
     })
     .await;
     let body = content(10);
-    let put = |key: &str| Asked::on(key).body(body.clone());
+    let put = |key: &str| Request::new(key).body(body.clone());
     world.put(put("c").customer_key(&[1; 32])).await.ok();
     world.put(put("d").header(SSE, "aws:kms:dsse")).await.ok();
     for (key, bytes) in [("plain", content(10)), ("empty", content(0))] {
@@ -317,11 +325,11 @@ async fn only_objects_under_sse_s3_or_sse_kms_come_under_another_key() {
         ("plain", "unencrypted source objects"),
         ("empty", "unencrypted source objects"),
     ] {
-        let refused = world.update(Asked::on(key), &to("x", "")).await;
+        let refused = world.update(Request::new(key), &to("x", "")).await;
         let error = refused.refused(400, "InvalidRequest");
         assert!(error.message().contains(words), "{error}");
     }
-    let missing = world.update(Asked::on("none"), &to("x", "")).await;
+    let missing = world.update(Request::new("none"), &to("x", "")).await;
     missing.refused(404, "NoSuchKey");
 }
 
@@ -332,15 +340,15 @@ async fn a_locked_object_or_one_with_versions_keeps_its_encryption() {
         ("x-amz-object-lock-mode", "GOVERNANCE"),
         ("x-amz-object-lock-legal-hold", "ON"),
     ] {
-        world.put(Asked::on("k").body(content(10))).await.ok();
+        world.put(Request::new("k").body(content(10))).await.ok();
         let locked = |stored: &mut tests::backend::Stored| stored.set_header(name, value);
         world.backend.tamper(BUCKET, "k", locked);
-        let refused = world.update(Asked::on("k"), &to("x", "")).await;
+        let refused = world.update(Request::new("k"), &to("x", "")).await;
         let error = refused.refused(403, "AccessDenied");
         assert!(error.message().contains("Object Lock"), "{error}");
     }
     world.backend.set_versioning(BUCKET, Versioning::Enabled);
-    world.put(Asked::on("k").body(content(10))).await.ok();
-    let refused = world.update(Asked::on("k"), &to("x", "")).await;
+    world.put(Request::new("k").body(content(10))).await.ok();
+    let refused = world.update(Request::new("k"), &to("x", "")).await;
     refused.refused(501, "NotImplemented");
 }

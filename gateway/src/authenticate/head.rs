@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_connection_header_cannot_take_signed_headers_away() {
-        let signed = SignedHeaders::of(["host", "content-md5"]);
+        let signed = SignedHeaders::from_names(["host", "content-md5"]);
         for value in [
             "x-amz-server-side-encryption",
             "close, Authorization",

@@ -27,10 +27,18 @@ pub(super) async fn check(
     operation: Operation,
     request: &mut S3Request,
 ) -> Result<(), S3Error> {
-    let elements = elements(operation);
-    if elements.is_empty() {
-        return Ok(());
+    match elements(operation) {
+        [] => Ok(()),
+        elements => Box::pin(check_elements(authorizer, operation, request, elements)).await,
     }
+}
+
+async fn check_elements(
+    authorizer: &Authorizer,
+    operation: Operation,
+    request: &mut S3Request,
+    elements: &[&str],
+) -> Result<(), S3Error> {
     let document = read_document(request).await?;
     let root = document::parse(&document)?;
     let mut named = Vec::new();

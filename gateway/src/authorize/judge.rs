@@ -25,55 +25,75 @@ impl Authorizer {
     pub(super) async fn check_operation(
         &self,
         operation: Operation,
-        mut access: BucketAccess,
+        access: BucketAccess,
         source: Option<CopySource>,
         request: &mut S3Request,
         uploads: &Uploads,
     ) -> Result<Terms, S3Error> {
-        let mut terms = Terms::default();
-        let of_source = match &source {
-            Some(source) => Some(self.source(source, operation, request, uploads).await?),
+        let source = match source {
+            Some(source) => {
+                let access = Box::pin(self.source(&source, operation, request, uploads));
+                Some((access.await?, source))
+            }
             None => None,
         };
         let is_exempt = access.is_full() || needs::may_always(operation, &access);
-        if !is_exempt || of_source.as_ref().is_some_and(|source| !source.is_full()) {
-            if operation == Operation::PutObjectTagging && access.policy.is_some() {
-                let document = read_document(request).await?;
-                context::add_document_tags(access.context_mut(), &document)?;
-            }
-            let version = request.target.query.get("versionId").map(str::to_owned);
-            let key = request.target.key.clone();
-            let (key, version) = (key.as_deref(), version.as_deref());
-            let subject = Subject { key, version };
-            let actions = needs::needed(operation.row().actions, &request.headers);
-            self.prepare(&mut access, subject, &actions).await?;
-            let (on_source, on_target): (Vec<_>, Vec<_>) = actions
-                .into_iter()
-                .partition(|action| action.resource.is_of_source());
-            self.check_all(&access, subject, &on_target, false).await?;
-            terms.withheld = needs::withheld(&access, subject, &on_target);
-            terms.hides_absence = needs::hides_absence(&access, &on_target);
-            if let (Some(mut of_source), Some(source)) = (of_source, &source) {
-                let of_object = Subject {
-                    key: Some(&source.key),
-                    version: source.version.as_deref(),
-                };
-                self.prepare(&mut of_source, of_object, &on_source).await?;
-                self.check_all(&of_source, of_object, &on_source, false)
-                    .await?;
-                terms.hides_absence = needs::hides_absence(&of_source, &on_source);
-                // Whether the source has tags costs a request, so it is looked up last.
-                let target = self.check_all(&access, subject, &on_target, true).await;
-                let tags = self.check_all(&of_source, of_object, &on_source, true);
-                if let Err(error) = target.and(tags.await)
-                    && self.has_tags(source).await?
-                {
-                    return Err(error);
-                }
-            }
-        }
+        let is_source_exempt = source.as_ref().is_none_or(|(access, _)| access.is_full());
+        let terms = match is_exempt && is_source_exempt {
+            true => Terms::default(),
+            // In a box: most requests need no more than the above.
+            false => Box::pin(self.check_actions(operation, access, source, request)).await?,
+        };
         public_acl::check(self, operation, request).await?;
         destination::check(self, operation, request).await?;
+        Ok(terms)
+    }
+
+    /// Checks every action that a request needs.
+    async fn check_actions(
+        &self,
+        operation: Operation,
+        mut access: BucketAccess,
+        source: Option<(BucketAccess, CopySource)>,
+        request: &mut S3Request,
+    ) -> Result<Terms, S3Error> {
+        if operation == Operation::PutObjectTagging && access.policy.is_some() {
+            let document = read_document(request).await?;
+            context::add_document_tags(access.context_mut(), &document)?;
+        }
+        let subject = Subject {
+            key: request.target.key.as_deref(),
+            version: request.target.query.get("versionId"),
+        };
+        let actions = needs::needed(operation.row().actions, &request.headers);
+        self.prepare(&mut access, subject, &actions).await?;
+        let (on_source, on_target): (Vec<_>, Vec<_>) = actions
+            .into_iter()
+            .partition(|action| action.resource.is_of_source());
+        self.check_all(&access, subject, &on_target, false).await?;
+        let mut terms = Terms {
+            withheld: needs::withheld(&access, subject, &on_target),
+            hides_absence: needs::hides_absence(&access, &on_target),
+            ..Terms::default()
+        };
+        if let Some((mut of_source, source)) = source {
+            let of_object = Subject {
+                key: Some(&source.key),
+                version: source.version.as_deref(),
+            };
+            self.prepare(&mut of_source, of_object, &on_source).await?;
+            self.check_all(&of_source, of_object, &on_source, false)
+                .await?;
+            terms.hides_absence = needs::hides_absence(&of_source, &on_source);
+            // Whether the source has tags costs a request, so it is looked up last.
+            let target = self.check_all(&access, subject, &on_target, true).await;
+            let tags = self.check_all(&of_source, of_object, &on_source, true);
+            if let Err(error) = target.and(tags.await)
+                && self.has_tags(&source).await?
+            {
+                return Err(error);
+            }
+        }
         Ok(terms)
     }
 

@@ -11,21 +11,22 @@ use crate::route::Action;
 /// Not `Clone`: a permit is spent by the operation that it was given for.
 #[derive(Debug)]
 pub struct Permitted<T> {
-    inner: T,
+    // In a box: it is handed on several times, and is large.
+    inner: Box<T>,
     terms: Terms,
 }
 
 impl<T> Permitted<T> {
     /// A permit for what was checked.
     pub(super) fn new(inner: T, terms: Terms) -> Self {
+        let inner = Box::new(inner);
         Self { inner, terms }
     }
 
     /// A permit that nobody checked, for tests that call an operation by itself.
     #[cfg(any(test, feature = "test-permits"))]
     pub fn unchecked(inner: T) -> Self {
-        let terms = Terms::default();
-        Self { inner, terms }
+        Self::new(inner, Terms::default())
     }
 
     /// What was checked, for [`crate::operation`] to look at what else it needs.
@@ -36,7 +37,7 @@ impl<T> Permitted<T> {
     /// Spends the permit. Called in [`crate::operation`] only, which `tests/tidy` checks: what
     /// comes before cannot look into a permit, and so cannot do an operation by itself.
     pub(crate) fn spend(self) -> (T, Terms) {
-        (self.inner, self.terms)
+        (*self.inner, self.terms)
     }
 }
 

@@ -29,24 +29,24 @@ pub(super) async fn check(
     let sets_acl = has_document
         || operation == Operation::CreateBucket
         || actions.iter().any(|action| action.needed == Needed::Acl);
-    let Some(bucket) = request.target.bucket.clone().filter(|_| sets_acl) else {
+    if !sets_acl {
         return Ok(());
-    };
+    }
     let mut is_public = public_access::is_public_in_headers(&request.headers);
     if has_document && !is_public {
-        let document = read_document(request).await?;
+        let document = Box::pin(read_document(request)).await?;
         if !document.is_empty() {
             let acl = Element::parse(&document, Limits::REQUEST)
                 .map_err(|_| S3Error::new(S3Code::MalformedAcl))?;
             is_public = public_access::is_public_in_document(&acl);
         }
     }
-    if !is_public {
+    let Some(bucket) = request.target.bucket.as_deref().filter(|_| is_public) else {
         return Ok(());
-    }
+    };
     let blocks = match operation {
         Operation::CreateBucket => authorizer.public_access.of_new_bucket(),
-        _ => authorizer.public_access.in_force(&bucket).await?,
+        _ => Box::pin(authorizer.public_access.in_force(bucket)).await?,
     };
     if blocks.block_public_acls {
         return Err(S3Error::access_denied());

@@ -3,7 +3,7 @@
 //! The HTTP client takes the body away for good, yet three things must be known from outside:
 //! whether it was begun (a request whose body was not begun can be sent again), whether it was
 //! handed over whole (an answer that says "stored" before that is a lie), and what went wrong inside
-//! it (the client that broke its own upload must hear of that, not of a broken connection).
+//! it (the client that broke its own upload must see that in its answer, not a broken connection).
 //!
 //! The last frame is held back until the body has ended well. An HTTP client does not ask for more
 //! once `Content-Length` is reached, so what a body finds out at its very end (a checksum that does
@@ -137,7 +137,7 @@ impl Upload {
     /// Makes sure that nothing more of the body is sent.
     ///
     /// The connection's task may outlive the request's; without this, a body could still be
-    /// committed after its client was told of a failure.
+    /// committed after its client received a failure.
     fn abandon(&self) {
         if let Kind::Streamed(stream) = &self.kind {
             let mut state = stream.lock();
@@ -157,12 +157,12 @@ impl Upload {
     }
 
     /// Since when the backend is the one to move; none while the body's own source is awaited.
-    pub(crate) fn backend_waited_for_since(&self, asked: Instant) -> Option<Instant> {
+    pub(crate) fn backend_waited_for_since(&self, began: Instant) -> Option<Instant> {
         match &self.kind {
-            Kind::Replayable(_) => Some(asked),
+            Kind::Replayable(_) => Some(began),
             Kind::Streamed(stream) => {
                 let state = stream.lock();
-                (!state.waiting_for_body).then_some(state.moved.max(asked))
+                (!state.waiting_for_body).then_some(state.moved.max(began))
             }
         }
     }
@@ -267,8 +267,8 @@ impl State {
                     return Poll::Ready(self.held.take().map(|data| Ok(Frame::data(data))));
                 }
                 None => {
-                    let told = format!("body ended after {} of {length} bytes", self.received);
-                    return self.fail(told.into());
+                    let cause = format!("body ended after {} of {length} bytes", self.received);
+                    return self.fail(cause.into());
                 }
                 Some(Err(failure)) => return self.fail(failure),
                 Some(Ok(frame)) => match frame.into_data() {
@@ -293,9 +293,9 @@ impl State {
     }
 
     fn fail(&mut self, failure: BoxError) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let told = failure.to_string();
+        let cause = failure.to_string();
         self.held = None;
         self.failure = Some(failure);
-        Poll::Ready(Some(Err(told.into())))
+        Poll::Ready(Some(Err(cause.into())))
     }
 }

@@ -140,7 +140,7 @@ impl Capabilities {
     /// As [`Capabilities::has`].
     pub async fn has_literal(&self, key: &str) -> Result<bool, BackendError> {
         for capability in Capability::for_key(key) {
-            if !self.has(capability).await? {
+            if !Box::pin(self.has(capability)).await? {
                 return Ok(false);
             }
         }

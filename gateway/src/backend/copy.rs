@@ -82,7 +82,7 @@ impl Backend {
         let result = Element::parse(&body, Limits::ANSWER)
             .map_err(|_| BackendError::Protocol("a copy's answer that is no XML"))?;
         // The status was sent before the backend knew the outcome.
-        if result.name() == "Error" {
+        if result.is_named("Error") {
             let code = result.text_of("Code").unwrap_or("InternalError").trim();
             let message = result.text_of("Message").unwrap_or_default().to_owned();
             let status = match code {

@@ -1,7 +1,7 @@
-//! What goes wrong between the gateway and its backend, and what the client hears of it.
+//! What goes wrong between the gateway and its backend, and what the client receives of it.
 //!
 //! A backend's S3 error keeps its code, message and status. What would name the backend, its ids or
-//! the gateway's own credentials there does not pass: it is logged, and the client hears of a
+//! the gateway's own credentials there does not pass: it is logged, and the client receives a
 //! service that is unavailable.
 
 use http::Method;
@@ -93,7 +93,7 @@ pub(crate) enum Wording {
 pub(crate) fn code(body: &[u8]) -> Option<String> {
     let root = Element::parse(body, Limits::REQUEST).ok()?;
     let code = root.text_of("Code").map(str::trim)?;
-    (root.name() == "Error" && is_code(code)).then(|| code.to_owned())
+    (root.is_named("Error") && is_code(code)).then(|| code.to_owned())
 }
 
 /// The S3 error in an answer of `status` with `body` to a request of `method`.
@@ -108,7 +108,7 @@ pub(crate) fn read_error(
 ) -> S3Error {
     let document = Element::parse(body, Limits::REQUEST)
         .ok()
-        .filter(|root| root.name() == "Error");
+        .filter(|root| root.is_named("Error"));
     let code = document
         .as_ref()
         .and_then(|root| root.text_of("Code"))
@@ -120,7 +120,7 @@ pub(crate) fn read_error(
 
     if code.is_some_and(|code| OURS.contains(&code))
         || status.is_redirection() && status != StatusCode::NOT_MODIFIED
-        // Not the success that was asked for.
+        // Not the success that was expected.
         || status.is_success()
     {
         tracing::error!(%status, code, message, "backend does not accept the gateway's own request");

@@ -20,7 +20,7 @@ impl Backend {
     /// between client and gateway or only between gateway and backend.
     ///
     /// For operations that neither show nor change the bytes of an object: their bodies are small
-    /// documents. One is read whole, and so found good, before the backend hears of the request.
+    /// documents. One is read whole, and so found good, before the backend receives the request.
     ///
     /// # Errors
     ///
@@ -49,7 +49,7 @@ impl Backend {
         *response.status_mut() = parts.status;
         *response.headers_mut() = header_filter::response_headers(&parts.headers);
         if let (true, Some(bucket)) = (parts.headers.contains_key(header::LOCATION), bucket) {
-            // CreateBucket tells where the bucket is: here.
+            // The answer to CreateBucket names where the bucket is: here.
             if let Ok(location) = HeaderValue::from_str(&format!("/{bucket}")) {
                 response.headers_mut().insert(header::LOCATION, location);
             }

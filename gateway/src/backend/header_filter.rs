@@ -32,7 +32,7 @@ pub(crate) fn response_headers(headers: &HeaderMap) -> HeaderMap {
     })
 }
 
-/// `error` with the headers of a backend's refusal that tell about the object.
+/// `error` with the headers of a backend's refusal that are about the object.
 pub(crate) fn error_headers(headers: &HeaderMap, mut error: S3Error) -> S3Error {
     for name in ERROR {
         if let Some(value) = headers.get(&name) {

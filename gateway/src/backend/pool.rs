@@ -1,10 +1,10 @@
-//! Connections to the one backend: opened, lent to one request at a time, kept for the next.
+//! Connections to the one backend: opened, lent to one request at a time, pooled for the next.
 //!
 //! Not a general HTTP client's pool, because two things must be known that those hide: whether a
 //! connection was used before (only then can "closed without an answer" mean that the backend had
 //! hung up on an idle connection), and that the second try gets a connection of its own making.
 //!
-//! A connection is kept by when its last request began, not by when the answer ended. Servers in Go let
+//! A connection stays by when its last request began, not by when the answer ended. Servers in Go let
 //! a connection's time for reading begin with a request: where it runs out while they still answer,
 //! they answer well, keep the connection, and hold the client of every later request on it for gone
 //! (MinIO after 30 seconds, with the status 499).
@@ -50,7 +50,7 @@ pub(crate) struct Target {
 struct Idle {
     sender: SendRequest<Outgoing>,
     /// When its last request was sent.
-    asked: Instant,
+    began: Instant,
 }
 
 /// One connection, lent out.
@@ -119,10 +119,10 @@ impl Pool {
         })
     }
 
-    /// Takes a connection back whose answer was read to its end; `asked` is when its request was
+    /// Takes a connection back whose answer was read to its end; `began` is when its request was
     /// sent.
-    pub(crate) fn give_back(&self, sender: SendRequest<Outgoing>, asked: Instant) {
-        let returned = Idle { sender, asked };
+    pub(crate) fn give_back(&self, sender: SendRequest<Outgoing>, began: Instant) {
+        let returned = Idle { sender, began };
         if !self.is_usable(&returned) {
             return;
         }
@@ -133,7 +133,7 @@ impl Pool {
     }
 
     fn is_usable(&self, idle: &Idle) -> bool {
-        idle.asked.elapsed() < self.idle_timeout && !idle.sender.is_closed()
+        idle.began.elapsed() < self.idle_timeout && !idle.sender.is_closed()
     }
 
     fn take_idle(&self) -> Option<SendRequest<Outgoing>> {
@@ -169,7 +169,7 @@ where
     Ok(sender)
 }
 
-/// How long a kept connection may take to be ready again.
+/// How long a pooled connection may take to be ready again.
 const READY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Longest TLS handshake.

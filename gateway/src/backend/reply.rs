@@ -53,7 +53,7 @@ pub(crate) struct Lease {
     pub(crate) pool: Arc<Pool>,
     pub(crate) sender: SendRequest<Outgoing>,
     /// When the request was sent.
-    pub(crate) asked: Instant,
+    pub(crate) began: Instant,
 }
 
 impl ReplyBody {
@@ -88,7 +88,7 @@ impl ReplyBody {
 
     fn give_back(&mut self) {
         if let Some(lease) = self.lease.take() {
-            lease.pool.give_back(lease.sender, lease.asked);
+            lease.pool.give_back(lease.sender, lease.began);
         }
     }
 

@@ -1,4 +1,4 @@
-//! What the gateway asks of the backend: one request, before it is signed.
+//! What the gateway sends to the backend: one request, before it is signed.
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -30,11 +30,11 @@ pub struct BackendRequest {
     pub headers: HeaderMap,
     /// Body.
     pub body: BackendBody,
-    /// Whether the backend is told a digest of the body.
+    /// Whether the backend receives a digest of the body.
     pub digest: Digest,
 }
 
-/// Whether the backend is told a digest of a body.
+/// Whether the backend receives a digest of a body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Digest {
     /// It is not.

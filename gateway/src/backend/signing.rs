@@ -95,7 +95,7 @@ impl Signer {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_bytes()))
             .collect();
-        let signed_headers = SignedHeaders::of(headers.keys().map(HeaderName::as_str));
+        let signed_headers = SignedHeaders::from_names(headers.keys().map(HeaderName::as_str));
         let query: Vec<(&str, &str)> = line
             .query
             .iter()
@@ -151,13 +151,13 @@ impl Signer {
 
     /// The signing key of `scope`; derived once a day.
     fn key(&self, scope: &CredentialScope) -> Arc<SigningKey> {
-        let mut kept = self.key.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*kept {
+        let mut cached = self.key.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*cached {
             Some((of, key)) if of == scope => Arc::clone(key),
             _ => {
                 let secret = &self.credentials.secret_access_key;
                 let key = Arc::new(SigningKey::derive(secret.expose(), scope));
-                *kept = Some((scope.clone(), Arc::clone(&key)));
+                *cached = Some((scope.clone(), Arc::clone(&key)));
                 key
             }
         }

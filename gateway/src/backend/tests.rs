@@ -244,7 +244,7 @@ async fn what_is_sent_is_what_is_signed() {
         path_encoding: sigv4::PathEncoding::Once,
         query: &query,
         headers: &headers,
-        signed_headers: &sigv4::SignedHeaders::of(names),
+        signed_headers: &sigv4::SignedHeaders::from_names(names),
         payload_hash: &sigv4::sha256_hex(b"body"),
     };
     let scope = sigv4::CredentialScope::new(NOW, "us-east-1", "s3");

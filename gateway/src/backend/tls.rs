@@ -1,6 +1,7 @@
-//! TLS to the backend. Its certificate is always verified; what can be chosen is by whom it may be
-//! vouched for.
+//! TLS to the servers that the gateway calls. Their certificates are always verified; what can be chosen is
+//! by whom they may be vouched for.
 
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use hyper_rustls::ConfigBuilderExt as _;
 use rustls::ClientConfig;
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
+use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::ServerName;
 use rustls_pki_types::pem::PemObject as _;
 use tokio_rustls::TlsConnector;
@@ -25,7 +27,8 @@ pub(crate) fn target(address: &Address, config: &Config) -> Result<Target, Setup
         true => {
             let name = ServerName::try_from(host.clone())
                 .map_err(|error| SetupError::Tls(error.to_string()))?;
-            let connector = TlsConnector::from(Arc::new(client(config.ca_file.as_deref())?));
+            let client = client(config.ca_file.as_deref(), None, b"http/1.1")?;
+            let connector = TlsConnector::from(Arc::new(client));
             Some((connector, name))
         }
     };
@@ -36,37 +39,61 @@ pub(crate) fn target(address: &Address, config: &Config) -> Result<Target, Setup
     })
 }
 
-fn client(ca_file: Option<&Path>) -> Result<ClientConfig, SetupError> {
+/// A client of HTTP's version `protocol` over TLS 1.2 or 1.3. `ca_file` has the authorities that may vouch for
+/// the server, the public ones if absent; `identity` the client's own certificate chain and private key.
+/// All files are PEM.
+///
+/// # Errors
+///
+/// [`SetupError`] for a file that cannot be used.
+pub(crate) fn client(
+    ca_file: Option<&Path>,
+    identity: Option<(&Path, &Path)>,
+    protocol: &[u8],
+) -> Result<ClientConfig, SetupError> {
+    let tls = |error: rustls::Error| SetupError::Tls(error.to_string());
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| SetupError::Tls(error.to_string()))?;
+        .map_err(tls)?;
     let builder = match ca_file {
         None => builder.with_webpki_roots(),
         Some(file) => builder.with_root_certificates(roots(file)?),
     };
-    let mut client = builder.with_no_client_auth();
-    client.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let mut client = match identity {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let private = PrivateKeyDer::from_pem_file(key);
+            let private = private.map_err(|error| refusal(key, &error))?;
+            let certified = builder.with_client_auth_cert(certificates(certificate)?, private);
+            certified.map_err(|error| refusal(certificate, &error))?
+        }
+    };
+    client.alpn_protocols = vec![protocol.to_vec()];
     Ok(client)
 }
 
 /// The authorities in a PEM file.
-pub(crate) fn roots(file: &Path) -> Result<RootCertStore, SetupError> {
-    let refuse = |why: String| SetupError::CaFile {
-        file: file.display().to_string(),
-        why,
-    };
+fn roots(file: &Path) -> Result<RootCertStore, SetupError> {
     let mut roots = RootCertStore::empty();
-    let certificates =
-        CertificateDer::pem_file_iter(file).map_err(|error| refuse(error.to_string()))?;
-    for certificate in certificates {
-        let certificate = certificate.map_err(|error| refuse(error.to_string()))?;
-        roots
-            .add(certificate)
-            .map_err(|error| refuse(error.to_string()))?;
+    for certificate in certificates(file)? {
+        let added = roots.add(certificate);
+        added.map_err(|error| refusal(file, &error))?;
     }
-    if roots.is_empty() {
-        return Err(refuse("it holds no certificate".to_owned()));
+    match roots.is_empty() {
+        true => Err(refusal(file, &"it holds no certificate")),
+        false => Ok(roots),
     }
-    Ok(roots)
+}
+
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, SetupError> {
+    let certificates = CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
+    certificates.map_err(|error| refusal(file, &error))
+}
+
+fn refusal(file: &Path, why: &dyn Display) -> SetupError {
+    SetupError::TlsFile {
+        file: file.display().to_string(),
+        why: why.to_string(),
+    }
 }

@@ -60,9 +60,10 @@ impl BucketRecords {
     /// `ServiceUnavailable` when the state cannot be read or was set back, `InternalError` when the
     /// record is not as it was written. It is unknown then whether there is one.
     pub async fn find(&self, bucket: &str) -> Result<Option<Arc<BucketRecord>>, S3Error> {
-        match self.cache.is_absent(bucket) {
-            true => Ok(None),
-            false => self.find_present(bucket).await,
+        match self.cache.fresh(bucket) {
+            Some(record) => Ok(Some(record)),
+            None if self.cache.is_absent(bucket) => Ok(None),
+            None => self.find_stored(bucket).await,
         }
     }
 
@@ -72,11 +73,16 @@ impl BucketRecords {
     ///
     /// As [`BucketRecords::find`].
     pub async fn find_present(&self, bucket: &str) -> Result<Option<Arc<BucketRecord>>, S3Error> {
-        let cached = self.cache.get(bucket);
-        if let Some(cached) = cached.filter(|cached| self.cache.is_fresh(cached)) {
-            return Ok(Some(cached.stored.record));
+        match self.cache.fresh(bucket) {
+            Some(record) => Ok(Some(record)),
+            None => self.find_stored(bucket).await,
         }
-        Ok(self.read(bucket).await?.map(|stored| stored.record))
+    }
+
+    async fn find_stored(&self, bucket: &str) -> Result<Option<Arc<BucketRecord>>, S3Error> {
+        // In a box: nearly every request finds the record cached, and would have space for this.
+        let stored = Box::pin(self.read(bucket)).await?;
+        Ok(stored.map(|stored| stored.record))
     }
 
     /// A configuration of a bucket, if it has one.

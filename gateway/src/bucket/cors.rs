@@ -1,13 +1,13 @@
 //! Cross-origin rules: `PutBucketCors`, `GetBucketCors`, `DeleteBucketCors`, the preflights of
 //! browsers, and the headers that let a page read an answer.
 //!
-//! Rules are kept and judged here and never handed to the backend, which hears neither of a page's
-//! origin nor of its browser's preflights. No rule protects a bucket: what none allows is answered all
+//! Rules are stored and judged here and never sent to the backend, which receives neither a page's
+//! origin nor its browser's preflights. No rule protects a bucket: what none allows is answered all
 //! the same, and only the page does not get to see it. So rules that cannot be read are as good as
-//! none; to a preflight that is said.
+//! none; the answer to a preflight says so.
 //!
-//! A preflight comes without a signature. It is told the same of a bucket without rules and of one that
-//! is not there, which AWS tells apart.
+//! A preflight comes without a signature. Its answer is the same for a bucket without rules and for one that
+//! is not there, which AWS answers differently.
 //!
 //! Sources: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketCors.html>,
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/RESTOPTIONSobject.html>; the texts of refusals as AWS
@@ -55,8 +55,7 @@ impl BucketCors {
         }
     }
 
-    /// The answer to a browser that asks whether a page may do something; `asking` is what it says,
-    /// if it names the page's origin.
+    /// The answer to a preflight; `asking` is the page behind it, if it names the page's origin.
     ///
     /// # Errors
     ///
@@ -81,8 +80,8 @@ impl BucketCors {
         let rules = self.0.find(bucket).await?;
         let rules = rules.ok_or_else(|| forbidden(NOT_ENABLED, "BUCKET"))?;
         if !METHODS.contains(&method) {
-            let asked = if method == options { "null" } else { method };
-            return Err(bad(format!("{BAD_METHOD}: {asked}")));
+            let requested = if method == options { "null" } else { method };
+            return Err(bad(format!("{BAD_METHOD}: {requested}")));
         }
         let allowed = rules.allowance(asking).ok_or_else(|| {
             let on_object = target.key.is_some();

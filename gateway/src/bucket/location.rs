@@ -27,7 +27,7 @@ pub(crate) fn translate(document: &Bytes, ours: &str, backends: &str) -> Result<
     } else {
         Element::parse(document, Limits::REQUEST)
             .ok()
-            .filter(|root| root.name() == "CreateBucketConfiguration")
+            .filter(|root| root.is_named("CreateBucketConfiguration"))
             .ok_or_else(|| S3Error::new(S3Code::MalformedXml))?
     };
     let wanted = root
@@ -50,7 +50,7 @@ pub(crate) fn translate(document: &Bytes, ours: &str, backends: &str) -> Result<
     if ours == backends {
         return Ok(document.clone());
     }
-    root.remove(CONSTRAINT);
+    root.remove(&[CONSTRAINT]);
     if backends != UNNAMED {
         root.children_mut()
             .insert(0, Element::with_text(CONSTRAINT, backends));
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn the_backend_is_told_its_own_region() {
-        for (wanted, ours, backends, told) in [
+        for (wanted, ours, backends, answered) in [
             ("", "us-east-1", "us-east-1", "none"),
             ("", "eu-west-1", "us-east-1", "none"),
             ("eu-west-1", "eu-west-1", "us-east-1", "none"),
@@ -99,7 +99,7 @@ mod tests {
         ] {
             assert_eq!(
                 translated(wanted, ours, backends).as_deref(),
-                Ok(told),
+                Ok(answered),
                 "{wanted} {ours}"
             );
         }

@@ -3,7 +3,7 @@
 //!
 //! A policy is stored and evaluated here and never handed to the backend: the backend would hold it
 //! against the gateway, its only client, and against requests that no longer say which encryption
-//! the client asked for.
+//! the client requested.
 //!
 //! Sources: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html>,
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html>

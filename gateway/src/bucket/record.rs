@@ -66,7 +66,7 @@ pub enum Phase {
     Creating,
     /// It is in use.
     Live,
-    /// The backend was asked to delete it, or is about to be.
+    /// The backend received the request to delete it, or is about to.
     Deleting,
     /// It was deleted, or never came to be.
     Gone,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use moka::ops::compute::Op;
 use proto::time::Clock;
 
+use crate::bucket::record::BucketRecord;
 use crate::bucket::record_store::StoredRecord;
 
 /// Cached records.
@@ -75,10 +76,12 @@ impl RecordCache {
         self.records.get(bucket)
     }
 
-    /// Whether a cached record need not be read again yet.
-    pub fn is_fresh(&self, cached: &CachedRecord) -> bool {
+    /// The cached record of a bucket, if it need not be read again yet.
+    pub fn fresh(&self, bucket: &str) -> Option<Arc<BucketRecord>> {
+        let cached = self.records.get(bucket)?;
         let age = self.now().saturating_sub(cached.confirmed);
-        cached.confirmed >= cached.doubted && age < self.fresh
+        let is_fresh = cached.confirmed >= cached.doubted && age < self.fresh;
+        is_fresh.then_some(cached.stored.record)
     }
 
     /// Whether the bucket had no record a moment ago.
@@ -150,7 +153,6 @@ mod tests {
     use proto::time::Timestamp;
 
     use super::*;
-    use crate::bucket::record::BucketRecord;
     use crate::bucket::record::Phase;
     use crate::chunks::random::SystemRandom;
 
@@ -181,7 +183,7 @@ mod tests {
         let verdict = cache.offer("b", record(1), began);
         assert!(matches!(verdict, Verdict::Current(it) if it.record.revision == 2));
         assert_eq!(revision(&cache), 2);
-        assert!(cache.is_fresh(&cache.get("b").unwrap()));
+        assert!(cache.fresh("b").is_some());
         // Nor does one that found nothing.
         assert!(matches!(
             cache.offer_absence("b", began),
@@ -208,7 +210,7 @@ mod tests {
         cache.offer_absence("c", cache.now());
         clock.advance(Duration::from_secs(5));
         clock.set(Timestamp::UNIX_EPOCH);
-        assert!(!cache.is_fresh(&cache.get("b").unwrap()) && !cache.is_absent("c"));
+        assert!(cache.fresh("b").is_none() && !cache.is_absent("c"));
     }
 
     #[test]
@@ -226,6 +228,6 @@ mod tests {
         let (_, cache) = cache();
         cache.offer("b", record(1), cache.now());
         cache.doubt("b");
-        assert!(!cache.is_fresh(&cache.get("b").unwrap()));
+        assert!(cache.fresh("b").is_none());
     }
 }

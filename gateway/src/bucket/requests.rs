@@ -1,4 +1,4 @@
-//! What the backend is asked about buckets.
+//! Requests to the backend about buckets.
 
 use http::Method;
 use http::StatusCode;

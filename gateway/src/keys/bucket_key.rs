@@ -104,7 +104,7 @@ impl<N: Hash + Eq + Send + Sync + 'static, K: Send + Sync + 'static> YoungKeys<N
             self.cache.invalidate(&name).await;
         }
         let make = async { Ok((now, Arc::new(make.await?))) };
-        let key = self.cache.try_get_with(name, make).await;
+        let key = Box::pin(self.cache.try_get_with(name, make)).await;
         key.map(|(_, key)| key)
             .map_err(|error: Arc<KeyServiceError>| error.as_ref().clone().into())
     }

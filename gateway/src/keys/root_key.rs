@@ -113,9 +113,9 @@ impl RootKeys {
         if let Some(current) = self.fresh() {
             return Ok(current);
         }
-        let number = match self.latest().await? {
+        let number = match Box::pin(self.latest()).await? {
             Some(number) => number,
-            None => self.make(None).await?,
+            None => Box::pin(self.make(None)).await?,
         };
         let key = self.key(number).await?;
         self.lock().current = Some((number, self.clock.monotonic()));
@@ -134,7 +134,7 @@ impl RootKeys {
         let _requesting = self.requesting.lock().await;
         match self.cached(number) {
             Some(key) => Ok(key),
-            None => self.fetch(number).await,
+            None => Box::pin(self.fetch(number)).await,
         }
     }
 

@@ -111,7 +111,7 @@ async fn open_unsealed(
     if unsealed::check(objects, reader).await? != head.etag {
         return Err(ReadError::Changed);
     }
-    conditions.check(&head.etag, head.modified)?;
+    conditions.check(&head.etag, || head.modified())?;
     let range = selection.resolve(head.stored_bytes, None)?;
     let plaintext_bytes = range.end - range.start;
     check_size(plaintext_bytes)?;

@@ -75,7 +75,7 @@ pub async fn list_objects(
     {
         onward = onward.query("metadata", "true");
     }
-    let answer = store.backend.fetch(onward).await?;
+    let answer = Box::pin(store.backend.fetch(onward)).await?;
     let server = answer.headers().get(header::SERVER);
     if server.is_some_and(|server| server.as_bytes().starts_with(b"MinIO")) {
         store.lists_metadata.store(true, Ordering::Relaxed);
@@ -101,22 +101,20 @@ async fn show(store: &ObjectStore, bucket: &str, root: &mut Element) -> Result<(
     let exact = store.config.listing.list_etag == ListETag::Exact;
     let mut unknown = Vec::new();
     for (place, entry) in root.children_mut().iter_mut().enumerate() {
-        if !matches!(entry.name(), "Contents" | "Version") {
+        if !entry.is_named("Contents") && !entry.is_named("Version") {
             continue;
         }
         let Some((key, etag)) = key_and_etag(entry, encoded) else {
             tracing::error!(bucket, "backend listed an object without key or ETag");
             return Err(S3Error::new(S3Code::ServiceUnavailable));
         };
-        // They are about the sealed bytes.
-        entry.remove("ChecksumAlgorithm");
-        entry.remove("ChecksumType");
+        let envelope = envelope(entry);
+        entry.remove(&OF_SEALED_BYTES);
         let modified = entry.text_of("LastModified").map(str::trim);
         let modified = modified.and_then(|text| Timestamp::parse_iso8601(text).ok());
         let stored_bytes = entry
             .text_of("Size")
             .and_then(|text| text.trim().parse().ok());
-        let envelope = take_envelope(entry);
         let version = entry.text_of("VersionId").map(str::to_owned);
         let facts = etag.clone().and_then(|etag| {
             let identity = ObjectIdentity::new(bucket, &key, version.as_deref(), etag);
@@ -150,7 +148,10 @@ async fn show(store: &ObjectStore, bucket: &str, root: &mut Element) -> Result<(
     {
         return Ok(());
     }
-    look_up(store, unknown, root).await
+    match unknown.is_empty() {
+        true => Ok(()),
+        false => Box::pin(look_up(store, unknown, root)).await,
+    }
 }
 
 /// Looks at objects, and shows what they have.
@@ -191,18 +192,13 @@ async fn look_up(
     Ok(())
 }
 
-/// Takes out of an entry what it shows of the object's metadata; the envelope, if it is among it.
-fn take_envelope(entry: &mut Element) -> Option<String> {
-    let mut envelopes = Vec::new();
-    if let Some(metadata) = entry.child("UserMetadata") {
-        let is_envelope = |it: &&Element| it.name().eq_ignore_ascii_case(ENVELOPE.as_str());
-        let found = metadata.children().iter().filter(is_envelope);
-        envelopes.extend(found.map(|it| it.text().trim().to_owned()));
-    }
-    for name in ["UserMetadata", "UserTags", "Internal"] {
-        entry.remove(name);
-    }
-    envelopes.pop().filter(|_| envelopes.is_empty())
+/// The envelope, where an entry shows the object's metadata.
+fn envelope(entry: &Element) -> Option<String> {
+    let metadata = entry.child("UserMetadata")?.children().iter();
+    let is_envelope = |it: &&Element| it.name().eq_ignore_ascii_case(ENVELOPE.as_str());
+    let mut envelopes = metadata.filter(is_envelope).map(|it| it.text().trim());
+    let envelope = envelopes.next()?.to_owned();
+    envelopes.next().is_none().then_some(envelope)
 }
 
 /// The size that clients see, of a sealed object that the backend lists with this size and ETag.
@@ -239,6 +235,15 @@ fn rewrite(entry: &mut Element, facts: &Facts) {
         entry.set_text_of("ChecksumAlgorithm", algorithm.name());
     }
 }
+
+/// Elements of an entry that are about the sealed bytes, or show what only the gateway may see.
+const OF_SEALED_BYTES: [&str; 5] = [
+    "ChecksumAlgorithm",
+    "ChecksumType",
+    "UserMetadata",
+    "UserTags",
+    "Internal",
+];
 
 /// Headers of listings.
 const HEADERS: [HeaderName; 2] = [

@@ -69,7 +69,7 @@ impl Promises {
         request: &mut S3Request,
     ) -> Result<Option<Turn>, S3Error> {
         if operation == Operation::PutBucketVersioning {
-            check_versioning(request).await?;
+            Box::pin(check_versioning(request)).await?;
         }
         let (Some(bucket), Some(key)) = (&request.target.bucket, &request.target.key) else {
             return Ok(None);
@@ -133,7 +133,7 @@ impl Promises {
             return Ok(());
         }
         let request = BackendRequest::bucket(Method::GET, bucket).query("object-lock", "");
-        match self.backend.fetch(request).await {
+        match Box::pin(self.backend.fetch(request)).await {
             Ok(answer) => {
                 let configuration = Element::parse(answer.body(), Limits::ANSWER).ok();
                 let state = configuration

@@ -64,7 +64,7 @@ pub(crate) async fn write(
         expected,
         plaintext_bytes,
     };
-    let written = writer::write(&store.sealed, object, request.body).await?;
+    let written = Box::pin(writer::write(&store.sealed, object, request.body)).await?;
     Ok((written, encryption))
 }
 

@@ -32,14 +32,18 @@ pub(crate) async fn check(
         (Some(_), Some(_)) => Err(not_implemented("If-Match,If-None-Match", SEVERAL)),
         (None, Some(none)) if none != "*" => Err(not_implemented("If-None-Match", NOT_A_STAR)),
         (None, Some(_)) => {
-            if facts::look_up(objects, name, None).await?.is_some() {
+            if Box::pin(facts::look_up(objects, name, None))
+                .await?
+                .is_some()
+            {
                 return Err(precondition_failed("If-None-Match"));
             }
             headers.insert(header::IF_NONE_MATCH, HeaderValue::from_static("*"));
             Ok(())
         }
         (Some(expected), None) => {
-            let Some((facts, backend_etag)) = facts::look_up(objects, name, None).await? else {
+            let found = Box::pin(facts::look_up(objects, name, None)).await?;
+            let Some((facts, backend_etag)) = found else {
                 return Err(S3Error::new(S3Code::NoSuchKey).detail("Key", &name.key));
             };
             let expected = expected.to_str().unwrap_or_default();

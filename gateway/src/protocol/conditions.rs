@@ -76,14 +76,18 @@ impl<'a> Conditions<'a> {
     /// # Errors
     ///
     /// `NotModified`; `PreconditionFailed`.
-    pub fn check(&self, etag: &ETag, modified: Option<Timestamp>) -> Result<(), S3Error> {
-        match self.evaluate(etag, modified) {
+    pub fn check(
+        &self,
+        etag: &ETag,
+        modified: impl Fn() -> Option<Timestamp>,
+    ) -> Result<(), S3Error> {
+        match self.evaluate(etag, &modified) {
             Outcome::Proceed => Ok(()),
             Outcome::Failed(condition) => Err(precondition_failed(condition)),
             Outcome::NotModified => {
                 let error =
                     S3Error::new(S3Code::NotModified).header(header::ETAG, etag.to_header());
-                let date = modified.map(|modified| HeaderValue::from_str(&modified.http_date()));
+                let date = modified().map(|modified| HeaderValue::from_str(&modified.http_date()));
                 Err(match date {
                     Some(Ok(date)) => error.header(header::LAST_MODIFIED, date),
                     _ => error,
@@ -92,7 +96,7 @@ impl<'a> Conditions<'a> {
         }
     }
 
-    fn evaluate(&self, etag: &ETag, modified: Option<Timestamp>) -> Outcome {
+    fn evaluate(&self, etag: &ETag, modified: &impl Fn() -> Option<Timestamp>) -> Outcome {
         let Some(headers) = self.headers else {
             return Outcome::Proceed;
         };
@@ -111,7 +115,7 @@ impl<'a> Conditions<'a> {
                 return Outcome::Failed("If-Match");
             }
         } else if let Some(limit) = date(&names.if_unmodified_since)
-            && modified.is_some_and(|modified| seconds(modified) > seconds(limit))
+            && modified().is_some_and(|modified| seconds(modified) > seconds(limit))
         {
             return Outcome::Failed("If-Unmodified-Since");
         }
@@ -121,7 +125,7 @@ impl<'a> Conditions<'a> {
                 return negative("If-None-Match");
             }
         } else if let Some(since) = date(&names.if_modified_since)
-            && modified.is_some_and(|modified| seconds(modified) <= seconds(since))
+            && modified().is_some_and(|modified| seconds(modified) <= seconds(since))
         {
             return negative("If-Modified-Since");
         }
@@ -179,7 +183,7 @@ mod tests {
 
     fn outcome(pairs: &[(&'static str, &str)]) -> Outcome {
         let modified = Timestamp::parse_http_date(MODIFIED).ok();
-        Conditions::of_read(&headers(pairs)).evaluate(&ETag::parse(ETAG).unwrap(), modified)
+        Conditions::of_read(&headers(pairs)).evaluate(&ETag::parse(ETAG).unwrap(), &|| modified)
     }
 
     #[test]
@@ -226,7 +230,7 @@ mod tests {
         let conditions = Conditions::of_copy_source(&headers);
         let etag = ETag::parse(ETAG).unwrap();
         assert_eq!(
-            conditions.evaluate(&etag, None),
+            conditions.evaluate(&etag, &|| None),
             Outcome::Failed("If-None-Match")
         );
     }

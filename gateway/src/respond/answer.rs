@@ -14,6 +14,7 @@ use http::StatusCode;
 use http_body::Frame;
 use http_body::SizeHint;
 use tokio::time::Instant;
+use tracing::field;
 
 use crate::request::Body;
 use crate::request::BoxError;
@@ -68,16 +69,22 @@ pub(super) struct Record {
     pub(super) meters: Arc<Meters>,
 }
 
+/// Names a request, and what it is about, in the lines that are logged on its behalf.
+pub(super) fn span(request_id: RequestId, target: &Target) -> tracing::Span {
+    tracing::error_span!(
+        "request",
+        request_id = request_id.as_str(),
+        bucket = target.bucket.as_deref(),
+        // Quoted and escaped: a key may hold line ends and control sequences.
+        key = target.key.as_ref().map(field::debug),
+    )
+}
+
 impl Record {
-    /// Names bucket and key in the lines that follow.
-    pub(super) fn name_target(&self) {
-        if let Some(bucket) = &self.target.bucket {
-            self.span.record("bucket", bucket.as_str());
-        }
-        if let Some(key) = &self.target.key {
-            // Quoted and escaped: a key may hold line ends and control sequences.
-            self.span.record("key", tracing::field::debug(key));
-        }
+    /// Takes the key that a form names.
+    pub(super) fn set_key(&mut self, key: Option<&String>) {
+        self.target.key = key.cloned();
+        self.span.record("key", key.map(field::debug));
     }
 }
 

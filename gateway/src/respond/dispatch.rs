@@ -57,28 +57,31 @@ impl Operations {
     }
 
     /// Does an operation, if it is permitted.
-    pub(super) async fn run(
+    pub(super) fn run(
         &self,
         operation: Operation,
         request: S3Request,
-    ) -> Result<Response<Body>, S3Error> {
-        let mut permitted = self
-            .authorizer
-            .permit(operation, request, &self.objects.uploads)
-            .await?;
-        let _turn = self
-            .objects
-            .check_promises(operation, &mut permitted)
-            .await?;
-        match operation.row().handling {
-            Handling::Configure(configuration, verb) => {
-                let configurations = &self.configurations;
-                configure_bucket(configurations, configuration, verb, permitted).boxed()
+    ) -> BoxFuture<'_, Result<Response<Body>, S3Error>> {
+        async move {
+            let permit = self
+                .authorizer
+                .permit(operation, request, &self.objects.uploads);
+            let mut permitted = permit.await?;
+            let _turn = self
+                .objects
+                .check_promises(operation, &mut permitted)
+                .await?;
+            match operation.row().handling {
+                Handling::Configure(configuration, verb) => {
+                    let configurations = &self.configurations;
+                    configure_bucket(configurations, configuration, verb, permitted).boxed()
+                }
+                Handling::Pass => pass_through(&self.buckets, permitted).boxed(),
+                Handling::Own | Handling::Refuse(_) => self.run_own(operation, permitted),
             }
-            Handling::Pass => pass_through(&self.buckets, permitted).boxed(),
-            Handling::Own | Handling::Refuse(_) => self.run_own(operation, permitted),
+            .await
         }
-        .await
+        .boxed()
     }
 
     /// Does an operation of the gateway's own.
@@ -115,6 +118,29 @@ impl Operations {
                 get_bucket_policy_status(&self.configurations, permitted).boxed()
             }
             _ => run_on_bucket(&self.buckets, operation, permitted).boxed(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes_of<A, B>(_: &impl Fn(A, Permitted<S3Request>) -> B) -> usize {
+        size_of::<B>()
+    }
+
+    #[test]
+    fn the_commonest_operations_carry_no_space_for_what_they_seldom_do() {
+        // Each is moved into its box: from one page on, that shows in the benches.
+        let sizes = [
+            ("GetObject", bytes_of(&get_object)),
+            ("PutObject", bytes_of(&put_object)),
+            ("ListObjects", bytes_of(&list_objects)),
+            ("HeadObject", bytes_of(&head_object)),
+        ];
+        for (operation, bytes) in sizes {
+            assert!(bytes < 4_096, "{operation}: {bytes}");
         }
     }
 }

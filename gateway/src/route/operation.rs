@@ -185,7 +185,8 @@ pub fn operation(
 }
 
 fn rows() -> impl Iterator<Item = (Operation, &'static Row)> {
-    Operation::ALL.iter().map(|it| (*it, it.row()))
+    let operations = Operation::ALL.iter().copied();
+    operations.zip(Operation::ROWS.iter().copied())
 }
 
 /// The subresource that a query names; empty for none.

@@ -65,7 +65,7 @@ pub(crate) fn headers(answer: Response<Bytes>) -> Result<HeaderMap, S3Error> {
     let roots = ["CompleteMultipartUploadResult", "Error"];
     let result = document::parse_answer(&body, &roots)?;
     // The status was sent before the backend knew the outcome.
-    if result.name() == "Error" {
+    if result.is_named("Error") {
         let code = result.text_of("Code").unwrap_or("InternalError").trim();
         tracing::warn!(code, "backend did not complete an upload");
         return Err(match S3Code::from_text(code) {

@@ -83,7 +83,7 @@ impl From<&ObjectHead> for Revision {
         Self {
             etag: head.etag.clone(),
             version: head.version.clone(),
-            since: head.modified,
+            since: head.modified(),
         }
     }
 }

@@ -29,12 +29,12 @@ pub(crate) struct ObjectHead {
     pub(crate) etag: ETag,
     /// Size at the backend, in bytes.
     pub(crate) stored_bytes: u64,
-    /// When it was last written, by the backend's clock.
-    pub(crate) modified: Option<Timestamp>,
     /// Its version, where the backend has versions.
     pub(crate) version: Option<String>,
     /// The envelope, not authenticated yet; none of an object that the gateway did not seal.
     pub(crate) envelope: Option<SealedEnvelope>,
+    /// When a listing shows that it was last written.
+    listed: Option<Timestamp>,
     /// All headers of the answer.
     pub(crate) headers: HeaderMap,
 }
@@ -65,10 +65,9 @@ impl ObjectHead {
         let head = Self {
             etag: etag.ok_or_else(|| refuse_tampered(&"the backend does not state its ETag"))?,
             stored_bytes,
-            modified: text(header::LAST_MODIFIED)
-                .and_then(|text| Timestamp::parse_http_date(text).ok()),
             version: text(VERSION_ID).map(str::to_owned),
             envelope,
+            listed: None,
             headers,
         };
         head.check_size()?;
@@ -89,13 +88,21 @@ impl ObjectHead {
         let head = Self {
             etag,
             stored_bytes,
-            modified,
             version: None,
             envelope: Some(SealedEnvelope::parse(envelope)?),
+            listed: modified,
             headers: HeaderMap::new(),
         };
         head.check_size()?;
         Ok(head)
+    }
+
+    /// When it was last written, by the backend's clock.
+    // Read where it is needed: few requests compare it.
+    pub(crate) fn modified(&self) -> Option<Timestamp> {
+        let date = || headers::text(&self.headers, header::LAST_MODIFIED);
+        self.listed
+            .or_else(|| Timestamp::parse_http_date(date()?).ok())
     }
 
     fn check_size(&self) -> Result<(), S3Error> {

@@ -147,7 +147,7 @@ impl SealedObjects {
     ///
     /// The backend's refusal; `InternalError` for an object that is not as it was written.
     pub(crate) async fn head(&self, reader: &Reader) -> Result<Box<ObjectHead>, S3Error> {
-        let answer = self.backend.call(reader.request(Method::HEAD)).await;
+        let answer = Box::pin(self.backend.call(reader.request(Method::HEAD))).await;
         let answer = answer.map_err(|error| reader.refusal(error))?;
         let headers = answer.into_parts().0.headers;
         let (head, _) = self.describe(&reader.name.bucket, StatusCode::OK, headers)?;
@@ -184,7 +184,7 @@ impl SealedObjects {
             let range = HeaderValue::from_str(range).map_err(|_| S3Error::internal())?;
             request = request.header(header::RANGE, range);
         }
-        let answer = self.backend.send(request).await?;
+        let answer = Box::pin(self.backend.send(request)).await?;
         match answer.status() {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => {}
             StatusCode::RANGE_NOT_SATISFIABLE => {
@@ -260,7 +260,7 @@ impl SealedObjects {
         if calls_kms {
             // The ETag is the backend's own: what the conditions rule out costs the KMS nothing.
             description.etag = etag::for_client(&claims.protection, None, parts, &head.etag)?;
-            conditions.check(&description.etag, head.modified)?;
+            conditions.check(&description.etag, || head.modified())?;
             let needs_table = needs.parts && parts.is_some();
             if !needs.key && !needs.checksum && !needs_table {
                 return Ok(description);
@@ -285,7 +285,7 @@ impl SealedObjects {
         if !calls_kms {
             let protection = &envelope.protection;
             description.etag = etag::for_client(protection, Some(&table), parts, &head.etag)?;
-            conditions.check(&description.etag, head.modified)?;
+            conditions.check(&description.etag, || head.modified())?;
         }
         description.keys = Some(keys);
         description.table = Some(table);

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use futures_util::stream;
 use http::HeaderMap;
 use http::HeaderName;
@@ -118,7 +120,7 @@ pub(crate) async fn write(
         .body(body)
         .digest(digest(&headers));
     request.headers = headers;
-    let answer = objects.backend.fetch(request).await?;
+    let answer = Box::pin(objects.backend.fetch(request)).await?;
 
     let headers = answer.into_parts().0.headers;
     let content = sealed.get().ok_or_else(S3Error::internal)?;
@@ -258,9 +260,15 @@ impl Sealing {
     /// # Errors
     ///
     /// What was wrong with the body.
-    pub(crate) async fn in_memory(mut self) -> Result<(Bytes, SealedContent), S3Error> {
-        self.advance(usize::MAX).await?;
-        self.finish()
+    // Boxed by itself, so that it is not moved into the future of whoever waits for it.
+    pub(crate) fn in_memory(
+        mut self,
+    ) -> BoxFuture<'static, Result<(Bytes, SealedContent), S3Error>> {
+        async move {
+            self.advance(usize::MAX).await?;
+            self.finish()
+        }
+        .boxed()
     }
 
     /// Seals it while it is sent; `sealed` is set when the body was found good.

@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     fn header_lines(headers: &[(&str, &[u8])], signed: &[&str]) -> String {
-        let signed_headers = SignedHeaders::of(signed.iter().copied());
+        let signed_headers = SignedHeaders::from_names(signed.iter().copied());
         let request = CanonicalRequest {
             method: "GET",
             path: "/",
@@ -172,7 +172,7 @@ mod tests {
     fn bytes_that_are_not_utf_8_are_hashed_as_they_are() {
         let canonical = |value: &'static [u8]| {
             let headers = [("x-a", value)];
-            let signed_headers = SignedHeaders::of(["x-a"]);
+            let signed_headers = SignedHeaders::from_names(["x-a"]);
             CanonicalRequest {
                 method: "GET",
                 path: "/",

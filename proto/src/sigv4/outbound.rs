@@ -79,7 +79,7 @@ pub fn sign_request(
     headers.extend_from_slice(request.headers);
     headers.extend(added.iter().map(|(name, value)| (*name, value.as_bytes())));
 
-    let signed_headers = SignedHeaders::of(headers.iter().map(|(name, _)| *name));
+    let signed_headers = SignedHeaders::from_names(headers.iter().map(|(name, _)| *name));
 
     let signature = sign(
         request,
@@ -116,7 +116,7 @@ pub fn presign_request(
     let scope = CredentialScope::new(timestamp, region, service);
     let mut headers: Vec<(&str, &[u8])> = vec![("host", request.host.as_bytes())];
     headers.extend_from_slice(request.headers);
-    let signed_headers = SignedHeaders::of(headers.iter().map(|(name, _)| *name));
+    let signed_headers = SignedHeaders::from_names(headers.iter().map(|(name, _)| *name));
 
     let credential = format!("{}/{scope}", credentials.access_key_id);
     let date = timestamp.basic();

@@ -16,7 +16,7 @@ pub struct SignedHeaders(String);
 impl SignedHeaders {
     /// The list of these names, in any order and case.
     #[must_use]
-    pub fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+    pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut names: Vec<Cow<'_, str>> = names.into_iter().map(lower).collect();
         names.sort_unstable();
         names.dedup();
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn a_list_made_of_names_is_the_one_read_from_its_text() {
         let names = ["x-amz-date", "Host", "content-type", "host", "X-AMZ-Date"];
-        let made = SignedHeaders::of(names);
+        let made = SignedHeaders::from_names(names);
         assert_eq!(made.as_str(), "content-type;host;x-amz-date");
         assert_eq!(
             SignedHeaders::parse("x-amz-date;host;content-type"),
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn an_empty_list_has_no_name() {
-        assert_eq!(SignedHeaders::of([]).names().count(), 0);
+        assert_eq!(SignedHeaders::from_names([]).names().count(), 0);
         assert!(!SignedHeaders::default().contains(""));
     }
 

@@ -9,9 +9,9 @@ use sha2::Sha256;
 use tests::backend::Action;
 use tests::backend::Fault;
 
-use crate::direct::Asked;
 use crate::direct::BUCKET;
 use crate::direct::Direct;
+use crate::direct::Request;
 use crate::direct::content;
 use crate::multipart::CUSTOMER_KEY;
 use crate::multipart::MIB;
@@ -28,10 +28,10 @@ const SSE: &str = "x-amz-server-side-encryption";
 async fn lists_of_parts_that_do_not_fit_are_refused_as_by_aws() {
     let world = Direct::start().await;
     let uploading = world.uploading();
-    let asked = Asked::on("k");
-    let id = uploading.begin(asked.clone()).await;
+    let request = Request::new("k");
+    let id = uploading.begin(request.clone()).await;
     let sent = parts(&[5 * MIB - 1, 5 * MIB, 10]);
-    let etags = uploading.send(&asked, &id, &sent).await;
+    let etags = uploading.send(&request, &id, &sent).await;
     let pick =
         |numbers: &[usize]| -> Vec<_> { numbers.iter().map(|at| etags[*at].clone()).collect() };
     let mut unknown = pick(&[1, 2]);
@@ -49,17 +49,17 @@ async fn lists_of_parts_that_do_not_fit_are_refused_as_by_aws() {
         (vec![(10_001, "x".to_owned())], "InvalidArgument"),
     ] {
         uploading
-            .complete(asked.clone(), &id, &listed)
+            .complete(request.clone(), &id, &listed)
             .await
             .refused(400, code);
     }
     assert!(world.backend.object(BUCKET, "k").is_none());
     // After all that the upload is what it was.
-    uploading.complete(asked, &id, &pick(&[1, 2])).await.ok();
+    uploading.complete(request, &id, &pick(&[1, 2])).await.ok();
     expect_object(
         &world,
         "k",
-        |asked| asked,
+        |request| request,
         &[sent[1].clone(), sent[2].clone()],
     )
     .await;
@@ -69,27 +69,27 @@ async fn lists_of_parts_that_do_not_fit_are_refused_as_by_aws() {
 async fn a_part_needs_a_number_a_length_and_an_upload() {
     let world = Direct::start().await;
     let uploading = world.uploading();
-    let id = uploading.begin(Asked::on("k")).await;
+    let id = uploading.begin(Request::new("k")).await;
     for number in [0, 10_001] {
         uploading
-            .part(Asked::on("k"), &id, number, content(1))
+            .part(Request::new("k"), &id, number, content(1))
             .await
             .refused(400, "InvalidArgument");
     }
-    let mut long = Asked::on("k");
+    let mut long = Request::new("k");
     long.length = Some((5 << 30) + 1);
     uploading
         .part(long, &id, 1, content(1))
         .await
         .refused(400, "EntityTooLarge");
     uploading
-        .part(Asked::on("k"), "no such id", 1, content(1))
+        .part(Request::new("k"), "no such id", 1, content(1))
         .await
         .refused(404, "NoSuchUpload");
     let wrong = STANDARD.encode(md5::Md5::digest(b"other"));
     uploading
         .part(
-            Asked::on("k").header("content-md5", &wrong),
+            Request::new("k").header("content-md5", &wrong),
             &id,
             1,
             content(9 * MIB),
@@ -103,9 +103,9 @@ async fn a_part_needs_a_number_a_length_and_an_upload() {
 async fn each_part_of_an_upload_under_a_customer_key_needs_that_key() {
     let world = Direct::start().await;
     let uploading = world.uploading();
-    let with = |key: &[u8]| Asked::on("k").customer_key(key);
+    let with = |key: &[u8]| Request::new("k").customer_key(key);
     let id = uploading.begin(with(&CUSTOMER_KEY)).await;
-    let missing = uploading.part(Asked::on("k"), &id, 1, content(1)).await;
+    let missing = uploading.part(Request::new("k"), &id, 1, content(1)).await;
     let error = missing.refused(400, "InvalidRequest");
     assert!(
         error
@@ -120,7 +120,7 @@ async fn each_part_of_an_upload_under_a_customer_key_needs_that_key() {
             .contains("did not match the ones used originally")
     );
 
-    let plain = uploading.begin(Asked::on("k")).await;
+    let plain = uploading.begin(Request::new("k")).await;
     let extra = uploading
         .part(with(&CUSTOMER_KEY), &plain, 1, content(1))
         .await;
@@ -134,16 +134,19 @@ async fn each_part_of_an_upload_under_a_customer_key_needs_that_key() {
     // Completing needs it not, as at AWS.
     let sent = parts(&[5 * MIB, 3]);
     let etags = uploading.send(&with(&CUSTOMER_KEY), &id, &sent).await;
-    uploading.complete(Asked::on("k"), &id, &etags).await.ok();
+    uploading
+        .complete(Request::new("k"), &id, &etags)
+        .await
+        .ok();
     expect_object(
         &world,
         "k",
-        |asked| asked.customer_key(&CUSTOMER_KEY),
+        |request| request.customer_key(&CUSTOMER_KEY),
         &sent,
     )
     .await;
     world
-        .get(Asked::on("k"))
+        .get(Request::new("k"))
         .await
         .refused(400, "InvalidRequest");
     world.get(with(&[7; 32])).await.refused(403, "AccessDenied");
@@ -154,17 +157,20 @@ async fn a_composite_checksum_is_told_and_checked_part_by_part() {
     let world = Direct::start().await;
     let uploading = world.uploading();
     let sent = parts(&[5 * MIB, 1_000]);
-    let create = Asked::on("k").header("x-amz-checksum-algorithm", "SHA256");
+    let create = Request::new("k").header("x-amz-checksum-algorithm", "SHA256");
     let id = uploading.begin(create).await;
     let sum = |body: &Bytes| STANDARD.encode(Sha256::digest(body));
     let mut document = String::new();
     for (number, body) in &sent {
         uploading
-            .part(Asked::on("k"), &id, *number, body.clone())
+            .part(Request::new("k"), &id, *number, body.clone())
             .await
             .refused(400, "InvalidRequest");
-        let asked = Asked::on("k").header("x-amz-checksum-sha256", &sum(body));
-        let answer = uploading.part(asked, &id, *number, body.clone()).await.ok();
+        let request = Request::new("k").header("x-amz-checksum-sha256", &sum(body));
+        let answer = uploading
+            .part(request, &id, *number, body.clone())
+            .await
+            .ok();
         assert_eq!(answer.header("x-amz-checksum-sha256"), sum(body));
         let etag = answer.header("etag");
         document += &format!(
@@ -172,7 +178,7 @@ async fn a_composite_checksum_is_told_and_checked_part_by_part() {
             sum(body)
         );
     }
-    let listed = uploading.parts(Asked::on("k"), &id).await.ok().text();
+    let listed = uploading.parts(Request::new("k"), &id).await.ok().text();
     let sums: Vec<_> = sent.iter().map(|(_, body)| sum(body)).collect();
     assert_eq!(elements(&listed, "ChecksumSHA256"), sums);
 
@@ -194,13 +200,13 @@ async fn a_composite_checksum_is_told_and_checked_part_by_part() {
         .collect();
     let expected = format!("{}-2", STANDARD.encode(Sha256::digest(&digests)));
     assert_eq!(element(&done, "ChecksumSHA256"), expected);
-    let head = Asked::on("k").header("x-amz-checksum-mode", "ENABLED");
+    let head = Request::new("k").header("x-amz-checksum-mode", "ENABLED");
     let head = world.head(head).await.ok();
     assert_eq!(head.header("x-amz-checksum-sha256"), expected);
     assert_eq!(head.header("x-amz-checksum-type"), "COMPOSITE");
-    let asked = Asked::on("k").header("x-amz-object-attributes", "ObjectParts,Checksum");
-    let told = world.attributes(asked).await.ok().text();
-    assert_eq!(elements(&told, "Size"), ["5242880", "1000"]);
+    let request = Request::new("k").header("x-amz-object-attributes", "ObjectParts,Checksum");
+    let seen = world.attributes(request).await.ok().text();
+    assert_eq!(elements(&seen, "Size"), ["5242880", "1000"]);
 }
 
 #[tokio::test]
@@ -210,24 +216,24 @@ async fn a_full_object_checksum_is_the_one_of_the_whole() {
     let sent = parts(&[5 * MIB + 1, 5 * MIB + 2]);
     let crc = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32IsoHdlc, &joined(&sent));
     let crc = STANDARD.encode(u32::try_from(crc).unwrap().to_be_bytes());
-    let create = Asked::on("k")
+    let create = Request::new("k")
         .header("x-amz-checksum-algorithm", "CRC32")
         .header("x-amz-checksum-type", "FULL_OBJECT");
     let id = uploading.begin(create).await;
-    let etags = uploading.send(&Asked::on("k"), &id, &sent).await;
-    let claim = |value: &str| Asked::on("k").header("x-amz-checksum-crc32", value);
+    let etags = uploading.send(&Request::new("k"), &id, &sent).await;
+    let claim = |value: &str| Request::new("k").header("x-amz-checksum-crc32", value);
     uploading
         .complete(claim("AAAAAA=="), &id, &etags)
         .await
         .refused(400, "BadDigest");
-    let size = Asked::on("k").header("x-amz-mp-object-size", "5");
+    let size = Request::new("k").header("x-amz-mp-object-size", "5");
     uploading
         .complete(size, &id, &etags)
         .await
         .refused(400, "InvalidRequest");
     let done = uploading.complete(claim(&crc), &id, &etags).await.ok();
     assert_eq!(element(&done.text(), "ChecksumCRC32"), crc);
-    let get = Asked::on("k").header("x-amz-checksum-mode", "ENABLED");
+    let get = Request::new("k").header("x-amz-checksum-mode", "ENABLED");
     assert_eq!(
         world.get(get).await.ok().header("x-amz-checksum-crc32"),
         crc
@@ -238,7 +244,7 @@ async fn a_full_object_checksum_is_the_one_of_the_whole() {
         ("CRC64NVME", "COMPOSITE"),
         ("MD6", ""),
     ] {
-        let create = Asked::on("k")
+        let create = Request::new("k")
             .header("x-amz-checksum-algorithm", algorithm)
             .header("x-amz-checksum-type", kind);
         uploading
@@ -252,19 +258,24 @@ async fn a_full_object_checksum_is_the_one_of_the_whole() {
 async fn the_kms_is_called_for_uploads_as_aws_calls_it() {
     let world = Direct::start().await;
     let uploading = world.uploading();
-    let id = uploading.begin(Asked::on("k").header(SSE, "aws:kms")).await;
+    let id = uploading
+        .begin(Request::new("k").header(SSE, "aws:kms"))
+        .await;
     assert_eq!(world.kms.operations(), ["GenerateDataKey"]);
     let etags = uploading
-        .send(&Asked::on("k"), &id, &parts(&[5 * MIB, 10]))
+        .send(&Request::new("k"), &id, &parts(&[5 * MIB, 10]))
         .await;
     assert_eq!(world.kms.operations(), ["Decrypt", "Decrypt"]);
-    uploading.parts(Asked::on("k"), &id).await.ok();
+    uploading.parts(Request::new("k"), &id).await.ok();
     assert!(world.kms.operations().is_empty());
-    uploading.complete(Asked::on("k"), &id, &etags).await.ok();
+    uploading
+        .complete(Request::new("k"), &id, &etags)
+        .await
+        .ok();
     assert_eq!(world.kms.operations(), ["Decrypt"]);
-    world.get(Asked::on("k")).await.ok();
+    world.get(Request::new("k")).await.ok();
     assert_eq!(world.kms.operations(), ["Decrypt"]);
-    world.another().head(Asked::on("k")).await.ok();
+    world.another().head(Request::new("k")).await.ok();
     assert!(world.kms.operations().is_empty());
 }
 
@@ -274,20 +285,20 @@ async fn completing_again_after_a_lost_answer_finds_the_object() {
     let uploading = world.uploading();
     let sent = parts(&[5 * MIB, 9]);
     for (mode, create, later) in modes() {
-        let asked = later(Asked::on(mode));
-        let id = uploading.begin(create(Asked::on(mode))).await;
-        let etags = uploading.send(&asked, &id, &sent).await;
-        let first = uploading.complete(asked.clone(), &id, &etags).await.ok();
-        let again = uploading.complete(asked.clone(), &id, &etags).await.ok();
+        let request = later(Request::new(mode));
+        let id = uploading.begin(create(Request::new(mode))).await;
+        let etags = uploading.send(&request, &id, &sent).await;
+        let first = uploading.complete(request.clone(), &id, &etags).await.ok();
+        let again = uploading.complete(request.clone(), &id, &etags).await.ok();
         assert_eq!(first.text(), again.text(), "{mode}");
         // Not with other parts, and not once the object is another one.
         uploading
-            .complete(asked.clone(), &id, &etags[1..])
+            .complete(request.clone(), &id, &etags[1..])
             .await
             .refused(404, "NoSuchUpload");
-        world.put(asked.clone().body(content(5))).await.ok();
+        world.put(request.clone().body(content(5))).await.ok();
         uploading
-            .complete(asked, &id, &etags)
+            .complete(request, &id, &etags)
             .await
             .refused(404, "NoSuchUpload");
     }
@@ -299,19 +310,19 @@ async fn what_fails_on_the_way_can_be_tried_again() {
     let uploading = world.uploading();
     for (key, sizes) in [("kept", [5 * MIB, 9]), ("extra", [5 * MIB, 5 * MIB])] {
         let sent = parts(&sizes);
-        let asked = Asked::on(key);
-        let id = uploading.begin(asked.clone()).await;
-        let etags = uploading.send(&asked, &id, &sent).await;
+        let request = Request::new(key);
+        let id = uploading.begin(request.clone()).await;
+        let etags = uploading.send(&request, &id, &sent).await;
         for method in [Method::PUT, Method::POST] {
             let refuse = Action::RefuseAfterBody(500, "InternalError");
             world
                 .backend
                 .inject(Fault::on_path(method.clone(), "/bucket/", refuse));
-            let answer = uploading.complete(asked.clone(), &id, &etags).await;
+            let answer = uploading.complete(request.clone(), &id, &etags).await;
             assert!(answer.error.is_some(), "{key} {method}");
             world.backend.heal();
             assert!(world.backend.object(BUCKET, key).is_none());
-            let listed = uploading.parts(asked.clone(), &id).await.ok().text();
+            let listed = uploading.parts(request.clone(), &id).await.ok().text();
             let sizes: Vec<_> = sent
                 .iter()
                 .map(|(_, body)| body.len().to_string())
@@ -322,9 +333,13 @@ async fn what_fails_on_the_way_can_be_tried_again() {
         let lost = Fault::on_path(Method::POST, "/bucket/", Action::DropAfterCommit);
         world.backend.inject(lost);
         let another = world.another();
-        another.uploading().complete(asked, &id, &etags).await.ok();
+        another
+            .uploading()
+            .complete(request, &id, &etags)
+            .await
+            .ok();
         world.backend.heal();
-        expect_object(&world, key, |asked| asked, &sent).await;
+        expect_object(&world, key, |request| request, &sent).await;
     }
 }
 
@@ -333,12 +348,12 @@ async fn nothing_of_an_upload_but_its_sizes_is_seen_at_the_backend() {
     let world = Direct::start().await;
     let sent = parts(&[5 * MIB, 4_000]);
     for (mode, create, later) in modes() {
-        let asked = later(Asked::on(mode));
+        let request = later(Request::new(mode));
         let (_, _, done) = world
             .uploading()
-            .upload(create(Asked::on(mode)), &asked, &sent)
+            .upload(create(Request::new(mode)), &request, &sent)
             .await;
-        world.get(asked).await.ok();
+        world.get(request).await.ok();
         let mut canaries = vec![
             CUSTOMER_KEY.to_vec(),
             STANDARD.encode(CUSTOMER_KEY).into_bytes(),
@@ -385,11 +400,14 @@ fn memchr(hay: &[u8], needle: &[u8]) -> bool {
 async fn whatever_is_changed_in_an_object_in_parts_is_never_handed_out() {
     let world = Direct::start().await;
     let sent = parts(&[5 * MIB, 5 * MIB, 30_000]);
-    let asked = Asked::on("k");
-    world.uploading().upload(asked.clone(), &asked, &sent).await;
+    let request = Request::new("k");
     world
         .uploading()
-        .upload(Asked::on("other"), &Asked::on("other"), &sent)
+        .upload(request.clone(), &request, &sent)
+        .await;
+    world
+        .uploading()
+        .upload(Request::new("other"), &Request::new("other"), &sent)
         .await;
     let whole = joined(&sent);
     let good = world.backend.object(BUCKET, "k").unwrap();
@@ -459,12 +477,12 @@ async fn whatever_is_changed_in_an_object_in_parts_is_never_handed_out() {
             .backend
             .tamper(BUCKET, "k", |stored| stored.set_body(bytes));
         let fresh = world.another();
-        let answer = fresh.get(Asked::on("k")).await;
+        let answer = fresh.get(Request::new("k")).await;
         assert!(answer.error.is_some() || answer.broken, "{what}");
         if answer.error.is_none() {
             assert!(whole.starts_with(&answer.body), "{what}");
         }
-        let range = Asked::on("k").header("range", "bytes=5242000-5243999");
+        let range = Request::new("k").header("range", "bytes=5242000-5243999");
         let answer = fresh.get(range).await;
         if answer.error.is_none() {
             assert!(
@@ -484,11 +502,11 @@ async fn whatever_is_changed_in_an_object_in_parts_is_never_handed_out() {
     });
     world
         .another()
-        .get(Asked::on("k"))
+        .get(Request::new("k"))
         .await
         .refused(500, "InternalError");
 }
 
 async fn expect_sealed_again(world: &Direct, whole: &Bytes) {
-    assert!(world.another().get(Asked::on("k")).await.ok().body == *whole);
+    assert!(world.another().get(Request::new("k")).await.ok().body == *whole);
 }

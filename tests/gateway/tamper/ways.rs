@@ -11,9 +11,9 @@ use http::Method;
 
 use crate::copy::copy;
 use crate::direct::Answer;
-use crate::direct::Asked;
 use crate::direct::BUCKET;
 use crate::direct::Direct;
+use crate::direct::Request;
 use crate::direct::content;
 use crate::multipart::MIB;
 use crate::multipart::joined;
@@ -27,15 +27,15 @@ const SSE: &str = "x-amz-server-side-encryption";
 struct Victim {
     key: &'static str,
     plaintext: Bytes,
-    read: fn(Asked) -> Asked,
-    from: fn(Asked) -> Asked,
+    read: fn(Request) -> Request,
+    from: fn(Request) -> Request,
 }
 
 /// A change of stored bytes; none if it does not fit them.
 type Change = Box<dyn Fn(&[u8]) -> Option<Vec<u8>>>;
 
 async fn victims(world: &Direct) -> Vec<Victim> {
-    let put = |key: &str, bytes| Asked::on(key).body(content(bytes));
+    let put = |key: &str, bytes| Request::new(key).body(content(bytes));
     world.put(put("inline", 40_000)).await.ok();
     world
         .put(put("kms", 300_000).header(SSE, "aws:kms"))
@@ -53,9 +53,12 @@ async fn victims(world: &Direct) -> Vec<Victim> {
     let rewrapped = copy("rewrapped", "bucket/s3").header(SSE, "aws:kms");
     world.copy(rewrapped).await.ok();
     let sent = parts(&[5 * MIB, 40_000]);
-    let asked = Asked::on("parts");
-    world.uploading().upload(asked.clone(), &asked, &sent).await;
-    let same: fn(Asked) -> Asked = |asked| asked;
+    let request = Request::new("parts");
+    world
+        .uploading()
+        .upload(request.clone(), &request, &sent)
+        .await;
+    let same: fn(Request) -> Request = |request| request;
     let victim = |key, plaintext| Victim {
         key,
         plaintext,
@@ -66,8 +69,8 @@ async fn victims(world: &Direct) -> Vec<Victim> {
         victim("inline", content(40_000)),
         victim("kms", content(300_000)),
         Victim {
-            read: |asked| asked.customer_key(&[1; 32]),
-            from: |asked| asked.source_customer_key(&[1; 32]),
+            read: |request| request.customer_key(&[1; 32]),
+            from: |request| request.source_customer_key(&[1; 32]),
             ..victim("customer", content(300_000))
         },
         victim("dsse", content(300_000)),
@@ -88,7 +91,7 @@ fn readers(world: &Direct) -> (Direct, Direct) {
 /// Reads the object in every way after it was changed.
 async fn expect_nothing_of_it(world: &Direct, victim: &Victim, what: &str) {
     let what = format!("{}: {what}", victim.key);
-    let read = || (victim.read)(Asked::on(victim.key));
+    let read = || (victim.read)(Request::new(victim.key));
     let (fresh, anew) = readers(world);
     let whole = fresh.get(read()).await;
     assert_stopped(&whole, &victim.plaintext, &what);
@@ -128,26 +131,26 @@ async fn expect_nothing_of_it(world: &Direct, victim: &Victim, what: &str) {
 
 async fn expect_no_copy(world: &Direct, anew: &Direct, victim: &Victim, what: &str) {
     let source = format!("bucket/{}", victim.key);
-    let asked = (victim.from)(copy("target", &source)).header(SSE, "aws:kms");
-    let refused = anew.copy(asked.clone()).await;
+    let request = (victim.from)(copy("target", &source)).header(SSE, "aws:kms");
+    let refused = anew.copy(request.clone()).await;
     assert!(refused.error.is_some(), "{what}: copied");
     assert!(
         world.backend.object(BUCKET, "target").is_none(),
         "{what}: a target"
     );
     // Re-wrapped, the target is there and opens no more than its source.
-    if world.another().copy(asked).await.error.is_none() {
-        let got = world.another().get(Asked::on("target")).await;
+    if world.another().copy(request).await.error.is_none() {
+        let got = world.another().get(Request::new("target")).await;
         assert_stopped(&got, &victim.plaintext, &format!("{what}, copied"));
-        world.delete(Asked::on("target")).await.ok();
+        world.delete(Request::new("target")).await.ok();
     }
 
     let uploading = anew.uploading();
-    let id = uploading.begin(Asked::on("target")).await;
-    let asked = (victim.from)(Asked::on("target").header("x-amz-copy-source", &source));
-    let refused = uploading.part_copy(asked, &id, 1).await;
+    let id = uploading.begin(Request::new("target")).await;
+    let request = (victim.from)(Request::new("target").header("x-amz-copy-source", &source));
+    let refused = uploading.part_copy(request, &id, 1).await;
     assert!(refused.error.is_some(), "{what}: copied as a part");
-    uploading.abort(Asked::on("target"), &id).await.ok();
+    uploading.abort(Request::new("target"), &id).await.ok();
 }
 
 /// Changes each victim in each way.
@@ -169,7 +172,7 @@ async fn expect_refused(changes: impl Fn(&Victim, usize) -> Vec<(String, Change)
                 .tamper(BUCKET, victim.key, |stored| stored.body = good.body.clone());
         }
         // It was the change, and nothing else.
-        let read = (victim.read)(Asked::on(victim.key));
+        let read = (victim.read)(Request::new(victim.key));
         assert!(world.another().get(read).await.ok().body == victim.plaintext);
     }
 }
@@ -272,15 +275,21 @@ async fn chunks_in_another_order_or_of_another_object_are_not_read() {
     for victim in victims(&world).await.into_iter().take(4) {
         let older = world.backend.object(BUCKET, victim.key).unwrap();
         let other = content(victim.plaintext.len() + 8).slice(8..);
-        let mode: fn(Asked) -> Asked = match victim.key {
-            "kms" => |asked| asked.header(SSE, "aws:kms"),
-            "dsse" => |asked| asked.header(SSE, "aws:kms:dsse"),
-            "customer" => |asked| asked.customer_key(&[1; 32]),
-            _ => |asked| asked,
+        let mode: fn(Request) -> Request = match victim.key {
+            "kms" => |request| request.header(SSE, "aws:kms"),
+            "dsse" => |request| request.header(SSE, "aws:kms:dsse"),
+            "customer" => |request| request.customer_key(&[1; 32]),
+            _ => |request| request,
         };
-        world.put(mode(Asked::on("other").body(other))).await.ok();
+        world
+            .put(mode(Request::new("other").body(other)))
+            .await
+            .ok();
         let body = victim.plaintext.clone();
-        world.put(mode(Asked::on(victim.key).body(body))).await.ok();
+        world
+            .put(mode(Request::new(victim.key).body(body)))
+            .await
+            .ok();
         let foreign = world.backend.object(BUCKET, "other").unwrap();
         let good = world.backend.object(BUCKET, victim.key).unwrap();
         for (from, what) in [(foreign, "another's"), (older, "an older version's")] {
@@ -347,7 +356,7 @@ async fn an_object_moved_or_a_copy_put_in_its_sources_place_is_not_read() {
                 envelope.header("x-amz-meta-sealgate"),
             );
         });
-        let got = world.another().get(Asked::on(key)).await;
+        let got = world.another().get(Request::new(key)).await;
         got.refused(500, "InternalError");
         world.backend.plant(BUCKET, key, good);
     }
@@ -368,10 +377,16 @@ async fn an_object_in_parts_that_changes_while_it_is_read_is_never_mixed() {
     use tests::backend::Fault;
     let world = Direct::start().await;
     let (old, new) = (parts(&[5 * MIB, 40_000]), parts(&[5 * MIB, 50_000]));
-    let asked = Asked::on("k");
-    world.uploading().upload(asked.clone(), &asked, &new).await;
+    let request = Request::new("k");
+    world
+        .uploading()
+        .upload(request.clone(), &request, &new)
+        .await;
     let later = world.backend.object(BUCKET, "k").unwrap();
-    world.uploading().upload(asked.clone(), &asked, &old).await;
+    world
+        .uploading()
+        .upload(request.clone(), &request, &old)
+        .await;
     let whole = joined(&old);
     // The footer and the chunks are read under conditions: a backend that ignores them answers with
     // another version's bytes, under that version's ETag or under the old one.
@@ -390,7 +405,7 @@ async fn an_object_in_parts_that_changes_while_it_is_read_is_never_mixed() {
                 )
                 .times(1),
             );
-            let mut read = Asked::on("k");
+            let mut read = Request::new("k");
             if !range.is_empty() {
                 read = read.header("range", range);
             }
@@ -411,7 +426,7 @@ async fn an_object_in_parts_that_changes_while_it_is_read_is_never_mixed() {
     ));
     let got = world
         .another()
-        .get(Asked::on("k").header("range", "bytes=-5"))
+        .get(Request::new("k").header("range", "bytes=-5"))
         .await;
     got.refused(409, "ConditionalRequestConflict");
 }
@@ -424,29 +439,32 @@ async fn an_earlier_or_an_aborted_upload_of_a_part_is_not_read_in_its_place() {
     let (first, last) = (whole.slice(..5 * MIB), whole.slice(5 * MIB..));
     let stored_part = |id: &str| world.backend.uploads()[id].parts[&1].body.clone();
 
-    let aborted = uploading.begin(Asked::on("k")).await;
+    let aborted = uploading.begin(Request::new("k")).await;
     uploading
-        .part(Asked::on("k"), &aborted, 1, first.clone())
+        .part(Request::new("k"), &aborted, 1, first.clone())
         .await
         .ok();
     let of_aborted = stored_part(&aborted);
-    uploading.abort(Asked::on("k"), &aborted).await.ok();
+    uploading.abort(Request::new("k"), &aborted).await.ok();
 
-    let id = uploading.begin(Asked::on("k")).await;
+    let id = uploading.begin(Request::new("k")).await;
     uploading
-        .part(Asked::on("k"), &id, 1, first.clone())
+        .part(Request::new("k"), &id, 1, first.clone())
         .await
         .ok();
     let earlier = stored_part(&id);
     let sent = [(1, first), (2, last)];
-    let etags = uploading.send(&Asked::on("k"), &id, &sent).await;
-    uploading.complete(Asked::on("k"), &id, &etags).await.ok();
+    let etags = uploading.send(&Request::new("k"), &id, &sent).await;
+    uploading
+        .complete(Request::new("k"), &id, &etags)
+        .await
+        .ok();
 
     let victim = Victim {
         key: "k",
         plaintext: whole,
-        read: |asked| asked,
-        from: |asked| asked,
+        read: |request| request,
+        from: |request| request,
     };
     let good = world.backend.object(BUCKET, "k").unwrap();
     for (what, part) in [("aborted", of_aborted), ("earlier", earlier)] {
@@ -455,9 +473,9 @@ async fn an_earlier_or_an_aborted_upload_of_a_part_is_not_read_in_its_place() {
         world
             .backend
             .tamper(BUCKET, "k", |stored| stored.body = bytes.into());
-        let got = world.another().get(Asked::on("k")).await;
+        let got = world.another().get(Request::new("k")).await;
         assert_stopped(&got, &victim.plaintext, what);
-        let range = Asked::on("k").header("range", "bytes=100-200");
+        let range = Request::new("k").header("range", "bytes=100-200");
         let got = world.another().get(range).await;
         assert_stopped(&got, &victim.plaintext[100..=200], what);
         let (_, anew) = readers(&world);

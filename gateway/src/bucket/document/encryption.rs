@@ -80,7 +80,7 @@ impl Rule {
         let (Some(rule), None) = (rules.next(), rules.next()) else {
             return Err(malformed());
         };
-        if root.name() != "ServerSideEncryptionConfiguration" || rule.children().is_empty() {
+        if !root.is_named("ServerSideEncryptionConfiguration") || rule.children().is_empty() {
             return Err(malformed());
         }
         let customer_keys = rule

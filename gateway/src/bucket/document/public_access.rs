@@ -40,7 +40,7 @@ impl PublicAccessBlock {
     pub(crate) fn parse(document: &[u8]) -> Result<Self, S3Error> {
         let malformed = || S3Error::new(S3Code::MalformedXml);
         let root = Element::parse(document, Limits::REQUEST).map_err(|_| malformed())?;
-        if root.name() != ROOT {
+        if !root.is_named(ROOT) {
             return Err(malformed());
         }
         let mut block = Self::default();

@@ -7,20 +7,16 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use hyper_rustls::ConfigBuilderExt as _;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::ServerName;
-use rustls_pki_types::pem::PemObject as _;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tonic::transport::Channel;
 use tonic::transport::Endpoint;
 use tower::service_fn;
 
-use crate::backend::tls::roots;
+use crate::backend::tls;
 
 /// The address of a KMS that speaks gRPC.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,38 +118,16 @@ impl SetupError {
 
 /// How the gateway speaks TLS to the KMS.
 fn client(files: TlsFiles<'_>) -> Result<ClientConfig, SetupError> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| SetupError::new(error.to_string()))?;
-    let builder = match files.ca {
-        None => builder.with_webpki_roots(),
-        Some(file) => {
-            let roots = roots(file).map_err(|error| SetupError::new(error.to_string()))?;
-            builder.with_root_certificates(roots)
-        }
-    };
-    let mut config = match (files.client_certificate, files.client_key) {
-        (None, None) => builder.with_no_client_auth(),
-        (Some(certificate), Some(key)) => {
-            let refuse =
-                |file: &Path, why: String| SetupError::new(format!("{}: {why}", file.display()));
-            let chain = CertificateDer::pem_file_iter(certificate)
-                .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-                .map_err(|error| refuse(certificate, error.to_string()))?;
-            let private = PrivateKeyDer::from_pem_file(key)
-                .map_err(|error| refuse(key, error.to_string()))?;
-            builder
-                .with_client_auth_cert(chain, private)
-                .map_err(|error| refuse(certificate, error.to_string()))?
-        }
+    let identity = match (files.client_certificate, files.client_key) {
+        (None, None) => None,
+        (Some(certificate), Some(key)) => Some((certificate, key)),
         _ => {
             let what = "a client certificate needs client_cert_file and client_key_file";
             return Err(SetupError::new(what.to_owned()));
         }
     };
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    Ok(config)
+    let client = tls::client(files.ca, identity, b"h2");
+    client.map_err(|error| SetupError::new(error.to_string()))
 }
 
 #[cfg(test)]

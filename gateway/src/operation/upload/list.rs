@@ -92,8 +92,7 @@ pub async fn list_multipart_uploads(
     let mut root = document::parse_answer(answer.body(), &["ListMultipartUploadsResult"])?;
     for upload in root.children_mut() {
         // They would be about the sealed bytes.
-        upload.remove("ChecksumAlgorithm");
-        upload.remove("ChecksumType");
+        upload.remove(&["ChecksumAlgorithm", "ChecksumType"]);
     }
     Ok(answer::document(&root))
 }

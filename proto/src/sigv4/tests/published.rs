@@ -144,7 +144,7 @@ fn seed(headers: &[(&str, &str)], payload_hash: &str) -> String {
     all.push(("host", b"s3.amazonaws.com"));
     all.push(("x-amz-date", b"20130524T000000Z"));
     all.push(("x-amz-content-sha256", payload_hash.as_bytes()));
-    let signed_headers = SignedHeaders::of(all.iter().map(|(name, _)| *name));
+    let signed_headers = SignedHeaders::from_names(all.iter().map(|(name, _)| *name));
     let canonical = CanonicalRequest {
         method: "PUT",
         path: "/examplebucket/chunkObject.txt",

@@ -1,4 +1,4 @@
-//! One rule: which pages it is about, and what their browsers are told.
+//! One rule: which pages it is about, and which headers let their browsers read an answer.
 //!
 //! Sources: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/ManageCorsUsing.html>;
 //! <https://fetch.spec.whatwg.org/#http-cors-protocol> for the headers.
@@ -27,26 +27,26 @@ pub struct Rule {
     pub(super) max_age_seconds: Option<u32>,
 }
 
-/// What a request says of the page that sends it, or is about to.
+/// The page that sends a request, or is about to, as the headers describe it.
 #[derive(Clone, Debug)]
 pub struct Asking {
     origin: HeaderValue,
-    /// Of the request, or the one that the browser asks about.
+    /// Of the request, or the one that a preflight names.
     method: String,
-    /// The headers that the browser asks about, in lower case; none where it asks about no headers.
+    /// The headers that a preflight names, in lower case; none where it names no headers.
     headers: Option<Vec<String>>,
 }
 
 impl Asking {
-    /// What a request of `method` says; none where no page stands behind it.
+    /// The page behind a request of `method`; none where no page sends it.
     ///
     /// The headers by which a browser asks before a request count in the request itself, too, as they
     /// do at AWS.
     #[must_use]
     pub fn of(method: &Method, headers: &HeaderMap) -> Option<Self> {
         let origin = headers.get(header::ORIGIN)?.clone();
-        let asked = headers.get(header::ACCESS_CONTROL_REQUEST_METHOD);
-        let method = asked.map_or(method.as_str().as_bytes(), HeaderValue::as_bytes);
+        let requested = headers.get(header::ACCESS_CONTROL_REQUEST_METHOD);
+        let method = requested.map_or(method.as_str().as_bytes(), HeaderValue::as_bytes);
         let method = String::from_utf8_lossy(method).into_owned();
         let names: Vec<String> = headers
             .get_all(header::ACCESS_CONTROL_REQUEST_HEADERS)
@@ -62,14 +62,14 @@ impl Asking {
         })
     }
 
-    /// The method that is asked about.
+    /// The method that a rule must allow.
     pub(crate) fn method(&self) -> &str {
         &self.method
     }
 }
 
 impl Rule {
-    /// What a browser is told if this rule allows what the page asks for.
+    /// The headers of the answer if this rule allows what the page requests.
     pub(super) fn allowance(&self, asking: &Asking) -> Option<HeaderMap> {
         let origin = asking.origin.as_bytes();
         let mut origins = self.origins.iter();
@@ -78,41 +78,42 @@ impl Rule {
             return None;
         }
 
-        let mut told = HeaderMap::new();
-        let mut tell = |name: HeaderName, text: &str| {
+        let mut allowance = HeaderMap::new();
+        let mut write = |name: HeaderName, text: &str| {
             // What cannot stand in a header was refused when the rule was put.
             if let (Ok(value), false) = (HeaderValue::from_str(text), text.is_empty()) {
-                told.insert(name, value);
+                allowance.insert(name, value);
             }
         };
-        if let Some(asked) = &asking.headers {
-            tell(header::ACCESS_CONTROL_ALLOW_HEADERS, &asked.join(", "));
+        if let Some(requested) = &asking.headers {
+            write(header::ACCESS_CONTROL_ALLOW_HEADERS, &requested.join(", "));
         }
-        tell(
+        write(
             header::ACCESS_CONTROL_ALLOW_METHODS,
             &self.methods.join(", "),
         );
-        tell(
+        write(
             header::ACCESS_CONTROL_EXPOSE_HEADERS,
             &self.exposed.join(", "),
         );
         if let Some(seconds) = self.max_age_seconds {
-            tell(header::ACCESS_CONTROL_MAX_AGE, &seconds.to_string());
+            write(header::ACCESS_CONTROL_MAX_AGE, &seconds.to_string());
         }
-        tell(header::VARY, VARY);
+        write(header::VARY, VARY);
         if origin == "*" {
-            tell(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+            write(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
         } else {
-            tell(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true");
+            write(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true");
             let origin = asking.origin.clone();
-            told.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            allowance.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         }
-        Some(told)
+        Some(allowance)
     }
 
     fn allows_headers(&self, asking: &Asking) -> bool {
-        let asked = asking.headers.as_deref().unwrap_or_default();
-        asked.len() <= ASKED_HEADERS_MAX && asked.iter().all(|name| self.allows_header(name))
+        let requested = asking.headers.as_deref().unwrap_or_default();
+        requested.len() <= REQUESTED_HEADERS_MAX
+            && requested.iter().all(|name| self.allows_header(name))
     }
 
     /// `name` is in lower case.
@@ -140,11 +141,11 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
 /// The methods that a rule may allow.
 pub(crate) const METHODS: [&str; 5] = ["GET", "PUT", "HEAD", "POST", "DELETE"];
 
-/// What the answer depends on, beside what is asked for: for caches.
+/// What the answer depends on, beside what is requested for: for caches.
 const VARY: &str = "Origin, Access-Control-Request-Headers, Access-Control-Request-Method";
 
 /// Most headers that a browser may ask about at once: each is compared with all of a rule's.
-const ASKED_HEADERS_MAX: usize = 100;
+const REQUESTED_HEADERS_MAX: usize = 100;
 
 #[cfg(test)]
 mod tests {
@@ -172,14 +173,14 @@ mod tests {
         asking(Method::GET, &[("origin", origin)]).unwrap()
     }
 
-    fn told(rule: &Rule, asking: &Asking) -> Vec<(String, String)> {
-        let told = rule.allowance(asking).unwrap();
+    fn allowance(rule: &Rule, asking: &Asking) -> Vec<(String, String)> {
+        let allowance = rule.allowance(asking).unwrap();
         let pair = |(name, value): (&HeaderName, &HeaderValue)| {
             (name.to_string(), value.to_str().unwrap().to_owned())
         };
-        let mut told: Vec<_> = told.iter().map(pair).collect();
-        told.sort();
-        told
+        let mut allowance: Vec<_> = allowance.iter().map(pair).collect();
+        allowance.sort();
+        allowance
     }
 
     #[test]
@@ -217,9 +218,9 @@ mod tests {
             own("access-control-allow-origin", "*"),
             own("vary", VARY),
         ];
-        assert_eq!(told(&anyone, &get("http://a")), shared);
+        assert_eq!(allowance(&anyone, &get("http://a")), shared);
         let named = rule(&["http://*"], &["GET", "PUT"], &[]);
-        let mut named = told(&named, &get("http://a"));
+        let mut named = allowance(&named, &get("http://a"));
         assert_eq!(
             named.remove(0),
             own("access-control-allow-credentials", "true")
@@ -232,7 +233,7 @@ mod tests {
         let mut rule = rule(&["*"], &["PUT"], &["Content-*", "x-AMZ-acl"]);
         rule.exposed = vec!["ETag".to_owned(), "x-amz-id-2".to_owned()];
         rule.max_age_seconds = Some(0);
-        let asked = [
+        let requested = [
             ("origin", "http://a"),
             ("access-control-request-method", "PUT"),
             (
@@ -240,8 +241,14 @@ mod tests {
                 "X-Amz-ACL,, content-Type ,",
             ),
         ];
-        let told = told(&rule, &asking(Method::OPTIONS, &asked).unwrap());
-        let value = |name: &str| &told.iter().find(|(told, _)| told == name).unwrap().1;
+        let allowance = allowance(&rule, &asking(Method::OPTIONS, &requested).unwrap());
+        let value = |name: &str| {
+            &allowance
+                .iter()
+                .find(|(allowance, _)| allowance == name)
+                .unwrap()
+                .1
+        };
         assert_eq!(
             value("access-control-allow-headers"),
             "x-amz-acl, content-type"
@@ -255,8 +262,8 @@ mod tests {
         let star = rule(&["*"], &["GET"], &["*"]);
         let one = rule(&["*"], &["GET"], &["x-a"]);
         let none = rule(&["*"], &["GET"], &[]);
-        let many = vec!["x-a"; ASKED_HEADERS_MAX + 1].join(",");
-        for (rule, asked, allowed) in [
+        let many = vec!["x-a"; REQUESTED_HEADERS_MAX + 1].join(",");
+        for (rule, requested, allowed) in [
             (&none, "", true),
             (&none, "x-a", false),
             (&one, "X-A", true),
@@ -265,21 +272,21 @@ mod tests {
             (&star, "x a", false),
             (&star, many.as_str(), false),
         ] {
-            let asked = [
+            let requested = [
                 ("origin", "http://a"),
-                ("access-control-request-headers", asked),
+                ("access-control-request-headers", requested),
             ];
-            let asking = asking(Method::GET, &asked).unwrap();
-            assert_eq!(rule.allowance(&asking).is_some(), allowed, "{asked:?}");
+            let asking = asking(Method::GET, &requested).unwrap();
+            assert_eq!(rule.allowance(&asking).is_some(), allowed, "{requested:?}");
         }
     }
 
     #[test]
     fn the_method_is_the_one_that_is_asked_about_and_counts_by_the_letter() {
         let rule = rule(&["*"], &["GET"], &[]);
-        let of = |method: Method, asked: Option<&str>| {
+        let of = |method: Method, requested: Option<&str>| {
             let mut pairs = vec![("origin", "http://a")];
-            pairs.extend(asked.map(|asked| ("access-control-request-method", asked)));
+            pairs.extend(requested.map(|requested| ("access-control-request-method", requested)));
             rule.allowance(&asking(method, &pairs).unwrap()).is_some()
         };
         assert!(of(Method::GET, None));

@@ -19,7 +19,7 @@ pub(super) fn parse(document: &[u8]) -> Result<Vec<Rule>, S3Error> {
             .detail("MaxMessageLengthBytes", DOCUMENT_BYTES_MAX.to_string()));
     }
     let root = Element::parse(document, Limits::REQUEST).map_err(|_| malformed())?;
-    if root.name() != "CORSConfiguration" || root.children().is_empty() {
+    if !root.is_named("CORSConfiguration") || root.children().is_empty() {
         return Err(malformed());
     }
     let rules: Vec<Rule> = root.children().iter().map(read).collect::<Result<_, _>>()?;
@@ -38,7 +38,7 @@ pub(super) fn write(rules: &[Rule]) -> Element {
 
 /// A rule as the schema has it.
 fn read(element: &Element) -> Result<Rule, S3Error> {
-    if element.name() != "CORSRule" {
+    if !element.is_named("CORSRule") {
         return Err(malformed());
     }
     let mut rule = Rule::default();
@@ -136,7 +136,7 @@ const RULES_MAX: usize = 100;
 /// Longest name of a rule, in characters.
 const ID_CHARS_MAX: usize = 255;
 
-/// Longest time that a browser may be told to remember an answer, in seconds: the largest `xsd:int`.
+/// Longest time that a browser may remember an answer, in seconds: the largest `xsd:int`.
 const MAX_AGE_SECONDS_MAX: u32 = i32::MAX.unsigned_abs();
 
 /// Longest document, in bytes.
