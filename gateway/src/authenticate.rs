@@ -318,7 +318,7 @@ fn anonymous(head: Head<'_>) -> Result<Verified, S3Error> {
         false => vec![(CONTENT_SHA256, HeaderValue::from_static(UNSIGNED_PAYLOAD))],
     };
     Ok(Verified {
-        caller: Caller::anonymous(),
+        caller: Caller::Anonymous,
         auth: AuthType::Anonymous,
         coverage,
         hoisted,

@@ -104,7 +104,7 @@ impl Authorizer {
                     }
                 };
             }
-            _ if request.caller.anonymous => return Err(S3Error::access_denied()),
+            _ if request.caller.is_anonymous() => return Err(S3Error::access_denied()),
             _ => public_acl::check(self, operation, &mut request).await?,
         }
         Ok(Permitted::new(request, terms))
@@ -124,7 +124,7 @@ impl Authorizer {
             Operation::DeleteBucket => self.owners.of_deleted(bucket).await?,
             _ => self.owners.of(bucket).await?,
         };
-        let foreign = caller.anonymous || caller.account != owner;
+        let foreign = !caller.is_of(&owner);
         let policy = self.policies.of(bucket).await?;
         let mut context = Context::new();
         let mut restricted = false;

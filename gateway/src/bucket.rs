@@ -32,6 +32,7 @@ use crate::error::S3Error;
 use crate::protocol::xml::Element;
 use crate::protocol::xml::Limits;
 use crate::request::Body;
+use crate::request::Caller;
 use crate::request::S3Request;
 use crate::state::State;
 
@@ -149,7 +150,7 @@ impl Buckets {
                 .filter(|name| !self.state.reserves(name))
                 .map(str::to_owned)
                 .collect();
-            let own = self.owned(names, &request.caller.account).await?;
+            let own = self.owned(names, &request.caller).await?;
             buckets.children_mut().retain(|bucket| {
                 bucket
                     .text_of("Name")
@@ -159,12 +160,16 @@ impl Buckets {
         Ok(document::xml(&root))
     }
 
-    /// Those of the buckets that belong to an account.
-    async fn owned(&self, names: Vec<String>, account: &str) -> Result<BTreeSet<String>, S3Error> {
+    /// Those of the buckets that belong to the caller's account.
+    async fn owned(
+        &self,
+        names: Vec<String>,
+        caller: &Caller,
+    ) -> Result<BTreeSet<String>, S3Error> {
         stream::iter(names)
             .map(|name| async move {
                 match self.configurations.owners.of(&name).await {
-                    Ok(owner) => Ok((*owner == *account).then_some(name)),
+                    Ok(owner) => Ok(caller.is_of(&owner).then_some(name)),
                     // It is being deleted.
                     Err(error) if error.code() == S3Code::NoSuchBucket => Ok(None),
                     Err(error) => Err(error),

@@ -116,13 +116,6 @@ impl S3Error {
         self
     }
 
-    /// The same error under another HTTP status, where AWS uses one code with several.
-    #[must_use]
-    pub fn with_status(mut self, status: StatusCode) -> Self {
-        self.status = status;
-        self
-    }
-
     /// Which error it is.
     pub fn code(&self) -> S3Code {
         self.code

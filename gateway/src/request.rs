@@ -12,6 +12,8 @@ use http::HeaderMap;
 use http::Method;
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
+use proto::identity::AccountId;
+use proto::identity::PrincipalArn;
 
 mod payload;
 mod target;
@@ -50,30 +52,72 @@ impl S3Request {
     }
 }
 
-/// Who sent a request: a user of the gateway, or nobody.
-///
-/// Cheap to clone.
+/// Who sent a request. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
-    /// The account, 12 digits; empty for the anonymous caller.
-    pub account: Arc<str>,
-    /// `arn:aws:iam::<account>:root` or `arn:aws:iam::<account>:user/<name>`.
-    pub principal_arn: Arc<str>,
-    /// Whether it is the account's root user.
-    pub root: bool,
-    /// Whether nothing was signed.
-    pub anonymous: bool,
+pub enum Caller {
+    /// Nobody in particular: nothing was signed.
+    Anonymous,
+    /// A user of the gateway.
+    User(Arc<Identity>),
+}
+
+/// A user, as policies and the KMS see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The account that it belongs to.
+    pub account: AccountId,
+    /// Its ARN.
+    pub principal_arn: PrincipalArn,
 }
 
 impl Caller {
-    /// Nobody in particular.
-    pub fn anonymous() -> Self {
-        Self {
-            account: Arc::from(""),
-            principal_arn: Arc::from("*"),
-            root: false,
-            anonymous: true,
+    /// The user of this name.
+    #[must_use]
+    pub fn user(account: AccountId, principal_arn: PrincipalArn) -> Self {
+        Self::User(Arc::new(Identity {
+            account,
+            principal_arn,
+        }))
+    }
+
+    /// The user, unless nothing was signed.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        match self {
+            Self::Anonymous => None,
+            Self::User(identity) => Some(identity),
         }
+    }
+
+    /// The account, if it is a user's.
+    #[must_use]
+    pub fn account(&self) -> Option<&AccountId> {
+        self.identity().map(|identity| &identity.account)
+    }
+
+    /// Whether it is a user of this account.
+    #[must_use]
+    pub fn is_of(&self, account: &str) -> bool {
+        self.account().is_some_and(|own| own == account)
+    }
+
+    /// The ARN of the user, or `*`: for logs and answers.
+    #[must_use]
+    pub fn principal(&self) -> &str {
+        self.identity()
+            .map_or("*", |identity| identity.principal_arn.as_str())
+    }
+
+    /// Whether it is the account's root user.
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        self.principal().ends_with(":root")
+    }
+
+    /// Whether nothing was signed.
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        self.identity().is_none()
     }
 }
 

@@ -185,7 +185,7 @@ pub fn permit<P: Purpose>(
 /// Whether the policy would still let the caller change it; AWS refuses policies that do not.
 #[must_use]
 pub fn can_change_policy(caller: &Caller, policy: &Policy, key_arn: &str) -> bool {
-    let principal = Principal::aws(&caller.principal_arn, caller.account.as_str());
+    let principal = Principal::aws(&caller.principal_arn, &caller.account);
     let mut context = Context::new();
     context.insert("kms:CallerAccount", caller.account.as_str());
     let request = Request {
@@ -204,7 +204,7 @@ fn decide<P: Purpose>(
     keys: &Keys,
 ) -> Decision {
     let caller = intent.caller;
-    let principal = Principal::aws(&caller.principal_arn, caller.account.as_str());
+    let principal = Principal::aws(&caller.principal_arn, &caller.account);
     let context = conditions(intent, key, snapshot, keys);
     let action = format!("kms:{}", intent.action);
     let request = Request {

@@ -72,7 +72,8 @@ impl Row {
             println!("{:40} {:9.3}   refused", self.name, millis(reading));
             return;
         };
-        let principal = Principal::aws("arn:aws:iam::111122223333:user/alice", "111122223333");
+        let account = "111122223333".parse().expect("it has 12 digits");
+        let principal = Principal::aws("arn:aws:iam::111122223333:user/alice", &account);
         let evaluate = || {
             let prepared = policy.for_request(&principal, &self.context);
             let mut verdict = "";

@@ -225,8 +225,22 @@ fn state(upstream: &Arc<Upstream>, clock: &Arc<ManualClock>) -> (State, Records)
 fn root_keys(state: &State, clock: &Arc<ManualClock>) -> RootKeys {
     let wrap = Arc::new(FakeWrap::default());
     let random = Arc::new(SystemRandom);
-    RootKeys::new(state.clone(), wrap, ("1", "k"), random, clock.clone())
+    RootKeys::new(
+        state.clone(),
+        wrap,
+        (ACCOUNT.parse().unwrap(), "k"),
+        random,
+        clock.clone(),
+    )
 }
+
+/// The user of this name.
+fn caller(name: &str) -> Caller {
+    let arn = format!("arn:aws:iam::{ACCOUNT}:user/{name}");
+    Caller::user(ACCOUNT.parse().unwrap(), arn.parse().unwrap())
+}
+
+const ACCOUNT: &str = "111122223333";
 
 /// A request as a test says it.
 #[derive(Clone)]
@@ -319,7 +333,6 @@ impl Request {
             left: self.body,
             trailers: self.trailers,
         };
-        let anonymous = self.auth == AuthType::Anonymous;
         Permitted::unchecked(S3Request {
             method,
             target: Target {
@@ -328,11 +341,9 @@ impl Request {
                 query: Query::from_pairs(self.query),
             },
             headers: self.headers,
-            caller: Caller {
-                account: "111122223333".into(),
-                principal_arn: format!("arn:aws:iam::111122223333:user/{}", self.user).into(),
-                root: false,
-                anonymous,
+            caller: match self.auth {
+                AuthType::Anonymous => Caller::Anonymous,
+                _ => caller(self.user),
             },
             auth: self.auth,
             connection: Connection {

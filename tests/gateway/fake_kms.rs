@@ -63,7 +63,7 @@ impl FakeKms {
     ) -> Result<(), KeyServiceError> {
         self.calls.lock().unwrap().push(Call {
             operation,
-            principal: requester.principal_arn.to_string(),
+            principal: requester.principal().to_owned(),
             key: key.to_owned(),
             context: context
                 .iter()

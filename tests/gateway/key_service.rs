@@ -12,6 +12,7 @@ use gateway::keys::kms::aws_json::AwsKeyService;
 use gateway::keys::kms::endpoint::GrpcEndpoint;
 use gateway::keys::kms::endpoint::TlsFiles;
 use gateway::keys::kms::grpc::GrpcKeyService;
+use gateway::request::Caller;
 use gateway::sse::context::EncryptionContext;
 use proto::identity::Region;
 use proto::identity::Secret;
@@ -23,11 +24,12 @@ use tests::world::World;
 const ACCOUNT: &str = sealgate::credentials::MAIN_ACCOUNT;
 
 fn alice() -> Requester {
-    Requester {
-        principal_arn: format!("arn:aws:iam::{ACCOUNT}:user/alice").into(),
-        account: ACCOUNT.into(),
-        source_ip: None,
-    }
+    user("user/alice")
+}
+
+fn user(name: &str) -> Requester {
+    let arn = format!("arn:aws:iam::{ACCOUNT}:{name}").parse().unwrap();
+    Requester::Caller(Caller::user(ACCOUNT.parse().unwrap(), arn), None)
 }
 
 fn grpc_endpoint(address: &str) -> GrpcEndpoint {
@@ -209,7 +211,7 @@ async fn a_kms_is_reached_by_tls_with_its_authority_and_a_client_certificate_onl
         };
         let kms = grpc_service(&endpoint, files, SERVICE_SECRET, retry);
         let (key, context) = ("alias/sealgate/sse-s3", context("arn:aws:s3:::b/k"));
-        let gateway = Requester::gateway(ACCOUNT);
+        let gateway = Requester::Gateway(ACCOUNT.parse().ok());
         kms.encrypt(&gateway, key, &[7; 32], &context).await
     };
     let secured = format!("grpcs://localhost:{port}");
@@ -255,17 +257,13 @@ async fn the_gateways_own_kms_key_works_for_the_gateway_and_for_no_user() {
     let kms = grpc_service(&endpoint, files, SERVICE_SECRET, retry);
     let here = context("arn:aws:s3:::b/k");
     let alias = "alias/sealgate/sse-s3";
-    let gateway = Requester::gateway(ACCOUNT);
+    let gateway = Requester::Gateway(ACCOUNT.parse().ok());
     let wrapped = kms.encrypt(&gateway, alias, &[7; 32], &here).await.unwrap();
     let arn = &*wrapped.key_arn;
     let unwrapped = kms.decrypt(&gateway, alias, &wrapped.blob, &here).await;
     assert_eq!(unwrapped.unwrap().as_slice(), &[7; 32]);
 
-    let root = Requester {
-        principal_arn: format!("arn:aws:iam::{ACCOUNT}:root").into(),
-        ..gateway
-    };
-    for user in [alice(), root] {
+    for user in [alice(), user("root")] {
         for key in [alias, arn, arn.rsplit('/').next().unwrap()] {
             let refused = kms.generate_data_key(&user, key, &here).await;
             assert_eq!(refusal(refused).0, "AccessDeniedException", "{key}");

@@ -135,7 +135,7 @@ impl Gateway {
         let root_keys = Arc::new(RootKeys::new(
             state.clone(),
             wrap.clone(),
-            ("1", wrapped_under),
+            ("111122223333".parse().unwrap(), wrapped_under),
             random.clone(),
             clock.clone(),
         ));

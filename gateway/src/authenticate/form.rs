@@ -71,11 +71,11 @@ impl Authenticator {
         }
         let caller = self.signer_of(&form.fields)?;
         // Nobody in particular has memory held for a file.
-        let (auth, in_memory_max) = match caller.anonymous {
+        let (auth, in_memory_max) = match caller.is_anonymous() {
             true => (AuthType::Anonymous, 0),
             false => (AuthType::Post, IN_MEMORY_BYTES_MAX),
         };
-        let policy = if caller.anonymous {
+        let policy = if caller.is_anonymous() {
             None
         } else {
             let policy = Policy::parse(form.fields.get("policy").unwrap_or_default())?;
@@ -122,7 +122,7 @@ impl Authenticator {
                 let error = sigv4::AuthorizationError::Version2;
                 return Err(refusal::authorization(&error, ""));
             }
-            return Ok(Caller::anonymous());
+            return Ok(Caller::Anonymous);
         }
         let required = |at: usize| {
             let name = SIGNATURE.get(at).copied().unwrap_or_default();

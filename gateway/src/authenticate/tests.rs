@@ -71,7 +71,7 @@ fn a_signed_request_tells_who_signed() {
     let verified = check(&signed("UNSIGNED-PAYLOAD")).unwrap();
     assert_eq!(verified.auth, AuthType::Header);
     assert_eq!(
-        &*verified.caller.principal_arn,
+        verified.caller.principal(),
         "arn:aws:iam::111122223333:root"
     );
     assert!(!verified.coverage.is_chunked());
@@ -100,7 +100,7 @@ fn a_request_without_any_trace_of_a_signature_is_anonymous() {
     let mut case = signed("UNSIGNED-PAYLOAD");
     case.headers.remove("authorization");
     let verified = check(&case).unwrap();
-    assert!(verified.caller.anonymous);
+    assert!(verified.caller.is_anonymous());
     assert_eq!(verified.auth, AuthType::Anonymous);
 }
 

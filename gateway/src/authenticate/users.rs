@@ -36,12 +36,7 @@ impl User {
     fn caller(&self) -> Caller {
         let root = || PrincipalArn::account_root("aws", &self.account);
         let principal_arn = self.principal_arn.clone().unwrap_or_else(root);
-        Caller {
-            account: self.account.as_str().into(),
-            root: principal_arn.as_str().ends_with(":root"),
-            principal_arn: principal_arn.as_str().into(),
-            anonymous: false,
-        }
+        Caller::user(self.account.clone(), principal_arn)
     }
 }
 
@@ -74,7 +69,7 @@ impl Users {
             .map(|user| (user.access_key_id.clone(), signer(user)));
         Self {
             by_access_key: by_access_key.collect(),
-            nobody: Signer::new(Caller::anonymous(), Secret::new("-".repeat(40))),
+            nobody: Signer::new(Caller::Anonymous, Secret::new("-".repeat(40))),
         }
     }
 
@@ -140,10 +135,10 @@ mod tests {
     #[test]
     fn a_user_without_an_arn_is_its_accounts_root() {
         let caller = user(None).caller();
-        assert_eq!(&*caller.principal_arn, "arn:aws:iam::111122223333:root");
-        assert!(caller.root);
+        assert_eq!(caller.principal(), "arn:aws:iam::111122223333:root");
+        assert!(caller.is_root());
         let caller = user(Some("arn:aws:iam::111122223333:user/anna")).caller();
-        assert!(!caller.root);
+        assert!(!caller.is_root());
     }
 
     #[test]

@@ -135,7 +135,7 @@ impl BucketAccess {
 
     /// AWS's answer to a refusal.
     pub(super) fn denial(&self, refusal: &Refusal) -> S3Error {
-        if self.caller.anonymous {
+        if self.caller.is_anonymous() {
             return S3Error::access_denied();
         }
         let (action, resource) = (refusal.action, &refusal.resource);
@@ -145,7 +145,7 @@ impl BucketAccess {
         };
         let message = format!(
             "User: {} is not authorized to perform: {action} on resource: \"{resource}\" {because}",
-            self.caller.principal_arn
+            self.caller.principal()
         );
         S3Error::with_message(S3Code::AccessDenied, message)
     }
@@ -154,7 +154,7 @@ impl BucketAccess {
     pub(super) fn log(&self, refusal: &Refusal) {
         tracing::info!(
             request_id = %self.request_id,
-            principal = %self.caller.principal_arn,
+            principal = self.caller.principal(),
             action = refusal.action,
             resource = ?refusal.resource,
             decision = ?refusal.decision,
@@ -166,8 +166,7 @@ impl BucketAccess {
 }
 
 fn principal(caller: &Caller) -> Principal {
-    if caller.anonymous {
-        return Principal::Anonymous;
-    }
-    Principal::aws(&caller.principal_arn, &caller.account)
+    caller.identity().map_or(Principal::Anonymous, |identity| {
+        Principal::aws(identity.principal_arn.as_str(), &identity.account)
+    })
 }

@@ -5,6 +5,7 @@
 //!
 //! Source: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>
 
+use proto::identity::AccountId;
 use proto::identity::Region;
 use proto::policy::Context;
 use proto::time::Timestamp;
@@ -138,8 +139,10 @@ fn add_caller(context: &mut Context, request: &S3Request) {
     };
     context.insert("s3:authType", auth_type);
     context.insert("s3:signatureversion", "AWS4-HMAC-SHA256");
-    context.insert("aws:PrincipalArn", &*request.caller.principal_arn);
-    context.insert("aws:PrincipalAccount", &*request.caller.account);
+    if let Some(identity) = request.caller.identity() {
+        context.insert("aws:PrincipalArn", identity.principal_arn.as_str());
+        context.insert("aws:PrincipalAccount", identity.account.as_str());
+    }
 }
 
 /// How the object of an upload will be encrypted.
@@ -160,7 +163,7 @@ fn add_requested(context: &mut Context, request: &S3Request, region: &Region) {
     }
     if let Some(key) = request.header(KEY_ID) {
         let partition = region.partition();
-        let account = &request.caller.account;
+        let account = request.caller.account().map_or("", AccountId::as_str);
         let arn = if key.starts_with("arn:") {
             key.to_owned()
         } else if key.starts_with("alias/") {

@@ -49,7 +49,7 @@ async fn check_elements(
             // What has no account is the backend's own business: MinIO's and Ceph's targets.
             Ok(arn)
                 if arn.account.parse::<AccountId>().is_err()
-                    || *arn.account == *request.caller.account =>
+                    || request.caller.is_of(&arn.account) =>
             {
                 continue;
             }
@@ -58,7 +58,7 @@ async fn check_elements(
         };
         let bucket = bucket.split('/').next().unwrap_or_default();
         if is_reserved(bucket, &authorizer.state_bucket)
-            || authorizer.owners.of(bucket).await? != request.caller.account
+            || !request.caller.is_of(&authorizer.owners.of(bucket).await?)
         {
             return Err(refusal(operation));
         }

@@ -185,7 +185,7 @@ impl Authorizer {
     /// The answer to a refusal: `NoSuchBucket` if the caller is from another account and was refused
     /// what is not there.
     async fn refusal(&self, access: &BucketAccess, error: S3Error) -> S3Error {
-        if access.foreign && !access.caller.anonymous {
+        if access.foreign && !access.caller.is_anonymous() {
             let exists = self.owners.check_exists(&access.bucket).await;
             return exists.err().unwrap_or(error);
         }

@@ -16,20 +16,17 @@ use crate::error::S3Code;
 use crate::request::Caller;
 use crate::request::RequestId;
 
+fn caller(account: &str, name: &str) -> Caller {
+    let arn = format!("arn:aws:iam::{account}:{name}").parse().unwrap();
+    Caller::user(account.parse().unwrap(), arn)
+}
+
 fn user() -> Caller {
-    let account = "111122223333".into();
-    Caller {
-        account,
-        anonymous: false,
-        ..Caller::anonymous()
-    }
+    caller("111122223333", "user/a")
 }
 
 fn user_of_another_account() -> Caller {
-    Caller {
-        account: "444455556666".into(),
-        ..user()
-    }
+    caller("444455556666", "user/a")
 }
 
 fn access(caller: Caller, policy: Option<&str>) -> BucketAccess {
@@ -37,7 +34,7 @@ fn access(caller: Caller, policy: Option<&str>) -> BucketAccess {
         let record = serde_json::json!({ "policy": text }).to_string();
         Arc::new(serde_json::from_str(&record).unwrap())
     });
-    let foreign = &*caller.account != "111122223333";
+    let foreign = !caller.is_of("111122223333");
     BucketAccess {
         request_id: RequestId::from_number(1),
         caller,
@@ -66,12 +63,12 @@ fn check(access: &BucketAccess, operation: Operation, key: &str) -> Result<(), S
 const READERS: &str = r#"{"Statement": [
     {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
      "Resource": "arn:aws:s3:::b/*"},
-    {"Effect": "Deny", "Principal": "*", "Action": "s3:*",
+    {"Sid": "no-secrets", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
      "Resource": "arn:aws:s3:::b/secret/*"}]}"#;
 
 #[test]
 fn the_anonymous_caller_may_do_what_a_policy_allows_and_nothing_else() {
-    let of_nobody = |policy| access(Caller::anonymous(), policy);
+    let of_nobody = |policy| access(Caller::Anonymous, policy);
     let get = |access, key| check(&access, Operation::GetObject, key);
     assert!(get(of_nobody(None), "k").is_err());
     assert!(get(of_nobody(Some(READERS)), "k").is_ok());
@@ -81,8 +78,21 @@ fn the_anonymous_caller_may_do_what_a_policy_allows_and_nothing_else() {
 }
 
 #[test]
+fn a_refusal_names_the_statement_that_denied() {
+    let access = access(user(), Some(READERS));
+    let action = Operation::PutObject.row().actions.first().unwrap();
+    let subject = Subject {
+        key: Some("secret/k"),
+        version: None,
+    };
+    let refusal = access.check(action, subject).unwrap_err();
+    let logged = format!("{refusal:?}");
+    assert!(logged.contains(r#"statement 2 \"no-secrets\""#), "{logged}");
+}
+
+#[test]
 fn what_a_policy_gives_to_everybody_does_not_count_where_that_is_restricted() {
-    let mut restricted = access(Caller::anonymous(), Some(READERS));
+    let mut restricted = access(Caller::Anonymous, Some(READERS));
     restricted.restricted = true;
     assert!(check(&restricted, Operation::GetObject, "k").is_err());
 }
@@ -99,21 +109,14 @@ fn a_user_may_do_all_that_no_policy_denies() {
 
 #[test]
 fn only_the_owners_root_user_can_always_mend_a_policy() {
-    let root = Caller {
-        root: true,
-        ..user()
-    };
-    let of_root = access(root.clone(), None);
+    let of_root = access(caller("111122223333", "root"), None);
     assert!(may_always(Operation::PutBucketPolicy, &of_root));
     assert!(!may_always(Operation::PutObject, &of_root));
     assert!(!may_always(
         Operation::PutBucketPolicy,
         &access(user(), None)
     ));
-    let other = Caller {
-        account: "444455556666".into(),
-        ..root
-    };
+    let other = caller("444455556666", "root");
     assert!(!may_always(
         Operation::PutBucketPolicy,
         &access(other, None)

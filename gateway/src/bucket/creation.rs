@@ -41,9 +41,10 @@ pub(crate) async fn create(
 ) -> Result<Response<Body>, S3Error> {
     let bucket = request.target.bucket.clone().unwrap_or_default();
     translate_location(buckets, &mut request).await?;
-    let account = request.caller.account.to_string();
+    let account = request.caller.account().cloned();
+    let account = account.ok_or_else(S3Error::access_denied)?;
     let exists = requests::exists(&buckets.backend, &bucket).await?;
-    let reserved = reserve(buckets, &bucket, &account, exists).await?;
+    let reserved = reserve(buckets, &bucket, account.as_str(), exists).await?;
     if exists {
         return already_owned(buckets, &bucket);
     }

@@ -137,7 +137,7 @@ impl BucketKeys {
             bucket: bucket.to_owned(),
             key_id: key_id.to_owned(),
             context: context.clone(),
-            principal_arn: Arc::clone(&requester.principal_arn),
+            principal_arn: requester.principal().into(),
         };
         let make = async {
             let generated = kms.generate_data_key(requester, key_id, context).await?;
@@ -168,7 +168,7 @@ impl BucketKeys {
             key_arn: key_arn.to_owned(),
             blob: blob.to_vec(),
             context: context.clone(),
-            principal_arn: Arc::clone(&requester.principal_arn),
+            principal_arn: requester.principal().into(),
         };
         let unwrap = async {
             let plaintext = kms.decrypt(requester, key_arn, blob, context).await?;

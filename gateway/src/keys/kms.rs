@@ -8,14 +8,15 @@
 //! <https://docs.aws.amazon.com/kms/latest/developerguide/throttling.html>
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use proto::identity::AccountId;
 use zeroize::Zeroizing;
 
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::request::Caller;
 use crate::request::S3Request;
 use crate::sse::context::EncryptionContext;
 
@@ -68,36 +69,48 @@ pub trait KeyService: Send + Sync {
     }
 }
 
-/// In whose name a KMS is called.
+/// In whose name a KMS is called, and so whose account is charged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Requester {
-    /// ARN of the principal that sent the request to S3, or S3's own service principal.
-    pub principal_arn: Arc<str>,
-    /// Its account, which the call is charged to.
-    pub account: Arc<str>,
-    /// The address it sent it from; none for the gateway itself.
-    pub source_ip: Option<IpAddr>,
+pub enum Requester {
+    /// Who sent a request to S3, and from which address.
+    Caller(Caller, Option<IpAddr>),
+    /// The gateway itself, on behalf of no user, in an account if the call is about one.
+    Gateway(Option<AccountId>),
 }
 
 impl Requester {
     /// The one who sent a request.
     #[must_use]
     pub fn of(request: &S3Request) -> Self {
-        Self {
-            principal_arn: Arc::clone(&request.caller.principal_arn),
-            account: Arc::clone(&request.caller.account),
-            source_ip: Some(request.connection.client),
+        Self::Caller(request.caller.clone(), Some(request.connection.client))
+    }
+
+    /// The ARN of the principal. A service names itself by its service principal, as at AWS; the KMS
+    /// believes it of callers with its secret.
+    #[must_use]
+    pub fn principal(&self) -> &str {
+        match self {
+            Self::Caller(caller, _) => caller.principal(),
+            Self::Gateway(_) => "s3.amazonaws.com",
         }
     }
 
-    /// The gateway itself, on behalf of no user, in `account`: for its own keys. A service names
-    /// itself by its service principal, as at AWS; the KMS believes it of callers with its secret.
+    /// The account that the call is charged to; empty for none.
     #[must_use]
-    pub fn gateway(account: &str) -> Self {
-        Self {
-            principal_arn: "s3.amazonaws.com".into(),
-            account: account.into(),
-            source_ip: None,
+    pub fn account(&self) -> &str {
+        let account = match self {
+            Self::Caller(caller, _) => caller.account(),
+            Self::Gateway(account) => account.as_ref(),
+        };
+        account.map_or("", AccountId::as_str)
+    }
+
+    /// The address that the request was sent from; none for the gateway itself.
+    #[must_use]
+    pub fn source_ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Caller(_, address) => *address,
+            Self::Gateway(_) => None,
         }
     }
 }

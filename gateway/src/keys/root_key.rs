@@ -21,6 +21,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::HeaderMap;
+use proto::identity::AccountId;
 use proto::time::Clock;
 use proto::time::Timestamp;
 use serde::Deserialize;
@@ -71,14 +72,14 @@ impl RootKeys {
     pub fn new(
         state: State,
         kms: Arc<dyn KeyService>,
-        (account, key_id): (&str, &str),
+        (account, key_id): (AccountId, &str),
         random: Arc<dyn Random>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
             state,
             kms,
-            requester: Requester::gateway(account),
+            requester: Requester::Gateway(Some(account)),
             key_id: key_id.to_owned(),
             random,
             clock,
@@ -320,9 +321,6 @@ fn unavailable(error: KeyServiceError) -> S3Error {
     tracing::error!(%error, "the root keys of SSE-S3 cannot be had");
     S3Error::new(S3Code::ServiceUnavailable)
 }
-
-/// The KMS key of root keys in the emulated KMS.
-pub const ROOT_KEY_ALIAS: &str = "alias/sealgate/sse-s3";
 
 const PREFIX: &str = "root-keys/";
 

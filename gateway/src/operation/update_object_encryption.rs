@@ -24,6 +24,7 @@ use crate::protocol::conditions::Conditions;
 use crate::protocol::document;
 use crate::protocol::headers;
 use crate::request::Body;
+use crate::request::Caller;
 use crate::request::S3Request;
 use crate::request::empty_body;
 use crate::sealed::reader::ReadError;
@@ -50,7 +51,7 @@ pub async fn update_object_encryption(
     let transport = store.transport(&request);
     document::require_digest(&request)?;
     let document = document::read(&mut request).await?;
-    let choice = parse(&document, &request.caller.account)?;
+    let choice = parse(&document, &request.caller)?;
     transport.allow_kms()?;
     let reader = Reader::from_request(&request, name, None, transport);
     if !store.sealed.copies.are_faithful().await {
@@ -94,7 +95,7 @@ async fn update(store: &ObjectStore, reader: &Reader, choice: &KmsChoice) -> Res
 }
 
 /// The encryption that a document names.
-fn parse(document: &[u8], account: &str) -> Result<KmsChoice, S3Error> {
+fn parse(document: &[u8], caller: &Caller) -> Result<KmsChoice, S3Error> {
     let document = document::parse(document)?;
     if document.name() != "ObjectEncryption" {
         return Err(S3Error::new(S3Code::MalformedXml));
@@ -113,7 +114,7 @@ fn parse(document: &[u8], account: &str) -> Result<KmsChoice, S3Error> {
     let arn: KeyArn = key
         .parse()
         .map_err(|_| S3Error::invalid_request(NOT_AN_ARN))?;
-    if arn.account != account {
+    if caller.account() != Some(&arn.account) {
         return Err(S3Error::with_message(S3Code::AccessDenied, OTHER_ACCOUNT));
     }
     let bucket_key = match choice.text_of("BucketKeyEnabled").map(str::trim) {

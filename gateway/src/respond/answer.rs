@@ -122,7 +122,7 @@ impl Answer {
             bucket = record.target.bucket.as_deref().unwrap_or("-"),
             // Quoted and escaped: a key may hold line ends and control sequences.
             key = ?record.target.key.as_deref().unwrap_or("-"),
-            principal = record.caller.as_ref().map_or("-", |caller| &caller.principal_arn),
+            principal = record.caller.as_ref().map_or("-", Caller::principal),
             status = record.status.as_u16(),
             error = record.error_code.as_deref().unwrap_or("-"),
             sent_bytes = self.sent_bytes,

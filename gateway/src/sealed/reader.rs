@@ -53,7 +53,7 @@ impl Reader {
             name: name.clone(),
             version: version.map(str::to_owned),
             customer_key: None,
-            requester: Requester::gateway(""),
+            requester: Requester::Gateway(None),
             transport: Transport::INTERNAL,
             hides_absence: false,
         }

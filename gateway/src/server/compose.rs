@@ -141,7 +141,7 @@ impl StoredState {
     ) -> Self {
         let (random, now) = (|| Arc::clone(random), || Arc::clone(clock));
         let state = State::new(Arc::clone(backend), &config.state);
-        let wrap = (config.kms.account.as_str(), config.kms.root_key.as_str());
+        let wrap = (config.kms.account.clone(), config.kms.root_key.as_str());
         let root_keys = RootKeys::new(state.clone(), kms, wrap, random(), now());
         let root_keys = Arc::new(root_keys);
         let sealed = Records::new(state.clone(), Arc::clone(&root_keys), random());

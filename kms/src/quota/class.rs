@@ -147,12 +147,6 @@ impl Class {
         self >= Self::CancelKeyDeletion
     }
 
-    /// Whether each custom key store has a count of its own.
-    #[must_use]
-    pub fn is_key_store(self) -> bool {
-        matches!(self, Self::KeyStoreCloudHsm | Self::KeyStoreExternal)
-    }
-
     /// Position in [`Class::ALL`].
     pub(crate) const fn index(self) -> usize {
         self as usize

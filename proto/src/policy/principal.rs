@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::arn::Arn;
+use crate::identity::AccountId;
 use crate::policy::fault::PolicyFault;
 use crate::policy::json::Json;
 
@@ -33,10 +34,10 @@ pub enum Principal {
 impl Principal {
     /// The principal of an account whose ARN is `arn`.
     #[must_use]
-    pub fn aws(arn: &str, account: &str) -> Self {
+    pub fn aws(arn: &str, account: &AccountId) -> Self {
         Self::Aws {
             arn: arn.to_owned(),
-            account: account.to_owned(),
+            account: account.to_string(),
             role_arn: None,
             canonical_user: None,
         }

@@ -17,7 +17,8 @@ use crate::policy::Request;
 use crate::policy::evaluate;
 
 fn alice() -> Principal {
-    Principal::aws("arn:aws:iam::111122223333:user/alice", "111122223333")
+    let account = "111122223333".parse().unwrap();
+    Principal::aws("arn:aws:iam::111122223333:user/alice", &account)
 }
 
 fn context(pairs: &[(&str, &str)]) -> Context {

@@ -25,7 +25,7 @@ fuzz_target!(|input: &str| {
     let context: Context = parts.filter_map(|pair| pair.split_once('=')).collect();
     let principal = match arn {
         "" => Principal::Anonymous,
-        arn => Principal::aws(arn, "111122223333"),
+        arn => Principal::aws(arn, &"111122223333".parse().expect("12 digits")),
     };
     let decide = |policy: &Policy| {
         let request = Request {

@@ -107,7 +107,7 @@ impl GrpcKeyService {
     fn request<T>(&self, requester: &Requester, message: T) -> Result<Request<T>, KeyServiceError> {
         let unusable = KeyServiceError::Unusable("the requester cannot be named in metadata");
         let (Some(principal), Some(account)) =
-            (ascii(&requester.principal_arn), ascii(&requester.account))
+            (ascii(requester.principal()), ascii(requester.account()))
         else {
             return Err(unusable);
         };
@@ -119,7 +119,7 @@ impl GrpcKeyService {
         metadata.insert("sealgate-region", self.region.clone());
         metadata.insert("sealgate-via-service", self.via_service.clone());
         if let Some(address) = requester
-            .source_ip
+            .source_ip()
             .and_then(|address| ascii(&address.to_string()))
         {
             metadata.insert("sealgate-source-ip", address);
@@ -179,7 +179,7 @@ impl KeyService for GrpcKeyService {
     fn check(&self) -> BoxFuture<'_, Result<(), KeyServiceError>> {
         async move {
             let message = HealthCheckRequest::default();
-            let request = self.request(&Requester::gateway(NO_ACCOUNT), message)?;
+            let request = self.request(&Requester::Gateway(NO_ACCOUNT.parse().ok()), message)?;
             let answer = self.health.clone().check(request).await;
             answer.map(drop).map_err(|status| from_status(&status))
         }

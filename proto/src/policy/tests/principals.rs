@@ -49,7 +49,8 @@ fn denied(except: &str, principal: &Principal) -> bool {
 }
 
 fn user(arn: &str) -> Principal {
-    Principal::aws(arn, arn.split(':').nth(4).unwrap())
+    let account = arn.split(':').nth(4).unwrap();
+    Principal::aws(arn, &account.parse().unwrap())
 }
 
 #[test]
