@@ -55,6 +55,33 @@ async fn a_key_that_the_backend_would_take_for_another_is_refused_in_every_opera
     );
 }
 
+#[tokio::test]
+async fn a_key_that_ends_in_a_slash_is_refused_and_not_found_where_the_backend_takes_it_for_a_folder()
+ {
+    let world = world().await;
+    world.backend.fold_keys();
+    expect_s3_error(&world.send(put("folder/")).await, "InvalidArgument", 400);
+    let upload = Draft::new(Method::POST, "bkt", "folder/").query("uploads", "");
+    expect_s3_error(&world.send(upload).await, "InvalidArgument", 400);
+    assert!(world.backend.keys("bkt").is_empty());
+    let get = world.send(Draft::new(Method::GET, "bkt", "folder/")).await;
+    expect_s3_error(&get, "NoSuchKey", 404);
+    let head = world.send(Draft::new(Method::HEAD, "bkt", "folder/")).await;
+    assert_eq!(head.status(), 404);
+    let copy = Draft::new(Method::PUT, "bkt", "copy").header("x-amz-copy-source", "bkt/folder/");
+    expect_s3_error(&world.send(copy).await, "NoSuchKey", 404);
+}
+
+#[tokio::test]
+async fn a_key_that_ends_in_a_slash_is_one_of_its_own_where_the_backend_stores_it_so() {
+    let world = world().await;
+    assert_eq!(world.send(put("folder/")).await.status(), 200);
+    assert_eq!(world.send(put("folder")).await.status(), 200);
+    let get = world.send(Draft::new(Method::GET, "bkt", "folder/")).await;
+    assert_eq!(get.status(), 200);
+    assert_eq!(world.backend.keys("bkt").len(), 2);
+}
+
 async fn delete_objects(world: &World, key: &str) -> Response<Bytes> {
     use base64::Engine as _;
     use md5::Digest as _;

@@ -42,10 +42,12 @@ pub enum Capability {
     KeysWithEmptySegments,
     /// A key with a backslash is one of its own.
     KeysWithBackslashes,
+    /// A key that ends in a slash has bytes and metadata like any other, and is no folder.
+    KeysThatEndInASlash,
 }
 
 impl Capability {
-    const COUNT: usize = 8;
+    const COUNT: usize = 9;
 
     /// What a backend must have to store an object of this key under its own name.
     #[must_use]

@@ -3,6 +3,7 @@
 //! | a request | needs | otherwise |
 //! |---|---|---|
 //! | names a key with `.`, `..`, an empty segment or a backslash | keys that are stored as they are | 400 |
+//! | writes, or reads, a key that ends in a slash | keys that end in a slash | 400; 404, since none is stored |
 //! | puts an object with tags in a header | tags in headers | 501 |
 //! | puts an object with a lock | a bucket with Object Lock | 400, as at AWS |
 //! | writes on a condition | atomic writes | with several gateways 501; with one, requests on conditions take turns |
@@ -75,17 +76,26 @@ impl Promises {
             return Ok(None);
         };
         self.check_key(key).await?;
-        if request.headers.contains_key("x-amz-copy-source") {
-            let source = CopySource::read(&request.headers)?;
-            self.check_key(&source.key).await?;
-        }
-        if operation == Operation::UpdateObjectEncryption {
-            self.require(Capability::ConditionalCopies, COPIES).await?;
-        }
         let creates = matches!(
             operation,
             Operation::PutObject | Operation::CopyObject | Operation::CreateMultipartUpload
         );
+        if creates && !self.has_folder(key).await? {
+            return Err(folded(key));
+        }
+        if is_read(operation) && !self.has_folder(key).await? {
+            return Err(S3Error::new(S3Code::NoSuchKey).detail("Key", key));
+        }
+        if request.headers.contains_key("x-amz-copy-source") {
+            let source = CopySource::read(&request.headers)?;
+            self.check_key(&source.key).await?;
+            if !self.has_folder(&source.key).await? {
+                return Err(S3Error::new(S3Code::NoSuchKey).detail("Key", &source.key));
+            }
+        }
+        if operation == Operation::UpdateObjectEncryption {
+            self.require(Capability::ConditionalCopies, COPIES).await?;
+        }
         if creates {
             self.check_headers(bucket, &request.headers).await?;
         }
@@ -116,10 +126,17 @@ impl Promises {
         }
         match self.capabilities.has_literal(key).await {
             Ok(true) => Ok(()),
-            Ok(false) => {
-                Err(S3Error::with_message(S3Code::InvalidArgument, KEY).detail("Key", key))
-            }
+            Ok(false) => Err(folded(key)),
             Err(cause) => Err(untried(&cause)),
+        }
+    }
+
+    /// Whether an object of this key can be there: one that ends in a slash is a folder to some backends,
+    /// which have no bytes and no metadata for it.
+    async fn has_folder(&self, key: &str) -> Result<bool, S3Error> {
+        match key.ends_with('/') {
+            true => self.has(Capability::KeysThatEndInASlash).await,
+            false => Ok(true),
         }
     }
 
@@ -192,6 +209,18 @@ fn is_conditional_write(operation: Operation, headers: &HeaderMap) -> bool {
     );
     writes
         && (headers.contains_key(header::IF_MATCH) || headers.contains_key(header::IF_NONE_MATCH))
+}
+
+/// Whether an operation reads an object.
+const fn is_read(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::GetObject | Operation::HeadObject | Operation::GetObjectAttributes
+    )
+}
+
+fn folded(key: &str) -> S3Error {
+    S3Error::with_message(S3Code::InvalidArgument, KEY).detail("Key", key)
 }
 
 /// Whether the segments of a key lead above the bucket at any point.

@@ -88,6 +88,7 @@ impl<'a> Trial<'a> {
                 && self.is_literal("/c/./d", "/c/d").await?),
             Capability::KeysWithEmptySegments => self.is_literal("/a//b", "/a/b").await,
             Capability::KeysWithBackslashes => self.is_literal("/a\\b", "/a/b").await,
+            Capability::KeysThatEndInASlash => self.folders_are_objects().await,
         };
         self.clear().await;
         let server = self.server.into_inner();
@@ -226,6 +227,22 @@ impl<'a> Trial<'a> {
         Ok(!self.send(folded).await?.is_success() && self.lists(&name).await?)
     }
 
+    /// Whether a name that ends in a slash is listed by it, with bytes and metadata.
+    async fn folders_are_objects(&self) -> Result<bool, BackendError> {
+        let name = self.name("/folder/");
+        let mut headers = HeaderMap::new();
+        headers.insert(METADATA, HeaderValue::from_static("yes"));
+        if !self.put(&name, &headers).await?.is_success() {
+            return Ok(false);
+        }
+        let get = BackendRequest::object(Method::GET, self.bucket, &name);
+        let Outcome::Success(object) = self.send(get).await? else {
+            return Ok(false);
+        };
+        let is_whole = object.headers().contains_key(METADATA) && object.body() == BODY;
+        Ok(is_whole && self.lists(&name).await?)
+    }
+
     async fn lists(&self, name: &str) -> Result<bool, BackendError> {
         let list = BackendRequest::bucket(Method::GET, self.bucket)
             .query("list-type", "2")
@@ -332,6 +349,7 @@ fn other_etag() -> ETag {
 }
 
 const BODY: &[u8] = b"sealgate";
+const METADATA: HeaderName = HeaderName::from_static("x-amz-meta-trial");
 const TAGGING: HeaderName = HeaderName::from_static("x-amz-tagging");
 /// The start of the names of all trials.
 const NAMES: &str = "trials/";
