@@ -292,6 +292,10 @@ fn gateway_config(settings: &Settings, flags: &Up, users: &Users) -> gateway::co
     if flags.fixture && !settings.limits_end {
         config.limits.drain_timeout_ms = FIXTURE_DRAIN_MS;
     }
+    if !settings.sets_sigv2 {
+        // As AWS does in its oldest Regions: clients presign with it by default.
+        config.authenticate.sigv2 = true;
+    }
     let user = |user: &User| gateway::authenticate::User {
         access_key_id: user.access_key_id.clone(),
         secret_access_key: user.secret_access_key.clone(),

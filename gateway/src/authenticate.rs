@@ -1,9 +1,9 @@
 //! Who sent a request, and that what arrives is what they signed.
 //!
-//! A request is checked once, before it is routed, by one of two mechanisms: AWS Signature Version 4
-//! in the `Authorization` header or in the query (a presigned URL). Whatever looks like a signature
-//! and is none of these is refused; only a request without any trace of one is anonymous. A browser's
-//! form is signed inside its body, and anonymous until [`Authenticator::form`] has read it.
+//! A request is checked once, before it is routed: AWS Signature Version 4, and Version 2 where it is
+//! accepted, in the `Authorization` header or in the query (a presigned URL). Whatever looks like a
+//! signature and is none of these is refused; only a request without any trace of one is anonymous. A
+//! browser's form is signed inside its body, and anonymous until [`Authenticator::form`] has read it.
 //!
 //! [`Authenticator::check`] judges the head of the request. It returns the [`Coverage`] of the body,
 //! which [`crate::payload`] checks as the body is read.
@@ -20,11 +20,13 @@ use http::Method;
 use http::Uri;
 use http::header;
 use proto::identity::Region;
+use proto::sigv2;
 use proto::sigv4;
 use proto::sigv4::Authorization;
 use proto::sigv4::CanonicalRequest;
 use proto::sigv4::CredentialScope;
 use proto::sigv4::Expected;
+use proto::sigv4::Mechanism;
 use proto::sigv4::PathEncoding;
 use proto::sigv4::PayloadHash;
 use proto::sigv4::Presigned;
@@ -44,12 +46,15 @@ use crate::protocol::single_header::single_text;
 use crate::request::AuthType;
 use crate::request::Caller;
 use crate::request::Query;
+use crate::request::SignatureVersion;
+use crate::route::BaseDomains;
 
 mod form;
 mod head;
 mod hoisted;
 mod refusal;
 mod users;
+mod version_2;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub use form::fuzzing::form_policy;
@@ -62,6 +67,15 @@ pub struct Authenticator {
     users: ArcSwap<Users>,
     region: Region,
     clock: Arc<dyn Clock>,
+    config: Config,
+}
+
+/// Which signatures are accepted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Whether Signature Version 2 is accepted as well as Version 4.
+    pub sigv2: bool,
 }
 
 /// What the head of a request proved.
@@ -75,6 +89,8 @@ pub struct Verified {
     /// Headers to be treated as if they had come: those that a presigned URL carries in its query,
     /// and the payload's hash where no header has it.
     pub hoisted: Vec<(HeaderName, HeaderValue)>,
+    /// The query without the parameters of the signature; `None` where no operation would read those.
+    pub query: Option<Query>,
 }
 
 /// The head of a request, as it came.
@@ -88,6 +104,8 @@ pub struct Head<'a> {
     pub query: &'a Query,
     /// All headers.
     pub headers: &'a HeaderMap,
+    /// The host names under which the host names the bucket.
+    pub bases: &'a BaseDomains,
 }
 
 /// What a signature claims, wherever it stood.
@@ -103,12 +121,13 @@ struct Claim {
 
 impl Authenticator {
     /// An authenticator for these users.
-    pub fn new(users: &[User], region: Region, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(users: &[User], region: Region, clock: Arc<dyn Clock>, config: Config) -> Self {
         let users = ArcSwap::from_pointee(Users::new(users));
         Self {
             users,
             region,
             clock,
+            config,
         }
     }
 
@@ -124,18 +143,17 @@ impl Authenticator {
     /// S3's error for the first fault, in S3's order.
     pub fn check(&self, head: Head<'_>) -> Result<Verified, S3Error> {
         let in_header = head.headers.get(header::AUTHORIZATION);
-        let in_query = sigv4::is_presigned(head.query.pairs());
-        if in_header.is_some() && (in_query || is_version_2(head.query)) {
-            return Err(several_mechanisms());
-        }
-        match in_header {
-            Some(value) => self.check_header(head, value),
-            None if in_query => self.check_query(head),
-            None if is_version_2(head.query) => {
-                let error = sigv4::AuthorizationError::Version2;
-                Err(refusal::authorization(&error, ""))
-            }
-            None => anonymous(head),
+        let pairs = head.query.pairs();
+        match (
+            in_header,
+            sigv4::is_presigned(pairs),
+            sigv2::is_presigned(pairs),
+        ) {
+            (Some(value), false, false) => self.check_header(head, value),
+            (None, true, false) => self.check_query(head),
+            (None, false, true) => self.check_query_version_2(head),
+            (None, false, false) => anonymous(head),
+            _ => Err(several_mechanisms()),
         }
     }
 
@@ -143,7 +161,9 @@ impl Authenticator {
     fn check_header(&self, head: Head<'_>, value: &HeaderValue) -> Result<Verified, S3Error> {
         let value = value.to_str().unwrap_or_default();
         let refuse = |error| refusal::authorization(&error, value);
-        sigv4::mechanism(value).map_err(refuse)?;
+        if sigv4::mechanism(value).map_err(refuse)? == Mechanism::V2 {
+            return self.check_header_version_2(head, value);
+        }
 
         let Some(hash_text) = single_text(head.headers, &CONTENT_SHA256)? else {
             let message = "Missing required header for this request: x-amz-content-sha256";
@@ -153,7 +173,7 @@ impl Authenticator {
         let timestamp = header_time(head.headers)?;
         let now = self.clock.now();
         if timestamp.distance(now) > sigv4::SKEW_MAX {
-            return Err(refusal::skewed(timestamp, now));
+            return Err(refusal::skewed(timestamp.basic(), now));
         }
 
         let authorization = Authorization::parse(value, &self.expected()).map_err(refuse)?;
@@ -171,9 +191,10 @@ impl Authenticator {
         let coverage = coverage(hash, key, claim)?;
         Ok(Verified {
             caller,
-            auth: AuthType::Header,
+            auth: AuthType::Header(SignatureVersion::V4),
             coverage,
             hoisted: Vec::new(),
+            query: None,
         })
     }
 
@@ -209,12 +230,16 @@ impl Authenticator {
         let mut hoisted = hoisted::headers(head.query, head.headers)?;
         let effective_hash = HeaderValue::from_str(&claim.payload_hash).ok();
         hoisted.extend(effective_hash.map(|hash| (CONTENT_SHA256, hash)));
-        let coverage = coverage(hash, key, claim)?;
+        let auth = AuthType::Presigned {
+            version: SignatureVersion::V4,
+            signed_at: Some(claim.timestamp),
+        };
         Ok(Verified {
             caller,
-            auth: AuthType::Presigned,
-            coverage,
+            auth,
+            coverage: coverage(hash, key, claim)?,
             hoisted,
+            query: None,
         })
     }
 
@@ -276,10 +301,7 @@ impl Authenticator {
         match (key.verify(text, signature), exists) {
             (true, true) => Ok((signer.caller.clone(), key)),
             (false, true) => Err(mismatch()),
-            (_, false) => {
-                Err(S3Error::new(S3Code::InvalidAccessKeyId)
-                    .detail("AWSAccessKeyId", access_key_id))
-            }
+            (_, false) => Err(refusal::unknown_access_key(access_key_id)),
         }
     }
 
@@ -313,16 +335,21 @@ fn anonymous(head: Head<'_>) -> Result<Verified, S3Error> {
         None => PayloadHash::Unsigned,
     };
     let coverage = Coverage::unsigned(hash).ok_or_else(S3Error::access_denied)?;
-    let hoisted = match head.headers.contains_key(&CONTENT_SHA256) {
-        true => Vec::new(),
-        false => vec![(CONTENT_SHA256, HeaderValue::from_static(UNSIGNED_PAYLOAD))],
-    };
     Ok(Verified {
         caller: Caller::Anonymous,
         auth: AuthType::Anonymous,
         coverage,
-        hoisted,
+        hoisted: unsigned_payload(head.headers),
+        query: None,
     })
+}
+
+/// The payload's hash of a request that names none: policies see what Version 4 would have named.
+fn unsigned_payload(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+    match headers.contains_key(&CONTENT_SHA256) {
+        true => Vec::new(),
+        false => vec![(CONTENT_SHA256, HeaderValue::from_static(UNSIGNED_PAYLOAD))],
+    }
 }
 
 /// What is checked of the body of a presigned request: the hash that its URL or its headers name.
@@ -371,11 +398,6 @@ fn mail_date(text: &str) -> Result<Timestamp, TimestampError> {
 /// Reads a value of `x-amz-content-sha256`.
 fn parse_hash(text: &str) -> Result<PayloadHash, S3Error> {
     PayloadHash::parse(text).map_err(|error| refusal::payload_hash(error, text))
-}
-
-/// Whether the query carries a signature of the version before.
-fn is_version_2(query: &Query) -> bool {
-    query.has("Signature") || query.has("AWSAccessKeyId")
 }
 
 /// The error for a request signed in two places.

@@ -11,6 +11,7 @@ use proto::identity::AccountId;
 use proto::identity::Region;
 use proto::identity::Secret;
 
+use crate::authenticate;
 use crate::authenticate::User;
 use crate::backend;
 use crate::bucket;
@@ -43,6 +44,9 @@ pub struct Config {
 
     /// Who may sign requests. Nobody else may do anything.
     pub users: Vec<User>,
+
+    /// Which signatures are accepted.
+    pub authenticate: authenticate::Config,
 
     /// How the backend is reached.
     pub backend: backend::Config,
@@ -191,6 +195,7 @@ impl Default for Config {
             listen: Listen::default(),
             limits: Limits::default(),
             users: Vec::new(),
+            authenticate: authenticate::Config::default(),
             backend: backend::Config::default(),
             backend_credentials: BackendCredentials::default(),
             kms: Kms::default(),

@@ -14,6 +14,7 @@ use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 use proto::identity::AccountId;
 use proto::identity::PrincipalArn;
+use proto::time::Timestamp;
 
 mod payload;
 mod target;
@@ -125,13 +126,40 @@ impl Caller {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthType {
     /// An `Authorization` header: `REST-HEADER`.
-    Header,
+    Header(SignatureVersion),
     /// A presigned URL: `REST-QUERY-STRING`.
-    Presigned,
+    Presigned {
+        /// How it was signed.
+        version: SignatureVersion,
+        /// When it was signed; Version 2 does not contain it.
+        signed_at: Option<Timestamp>,
+    },
     /// A signed form: `POST`.
-    Post,
+    Post(SignatureVersion),
     /// Not at all.
     Anonymous,
+}
+
+impl AuthType {
+    /// How the caller signed; `None` for the anonymous one.
+    #[must_use]
+    pub fn version(self) -> Option<SignatureVersion> {
+        match self {
+            Self::Header(version) | Self::Presigned { version, .. } | Self::Post(version) => {
+                Some(version)
+            }
+            Self::Anonymous => None,
+        }
+    }
+}
+
+/// A version of AWS's signatures: the values of the policy key `s3:signatureversion`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignatureVersion {
+    /// `AWS`.
+    V2,
+    /// `AWS4-HMAC-SHA256`.
+    V4,
 }
 
 /// The connection that a request came on.

@@ -215,12 +215,17 @@ impl Responder {
             auth,
             coverage,
             hoisted,
+            query,
         } = self.authenticator.check(Head {
             method: &head.method,
             uri: &head.uri,
             query: &target.query,
             headers: &head.headers,
+            bases: &self.settings.bases,
         })?;
+        if let Some(query) = query {
+            target.query = query;
+        }
         record.caller = Some(caller.clone());
         // Not before: whoever signs wrongly costs the backend nothing.
         if let (Some(asking), Some(bucket)) = (asking, &target.bucket) {

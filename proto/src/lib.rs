@@ -12,6 +12,7 @@
 //! | [`kms`] | the contract between the two services, as gRPC and as AWS JSON |
 //! | [`aws_json`] | AWS's encoding of values that JSON has no type for |
 //! | [`policy`] | the IAM policy language and its one evaluator |
+//! | [`sigv2`] | AWS Signature Version 2: to check a request |
 //! | [`sigv4`] | AWS Signature Version 4: to check a request and to sign one |
 //! | [`arn`] | Amazon Resource Names |
 //! | [`hosts`] | which host names a server on loopback answers to |
@@ -24,6 +25,8 @@ pub mod kms;
 pub mod aws_json;
 
 pub mod policy;
+
+pub mod sigv2;
 
 pub mod sigv4;
 

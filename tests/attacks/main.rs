@@ -17,3 +17,4 @@ mod targets;
 mod time;
 mod tls;
 mod unsigned_headers;
+mod version_2;

@@ -43,6 +43,7 @@ use gateway::request::Payload;
 use gateway::request::Query;
 use gateway::request::RequestId;
 use gateway::request::S3Request;
+use gateway::request::SignatureVersion;
 use gateway::request::Target;
 use gateway::sse::request::BucketDefault;
 use gateway::state::State;
@@ -272,7 +273,7 @@ impl Request {
             length: None,
             announces_length: true,
             secure: true,
-            auth: AuthType::Header,
+            auth: AuthType::Header(SignatureVersion::V4),
             user: "alice",
         }
     }

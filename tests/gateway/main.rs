@@ -26,3 +26,4 @@ mod state;
 mod sweep;
 mod tamper;
 mod update_encryption;
+mod version_2;

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::Method;
+use proto::sigv2;
 use proto::sigv4::CredentialScope;
 use proto::sigv4::SigningKey;
 use proto::time::Timestamp;
@@ -115,6 +116,25 @@ impl Form {
         let expiration = self.expiration.clone().unwrap_or_else(an_hour);
         let policy = json!({"expiration": expiration, "conditions": conditions});
         fields.extend(sign(access, &scope, &policy.to_string()));
+        fields
+    }
+
+    /// The fields of the form signed with Version 2, those of the signature included.
+    #[must_use]
+    pub fn fields_of_version_2(&self, access: &Access, now: Timestamp) -> Vec<(String, String)> {
+        let an_hour = || now.plus(Duration::from_secs(3_600)).iso8601();
+        let expiration = self.expiration.clone().unwrap_or_else(an_hour);
+        let policy = json!({"expiration": expiration, "conditions": self.conditions});
+        let policy = STANDARD.encode(policy.to_string());
+        let key = sigv2::SigningKey::new(&access.secret_access_key);
+        let signature = key.sign(policy.as_bytes());
+        let added = [
+            ("AWSAccessKeyId", access.access_key_id.clone()),
+            ("policy", policy),
+            ("signature", signature),
+        ];
+        let mut fields = self.fields.clone();
+        fields.extend(added.map(|(name, value)| (name.to_owned(), value)));
         fields
     }
 

@@ -32,6 +32,8 @@ use tokio::net::TcpStream;
 
 use crate::clients::Access;
 
+mod version_2;
+
 /// How the body is covered by the signature.
 #[derive(Clone, Debug, Default)]
 pub enum Cover {

@@ -378,6 +378,7 @@ fn gateway_config(
     config.listen.https = free;
     config.listen.admin = free;
     config.limits.drain_delay_ms = 0;
+    config.authenticate.sigv2 = true;
     config.public_access_block.new_buckets = false;
     config.state.gateways = gateway::state::Gateways::Many;
     config.backend.url = backend.endpoint();

@@ -21,6 +21,9 @@ pub(super) struct Settings {
     /// Whether the file sets how long requests in flight may delay the end.
     #[serde(skip)]
     pub(super) limits_end: bool,
+    /// Whether the file sets whether Signature Version 2 is accepted.
+    #[serde(skip)]
+    pub(super) sets_sigv2: bool,
     /// Whether the file names the state bucket.
     #[serde(skip)]
     pub(super) names_state: bool,
@@ -54,6 +57,7 @@ impl Settings {
         Ok(Self {
             delays_end: has("limits", "drain_delay_ms"),
             limits_end: has("limits", "drain_timeout_ms"),
+            sets_sigv2: has("authenticate", "sigv2"),
             names_state: has("state", "bucket"),
             ..toml::from_str(text)?
         })
@@ -76,8 +80,8 @@ mod tests {
 
     #[test]
     fn what_the_file_sets_itself_is_seen() {
-        let text = "[gateway.limits]\ndrain_delay_ms = 0\n[gateway.state]\nbucket = \"mine\"\n";
+        let text = "[gateway.authenticate]\nsigv2 = false\n[gateway.limits]\ndrain_delay_ms = 0\n[gateway.state]\nbucket = \"mine\"\n";
         let settings = Settings::parse(text).unwrap();
-        assert!(settings.delays_end && settings.names_state);
+        assert!(settings.delays_end && settings.names_state && settings.sets_sigv2);
     }
 }

@@ -35,6 +35,7 @@ use crate::request::AuthType;
 use crate::request::Caller;
 use crate::request::Query;
 use crate::request::S3Request;
+use crate::request::SignatureVersion;
 use crate::request::Target;
 
 #[cfg(any(test, feature = "fuzzing"))]
@@ -69,11 +70,11 @@ impl Authenticator {
         if key.len() > crate::route::KEY_BYTES_MAX {
             return Err(S3Code::KeyTooLong.into());
         }
-        let caller = self.signer_of(&form.fields)?;
+        let (caller, auth) = self.signer_of(&form.fields)?;
         // Nobody in particular has memory held for a file.
-        let (auth, in_memory_max) = match caller.is_anonymous() {
-            true => (AuthType::Anonymous, 0),
-            false => (AuthType::Post, IN_MEMORY_BYTES_MAX),
+        let in_memory_max = match caller.is_anonymous() {
+            true => 0,
+            false => IN_MEMORY_BYTES_MAX,
         };
         let policy = if caller.is_anonymous() {
             None
@@ -114,16 +115,34 @@ impl Authenticator {
         })
     }
 
-    /// Who signed the policy; nobody, if nothing was signed.
-    fn signer_of(&self, fields: &Fields) -> Result<Caller, S3Error> {
-        if !SIGNATURE.iter().any(|name| fields.get(name).is_some()) {
-            // The version before signed by other fields.
-            if fields.get("signature").is_some() || fields.get("awsaccesskeyid").is_some() {
-                let error = sigv4::AuthorizationError::Version2;
-                return Err(refusal::authorization(&error, ""));
-            }
-            return Ok(Caller::Anonymous);
+    /// Who signed the policy, and how; nobody, if nothing was signed.
+    fn signer_of(&self, fields: &Fields) -> Result<(Caller, AuthType), S3Error> {
+        let has_any = |names: &[&str]| names.iter().any(|name| fields.get(name).is_some());
+        let (caller, version) = match (has_any(&SIGNATURE), has_any(&SIGNATURE_VERSION_2)) {
+            (false, false) => return Ok((Caller::Anonymous, AuthType::Anonymous)),
+            (true, true) => return Err(several_mechanisms()),
+            (true, false) => (self.signer_version_4_of(fields)?, SignatureVersion::V4),
+            (false, true) => (self.signer_version_2_of(fields)?, SignatureVersion::V2),
+        };
+        if fields.get("x-amz-security-token").is_some() {
+            return Err(refusal::token());
         }
+        Ok((caller, AuthType::Post(version)))
+    }
+
+    /// Who signed the policy with Version 2, which covers its text and nothing else as well.
+    fn signer_version_2_of(&self, fields: &Fields) -> Result<Caller, S3Error> {
+        self.require_version_2()?;
+        let required = |name: &str| fields.get(name).ok_or_else(|| missing(name));
+        let access_key_id = required("AWSAccessKeyId")?;
+        let signature = required("Signature")?;
+        let policy = required("Policy")?;
+        let mismatch = || refusal::form_mismatch(access_key_id, signature, policy);
+        self.signer_version_2(access_key_id, (policy.as_bytes(), signature), mismatch)
+    }
+
+    /// Who signed the policy with Version 4.
+    fn signer_version_4_of(&self, fields: &Fields) -> Result<Caller, S3Error> {
         let required = |at: usize| {
             let name = SIGNATURE.get(at).copied().unwrap_or_default();
             fields
@@ -153,9 +172,6 @@ impl Authenticator {
         let mismatch = || refusal::form_mismatch(&access_key_id, signature, policy);
         let signed = (policy, signature);
         let (caller, _) = self.signer(&access_key_id, &scope, signed, mismatch)?;
-        if fields.get("x-amz-security-token").is_some() {
-            return Err(refusal::token());
-        }
         Ok(caller)
     }
 }
@@ -212,7 +228,7 @@ fn bad_credential(error: &CredentialError, credential: &str) -> S3Error {
     }
 }
 
-/// The fields that make up the signature, all or none of them.
+/// The fields that make up a signature of Version 4, all or none of them.
 const SIGNATURE: [&str; 4] = [
     "x-amz-algorithm",
     "x-amz-credential",
@@ -220,7 +236,10 @@ const SIGNATURE: [&str; 4] = [
     "x-amz-signature",
 ];
 
-/// How S3 names them.
+/// The fields that make up a signature of Version 2, with the policy.
+const SIGNATURE_VERSION_2: [&str; 2] = ["awsaccesskeyid", "signature"];
+
+/// How S3 names those of Version 4.
 const SHOWN: [&str; 4] = [
     "X-Amz-Algorithm",
     "X-Amz-Credential",

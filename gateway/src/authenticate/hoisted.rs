@@ -37,7 +37,8 @@ pub(super) fn headers(
             let message = "This parameter was given as a header and in the query.";
             return Err(S3Error::invalid_argument(message, name, value));
         }
-        found.push((header, HeaderValue::from_str(value).map_err(|_| invalid())?));
+        let value = HeaderValue::from_str(value.trim()).map_err(|_| invalid())?;
+        found.push((header, value));
     }
     Ok(found)
 }

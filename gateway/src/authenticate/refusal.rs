@@ -1,6 +1,7 @@
 //! The S3 errors of requests whose signature is not accepted.
 
 use http::HeaderName;
+use proto::sigv2;
 use proto::sigv4::AuthorizationError;
 use proto::sigv4::CredentialError;
 use proto::sigv4::PayloadHashError;
@@ -60,6 +61,28 @@ pub(super) fn presigned(error: &PresignedError) -> S3Error {
     }
 }
 
+/// The error for an `Authorization` header of Version 2, of which only the first word is shown.
+pub(super) fn authorization_version_2(error: sigv2::AuthorizationError, value: &str) -> S3Error {
+    let mechanism = value.split(' ').next().unwrap_or_default();
+    S3Error::invalid_argument(error.to_string(), "Authorization", mechanism)
+}
+
+/// The error for a presigned URL of Version 2.
+pub(super) fn presigned_version_2(error: &sigv2::PresignedError) -> S3Error {
+    let refused = denied(error.to_string());
+    match error {
+        sigv2::PresignedError::Expired { expires_at, now } => refused
+            .detail("Expires", expires_at.iso8601())
+            .detail("ServerTime", now.iso8601()),
+        _ => refused,
+    }
+}
+
+/// The error for an access key that nobody has.
+pub(super) fn unknown_access_key(access_key_id: &str) -> S3Error {
+    S3Error::new(S3Code::InvalidAccessKeyId).detail("AWSAccessKeyId", access_key_id)
+}
+
 /// The error for a session token, of which the gateway issues none.
 pub(super) fn token() -> S3Error {
     let message = "The provided token is malformed or otherwise invalid. Sealgate issues no session tokens: \
@@ -68,9 +91,9 @@ pub(super) fn token() -> S3Error {
 }
 
 /// The error for a request whose time is not near the server's.
-pub(super) fn skewed(request: Timestamp, now: Timestamp) -> S3Error {
+pub(super) fn skewed(request_time: String, now: Timestamp) -> S3Error {
     S3Error::new(S3Code::RequestTimeTooSkewed)
-        .detail("RequestTime", request.basic())
+        .detail("RequestTime", request_time)
         .detail("ServerTime", now.iso8601())
         .detail(
             "MaxAllowedSkewMilliseconds",
@@ -115,13 +138,25 @@ pub(super) fn mismatch(
         .detail("CanonicalRequestBytes", bytes)
 }
 
-/// The error for the signature of a form, which covers its policy and nothing else.
-pub(super) fn form_mismatch(access_key_id: &str, signature: &str, policy: &str) -> S3Error {
+/// The error for a signature of Version 2 that is not the one we compute. The text is left out when it
+/// includes a customer's key.
+pub(super) fn mismatch_version_2(access_key_id: &str, signature: &str, text: &[u8]) -> S3Error {
+    let shown = String::from_utf8_lossy(text);
+    if shown.contains("customer-key:") {
+        return S3Error::new(S3Code::SignatureDoesNotMatch)
+            .detail("AWSAccessKeyId", access_key_id)
+            .detail("SignatureProvided", signature);
+    }
     S3Error::new(S3Code::SignatureDoesNotMatch)
         .detail("AWSAccessKeyId", access_key_id)
-        .detail("StringToSign", policy)
+        .detail("StringToSign", shown)
         .detail("SignatureProvided", signature)
-        .detail("StringToSignBytes", spaced_hex(policy.as_bytes()))
+        .detail("StringToSignBytes", spaced_hex(text))
+}
+
+/// The error for the signature of a form, which covers its policy and nothing else.
+pub(super) fn form_mismatch(access_key_id: &str, signature: &str, policy: &str) -> S3Error {
+    mismatch_version_2(access_key_id, signature, policy.as_bytes())
 }
 
 /// `AccessDenied` with a message of its own.

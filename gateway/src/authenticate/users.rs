@@ -7,6 +7,7 @@ use std::sync::RwLock;
 use proto::identity::AccountId;
 use proto::identity::PrincipalArn;
 use proto::identity::Secret;
+use proto::sigv2;
 use proto::sigv4::CredentialScope;
 use proto::sigv4::SigningKey;
 
@@ -58,6 +59,8 @@ pub(super) struct Signer {
     secret: Secret,
     /// Signing keys by day, the newest last: the scope's other parts never differ.
     keys: RwLock<Vec<(String, Arc<SigningKey>)>>,
+    /// The signing key of Version 2.
+    pub(super) version_2: sigv2::SigningKey,
 }
 
 impl Users {
@@ -87,6 +90,7 @@ impl Signer {
     fn new(caller: Caller, secret: Secret) -> Self {
         Self {
             caller,
+            version_2: sigv2::SigningKey::new(secret.expose()),
             secret,
             keys: RwLock::new(Vec::new()),
         }

@@ -8,6 +8,7 @@
 use proto::identity::AccountId;
 use proto::identity::Region;
 use proto::policy::Context;
+use proto::sigv4;
 use proto::time::Timestamp;
 
 use crate::envelope::Protection;
@@ -19,6 +20,7 @@ use crate::protocol::xml;
 use crate::protocol::xml::Element;
 use crate::request::AuthType;
 use crate::request::S3Request;
+use crate::request::SignatureVersion;
 use crate::sse::request::ALGORITHM;
 use crate::sse::request::KEY_ID;
 use crate::sse::response;
@@ -40,7 +42,7 @@ pub(super) fn from_request(
     now: Timestamp,
 ) -> Context {
     let mut context = Context::new();
-    add_caller(&mut context, request);
+    add_caller(&mut context, request, now);
     context.insert("aws:CurrentTime", now.iso8601());
     context.insert("aws:EpochTime", now.unix_seconds().to_string());
     for (header, key) in [("user-agent", "aws:UserAgent"), ("referer", "aws:Referer")] {
@@ -124,7 +126,7 @@ pub(super) fn add_existing_tags(context: &mut Context, query: &str) {
 }
 
 /// The caller, and its connection.
-fn add_caller(context: &mut Context, request: &S3Request) {
+fn add_caller(context: &mut Context, request: &S3Request, now: Timestamp) {
     let connection = &request.connection;
     context.insert("aws:SecureTransport", connection.secure.to_string());
     context.insert("aws:SourceIp", connection.client.to_canonical().to_string());
@@ -132,13 +134,23 @@ fn add_caller(context: &mut Context, request: &S3Request) {
         context.insert("s3:TlsVersion", tls.version.trim_start_matches("TLSv"));
     }
     let auth_type = match request.auth {
-        AuthType::Header => "REST-HEADER",
-        AuthType::Presigned => "REST-QUERY-STRING",
-        AuthType::Post => "POST",
+        AuthType::Header(_) => "REST-HEADER",
+        AuthType::Presigned { signed_at, .. } => {
+            if let Some(signed_at) = signed_at {
+                let age = now.since(signed_at).as_millis();
+                context.insert("s3:signatureAge", age.to_string());
+            }
+            "REST-QUERY-STRING"
+        }
+        AuthType::Post(_) => "POST",
         AuthType::Anonymous => return,
     };
     context.insert("s3:authType", auth_type);
-    context.insert("s3:signatureversion", "AWS4-HMAC-SHA256");
+    let version = request.auth.version().map(|version| match version {
+        SignatureVersion::V2 => "AWS",
+        SignatureVersion::V4 => sigv4::ALGORITHM,
+    });
+    context.insert_all("s3:signatureversion", version);
     if let Some(identity) = request.caller.identity() {
         context.insert("aws:PrincipalArn", identity.principal_arn.as_str());
         context.insert("aws:PrincipalAccount", identity.account.as_str());

@@ -29,7 +29,7 @@ impl BaseDomains {
 
     /// The bucket in a `Host` header; `None` for a base domain itself and for every other host,
     /// whose requests are path-style.
-    fn bucket(&self, host: &str) -> Option<String> {
+    pub fn bucket(&self, host: &str) -> Option<String> {
         let name = host_name(host).trim_end_matches('.').to_ascii_lowercase();
         if self.0.contains(&name) {
             return None;

@@ -81,7 +81,8 @@ pub(super) fn compose(
         in_flight_max: config.limits.requests_in_flight_max,
         seed: u64::from_le_bytes(seed),
     };
-    let authenticator = Authenticator::new(&config.users, config.region.clone(), clock);
+    let region = config.region.clone();
+    let authenticator = Authenticator::new(&config.users, region, clock, config.authenticate);
     Ok(Composed {
         responder: Responder::new(operations, authenticator, settings),
         stored,

@@ -10,8 +10,8 @@ use http::HeaderMap;
 
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::request::AuthType;
 use crate::request::S3Request;
+use crate::request::SignatureVersion;
 use crate::sse::context::EncryptionContext;
 use crate::sse::context::HEADER as CONTEXT;
 use crate::sse::customer_key;
@@ -88,7 +88,7 @@ impl Transport {
     pub fn of(request: &S3Request, insecure_allowed: bool) -> Self {
         Self {
             secure: request.connection.secure || insecure_allowed,
-            signed: request.auth != AuthType::Anonymous,
+            signed: request.auth.version() == Some(SignatureVersion::V4),
         }
     }
 

@@ -1,15 +1,21 @@
-//! The `Authorization` header of Signature Version 4.
+//! The `Authorization` header of Signature Version 4, and that of Version 2.
 //!
 //! What was read is what a second, naive reader finds, and writing it again reads the same.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use proto::sigv2;
 use proto::sigv4;
 use proto::sigv4::Authorization;
 use proto::sigv4::Expected;
 
 fuzz_target!(|header: &str| {
+    if let Ok(read) = sigv2::Authorization::parse(header) {
+        assert_eq!(sigv4::mechanism(header), Ok(sigv4::Mechanism::V2));
+        let again = format!("AWS {}:{}", read.access_key_id, read.signature);
+        assert_eq!(again, header);
+    }
     let expected = Expected {
         region: Some("us-east-1"),
         service: "s3",

@@ -288,7 +288,11 @@ fn read_expiration(value: &Value) -> Result<Timestamp, S3Error> {
 /// Whether a field needs no condition: it is the signature itself, or nobody reads it.
 fn is_exempt(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    matches!(name.as_str(), "policy" | "x-amz-signature") || name.starts_with("x-ignore-")
+    let is_signature = matches!(
+        name.as_str(),
+        "awsaccesskeyid" | "policy" | "signature" | "x-amz-signature"
+    );
+    is_signature || name.starts_with("x-ignore-")
 }
 
 /// `["eq", "$key", "value"]`.

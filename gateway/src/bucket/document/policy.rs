@@ -136,7 +136,7 @@ fn malformed(message: impl Into<std::borrow::Cow<'static, str>>) -> S3Error {
 ///
 /// Sources: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>,
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
-const CONDITION_KEYS: [&str; 32] = [
+const CONDITION_KEYS: [&str; 33] = [
     "aws:currenttime",
     "aws:epochtime",
     "aws:principalaccount",
@@ -153,6 +153,7 @@ const CONDITION_KEYS: [&str; 32] = [
     "s3:object-lock-retain-until-date",
     "s3:prefix",
     "s3:requestobjecttagkeys",
+    "s3:signatureage",
     "s3:signatureversion",
     "s3:tlsversion",
     "s3:versionid",
