@@ -1,8 +1,8 @@
 //! What goes wrong between the gateway and its backend, and what the client receives of it.
 //!
 //! A backend's S3 error keeps its code, message and status. What would name the backend, its ids or
-//! the gateway's own credentials there does not pass: it is logged, and the client receives a
-//! service that is unavailable.
+//! the gateway's own credentials there does not pass: it is logged, and the client receives
+//! `ServiceUnavailable`.
 
 use http::Method;
 use http::StatusCode;
