@@ -100,6 +100,20 @@ impl Row {
     }
 }
 
+/// The other server, from the value of `--peer`.
+fn peer_side(text: &str) -> (&'static str, Side, u32) {
+    let fields: Vec<&str> = text.split(',').collect();
+    let [address, key, secret, pid] = fields[..] else {
+        panic!("--peer HOST:PORT,KEY,SECRET,PID");
+    };
+    let side = Side {
+        address: address.parse().unwrap(),
+        access_key_id: key.to_owned(),
+        secret_access_key: secret.to_owned(),
+    };
+    ("peer", side, pid.parse().unwrap())
+}
+
 async fn run(arguments: &[String], smoke: bool) {
     let value = |flag: &str| {
         let mut after = arguments.iter().skip_while(|argument| *argument != flag);
@@ -114,16 +128,7 @@ async fn run(arguments: &[String], smoke: bool) {
     let up = Up::start(folder.path(), config, |_| {});
     let mut sides = vec![("up", up.side.clone(), up.child.id())];
     if let Some(peer) = value("--peer") {
-        let fields: Vec<&str> = peer.split(',').collect();
-        let [address, key, secret, pid] = fields[..] else {
-            panic!("--peer HOST:PORT,KEY,SECRET,PID");
-        };
-        let side = Side {
-            address: address.parse().unwrap(),
-            access_key_id: key.to_owned(),
-            secret_access_key: secret.to_owned(),
-        };
-        sides.push(("peer", side, pid.parse().unwrap()));
+        sides.push(peer_side(&peer));
     }
     for (_, side, pid) in &sides {
         pin(*pid, 0);
