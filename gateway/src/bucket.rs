@@ -12,11 +12,9 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 use futures_util::TryStreamExt as _;
 use futures_util::stream;
-use http::Method;
 use http::Response;
 
 use crate::backend::Backend;
-use crate::backend::BackendRequest;
 use crate::bucket::bucket_records::BucketRecords;
 use crate::bucket::configuration::BucketConfiguration;
 use crate::bucket::configuration::Configuration;
@@ -24,13 +22,13 @@ use crate::bucket::cors::BucketCors;
 use crate::bucket::encryption::DefaultEncryptions;
 use crate::bucket::listing_marks::ListingMarks;
 use crate::bucket::owner::BucketOwners;
+use crate::bucket::page::Page;
 use crate::bucket::policy::BucketPolicies;
 use crate::bucket::public_access::PublicAccessBlocks;
 use crate::chunks::random::Random;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::protocol::xml::Element;
-use crate::protocol::xml::Limits;
 use crate::request::Body;
 use crate::request::Caller;
 use crate::request::S3Request;
@@ -48,6 +46,7 @@ pub mod installation;
 pub mod listing_marks;
 mod location;
 pub mod owner;
+mod page;
 pub mod policy;
 pub mod public_access;
 pub mod record;
@@ -129,35 +128,29 @@ impl Buckets {
         Ok(())
     }
 
-    /// `ListBuckets`: the caller's own, without the state bucket.
+    /// `ListBuckets`: a page of the caller's own, without the state bucket.
     ///
     /// # Errors
     ///
-    /// The backend's S3 error; `ServiceUnavailable` when it gives no usable answer.
+    /// `InvalidArgument` for a page that cannot be; the backend's S3 error; `ServiceUnavailable` when it
+    /// gives no usable answer.
     pub(crate) async fn list(&self, request: &S3Request) -> Result<Response<Body>, S3Error> {
-        let mut onward = BackendRequest::service(Method::GET);
-        onward.query = request.target.query.pairs().to_vec();
-        let answer = self.backend.fetch(onward).await?;
-        let mut root = Element::parse(answer.body(), Limits::ANSWER).map_err(|cause| {
-            tracing::error!(%cause, "backend listed its buckets in no XML");
-            S3Error::new(S3Code::ServiceUnavailable)
-        })?;
-        if let Some(buckets) = root.child_mut("Buckets") {
-            let names = buckets
-                .children()
-                .iter()
-                .filter_map(|bucket| bucket.text_of("Name"))
-                .filter(|name| !self.state.reserves(name))
-                .map(str::to_owned)
-                .collect();
-            let own = self.owned(names, &request.caller).await?;
-            buckets.children_mut().retain(|bucket| {
-                bucket
-                    .text_of("Name")
-                    .is_some_and(|name| own.contains(name))
-            });
-        }
-        Ok(document::xml(&root))
+        let page = Page::from_query(&request.target.query)?;
+        let mut root = requests::list(&self.backend).await?;
+        let all = root.child_mut("Buckets").map(Element::children_mut);
+        let mut buckets = all.map(std::mem::take).unwrap_or_default();
+        let names = buckets
+            .iter()
+            .filter_map(|bucket| bucket.text_of("Name"))
+            .filter(|name| !self.state.reserves(name) && page.selects(name, &self.region))
+            .map(str::to_owned)
+            .collect();
+        let own = self.owned(names, &request.caller).await?;
+        buckets.retain(|bucket| {
+            let name = bucket.text_of("Name");
+            name.is_some_and(|name| own.contains(name))
+        });
+        Ok(document::xml(&page.answer(root, buckets)))
     }
 
     /// Those of the buckets that belong to the caller's account.

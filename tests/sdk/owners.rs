@@ -2,6 +2,7 @@
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
+use aws_sdk_s3::operation::list_buckets::ListBucketsOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use http::Method;
 use sealgate::credentials::ALT_ACCOUNT;
@@ -72,6 +73,55 @@ async fn a_bucket_belongs_to_the_account_that_created_it() {
     }
     let nowhere = alt.list_objects_v2().bucket("nowhere").send().await;
     assert_eq!(code(nowhere), "NoSuchBucket");
+}
+
+#[tokio::test]
+async fn a_page_of_buckets_has_no_gaps_where_other_accounts_have_theirs() {
+    let world = World::start().await;
+    let (main, alt) = (world.s3(), world.s3_as(&world.alt));
+    for (s3, buckets) in [
+        (&alt, ["a-alt", "c-alt", "e-alt"]),
+        (&main, ["b-main", "d-main", "f-main"]),
+    ] {
+        for bucket in buckets {
+            assert_eq!(create(s3, bucket).await, "ok");
+        }
+    }
+    let names = |listed: &ListBucketsOutput| -> Vec<String> {
+        let names = listed.buckets().iter().filter_map(|bucket| bucket.name());
+        names.map(str::to_owned).collect()
+    };
+    let mut token = None;
+    for (page, is_last) in [
+        (["b-main", "d-main"].as_slice(), false),
+        (&["f-main"], true),
+    ] {
+        let list = main.list_buckets().max_buckets(2);
+        let listed = list.set_continuation_token(token).send().await.unwrap();
+        assert_eq!(names(&listed), page);
+        token = listed.continuation_token().map(str::to_owned);
+        assert_eq!(token.is_none(), is_last);
+    }
+    // A page that holds the last of them is the last.
+    let listed = main.list_buckets().max_buckets(3).send().await.unwrap();
+    assert_eq!(
+        (listed.buckets().len(), listed.continuation_token()),
+        (3, None)
+    );
+    let listed = main.list_buckets().prefix("d-").send().await.unwrap();
+    assert_eq!(
+        (names(&listed), listed.prefix()),
+        (vec!["d-main".to_owned()], Some("d-"))
+    );
+    let elsewhere = main.list_buckets().bucket_region("eu-south-2").send().await;
+    assert!(elsewhere.unwrap().buckets().is_empty());
+    for refused in [
+        main.list_buckets().max_buckets(0),
+        main.list_buckets().max_buckets(10_001),
+        main.list_buckets().continuation_token("!"),
+    ] {
+        assert_eq!(code(refused.send().await), "InvalidArgument");
+    }
 }
 
 #[tokio::test]

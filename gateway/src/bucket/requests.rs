@@ -36,14 +36,44 @@ pub(super) async fn exists(backend: &Backend, bucket: &str) -> Result<bool, S3Er
     }
 }
 
-/// The names of all buckets at the backend.
+/// The backend's list of its buckets, all pages in one.
 ///
 /// # Errors
 ///
 /// The backend's refusal; `ServiceUnavailable` when it gives no usable answer.
+pub(super) async fn list(backend: &Backend) -> Result<Element, S3Error> {
+    let mut root = list_page(backend, None).await?;
+    while let Some(token) = root.text_of(TOKEN).map(str::to_owned) {
+        let mut page = list_page(backend, Some(&token)).await?;
+        root.remove(&[TOKEN]);
+        if let (Some(buckets), Some(more)) = (root.child_mut("Buckets"), page.child_mut("Buckets"))
+        {
+            buckets.children_mut().append(more.children_mut());
+        }
+        // A backend that ignores the token would answer the same for ever.
+        if let Some(next) = page.text_of(TOKEN).filter(|next| *next != token) {
+            root = root.field(TOKEN, next);
+        }
+    }
+    Ok(root)
+}
+
+async fn list_page(backend: &Backend, token: Option<&str>) -> Result<Element, S3Error> {
+    let request = BackendRequest::service(Method::GET).query_if(TOKEN_QUERY, token);
+    let mut root = parse(backend.fetch(request).await?.body())?;
+    if root.text_of(TOKEN).is_some_and(str::is_empty) {
+        root.remove(&[TOKEN]);
+    }
+    Ok(root)
+}
+
+/// The names of all buckets at the backend.
+///
+/// # Errors
+///
+/// As [`list`].
 pub(super) async fn names(backend: &Backend) -> Result<Vec<String>, S3Error> {
-    let answer = backend.fetch(BackendRequest::service(Method::GET)).await?;
-    let root = parse(answer.body())?;
+    let root = list(backend).await?;
     let listed = root.child("Buckets").map(Element::children);
     let names = listed.unwrap_or_default().iter();
     let names = names.filter_map(|bucket| bucket.text_of("Name"));
@@ -90,6 +120,10 @@ fn parse(document: &[u8]) -> Result<Element, S3Error> {
         S3Error::new(S3Code::ServiceUnavailable)
     })
 }
+
+/// The element of a page of buckets after which there are more, and the query parameter for those.
+const TOKEN: &str = "ContinuationToken";
+const TOKEN_QUERY: &str = "continuation-token";
 
 /// The elements of listings that stand for something in the bucket.
 const ENTRIES: [&str; 4] = ["Contents", "Version", "DeleteMarker", "Upload"];
