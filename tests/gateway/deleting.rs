@@ -54,14 +54,6 @@ async fn a_deletion_on_condition_compares_what_the_client_sees() {
         .delete(Request::new("k").header("if-match", &format!("\"{sealed}\"")))
         .await
         .refused(412, "PreconditionFailed");
-    direct
-        .delete(
-            Request::new("k")
-                .header("if-match", &etag)
-                .header("x-amz-if-match-size", "6"),
-        )
-        .await
-        .refused(412, "PreconditionFailed");
     assert!(
         direct
             .backend
@@ -69,9 +61,7 @@ async fn a_deletion_on_condition_compares_what_the_client_sees() {
             .is_empty()
     );
 
-    let request = Request::new("k")
-        .header("if-match", &etag)
-        .header("x-amz-if-match-size", "5");
+    let request = Request::new("k").header("if-match", &etag);
     direct.delete(request).await.ok();
     let sent = direct
         .backend
@@ -80,10 +70,52 @@ async fn a_deletion_on_condition_compares_what_the_client_sees() {
     // The backend judges again, in its own terms.
     assert_eq!(sent.header("if-match").trim_matches('"'), sealed);
     assert!(direct.backend.keys(BUCKET).is_empty());
-    direct
-        .delete(Request::new("k").header("if-match", &etag))
-        .await
-        .refused(404, "NoSuchKey");
+    for expected in [etag.as_str(), other, "*"] {
+        direct
+            .delete(Request::new("k").header("if-match", expected))
+            .await
+            .refused(404, "NoSuchKey");
+    }
+}
+
+#[tokio::test]
+async fn any_object_may_be_deleted_on_condition_that_it_is_there() {
+    let direct = Direct::start().await;
+    direct.put(Request::new("k").body("hello")).await.ok();
+    let request = Request::new("k").header("if-match", "*");
+    direct.delete(request.clone()).await.ok();
+    assert!(direct.backend.keys(BUCKET).is_empty());
+    direct.delete(request).await.refused(404, "NoSuchKey");
+}
+
+#[tokio::test]
+async fn conditions_that_s3_does_not_take_of_a_deletion_are_not_ignored() {
+    let direct = Direct::start().await;
+    let put = direct.put(Request::new("k").body("hello")).await.ok();
+    let etag = put.header("etag").to_owned();
+    let date = "Tue, 01 Jan 2030 00:00:00 GMT";
+    for request in [
+        Request::new("k").header("x-amz-if-match-size", "5"),
+        Request::new("k").header("x-amz-if-match-last-modified-time", date),
+        Request::new("k")
+            .header("if-match", &etag)
+            .query("versionId", "null"),
+    ] {
+        let refused = direct.delete(request).await;
+        refused.refused(501, "NotImplemented");
+    }
+    let date = "2030-01-01T00:00:00Z";
+    for condition in [
+        "<Size>5</Size>".to_owned(),
+        format!("<LastModifiedTime>{date}</LastModifiedTime>"),
+    ] {
+        let request = deletion(&format!("<Object><Key>k</Key>{condition}</Object>"));
+        direct
+            .delete_all(request)
+            .await
+            .refused(400, "MalformedXML");
+    }
+    assert_eq!(direct.backend.keys(BUCKET), ["k"]);
 }
 
 #[tokio::test]

@@ -1,14 +1,15 @@
 //! DeleteObject and DeleteObjects: the backend deletes; conditions are translated on the way.
 //!
-//! A condition names the ETag or size that the client sees, which the backend does not. It is compared
+//! A condition names the ETag that the client sees, which the backend does not. It is compared
 //! here, and then sent to the backend in the backend's own terms, so that an object written in
-//! between is not deleted for another.
+//! between is not deleted for another. Conditions that S3 takes in directory buckets only are refused.
 //!
 //! Sources: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html>,
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
 use http::Method;
@@ -20,12 +21,12 @@ use md5::Md5;
 use crate::authorize::Permitted;
 use crate::backend::BackendBody;
 use crate::backend::BackendRequest;
-use crate::chunks::layout;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::keys::data_key::ObjectName;
 use crate::operation::answer;
 use crate::operation::store::ObjectStore;
+use crate::protocol::conditions::not_implemented;
 use crate::protocol::conditions::precondition_failed;
 use crate::protocol::document;
 use crate::protocol::etag::ETag;
@@ -39,7 +40,8 @@ use crate::sealed::facts;
 ///
 /// # Errors
 ///
-/// `PreconditionFailed` for a condition that does not hold; the backend's S3 error.
+/// `PreconditionFailed` for a condition that does not hold, `NoSuchKey` for one on an object that is not
+/// there, `NotImplemented` for one that S3 does not take; the backend's S3 error.
 pub async fn delete_object(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
@@ -48,22 +50,30 @@ pub async fn delete_object(
     let request = &request;
     let name = store.name(&request.target)?;
     let version = request.target.query.get("versionId");
+    check_conditions(&request.headers, version)?;
     let mut onward = BackendRequest::object(Method::DELETE, &name.bucket, &name.key)
         .query_if("versionId", version);
     onward.headers = headers::selected(&request.headers, &HEADERS);
-    let condition = Condition {
-        etag: request.header("if-match"),
-        bytes: request.header("x-amz-if-match-size"),
-        modified: None,
-    };
-    let translated = translate(store, &name, version, &condition).await?;
-    if let Some(etag) = translated.etag {
+    if let Some(etag) = request.header("if-match") {
+        let etag = translate(store, &name, version, etag).await?;
         onward = onward.header(header::IF_MATCH, etag);
     }
-    if let Some(bytes) = translated.bytes {
-        onward = onward.header(IF_MATCH_SIZE, bytes.into());
-    }
     store.backend.forward_request(onward).await
+}
+
+/// Refuses conditions that S3 does not take on an object: those of directory buckets, and any on a version.
+///
+/// Source: probes of S3 in <https://github.com/localstack/localstack/issues/13894>, and recorded answers.
+fn check_conditions(headers: &HeaderMap, version: Option<&str>) -> Result<(), S3Error> {
+    for name in ["x-amz-if-match-last-modified-time", "x-amz-if-match-size"] {
+        if headers.contains_key(name) {
+            return Err(not_implemented(name));
+        }
+    }
+    match version {
+        Some(_) if headers.contains_key(header::IF_MATCH) => Err(not_implemented("If-Match")),
+        _ => Ok(()),
+    }
 }
 
 /// Answers DeleteObjects
@@ -149,73 +159,34 @@ async fn translate_entry(
     if let Some(version) = version {
         entry = entry.field("VersionId", version);
     }
-    let condition = Condition {
-        etag: object.text_of("ETag"),
-        bytes: object.text_of("Size"),
-        modified: object.text_of("LastModifiedTime"),
-    };
-    let name = ObjectName::new(store.sealed.settings.partition, bucket, key);
-    let translated = translate(store, &name, version, &condition).await?;
-    let etag = translated.etag.as_ref().and_then(|etag| etag.to_str().ok());
-    if let Some(etag) = etag {
+    if let Some(etag) = object.text_of("ETag") {
+        let name = ObjectName::new(store.sealed.settings.partition, bucket, key);
+        let etag = translate(store, &name, version, etag).await?;
+        let etag = etag.to_str().map_err(|_| S3Error::internal())?;
         entry = entry.field("ETag", etag);
-    }
-    if let Some(bytes) = translated.bytes {
-        entry = entry.field("Size", bytes.to_string());
-    }
-    if let Some(modified) = condition.modified {
-        entry = entry.field("LastModifiedTime", modified);
     }
     Ok(entry)
 }
 
-/// A condition in the backend's terms, after it was found to hold.
+/// The ETag that a deletion demands, in the backend's terms, after it was found to be the object's.
 async fn translate(
     store: &ObjectStore,
     name: &ObjectName,
     version: Option<&str>,
-    condition: &Condition<'_>,
-) -> Result<Translated, S3Error> {
-    let mut translated = Translated::default();
-    if condition.etag.is_none() && condition.bytes.is_none() {
-        return Ok(translated);
-    }
-    if condition.etag == Some("*") && condition.bytes.is_none() {
-        translated.etag = Some(HeaderValue::from_static("*"));
-        return Ok(translated);
-    }
+    expected: &str,
+) -> Result<HeaderValue, S3Error> {
     let found = facts::look_up(&store.sealed, name, version).await?;
     let Some((facts, backend_etag)) = found else {
         return Err(S3Error::new(S3Code::NoSuchKey).detail("Key", &*name.key));
     };
-    if let Some(etag) = condition.etag {
-        if etag.trim() != "*" && ETag::parse(etag).as_ref() != Some(&facts.etag) {
-            return Err(precondition_failed("If-Match"));
-        }
-        translated.etag = Some(backend_etag.to_header());
+    if expected.trim() == "*" {
+        // Whatever object is there when the backend deletes it.
+        return Ok(HeaderValue::from_static("*"));
     }
-    if let Some(bytes) = condition.bytes {
-        if bytes.trim().parse() != Ok(facts.bytes) {
-            return Err(precondition_failed("x-amz-if-match-size"));
-        }
-        translated.bytes = layout::stored_bytes(facts.bytes).ok();
+    match ETag::parse(expected).as_ref() == Some(&facts.etag) {
+        true => Ok(backend_etag.to_header()),
+        false => Err(precondition_failed("If-Match")),
     }
-    Ok(translated)
-}
-
-/// What a deletion demands of the object.
-struct Condition<'a> {
-    etag: Option<&'a str>,
-    bytes: Option<&'a str>,
-    /// The backend's own terms already.
-    modified: Option<&'a str>,
-}
-
-/// The same for the backend.
-#[derive(Default)]
-struct Translated {
-    etag: Option<HeaderValue>,
-    bytes: Option<u64>,
 }
 
 /// Key and version of an entry.
@@ -230,6 +201,10 @@ fn parse(document: &[u8]) -> Result<Element, S3Error> {
     let objects = root.all("Object").count();
     let keyless = |object: &Element| object.text_of("Key").is_none_or(str::is_empty);
     let is_known = |child: &Element| matches!(child.name(), "Object" | "Quiet");
+    let is_of_directories = |object: &Element| {
+        let names = OF_DIRECTORY_BUCKETS.iter();
+        names.into_iter().any(|name| object.child(name).is_some())
+    };
     let is_blank = |version: &str| version.trim().is_empty();
     if let Some(version) = root
         .all("Object")
@@ -242,6 +217,7 @@ fn parse(document: &[u8]) -> Result<Element, S3Error> {
     if root.name() != "Delete"
         || !(1..=OBJECTS_MAX).contains(&objects)
         || root.all("Object").any(keyless)
+        || root.all("Object").any(is_of_directories)
         || !root.children().iter().all(is_known)
     {
         return Err(S3Code::MalformedXml.into());
@@ -263,13 +239,15 @@ fn refusal(object: &Element, error: &S3Error) -> Element {
 }
 
 /// Headers that go with a deletion.
-const HEADERS: [HeaderName; 3] = [
+const HEADERS: [HeaderName; 2] = [
     HeaderName::from_static("x-amz-bypass-governance-retention"),
-    HeaderName::from_static("x-amz-if-match-last-modified-time"),
     HeaderName::from_static("x-amz-request-payer"),
 ];
 
-const IF_MATCH_SIZE: HeaderName = HeaderName::from_static("x-amz-if-match-size");
+/// Elements of an entry that S3 takes in directory buckets only.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ObjectIdentifier.html>
+const OF_DIRECTORY_BUCKETS: [&str; 2] = ["LastModifiedTime", "Size"];
 
 /// Most objects of one DeleteObjects.
 const OBJECTS_MAX: usize = 1000;

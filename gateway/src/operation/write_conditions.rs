@@ -9,6 +9,7 @@ use http::header;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::keys::data_key::ObjectName;
+use crate::protocol::conditions::not_implemented;
 use crate::protocol::conditions::precondition_failed;
 use crate::sealed::facts;
 use crate::sealed::objects::SealedObjects;
@@ -29,8 +30,8 @@ pub(crate) async fn check(
     let none = request.get(header::IF_NONE_MATCH);
     match (matching, none) {
         (None, None) => Ok(()),
-        (Some(_), Some(_)) => Err(not_implemented("If-Match,If-None-Match", SEVERAL)),
-        (None, Some(none)) if none != "*" => Err(not_implemented("If-None-Match", NOT_A_STAR)),
+        (Some(_), Some(_)) => Err(refused("If-Match,If-None-Match", SEVERAL)),
+        (None, Some(none)) if none != "*" => Err(refused("If-None-Match", NOT_A_STAR)),
         (None, Some(_)) => {
             if Box::pin(facts::look_up(objects, name, None))
                 .await?
@@ -56,12 +57,9 @@ pub(crate) async fn check(
     }
 }
 
-fn not_implemented(header: &'static str, message: &'static str) -> S3Error {
-    S3Error::with_message(S3Code::NotImplemented, NOT_IMPLEMENTED)
-        .detail("Header", header)
-        .detail("additionalMessage", message)
+fn refused(header: &'static str, message: &'static str) -> S3Error {
+    not_implemented(header).detail("additionalMessage", message)
 }
 
-const NOT_IMPLEMENTED: &str = "A header you provided implies functionality that is not implemented";
 const SEVERAL: &str = "Multiple conditional request headers present in the request";
 const NOT_A_STAR: &str = "We don't accept the provided value of If-None-Match header for this API";

@@ -140,6 +140,13 @@ pub fn precondition_failed(condition: &'static str) -> S3Error {
     S3Error::new(S3Code::PreconditionFailed).detail("Condition", condition)
 }
 
+/// 501 for a condition that S3 does not take, with the name of its header.
+#[must_use]
+pub fn not_implemented(header: &'static str) -> S3Error {
+    let message = "A header you provided implies functionality that is not implemented";
+    S3Error::not_implemented(message).detail("Header", header)
+}
+
 static READ: Names = Names {
     if_match: header::IF_MATCH,
     if_none_match: header::IF_NONE_MATCH,
