@@ -235,7 +235,7 @@ fn answer(written: &WrittenObject, source: &ObjectHead, encryption: &Encryption)
         .field("LastModified", modified)
         .field("ETag", written.etag.as_str());
     if let Some(checksum) = &written.checksum {
-        result = result.with_all(checksum.elements(1));
+        result = result.with_all(checksum.elements(None));
     }
     let mut response = answer::document(&result);
     let headers = response.headers_mut();

@@ -27,6 +27,8 @@ use crate::chunks::layout;
 use crate::error::S3Error;
 use crate::operation::if_range;
 use crate::operation::store::ObjectStore;
+use crate::protocol::checksum::Checksum;
+use crate::protocol::checksum::ChecksumKind;
 use crate::protocol::conditions::Conditions;
 use crate::protocol::headers;
 use crate::protocol::range::ByteRange;
@@ -260,10 +262,8 @@ fn describe(
     if let (Selection::Part(_), Some(parts)) = (&request.selection, object.parts()) {
         headers.insert("x-amz-mp-parts-count", parts.into());
     }
-    // The checksum is about all bytes: of a part it is shown where that is the whole object.
-    let covers = is_whole || !request.selection.is_range() && object.footer.is_none();
-    if let Some(checksum) = object.checksum().filter(|_| request.checksum && covers) {
-        checksum.write_headers(&mut headers, object.parts().unwrap_or(1));
+    if request.checksum {
+        write_checksum(&mut headers, &request.selection, object);
     }
     if let Some(protection) = head.protection() {
         let md5 = request.reader.customer_key.as_ref().map(|key| key.md5());
@@ -274,6 +274,33 @@ fn describe(
     }
     *response.headers_mut() = headers;
     response
+}
+
+/// Adds the checksum of the bytes that a request selects, if there is one: of part of an object only a
+/// part's, and that only where the object's is composed of those.
+fn write_checksum(headers: &mut HeaderMap, selection: &Selection, object: &Description) {
+    let Some(checksum) = object.checksum() else {
+        return;
+    };
+    let count = object.parts();
+    match selection {
+        Selection::Whole => checksum.write_headers(headers, count),
+        Selection::Range(..) => {}
+        Selection::Part(place) if checksum.kind == ChecksumKind::Composite => {
+            if let Some(value) = object.part_checksum(*place) {
+                let part = Checksum {
+                    value: value.to_vec(),
+                    ..checksum.clone()
+                };
+                part.write_headers(headers, None);
+            }
+        }
+        // The checksum of all bytes is that of the part where there is no other.
+        Selection::Part(_) if count.is_none_or(|count| count == 1) => {
+            checksum.write_headers(headers, None);
+        }
+        Selection::Part(_) => {}
+    }
 }
 
 /// Which bytes of the object a request selects.

@@ -14,7 +14,7 @@ use crate::error::S3Error;
 use crate::operation::answer;
 use crate::operation::parts_page::PartsPage;
 use crate::operation::store::ObjectStore;
-use crate::protocol::checksum::Algorithm;
+use crate::protocol::checksum::Checksum;
 use crate::protocol::checksum::ChecksumKind;
 use crate::protocol::checksum::parts::part_element;
 use crate::protocol::conditions::Conditions;
@@ -102,7 +102,7 @@ fn answer(
         .checksum()
         .filter(|_| is_requested(Attribute::Checksum))
     {
-        let elements = checksum.elements(object.parts().unwrap_or(1));
+        let elements = checksum.elements(None);
         document = document.with(Element::new("Checksum").with_all(elements));
     }
     let parts = object.table.as_ref().filter(|_| object.footer.is_some());
@@ -159,13 +159,11 @@ fn requested(headers: &HeaderMap) -> Result<Vec<Attribute>, S3Error> {
     Ok(requested)
 }
 
-/// The parts of the page; each one only where the client chose a checksum.
+/// The parts of the page; each one only where the checksum is composed of theirs.
 fn object_parts(table: &Table, page: PartsPage) -> Element {
     let parts = Element::new("ObjectParts").field("PartsCount", table.parts.len().to_string());
-    let chosen = table.checksum.as_ref().filter(|checksum| {
-        checksum.kind == ChecksumKind::Composite || checksum.algorithm != Algorithm::Crc64Nvme
-    });
-    let Some(checksum) = chosen else {
+    let composite = |checksum: &&Checksum| checksum.kind == ChecksumKind::Composite;
+    let Some(checksum) = table.checksum.as_ref().filter(composite) else {
         return parts;
     };
     page.write(parts, (1..).zip(&table.parts), |place, part| {

@@ -91,7 +91,7 @@ pub(crate) fn answer_headers(written: &WrittenObject, encryption: &Encryption) -
     let mut headers = headers::of_write_answer(&written.headers);
     headers.insert(header::ETAG, written.etag.to_header());
     if let Some(checksum) = &written.checksum {
-        checksum.write_headers(&mut headers, 1);
+        checksum.write_headers(&mut headers, None);
     }
     let md5 = answer::customer_key_md5(encryption);
     response::of_write(&mut headers, &written.protection, md5);

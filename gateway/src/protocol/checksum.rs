@@ -77,18 +77,20 @@ impl Checksum {
         })
     }
 
-    /// The value as clients see it, of an object of so many parts: a composite one ends in their number.
+    /// The value as clients see it. That of an object of so many parts ends in their number if it is
+    /// composite; that of one part, and every value in GetObjectAttributes, does not.
     #[must_use]
-    pub fn text(&self, parts: usize) -> String {
+    pub fn text(&self, parts: Option<usize>) -> String {
         let value = STANDARD.encode(&self.value);
-        match self.kind {
-            ChecksumKind::FullObject => value,
-            ChecksumKind::Composite => format!("{value}-{parts}"),
+        match (self.kind, parts) {
+            (ChecksumKind::Composite, Some(parts)) => format!("{value}-{parts}"),
+            (ChecksumKind::Composite, None) | (ChecksumKind::FullObject, _) => value,
         }
     }
 
-    /// Adds the headers of an answer: the value under the algorithm's name, and what it covers.
-    pub fn write_headers(&self, headers: &mut HeaderMap, parts: usize) {
+    /// Adds the headers of an answer: the value, as [`Self::text`], under the algorithm's name, and what
+    /// it covers.
+    pub fn write_headers(&self, headers: &mut HeaderMap, parts: Option<usize>) {
         if let Ok(value) = HeaderValue::from_str(&self.text(parts)) {
             headers.insert(HeaderName::from_static(self.algorithm.header()), value);
         }
@@ -96,9 +98,9 @@ impl Checksum {
         headers.insert(HeaderName::from_static(TYPE), kind);
     }
 
-    /// The elements of a document: the value, and what it covers.
+    /// The elements of a document: the value, as [`Self::text`], and what it covers.
     #[must_use]
-    pub fn elements(&self, parts: usize) -> [Element; 2] {
+    pub fn elements(&self, parts: Option<usize>) -> [Element; 2] {
         [
             Element::with_text(self.algorithm.element(), self.text(parts)),
             Element::with_text("ChecksumType", self.kind.name()),

@@ -110,6 +110,12 @@ impl Description {
         self.table.as_ref()?.checksum.as_ref()
     }
 
+    /// The checksum of the part at a place, counted from 1, where it was needed and there is one.
+    pub(crate) fn part_checksum(&self, place: u32) -> Option<&[u8]> {
+        let index = usize::try_from(place).ok()?.checked_sub(1)?;
+        self.table.as_ref()?.parts.get(index)?.checksum.as_deref()
+    }
+
     /// Keys and segments of an object that was unlocked for its body.
     ///
     /// # Errors

@@ -129,7 +129,7 @@ async fn each_part_can_be_read_by_its_place() {
 }
 
 #[tokio::test]
-async fn attributes_tell_the_parts_where_a_checksum_was_chosen() {
+async fn attributes_count_the_parts_where_the_checksum_is_that_of_all_bytes() {
     let world = Direct::start().await;
     let request = |key: &str| {
         Request::new(key).header(

@@ -207,6 +207,18 @@ async fn a_composite_checksum_is_told_and_checked_part_by_part() {
     let request = Request::new("k").header("x-amz-object-attributes", "ObjectParts,Checksum");
     let seen = world.attributes(request).await.ok().text();
     assert_eq!(elements(&seen, "Size"), ["5242880", "1000"]);
+    // There, and of a part, it stands without their number.
+    let bare = expected.trim_end_matches("-2");
+    assert_eq!(elements(&seen, "ChecksumSHA256")[0], bare);
+    for (place, sum) in (1..).zip(&sums) {
+        let request = Request::new("k").query("partNumber", &format!("{place}"));
+        let request = request.header("x-amz-checksum-mode", "ENABLED");
+        let (get, head) = (world.get(request.clone()).await, world.head(request).await);
+        for answer in [get.ok(), head.ok()] {
+            assert_eq!(answer.header("x-amz-checksum-sha256"), sum);
+            assert_eq!(answer.header("x-amz-checksum-type"), "COMPOSITE");
+        }
+    }
 }
 
 #[tokio::test]
@@ -252,6 +264,14 @@ async fn a_full_object_checksum_is_the_one_of_the_whole() {
             .await
             .refused(400, "InvalidRequest");
     }
+    // S3 shows none of one part among several, and lists none.
+    let part = Request::new("k").header("x-amz-checksum-mode", "ENABLED");
+    let part = world.get(part.query("partNumber", "1")).await.ok();
+    assert!(!part.headers.contains_key("x-amz-checksum-crc32"));
+    let request = Request::new("k").header("x-amz-object-attributes", "ObjectParts,Checksum");
+    let listed = world.attributes(request).await.ok().text();
+    assert_eq!(element(&listed, "PartsCount"), "2");
+    assert!(elements(&listed, "PartNumber").is_empty());
 }
 
 #[tokio::test]

@@ -249,7 +249,7 @@ impl CompletedObject {
             .field("Key", &name.key)
             .field("ETag", self.etag.as_str());
         if let Some(checksum) = &self.table.checksum {
-            result = result.with_all(checksum.elements(self.table.parts.len()));
+            result = result.with_all(checksum.elements(Some(self.table.parts.len())));
         }
         let mut response = answer::document(&result);
         let headers = response.headers_mut();
@@ -426,7 +426,7 @@ fn check_object(
         .checksum
         .as_ref()
         .filter(|checksum| checksum.algorithm == algorithm)
-        .map(|checksum| checksum.text(table.parts.len()));
+        .map(|checksum| checksum.text(Some(table.parts.len())));
     match actual {
         Some(actual) if actual == claimed => Ok(()),
         // Without the number of parts it is the same claim.

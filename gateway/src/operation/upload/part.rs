@@ -58,7 +58,7 @@ pub async fn upload_part(
     let headers = response.headers_mut();
     headers.insert(header::ETAG, upload.part_etag(&written.record).to_header());
     if let Some(checksum) = &written.checksum {
-        checksum.write_headers(headers, 1);
+        checksum.write_headers(headers, None);
         headers.remove("x-amz-checksum-type");
     }
     let md5 = customer_key.map(|key| key.md5());

@@ -194,6 +194,6 @@ mod tests {
             whole.value,
             checksum(Algorithm::Sha256, parts.as_flattened())
         );
-        assert!(whole.text(2).ends_with("=-2"));
+        assert!(whole.text(Some(2)).ends_with("=-2"));
     }
 }
