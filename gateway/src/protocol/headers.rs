@@ -160,12 +160,12 @@ fn strip_aws_chunked(headers: &mut HeaderMap) {
         headers.insert(header::CONTENT_ENCODING, value);
         return;
     };
-    let others: Vec<_> = text
-        .split(',')
-        .map(str::trim)
-        .filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("aws-chunked"))
-        .collect();
-    if let Ok(value) = HeaderValue::from_str(&others.join(","))
+    // The others are returned as they were written, with their spaces.
+    let is_framing = |coding: &&str| coding.trim().eq_ignore_ascii_case("aws-chunked");
+    let others: Vec<_> = text.split(',').filter(|it| !is_framing(it)).collect();
+    let others = others.join(",");
+    let others = others.trim();
+    if let Ok(value) = HeaderValue::from_str(others)
         && !others.is_empty()
     {
         headers.insert(header::CONTENT_ENCODING, value);
@@ -316,7 +316,11 @@ mod tests {
             ("aws-chunked", None),
             ("aws-chunked,gzip", Some("gzip")),
             ("gzip, aws-chunked", Some("gzip")),
+            ("aws-chunked, aws-chunked", None),
+            ("aws-chunked,deflate, gzip", Some("deflate, gzip")),
             ("gzip", Some("gzip")),
+            ("deflate, gzip", Some("deflate, gzip")),
+            ("deflate,gzip", Some("deflate,gzip")),
         ] {
             let headers = of_write(&headers(&[("content-encoding", sent)])).unwrap();
             let stored = headers
