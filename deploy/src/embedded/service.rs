@@ -25,6 +25,7 @@ mod intake;
 mod lifecycle;
 mod lifecycle_headers;
 mod lifecycle_rule;
+mod lifecycle_transition;
 mod listing;
 mod locking;
 mod logging;

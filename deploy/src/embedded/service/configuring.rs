@@ -64,6 +64,11 @@ where
     content.map_err(Fault::damaged)
 }
 
+/// The refusal of a value, with the reason.
+pub(super) fn invalid(message: &str) -> Fault {
+    Fault::message(S3ErrorCode::InvalidArgument, message)
+}
+
 /// The refusal of a document that AWS's schema does not have.
 pub(super) fn malformed() -> Fault {
     let message =

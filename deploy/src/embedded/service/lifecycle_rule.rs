@@ -13,13 +13,14 @@ use s3s::dto::NoncurrentVersionExpiration;
 
 use crate::embedded::fault::Fault;
 use crate::embedded::fault::Outcome;
-use crate::embedded::lifecycle::DAY_MS;
 use crate::embedded::lifecycle::Expiration;
 use crate::embedded::lifecycle::Filter;
 use crate::embedded::lifecycle::FilterForm;
 use crate::embedded::lifecycle::NoncurrentExpiration;
 use crate::embedded::lifecycle::Rule;
+use crate::embedded::service::configuring::invalid;
 use crate::embedded::service::configuring::malformed;
+use crate::embedded::service::lifecycle_transition;
 use crate::embedded::service::names;
 use crate::embedded::service::tagging;
 
@@ -27,17 +28,10 @@ use crate::embedded::service::tagging;
 ///
 /// # Errors
 ///
-/// `MalformedXML`, `InvalidArgument` and `InvalidRequest` as AWS; `NotImplemented` for transitions.
+/// `MalformedXML`, `InvalidArgument` and `InvalidRequest` as AWS; `NotImplemented` for transitions that AWS
+/// takes.
 pub(super) fn checked(rule: LifecycleRule) -> Outcome<Rule> {
-    let is_transition = |count: Option<usize>| count.is_some_and(|count| count > 0);
-    if is_transition(rule.transitions.as_ref().map(Vec::len))
-        || is_transition(rule.noncurrent_version_transitions.as_ref().map(Vec::len))
-    {
-        let message = "Transitions are not implemented by the embedded backend, which has one kind of \
-                       storage: leave them out of the rule, or put the gateway before a backend that \
-                       has storage classes.";
-        return Err(Fault::message(S3ErrorCode::NotImplemented, message));
-    }
+    let has_transitions = lifecycle_transition::check(&rule)?;
     let is_enabled = match rule.status.as_str() {
         ExpirationStatus::ENABLED => true,
         ExpirationStatus::DISABLED => false,
@@ -69,14 +63,21 @@ pub(super) fn checked(rule: LifecycleRule) -> Outcome<Rule> {
             })
             .transpose()?,
     };
-    check_combination(&rule)?;
-    Ok(rule)
+    check_combination(&rule, has_transitions)?;
+    match has_transitions {
+        true => Err(lifecycle_transition::refusal()),
+        false => Ok(rule),
+    }
 }
 
 /// Actions that AWS does not take together with some filters.
-fn check_combination(rule: &Rule) -> Outcome<()> {
+fn check_combination(rule: &Rule, has_transitions: bool) -> Outcome<()> {
     let refused = |message: String| Err(Fault::message(S3ErrorCode::InvalidRequest, message));
-    if rule.expiration.is_none() && rule.noncurrent.is_none() && rule.abort_days.is_none() {
+    let has_action = has_transitions
+        || rule.expiration.is_some()
+        || rule.noncurrent.is_some()
+        || rule.abort_days.is_some();
+    if !has_action {
         return refused("At least one action needs to be specified in a rule".to_owned());
     }
     let is_marker = matches!(rule.expiration, Some(Expiration::DeleteMarker(_)));
@@ -169,13 +170,7 @@ fn expiration(expiration: &LifecycleExpiration) -> Outcome<Expiration> {
         (Some(number), None, None) => {
             days(Some(number), "'Days' for Expiration action").map(Expiration::Days)
         }
-        (None, Some(date), None) => {
-            let date = names::milliseconds(date);
-            match date.rem_euclid(DAY_MS) {
-                0 => Ok(Expiration::Date(date)),
-                _ => Err(invalid("'Date' must be at midnight GMT")),
-            }
-        }
+        (None, Some(date), None) => names::midnight(date).map(Expiration::Date),
         (None, None, Some(removes)) => Ok(Expiration::DeleteMarker(removes)),
         _ => Err(malformed()),
     }
@@ -219,10 +214,6 @@ fn size(bytes: Option<i64>) -> Outcome<Option<u64>> {
     let bytes = u64::try_from(bytes);
     let refused = |_| invalid("Object sizes must not be negative");
     bytes.map(Some).map_err(refused)
-}
-
-fn invalid(message: &str) -> Fault {
-    Fault::message(S3ErrorCode::InvalidArgument, message)
 }
 
 /// A rule as the API has it, in the form in which it was put.

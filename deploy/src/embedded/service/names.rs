@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 
 use crate::embedded::fault::Fault;
 use crate::embedded::fault::Outcome;
+use crate::embedded::lifecycle::DAY_MS;
 use crate::embedded::store::Place;
 use crate::embedded::versions;
 
@@ -71,6 +72,22 @@ pub(super) fn timestamp(ms: i64) -> Timestamp {
 pub(super) fn milliseconds(timestamp: Timestamp) -> i64 {
     let nanoseconds = OffsetDateTime::from(timestamp).unix_timestamp_nanos();
     i64::try_from(nanoseconds.div_euclid(1_000_000)).unwrap_or(i64::MAX)
+}
+
+/// A date of a lifecycle, in milliseconds since 1970.
+///
+/// # Errors
+///
+/// `InvalidArgument` for a time of day.
+pub(super) fn midnight(date: Timestamp) -> Outcome<i64> {
+    let date = milliseconds(date);
+    match date.rem_euclid(DAY_MS) {
+        0 => Ok(date),
+        _ => Err(Fault::message(
+            S3ErrorCode::InvalidArgument,
+            "'Date' must be at midnight GMT",
+        )),
+    }
 }
 
 /// A length as the API has it.

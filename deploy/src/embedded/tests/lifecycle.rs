@@ -111,6 +111,32 @@ async fn transitions_are_refused_with_the_way_out() {
 }
 
 #[tokio::test]
+async fn a_transition_that_aws_does_not_take_is_refused_as_there() {
+    let transition = |content: &str| {
+        let storage = "<StorageClass>GLACIER</StorageClass>";
+        rule(&format!(
+            "<Filter/><Transition>{content}{storage}</Transition>"
+        ))
+    };
+    let invalid = [
+        transition("<Date>2023-01-01T02:02:00Z</Date>"),
+        transition("<Days>-1</Days>"),
+    ];
+    refused(&invalid.map(|rules| (rules, "InvalidArgument"))).await;
+    let malformed = [
+        transition(""),
+        transition("<Days>1</Days><Date>2023-01-01T00:00:00Z</Date>"),
+        transition("<Days>1</Days>").replace("GLACIER", "SHELF"),
+        rule(
+            "<Filter/><NoncurrentVersionTransition><StorageClass>GLACIER</StorageClass>\
+              </NoncurrentVersionTransition>",
+        ),
+        rule("<Transition><Days>1</Days><StorageClass>GLACIER</StorageClass></Transition>"),
+    ];
+    refused(&malformed.map(|rules| (rules, "MalformedXML"))).await;
+}
+
+#[tokio::test]
 async fn answers_name_when_an_object_expires_unless_a_version_is_named() {
     let api = Api::start().await;
     let rule = "<Rule><Expiration><Days>3</Days></Expiration><Filter><Prefix>log</Prefix></Filter>\
