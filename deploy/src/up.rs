@@ -8,6 +8,7 @@ mod backend;
 mod demo;
 mod folder;
 mod ports;
+mod replaceable;
 mod settings;
 
 use std::net::Ipv4Addr;
@@ -24,7 +25,6 @@ use proto::time::SystemClock;
 use tokio_util::sync::CancellationToken;
 
 use crate::announce::Announcement;
-use crate::certificate::LOCAL_NAMES;
 use crate::certificate::LocalAuthority;
 use crate::cli::Up;
 use crate::credentials;
@@ -35,6 +35,8 @@ use crate::seed::Seed;
 use crate::single;
 use crate::up::backend::ChosenBackend;
 use crate::up::folder::DataFolder;
+use crate::up::replaceable::GatewayParts;
+use crate::up::replaceable::ReplaceableGateway;
 use crate::up::settings::Settings;
 
 /// Runs until a signal, or until standard input closes when it is a fixture.
@@ -69,7 +71,7 @@ pub struct Together {
     /// What clients need.
     pub announcement: Announcement,
     kms: kms::server::Running,
-    gateway: gateway::server::Running,
+    gateway: Arc<ReplaceableGateway>,
     backend: CancellationToken,
     /// Whether the state bucket is of use to this process only.
     has_own_state: bool,
@@ -116,22 +118,24 @@ impl Together {
         demo::create_key(&kms, &main.account, &flags.region)?;
 
         gateway_config.kms.url = format!("grpc://{}", kms.address);
-        let parts = gateway::server::Parts {
-            certificate: Some(issue_certificate(&authority)?),
-            kms_secret: Some(secret),
-            backend: backend.local,
+        let ca_file = std::path::absolute(authority.certificate_file())?;
+        let parts = GatewayParts {
+            config: gateway_config,
+            authority,
+            secret,
+            local: backend.local,
+            store: backend.store,
             metrics: process::collect_metrics(),
-            ..gateway::server::Parts::default()
         };
-        let gateway = gateway::server::start(gateway_config, parts).await;
-        let gateway = gateway.map_err(ports::explain_gateway)?;
+        let gateway = ReplaceableGateway::start(parts, &kms).await?;
+        let listen = &gateway.config().listen;
         let announcement = Announcement {
             kms_endpoint: kms.endpoint.clone(),
             kms_admin_endpoint: kms.admin_endpoint.clone(),
-            s3_endpoint: endpoint("http", gateway.s3_addr),
-            s3_tls_endpoint: endpoint("https", gateway.tls_addr),
-            admin_endpoint: endpoint("http", gateway.admin_addr),
-            ca_file: std::path::absolute(authority.certificate_file())?,
+            s3_endpoint: endpoint("http", listen.http),
+            s3_tls_endpoint: endpoint("https", listen.https),
+            admin_endpoint: endpoint("http", listen.admin),
+            ca_file,
             region: flags.region.to_string(),
             access_key_id: main.access_key_id.clone(),
             secret_access_key: main.secret_access_key.expose().to_owned(),
@@ -156,13 +160,7 @@ impl Together {
 
     /// Lets requests in flight finish: first the gateway's, which need the other two.
     pub async fn stop(self) {
-        if self.has_own_state {
-            if let Err(error) = self.gateway.stop_and_remove_state().await {
-                tracing::warn!(%error, "the state bucket could not be removed");
-            }
-        } else {
-            self.gateway.stop().await;
-        }
+        self.gateway.stop(self.has_own_state).await;
         self.kms.stop().await;
         self.backend.cancel();
     }
@@ -173,15 +171,6 @@ fn service_secret(settings: &Settings) -> anyhow::Result<Secret> {
     Ok(match &settings.kms.authenticate.service_secret {
         Some(given) => Secret::new(given.expose()),
         None => Secret::new(hex::encode(credentials::random::<32>()?)),
-    })
-}
-
-/// A certificate for loopback.
-fn issue_certificate(authority: &LocalAuthority) -> anyhow::Result<gateway::server::Certificate> {
-    let issued = authority.issue(&LOCAL_NAMES, SystemClock.now())?;
-    Ok(gateway::server::Certificate {
-        chain: issued.chain,
-        key: issued.key,
     })
 }
 

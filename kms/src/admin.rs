@@ -23,7 +23,7 @@
 //! | `POST /admin/snapshots/import` | such a file as a snapshot: `{"name", "key", "file"}` |
 //! | `POST /admin/forks` | starts another KMS from a snapshot or from now: `{"name"?}` |
 //! | `POST /admin/forks/stop` | stops one: `{"id"}` |
-//! | `POST /admin/reset` | forgets all keys, events and usage |
+//! | `POST /admin/reset` | forgets all keys, events and usage, and empties what was announced beside the KMS |
 //!
 //! Controls answer to `application/json` only and never to a page of another origin, so that no web
 //! page can use them, and demand the token if one is configured. What reads or destroys keys demands
@@ -33,7 +33,9 @@ mod controls;
 mod snapshots;
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -90,9 +92,15 @@ pub struct Control {
     pub kms: Arc<Kms>,
     /// Snapshots of its keys, and its forks.
     pub snapshots: Snapshots,
+    /// What else a reset empties.
+    pub beside_reset: Arc<OnceLock<BesideReset>>,
     /// Set when the server is stopping.
     pub stopping: CancellationToken,
 }
+
+/// Empties what runs beside this KMS, and returns what became of it; or why it could not.
+pub type BesideReset =
+    Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<String, String>> + Send>> + Send + Sync>;
 
 /// Bearer tokens of the controls.
 pub struct Tokens {
@@ -116,6 +124,14 @@ impl Refusal {
     pub(crate) fn bad(message: impl ToString) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
+            message: message.to_string(),
+        }
+    }
+
+    /// What was asked for could not be done.
+    pub(crate) fn failed(message: impl ToString) -> Self {
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
             message: message.to_string(),
         }
     }
@@ -268,7 +284,7 @@ async fn control_of(control: &Control, named: (&str, &str), query: &str, body: &
         ("POST", "/admin/snapshots/import") => snapshots::import(control, body),
         ("POST", "/admin/forks") => snapshots::fork(control, body).await,
         ("POST", "/admin/forks/stop") => snapshots::stop(control, body),
-        ("POST", "/admin/reset") => snapshots::reset(control),
+        ("POST", "/admin/reset") => snapshots::reset(control).await,
         _ => Err(Refusal {
             status: StatusCode::NOT_FOUND,
             message: "there is nothing here".to_owned(),

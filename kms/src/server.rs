@@ -8,6 +8,7 @@ mod tls;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use proto::hosts::Hosts;
@@ -17,6 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin;
+use crate::admin::BesideReset;
 use crate::admin::Control;
 use crate::admin::Snapshots;
 use crate::admin::Tokens;
@@ -53,6 +55,7 @@ pub struct Running {
     pub audit: Arc<Audit>,
     /// The clock that keys and quotas follow.
     pub clock: Arc<MovableClock>,
+    beside_reset: Arc<OnceLock<BesideReset>>,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -125,6 +128,7 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
         Hosts::for_listener(address.ip(), &config.hosts),
     ));
     let stop = CancellationToken::new();
+    let beside_reset = Arc::new(OnceLock::new());
     let control = Arc::new(Control {
         hosts: Hosts::for_listener(admin_address.ip(), &config.hosts),
         tokens: Tokens {
@@ -138,12 +142,10 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
         faults,
         kms: Arc::clone(&kms),
         snapshots,
+        beside_reset: Arc::clone(&beside_reset),
         stopping: stop.clone(),
     });
-    let endpoint = format!(
-        "{}://{address}",
-        if tls.is_some() { "https" } else { "http" }
-    );
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let listener = Listener::new(listener, tls, &config.limits, stop.clone());
     let admin_listener = Listener::new(admin_listener, None, &config.limits, stop.clone());
     let tasks = vec![
@@ -158,19 +160,27 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
     ];
     Ok(Running {
         address,
-        endpoint,
+        endpoint: format!("{scheme}://{address}"),
         admin_address,
         admin_endpoint: format!("http://{admin_address}"),
         kms,
         quotas,
         audit,
         clock,
+        beside_reset,
         stop,
         tasks,
     })
 }
 
 impl Running {
+    /// Has `POST /admin/reset` empty what runs beside this KMS too. The first call counts.
+    pub fn reset_beside(&self, reset: BesideReset) {
+        if self.beside_reset.set(reset).is_err() {
+            tracing::warn!("there is something else that a reset empties");
+        }
+    }
+
     /// Takes no more connections, lets requests in flight end within the configured time, and
     /// returns when everything is closed and the audit trail is written.
     pub async fn stop(mut self) {

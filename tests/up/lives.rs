@@ -1,9 +1,11 @@
 //! What resets and lives without memory leave: a Sealgate that works.
 
+use aws_sdk_s3::Client;
 use http::Method;
 use http::Request;
+use http_body_util::BodyExt as _;
 use http_body_util::Full;
-use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy;
 use hyper_util::rt::TokioExecutor;
 use tests::backend::Backend;
 
@@ -12,9 +14,10 @@ use crate::before;
 use crate::get;
 use crate::put_and_get;
 
-/// Resets the KMS by its admin port.
-async fn reset(up: &Up) -> u16 {
-    let client: Client<_, Full<bytes::Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+/// Resets everything by the KMS's admin port; what became of the backend.
+async fn reset(up: &Up) -> String {
+    let client: legacy::Client<_, Full<bytes::Bytes>> =
+        legacy::Client::builder(TokioExecutor::new()).build_http();
     let token = up.text("kms_admin_token");
     let request = Request::builder()
         .method(Method::POST)
@@ -22,32 +25,62 @@ async fn reset(up: &Up) -> u16 {
         .header("content-type", "application/json")
         .header("authorization", format!("Bearer {token}"))
         .body("{}".into());
-    client
-        .request(request.unwrap())
-        .await
-        .unwrap()
-        .status()
-        .as_u16()
+    let answer = client.request(request.unwrap()).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let document = answer.into_body().collect().await.unwrap().to_bytes();
+    let document: serde_json::Value = serde_json::from_slice(&document).unwrap();
+    document["backend"].as_str().unwrap().to_owned()
+}
+
+async fn buckets(s3: &Client) -> usize {
+    s3.list_buckets().send().await.unwrap().buckets().len()
 }
 
 #[tokio::test]
-async fn after_a_reset_sse_s3_works_before_and_after_a_restart() {
+async fn after_a_reset_everything_is_gone_and_works_before_and_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let up = Up::start(folder.path(), &["--data", "data"]);
     let s3 = up.s3();
     s3.create_bucket().bucket("demo").send().await.unwrap();
     put_and_get(&s3, "demo", "before").await;
-    assert_eq!(reset(&up).await, 200);
-    put_and_get(&s3, "demo", "after").await;
+    let large = s3.put_object().bucket("demo").key("large");
+    let body = vec![7; 2 << 20].into();
+    large.body(body).send().await.unwrap();
+    assert!(reset(&up).await.starts_with("emptied"));
+    assert_eq!(buckets(&s3).await, 0);
+    assert!(
+        up.s3_as_alt()
+            .create_bucket()
+            .bucket("demo")
+            .send()
+            .await
+            .is_ok()
+    );
+    s3.create_bucket().bucket("mine").send().await.unwrap();
+    put_and_get(&s3, "mine", "after").await;
     up.end();
 
     let up = Up::start(folder.path(), &["--data", "data"]);
     let s3 = up.s3();
-    put_and_get(&s3, "demo", "after the restart").await;
-    assert_eq!(get(&s3, "demo", "before").await.unwrap(), b"a secret");
-    assert_eq!(get(&s3, "demo", "after").await.unwrap(), b"a secret");
+    assert_eq!(buckets(&s3).await, 1);
+    put_and_get(&s3, "mine", "after the restart").await;
+    assert_eq!(get(&s3, "mine", "after").await.unwrap(), b"a secret");
     s3.create_bucket().bucket("another").send().await.unwrap();
     put_and_get(&s3, "another", "object").await;
+    up.end();
+}
+
+#[tokio::test]
+async fn a_reset_keeps_what_another_backend_stores_and_says_so() {
+    let backend = Backend::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let up = Up::start(folder.path(), &before(&backend, folder.path()));
+    let s3 = up.s3();
+    s3.create_bucket().bucket("demo").send().await.unwrap();
+    put_and_get(&s3, "demo", "before").await;
+    assert!(reset(&up).await.starts_with("kept"));
+    assert_eq!(get(&s3, "demo", "before").await.unwrap(), b"a secret");
+    put_and_get(&s3, "demo", "after").await;
     up.end();
 }
 

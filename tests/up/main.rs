@@ -57,6 +57,13 @@ impl Up {
         clients::s3(self.text("s3_endpoint"), &access, None)
     }
 
+    /// The client of the user in the other account.
+    fn s3_as_alt(&self) -> Client {
+        let secret = self.text("alt_secret_access_key");
+        let access = Access::new(self.text("alt_access_key_id"), secret);
+        clients::s3(self.text("s3_endpoint"), &access, None)
+    }
+
     /// Ends it by closing its standard input, and waits until it has ended with success.
     fn end(mut self) {
         drop(self.child.stdin.take());

@@ -88,6 +88,17 @@ impl Store {
         Intake::new(Arc::clone(&self.bodies))
     }
 
+    /// Removes all buckets, objects and uploads.
+    ///
+    /// # Errors
+    ///
+    /// When the storage fails; then everything is there.
+    pub async fn clear(&self) -> Outcome<()> {
+        self.index
+            .change(|tables: &mut Tables<'_>| tables.clear())
+            .await
+    }
+
     /// Finds a version and what is recorded of it, without its bytes.
     ///
     /// # Errors

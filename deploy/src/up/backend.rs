@@ -16,6 +16,7 @@ use crate::embedded::expiration;
 use crate::embedded::in_process::InProcessBackend;
 use crate::embedded::port;
 use crate::embedded::service::Service;
+use crate::embedded::store::Store;
 use crate::embedded::sweep;
 use crate::embedded::takeover;
 use crate::files;
@@ -28,6 +29,8 @@ pub(super) struct ChosenBackend {
     credentials: BackendCredentials,
     /// How the gateway calls it in this process.
     pub(super) local: Option<Arc<dyn LocalBackend>>,
+    /// What the embedded one stores.
+    pub(super) store: Option<Store>,
 }
 
 impl ChosenBackend {
@@ -44,6 +47,7 @@ impl ChosenBackend {
                 url: Some(url.clone()),
                 credentials,
                 local: None,
+                store: None,
             });
         }
         let durability = match flags.ephemeral {
@@ -61,6 +65,7 @@ impl ChosenBackend {
             url: None,
             credentials: BackendCredentials::default(),
             local: Some(local),
+            store: Some(store.clone()),
         };
         // Tests look at what the backend received, and do there what an attacker would.
         if flags.fixture {

@@ -150,11 +150,19 @@ pub(crate) fn forget(control: &Control, body: &[u8]) -> Outcome {
     Ok(list(control))
 }
 
-/// Forgets all keys, events in memory and usage of quotas; the clock shows the real time.
-pub(crate) fn reset(control: &Control) -> Outcome {
+/// Forgets all keys, events in memory and usage of quotas; the clock shows the real time. Then empties what
+/// runs beside this KMS, and returns what became of that.
+pub(crate) async fn reset(control: &Control) -> Outcome {
     control.kms.reset().map_err(Refusal::bad)?;
     control.clock.reset();
-    Ok(list(control))
+    let mut answer = list(control);
+    if let Some(reset) = control.beside_reset.get() {
+        let outcome = reset().await.map_err(Refusal::failed)?;
+        if let Some(fields) = answer.as_object_mut() {
+            fields.insert("backend".to_owned(), outcome.into());
+        }
+    }
+    Ok(answer)
 }
 
 #[derive(Default, Deserialize)]

@@ -222,6 +222,26 @@ impl<'txn> Tables<'txn> {
         Ok(())
     }
 
+    /// Removes everything. Numbers go on, so that no version gets the id of an earlier one.
+    ///
+    /// # Errors
+    ///
+    /// When the storage fails.
+    pub fn clear(&mut self) -> Outcome<()> {
+        for entry in self.files.iter()? {
+            let (folder, file) = entry?.0.value();
+            self.released.push(FileId { folder, file });
+        }
+        self.files.retain(|_, ()| false)?;
+        self.buckets.retain(|_, _| false)?;
+        self.versions.retain(|_, _| false)?;
+        self.uploads.retain(|_, _| false)?;
+        self.parts.retain(|_, _| false)?;
+        self.configurations.retain(|_, _| false)?;
+        self.bodies.retain(|_, _| false)?;
+        Ok(())
+    }
+
     /// The files that something refers to since these changes; their names must be durable before the
     /// changes are.
     pub fn take_placed(&mut self) -> Vec<NewFile> {

@@ -1,0 +1,138 @@
+//! The gateway of `up`, which a reset ends and starts again.
+//!
+//! `POST /admin/reset` on the KMS's admin port empties the KMS. What the gateway has at the embedded backend,
+//! root keys and records of buckets among it, goes with the objects: so no gateway runs while the store is
+//! emptied, and a new one, which remembers nothing, takes the ports of the old.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use gateway::admin::MetricsText;
+use gateway::backend::LocalBackend;
+use gateway::config::Config;
+use gateway::server::Certificate;
+use gateway::server::Parts;
+use gateway::server::Running;
+use proto::identity::Secret;
+use proto::time::Clock as _;
+use proto::time::SystemClock;
+use tokio::sync::Mutex;
+
+use crate::certificate::LOCAL_NAMES;
+use crate::certificate::LocalAuthority;
+use crate::embedded::store::Store;
+use crate::up::ports;
+
+/// What a gateway is started with.
+pub(super) struct GatewayParts {
+    pub(super) config: Config,
+    pub(super) authority: LocalAuthority,
+    pub(super) secret: Secret,
+    pub(super) local: Option<Arc<dyn LocalBackend>>,
+    /// What the embedded backend stores.
+    pub(super) store: Option<Store>,
+    pub(super) metrics: Option<MetricsText>,
+}
+
+/// A gateway, and how to start it again.
+pub(super) struct ReplaceableGateway {
+    parts: GatewayParts,
+    running: Mutex<Option<Running>>,
+}
+
+impl ReplaceableGateway {
+    /// Starts a gateway, which a reset of `kms` replaces. Its ports stay the same.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start.
+    pub(super) async fn start(
+        mut parts: GatewayParts,
+        kms: &kms::server::Running,
+    ) -> anyhow::Result<Arc<Self>> {
+        let running = parts.start().await?;
+        let listen = &mut parts.config.listen;
+        listen.http = running.s3_addr;
+        listen.https = running.tls_addr;
+        listen.admin = running.admin_addr;
+        let running = Mutex::new(Some(running));
+        let gateway = Arc::new(Self { parts, running });
+        let replaced = Arc::clone(&gateway);
+        kms.reset_beside(Box::new(move || {
+            let replaced = Arc::clone(&replaced);
+            Box::pin(async move { replaced.reset().await })
+        }));
+        Ok(gateway)
+    }
+
+    /// The configuration, with the ports that were taken.
+    pub(super) fn config(&self) -> &Config {
+        &self.parts.config
+    }
+
+    /// Whether it should be sent requests.
+    ///
+    /// # Errors
+    ///
+    /// Why not, in a sentence.
+    pub(super) async fn readiness(&self) -> Result<(), String> {
+        match &*self.running.lock().await {
+            Some(gateway) => gateway.readiness().await,
+            None => Err("the gateway was stopped".to_owned()),
+        }
+    }
+
+    /// Ends it; `removes_state` removes its state bucket, too.
+    pub(super) async fn stop(&self, removes_state: bool) {
+        let Some(gateway) = self.running.lock().await.take() else {
+            return;
+        };
+        if !removes_state {
+            gateway.stop().await;
+        } else if let Err(error) = gateway.stop_and_remove_state().await {
+            tracing::warn!(%error, "the state bucket could not be removed");
+        }
+    }
+
+    /// Empties the embedded backend and starts a new gateway; what became of the backend, in a sentence.
+    ///
+    /// # Errors
+    ///
+    /// Why the backend has what it had, or no gateway runs.
+    pub(super) async fn reset(&self) -> Result<String, String> {
+        let Some(store) = &self.parts.store else {
+            return Ok(KEPT.to_owned());
+        };
+        let mut running = self.running.lock().await;
+        if let Some(gateway) = running.take() {
+            gateway.stop().await;
+        }
+        let cleared = store.clear().await;
+        let started = self.parts.start().await;
+        *running = Some(started.map_err(|error| format!("no gateway runs any more: {error:#}"))?);
+        cleared.map_err(|fault| format!("the backend was not emptied: {fault:?}"))?;
+        Ok(EMPTIED.to_owned())
+    }
+}
+
+impl GatewayParts {
+    async fn start(&self) -> anyhow::Result<Running> {
+        let issued = self.authority.issue(&LOCAL_NAMES, SystemClock.now());
+        let issued = issued.context("the certificate for loopback")?;
+        let parts = Parts {
+            certificate: Some(Certificate {
+                chain: issued.chain,
+                key: issued.key,
+            }),
+            kms_secret: Some(self.secret.clone()),
+            backend: self.local.clone(),
+            metrics: self.metrics.clone(),
+            ..Parts::default()
+        };
+        let started = gateway::server::start(self.config.clone(), parts).await;
+        started.map_err(ports::explain_gateway)
+    }
+}
+
+const EMPTIED: &str = "emptied: there are no buckets, objects and uploads";
+const KEPT: &str = "kept: what another backend stores is not deleted here";
