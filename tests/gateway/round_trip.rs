@@ -299,3 +299,18 @@ async fn the_kms_is_called_as_aws_calls_it() {
         assert_eq!(world.kms.operations(), again, "{}", mode.name);
     }
 }
+
+#[tokio::test]
+async fn metadata_that_is_not_ascii_is_returned_as_it_was_sent() {
+    let direct = Direct::start().await;
+    let name = "x-amz-meta-a";
+    let put = Request::new("k").header(name, "Grüße, 你好");
+    direct.put(put.body("x")).await.ok();
+    for answer in [
+        direct.get(Request::new("k")).await,
+        direct.head(Request::new("k")).await,
+    ] {
+        let answer = answer.ok();
+        assert_eq!(answer.headers[name].as_bytes(), "Grüße, 你好".as_bytes());
+    }
+}
