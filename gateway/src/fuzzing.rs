@@ -54,7 +54,7 @@ impl Footer {
             checksum: None,
         };
         let count = u32::try_from(lengths.len()).ok()?;
-        let bytes = table.seal(Keys::from(key), count, &SystemRandom).ok()?;
+        let bytes = table.seal(Keys::from(key), count).ok()?;
         let stored_bytes = layout::stored_bytes_in_parts(lengths.iter().sum(), count).ok()?;
         let tail = layout::Tail::parse(bytes.last_chunk()?, stored_bytes).ok()?;
         let padding = usize::try_from(tail.padding_bytes()).ok()?;

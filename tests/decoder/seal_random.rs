@@ -217,7 +217,6 @@ fn multipart(index: usize) -> Result<Value, Box<dyn Error>> {
                 ..keys
             },
             listed,
-            &SystemRandom,
         )?,
     );
 

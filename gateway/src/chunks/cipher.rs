@@ -191,6 +191,11 @@ pub(crate) fn mac(key: &[u8; KEY_BYTES], pieces: &[&[u8]]) -> [u8; MAC_BYTES] {
     mac.finalize().into_bytes().into()
 }
 
+/// SHA-512.
+pub(crate) fn sha512(bytes: &[u8]) -> [u8; 64] {
+    <Sha512 as sha2::Digest>::digest(bytes).into()
+}
+
 /// SHA-256 of the pieces, one after the other.
 pub(crate) fn sha256(pieces: &[&[u8]]) -> [u8; 32] {
     let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);

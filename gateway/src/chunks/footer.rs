@@ -19,7 +19,6 @@ use crate::chunks::layout;
 use crate::chunks::layout::FOOTER_TAIL_BYTES;
 use crate::chunks::layout::HEAD_BYTES;
 use crate::chunks::open::Opener;
-use crate::chunks::random::Random;
 use crate::chunks::seal::Sealer;
 use crate::chunks::segment::FORMAT_VERSION;
 use crate::chunks::segment::Kind;
@@ -67,7 +66,7 @@ impl Table {
     }
 
     /// Padding, sealed table and tail, to be stored behind the parts; sealed under the footer key
-    /// ([`crate::chunks::DataKey::for_footer`]).
+    /// ([`crate::chunks::DataKey::for_footer`]). The same table gives the same bytes each time.
     ///
     /// `backend_parts` is the number of parts the backend will list: one more than the table's
     /// where the footer becomes a part of its own.
@@ -77,16 +76,10 @@ impl Table {
     /// [`SealError::PartNumber`] unless the numbers are 1 to 10,000 and ascend, there is at least
     /// one part, and `backend_parts` is their count or one more; [`SealError::Record`] for a
     /// checksum of a wrong length; [`SealError::TooLarge`] above [`layout::OBJECT_BYTES_MAX`].
-    pub fn seal(
-        &self,
-        keys: Keys<'_>,
-        backend_parts: u32,
-        random: &dyn Random,
-    ) -> Result<Vec<u8>, SealError> {
+    pub fn seal(&self, keys: Keys<'_>, backend_parts: u32) -> Result<Vec<u8>, SealError> {
         let tail = self.tail(backend_parts)?;
         let table = self.encode(&tail)?;
-        let mut sealer = Sealer::new(keys, Kind::Footer, table.len() as u64, random)?;
-        sealer.push(&table)?;
+        let mut sealer = Sealer::footer(keys, &table)?;
 
         let padding = usize::try_from(tail.padding).map_err(|_| SealError::TooLarge)?;
         let mut footer = vec![0; padding];

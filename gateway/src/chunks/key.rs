@@ -2,6 +2,7 @@
 
 use zeroize::Zeroizing;
 
+use crate::chunks::cipher;
 use crate::chunks::cipher::DerivationKey;
 use crate::chunks::layout::KEY_BYTES;
 use crate::chunks::layout::SALT_BYTES;
@@ -39,6 +40,12 @@ impl DataKey {
         Self(key.expect("it has the length of a key"))
     }
 
+    /// The salt of the footer that seals this part table, where this is the footer key.
+    pub(crate) fn footer_salt(&self, table: &[u8]) -> Salt {
+        let digest = cipher::sha512(table);
+        Salt(*self.expand(&[FOOTER_SALT_LABEL, &digest]))
+    }
+
     /// `N` bytes derived from the key for one use, which `info` names: see [`DerivationKey::expand`].
     pub(crate) fn expand<const N: usize>(&self, info: &[&[u8]]) -> Zeroizing<[u8; N]> {
         self.0.expand(info)
@@ -65,7 +72,8 @@ impl<'a> From<&'a DataKey> for Keys<'a> {
     }
 }
 
-/// The random value that makes the keys of one attempt to write a segment its own.
+/// The value that makes the keys of one attempt to write a segment its own: random, except in front of a
+/// footer.
 ///
 /// Not a secret: it is stored in clear in front of the segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,3 +99,6 @@ pub struct KeyLength;
 
 /// Names the use of a data key as the footer's; the zero byte ends the name.
 const FOOTER_LABEL: &[u8] = b"sealgate/footer@v1\0";
+
+/// Names the use of a footer key for a footer's salt; the zero byte ends the name.
+const FOOTER_SALT_LABEL: &[u8] = b"sealgate/footer-salt@v1\0";

@@ -26,7 +26,8 @@ use crate::chunks::trailer::TrailerKey;
 
 /// Seals one segment, and a whole object's trailer behind it.
 ///
-/// Draws the segment's salt itself, so that no two segments can share one.
+/// Draws the segment's salt itself, so that no two segments can share one. Only a footer's salt is
+/// derived, from all that it seals: [`Sealer::footer`].
 pub struct Sealer {
     segment: Segment,
     keys: MessageKeys,
@@ -59,13 +60,36 @@ impl Sealer {
         plaintext_bytes: u64,
         random: &dyn Random,
     ) -> Result<Self, SealError> {
+        let salt = Salt::generate(random);
+        Self::with_salt(keys.into(), kind, plaintext_bytes, salt)
+    }
+
+    /// Begins the segment of this part table. Its salt is derived from the table and the footer key: two
+    /// gateways that complete an upload by the same table send the same bytes, and another table has
+    /// keys of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`SealError::TooLarge`] for a table that is longer than an object.
+    pub(crate) fn footer(keys: Keys<'_>, table: &[u8]) -> Result<Self, SealError> {
+        let salt = keys.data.footer_salt(table);
+        let mut sealer = Self::with_salt(keys, Kind::Footer, table.len() as u64, salt)?;
+        sealer.push(table)?;
+        Ok(sealer)
+    }
+
+    fn with_salt(
+        keys: Keys<'_>,
+        kind: Kind,
+        plaintext_bytes: u64,
+        salt: Salt,
+    ) -> Result<Self, SealError> {
         let segment_bytes = layout::segment_bytes(plaintext_bytes)?;
         if matches!(kind, Kind::Part(number) if !(1..=layout::PARTS_MAX).contains(&number)) {
             return Err(SealError::PartNumber);
         }
 
-        let Keys { data: key, outer } = keys.into();
-        let salt = Salt::generate(random);
+        let Keys { data: key, outer } = keys;
         let keys = MessageKeys::derive(key, &salt, &segment::context(kind, plaintext_bytes));
         let segment = Segment {
             kind,

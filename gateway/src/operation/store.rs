@@ -51,8 +51,8 @@ pub struct ObjectStore {
     pub(crate) defaults: Arc<dyn BucketDefaults>,
     /// Uploads that are not complete.
     pub(crate) uploads: Arc<Uploads>,
-    /// Whose turn it is to complete an upload.
-    pub(crate) turns: moka::sync::Cache<String, Arc<tokio::sync::Mutex<()>>>,
+    /// Whose turn it is on an upload: many parts', or one Complete's.
+    pub(crate) turns: moka::sync::Cache<String, Arc<tokio::sync::RwLock<()>>>,
     /// What the backend must hold, where that is looked at.
     pub(crate) promises: Option<Arc<Promises>>,
     /// Whether the backend's listings can show objects' metadata.

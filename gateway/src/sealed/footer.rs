@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
+use http::header;
 
 use crate::chunks::Keys;
 use crate::chunks::OpenError;
@@ -15,7 +16,9 @@ use crate::chunks::footer::Tail;
 use crate::chunks::layout;
 use crate::chunks::layout::FOOTER_TAIL_BYTES;
 use crate::keys::data_key::ObjectKeys;
+use crate::protocol::headers;
 use crate::protocol::headers::ENVELOPE;
+use crate::protocol::range::ContentRange;
 use crate::sealed::cache::Footer;
 use crate::sealed::head::ObjectHead;
 use crate::sealed::objects::SealedObjects;
@@ -28,9 +31,7 @@ pub(crate) async fn fetch(
     reader: &Reader,
     head: &ObjectHead,
 ) -> Result<Arc<Footer>, ReadError> {
-    // What no other object's bytes share with it.
-    let envelope = head.headers.get(ENVELOPE).and_then(|it| it.to_str().ok());
-    let identity = format!("{} {}", envelope.unwrap_or_default(), head.etag.as_str());
+    let identity = identity(head);
     if let Some(footer) = objects.footers.get(&identity) {
         return Ok(footer);
     }
@@ -57,6 +58,17 @@ pub(crate) async fn fetch(
     });
     objects.footers.insert(identity, Arc::clone(&footer));
     Ok(footer)
+}
+
+/// Forgets the footer of an object, so that it is fetched again.
+pub(crate) fn forget(objects: &SealedObjects, head: &ObjectHead) {
+    objects.footers.invalidate(&identity(head));
+}
+
+/// What no other object's bytes share with it.
+fn identity(head: &ObjectHead) -> String {
+    let envelope = head.headers.get(ENVELOPE).and_then(|it| it.to_str().ok());
+    format!("{} {}", envelope.unwrap_or_default(), head.etag.as_str())
 }
 
 /// Opens the part table by the keys of the object.
@@ -90,6 +102,10 @@ pub(crate) async fn end_of(
     let end = end.collect(END_BYTES_MAX).await?;
     // One that ignores the range answers with all of it.
     let whole = parts.status == StatusCode::OK && first > 0;
+    let stated = headers::text(&parts.headers, header::CONTENT_RANGE).and_then(ContentRange::parse);
+    if stated.is_some_and(|range| range.total != head.stored_bytes) {
+        return Err(OpenError::Size.into());
+    }
     let expected = head.stored_bytes - if whole { 0 } else { first };
     if end.len() as u64 != expected {
         return Err(OpenError::Truncated.into());

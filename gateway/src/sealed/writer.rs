@@ -111,7 +111,10 @@ pub(crate) async fn write(
         BackendBody::Bytes(bytes)
     } else {
         let stored_bytes = layout::stored_bytes(plaintext_bytes)?;
-        BackendBody::stream(sealing.stream(&sealed), stored_bytes)
+        BackendBody::stream(
+            sealing.stream(&sealed, std::future::ready(())),
+            stored_bytes,
+        )
     };
 
     headers.insert(ENVELOPE, sealed_header(&envelope, &keys.data, &name)?);
@@ -271,24 +274,28 @@ impl Sealing {
         .boxed()
     }
 
-    /// Seals it while it is sent; `sealed` is set when the body was found good.
-    pub(crate) fn stream(
+    /// Seals it while it is sent; `sealed` is set when the body was found good. `before_end` is awaited
+    /// then, before the backend has all of it.
+    pub(crate) fn stream<F: Future<Output = ()> + Send>(
         self,
         sealed: &Arc<OnceLock<SealedContent>>,
-    ) -> impl Body<Data = Bytes, Error = S3Error> + use<> {
+        before_end: F,
+    ) -> impl Body<Data = Bytes, Error = S3Error> + use<F> {
         let sealed = Arc::clone(sealed);
-        let frames = stream::try_unfold(Some(self), move |sealing| {
+        let frames = stream::try_unfold(Some((self, before_end)), move |sealing| {
             let sealed = Arc::clone(&sealed);
             async move {
-                let Some(mut sealing) = sealing else {
+                let Some((mut sealing, before_end)) = sealing else {
                     return Ok(None);
                 };
                 if sealing.advance(FRAME_BYTES).await? {
                     let bytes = sealing.sealer.take();
-                    return Ok(bytes.map(|bytes| (Frame::data(bytes), Some(sealing))));
+                    let left = Some((sealing, before_end));
+                    return Ok(bytes.map(|bytes| (Frame::data(bytes), left)));
                 }
                 let (rest, content) = sealing.finish()?;
                 drop(sealed.set(content));
+                before_end.await;
                 Ok(Some((Frame::data(rest), None)))
             }
         });

@@ -1,6 +1,10 @@
 //! Multipart objects: their sizes, and what a backend could do to parts and footer.
 
+use hmac::Hmac;
+use hmac::Mac as _;
 use proptest::prelude::*;
+use sha2::Digest as _;
+use sha2::Sha512;
 
 use crate::chunks::DataKey;
 use crate::chunks::Keys;
@@ -77,9 +81,7 @@ impl Object {
             parts,
             checksum: checksum(),
         };
-        let footer = table
-            .seal(Keys::from(&key), backend_parts, &SystemRandom)
-            .unwrap();
+        let footer = table.seal(Keys::from(&key), backend_parts).unwrap();
         Self {
             key,
             plaintext,
@@ -282,9 +284,7 @@ fn the_footer_of_another_upload_does_not_open() {
     let (part, again) = seal_part(Keys::from(&object.key), 3, &[9; 5]);
     let mut table = object.table.clone();
     table.parts[1] = part;
-    let newer = table
-        .seal(Keys::from(&object.key), 2, &SystemRandom)
-        .unwrap();
+    let newer = table.seal(Keys::from(&object.key), 2).unwrap();
     let stored = [&object.parts[0][..], &again, &newer].concat();
     assert!(object.read_all(&stored).is_ok());
     let mixed = [&object.parts[0][..], &again, &object.footer].concat();
@@ -292,9 +292,47 @@ fn the_footer_of_another_upload_does_not_open() {
 }
 
 #[test]
+fn a_table_is_sealed_to_the_same_bytes_each_time_and_another_one_under_another_salt() {
+    let object = Object::new(&[20_000, 5], false);
+    let outer = key();
+    let keys = Keys {
+        data: &object.key,
+        outer: Some(&outer),
+    };
+    let seal = |table: &Table, parts| table.seal(keys, parts).unwrap();
+    let footer = seal(&object.table, 2);
+    assert_eq!(seal(&object.table, 2), footer);
+
+    // The salt is in front of the commitment, behind the padding.
+    let start = footer.len() - usize::try_from(layout::footer_bytes(2).unwrap()).unwrap();
+    let salt = |footer: &[u8]| footer[start + 16..start + 40].to_vec();
+    let mut other = object.table.clone();
+    other.parts[1].md5 = Some([2; 16]);
+    assert_ne!(salt(&seal(&other, 2)), salt(&footer));
+    let own_part = seal(&object.table, 3);
+    let at = own_part.len() - (footer.len() - start);
+    assert_ne!(own_part[at + 16..at + 40], salt(&footer));
+    let other_key = object.table.seal(Keys::from(&key()), 2).unwrap();
+    assert_ne!(salt(&other_key), salt(&footer));
+}
+
+#[test]
+fn a_footers_salt_is_derived_as_the_format_states() {
+    let (key, table) = ([7; 32], [1, 2, 3]);
+    // RFC 5869, section 2.3: the first block.
+    let mut mac = <Hmac<Sha512> as hmac::KeyInit>::new_from_slice(&key).unwrap();
+    mac.update(b"sealgate/footer-salt@v1\0");
+    mac.update(&Sha512::digest(table));
+    mac.update(&[1]);
+    let block = mac.finalize().into_bytes();
+    let salt = DataKey::from_slice(&key).unwrap().footer_salt(&table);
+    assert_eq!(salt.as_bytes(), &block[..24]);
+}
+
+#[test]
 fn a_table_of_parts_out_of_order_is_not_sealed() {
     let object = Object::new(&[5, 5], false);
-    let seal = |table: &Table, parts| table.seal(Keys::from(&object.key), parts, &SystemRandom);
+    let seal = |table: &Table, parts| table.seal(Keys::from(&object.key), parts);
     let mut swapped = object.table.clone();
     swapped.parts.swap(0, 1);
     assert_eq!(seal(&swapped, 2), Err(SealError::PartNumber));
@@ -327,9 +365,7 @@ fn the_largest_footer_opens() {
         parts: parts.collect(),
         checksum: checksum(),
     };
-    let footer = table
-        .seal(Keys::from(&keys), layout::PARTS_MAX, &SystemRandom)
-        .unwrap();
+    let footer = table.seal(Keys::from(&keys), layout::PARTS_MAX).unwrap();
     let stored = layout::stored_bytes_in_parts(10_000, layout::PARTS_MAX).unwrap();
     let tail = Tail::parse(footer.last_chunk().unwrap(), stored).unwrap();
     assert!(tail.open(Keys::from(&keys), &footer) == Ok(table));
@@ -355,7 +391,7 @@ proptest! {
         }).collect();
         let backend_parts = u32::try_from(parts.len()).unwrap() + u32::from(own_part);
         let table = Table { parts, checksum: checksum() };
-        let footer = table.seal(Keys::from(&keys), backend_parts, &SystemRandom).unwrap();
+        let footer = table.seal(Keys::from(&keys), backend_parts).unwrap();
         let segments: u64 =
             lengths.iter().map(|length| layout::segment_bytes(*length).unwrap()).sum();
         let stored = segments + footer.len() as u64;

@@ -107,15 +107,15 @@ pub async fn complete_multipart_upload(
         (None, None) => return Err(S3Error::internal()),
     };
 
-    // Two requests to complete one upload must not send two footers at a time.
-    let turn = upload.head.envelope_header().to_owned();
-    let turn = store.turns.get_with(turn, Default::default);
-    let _turn = turn.lock().await;
+    // Two requests to complete one upload must not send two footers at a time, and no part may be
+    // replaced between its comparison and the backend's Complete.
+    let turn = upload.turn(store);
+    let _turn = turn.write().await;
     let completed = match complete(store, &request, &upload, keys, &requested).await {
         Ok(completed) => completed,
         // The upload is gone, or the answer of the backend was lost after it was done.
         Err(CompleteError::MayBeDone(error)) => {
-            match completed_before(store, &upload, keys, &requested).await {
+            match completed_before(store, &request, &upload, keys, &requested).await {
                 Ok(Some(completed)) => completed,
                 // Whether it is complete was not found out: the client must try again.
                 Err(ReadError::Refused(cause))
@@ -136,15 +136,16 @@ pub async fn complete_multipart_upload(
 
 /// Why an upload was not completed.
 enum CompleteError {
-    /// It may be complete already.
+    /// It may be complete already: another gateway may have completed it while this one compared the parts,
+    /// and removed their records.
     MayBeDone(S3Error),
-    /// It was refused, and is as it was.
+    /// The object is there, and is not what it must be.
     Refused(S3Error),
 }
 
 impl<E: Into<S3Error>> From<E> for CompleteError {
     fn from(error: E) -> Self {
-        Self::Refused(error.into())
+        Self::MayBeDone(error.into())
     }
 }
 
@@ -156,12 +157,7 @@ async fn complete(
     keys: Keys<'_>,
     requested: &[RequestedPart],
 ) -> Result<CompletedObject, CompleteError> {
-    let held = match upload.backend_parts(store).await {
-        Err(error) if error.code() == S3Code::NoSuchUpload => {
-            return Err(CompleteError::MayBeDone(error));
-        }
-        held => held?,
-    };
+    let held = upload.backend_parts(store).await?;
     let records = current(store.uploads.parts(&upload.head).await?, &held.parts);
     let chosen = choose(upload, requested, &records)?;
     let table = table(upload, &chosen);
@@ -169,23 +165,23 @@ async fn complete(
     let mut headers = HeaderMap::new();
     let (sealed, name) = (&store.sealed, &upload.name);
     write_conditions::check(sealed, &request.headers, name, &mut headers).await?;
-    let parts = place_footer(store, upload, keys, &table, &chosen, &records).await?;
-    let made = put_together(store, upload, &parts, headers, table).await;
-    made.map_err(CompleteError::MayBeDone)
+    let footer = place_footer(store, upload, keys, &table, &chosen, &records).await?;
+    let mut onward = assembly::request(name, &upload.id, &footer.parts);
+    onward.headers.extend(headers);
+    let headers = assembly::headers(store.backend.fetch(onward).await?)?;
+    let found = footer.expect_in(store, upload, &headers).await;
+    found.map_err(CompleteError::Refused)?;
+    Ok(remember(store, upload, headers, table).await?)
 }
 
-/// Has the backend make the object.
-async fn put_together(
+/// Remembers what is known of an object that was made.
+async fn remember(
     store: &ObjectStore,
     upload: &Upload,
-    parts: &[(u32, ETag)],
     headers: HeaderMap,
     table: Table,
 ) -> Result<CompletedObject, S3Error> {
     let name = &upload.name;
-    let mut onward = assembly::request(name, &upload.id, parts);
-    onward.headers.extend(headers);
-    let headers = assembly::headers(store.backend.fetch(onward).await?)?;
     let backend_etag = ETag::from_headers(&headers).ok_or_else(S3Error::internal)?;
     store
         .sealed
@@ -209,9 +205,10 @@ async fn put_together(
     })
 }
 
-/// The object, if it was made from this upload and from these parts.
+/// The object, if it was made from this upload and from these parts, and is what the request claims.
 async fn completed_before(
     store: &ObjectStore,
+    request: &S3Request,
     upload: &Upload,
     footer_keys: Keys<'_>,
     requested: &[RequestedPart],
@@ -224,8 +221,10 @@ async fn completed_before(
     }
     let footer = footer::fetch(&store.sealed, &reader, &head).await?;
     let table = footer.tail.open(footer_keys, &footer.bytes)?;
-    let numbers = table.parts.iter().map(|part| part.segment.kind);
-    if !numbers.eq(requested.iter().map(|part| Kind::Part(part.number))) {
+    let is_claimed = check_object(&request.headers, upload.head.checksum, &table).is_ok();
+    let is_same =
+        table.parts.len() == requested.len() && table.parts.iter().zip(requested).all(is_requested);
+    if !is_claimed || !is_same {
         return Ok(None);
     }
     let count = Some(table.parts.len());
@@ -235,6 +234,17 @@ async fn completed_before(
         etag,
         headers: head.headers,
     }))
+}
+
+/// Whether a part of an object is the one that a client lists, as far as the object shows it: clients see
+/// the backend's ETag of a part where it is no MD5, and nothing has that any more.
+fn is_requested((part, requested): (&Part, &RequestedPart)) -> bool {
+    let is_etag = |md5: &[u8; 16]| {
+        let etag = ETag::from_md5(md5);
+        let requested = requested.etag.as_ref();
+        requested.is_some_and(|it| it.bare().eq_ignore_ascii_case(etag.bare()))
+    };
+    part.segment.kind == Kind::Part(requested.number) && part.md5.as_ref().is_none_or(is_etag)
 }
 
 impl CompletedObject {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::Method;
+use tokio::sync::RwLock;
 
 use crate::backend::BackendError;
 use crate::backend::BackendRequest;
@@ -78,6 +79,12 @@ impl Upload {
     /// A request to the backend about the upload.
     pub(crate) fn request(&self, method: Method) -> BackendRequest {
         BackendRequest::object(method, &self.name.bucket, &self.name.key)
+    }
+
+    /// Whose turn it is on the upload in this process: many parts', or one Complete's.
+    pub(crate) fn turn(&self, store: &ObjectStore) -> Arc<RwLock<()>> {
+        let upload = self.head.envelope_header().to_owned();
+        store.turns.get_with(upload, Arc::default)
     }
 
     /// The ETag that clients see of a part.

@@ -79,21 +79,32 @@ pub(crate) async fn write(
     let stored_bytes = layout::segment_bytes(plaintext_bytes)?;
     let sealed = Arc::new(OnceLock::new());
     let (head, salt) = (&upload.head, &segment.salt);
+    // From before the backend has all of the part until it is recorded: not while a Complete compares
+    // parts and has them put together. A body may take long to come, and keeps no Complete waiting.
+    let turn = upload.turn(store);
+    let taken = Arc::new(OnceLock::new());
+    let take_turn = {
+        let taken = Arc::clone(&taken);
+        async move { drop(taken.set(turn.read_owned().await)) }
+    };
     let headers = if stored_bytes < BACKEND_PART_BYTES_MIN {
         let (bytes, content) = sealing.in_memory().await?;
         drop(sealed.set(content));
+        take_turn.await;
         let stashed = store
             .uploads
             .stash(head, salt, BackendBody::Bytes(bytes.clone()));
         let sent = send(store, upload, number, BackendBody::Bytes(bytes));
         futures_util::future::try_join(stashed, sent).await?.1
     } else {
-        let body = BackendBody::stream(sealing.stream(&sealed), stored_bytes);
         let body = match is_stashed(number, Some(stored_bytes)) {
-            false => body,
+            false => BackendBody::stream(sealing.stream(&sealed, take_turn), stored_bytes),
             true => {
+                let body = sealing.stream(&sealed, std::future::ready(()));
+                let body = BackendBody::stream(body, stored_bytes);
                 store.uploads.stash(head, salt, body).await?;
                 let stashed = store.uploads.stashed(head, salt, stored_bytes).await?;
+                take_turn.await;
                 BackendBody::stream(stashed, stored_bytes)
             }
         };
@@ -112,6 +123,7 @@ pub(crate) async fn write(
         moment: store.uploads.next_moment(),
     };
     store.uploads.add_part(head, &record).await?;
+    drop(taken);
     Ok(WrittenPart {
         record,
         checksum: is_shown.then(|| digests.checksum.clone()),
