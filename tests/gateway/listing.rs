@@ -8,6 +8,7 @@ use gateway::protocol::xml::Limits;
 use http::Method;
 use tests::backend::Action;
 use tests::backend::Fault;
+use tests::backend::Gate;
 
 use crate::direct::Answer;
 use crate::direct::BUCKET;
@@ -325,4 +326,38 @@ async fn what_the_backend_lists_without_an_etag_does_not_hide_the_others() {
         .map(|it| it.0)
         .collect();
     assert_eq!(keys, ["folder/", "k"]);
+}
+
+#[tokio::test]
+async fn a_listing_shows_what_an_object_is_that_was_overwritten_meanwhile_and_not_one_deleted_meanwhile()
+ {
+    let direct = Direct::start().await;
+    let writer = direct.another();
+    for version in ["1", "2"] {
+        for key in ["deleted", "overwritten", "same"] {
+            writer.put(Asked::on(key).body(content(9))).await.ok();
+        }
+        let (listed, go_on) = (Gate::default(), Gate::default());
+        let pause = Action::PauseAfter(listed.clone(), go_on.clone());
+        let is_listing = |request: &tests::backend::Recorded| {
+            request.method == Method::GET && request.path.trim_end_matches('/') == "/bucket"
+        };
+        direct.backend.inject(Fault::on(is_listing, pause).times(1));
+        let change = async {
+            listed.reached().await;
+            let new = Asked::on("overwritten").body(content(20_000));
+            writer.put(new).await.ok();
+            writer.delete(Asked::on("deleted")).await.ok();
+            go_on.reach();
+        };
+        let list = direct.list(Asked::on("").query("list-type", version));
+        let (answer, ()) = futures_util::future::join(list, change).await;
+        let root = listing(answer);
+        let keys = ["overwritten", "same"].map(str::to_owned);
+        let heads = heads(&direct, &keys).await;
+        assert_eq!(entries(&root, "Contents"), heads, "list-type {version}");
+        if version == "2" {
+            assert_eq!(root.text_of("KeyCount"), Some("2"));
+        }
+    }
 }

@@ -176,15 +176,15 @@ async fn translate(
     expected: &str,
 ) -> Result<HeaderValue, S3Error> {
     let found = facts::look_up(&store.sealed, name, version).await?;
-    let Some((facts, backend_etag)) = found else {
+    let Some(object) = found else {
         return Err(S3Error::new(S3Code::NoSuchKey).detail("Key", &*name.key));
     };
     if expected.trim() == "*" {
         // Whatever object is there when the backend deletes it.
         return Ok(HeaderValue::from_static("*"));
     }
-    match ETag::parse(expected).as_ref() == Some(&facts.etag) {
-        true => Ok(backend_etag.to_header()),
+    match ETag::parse(expected).as_ref() == Some(&object.facts.etag) {
+        true => Ok(object.backend_etag.to_header()),
         false => Err(precondition_failed("If-Match")),
     }
 }

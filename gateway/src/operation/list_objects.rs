@@ -43,6 +43,7 @@ use crate::request::S3Request;
 use crate::sealed::cache::Facts;
 use crate::sealed::cache::ObjectIdentity;
 use crate::sealed::facts;
+use crate::sealed::facts::DescribedObject;
 use crate::sealed::head::ObjectHead;
 
 /// A listed object that must be looked at.
@@ -163,25 +164,22 @@ async fn look_up(
     let objects = &store.sealed;
     let heads = stream::iter(unknown).map(|object| async move {
         let (name, version) = (&object.name, object.version.as_deref());
-        let facts = match &object.head {
+        let described = match &object.head {
             Some(head) => facts::look_up_listed(objects, name, version, head).await,
             None => facts::look_up(objects, name, version).await,
         };
-        (object.place, facts)
+        (object.place, described)
     });
     let mut heads = heads.buffer_unordered(store.config.listing.heads_max.max(1));
-    while let Some((place, facts)) = heads.next().await {
-        match facts {
-            Ok(Some((facts, backend_etag))) => {
-                // Unless the object was overwritten since it was listed.
-                if let Some(entry) = root.children_mut().get_mut(place)
-                    && entry.text_of("ETag").and_then(ETag::parse) == Some(backend_etag)
-                {
-                    rewrite(entry, &facts);
+    let mut gone = Vec::new();
+    while let Some((place, object)) = heads.next().await {
+        match object {
+            Ok(Some(object)) => {
+                if let Some(entry) = root.children_mut().get_mut(place) {
+                    refresh(entry, &object);
                 }
             }
-            // Deleted since it was listed.
-            Ok(None) => {}
+            Ok(None) => gone.push(place),
             Err(error) if error.status() == StatusCode::SERVICE_UNAVAILABLE => {
                 return Err(error);
             }
@@ -189,7 +187,40 @@ async fn look_up(
             Err(_) => {}
         }
     }
+    drop(heads);
+    remove(root, gone);
     Ok(())
+}
+
+/// Shows what an object has that was looked up. If it was overwritten since it was listed, that is the
+/// later one's: nobody ever saw the ETag that the backend listed.
+fn refresh(entry: &mut Element, object: &DescribedObject) {
+    let listed = entry.text_of("ETag").and_then(ETag::parse);
+    if listed.as_ref() != Some(&object.backend_etag)
+        && let Some(modified) = object.modified
+    {
+        entry.set_text_of("LastModified", modified.iso8601_millis());
+    }
+    rewrite(entry, &object.facts);
+}
+
+/// Removes the objects at these places, which were deleted since they were listed.
+fn remove(root: &mut Element, mut places: Vec<usize>) {
+    places.sort_unstable();
+    let mut removed = 0_usize;
+    for place in places.into_iter().rev() {
+        let entry = root.children_mut().get(place);
+        // SeaweedFS lists folders without an ETag, which are no objects.
+        if entry.is_some_and(|entry| entry.text_of("ETag").and_then(ETag::parse).is_some()) {
+            root.children_mut().remove(place);
+            removed += 1;
+        }
+    }
+    let count = root.text_of("KeyCount").and_then(|text| text.parse().ok());
+    if let Some(count) = count {
+        let left = usize::saturating_sub(count, removed);
+        root.set_text_of("KeyCount", left.to_string());
+    }
 }
 
 /// The envelope, where an entry shows the object's metadata.

@@ -44,14 +44,14 @@ pub(crate) async fn check(
         }
         (Some(expected), None) => {
             let found = Box::pin(facts::look_up(objects, name, None)).await?;
-            let Some((facts, backend_etag)) = found else {
+            let Some(object) = found else {
                 return Err(S3Error::new(S3Code::NoSuchKey).detail("Key", &name.key));
             };
             let expected = expected.to_str().unwrap_or_default();
-            if !facts.etag.is_in(expected) {
+            if !object.facts.etag.is_in(expected) {
                 return Err(precondition_failed("If-Match"));
             }
-            headers.insert(header::IF_MATCH, backend_etag.in_form_of(expected));
+            headers.insert(header::IF_MATCH, object.backend_etag.in_form_of(expected));
             Ok(())
         }
     }

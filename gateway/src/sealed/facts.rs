@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use http::StatusCode;
+use proto::time::Timestamp;
 
 use crate::error::S3Error;
 use crate::keys::data_key::ObjectName;
@@ -23,7 +24,17 @@ use crate::sealed::reader::ReadError;
 use crate::sealed::reader::Reader;
 use crate::sealed::reader::settled;
 
-/// What clients see of an object, and its ETag at the backend; none if there is no such object.
+/// What clients see of an object that was looked up.
+pub(crate) struct DescribedObject {
+    /// Its size and its ETag.
+    pub(crate) facts: Arc<Facts>,
+    /// Its ETag at the backend.
+    pub(crate) backend_etag: ETag,
+    /// When it was last written, by the backend's clock.
+    pub(crate) modified: Option<Timestamp>,
+}
+
+/// What clients see of an object; none if there is no such object.
 ///
 /// Costs no call to the KMS.
 ///
@@ -34,14 +45,14 @@ pub(crate) async fn look_up(
     objects: &SealedObjects,
     name: &ObjectName,
     version: Option<&str>,
-) -> Result<Option<(Arc<Facts>, ETag)>, S3Error> {
+) -> Result<Option<DescribedObject>, S3Error> {
     let reader = Reader::internal(name, version);
     let looked_up = settled(|| async {
         let head = objects.head(&reader).await?;
         of_head(objects, &reader, &head).await
     });
     match looked_up.await {
-        Ok(facts) => Ok(Some(facts)),
+        Ok(object) => Ok(Some(object)),
         // Of a delete marker, 405 where it is named by its version.
         Err(error)
             if [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED]
@@ -63,10 +74,10 @@ pub(crate) async fn look_up_listed(
     name: &ObjectName,
     version: Option<&str>,
     head: &ObjectHead,
-) -> Result<Option<(Arc<Facts>, ETag)>, S3Error> {
+) -> Result<Option<DescribedObject>, S3Error> {
     let reader = Reader::internal(name, version);
     match of_head(objects, &reader, head).await {
-        Ok(facts) => Ok(Some(facts)),
+        Ok(object) => Ok(Some(object)),
         Err(ReadError::Changed) => look_up(objects, name, version).await,
         Err(ReadError::Refused(error)) => Err(error),
     }
@@ -76,7 +87,7 @@ async fn of_head(
     objects: &SealedObjects,
     reader: &Reader,
     head: &ObjectHead,
-) -> Result<(Arc<Facts>, ETag), ReadError> {
+) -> Result<DescribedObject, ReadError> {
     let facts = match head.protection() {
         None => Facts {
             etag: head.etag.clone(),
@@ -111,5 +122,9 @@ async fn of_head(
     };
     let revision = Some(Revision::from(head));
     objects.facts.insert(&reader.name, revision, facts.clone());
-    Ok((Arc::new(facts), head.etag.clone()))
+    Ok(DescribedObject {
+        facts: Arc::new(facts),
+        backend_etag: head.etag.clone(),
+        modified: head.modified,
+    })
 }
