@@ -82,7 +82,7 @@ pub fn store(tables: &mut Tables<'_>, name: &str, bucket: &Bucket) -> Outcome<()
 ///
 /// `NoSuchBucket`; `BucketNotEmpty` while there are versions, delete markers included.
 pub fn delete(tables: &mut Tables<'_>, name: &str) -> Outcome<()> {
-    let number = find(&tables.buckets, name)?.number;
+    let number = find(&*tables.buckets, name)?.number;
     let mut versions = tables
         .versions
         .range((number, FIRST, 0)..(number + 1, FIRST, 0))?;
@@ -102,7 +102,7 @@ pub fn delete(tables: &mut Tables<'_>, name: &str) -> Outcome<()> {
     for (key, upload) in uploads {
         remove_upload(tables, number, &key, upload)?;
     }
-    for (kind, id) in configurations(&tables.configurations, number)? {
+    for (kind, id) in configurations(&*tables.configurations, number)? {
         tables
             .configurations
             .remove((number, kind.as_str(), id.as_str()))?;
@@ -162,7 +162,7 @@ fn configurations(
 ///
 /// `InvalidBucketState` where a bucket with Object Lock would lose its versions.
 pub fn set_versioning(tables: &mut Tables<'_>, name: &str, versioning: Versioning) -> Outcome<()> {
-    let mut bucket = find(&tables.buckets, name)?;
+    let mut bucket = find(&*tables.buckets, name)?;
     if bucket.lock.is_some() && versioning != Versioning::Enabled {
         return Err(Fault::message(
             S3ErrorCode::InvalidBucketState,

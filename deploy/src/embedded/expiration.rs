@@ -96,7 +96,7 @@ fn apply_to_key(
     let Some((bucket, lifecycle)) = configured(tables, name, number)? else {
         return Ok(0);
     };
-    let found = versions_of(&tables.versions, number, key)?;
+    let found = versions_of(&*tables.versions, number, key)?;
     let mut count = 0;
     for action in lifecycle.due(key, &found, now_ms) {
         let made = match action {
@@ -163,12 +163,12 @@ fn configured(
     name: &str,
     number: u64,
 ) -> Outcome<Option<(Bucket, Lifecycle)>> {
-    let bucket = match buckets::find(&tables.buckets, name) {
+    let bucket = match buckets::find(&*tables.buckets, name) {
         Ok(bucket) if bucket.number == number => bucket,
         Ok(_) | Err(Fault::Refused(_)) => return Ok(None),
         Err(fault) => return Err(fault),
     };
-    let lifecycle = configurations::find(&tables.configurations, number)?;
+    let lifecycle = configurations::find(&*tables.configurations, number)?;
     Ok(lifecycle.map(|lifecycle| (bucket, lifecycle)))
 }
 

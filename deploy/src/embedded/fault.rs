@@ -1,4 +1,4 @@
-//! Why an operation failed: refused, as S3 does, or the storage failed.
+//! Why an operation failed: refused, as S3 does, a record is damaged, or the storage failed.
 
 use std::error::Error;
 
@@ -11,6 +11,8 @@ use s3s::S3ErrorCode;
 pub enum Fault {
     /// It was refused. Nothing was changed.
     Refused(S3Error),
+    /// A record cannot be read or written, or an operation on one panicked: others are as they were.
+    Damaged(Box<dyn Error + Send + Sync>),
     /// The storage failed.
     Storage(Box<dyn Error + Send + Sync>),
 }
@@ -21,7 +23,7 @@ pub type Outcome<T> = Result<T, Fault>;
 impl Fault {
     /// A record that cannot be read or written.
     pub fn damaged(error: impl Error + Send + Sync + 'static) -> Self {
-        Self::Storage(Box::new(error))
+        Self::Damaged(Box::new(error))
     }
 
     /// A refusal with the code's own message.
@@ -83,6 +85,11 @@ impl From<Fault> for S3Error {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Refused(error) => error,
+            Fault::Damaged(error) => {
+                tracing::error!(%error, "a record of the embedded backend is damaged");
+                let message = format!("A record of the embedded backend is damaged: {error}");
+                Self::with_message(S3ErrorCode::InternalError, message)
+            }
             Fault::Storage(error) => {
                 tracing::error!(%error, "the storage of the embedded backend failed");
                 let message = format!("The storage of the embedded backend failed: {error}");

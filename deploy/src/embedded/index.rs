@@ -1,6 +1,7 @@
 //! The index: what there is, in one redb file; read at any moment, changed by one thread.
 
 use std::sync::Arc;
+use std::sync::PoisonError;
 use std::sync::RwLock;
 
 use redb::Database;
@@ -67,6 +68,7 @@ impl Index {
 /// The database, which is opened again after the disk failed.
 struct Open {
     storage: Storage,
+    /// None while it is not open: whoever panicked with the lock left nothing half done.
     database: RwLock<Option<Database>>,
 }
 
@@ -78,7 +80,10 @@ impl Open {
 
     /// Opens the database, again if it is open. Waits for whoever reads.
     fn open(&self) -> Outcome<()> {
-        let mut database = self.database.write().map_err(|_| poisoned())?;
+        let mut database = self
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         // The two must not use the file at a time.
         drop(database.take());
         self.storage.rewrite_unsynced()?;
@@ -93,7 +98,7 @@ impl Open {
     }
 
     fn with<T>(&self, with: impl FnOnce(&Database) -> Outcome<T>) -> Outcome<T> {
-        let database = self.database.read().map_err(|_| poisoned())?;
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         let closed = || Fault::Storage("it is being opened again after a failure".into());
         with(database.as_ref().ok_or_else(closed)?)
     }
@@ -103,20 +108,14 @@ impl Open {
     }
 
     fn is_open(&self) -> bool {
-        self.database
-            .read()
-            .is_ok_and(|database| database.is_some())
+        let database = self.database.read();
+        database.unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     fn close(&self) {
-        if let Ok(mut database) = self.database.write() {
-            drop(database.take());
-        }
+        let database = self.database.write();
+        drop(database.unwrap_or_else(PoisonError::into_inner).take());
     }
-}
-
-fn poisoned() -> Fault {
-    Fault::Storage("a thread panicked while it opened the index".into())
 }
 
 /// What redb may cache. The system caches the file, too.

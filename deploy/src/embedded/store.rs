@@ -146,7 +146,7 @@ impl Store {
     ) -> Outcome<Written> {
         let now_ms = self.now_ms();
         let put = move |tables: &mut Tables<'_>| {
-            let bucket = buckets::find(&tables.buckets, &place.bucket)?;
+            let bucket = buckets::find(&*tables.buckets, &place.bucket)?;
             conditions.check(tables, &bucket, &place.key)?;
             write(tables, &bucket, &place.key, object, content, now_ms)
         };
@@ -166,7 +166,7 @@ impl Store {
     ) -> Outcome<Written> {
         let now_ms = self.now_ms();
         let delete = move |tables: &mut Tables<'_>| {
-            let bucket = buckets::find(&tables.buckets, &place.bucket)?;
+            let bucket = buckets::find(&*tables.buckets, &place.bucket)?;
             delete(tables, &bucket, &place, etag.as_deref(), bypass, now_ms)
         };
         self.index.change(delete).await
@@ -183,8 +183,8 @@ impl Store {
         edit: impl FnOnce(&Bucket, &mut Object) -> Outcome<()> + Send + 'static,
     ) -> Outcome<(Bucket, Version)> {
         let change = move |tables: &mut Tables<'_>| {
-            let bucket = buckets::find(&tables.buckets, &place.bucket)?;
-            let found = locate(&tables.versions, &bucket, &place)?;
+            let bucket = buckets::find(&*tables.buckets, &place.bucket)?;
+            let found = locate(&*tables.versions, &bucket, &place)?;
             let Found { age, mut version } = found;
             let Some(object) = &mut version.object else {
                 return Err(S3ErrorCode::MethodNotAllowed.into());
@@ -207,7 +207,7 @@ impl Conditions {
         if self.matches.is_none() && self.none_match.is_none() {
             return Ok(());
         }
-        let latest = versions::latest(&tables.versions, bucket.number, key)?;
+        let latest = versions::latest(&*tables.versions, bucket.number, key)?;
         let object = latest.and_then(|found| found.version.object);
         let etag = object.map(|object| object.etag);
         let is = |wanted: &str| {
@@ -260,8 +260,8 @@ pub fn delete(
 ) -> Outcome<Written> {
     if let Some(wanted) = etag {
         let found = match place.version {
-            Some(id) => versions::find(&tables.versions, bucket.number, &place.key, id)?,
-            None => versions::latest(&tables.versions, bucket.number, &place.key)?,
+            Some(id) => versions::find(&*tables.versions, bucket.number, &place.key, id)?,
+            None => versions::latest(&*tables.versions, bucket.number, &place.key)?,
         };
         let object = found.and_then(|found| found.version.object);
         if object.is_some_and(|object| wanted != "*" && object.etag != wanted) {

@@ -73,7 +73,7 @@ pub async fn run(store: &Store, from: &Path) -> anyhow::Result<u64> {
 /// Creates a bucket, unless an interrupted takeover did; its number.
 async fn create_bucket(store: &Store, name: &str, created_ms: i64) -> Outcome<u64> {
     let name = name.to_owned();
-    let create = move |tables: &mut Tables<'_>| match buckets::find(&tables.buckets, &name) {
+    let create = move |tables: &mut Tables<'_>| match buckets::find(&*tables.buckets, &name) {
         Err(Fault::Refused(_)) => buckets::create(tables, &name, false, created_ms),
         found => found.map(|bucket| bucket.number),
     };
@@ -98,7 +98,7 @@ async fn take(store: &Store, bucket: &str, former: &FormerObject) -> Outcome<()>
         ..Object::default()
     };
     let take = move |tables: &mut Tables<'_>| {
-        let bucket = buckets::find(&tables.buckets, &bucket)?;
+        let bucket = buckets::find(&*tables.buckets, &bucket)?;
         store::write(tables, &bucket, &key, object, content, modified_ms)
     };
     store.index.change(take).await?;

@@ -1,6 +1,7 @@
 //! Tests of the store without its API: races, crashes, and a failing disk.
 
 mod api;
+mod alone;
 mod configurations;
 mod crash;
 mod disk;

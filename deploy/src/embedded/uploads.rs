@@ -90,7 +90,7 @@ pub fn parse(text: &str) -> Outcome<u128> {
 /// `NoSuchBucket`; `InvalidRequest` for a lock in a bucket without Object Lock.
 pub async fn create(store: &Store, bucket: String, key: String, upload: Upload) -> Outcome<u128> {
     let create = move |tables: &mut Tables<'_>| {
-        let bucket = buckets::find(&tables.buckets, &bucket)?;
+        let bucket = buckets::find(&*tables.buckets, &bucket)?;
         lock::lock_new(&mut upload.object.clone(), &bucket, upload.created_ms)?;
         let number = tables.next_number()?;
         let random = getrandom::u64().map_err(|error| Fault::Storage(error.to_string().into()))?;
@@ -157,8 +157,8 @@ pub async fn put_part(
     content: Content,
 ) -> Outcome<()> {
     let put = move |tables: &mut Tables<'_>| {
-        let bucket = buckets::find(&tables.buckets, &place.bucket)?;
-        find(&tables.uploads, &bucket, &place)?;
+        let bucket = buckets::find(&*tables.buckets, &place.bucket)?;
+        find(&*tables.uploads, &bucket, &place)?;
         let replaced = part_of(tables, place.upload, number)?;
         if let Some(replaced) = replaced {
             tables.release(&replaced.segments)?;
@@ -181,8 +181,8 @@ pub async fn put_part(
 /// `NoSuchBucket`, `NoSuchUpload`.
 pub async fn abort(store: &Store, place: UploadPlace) -> Outcome<()> {
     let abort = move |tables: &mut Tables<'_>| {
-        let bucket = buckets::find(&tables.buckets, &place.bucket)?;
-        find(&tables.uploads, &bucket, &place)?;
+        let bucket = buckets::find(&*tables.buckets, &place.bucket)?;
+        find(&*tables.uploads, &bucket, &place)?;
         buckets::remove_upload(tables, bucket.number, place.key.as_bytes(), place.upload)
     };
     store.index.change(abort).await
@@ -202,8 +202,8 @@ pub async fn complete(
 ) -> Outcome<(Object, Written)> {
     let now_ms = store.now_ms();
     let complete = move |tables: &mut Tables<'_>| {
-        let bucket = buckets::find(&tables.buckets, &place.bucket)?;
-        let upload = find(&tables.uploads, &bucket, &place)?;
+        let bucket = buckets::find(&*tables.buckets, &place.bucket)?;
+        let upload = find(&*tables.uploads, &bucket, &place)?;
         let parts = choose(tables, &place, &completion)?;
         let checksum = checksums::of_object(&upload, &parts, completion.checksum.as_deref())?;
         let mut object = assemble(upload, &parts)?;
@@ -304,7 +304,7 @@ fn check_conditions(
     let Err(Fault::Refused(refusal)) = checked else {
         return checked;
     };
-    let latest = versions::latest(&tables.versions, bucket.number, &place.key)?;
+    let latest = versions::latest(&*tables.versions, bucket.number, &place.key)?;
     let is_since = latest.is_some_and(|found| Some(found.age) < versions::age(place.upload));
     match is_since {
         true => Err(Fault::message(

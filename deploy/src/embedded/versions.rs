@@ -138,7 +138,7 @@ pub fn write(
             (u128::from(number) << 64) | u128::from(random)
         }
         Versioning::Unversioned | Versioning::Suspended => {
-            if let Some(replaced) = find(&tables.versions, bucket.number, key, NULL)? {
+            if let Some(replaced) = find(&*tables.versions, bucket.number, key, NULL)? {
                 remove(tables, bucket, key, &replaced)?;
             }
             NULL
@@ -194,7 +194,7 @@ pub fn delete(
     if bucket.versioning != Versioning::Unversioned {
         return write(tables, bucket, key, None, now_ms);
     }
-    if let Some(found) = find(&tables.versions, bucket.number, key, NULL)? {
+    if let Some(found) = find(&*tables.versions, bucket.number, key, NULL)? {
         remove(tables, bucket, key, &found)?;
     }
     Ok(Written {
@@ -217,7 +217,7 @@ pub fn delete_version(
     now_ms: i64,
 ) -> Outcome<Written> {
     let mut is_marker = false;
-    if let Some(found) = find(&tables.versions, bucket.number, key, id)? {
+    if let Some(found) = find(&*tables.versions, bucket.number, key, id)? {
         match &found.version.object {
             Some(object) => lock::check_removal(object, bypass, now_ms)?,
             None => is_marker = true,

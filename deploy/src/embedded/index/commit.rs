@@ -1,7 +1,12 @@
 //! One thread that makes all changes: it takes those that wait, makes them in one transaction, and
 //! answers all once that is durable. So a disk that syncs a thousand times a second takes many
 //! thousand changes a second.
+//!
+//! A change that finds a damaged record, or panics, fails alone as long as it changed nothing before;
+//! else its transaction is not made, and whoever shared it gets an error, too. The thread lives on.
 
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -36,7 +41,8 @@ impl Writer {
             .name("bodies-remover".to_owned())
             .spawn(move || {
                 for id in removable.into_iter().flatten() {
-                    remover.remove(id);
+                    // What it did not remove is swept later.
+                    let _ = catch_unwind(AssertUnwindSafe(|| remover.remove(id)));
                 }
             })?;
         let committer = Committer {
@@ -63,7 +69,7 @@ impl Writer {
             outcome: None,
             answer,
         };
-        let stopped = || Fault::Storage("the index was closed".into());
+        let stopped = || Fault::Storage("the index was closed, or failed in an unknown way".into());
         let changes = self.changes.as_ref().ok_or_else(stopped)?;
         changes.send(Box::new(pending)).map_err(|_| stopped())?;
         answered.await.map_err(|_| stopped())?
@@ -83,8 +89,10 @@ impl Drop for Writer {
 
 /// A change that waits.
 trait Change: Send {
-    /// Makes it; the storage's failure, if it failed. Refusing is no failure.
+    /// Makes it; why it failed, if it failed. Refusing is no failure.
     fn make(&mut self, tables: &mut Tables<'_>) -> Outcome<()>;
+    /// Lets it fail alone.
+    fn fail(&mut self, fault: Fault);
     /// Returns its outcome, or the storage's failure.
     fn answer(self: Box<Self>, failure: Option<&str>);
 }
@@ -105,12 +113,16 @@ where
             return Ok(());
         };
         match change(tables) {
-            Err(Fault::Storage(error)) => Err(Fault::Storage(error)),
+            Err(fault @ (Fault::Storage(_) | Fault::Damaged(_))) => Err(fault),
             outcome => {
                 self.outcome = Some(outcome);
                 Ok(())
             }
         }
+    }
+
+    fn fail(&mut self, fault: Fault) {
+        self.outcome = Some(Err(fault));
     }
 
     fn answer(mut self: Box<Self>, failure: Option<&str>) {
@@ -146,7 +158,10 @@ impl Committer {
             };
             let mut group = vec![first];
             group.extend(waiting.try_iter().take(GROUP_MAX));
-            self.commit(group);
+            if catch_unwind(AssertUnwindSafe(|| self.commit(group))).is_err() {
+                tracing::error!("the index panicked; it is opened again");
+                self.file.close();
+            }
             is_settled = false;
         }
         self.file.close();
@@ -167,7 +182,7 @@ impl Committer {
             }
             Err(fault) => {
                 let text = match &fault {
-                    Fault::Storage(error) => error.to_string(),
+                    Fault::Storage(error) | Fault::Damaged(error) => error.to_string(),
                     Fault::Refused(error) => error.to_string(),
                 };
                 tracing::error!(%text, "the index could not be written");
@@ -187,7 +202,17 @@ impl Committer {
         let transaction = database.begin_write()?;
         let mut tables = Tables::open(&transaction)?;
         for change in group {
-            change.make(&mut tables)?;
+            tables.begin_change();
+            let made = catch_unwind(AssertUnwindSafe(|| change.make(&mut tables)));
+            let fault = match made {
+                Ok(Ok(())) => continue,
+                Ok(Err(fault)) => fault,
+                Err(_) => Fault::Damaged("an operation on the index panicked".into()),
+            };
+            if tables.is_changed() || !matches!(fault, Fault::Damaged(_)) {
+                return Err(fault);
+            }
+            change.fail(fault);
         }
         let released = tables.take_released();
         let placed = tables.take_placed();

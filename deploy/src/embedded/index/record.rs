@@ -195,7 +195,7 @@ pub fn encode<T: Serialize>(record: &T) -> Result<Vec<u8>, Fault> {
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
     match bytes.split_first() {
         Some((&FORMAT, fields)) => postcard::from_bytes(fields).map_err(Fault::damaged),
-        _ => Err(Fault::Storage(
+        _ => Err(Fault::Damaged(
             "a record of the index has a format that this version does not read".into(),
         )),
     }

@@ -3,11 +3,16 @@
 //! Keys sort as S3 sorts: by the bytes of the object's key, then from the newest version to the
 //! oldest.
 
+use std::ops::Deref;
+use std::ops::DerefMut;
+
+use redb::Key;
 use redb::ReadOnlyTable;
 use redb::ReadTransaction;
 use redb::ReadableTable;
 use redb::Table;
 use redb::TableDefinition;
+use redb::Value;
 use redb::WriteTransaction;
 
 use crate::embedded::bodies::NewFile;
@@ -117,21 +122,52 @@ impl Snapshot {
     }
 }
 
+/// A table that shows whether it was changed.
+pub struct Watched<'txn, K: Key + 'static, V: Value + 'static> {
+    table: Table<'txn, K, V>,
+    is_changed: bool,
+}
+
+impl<'txn, K: Key + 'static, V: Value + 'static> Watched<'txn, K, V> {
+    fn open(transaction: &'txn WriteTransaction, name: TableDefinition<'_, K, V>) -> Outcome<Self> {
+        Ok(Self {
+            table: transaction.open_table(name)?,
+            is_changed: false,
+        })
+    }
+}
+
+impl<'txn, K: Key + 'static, V: Value + 'static> Deref for Watched<'txn, K, V> {
+    type Target = Table<'txn, K, V>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.table
+    }
+}
+
+/// Only what changes a table needs it like this.
+impl<K: Key + 'static, V: Value + 'static> DerefMut for Watched<'_, K, V> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.is_changed = true;
+        &mut self.table
+    }
+}
+
 /// The index while changes are made to it.
 pub struct Tables<'txn> {
     /// Buckets by name.
-    pub buckets: Table<'txn, &'static str, Record>,
+    pub buckets: Watched<'txn, &'static str, Record>,
     /// Versions of objects.
-    pub versions: Table<'txn, VersionKey, Record>,
+    pub versions: Watched<'txn, VersionKey, Record>,
     /// Uploads in parts.
-    pub uploads: Table<'txn, UploadKey, Record>,
+    pub uploads: Watched<'txn, UploadKey, Record>,
     /// Parts of uploads.
-    pub parts: Table<'txn, PartKey, Record>,
+    pub parts: Watched<'txn, PartKey, Record>,
     /// Configurations of buckets.
-    pub configurations: Table<'txn, ConfigurationKey, Record>,
-    bodies: Table<'txn, u64, Record>,
-    files: Table<'txn, (u32, u64), ()>,
-    numbers: Table<'txn, &'static str, u64>,
+    pub configurations: Watched<'txn, ConfigurationKey, Record>,
+    bodies: Watched<'txn, u64, Record>,
+    files: Watched<'txn, (u32, u64), ()>,
+    numbers: Watched<'txn, &'static str, u64>,
     released: Vec<FileId>,
     placed: Vec<NewFile>,
 }
@@ -144,17 +180,42 @@ impl<'txn> Tables<'txn> {
     /// When the storage fails.
     pub fn open(transaction: &'txn WriteTransaction) -> Outcome<Self> {
         Ok(Self {
-            buckets: transaction.open_table(BUCKETS)?,
-            versions: transaction.open_table(VERSIONS)?,
-            uploads: transaction.open_table(UPLOADS)?,
-            parts: transaction.open_table(PARTS)?,
-            configurations: transaction.open_table(CONFIGURATIONS)?,
-            bodies: transaction.open_table(BODIES)?,
-            files: transaction.open_table(FILES)?,
-            numbers: transaction.open_table(NUMBERS)?,
+            buckets: Watched::open(transaction, BUCKETS)?,
+            versions: Watched::open(transaction, VERSIONS)?,
+            uploads: Watched::open(transaction, UPLOADS)?,
+            parts: Watched::open(transaction, PARTS)?,
+            configurations: Watched::open(transaction, CONFIGURATIONS)?,
+            bodies: Watched::open(transaction, BODIES)?,
+            files: Watched::open(transaction, FILES)?,
+            numbers: Watched::open(transaction, NUMBERS)?,
             released: Vec::new(),
             placed: Vec::new(),
         })
+    }
+
+    /// A change begins.
+    pub fn begin_change(&mut self) {
+        self.buckets.is_changed = false;
+        self.versions.is_changed = false;
+        self.uploads.is_changed = false;
+        self.parts.is_changed = false;
+        self.configurations.is_changed = false;
+        self.bodies.is_changed = false;
+        self.files.is_changed = false;
+        self.numbers.is_changed = false;
+    }
+
+    /// Whether anything may be other than when the change began.
+    #[must_use]
+    pub fn is_changed(&self) -> bool {
+        self.buckets.is_changed
+            || self.versions.is_changed
+            || self.uploads.is_changed
+            || self.parts.is_changed
+            || self.configurations.is_changed
+            || self.bodies.is_changed
+            || self.files.is_changed
+            || self.numbers.is_changed
     }
 
     /// A number that is greater than all before it.

@@ -37,7 +37,7 @@ pub(super) async fn put<C: Configuration>(
     configuration: Option<C>,
 ) -> Outcome<()> {
     let put = move |tables: &mut Tables<'_>| {
-        let number = buckets::find(&tables.buckets, &bucket)?.number;
+        let number = buckets::find(&*tables.buckets, &bucket)?.number;
         match &configuration {
             Some(configuration) => configurations::store(tables, number, configuration),
             None => configurations::remove::<C>(tables, number),

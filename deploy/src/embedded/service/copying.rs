@@ -168,7 +168,7 @@ impl Source {
         let checked = conditions.check(&object, modified_ms);
         checked.map_err(|fault| match fault {
             Fault::Refused(_) => S3ErrorCode::PreconditionFailed.into(),
-            fault @ Fault::Storage(_) => fault,
+            fault => fault,
         })?;
         Ok(Self { object, id, reader })
     }

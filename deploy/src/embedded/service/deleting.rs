@@ -54,7 +54,7 @@ pub(super) async fn delete_objects(
     let bucket = input.bucket;
     // All in one transaction: each is refused or not by itself.
     let delete = move |tables: &mut Tables<'_>| {
-        let found = buckets::find(&tables.buckets, &bucket)?;
+        let found = buckets::find(&*tables.buckets, &bucket)?;
         let mut outcomes = Vec::with_capacity(objects.len());
         for object in objects {
             let named = (object.key.clone(), object.version_id.clone());
@@ -62,8 +62,8 @@ pub(super) async fn delete_objects(
                 store::delete(tables, &found, &place, etag.as_deref(), bypass, now_ms)
             });
             match outcome {
-                Err(Fault::Storage(error)) => return Err(Fault::Storage(error)),
                 Err(Fault::Refused(error)) => outcomes.push((named, Err(error))),
+                Err(fault) => return Err(fault),
                 Ok(written) => outcomes.push((named, Ok(written))),
             }
         }

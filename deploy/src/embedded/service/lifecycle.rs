@@ -94,7 +94,7 @@ pub(super) async fn delete_bucket_lifecycle(
 
 async fn put(service: &Service, name: String, lifecycle: Option<Lifecycle>) -> Outcome<()> {
     let put = move |tables: &mut Tables<'_>| {
-        let mut bucket = buckets::find(&tables.buckets, &name)?;
+        let mut bucket = buckets::find(&*tables.buckets, &name)?;
         bucket.has_lifecycle = lifecycle.is_some();
         match &lifecycle {
             Some(lifecycle) => configurations::store(tables, bucket.number, lifecycle)?,

@@ -89,7 +89,7 @@ pub(super) async fn put_object_lock_configuration(
     let default = default_retention(configuration.rule)?;
     let name = input.bucket;
     let set = move |tables: &mut Tables<'_>| {
-        let mut bucket = buckets::find(&tables.buckets, &name)?;
+        let mut bucket = buckets::find(&*tables.buckets, &name)?;
         if bucket.versioning != Versioning::Enabled {
             let message =
                 "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration";

@@ -46,7 +46,7 @@ impl Fixture {
         let store = Store::open(disk, Arc::<ManualClock>::clone(&clock)).unwrap();
         create_bucket(&store, lock).await.unwrap();
         let configure = move |tables: &mut Tables<'_>| {
-            let mut bucket = buckets::find(&tables.buckets, BUCKET)?;
+            let mut bucket = buckets::find(&*tables.buckets, BUCKET)?;
             bucket.has_lifecycle = true;
             let lifecycle = Lifecycle {
                 rules,
