@@ -1,18 +1,28 @@
 //! A store in one file, by redb: ordered tables, transactions, durable commits.
+//!
+//! redb does not go on after the disk failed. So the database is opened again by whoever commits next, and
+//! first of all gets back the rows that failed commits may have changed: they were refused.
+
+mod storage;
 
 use std::fs::File;
 use std::fs::OpenOptions;
+use std::fs::TryLockError;
 use std::io;
 use std::path::Path;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 
 use redb::Database;
-use redb::DatabaseError;
 use redb::ReadableDatabase;
 use redb::ReadableTable;
 use redb::StorageBackend;
 use redb::TableDefinition;
+use redb::WriteTransaction;
 use redb::backends::FileBackend;
 
+use crate::keys::redb_store::storage::Storage;
 use crate::keys::store::Change;
 use crate::keys::store::Row;
 use crate::keys::store::Store;
@@ -21,7 +31,15 @@ use crate::keys::store::Table;
 
 /// A store in one file.
 pub struct RedbStore {
-    database: Database,
+    storage: Storage,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// None after a failure, until the database is opened again.
+    database: Option<Database>,
+    /// The rows before the commits that failed, which the disk may hold all the same.
+    before: Vec<Change>,
 }
 
 impl RedbStore {
@@ -32,20 +50,19 @@ impl RedbStore {
     /// [`StoreError`] when the file cannot be opened, is in use by another process, or is no store.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         if !path.exists() {
-            make(path)?;
+            create(path)?;
         }
         let mut options = OpenOptions::new();
         options.read(true).write(true);
         let file = options.open(path).map_err(|error| of_file(path, &error))?;
-        // redb says so when it locks the file: as it opens the file, or as it opens the database.
-        let in_use = |error| match error {
-            DatabaseError::DatabaseAlreadyOpen => {
+        // As long as the file is open, so that nobody else comes in while the database is opened again.
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => {
                 StoreError(format!("another process uses {}", path.display()).into())
             }
-            error => failed(error),
-        };
-        let file = FileBackend::new(file).map_err(in_use)?;
-        Self::new(builder().create_with_backend(file).map_err(in_use)?)
+            TryLockError::Error(error) => of_file(path, &error),
+        })?;
+        Self::with_backend(FileBackend::new(file).map_err(failed)?)
     }
 
     /// Opens the store on other storage than a file, such as one that fails on purpose.
@@ -54,23 +71,71 @@ impl RedbStore {
     ///
     /// [`StoreError`] when the storage fails or holds no store.
     pub fn with_backend(storage: impl StorageBackend) -> Result<Self, StoreError> {
-        let database = builder().create_with_backend(storage).map_err(failed)?;
-        Self::new(database)
+        let storage = Storage::new(storage);
+        let state = Mutex::new(State {
+            database: Some(open(&storage)?),
+            before: Vec::new(),
+        });
+        Ok(Self { storage, state })
     }
 
-    fn new(database: Database) -> Result<Self, StoreError> {
-        let transaction = database.begin_write().map_err(failed)?;
-        for table in Table::ALL {
-            transaction.open_table(definition(*table)).map_err(failed)?;
-        }
-        transaction.commit().map_err(failed)?;
-        Ok(Self { database })
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Opens the database, where need be after a failure.
+fn open(storage: &Storage) -> Result<Database, StoreError> {
+    storage.rewrite_unsynced().map_err(failed)?;
+    let database = builder().create_with_backend(storage.clone());
+    let database = database.map_err(failed)?;
+    let transaction = database.begin_write().map_err(failed)?;
+    for table in Table::ALL {
+        transaction.open_table(definition(*table)).map_err(failed)?;
+    }
+    transaction.commit().map_err(failed)?;
+    Ok(database)
+}
+
+/// Makes changes durable, after `first`. The rows before them are added to `before`.
+fn commit(
+    database: &Database,
+    first: &[Change],
+    changes: &[Change],
+    before: &mut Vec<Change>,
+) -> Result<(), StoreError> {
+    let transaction = database.begin_write().map_err(failed)?;
+    for change in first {
+        make(&transaction, change)?;
+    }
+    for change in changes {
+        before.push(make(&transaction, change)?);
+    }
+    transaction.commit().map_err(failed)
+}
+
+/// Makes a change; the one that undoes it.
+fn make(transaction: &WriteTransaction, change: &Change) -> Result<Change, StoreError> {
+    let table = transaction.open_table(definition(change.table));
+    let mut table = table.map_err(failed)?;
+    let name = change.name.as_str();
+    let before = match &change.value {
+        Some(value) => table.insert(name, value.as_slice()),
+        None => table.remove(name),
+    };
+    let before = before.map_err(failed)?;
+    Ok(Change {
+        table: change.table,
+        name: change.name.clone(),
+        value: before.map(|value| value.value().to_vec()),
+    })
 }
 
 impl Store for RedbStore {
     fn rows(&self) -> Result<Vec<Row>, StoreError> {
-        let transaction = self.database.begin_read().map_err(failed)?;
+        let state = self.lock();
+        let database = state.database.as_ref().ok_or_else(closed)?;
+        let transaction = database.begin_read().map_err(failed)?;
         let mut rows = Vec::new();
         for table in Table::ALL {
             let open = transaction.open_table(definition(*table)).map_err(failed)?;
@@ -87,23 +152,35 @@ impl Store for RedbStore {
     }
 
     fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {
-        let transaction = self.database.begin_write().map_err(failed)?;
-        for change in changes {
-            let mut table = transaction
-                .open_table(definition(change.table))
-                .map_err(failed)?;
-            match change.value {
-                Some(value) => table.insert(&*change.name, &*value).map_err(failed)?,
-                None => table.remove(&*change.name).map_err(failed)?,
-            };
+        let state = &mut *self.lock();
+        if state.database.is_none() {
+            state.database = Some(open(&self.storage)?);
         }
-        transaction.commit().map_err(failed)
+        let database = state.database.as_ref().ok_or_else(closed)?;
+        let mut before = Vec::new();
+        match commit(database, &state.before, &changes, &mut before) {
+            Ok(()) => {
+                state.before.clear();
+                Ok(())
+            }
+            Err(error) => {
+                state.database = None;
+                for row in before {
+                    let is_row = |it: &Change| it.table == row.table && it.name == row.name;
+                    // What a row was first is what it is to be again.
+                    if !state.before.iter().any(is_row) {
+                        state.before.push(row);
+                    }
+                }
+                Err(error)
+            }
+        }
     }
 }
 
 /// Makes an empty store in that file. It has another name until it is whole, because what a power
 /// failure leaves of half a store does not open.
-fn make(path: &Path) -> Result<(), StoreError> {
+fn create(path: &Path) -> Result<(), StoreError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let unfinished = path.with_file_name(name);
@@ -140,6 +217,10 @@ fn builder() -> redb::Builder {
 
 const fn definition(table: Table) -> TableDefinition<'static, &'static str, &'static [u8]> {
     TableDefinition::new(table.name())
+}
+
+fn closed() -> StoreError {
+    StoreError("it is not open since the disk failed".into())
 }
 
 /// A file that cannot be opened or removed.

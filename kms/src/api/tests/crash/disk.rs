@@ -9,9 +9,26 @@ use redb::StorageBackend;
 /// What was done to a disk.
 #[derive(Clone, Debug)]
 pub(super) enum Act {
-    Write { at: usize, data: Vec<u8> },
+    Write {
+        at: usize,
+        data: Vec<u8>,
+    },
     Length(usize),
     Sync,
+    /// A sync that failed: what was written before is taken for clean, and never comes to the disk unless
+    /// it is written again.
+    FailedSync,
+}
+
+/// How a disk fails.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Failure {
+    /// How many acts succeed before.
+    pub(super) after: usize,
+    /// How many fail then.
+    pub(super) lasts: usize,
+    /// The system's number of the error.
+    pub(super) errno: i32,
 }
 
 /// A disk in memory.
@@ -19,6 +36,7 @@ pub(super) enum Act {
 pub(super) struct Disk {
     bytes: Arc<Mutex<Vec<u8>>>,
     acts: Arc<Mutex<Vec<Act>>>,
+    failure: Arc<Mutex<Option<Failure>>>,
 }
 
 impl Disk {
@@ -27,6 +45,7 @@ impl Disk {
         Self {
             bytes: Arc::new(Mutex::new(bytes)),
             acts: Arc::default(),
+            failure: Arc::default(),
         }
     }
 
@@ -40,9 +59,57 @@ impl Disk {
         self.acts.lock().unwrap().clone()
     }
 
-    fn act(&self, act: Act) {
+    /// Fails from now on as `failure` says; `None`: no more.
+    pub(super) fn fail(&self, failure: Option<Failure>) {
+        *self.failure.lock().unwrap() = failure;
+    }
+
+    /// What is durable of all that was done so far.
+    pub(super) fn durable(&self) -> Vec<u8> {
+        let (mut durable, mut unsynced) = (Vec::new(), Vec::new());
+        for act in self.acts() {
+            match act {
+                Act::Sync => unsynced.drain(..).for_each(|act| apply(&mut durable, &act)),
+                Act::FailedSync => unsynced.clear(),
+                act => unsynced.push(act),
+            }
+        }
+        durable
+    }
+
+    fn act(&self, act: Act) -> io::Result<()> {
+        let done = self.may_act();
+        // A write that failed may have happened in part.
+        let act = match (&done, act) {
+            (Ok(()), act) => act,
+            (Err(_), Act::Write { at, mut data }) => {
+                data.truncate(data.len() / 2);
+                Act::Write { at, data }
+            }
+            (Err(_), Act::Sync) => Act::FailedSync,
+            (Err(_), _) => return done,
+        };
         apply(&mut self.bytes.lock().unwrap(), &act);
         self.acts.lock().unwrap().push(act);
+        done
+    }
+
+    fn may_act(&self) -> io::Result<()> {
+        let mut failure = self.failure.lock().unwrap();
+        let Some(failure) = failure.as_mut() else {
+            return Ok(());
+        };
+        match (failure.after, failure.lasts) {
+            (0, 0) => Ok(()),
+            (0, _) => {
+                failure.lasts -= 1;
+                Err(io::Error::from_raw_os_error(failure.errno))
+            }
+            _ => {
+                failure.after -= 1;
+                Ok(())
+            }
+        }
     }
 }
 
@@ -60,28 +127,25 @@ impl StorageBackend for Disk {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.act(Act::Length(usize::try_from(len).unwrap()));
-        Ok(())
+        self.act(Act::Length(usize::try_from(len).unwrap()))
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.act(Act::Sync);
-        Ok(())
+        self.act(Act::Sync)
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.act(Act::Write {
             at: usize::try_from(offset).unwrap(),
             data: data.to_vec(),
-        });
-        Ok(())
+        })
     }
 }
 
 /// Does to the bytes what was done to the disk.
 pub(super) fn apply(bytes: &mut Vec<u8>, act: &Act) {
     match act {
-        Act::Sync => {}
+        Act::Sync | Act::FailedSync => {}
         Act::Length(length) => bytes.resize(*length, 0),
         Act::Write { at, data } => {
             let end = at + data.len();
