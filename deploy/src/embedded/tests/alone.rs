@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc;
 
+use crate::embedded::buckets;
 use crate::embedded::fault::Fault;
 use crate::embedded::fault::Outcome;
 use crate::embedded::index::tables::Tables;
@@ -15,6 +16,7 @@ use crate::embedded::tests::get;
 use crate::embedded::tests::open;
 use crate::embedded::tests::put;
 use crate::embedded::tests::store_with_bucket;
+use crate::embedded::versions;
 
 /// A change that is made among two others, in one transaction; the outcomes of the three.
 async fn among_others(
@@ -43,8 +45,8 @@ async fn among_others(
 /// Makes the record of a version one that cannot be read.
 async fn damage(store: &Store, key: &'static str) {
     let damage = move |tables: &mut Tables<'_>| {
-        let bucket = super::super::buckets::find(&*tables.buckets, BUCKET)?;
-        let found = super::super::versions::latest(&*tables.versions, bucket.number, key)?;
+        let bucket = buckets::find(&*tables.buckets, BUCKET)?;
+        let found = versions::latest(&*tables.versions, bucket.number, key)?;
         let age = found.unwrap().age;
         let place = (bucket.number, key.as_bytes(), age);
         tables.versions.insert(place, [0xff; 9].as_slice())?;
@@ -73,8 +75,8 @@ async fn of_a_change_that_panics_halfway_nothing_stays_and_the_store_goes_on() {
     let store = store_with_bucket(&disk).await;
     put(&store, "key", vec![1; LARGE]).await.unwrap();
     let halfway = |tables: &mut Tables<'_>| {
-        let bucket = super::super::buckets::find(&*tables.buckets, BUCKET)?;
-        super::super::versions::delete(tables, &bucket, "key", 1)?;
+        let bucket = buckets::find(&*tables.buckets, BUCKET)?;
+        versions::delete(tables, &bucket, "key", 1)?;
         panic!("on purpose")
     };
     let outcome: Outcome<()> = store.index.change(halfway).await;
