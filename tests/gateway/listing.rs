@@ -335,7 +335,7 @@ async fn a_listing_shows_what_an_object_is_that_was_overwritten_meanwhile_and_no
     let writer = direct.another();
     for version in ["1", "2"] {
         for key in ["deleted", "overwritten", "same"] {
-            writer.put(Asked::on(key).body(content(9))).await.ok();
+            writer.put(Request::new(key).body(content(9))).await.ok();
         }
         let (listed, go_on) = (Gate::default(), Gate::default());
         let pause = Action::PauseAfter(listed.clone(), go_on.clone());
@@ -345,12 +345,12 @@ async fn a_listing_shows_what_an_object_is_that_was_overwritten_meanwhile_and_no
         direct.backend.inject(Fault::on(is_listing, pause).times(1));
         let change = async {
             listed.reached().await;
-            let new = Asked::on("overwritten").body(content(20_000));
+            let new = Request::new("overwritten").body(content(20_000));
             writer.put(new).await.ok();
-            writer.delete(Asked::on("deleted")).await.ok();
+            writer.delete(Request::new("deleted")).await.ok();
             go_on.reach();
         };
-        let list = direct.list(Asked::on("").query("list-type", version));
+        let list = direct.list(Request::new("").query("list-type", version));
         let (answer, ()) = futures_util::future::join(list, change).await;
         let root = listing(answer);
         let keys = ["overwritten", "same"].map(str::to_owned);

@@ -8,8 +8,8 @@ use tests::backend::Fault;
 use tests::backend::Gate;
 use tests::backend::Recorded;
 
-use crate::direct::Asked;
 use crate::direct::Direct;
+use crate::direct::Request;
 use crate::direct::content;
 use crate::multipart::MIB;
 use crate::multipart::expect_object;
@@ -54,17 +54,17 @@ async fn a_gateway_that_finds_the_parts_gone_because_another_completed_the_uploa
     let world = Direct::start().await;
     let sent = parts(&[5 * MIB, 9]);
     for (mode, create, later) in modes() {
-        let asked = later(Asked::on(mode));
-        let id = world.uploading().begin(create(Asked::on(mode))).await;
-        let etags = world.uploading().send(&asked, &id, &sent).await;
+        let request = later(Request::new(mode));
+        let id = world.uploading().begin(create(Request::new(mode))).await;
+        let etags = world.uploading().send(&request, &id, &sent).await;
         let [listed, go_on] = pause(&world, is_list_of_parts, Action::PauseAfter);
         let another = world.another();
         let uploading = another.uploading();
-        let second = uploading.complete(asked.clone(), &id, &etags);
+        let second = uploading.complete(request.clone(), &id, &etags);
         let first = async {
             listed.reached().await;
             let uploading = world.uploading();
-            let first = uploading.complete(asked.clone(), &id, &etags).await;
+            let first = uploading.complete(request.clone(), &id, &etags).await;
             go_on.reach();
             first
         };
@@ -78,16 +78,19 @@ async fn a_gateway_that_finds_the_parts_gone_because_another_completed_the_uploa
 async fn an_upload_completed_on_a_condition_answers_whoever_comes_second_the_same() {
     let world = Direct::start().await;
     let sent = parts(&[9]);
-    let asked = Asked::on("k").header("if-none-match", "*");
-    let id = world.uploading().begin(Asked::on("k")).await;
-    let etags = world.uploading().send(&Asked::on("k"), &id, &sent).await;
+    let request = Request::new("k").header("if-none-match", "*");
+    let id = world.uploading().begin(Request::new("k")).await;
+    let etags = world.uploading().send(&Request::new("k"), &id, &sent).await;
     let [listed, go_on] = pause(&world, is_list_of_parts, Action::PauseAfter);
     let another = world.another();
     let uploading = another.uploading();
-    let second = uploading.complete(asked.clone(), &id, &etags);
+    let second = uploading.complete(request.clone(), &id, &etags);
     let first = async {
         listed.reached().await;
-        let first = world.uploading().complete(asked.clone(), &id, &etags).await;
+        let first = world
+            .uploading()
+            .complete(request.clone(), &id, &etags)
+            .await;
         go_on.reach();
         first
     };
@@ -100,22 +103,22 @@ async fn of_two_gateways_that_sent_a_footer_either_completes_the_upload() {
     let world = Direct::start().await;
     let sent = parts(&[5 * MIB, 9]);
     for (mode, create, later) in modes() {
-        let asked = later(Asked::on(mode));
-        let id = world.uploading().begin(create(Asked::on(mode))).await;
-        let etags = world.uploading().send(&asked, &id, &sent).await;
+        let request = later(Request::new(mode));
+        let id = world.uploading().begin(create(Request::new(mode))).await;
+        let etags = world.uploading().send(&request, &id, &sent).await;
         world.backend.forget();
         let [first_sent, complete_first] = pause(&world, is_complete, Action::PauseBefore);
         let [second_sent, complete_second] = pause(&world, is_complete, Action::PauseBefore);
         let another = world.another();
         let (uploading, others) = (world.uploading(), another.uploading());
         let first = async {
-            let first = uploading.complete(asked.clone(), &id, &etags).await;
+            let first = uploading.complete(request.clone(), &id, &etags).await;
             complete_second.reach();
             first
         };
         let second = async {
             first_sent.reached().await;
-            others.complete(asked.clone(), &id, &etags).await
+            others.complete(request.clone(), &id, &etags).await
         };
         // The second one's footer took the place of the first one's.
         let order = async {
@@ -143,17 +146,17 @@ async fn an_object_that_does_not_end_as_it_was_sent_is_an_error_and_no_success()
             Action::SetHeader("content-range", "bytes 0-9/10".to_owned()),
         ] {
             let sent = parts(&sizes);
-            let asked = Asked::on(key);
-            let id = uploading.begin(asked.clone()).await;
-            let etags = uploading.send(&asked, &id, &sent).await;
+            let request = Request::new(key);
+            let id = uploading.begin(request.clone()).await;
+            let etags = uploading.send(&request, &id, &sent).await;
             world.backend.inject(Fault::on(is_end_of_object, action));
-            let answer = uploading.complete(asked.clone(), &id, &etags).await;
+            let answer = uploading.complete(request.clone(), &id, &etags).await;
             let error = answer.refused(500, "InternalError");
             assert!(error.to_string().contains("did not put"), "{error}");
             // Where it was the way that was bad and not the object, completing again answers.
             world.backend.heal();
-            uploading.complete(asked, &id, &etags).await.ok();
-            expect_object(&world, key, |asked| asked, &sent).await;
+            uploading.complete(request, &id, &etags).await.ok();
+            expect_object(&world, key, |request| request, &sent).await;
         }
     }
 }
@@ -162,20 +165,20 @@ async fn an_object_that_does_not_end_as_it_was_sent_is_an_error_and_no_success()
 async fn an_object_that_is_overwritten_at_once_was_completed_all_the_same() {
     let world = Direct::start().await;
     let uploading = world.uploading();
-    let asked = Asked::on("k");
-    let id = uploading.begin(asked.clone()).await;
-    let etags = uploading.send(&asked, &id, &parts(&[9])).await;
+    let request = Request::new("k");
+    let id = uploading.begin(request.clone()).await;
+    let etags = uploading.send(&request, &id, &parts(&[9])).await;
     let [completed, go_on] = pause(&world, is_complete, Action::PauseAfter);
     let another = world.another();
     let overwrite = async {
         completed.reached().await;
-        another.put(asked.clone().body(content(7))).await.ok();
+        another.put(request.clone().body(content(7))).await.ok();
         go_on.reach();
     };
-    let complete = uploading.complete(asked.clone(), &id, &etags);
+    let complete = uploading.complete(request.clone(), &id, &etags);
     let (answer, ()) = futures_util::future::join(complete, overwrite).await;
     answer.ok();
-    assert_eq!(world.get(asked).await.ok().body, content(7));
+    assert_eq!(world.get(request).await.ok().body, content(7));
 }
 
 /// Longer than any answer here takes, which nothing waits for but one that must not come.
@@ -185,15 +188,15 @@ const A_WHILE: Duration = Duration::from_millis(300);
 async fn a_complete_waits_for_a_part_that_the_backend_has_and_nothing_has_recorded() {
     let world = Direct::start().await;
     let uploading = world.uploading();
-    let asked = Asked::on("k");
+    let request = Request::new("k");
     for size in [9, 5 * MIB] {
-        let id = uploading.begin(asked.clone()).await;
-        let etags = uploading.send(&asked, &id, &parts(&[size])).await;
+        let id = uploading.begin(request.clone()).await;
+        let etags = uploading.send(&request, &id, &parts(&[size])).await;
         let [sent, go_on] = pause(&world, is_part, Action::PauseAfter);
-        let part = uploading.part(asked.clone(), &id, 1, content(size + 1));
+        let part = uploading.part(request.clone(), &id, 1, content(size + 1));
         let complete = async {
             sent.reached().await;
-            let complete = uploading.complete(asked.clone(), &id, &etags);
+            let complete = uploading.complete(request.clone(), &id, &etags);
             let mut complete = Box::pin(complete);
             let early = tokio::time::timeout(A_WHILE, &mut complete).await;
             assert!(early.is_err(), "{size}: it did not wait");
@@ -210,17 +213,17 @@ async fn a_complete_waits_for_a_part_that_the_backend_has_and_nothing_has_record
 async fn a_part_waits_for_a_complete_before_the_backend_has_all_of_it() {
     let world = Direct::start().await;
     let uploading = world.uploading();
-    let asked = Asked::on("k");
+    let request = Request::new("k");
     for size in [9, 5 * MIB] {
         let sent = parts(&[size]);
-        let id = uploading.begin(asked.clone()).await;
-        let etags = uploading.send(&asked, &id, &sent).await;
+        let id = uploading.begin(request.clone()).await;
+        let etags = uploading.send(&request, &id, &sent).await;
         world.backend.forget();
         let [at_backend, go_on] = pause(&world, is_complete, Action::PauseBefore);
-        let complete = uploading.complete(asked.clone(), &id, &etags);
+        let complete = uploading.complete(request.clone(), &id, &etags);
         let part = async {
             at_backend.reached().await;
-            let part = uploading.part(asked.clone(), &id, 1, content(size + 1));
+            let part = uploading.part(request.clone(), &id, 1, content(size + 1));
             let mut part = Box::pin(part);
             let early = tokio::time::timeout(A_WHILE, &mut part).await;
             assert!(early.is_err(), "{size}: it did not wait");
@@ -236,6 +239,6 @@ async fn a_part_waits_for_a_complete_before_the_backend_has_all_of_it() {
         let (complete, part) = futures_util::future::join(complete, part).await;
         complete.ok();
         part.refused(404, "NoSuchUpload");
-        expect_object(&world, "k", |asked| asked, &sent).await;
+        expect_object(&world, "k", |request| request, &sent).await;
     }
 }
