@@ -240,6 +240,8 @@ pub fn write(
     now_ms: i64,
 ) -> Outcome<Written> {
     lock::lock_new(&mut object, bucket, now_ms)?;
+    // A damaged record that this replaces is found before anything is changed, and fails this write alone.
+    versions::find(&*tables.versions, bucket.number, key, versions::NULL)?;
     object.length = content.length();
     object.segments = content.place(tables)?;
     versions::write(tables, bucket, key, Some(object), now_ms)

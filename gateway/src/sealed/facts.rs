@@ -125,6 +125,6 @@ async fn of_head(
     Ok(DescribedObject {
         facts: Arc::new(facts),
         backend_etag: head.etag.clone(),
-        modified: head.modified,
+        modified: head.modified(),
     })
 }

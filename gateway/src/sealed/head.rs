@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use http::HeaderMap;
+use http::HeaderValue;
 use http::StatusCode;
 use http::header;
 use proto::time::Timestamp;
@@ -40,6 +41,19 @@ pub(crate) struct ObjectHead {
 }
 
 impl ObjectHead {
+    /// An object that was just put together: its ETag, its size at the backend, and the header with its
+    /// envelope.
+    pub(crate) fn from_write(etag: ETag, stored_bytes: u64, envelope: HeaderValue) -> Self {
+        Self {
+            etag,
+            stored_bytes,
+            version: None,
+            envelope: None,
+            listed: None,
+            headers: HeaderMap::from_iter([(ENVELOPE, envelope)]),
+        }
+    }
+
     /// Reads the headers of an answer to GET or HEAD; also, which of the stored bytes are its body.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use crate::embedded::index::tables::Tables;
 use crate::embedded::store::Store;
 use crate::embedded::tests::BUCKET;
 use crate::embedded::tests::LARGE;
+use crate::embedded::tests::delete;
 use crate::embedded::tests::disk::Image;
 use crate::embedded::tests::disk::TestDisk;
 use crate::embedded::tests::get;
@@ -104,7 +105,7 @@ async fn a_record_that_cannot_be_read_fails_its_own_request_alone() {
     let (first, before, bad, after, ()) = tokio::join!(
         first,
         put(&store, "before", vec![1; LARGE]),
-        put(&store, "bad", vec![2; LARGE]),
+        delete(&store, "bad"),
         put(&store, "after", vec![3; 9]),
         async move { drop(release) },
     );
@@ -114,6 +115,5 @@ async fn a_record_that_cannot_be_read_fails_its_own_request_alone() {
     let error = s3s::S3Error::from(bad.unwrap_err());
     let message = error.message().unwrap();
     assert!(message.contains("is damaged"), "{message}");
-    assert_eq!(disk.files(), 1, "the body of the refused write is removed");
     assert_eq!(get(&store, "before").await.unwrap().len(), LARGE);
 }

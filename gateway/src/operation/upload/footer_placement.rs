@@ -32,7 +32,6 @@ use crate::operation::upload::journal::is_stashed;
 use crate::operation::upload::part_writer;
 use crate::protocol::etag::ETag;
 use crate::protocol::headers;
-use crate::protocol::headers::ENVELOPE;
 use crate::protocol::headers::VERSION_ID;
 use crate::records::uploads::PartRecord;
 use crate::sealed::footer;
@@ -112,17 +111,10 @@ impl PlacedFooter {
     ) -> Result<(), S3Error> {
         let version = headers::text(headers, VERSION_ID);
         let reader = Reader::internal(&upload.name, version);
-        let mut envelope = HeaderMap::new();
-        let header = HeaderValue::from_str(upload.head.envelope_header());
-        envelope.insert(ENVELOPE, header.map_err(|_| S3Error::internal())?);
-        let head = ObjectHead {
-            etag: ETag::from_headers(headers).ok_or_else(S3Error::internal)?,
-            stored_bytes: self.object_bytes,
-            modified: None,
-            version: None,
-            envelope: None,
-            headers: envelope,
-        };
+        let etag = ETag::from_headers(headers).ok_or_else(S3Error::internal)?;
+        let envelope = HeaderValue::from_str(upload.head.envelope_header());
+        let envelope = envelope.map_err(|_| S3Error::internal())?;
+        let head = ObjectHead::from_write(etag, self.object_bytes, envelope);
         let error = match footer::fetch(&store.sealed, &reader, &head).await {
             Ok(footer) if footer.bytes == self.bytes => return Ok(()),
             Err(ReadError::Changed) => return Ok(()),
