@@ -116,6 +116,11 @@ impl Request<'_> {
             resource.push_str(bucket);
         }
         resource.push_str(self.path);
+        // A bucket alone is signed as a folder, however its path ends: SDKs write none and sign one.
+        let is_bucket = resource.len() > 1 && resource.rfind('/') == Some(0);
+        if is_bucket {
+            resource.push('/');
+        }
         let mut separator = '?';
         for (name, value) in &signed {
             resource.push(separator);

@@ -184,6 +184,27 @@ fn signed_parameters_are_sorted_and_decoded_and_keep_their_form() {
 }
 
 #[test]
+fn a_bucket_alone_is_signed_with_a_slash_behind_it() {
+    for (bucket_in_host, path, expected) in [
+        (None, "/b", "/b/"),
+        (None, "/b/", "/b/"),
+        (Some("b"), "/", "/b/"),
+        (None, "/", "/"),
+        (None, "/b/k", "/b/k"),
+        (Some("b"), "/k", "/b/k"),
+    ] {
+        let request = Request {
+            bucket_in_host,
+            path,
+            ..GET
+        };
+        let text = text(request);
+        let resource = text.rsplit('\n').next();
+        assert_eq!(resource, Some(expected), "{bucket_in_host:?} {path}");
+    }
+}
+
+#[test]
 fn a_parameter_that_is_not_signed_is_refused() {
     for query in [
         "prefix=a",

@@ -59,9 +59,11 @@ impl Draft {
             .iter()
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
+        let is_bucket = self.path.len() > 1 && self.path.matches('/').count() == 1;
+        let slash = if is_bucket { "/" } else { "" };
         let mark = if pairs.is_empty() { "" } else { "?" };
         let text = format!(
-            "{}\n{}\n{}\n{date}\n{amz}{}{mark}{}",
+            "{}\n{}\n{}\n{date}\n{amz}{}{slash}{mark}{}",
             self.method,
             value("content-md5"),
             value("content-type"),
