@@ -96,7 +96,6 @@ const LOCK: &[(&str, &str)] = &[
 const CASES: &[Case] = &[
     case("s3:authType", "REST-HEADER", "GetObject"),
     case("s3:authType", "REST-QUERY-STRING", "GetObject").presigned(),
-    case("s3:signatureAge", "0", "GetObject").presigned(),
     case("s3:signatureversion", "AWS4-HMAC-SHA256", "GetObject"),
     case("s3:TlsVersion", "1.3", "GetObject").tls(),
     case("aws:SecureTransport", "true", "GetObject").tls(),

@@ -121,6 +121,8 @@ fn optional_value(parameter: &str) -> &'static str {
         "versionId" => "{version}",
         "encoding-type" => "url",
         "fetch-owner" => "true",
+        // As the gateway makes it: the last name of the page before, in base64.
+        "continuation-token" => "YQ",
         "part-number-marker" => "1",
         "upload-id-marker" | "version-id-marker" => "",
         "response-expires" => "Thu, 01 Jan 2099 00:00:00 GMT",
