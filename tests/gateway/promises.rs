@@ -5,6 +5,7 @@ use gateway::state::Gateways;
 use http::Method;
 use http::Response;
 use tests::expect::expect_s3_error;
+use tests::form::Form;
 use tests::signed::Draft;
 use tests::world::World;
 
@@ -80,6 +81,42 @@ async fn a_key_that_ends_in_a_slash_is_one_of_its_own_where_the_backend_stores_i
     let get = world.send(Draft::new(Method::GET, "bkt", "folder/")).await;
     assert_eq!(get.status(), 200);
     assert_eq!(world.backend.keys("bkt").len(), 2);
+}
+
+#[tokio::test]
+async fn a_form_is_held_to_what_the_backend_does_as_a_put_is() {
+    let world = world().await;
+    world.backend.fold_keys();
+    world.backend.drop_tags();
+    let without_lock = "<ObjectLockConfiguration/>";
+    world
+        .backend
+        .set_subresource("bkt", "object-lock", without_lock);
+    let tagging = "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>";
+    for (form, code, status) in [
+        (Form::new("bkt", "folder/", "body"), "InvalidArgument", 400),
+        (Form::new("bkt", "a//b", "body"), "InvalidArgument", 400),
+        (
+            Form::new("bkt", "k", "body").field("tagging", tagging),
+            "NotImplemented",
+            501,
+        ),
+        (
+            Form::new("bkt", "k", "body")
+                .field("x-amz-object-lock-mode", "GOVERNANCE")
+                .field(
+                    "x-amz-object-lock-retain-until-date",
+                    "2099-01-01T00:00:00Z",
+                ),
+            "InvalidRequest",
+            400,
+        ),
+    ] {
+        let target = world.tls_target();
+        let request = form.sign(&world.main, world.now(), &target.address.to_string());
+        expect_s3_error(&request.send(&target).await.unwrap(), code, status);
+    }
+    assert!(world.backend.keys("bkt").is_empty());
 }
 
 async fn delete_objects(world: &World, key: &str) -> Response<Bytes> {

@@ -78,7 +78,10 @@ impl Promises {
         self.check_key(key).await?;
         let creates = matches!(
             operation,
-            Operation::PutObject | Operation::CopyObject | Operation::CreateMultipartUpload
+            Operation::PutObject
+                | Operation::PostObject
+                | Operation::CopyObject
+                | Operation::CreateMultipartUpload
         );
         if creates && !self.has_folder(key).await? {
             return Err(folded(key));
@@ -203,6 +206,7 @@ fn is_conditional_write(operation: Operation, headers: &HeaderMap) -> bool {
     let writes = matches!(
         operation,
         Operation::PutObject
+            | Operation::PostObject
             | Operation::CopyObject
             | Operation::CompleteMultipartUpload
             | Operation::DeleteObject
