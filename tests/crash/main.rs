@@ -8,6 +8,7 @@
 #[cfg(target_os = "linux")]
 mod files;
 mod histories;
+mod root_keys;
 mod single;
 mod upload;
 
@@ -81,7 +82,11 @@ impl Crash {
     }
 
     fn victim(&self) -> Process {
-        Process::gateway(env!("CARGO_BIN_EXE_sealgate-under-test"), &self.config)
+        Self::process(&self.config)
+    }
+
+    fn process(config: &str) -> Process {
+        Process::gateway(env!("CARGO_BIN_EXE_sealgate-under-test"), config)
     }
 
     /// The gateway that lives.
