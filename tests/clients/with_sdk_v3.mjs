@@ -11,9 +11,8 @@ const kmssdk = require("@aws-sdk/client-kms");
 const { Upload } = require("@aws-sdk/lib-storage");
 const { getSignedUrl } = require("@aws-sdk/s3-request-presigner");
 
-const region = process.env.AWS_DEFAULT_REGION;
-const s3 = new s3sdk.S3Client({ region, forcePathStyle: true });
-const kms = new kmssdk.KMSClient({ region });
+const s3 = new s3sdk.S3Client();
+const kms = new kmssdk.KMSClient();
 const send = (name, input) => s3.send(new s3sdk[`${name}Command`](input));
 const bytes = async (answer) => Buffer.from(await answer.Body.transformToByteArray());
 
