@@ -17,6 +17,7 @@ fn main() -> ExitCode {
     process::start_logs();
     process::write_for_owner_alone();
     process::forbid_core_dumps();
+    process::raise_file_limit();
     process::refuse_huge_pages();
     match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,

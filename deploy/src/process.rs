@@ -93,6 +93,23 @@ pub fn forbid_core_dumps() {
     }
 }
 
+/// Takes as many open files as the operating system allows: each client is one, and often the backend's
+/// connection another, and the usual soft limit of 1,024 is soon reached.
+pub fn raise_file_limit() {
+    use rustix::process::Resource;
+    use rustix::process::Rlimit;
+    use rustix::process::getrlimit;
+    use rustix::process::setrlimit;
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
+}
+
 /// Makes every file and folder that this process creates readable and writable for its user alone.
 pub fn write_for_owner_alone() {
     use rustix::fs::Mode;

@@ -16,6 +16,9 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
+use proto::connection;
+use proto::connection::UnreadBody;
+use proto::connection::stream;
 use proto::hosts::Hosts;
 use tokio::net::TcpStream;
 
@@ -49,12 +52,11 @@ impl Admin {
 
     /// Serves one connection.
     pub(crate) async fn serve(self: Arc<Self>, stream: TcpStream) {
-        let service = service_fn(|request: Request<hyper::body::Incoming>| {
-            let admin = Arc::clone(&self);
-            async move {
-                let answer = admin.answer(&request).await;
-                Ok::<_, Infallible>(answer)
-            }
+        let (admin, unread) = (&self, UnreadBody::default());
+        let (stream, returned) = stream::returning(stream);
+        let service = service_fn(|request: Request<hyper::body::Incoming>| async {
+            let answer = |request| async move { admin.answer(&request).await };
+            Ok::<_, Infallible>(connection::answer(request, &unread, answer).await)
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -62,6 +64,11 @@ impl Admin {
             .serve_connection(TokioIo::new(stream), service);
         if let Err(cause) = connection.await {
             tracing::debug!(%cause, "admin connection ended");
+        }
+        if unread.is_set()
+            && let Some(stream) = returned.take()
+        {
+            stream::linger(stream, std::future::pending()).await;
         }
     }
 

@@ -31,7 +31,6 @@ pub use coverage::Coverage;
 pub(crate) use form::Form;
 pub(crate) use form::fields::Fields;
 pub(crate) use form::fields::repeated;
-pub use wire::AwaitsContinue;
 pub use wire::Wire;
 pub use wire::WireBody;
 pub use wire::WireLimits;

@@ -32,7 +32,6 @@ use crate::bucket::cors::Asking;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::payload;
-use crate::payload::AwaitsContinue;
 use crate::payload::Wire;
 use crate::payload::WireBody;
 use crate::payload::WireLimits;
@@ -131,8 +130,7 @@ impl Responder {
     ) -> Response<Answer> {
         let (head, body) = request.into_parts();
         let connection = self.settings.proxies.connection(peer, tls, &head.headers);
-        let awaits_continue = AwaitsContinue::new(expects_continue(&head.headers));
-        let wire = Wire::new(body, self.settings.wire_limits, awaits_continue.clone());
+        let wire = Wire::new(body, self.settings.wire_limits);
         let target = authenticate::check_head(&head.uri, &head.headers)
             .and_then(|()| route::target(&head.uri, host(&head), &self.settings.bases));
         let mut record = self.record(&head, &connection, target.as_ref().ok());
@@ -160,10 +158,6 @@ impl Responder {
             .unwrap_or_else(|error| self.error_answer(error, uri.path(), is_head, &mut record));
         if !for_page.is_empty() {
             response.headers_mut().extend(for_page);
-        }
-        if awaits_continue.is_true() {
-            let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(header::CONNECTION, close);
         }
         self.finish(response, record)
     }
@@ -316,10 +310,4 @@ impl Ids {
 fn host(head: &http::request::Parts) -> Option<&str> {
     let authority = head.uri.authority().map(http::uri::Authority::as_str);
     authority.or_else(|| head.headers.get(header::HOST)?.to_str().ok())
-}
-
-/// Whether the client waits for a sign to go on.
-fn expects_continue(headers: &HeaderMap) -> bool {
-    let expect = headers.get(header::EXPECT);
-    expect.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }

@@ -130,9 +130,9 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
     let composed = compose::compose(&config, clock, Arc::clone(&random), kms_secret, backend)?;
     let presence = upkeep::begin(&config, &composed.stored, &*random, exclusive).await?;
 
-    let http = bind(config.listen.http).await?;
-    let https = bind(config.listen.https).await?;
-    let admin_listener = bind(config.listen.admin).await?;
+    let http = bind(config.listen.http)?;
+    let https = bind(config.listen.https)?;
+    let admin_listener = bind(config.listen.admin)?;
     let (s3_addr, tls_addr, admin_addr) = (
         address(http.as_ref())?,
         address(https.as_ref())?,
@@ -409,12 +409,11 @@ fn serve_clients(
 }
 
 /// Opens a port.
-async fn bind(address: Option<SocketAddr>) -> Result<Option<TcpListener>, StartError> {
+fn bind(address: Option<SocketAddr>) -> Result<Option<TcpListener>, StartError> {
     let Some(address) = address else {
         return Ok(None);
     };
-    let listener = TcpListener::bind(address).await;
-    listener
+    proto::listen::bind(address)
         .map(Some)
         .map_err(|cause| StartError::Bind { address, cause })
 }

@@ -51,7 +51,6 @@ use http::header::ORIGIN;
 use http_body_util::BodyExt as _;
 use http_body_util::Full;
 use http_body_util::Limited;
-use hyper::body::Incoming;
 use proto::hosts::Hosts;
 use proto::identity::Secret;
 use proto::sigv4::sha256_hex;
@@ -70,6 +69,7 @@ use crate::faults::Faults;
 use crate::metrics::Metrics;
 use crate::quota::Quotas;
 use crate::services::cloud_trail;
+use crate::transport::Incoming;
 use crate::transport::mark_credentials;
 
 /// What the admin port controls.

@@ -112,8 +112,8 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
     } = parts;
     let regions = Arc::clone(kms.regions());
     let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
-    let (listener, address) = bind(config.listen).await?;
-    let (admin_listener, admin_address) = bind(config.admin.listen).await?;
+    let (listener, address) = bind(config.listen)?;
+    let (admin_listener, admin_address) = bind(config.admin.listen)?;
 
     let metrics = Arc::new(Metrics::new());
     let faults = Arc::new(Faults::default());
@@ -245,9 +245,9 @@ fn root_key(path: &Path, store_is_new: bool) -> Result<RootKey, StartError> {
 }
 
 /// Takes a port, and returns which one.
-async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let failed = |error| StartError::bind(address, error);
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let listener = proto::listen::bind(address).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
 }

@@ -23,7 +23,7 @@ use http::header::CONTENT_TYPE;
 use http::header::Entry;
 use http_body_util::Either;
 use http_body_util::Full;
-use hyper::body::Incoming;
+use proto::connection::body::RequestBody;
 use proto::hosts::HostError;
 use proto::hosts::Hosts;
 use serde::Deserialize;
@@ -100,6 +100,9 @@ impl Default for Limits {
         }
     }
 }
+
+/// The body of a request in either protocol.
+pub(crate) type Incoming = RequestBody<hyper::body::Incoming>;
 
 /// The body of an answer in either protocol.
 pub(crate) type Body = Either<Full<Bytes>, tonic::body::Body>;

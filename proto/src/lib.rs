@@ -3,7 +3,7 @@
 //! A thing belongs here when two parties must agree on its bytes or its verdict: the signature that
 //! a client computes and a server checks, the ARN that one service writes and the other compares,
 //! the policy that both must evaluate the same way. Nothing here does I/O, except that [`time`]
-//! reads a clock and [`listen`] resolves names.
+//! reads a clock, [`listen`] resolves names and binds ports, and [`connection`] ends connections.
 //!
 //! The modules, from top to bottom; a module names only modules below it:
 //!
@@ -15,6 +15,7 @@
 //! | [`sigv2`] | AWS Signature Version 2: to check a request |
 //! | [`sigv4`] | AWS Signature Version 4: to check a request and to sign one |
 //! | [`arn`] | Amazon Resource Names |
+//! | [`connection`] | HTTP/1.1 connections whose requests are answered before their bodies were read |
 //! | [`hosts`] | which host names a server on loopback answers to |
 //! | [`listen`] | addresses to listen on, in configuration files |
 //! | [`identity`] | accounts, Regions, principals, and the secrets that prove them |
@@ -31,6 +32,8 @@ pub mod sigv2;
 pub mod sigv4;
 
 pub mod arn;
+
+pub mod connection;
 
 pub mod hosts;
 

@@ -1,14 +1,34 @@
 //! Addresses to listen on, as configuration files write them: `127.0.0.1:9080` or `localhost:9080`.
 //!
-//! The functions are for `#[serde(deserialize_with = "...")]`.
+//! [`address`] and [`optional_address`] are for `#[serde(deserialize_with = "...")]`.
 
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::net::ToSocketAddrs as _;
 
 use serde::Deserializer;
 use serde::de::Error;
 use serde::de::Visitor;
+use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
+
+/// Listens on an address, in the current tokio runtime.
+///
+/// # Errors
+///
+/// As the operating system reports them.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // As the standard library does: the port of a server that ended is free at once.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Reads an address with its port. A name is resolved, to an address of IPv4 if it has one.
 ///
@@ -53,6 +73,10 @@ impl Visitor<'_> for AddressVisitor {
         first.ok_or_else(|| E::custom(format!("`{text}` has no address")))
     }
 }
+
+/// Connections that wait to be accepted. A client beyond them tries again after a second, so it is more than
+/// come at once; the operating system may bound it lower, Linux to 4,096.
+const BACKLOG: u32 = 4_096;
 
 #[cfg(test)]
 mod tests {

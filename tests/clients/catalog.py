@@ -47,6 +47,7 @@ CLIENTS = {
     "go": Client("go sdk", installing.go),
     "terraform": Client("go terraform", installing.go),
     "minio-go": Client("go minio", installing.go, default=False),
+    "refused": Client("with_http.py", default=False),
     "decoder": Client("../decoder/stored.py"),
     "mc": Client("mc", installing.mc, default=False),
     "java": Client("java Sdk2", installing.java, default=False),

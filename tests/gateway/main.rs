@@ -4,6 +4,7 @@ mod backend_way;
 mod bucket_encryption;
 mod bucket_records;
 mod bucket_takeover;
+mod connections;
 mod copy;
 mod cors;
 mod deleting;

@@ -5,6 +5,7 @@
 //! - [`clients`]: the AWS SDKs, pointed at a world.
 //! - [`process`]: the binary, to be killed.
 //! - [`form`]: browsers' forms, signed by hand.
+//! - [`connections`]: answers read by hand, and many at once.
 //! - [`signed`]: requests signed by hand, which no SDK would send.
 //! - [`world`]: KMS, gateway and backend, started together on ephemeral ports.
 //!
@@ -13,6 +14,7 @@
 // In the order of use; `tests/tidy` reads it.
 pub mod world;
 pub mod form;
+pub mod connections;
 pub mod signed;
 pub mod clients;
 pub mod expect;

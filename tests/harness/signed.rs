@@ -318,11 +318,17 @@ pub struct Target {
     pub tls: Option<std::sync::Arc<rustls::ClientConfig>>,
 }
 
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+/// A connection, plain or within TLS.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 impl Target {
-    async fn connect(&self) -> anyhow::Result<Box<dyn Stream>> {
+    /// Opens a connection.
+    ///
+    /// # Errors
+    ///
+    /// When none can be made, or the handshake fails.
+    pub async fn connect(&self) -> anyhow::Result<Box<dyn Stream>> {
         let stream = TcpStream::connect(self.address).await?;
         let Some(config) = &self.tls else {
             return Ok(Box::new(stream));

@@ -2,8 +2,12 @@
 //! that name what went wrong.
 
 use http::Method;
+use proto::time::Clock as _;
+use proto::time::SystemClock;
 use serde_json::json;
 use tests::backend::Backend;
+use tests::clients::Access;
+use tests::connections::answers_at_once;
 use tests::signed::Draft;
 use tests::signed::Target;
 use tests::world::World;
@@ -101,4 +105,24 @@ async fn the_log_names_the_request_and_the_object_that_does_not_open() {
     for name in ["request_id=", "bucket=\"demo\"", "key=\"object\""] {
         assert!(line.contains(name), "{line}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_connections_at_once_are_all_answered_from_the_embedded_backend() {
+    sealgate::process::raise_file_limit();
+    let folder = tempfile::tempdir().unwrap();
+    let up = Up::start(folder.path(), &["--ephemeral"]);
+    let s3 = up.s3();
+    s3.create_bucket().bucket("demo").send().await.unwrap();
+    let put = s3.put_object().bucket("demo").key("k");
+    put.body(b"precious".to_vec().into()).send().await.unwrap();
+    let host = up.text("s3_endpoint").trim_start_matches("http://");
+    let access = Access::new(up.text("access_key_id"), up.text("secret_access_key"));
+    let get = Draft::new(Method::GET, "demo", "k").sign(&access, SystemClock.now(), host);
+    let target = Target {
+        address: host.parse().unwrap(),
+        tls: None,
+    };
+    let answers = answers_at_once(&target, &get.to_bytes(), 1_000).await;
+    assert!(answers.iter().all(|answer| answer.ends_with("precious")));
 }

@@ -38,9 +38,7 @@ pub async fn open(service: Service, stop: CancellationToken) -> anyhow::Result<P
         access_key_id.clone(),
         secret_access_key.clone(),
     ));
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .await
-        .context("no free port")?;
+    let listener = proto::listen::bind((Ipv4Addr::LOCALHOST, 0).into()).context("no free port")?;
     let address = listener.local_addr()?;
     tokio::spawn(accept(listener, builder.build(), stop));
     Ok(Port {

@@ -22,6 +22,8 @@ use rustls_pki_types::ServerName;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -36,6 +38,8 @@ pub(crate) struct Pool {
     idle_max: usize,
     idle_timeout: Duration,
     connect_timeout: Duration,
+    /// A turn for each connection that is being opened.
+    turns: Semaphore,
 }
 
 /// Where connections go.
@@ -73,34 +77,60 @@ impl Pool {
             idle_max,
             idle_timeout,
             connect_timeout,
+            turns: Semaphore::new(CONNECTS_AT_ONCE),
         })
     }
 
     /// A connection ready for a request: an idle one, else a new one.
     pub(crate) async fn lend(&self) -> Result<Lent, BackendError> {
+        if let Some(lent) = self.lend_idle().await {
+            return Ok(lent);
+        }
+        Box::pin(async {
+            let turn = self.turn().await?;
+            // One may have come back meanwhile.
+            match self.lend_idle().await {
+                Some(lent) => Ok(lent),
+                None => self.open_in(turn).await,
+            }
+        })
+        .await
+    }
+
+    /// An idle connection that is ready for a request.
+    async fn lend_idle(&self) -> Option<Lent> {
         while let Some(mut sender) = self.take_idle() {
             // Ready at once, or as soon as the connection's task has seen the end of the last
             // answer; an error where the backend hung up.
             let ready = sender.is_ready()
                 || matches!(timeout(READY_TIMEOUT, sender.ready()).await, Ok(Ok(())));
             if ready {
-                return Ok(Lent {
+                return Some(Lent {
                     sender,
                     reused: true,
                 });
             }
         }
-        Box::pin(self.open()).await
+        None
     }
 
     /// A new connection.
     pub(crate) async fn open(&self) -> Result<Lent, BackendError> {
+        let turn = self.turn().await?;
+        self.open_in(turn).await
+    }
+
+    /// The turn to open a connection: a server that is met by hundreds at once drops some.
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, BackendError> {
+        let limit = self.connect_timeout.saturating_mul(CONNECT_ATTEMPTS);
+        let turn = timeout(limit, self.turns.acquire()).await;
+        turn.ok().and_then(Result::ok).ok_or_else(too_long)
+    }
+
+    async fn open_in(&self, turn: SemaphorePermit<'_>) -> Result<Lent, BackendError> {
         let unreachable = |error: std::io::Error| BackendError::Unreachable(error.to_string());
-        let connecting = TcpStream::connect((self.target.host.as_str(), self.target.port));
-        let stream = timeout(self.connect_timeout, connecting)
-            .await
-            .map_err(|_| BackendError::Unreachable("connecting took too long".to_owned()))?
-            .map_err(unreachable)?;
+        let stream = self.connect().await?;
+        drop(turn);
         stream.set_nodelay(true).map_err(unreachable)?;
         let sender = match &self.target.tls {
             None => handshake(stream).await?,
@@ -117,6 +147,17 @@ impl Pool {
             sender,
             reused: false,
         })
+    }
+
+    /// Connects; once more where the server did not even take notice, as one does whose queue is full.
+    async fn connect(&self) -> Result<TcpStream, BackendError> {
+        for _ in 0..CONNECT_ATTEMPTS {
+            let connecting = TcpStream::connect((self.target.host.as_str(), self.target.port));
+            if let Ok(outcome) = timeout(self.connect_timeout, connecting).await {
+                return outcome.map_err(|error| BackendError::Unreachable(error.to_string()));
+            }
+        }
+        Err(too_long())
     }
 
     /// Takes a connection back whose answer was read to its end; `began` is when its request was
@@ -151,6 +192,11 @@ impl Pool {
     }
 }
 
+/// The error of connections that do not come about.
+fn too_long() -> BackendError {
+    BackendError::Unreachable("connecting took too long".to_owned())
+}
+
 async fn handshake<S>(stream: S) -> Result<SendRequest<Outgoing>, BackendError>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -169,14 +215,20 @@ where
     Ok(sender)
 }
 
+/// Connections that are opened at once: half of what servers let wait at least (128).
+const CONNECTS_AT_ONCE: usize = 64;
+
+/// How often a connection is tried whose time runs out.
+const CONNECT_ATTEMPTS: u32 = 3;
+
 /// How long a pooled connection may take to be ready again.
 const READY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Longest TLS handshake.
 const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Most header fields of an answer.
-const HEADERS_MAX: usize = 128;
+/// Most header fields of an answer: as many as an object's metadata may have, and more.
+const HEADERS_MAX: usize = 600;
 
 /// Most bytes that one connection buffers each way; also the longest head of an answer.
 ///

@@ -1,13 +1,9 @@
 //! The bytes of a request's body as they come from the connection.
 //!
-//! A client that sends too slowly is cut off; a body that nobody wants to the end is read on for a
-//! bounded while, so that the client sees the answer rather than a reset connection.
+//! A client that sends too slowly is cut off.
 
 use std::future::Future as _;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
@@ -22,17 +18,13 @@ use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::request::BoxError;
 
-/// How long a body may take and how much of an unwanted one is read.
+/// How long a body may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WireLimits {
     /// The time over which the rate is measured. Only time spent waiting for the client counts.
     pub window: Duration,
     /// Bytes that must come in each window, or the request ends in `RequestTimeout`.
     pub window_bytes_min: u64,
-    /// Bytes that are still read of a body that nobody wants any more.
-    pub drain_bytes_max: u64,
-    /// How long they may take.
-    pub drain_time_max: Duration,
 }
 
 impl Default for WireLimits {
@@ -40,8 +32,6 @@ impl Default for WireLimits {
         Self {
             window: Duration::from_secs(30),
             window_bytes_min: 30 * 1024,
-            drain_bytes_max: 1 << 20,
-            drain_time_max: Duration::from_secs(5),
         }
     }
 }
@@ -51,39 +41,9 @@ pub struct Wire<B: WireBody> {
     /// `None` once it ended or failed.
     body: Option<B>,
     limits: WireLimits,
-    awaits_continue: AwaitsContinue,
     rate: Rate,
     /// Ends the present wait.
     timer: Option<Pin<Box<Sleep>>>,
-}
-
-/// Whether a client sends nothing of the body until it receives `100 Continue`, which the connection sends
-/// when the first byte is read.
-///
-/// A copy stays with whoever answers: a client that was refused before sends no body, or all of it, and a
-/// connection on which that is unknown cannot be used for another request.
-#[derive(Clone, Debug, Default)]
-pub struct AwaitsContinue(Option<Arc<AtomicBool>>);
-
-impl AwaitsContinue {
-    /// Of a request, as it says itself.
-    #[must_use]
-    pub fn new(expects_continue: bool) -> Self {
-        Self(expects_continue.then(|| Arc::new(AtomicBool::new(true))))
-    }
-
-    /// Whether it still does.
-    #[must_use]
-    pub fn is_true(&self) -> bool {
-        let flag = self.0.as_ref();
-        flag.is_some_and(|flag| flag.load(Ordering::Relaxed))
-    }
-
-    fn end(&self) {
-        if let Some(flag) = &self.0 {
-            flag.store(false, Ordering::Relaxed);
-        }
-    }
 }
 
 /// A body that comes from a client.
@@ -110,11 +70,10 @@ struct Rate {
 
 impl<B: WireBody> Wire<B> {
     /// The body of a request.
-    pub fn new(body: B, limits: WireLimits, awaits_continue: AwaitsContinue) -> Self {
+    pub fn new(body: B, limits: WireLimits) -> Self {
         Self {
             body: Some(body),
             limits,
-            awaits_continue,
             rate: Rate::default(),
             timer: None,
         }
@@ -135,7 +94,6 @@ impl<B: WireBody> Wire<B> {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, S3Error>>> {
-        self.awaits_continue.end();
         while let Some(body) = &mut self.body {
             let frame = match Pin::new(body).poll_frame(context) {
                 Poll::Ready(frame) => frame,
@@ -207,36 +165,6 @@ impl Rate {
     fn is_enough(&mut self, limits: &WireLimits) -> bool {
         std::mem::take(self).bytes >= limits.window_bytes_min
     }
-}
-
-impl<B: WireBody> Drop for Wire<B> {
-    /// Reads on for a while what nobody wanted, beside the answer.
-    fn drop(&mut self) {
-        let unread = self.body.take().filter(|body| !body.is_end_stream());
-        let (Some(body), Ok(runtime)) = (unread, tokio::runtime::Handle::try_current()) else {
-            return;
-        };
-        let too_long = body.size_hint().lower() > self.limits.drain_bytes_max;
-        // Reading on would have the client send what was just refused.
-        if !too_long && !self.awaits_continue.is_true() {
-            runtime.spawn(drain(body, self.limits));
-        }
-    }
-}
-
-/// Reads a body and forgets it, within the limits. Dropping the rest closes the connection.
-async fn drain<B: WireBody>(mut body: B, limits: WireLimits) {
-    let all = async {
-        let mut left = limits.drain_bytes_max;
-        while let Some(Ok(frame)) = http_body_util::BodyExt::frame(&mut body).await {
-            let length = frame.data_ref().map_or(0, Bytes::len);
-            match left.checked_sub(u64::try_from(length).unwrap_or(u64::MAX)) {
-                Some(rest) => left = rest,
-                None => break,
-            }
-        }
-    };
-    let _ = tokio::time::timeout(limits.drain_time_max, all).await;
 }
 
 #[cfg(test)]

@@ -14,6 +14,9 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
+use proto::connection;
+use proto::connection::UnreadBody;
+use proto::connection::stream;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
@@ -66,6 +69,30 @@ async fn serve<T>(shared: Arc<Shared>, stream: T, peer: SocketAddr, tls: Option<
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let unread = UnreadBody::default();
+    let (stream, returned) = stream::returning(stream);
+    let outcome = converse(&shared, stream, peer, tls, &unread).await;
+    // The answer to a head that is none is an early one, too.
+    let is_early = unread.is_set() || outcome.as_ref().is_err_and(hyper::Error::is_parse);
+    if let Err(cause) = outcome {
+        tracing::debug!(%peer, %cause, "connection ended");
+    }
+    if is_early && let Some(stream) = returned.take() {
+        stream::linger(stream, shared.draining.cancelled()).await;
+    }
+}
+
+/// Answers the requests of a connection. `unread` is set where one was answered before its body was read.
+async fn converse<T>(
+    shared: &Shared,
+    stream: T,
+    peer: SocketAddr,
+    tls: Option<TlsParameters>,
+    unread: &UnreadBody,
+) -> hyper::Result<()>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
     let limits = &shared.limits;
     let phase = Phase::default();
     let head_timeout = Duration::from_millis(limits.head_timeout_ms);
@@ -74,9 +101,9 @@ where
 
     let service = service_fn(|request: Request<Incoming>| {
         let busy = phase.begin();
-        let shared = Arc::clone(&shared);
         async move {
-            let response = shared.responder.respond(request, peer, tls).await;
+            let respond = |request| shared.responder.respond(request, peer, tls);
+            let response = connection::answer(request, unread, respond).await;
             Ok::<_, Infallible>(response.map(|answer| answer.holding(busy)))
         }
     });
@@ -84,27 +111,27 @@ where
         .timer(TokioTimer::new())
         // Starts when the connection begins to wait for a request.
         .header_read_timeout(Duration::from_millis(limits.idle_timeout_ms))
-        // A request has at most 100 header lines, hyper's own limit: if it were set, hyper would clear the
-        // table for them at each request.
+        .max_headers(HEADERS_MAX)
         .max_buf_size(BUFFER_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service);
 
     let mut connection = std::pin::pin!(connection);
-    let outcome = tokio::select! {
+    tokio::select! {
         outcome = connection.as_mut() => outcome,
         () = shared.draining.cancelled() => {
             // hyper would wait for the first request of a connection; there is nothing to finish.
             if phase.is_unused() {
-                return;
+                return Ok(());
             }
             connection.as_mut().graceful_shutdown();
             connection.as_mut().await
         }
-    };
-    if let Err(cause) = outcome {
-        tracing::debug!(%peer, %cause, "connection ended");
     }
 }
+
+/// Most header lines of a request. One of metadata takes at least 15 bytes, so more than S3 takes, whose
+/// limit is of bytes.
+const HEADERS_MAX: usize = 600;
 
 /// The most a connection buffers of what it reads; bounds the head, too.
 const BUFFER_BYTES_MAX: usize = 128 * 1024;

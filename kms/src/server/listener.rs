@@ -10,7 +10,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 use http::Response;
-use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioExecutor;
 use hyper_util::rt::TokioIo;
@@ -18,6 +17,9 @@ use hyper_util::rt::TokioTimer;
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::server::graceful::Watcher;
+use proto::connection as ending;
+use proto::connection::UnreadBody;
+use proto::connection::stream;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::net::TcpListener;
@@ -29,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::server::tls;
 use crate::transport::Connection;
+use crate::transport::Incoming;
 use crate::transport::Limits;
 
 /// One port.
@@ -206,10 +209,23 @@ impl Serving {
         let cut = connection.cut.clone();
         let begun = Arc::new(AtomicBool::new(false));
         let begins = Arc::clone(&begun);
-        let service = service_fn(move |request| {
-            begins.store(true, Ordering::Relaxed);
-            answer(Arc::clone(&connection), request)
-        });
+        let unread = UnreadBody::default();
+        let (stream, returned) = stream::returning(stream);
+        let service = {
+            let unread = unread.clone();
+            service_fn(move |request| {
+                begins.store(true, Ordering::Relaxed);
+                let (answer, unread) = (answer.clone(), unread.clone());
+                let connection = Arc::clone(&connection);
+                async move {
+                    let answer = |request| async move {
+                        let answer = answer(connection, request).await;
+                        answer.unwrap_or_else(|never| match never {})
+                    };
+                    Ok::<_, Infallible>(ending::answer(request, &unread, answer).await)
+                }
+            })
+        };
         // A connection without a request has nothing to finish: it must not delay the end.
         let stop = self.stop.clone();
         let unused_at_stop = async move {
@@ -219,14 +235,24 @@ impl Serving {
             }
         };
         let serving = self.http.serve_connection(TokioIo::new(stream), service);
-        tokio::select! {
-            served = self.watcher.watch(serving.into_owned()) => {
-                if let Err(error) = served {
+        let is_early = tokio::select! {
+            served = self.watcher.watch(serving.into_owned()) => match served {
+                Ok(()) => unread.is_set(),
+                Err(error) => {
                     tracing::debug!(%error, "a connection ended badly");
+                    // The answer to a head that is none is an early one, too.
+                    let error = error.downcast_ref::<hyper::Error>();
+                    unread.is_set() || error.is_some_and(hyper::Error::is_parse)
                 }
+            },
+            () = unused_at_stop => false,
+            () = cut.cancelled() => {
+                tracing::debug!("a connection was cut on purpose");
+                false
             }
-            () = unused_at_stop => {}
-            () = cut.cancelled() => tracing::debug!("a connection was cut on purpose"),
+        };
+        if is_early && let Some(stream) = returned.take() {
+            stream::linger(stream, self.stop.cancelled()).await;
         }
     }
 }

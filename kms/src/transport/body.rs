@@ -15,13 +15,13 @@ use bytes::Bytes;
 use http_body::Body;
 use http_body::Frame;
 use http_body::SizeHint;
-use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 use tokio::time::Sleep;
 
 use crate::error::Code;
 use crate::error::KmsError;
+use crate::transport::Incoming;
 
 /// What the bodies of one server may hold and take.
 pub(crate) struct BodyLimits {

@@ -10,10 +10,10 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use http::header::ORIGIN;
 use http_body_util::Full;
-use hyper::body::Incoming;
 
 use crate::compat::Compat;
 use crate::transport::Core;
+use crate::transport::Incoming;
 
 /// The answer to a path of the emulator whose place this takes; none for all other requests.
 ///

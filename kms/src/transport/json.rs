@@ -15,7 +15,6 @@ use http::header::CACHE_CONTROL;
 use http::header::CONTENT_TYPE;
 use http_body_util::BodyExt as _;
 use http_body_util::Full;
-use hyper::body::Incoming;
 use serde_json::Value;
 
 use crate::api::Operation;
@@ -29,6 +28,7 @@ use crate::services::service_quotas;
 use crate::services::service_quotas::Failure;
 use crate::services::sts;
 use crate::transport::Core;
+use crate::transport::Incoming;
 use crate::transport::body::Sender;
 use crate::transport::compat;
 use crate::transport::request_id;
