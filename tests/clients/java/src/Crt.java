@@ -28,7 +28,8 @@ final class Crt {
 
     static void objects(S3AsyncClient s3, S3TransferManager transfers, String name,
             Consumer<PutObjectRequest.Builder> mode) throws Exception {
-        PutObjectRequest request = PutObjectRequest.builder().bucket("crt").key(name + "/text").applyMutation(mode).build();
+        PutObjectRequest request = PutObjectRequest.builder().bucket("crt").key(name + "/text").applyMutation(mode)
+                .build();
         String sealed = request.serverSideEncryption() == null ? "AES256" : request.serverSideEncryptionAsString();
         var put = s3.putObject(request, AsyncRequestBody.fromBytes(Checks.TEXT)).join();
         Checks.same(name, put.serverSideEncryptionAsString(), sealed);
@@ -55,7 +56,8 @@ final class Crt {
                 .destinationBucket("crt").destinationKey(name + "/copy")
                 .serverSideEncryption(request.serverSideEncryption()).ssekmsKeyId(request.ssekmsKeyId())
                 .bucketKeyEnabled(request.bucketKeyEnabled()))).completionFuture().join();
-        var copied = s3.getObject(get -> get.bucket("crt").key(name + "/copy"), AsyncResponseTransformer.toBytes()).join();
+        var copied = s3.getObject(get -> get.bucket("crt").key(name + "/copy"), AsyncResponseTransformer.toBytes())
+                .join();
         Checks.sameBytes(name, copied.asByteArray(), large);
         Checks.same(name, copied.response().serverSideEncryptionAsString(), sealed);
         s3.deleteObject(delete -> delete.bucket("crt").key(name + "/copy")).join();

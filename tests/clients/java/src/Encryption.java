@@ -8,6 +8,10 @@ import software.amazon.encryption.s3.S3EncryptionClient;
 final class Encryption {
     private Encryption() {}
 
+    static byte[] read(S3Client s3, String key) {
+        return s3.getObjectAsBytes(get -> get.bucket("encrypted").key(key)).asByteArray();
+    }
+
     public static void main(String[] arguments) throws Exception {
         String key;
         try (KmsClient kms = KmsClient.create()) {
@@ -20,7 +24,7 @@ final class Encryption {
                 String name = mode.getKey();
                 s3.putObject(put -> put.bucket("encrypted").key(name).applyMutation(mode.getValue()),
                         RequestBody.fromBytes(Checks.TEXT));
-                Checks.sameBytes(name, s3.getObjectAsBytes(get -> get.bucket("encrypted").key(name)).asByteArray(), Checks.TEXT);
+                Checks.sameBytes(name, read(s3, name), Checks.TEXT);
                 var raw = plain.getObjectAsBytes(get -> get.bucket("encrypted").key(name));
                 boolean clear = Arrays.equals(raw.asByteArray(), 0, 40, Checks.TEXT, 0, 40);
                 Checks.same("in clear before the gateway", clear, false);
@@ -28,7 +32,7 @@ final class Encryption {
                         name.equals("sse-kms") || name.equals("bucket-key") ? "aws:kms" : "AES256");
                 s3.putObject(put -> put.bucket("encrypted").key(name + "-large").applyMutation(mode.getValue()),
                         RequestBody.fromBytes(large));
-                Checks.sameBytes(name, s3.getObjectAsBytes(get -> get.bucket("encrypted").key(name + "-large")).asByteArray(), large);
+                Checks.sameBytes(name, read(s3, name + "-large"), large);
                 s3.deleteObject(delete -> delete.bucket("encrypted").key(name + "-large"));
             }
         }

@@ -87,7 +87,8 @@ final class Sdk1 {
         Checks.sameBytes(mode, tail, Checks.slice(Checks.TEXT, 70000, Checks.TEXT.length - 1));
 
         byte[] large = Checks.random(20_000_000);
-        TransferManager transfers = TransferManagerBuilder.standard().withS3Client(s3).withShutDownThreadPools(true).build();
+        TransferManager transfers = TransferManagerBuilder.standard().withS3Client(s3).withShutDownThreadPools(true)
+                .build();
         transfers.upload(write(bucket, mode, "/large", large, key)).waitForUploadResult();
         Checks.sameBytes(mode, read(s3, new GetObjectRequest(bucket, mode + "/large")), large);
         var head = s3.getObjectMetadata(bucket, mode + "/large");
@@ -121,7 +122,8 @@ final class Sdk1 {
         HttpClient web = HttpClient.newHttpClient();
         Date soon = new Date(System.currentTimeMillis() + 60_000);
         var write = s3.generatePresignedUrl("sse-s3", "presigned", soon, HttpMethod.PUT);
-        var put = HttpRequest.newBuilder(write.toURI()).PUT(HttpRequest.BodyPublishers.ofByteArray(Checks.TEXT)).build();
+        var body = HttpRequest.BodyPublishers.ofByteArray(Checks.TEXT);
+        var put = HttpRequest.newBuilder(write.toURI()).PUT(body).build();
         Checks.same("presigned", web.send(put, HttpResponse.BodyHandlers.discarding()).statusCode(), 200);
         var read = s3.generatePresignedUrl("sse-s3", "presigned", soon);
         var got = web.send(HttpRequest.newBuilder(read.toURI()).build(), HttpResponse.BodyHandlers.ofByteArray());

@@ -56,7 +56,8 @@ final class Sdk2 {
     }
 
     static void objects(S3Client s3, String bucket, String name, Consumer<PutObjectRequest.Builder> mode) {
-        PutObjectRequest request = PutObjectRequest.builder().bucket(bucket).key(name + "/text").applyMutation(mode).build();
+        PutObjectRequest request = PutObjectRequest.builder().bucket(bucket).key(name + "/text").applyMutation(mode)
+                .build();
         String sealed = request.serverSideEncryption() == null ? "AES256" : request.serverSideEncryptionAsString();
         var put = s3.putObject(request, RequestBody.fromBytes(Checks.TEXT));
         Checks.same(name, put.serverSideEncryptionAsString(), sealed);
@@ -70,9 +71,10 @@ final class Sdk2 {
         byte[] large = Checks.random(3_000_000);
         s3.putObject(put2 -> put2.bucket(bucket).key(name + "/stream").applyMutation(mode),
                 RequestBody.fromContentProvider(() -> new ByteArrayInputStream(large), "application/octet-stream"));
-        Checks.sameBytes(name, s3.getObjectAsBytes(get -> get.bucket(bucket).key(name + "/stream")).asByteArray(), large);
+        Checks.sameBytes(name, read(s3, bucket, name + "/stream"), large);
         try {
-            s3.putObject(put3 -> put3.bucket(bucket).key(name + "/stream").ifNoneMatch("*"), RequestBody.fromBytes(large));
+            s3.putObject(put3 -> put3.bucket(bucket).key(name + "/stream").ifNoneMatch("*"),
+                    RequestBody.fromBytes(large));
             throw new AssertionError("written twice");
         } catch (S3Exception refused) {
             Checks.same(name, refused.statusCode(), 412);
@@ -81,7 +83,7 @@ final class Sdk2 {
                 .destinationKey(name + "/copy").serverSideEncryption(request.serverSideEncryption())
                 .ssekmsKeyId(request.ssekmsKeyId()).bucketKeyEnabled(request.bucketKeyEnabled()));
         Checks.same(name, copied.serverSideEncryptionAsString(), sealed);
-        Checks.sameBytes(name, s3.getObjectAsBytes(get -> get.bucket(bucket).key(name + "/copy")).asByteArray(), Checks.TEXT);
+        Checks.sameBytes(name, read(s3, bucket, name + "/copy"), Checks.TEXT);
         s3.deleteObject(delete -> delete.bucket(bucket).key(name + "/copy"));
         try {
             s3.headObject(head -> head.bucket(bucket).key(name + "/copy"));
@@ -91,12 +93,17 @@ final class Sdk2 {
         }
     }
 
+    static byte[] read(S3Client s3, String bucket, String key) {
+        return s3.getObjectAsBytes(get -> get.bucket(bucket).key(key)).asByteArray();
+    }
+
     static void presigned(S3Client s3, S3Presigner signer, String bucket, String name,
             Consumer<PutObjectRequest.Builder> mode) throws Exception {
         HttpClient web = HttpClient.newHttpClient();
         var write = signer.presignPutObject(sign -> sign.signatureDuration(Duration.ofMinutes(1))
                 .putObjectRequest(put -> put.bucket(bucket).key(name + "/presigned").applyMutation(mode)));
-        var request = HttpRequest.newBuilder(write.url().toURI()).PUT(HttpRequest.BodyPublishers.ofByteArray(Checks.TEXT));
+        var body = HttpRequest.BodyPublishers.ofByteArray(Checks.TEXT);
+        var request = HttpRequest.newBuilder(write.url().toURI()).PUT(body);
         write.signedHeaders().forEach((header, values) -> {
             if (!header.equalsIgnoreCase("host")) {
                 values.forEach(value -> request.header(header, value));
@@ -106,9 +113,11 @@ final class Sdk2 {
         Checks.same(name + answer.body(), answer.statusCode(), 200);
         var read = signer.presignGetObject(sign -> sign.signatureDuration(Duration.ofMinutes(1))
                 .getObjectRequest(get -> get.bucket(bucket).key(name + "/presigned")));
-        var fetched = web.send(HttpRequest.newBuilder(read.url().toURI()).build(), HttpResponse.BodyHandlers.ofByteArray());
+        var get = HttpRequest.newBuilder(read.url().toURI()).build();
+        var fetched = web.send(get, HttpResponse.BodyHandlers.ofByteArray());
         Checks.sameBytes(name, fetched.body(), Checks.TEXT);
-        String sealed = s3.headObject(head -> head.bucket(bucket).key(name + "/presigned")).serverSideEncryptionAsString();
+        String sealed = s3.headObject(head -> head.bucket(bucket).key(name + "/presigned"))
+                .serverSideEncryptionAsString();
         Checks.same(name, sealed, name.startsWith("sse-kms") || name.equals("bucket-key") ? "aws:kms" : "AES256");
     }
 
