@@ -10,29 +10,35 @@ use tokio::signal::unix::signal;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::Registry;
-use tracing_subscriber::filter::FilterExt as _;
 use tracing_subscriber::filter::FilterFn;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::process::plain_fields::PlainFields;
+
+mod plain_fields;
+
 /// Logs to standard error, at `info` unless `RUST_LOG` sets another level; JSON lines when
 /// `SEALGATE_LOG=json`.
 pub fn start_logs() {
     let level = std::env::var("RUST_LOG").ok();
-    let filter = level.and_then(|text| text.parse::<Targets>().ok());
-    let filter = filter.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
-    let filter = filter.and(FilterFn::new(is_without_heads));
+    let levels = level.and_then(|text| text.parse::<Targets>().ok());
+    let levels = levels.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    // Of all layers: a filter of one layer alone is tried again for each line and each span.
+    let filtered = Registry::default()
+        .with(levels)
+        .with(FilterFn::new(is_without_heads));
     let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let json = std::env::var("SEALGATE_LOG").is_ok_and(|form| form == "json");
     let logs = if json {
-        logs.json().with_filter(filter).boxed()
+        logs.json().boxed()
     } else {
-        logs.with_ansi(false).with_filter(filter).boxed()
+        logs.with_ansi(false).fmt_fields(PlainFields).boxed()
     };
     // After a second start in one process, the first start's logs stay in use.
-    let _ = Registry::default().with(logs).try_init();
+    let _ = filtered.with(logs).try_init();
 }
 
 /// Whether a log line is sure not to print the head of a request, with its signature and its keys: some
