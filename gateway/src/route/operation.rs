@@ -13,6 +13,9 @@
 //! Sources: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html#LogFormatCustom>;
 //! the texts of refusals as AWS sends them.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use http::HeaderMap;
 use http::Method;
 use http::header::CONTENT_TYPE;
@@ -57,7 +60,7 @@ pub struct Row {
 }
 
 /// What a request addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Level {
     /// Neither bucket nor key.
     Service,
@@ -153,8 +156,9 @@ pub fn operation(
     let query = &target.query;
     let is_read = *method == Method::GET || *method == Method::HEAD;
     let subresource = subresource(query)?;
-    let of_level = rows().any(|(_, row)| row.level == level && row.subresource == subresource);
-    let subresource = if of_level { subresource } else { "" };
+    let of_subresource = ROWS_BY_PLACE.get(&(level, subresource));
+    let subresource = of_subresource.map_or("", |_| subresource);
+    let candidates = of_subresource.or_else(|| ROWS_BY_PLACE.get(&(level, "")));
 
     if level == Level::Bucket && *method == Method::POST && is_form(headers) {
         let more = query.iter().find(|(name, _)| !is_ignored(name));
@@ -162,16 +166,13 @@ pub fn operation(
             return Err(refused("PostObject", FORM).detail("Query", name));
         }
     }
-    let chosen = rows().find(|(_, row)| {
-        row.level == level
-            && row.subresource == subresource
-            && row.method == method.as_str()
-            && row.selectors.iter().all(|it| it.holds(query, headers))
+    let chosen = candidates.into_iter().flatten().find(|(_, row)| {
+        row.method == method.as_str() && row.selectors.iter().all(|it| it.holds(query, headers))
     });
-    if let (Some((_, row)), false) = (&chosen, is_read) {
+    if let (Some((_, row)), false) = (chosen, is_read) {
         check_parameters(row, query)?;
     }
-    let Some((operation, row)) = chosen else {
+    let Some(&(operation, row)) = chosen else {
         return Err(no_row(method, level, subresource, query));
     };
     if let Handling::Refuse(reason) = row.handling {
@@ -184,7 +185,21 @@ pub fn operation(
     Ok(operation)
 }
 
-fn rows() -> impl Iterator<Item = (Operation, &'static Row)> {
+/// The rows of each level and subresource, in the order in which they are tried: every request looks for
+/// its own.
+static ROWS_BY_PLACE: LazyLock<HashMap<(Level, &str), Vec<OperationRow>>> = LazyLock::new(|| {
+    let mut places: HashMap<_, Vec<_>> = HashMap::new();
+    for (operation, row) in rows() {
+        let place = places.entry((row.level, row.subresource)).or_default();
+        place.push((operation, row));
+    }
+    places
+});
+
+/// An operation and its row.
+type OperationRow = (Operation, &'static Row);
+
+fn rows() -> impl Iterator<Item = OperationRow> {
     let operations = Operation::ALL.iter().copied();
     operations.zip(Operation::ROWS.iter().copied())
 }

@@ -45,7 +45,7 @@ macro_rules! operations {
             /// All operations, in the order in which their rows are tried.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// Their rows, in the same order: a route is found by walking through them.
+            /// Their rows, in the same order.
             pub(super) const ROWS: &'static [&'static Row] = &[$(Self::$name.row(),)*];
 
             /// The name in the S3 API.
