@@ -120,12 +120,12 @@ impl Authorizer {
         uploads: &Uploads,
     ) -> Result<BucketAccess, S3Error> {
         let caller = request.caller.clone();
-        let owner = match operation {
-            Operation::DeleteBucket => self.owners.of_deleted(bucket).await?,
-            _ => self.owners.of(bucket).await?,
+        let (owner, record) = match operation {
+            Operation::DeleteBucket => self.owners.with_record_of_deleted(bucket).await?,
+            _ => self.owners.with_record(bucket).await?,
         };
         let foreign = !caller.is_of(&owner);
-        let policy = self.policies.of(bucket).await?;
+        let policy = BucketPolicies::in_record(record.as_deref());
         let mut context = Context::new();
         let mut restricted = false;
         if let Some(policy) = &policy {

@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 
 use crate::backend::Backend;
 use crate::bucket::bucket_records::BucketRecords;
+use crate::bucket::record::BucketRecord;
 use crate::bucket::record::Phase;
 use crate::bucket::requests;
 use crate::error::S3Code;
@@ -23,6 +24,9 @@ pub struct BucketOwners {
     records: Arc<BucketRecords>,
     accounts: ArcSwap<Accounts>,
 }
+
+/// The account that a bucket belongs to, and the record of the bucket if it has one.
+pub type OwnerAndRecord = (Arc<str>, Option<Arc<BucketRecord>>);
 
 /// The accounts of the users.
 struct Accounts {
@@ -58,11 +62,20 @@ impl BucketOwners {
     /// `NoSuchBucket` while it is deleted; `ServiceUnavailable` when the state cannot be read,
     /// `InternalError` when the record is not as it was written. The request must be refused then.
     pub async fn of(&self, bucket: &str) -> Result<Arc<str>, S3Error> {
+        Ok(self.with_record(bucket).await?.0)
+    }
+
+    /// The same with the record of the bucket, so that whatever else it holds is of the same state.
+    ///
+    /// # Errors
+    ///
+    /// As [`BucketOwners::of`].
+    pub async fn with_record(&self, bucket: &str) -> Result<OwnerAndRecord, S3Error> {
         match self.find(bucket).await? {
-            (_, Some(Phase::Deleting)) => {
+            (_, Some(record)) if record.phase == Phase::Deleting => {
                 Err(S3Error::new(S3Code::NoSuchBucket).detail("BucketName", bucket))
             }
-            (owner, _) => Ok(owner),
+            found => Ok(found),
         }
     }
 
@@ -71,8 +84,8 @@ impl BucketOwners {
     /// # Errors
     ///
     /// As [`BucketOwners::of`].
-    pub async fn of_deleted(&self, bucket: &str) -> Result<Arc<str>, S3Error> {
-        Ok(self.find(bucket).await?.0)
+    pub async fn with_record_of_deleted(&self, bucket: &str) -> Result<OwnerAndRecord, S3Error> {
+        self.find(bucket).await
     }
 
     /// Whether the users are of several accounts.
@@ -80,20 +93,17 @@ impl BucketOwners {
         self.accounts.load().several
     }
 
-    async fn find(&self, bucket: &str) -> Result<(Arc<str>, Option<Phase>), S3Error> {
+    async fn find(&self, bucket: &str) -> Result<OwnerAndRecord, S3Error> {
         let accounts = self.accounts.load_full();
         if !accounts.several {
             let record = self.records.find(bucket).await?;
-            let phase = record.map(|record| record.phase);
-            return Ok((Arc::clone(&accounts.first), phase));
+            return Ok((Arc::clone(&accounts.first), record));
         }
         // That there is none is never taken from the cache: somebody may just have created it.
         let record = self.records.find_present(bucket).await?;
         let record = record.filter(|record| record.phase != Phase::Gone);
-        Ok(match record {
-            Some(record) => (Arc::from(record.owner.as_str()), Some(record.phase)),
-            None => (Arc::from(NOBODY), None),
-        })
+        let owner = record.as_ref().map_or(NOBODY, |record| &record.owner);
+        Ok((Arc::from(owner), record))
     }
 
     /// Whether there is such a bucket at all.

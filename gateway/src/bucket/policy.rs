@@ -23,6 +23,7 @@ use crate::bucket::configuration::ConfigurationStore;
 use crate::bucket::configuration::StoredConfigurations;
 use crate::bucket::document;
 use crate::bucket::public_access::PublicAccessBlocks;
+use crate::bucket::record::BucketRecord;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::protocol::xml;
@@ -54,14 +55,11 @@ impl BucketPolicies {
         self.stored.partition()
     }
 
-    /// What requests about `bucket` are judged by, if it has a policy.
-    ///
-    /// # Errors
-    ///
-    /// `ServiceUnavailable` when the state cannot be read, `InternalError` when the policy is not as
-    /// it was written. The request must be refused then.
-    pub async fn of(&self, bucket: &str) -> Result<Option<Arc<BucketPolicy>>, S3Error> {
-        self.stored.find(bucket).await
+    /// What requests about the bucket with this record are judged by, if it has a policy.
+    #[must_use]
+    pub fn in_record(record: Option<&BucketRecord>) -> Option<Arc<BucketPolicy>> {
+        let record = record.filter(|record| record.is_in_use())?;
+        record.configurations.policy.clone()
     }
 
     /// The tags that an object has now, as they would stand in a query; none if there is no such
@@ -117,7 +115,8 @@ impl BucketPolicies {
     ///
     /// # Errors
     ///
-    /// `NoSuchBucketPolicy`, `NoSuchBucket`; as [`BucketPolicies::of`].
+    /// `NoSuchBucketPolicy`, `NoSuchBucket`; `ServiceUnavailable` when the state cannot be read,
+    /// `InternalError` when the policy is not as it was written.
     pub async fn status(&self, bucket: &str) -> Result<Response<Body>, S3Error> {
         let public = self.stored.existing(bucket).await?.is_public().to_string();
         let status = Element::root("PolicyStatus").with(Element::with_text("IsPublic", public));
