@@ -48,8 +48,10 @@ pub(crate) mod tls;
 
 pub use copy::BackendCopy;
 pub use failure::BackendError;
+pub use local::ListedEntries;
 pub use local::LocalBackend;
 pub use local::LocalBody;
+pub use local::TakesEntries;
 pub use reply::BackendResponse;
 pub use reply::ReplyBody;
 pub use request::BackendBody;
@@ -216,6 +218,7 @@ impl Backend {
             mut headers,
             body,
             digest,
+            takes_entries,
         } = request;
         let wants_digest = self.local.is_none() && self.digests.want(digest);
         let body = digest::add(body, wants_digest, &mut headers)?;
@@ -245,6 +248,9 @@ impl Backend {
             *request.method_mut() = method.clone();
             *request.uri_mut() = uri.clone();
             *request.headers_mut() = headers;
+            if takes_entries {
+                request.extensions_mut().insert(TakesEntries);
+            }
             Ok(request)
         };
         let stall = match works_by_itself(&method, &query, &headers) {

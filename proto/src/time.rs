@@ -130,7 +130,25 @@ impl Timestamp {
     /// `2025-01-01T00:00:00.000Z`, ISO 8601 with milliseconds, as S3 writes times in XML.
     #[must_use]
     pub fn iso8601_millis(self) -> String {
-        self.write(ISO8601_MILLIS)
+        // By hand, as in `basic`: a listing has a thousand.
+        let instant = self.date_time();
+        let (hour, minute, second) = instant.to_hms();
+        let mut text = String::with_capacity(ISO8601_MILLIS_BYTES);
+        push_year(&mut text, instant);
+        let month = u8::from(instant.month());
+        let parts = [('-', month), ('-', instant.day()), ('T', hour)];
+        for (mark, part) in parts.into_iter().chain([(':', minute), (':', second)]) {
+            text.push(mark);
+            push_two_digits(&mut text, part);
+        }
+        let millis = instant.millisecond();
+        text.push('.');
+        text.push(char::from(
+            b'0' + u8::try_from(millis / 100 % 10).unwrap_or_default(),
+        ));
+        push_two_digits(&mut text, u8::try_from(millis % 100).unwrap_or_default());
+        text.push('Z');
+        text
     }
 
     /// `2025-01-01T00:00:00Z`, ISO 8601 to the second, as S3 writes times in errors.
@@ -245,12 +263,16 @@ impl Timestamp {
     }
 }
 
-fn push_date8(text: &mut String, instant: OffsetDateTime) {
+fn push_year(text: &mut String, instant: OffsetDateTime) {
     let year = instant.year().unsigned_abs();
     let (century, year) = (year / 100 % 100, year % 100);
     for part in [century, year] {
         push_two_digits(text, u8::try_from(part).unwrap_or_default());
     }
+}
+
+fn push_date8(text: &mut String, instant: OffsetDateTime) {
+    push_year(text, instant);
     push_two_digits(text, u8::from(instant.month()));
     push_two_digits(text, instant.day());
 }
@@ -262,6 +284,9 @@ fn push_two_digits(text: &mut String, number: u8) {
 
 /// Bytes of `20250101T000000Z`.
 const BASIC_BYTES: usize = 16;
+
+/// Bytes of `2025-01-01T00:00:00.000Z`.
+const ISO8601_MILLIS_BYTES: usize = 24;
 
 /// ISO 8601 with milliseconds, as [`Timestamp::iso8601_millis`].
 impl fmt::Display for Timestamp {
@@ -365,8 +390,6 @@ const MILLIS_MAX: i64 = 253_402_300_799_999;
 
 const ISO8601: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
-const ISO8601_MILLIS: &[BorrowedFormatItem<'_>] =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 const HTTP_DATE: &[BorrowedFormatItem<'_>] = format_description!(
     "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
 );

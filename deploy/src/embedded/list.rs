@@ -3,6 +3,10 @@
 //!
 //! Nothing is walked that is not shown, except delete markers.
 
+use std::iter::Peekable;
+
+use redb::AccessGuard;
+use redb::Range;
 use redb::ReadableTable;
 
 use crate::embedded::fault::Outcome;
@@ -61,10 +65,54 @@ type Position = (Vec<u8>, u128);
 /// An entry at or after a position.
 struct Entry<T> {
     key: Vec<u8>,
-    /// Where the search goes on behind it.
-    next: Position,
+    /// Where among the entries of its key the search goes on behind it.
+    next: u128,
     /// What is shown; none for what a page skips, as a delete marker.
     item: Option<T>,
+}
+
+/// A way through the versions of a bucket, from the front to the back.
+///
+/// What comes next is read on from where the last one was: to look for each costs more than all else
+/// that a listing reads.
+struct Walk<'t, T: ReadableTable<VersionKey, Record>> {
+    table: &'t T,
+    bucket: u64,
+    rows: Peekable<Range<'t, VersionKey, Record>>,
+}
+
+/// Where a version stands in the table, and its record.
+type Row<'t> = (AccessGuard<'t, VersionKey>, AccessGuard<'t, Record>);
+
+impl<'t, T: ReadableTable<VersionKey, Record>> Walk<'t, T> {
+    fn new(table: &'t T, bucket: u64) -> Outcome<Self> {
+        Ok(Self {
+            table,
+            bucket,
+            rows: Self::rows(table, bucket, (FIRST, 0))?,
+        })
+    }
+
+    fn rows(
+        table: &'t T,
+        bucket: u64,
+        (key, age): (&[u8], u64),
+    ) -> Outcome<Peekable<Range<'t, VersionKey, Record>>> {
+        let rows = table.range((bucket, key, age)..(bucket + 1, FIRST, 0))?;
+        Ok(rows.peekable())
+    }
+
+    /// The first row at or after a place, which is behind all that was returned before.
+    fn next_from(&mut self, key: &[u8], age: u64) -> Outcome<Option<Row<'t>>> {
+        let is_before = |(place, _): &Row<'_>| {
+            let (_, its_key, its_age) = place.value();
+            (its_key, its_age) < (key, age)
+        };
+        if matches!(self.rows.peek(), Some(Ok(row)) if is_before(row)) {
+            self.rows = Self::rows(self.table, self.bucket, (key, age))?;
+        }
+        Ok(self.rows.next().transpose()?)
+    }
 }
 
 /// A page of the objects of a bucket: of each key the newest version, unless that is a delete marker.
@@ -78,18 +126,16 @@ pub fn objects(
     query: &Query,
     start: Start,
 ) -> Outcome<Page<Version>> {
+    let mut walk = Walk::new(table, bucket)?;
     page(query, start, |(key, age)| {
-        let from = (bucket, key.as_slice(), sort(*age));
-        let Some(entry) = table.range(from..(bucket + 1, FIRST, 0))?.next() else {
+        let Some((place, bytes)) = walk.next_from(key, sort(*age))? else {
             return Ok(None);
         };
-        let (place, bytes) = entry?;
         let version: Version = record::decode(bytes.value())?;
-        let key = place.value().1.to_vec();
         Ok(Some(Entry {
-            next: (key.clone(), u128::from(u64::MAX)),
+            key: place.value().1.to_vec(),
+            next: u128::from(u64::MAX),
             item: version.object.is_some().then_some(version),
-            key,
         }))
     })
 }
@@ -106,18 +152,17 @@ pub fn versions(
     query: &Query,
     start: Start,
 ) -> Outcome<Page<(Version, bool)>> {
+    let mut walk = Walk::new(table, bucket)?;
     page(query, start, |(key, age)| {
-        let from = (bucket, key.as_slice(), sort(*age));
-        let Some(entry) = table.range(from..(bucket + 1, FIRST, 0))?.next() else {
+        let Some((place, bytes)) = walk.next_from(key, sort(*age))? else {
             return Ok(None);
         };
-        let (place, bytes) = entry?;
         let (_, key, age) = place.value();
         let newer = table.range((bucket, key, 0)..(bucket, key, age))?.next();
         let is_latest = newer.transpose()?.is_none();
         let version = record::decode(bytes.value())?;
         Ok(Some(Entry {
-            next: (key.to_vec(), u128::from(age).saturating_add(1)),
+            next: u128::from(age).saturating_add(1),
             item: Some((version, is_latest)),
             key: key.to_vec(),
         }))
@@ -143,7 +188,7 @@ pub fn uploads(
         let (place, bytes) = entry?;
         let (_, key, id) = place.value();
         Ok(Some(Entry {
-            next: (key.to_vec(), id.saturating_add(1)),
+            next: id.saturating_add(1),
             item: Some((id, record::decode(bytes.value())?)),
             key: key.to_vec(),
         }))
@@ -153,7 +198,7 @@ pub fn uploads(
 fn page<T>(
     query: &Query,
     start: Start,
-    seek: impl Fn(&Position) -> Outcome<Option<Entry<T>>>,
+    mut seek: impl FnMut(&Position) -> Outcome<Option<Entry<T>>>,
 ) -> Outcome<Page<T>> {
     let mut page = Page {
         entries: Vec::new(),
@@ -163,7 +208,7 @@ fn page<T>(
     if query.max == 0 {
         return Ok(page);
     }
-    let mut last: Option<Next> = None;
+    let mut last_is_entry = false;
     let mut position = begin(query, start);
     while let Some(at) = position.take() {
         let Some(entry) = seek(&at)? else { break };
@@ -171,31 +216,43 @@ fn page<T>(
             break;
         }
         let Some(item) = entry.item else {
-            position = Some(entry.next);
+            position = Some((entry.key, entry.next));
             continue;
         };
         if page.entries.len() + page.prefixes.len() >= query.max {
-            page.next = last;
+            page.next = page.last(last_is_entry);
             break;
         }
-        let rolled = rolled_up(&entry.key, query).map(<[u8]>::to_vec);
-        let name = String::from_utf8_lossy(rolled.as_ref().unwrap_or(&entry.key)).into_owned();
-        last = Some(Next {
-            name: name.clone(),
-            is_entry: rolled.is_none(),
-        });
+        let rolled = rolled_up(&entry.key, query);
+        last_is_entry = rolled.is_none();
         match rolled {
             Some(rolled) => {
-                page.prefixes.push(name);
-                position = behind(&rolled);
+                page.prefixes.push(text(rolled));
+                position = behind(rolled);
             }
             None => {
-                page.entries.push((name, item));
-                position = Some(entry.next);
+                page.entries.push((text(&entry.key), item));
+                position = Some((entry.key, entry.next));
             }
         }
     }
     Ok(page)
+}
+
+impl<T> Page<T> {
+    /// What was put in last: an entry, or what keys were rolled up into.
+    fn last(&self, is_entry: bool) -> Option<Next> {
+        let name = match is_entry {
+            true => self.entries.last().map(|(key, _)| key),
+            false => self.prefixes.last(),
+        };
+        let name = name?.clone();
+        Some(Next { name, is_entry })
+    }
+}
+
+fn text(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).into_owned()
 }
 
 /// Where the search begins; none if nothing can follow.
@@ -255,7 +312,7 @@ mod tests {
             });
             Ok(found.map(|name| Entry {
                 key: name.as_bytes().to_vec(),
-                next: (name.as_bytes().to_vec(), 1),
+                next: 1,
                 item: (!name.ends_with('~')).then_some(()),
             }))
         };

@@ -9,6 +9,7 @@ mod expiration;
 mod faults;
 mod images;
 mod lifecycle;
+mod listings;
 mod objects;
 mod races;
 mod takeover;

@@ -71,6 +71,7 @@ fn onward(request: S3Request, body: Bytes) -> BackendRequest {
         body: BackendBody::Bytes(body),
         // What the client sent of it goes along.
         digest: Digest::None,
+        takes_entries: false,
     }
 }
 

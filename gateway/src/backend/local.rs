@@ -11,6 +11,7 @@ use http::Request;
 use http::Response;
 use http_body_util::combinators::BoxBody;
 
+use crate::protocol::xml::Element;
 use crate::request::BoxError;
 
 /// A body that never crosses a connection.
@@ -29,3 +30,12 @@ pub trait LocalBackend: Send + Sync {
         request: Request<LocalBody>,
     ) -> Pin<Box<dyn Future<Output = Result<Response<LocalBody>, BoxError>> + Send + '_>>;
 }
+
+/// Marks a request for a listing whose entries may come beside its document: a thousand of them would be
+/// written as text, and read again at once.
+#[derive(Clone, Copy, Debug)]
+pub struct TakesEntries;
+
+/// In the extensions of an answer to such a request: the entries that its document lacks.
+#[derive(Clone, Debug)]
+pub struct ListedEntries(pub Vec<Element>);

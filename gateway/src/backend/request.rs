@@ -32,6 +32,9 @@ pub struct BackendRequest {
     pub body: BackendBody,
     /// Whether the backend receives a digest of the body.
     pub digest: Digest,
+    /// Whether a backend in this process may answer with
+    /// [`ListedEntries`](crate::backend::ListedEntries).
+    pub takes_entries: bool,
 }
 
 /// Whether the backend receives a digest of a body.
@@ -58,6 +61,7 @@ impl BackendRequest {
             headers: HeaderMap::new(),
             body: BackendBody::Empty,
             digest: Digest::None,
+            takes_entries: false,
         }
     }
 
@@ -106,6 +110,14 @@ impl BackendRequest {
     #[must_use]
     pub fn body(mut self, body: BackendBody) -> Self {
         self.body = body;
+        self
+    }
+
+    /// Lets a backend in this process answer with
+    /// [`ListedEntries`](crate::backend::ListedEntries).
+    #[must_use]
+    pub fn take_entries(mut self) -> Self {
+        self.takes_entries = true;
         self
     }
 

@@ -25,6 +25,7 @@ use proto::time::Timestamp;
 
 use crate::authorize::Permitted;
 use crate::backend::BackendRequest;
+use crate::backend::ListedEntries;
 use crate::chunks::layout;
 use crate::error::S3Code;
 use crate::error::S3Error;
@@ -76,13 +77,16 @@ pub async fn list_objects(
     {
         onward = onward.query("metadata", "true");
     }
-    let answer = Box::pin(store.backend.fetch(onward)).await?;
+    let mut answer = Box::pin(store.backend.fetch(onward.take_entries())).await?;
     let server = answer.headers().get(header::SERVER);
     if server.is_some_and(|server| server.as_bytes().starts_with(b"MinIO")) {
         store.lists_metadata.store(true, Ordering::Relaxed);
     }
     let roots = ["ListBucketResult", "ListVersionsResult"];
     let mut root = document::parse_answer(answer.body(), &roots)?;
+    if let Some(ListedEntries(entries)) = answer.extensions_mut().remove() {
+        root.children_mut().extend(entries);
+    }
     show(store, bucket, &mut root).await?;
     Ok(answer::document(&root))
 }

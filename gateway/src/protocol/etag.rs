@@ -22,6 +22,15 @@ impl ETag {
     /// A weak mark is dropped: S3 has strong ETags only, so a proxy must have put it there.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        // As nearly all are: a listing has a thousand.
+        if let Some(bare) = text.strip_prefix('"').and_then(|it| it.strip_suffix('"'))
+            && !bare.is_empty()
+            && bare
+                .bytes()
+                .all(|it| it.is_ascii_alphanumeric() || it == b'-')
+        {
+            return HeaderValue::from_str(text).ok().map(Self);
+        }
         let bare = strip(text);
         if bare.is_empty() {
             return None;

@@ -7,6 +7,8 @@
 //!
 //! Source: <https://www.w3.org/TR/xml/>, S3's API reference for the documents.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use quick_xml::XmlVersion;
 use quick_xml::events::BytesStart;
@@ -16,7 +18,7 @@ use quick_xml::reader::Reader;
 /// One element with everything in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Element {
-    name: String,
+    name: Cow<'static, str>,
     attributes: Vec<(String, String)>,
     text: String,
     children: Vec<Self>,
@@ -24,7 +26,7 @@ pub struct Element {
 
 impl Element {
     /// An element with nothing in it.
-    pub fn new(name: impl Into<String>) -> Self {
+    pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
         Self {
             name: name.into(),
             ..Self::default()
@@ -32,7 +34,7 @@ impl Element {
     }
 
     /// An element in S3's namespace: the root of a document.
-    pub fn root(name: impl Into<String>) -> Self {
+    pub fn root(name: impl Into<Cow<'static, str>>) -> Self {
         let mut root = Self::new(name);
         root.attributes
             .push(("xmlns".to_owned(), S3_NAMESPACE.to_owned()));
@@ -40,7 +42,7 @@ impl Element {
     }
 
     /// An element that holds text.
-    pub fn with_text(name: impl Into<String>, text: impl Into<String>) -> Self {
+    pub fn with_text(name: impl Into<Cow<'static, str>>, text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
             ..Self::new(name)
@@ -56,7 +58,7 @@ impl Element {
 
     /// The same element with one more child, which holds text.
     #[must_use]
-    pub fn field(self, name: impl Into<String>, text: impl Into<String>) -> Self {
+    pub fn field(self, name: impl Into<Cow<'static, str>>, text: impl Into<String>) -> Self {
         self.with(Self::with_text(name, text))
     }
 
@@ -71,7 +73,7 @@ impl Element {
     pub fn name(&self) -> &str {
         self.name
             .rsplit_once(':')
-            .map_or(self.name.as_str(), |(_, name)| name)
+            .map_or(&*self.name, |(_, name)| name)
     }
 
     /// The text right in this element; white space between children does not count.
@@ -124,7 +126,7 @@ impl Element {
     }
 
     /// Sets the text of the first child of this name, or adds such a child.
-    pub fn set_text_of(&mut self, name: &str, text: impl Into<String>) {
+    pub fn set_text_of(&mut self, name: &'static str, text: impl Into<String>) {
         match self.child_mut(name) {
             Some(child) => child.set_text(text),
             None => self.children.push(Self::with_text(name, text)),
@@ -270,7 +272,7 @@ impl Tree {
             return Err(XmlError::Malformed);
         }
         check_name(start.name().as_ref())?;
-        let mut element = Element::new(start.name().as_ref());
+        let mut element = Element::new(start.name().as_ref().to_owned());
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|_| XmlError::Malformed)?;
             if element.attributes.len() >= ATTRIBUTES_MAX {
@@ -374,7 +376,12 @@ fn predefined(name: &str) -> Option<char> {
 /// Escapes as S3 does: control characters become references, so that a carriage return survives.
 fn escape(text: &str, out: &mut String) {
     let mut rest = text;
-    while let Some((plain, special)) = rest.find(is_special).map(|at| rest.split_at(at)) {
+    // By bytes: a listing has thousands of texts, and hardly any of them has such a character.
+    while let Some((plain, special)) = rest
+        .bytes()
+        .position(may_begin_special)
+        .and_then(|at| rest.split_at_checked(at))
+    {
         out.push_str(plain);
         let mut characters = special.chars();
         match characters.next().unwrap_or_default() {
@@ -382,16 +389,19 @@ fn escape(text: &str, out: &mut String) {
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
             '"' => out.push_str("&quot;"),
-            character => out.push_str(&format!("&#x{:x};", u32::from(character))),
+            it @ ('\u{0}'..='\u{8}' | '\u{b}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}') => {
+                out.push_str(&format!("&#x{:x};", u32::from(it)));
+            }
+            it => out.push(it),
         }
         rest = characters.as_str();
     }
     out.push_str(rest);
 }
 
-fn is_special(character: char) -> bool {
-    matches!(character, '<' | '>' | '&' | '"' | '\u{0}'..='\u{8}' | '\u{b}'..='\u{1f}')
-        || matches!(character, '\u{fffe}' | '\u{ffff}')
+/// Whether a character that is escaped may begin with this byte of UTF-8.
+const fn may_begin_special(byte: u8) -> bool {
+    matches!(byte, b'<' | b'>' | b'&' | b'"' | 0..=0x1f | 0xef)
 }
 
 /// The tags of a `Tagging` document as a query string: the form that the header `x-amz-tagging` has.
@@ -451,6 +461,19 @@ mod tests {
         let root = Element::root("A").field("Key", "a\r\nb");
         let document = root.to_document();
         assert_eq!(Element::parse(&document, Limits::REQUEST).unwrap(), root);
+    }
+
+    #[test]
+    fn each_character_is_written_as_itself_or_as_a_reference_to_it() {
+        for character in ('\u{1}'..=char::MAX).filter(|it| u32::from(*it) % 251 < 8) {
+            let root = Element::with_text("A", format!("a{character}b{character}"));
+            let document = root.to_document();
+            let special = matches!(character, '<' | '>' | '&' | '"' | '\u{fffe}' | '\u{ffff}')
+                || character.is_ascii_control() && !matches!(character, '\t' | '\n' | '\u{7f}');
+            let plain = document.windows(3).any(|it| it == b"<A>") && !document.contains(&b'&');
+            assert_eq!(plain, !special, "{character:?}");
+            assert_eq!(Element::parse(&document, Limits::REQUEST), Ok(root));
+        }
     }
 
     #[test]

@@ -2,6 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use gateway::backend::ListedEntries;
+use gateway::backend::TakesEntries;
+use gateway::protocol::xml::Element;
+use http::Extensions;
 use s3s::S3ErrorCode;
 use s3s::S3Request;
 use s3s::S3Response;
@@ -36,6 +40,7 @@ pub(super) async fn list_objects_v2(
     service: &Service,
     request: S3Request<ListObjectsV2Input>,
 ) -> S3Result<S3Response<ListObjectsV2Output>> {
+    let takes_entries = request.extensions.get::<TakesEntries>().is_some();
     let input = request.input;
     let is_url = names::is_url(input.encoding_type.as_ref());
     let query = query(&input.prefix, &input.delimiter, input.max_keys, "maxKeys")?;
@@ -49,9 +54,10 @@ pub(super) async fn list_objects_v2(
     let next = page.next.map(|next| URL_SAFE_NO_PAD.encode(next.name));
     let count = page.entries.len() + page.prefixes.len();
     let with_owner = input.fetch_owner == Some(true);
-    Ok(S3Response::new(ListObjectsV2Output {
+    let (contents, entries) = shown(page.entries, takes_entries, is_url, with_owner);
+    let mut response = S3Response::new(ListObjectsV2Output {
         common_prefixes: common_prefixes(page.prefixes, is_url),
-        contents: contents(page.entries, is_url, with_owner),
+        contents,
         continuation_token: input.continuation_token,
         delimiter: input.delimiter.map(|it| names::shown(it, is_url)),
         encoding_type: input.encoding_type,
@@ -63,13 +69,16 @@ pub(super) async fn list_objects_v2(
         prefix: Some(names::shown(input.prefix.unwrap_or_default(), is_url)),
         start_after: input.start_after.map(|it| names::shown(it, is_url)),
         ..ListObjectsV2Output::default()
-    }))
+    });
+    response.extensions.extend(entries);
+    Ok(response)
 }
 
 pub(super) async fn list_objects(
     service: &Service,
     request: S3Request<ListObjectsInput>,
 ) -> S3Result<S3Response<ListObjectsOutput>> {
+    let takes_entries = request.extensions.get::<TakesEntries>().is_some();
     let input = request.input;
     let is_url = names::is_url(input.encoding_type.as_ref());
     let query = query(&input.prefix, &input.delimiter, input.max_keys, "maxKeys")?;
@@ -82,9 +91,10 @@ pub(super) async fn list_objects(
     let page = objects(&service.store, input.bucket.clone(), query, start).await?;
     let is_truncated = page.next.is_some();
     let next_marker = page.next.map(|next| names::shown(next.name, is_url));
-    Ok(S3Response::new(ListObjectsOutput {
+    let (contents, entries) = shown(page.entries, takes_entries, is_url, true);
+    let mut response = S3Response::new(ListObjectsOutput {
         common_prefixes: common_prefixes(page.prefixes, is_url),
-        contents: contents(page.entries, is_url, true),
+        contents,
         // Without a delimiter the last key is the marker.
         next_marker: next_marker.filter(|_| input.delimiter.is_some()),
         delimiter: input.delimiter.map(|it| names::shown(it, is_url)),
@@ -95,7 +105,9 @@ pub(super) async fn list_objects(
         name: Some(input.bucket),
         prefix: Some(names::shown(input.prefix.unwrap_or_default(), is_url)),
         ..ListObjectsOutput::default()
-    }))
+    });
+    response.extensions.extend(entries);
+    Ok(response)
 }
 
 pub(super) async fn list_object_versions(
@@ -224,30 +236,58 @@ fn versions_page(
     })
 }
 
-fn contents(
+/// Objects in the document, or else beside it.
+fn shown(
     entries: Vec<(String, Version)>,
+    beside: bool,
     is_url: bool,
     with_owner: bool,
-) -> Option<Vec<Object>> {
-    let shown = entries.into_iter().map(|(key, version)| {
-        let object = version.object.unwrap_or_default();
-        let checksum = object.checksum.as_ref();
-        Object {
-            checksum_algorithm: checksum.map(|it| vec![it.algorithm.clone().into()]),
-            checksum_type: checksum.map(|it| kind(it.is_composite).into()),
-            e_tag: Some(names::etag(&object.etag)),
-            key: Some(names::shown(key, is_url)),
-            last_modified: Some(names::timestamp(version.modified_ms)),
-            owner: with_owner.then(names::owner),
-            size: Some(names::length(object.length)),
-            storage_class: Some(match object.storage_class {
-                Some(class) => ObjectStorageClass::from(class),
-                None => ObjectStorageClass::from_static(ObjectStorageClass::STANDARD),
-            }),
-            ..Object::default()
-        }
-    });
-    Some(shown.collect())
+) -> (Option<Vec<Object>>, Extensions) {
+    let mut extensions = Extensions::new();
+    let entries = entries.into_iter();
+    let entries = entries.map(|(key, version)| (names::shown(key, is_url), version));
+    if !beside {
+        let contents = entries.map(|(key, version)| content(key, version, with_owner));
+        return (Some(contents.collect()), extensions);
+    }
+    let entries = entries.map(|(key, version)| entry(key, version, with_owner));
+    extensions.insert(ListedEntries(entries.collect()));
+    (None, extensions)
+}
+
+fn content(key: String, version: Version, with_owner: bool) -> Object {
+    let object = version.object.unwrap_or_default();
+    let checksum = object.checksum.as_ref();
+    Object {
+        checksum_algorithm: checksum.map(|it| vec![it.algorithm.clone().into()]),
+        checksum_type: checksum.map(|it| kind(it.is_composite).into()),
+        e_tag: Some(names::etag(&object.etag)),
+        key: Some(key),
+        last_modified: Some(names::timestamp(version.modified_ms)),
+        owner: with_owner.then(names::owner),
+        size: Some(names::length(object.length)),
+        storage_class: Some(match object.storage_class {
+            Some(class) => ObjectStorageClass::from(class),
+            None => ObjectStorageClass::from_static(ObjectStorageClass::STANDARD),
+        }),
+        ..Object::default()
+    }
+}
+
+/// The same as an element, without the checksum: that is one of sealed bytes, which the gateway does not
+/// show.
+fn entry(key: String, version: Version, with_owner: bool) -> Element {
+    let object = version.object.unwrap_or_default();
+    let class = object.storage_class;
+    let class = class.unwrap_or_else(|| ObjectStorageClass::STANDARD.to_owned());
+    let owner = || Element::new("Owner").field("ID", names::owner().id.unwrap_or_default());
+    Element::new("Contents")
+        .field("Key", key)
+        .field("LastModified", names::iso8601(version.modified_ms))
+        .field("ETag", format!("\"{}\"", object.etag))
+        .field("Size", object.length.to_string())
+        .field("StorageClass", class)
+        .with_all(with_owner.then(owner))
 }
 
 fn shown_version(key: String, version: Version, is_latest: bool) -> ObjectVersion {

@@ -68,6 +68,12 @@ pub(super) fn timestamp(ms: i64) -> Timestamp {
     Timestamp::from(time.unwrap_or(OffsetDateTime::UNIX_EPOCH))
 }
 
+/// The same as it stands in documents.
+pub(super) fn iso8601(ms: i64) -> String {
+    let whole = ms.div_euclid(1_000).saturating_mul(1_000);
+    proto::time::Timestamp::from_unix_millis(whole).iso8601_millis()
+}
+
 /// A time of the API, in milliseconds since 1970.
 pub(super) fn milliseconds(timestamp: Timestamp) -> i64 {
     let nanoseconds = OffsetDateTime::from(timestamp).unix_timestamp_nanos();

@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+use gateway::backend::ListedEntries;
+use gateway::backend::TakesEntries;
+use gateway::protocol::xml::Element;
+use http::Extensions;
 use http::HeaderMap;
 use http::Method;
 use http::Request;
@@ -51,6 +55,10 @@ impl Api {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Answer {
+        self.call(Self::request(method, uri, headers, body)).await.0
+    }
+
+    fn request(method: Method, uri: &str, headers: &[(&str, &str)], body: &str) -> Request<Body> {
         let mut request = Request::builder()
             .method(method)
             .uri(uri)
@@ -61,14 +69,28 @@ impl Api {
         }
         let mut request = request.body(Body::from(body.to_owned())).unwrap();
         request.extensions_mut().insert(InProcess);
+        request
+    }
+
+    async fn call(&self, request: Request<Body>) -> (Answer, Extensions) {
         let answer = self.0.call(request).await.unwrap();
         let (head, body) = answer.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        Answer {
+        let answer = Answer {
             status: head.status,
             headers: head.headers,
             body: String::from_utf8(body.to_vec()).unwrap(),
-        }
+        };
+        (answer, head.extensions)
+    }
+
+    /// A listing whose entries may come beside its document, and those that did.
+    pub(super) async fn list(&self, uri: &str) -> (Answer, Vec<Element>) {
+        let mut request = Self::request(Method::GET, uri, &[], "");
+        request.extensions_mut().insert(TakesEntries);
+        let (answer, mut extensions) = self.call(request).await;
+        let entries = extensions.remove::<ListedEntries>();
+        (answer, entries.map(|it| it.0).unwrap_or_default())
     }
 
     pub(super) async fn get(&self, uri: &str) -> Answer {

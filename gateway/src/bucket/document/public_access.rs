@@ -67,7 +67,7 @@ impl PublicAccessBlock {
     }
 
     pub(crate) fn to_xml(self) -> Element {
-        let setting = |name: &str, value: bool| Element::with_text(name, value.to_string());
+        let setting = |name: &'static str, value: bool| Element::with_text(name, value.to_string());
         Element::root(ROOT)
             .with(setting("BlockPublicAcls", self.block_public_acls))
             .with(setting("IgnorePublicAcls", self.ignore_public_acls))
