@@ -1,4 +1,4 @@
-//! What `sealgate up` prints on standard output. Nothing else prints.
+//! What the commands print on standard output. Nothing else prints.
 
 use std::path::PathBuf;
 
@@ -25,10 +25,14 @@ pub struct Announcement {
     pub access_key_id: String,
     /// The main user's secret.
     pub secret_access_key: String,
+    /// The main user's bearer token for gRPC, as good as the secret.
+    pub grpc_token: String,
     /// A second user, in another account.
     pub alt_access_key_id: String,
     /// The second user's secret.
     pub alt_secret_access_key: String,
+    /// The second user's bearer token for gRPC.
+    pub alt_grpc_token: String,
     /// The S3 behind the gateway; empty if it has no port.
     pub backend_endpoint: String,
     /// An access key of the embedded backend's port, so that tests can look at what it stores; empty for
@@ -89,6 +93,7 @@ impl Announcement {
             "" => String::new(),
             endpoint => format!("   (plain HTTP: {endpoint})"),
         };
+        let grpc = kms_endpoint.rsplit('/').next().unwrap_or_default();
         let token = self.kms_admin_token_file.as_deref();
         let token = token.map_or_else(String::new, |file| {
             format!("\n  admin token for keys: {}", file.display())
@@ -113,16 +118,19 @@ Paste these lines into a shell to use it with the AWS CLI:
   echo 'a secret' | aws s3 cp - s3://demo/note.txt --sse aws:kms --sse-kms-key-id alias/demo
   aws s3 cp s3://demo/note.txt -
 
+The same user calls the KMS over gRPC by a bearer token, for 12 hours:
+
+  grpcurl -plaintext -H \"authorization: Bearer $(sealgate token)\" {grpc} \\
+    sealgate.kms.v1.KeyManagement/ListKeys
+
 Ctrl-C stops it."
         )
     }
 }
 
-#[allow(
-    clippy::print_stdout,
-    reason = "the announcement is this program's output"
-)]
-fn print_line(text: &str) {
+/// Prints a line.
+#[allow(clippy::print_stdout, reason = "what a command prints is its output")]
+pub fn print_line(text: &str) {
     use std::io::Write as _;
     println!("{text}");
     // A reader that is gone is no reason to stop serving.
@@ -144,8 +152,10 @@ mod tests {
             region: "us-east-1".into(),
             access_key_id: "MAIN".into(),
             secret_access_key: "main-secret".into(),
+            grpc_token: "main-token".into(),
             alt_access_key_id: "ALT".into(),
             alt_secret_access_key: "alt-secret".into(),
+            alt_grpc_token: "alt-token".into(),
             backend_endpoint: "http://127.0.0.1:1".into(),
             backend_access_key_id: "BACKEND".into(),
             backend_secret_access_key: "backend-secret".into(),
@@ -167,12 +177,14 @@ mod tests {
                 "access_key_id",
                 "admin_endpoint",
                 "alt_access_key_id",
+                "alt_grpc_token",
                 "alt_secret_access_key",
                 "backend_access_key_id",
                 "backend_endpoint",
                 "backend_secret_access_key",
                 "ca_file",
                 "data_dir",
+                "grpc_token",
                 "kms_admin_endpoint",
                 "kms_admin_token",
                 "kms_endpoint",
@@ -189,6 +201,7 @@ mod tests {
         let text = announcement().text();
         assert!(text.contains("export AWS_SECRET_ACCESS_KEY=main-secret\n"));
         assert!(!text.contains("alt-secret") && !text.contains("backend-secret"));
+        assert!(text.contains(" 127.0.0.1:9080 \\\n") && !text.contains("main-token"));
     }
 
     #[test]

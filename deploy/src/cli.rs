@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use clap::Parser;
@@ -31,6 +32,8 @@ pub enum Command {
     Kms(Kms),
     /// The gateway alone, configured by a file.
     Gateway(Gateway),
+    /// Print a bearer token by which a user calls the KMS over gRPC.
+    Token(Token),
 }
 
 /// Flags of `up`.
@@ -80,13 +83,15 @@ impl Up {
     /// The data folder; none if nothing is to be stored.
     #[must_use]
     pub fn folder(&self) -> Option<PathBuf> {
-        if self.ephemeral {
-            return None;
-        }
-        let variable = || std::env::var_os("SEALGATE_DATA").map(PathBuf::from);
-        let folder = self.data.clone().or_else(variable);
-        Some(folder.unwrap_or_else(|| PathBuf::from("sealgate-data")))
+        (!self.ephemeral).then(|| data_folder(self.data.as_ref()))
     }
+}
+
+/// The folder of that flag, of the environment, or the default one.
+fn data_folder(flag: Option<&PathBuf>) -> PathBuf {
+    let variable = || std::env::var_os("SEALGATE_DATA").map(PathBuf::from);
+    let folder = flag.cloned().or_else(variable);
+    folder.unwrap_or_else(|| PathBuf::from("sealgate-data"))
 }
 
 /// Reads a factor on request quotas.
@@ -161,6 +166,46 @@ pub enum GatewayTask {
     },
 }
 
+/// Flags of `token`.
+#[derive(Args)]
+pub struct Token {
+    /// The user: a name or an access key id. Without it, the one of AWS_ACCESS_KEY_ID and
+    /// AWS_SECRET_ACCESS_KEY.
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// The data folder of `sealgate up`, with its users [env: SEALGATE_DATA] [default: sealgate-data].
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// A TOML file with the users: of the KMS alone, or of `up` with a table [kms].
+    #[arg(long, value_name = "FILE", env = "SEALGATE_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// How long the token is good: a number with s, m, h or d. It ends earlier when its user's secret
+    /// access key is changed or removed.
+    #[arg(long, value_name = "TIME", default_value = "12h", value_parser = lifetime)]
+    pub expires: Duration,
+    /// The one Region that the token is for; every Region if left out.
+    #[arg(long)]
+    pub region: Option<Region>,
+}
+
+impl Token {
+    /// The data folder.
+    #[must_use]
+    pub fn folder(&self) -> PathBuf {
+        data_folder(self.data.as_ref())
+    }
+}
+
+/// Reads how long something lasts.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let units = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
+    let lifetime = units.iter().find_map(|(unit, seconds)| {
+        let number: u32 = text.strip_suffix(*unit)?.parse().ok()?;
+        (number > 0).then(|| Duration::from_secs(u64::from(number) * seconds))
+    });
+    lifetime.ok_or_else(|| format!("`{text}` is no time such as 12h, 30m or 7d"))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -203,6 +248,21 @@ mod tests {
         assert_eq!(ephemeral.up.folder(), None);
         let stored = Arguments::try_parse_from(["sealgate", "--data", "d"]).unwrap();
         assert_eq!(stored.up.folder(), Some("d".into()));
+    }
+
+    #[test]
+    fn a_token_lasts_a_number_of_seconds_minutes_hours_or_days() {
+        for (text, seconds) in [
+            ("90s", 90),
+            ("30m", 1_800),
+            ("12h", 43_200),
+            ("7d", 604_800),
+        ] {
+            assert_eq!(lifetime(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "12", "0h", "-1h", "1.5h", "h", "1w", "99999999999d"] {
+            assert!(lifetime(text).is_err(), "{text}");
+        }
     }
 
     #[test]

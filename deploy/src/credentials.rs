@@ -47,16 +47,26 @@ impl Users {
     pub fn open_or_create(directory: &Path) -> anyhow::Result<Self> {
         let file = directory.join(FILE);
         if file.exists() {
-            let text = files::read_secret(&file)?;
-            let users: Self =
-                toml::from_str(&text).with_context(|| format!("in {}", file.display()))?;
-            if users.user.len() < 2 {
-                anyhow::bail!("{} needs at least two users, main and alt", file.display());
-            }
-            return Ok(users);
+            return Self::open(directory);
         }
         let users = Self::random()?;
         files::write_private(&file, toml::to_string(&users)?.as_bytes())?;
+        Ok(users)
+    }
+
+    /// Reads the users of `directory`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open_or_create`], and when there is no file of users.
+    pub fn open(directory: &Path) -> anyhow::Result<Self> {
+        let file = directory.join(FILE);
+        let text = files::read_secret(&file)?;
+        let users: Self =
+            toml::from_str(&text).with_context(|| format!("in {}", file.display()))?;
+        if users.user.len() < 2 {
+            anyhow::bail!("{} needs at least two users, main and alt", file.display());
+        }
         Ok(users)
     }
 

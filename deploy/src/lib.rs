@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`up`] | both services and a backend, together |
 //! | [`single`] | one service alone |
+//! | [`token`] | bearer tokens of users |
 //! | [`cli`] | the command line |
 //! | [`announce`] | what is printed |
 //! | [`process`] | logs, core dumps, signals |
@@ -18,6 +19,7 @@
 // In the order of the table; `tests/tidy` reads it.
 pub mod up;
 pub mod single;
+pub mod token;
 pub mod cli;
 pub mod announce;
 pub mod process;

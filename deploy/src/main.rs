@@ -7,6 +7,7 @@ use sealgate::cli::Arguments;
 use sealgate::cli::Command;
 use sealgate::process;
 use sealgate::single;
+use sealgate::token;
 use sealgate::up;
 
 #[global_allocator]
@@ -40,6 +41,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             Some(Command::Up(flags)) => Box::pin(up::run(flags)).await,
             Some(Command::Kms(flags)) => single::kms(&flags).await,
             Some(Command::Gateway(flags)) => Box::pin(single::gateway(&flags)).await,
+            Some(Command::Token(flags)) => token::run(&flags),
         }
     });
     // Tasks that still have connections must not delay the exit.

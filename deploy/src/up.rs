@@ -33,6 +33,7 @@ use crate::credentials::Users;
 use crate::process;
 use crate::seed::Seed;
 use crate::single;
+use crate::token;
 use crate::up::backend::ChosenBackend;
 use crate::up::folder::DataFolder;
 use crate::up::replaceable::GatewayParts;
@@ -139,8 +140,10 @@ impl Together {
             region: flags.region.to_string(),
             access_key_id: main.access_key_id.clone(),
             secret_access_key: main.secret_access_key.expose().to_owned(),
+            grpc_token: token::for_fixture(main)?.expose().to_owned(),
             alt_access_key_id: users.alt().access_key_id.clone(),
             alt_secret_access_key: users.alt().secret_access_key.expose().to_owned(),
+            alt_grpc_token: token::for_fixture(users.alt())?.expose().to_owned(),
             backend_endpoint: backend.url.unwrap_or_default(),
             backend_access_key_id: port.access_key_id,
             backend_secret_access_key: port.secret_access_key.expose().to_owned(),
@@ -235,6 +238,8 @@ fn kms_config(
         .credentials
         .extend(users.all().iter().map(credential));
     config.authenticate.service_secret = Some(secret.clone());
+    // On loopback, where its users look around first.
+    config.authenticate.open_reflection |= config.listen.ip().is_loopback();
     config.authenticate.account = users.main().account.clone();
     config.authenticate.region = flags.region.clone();
     single::scale_quotas(&mut config, flags.quota_scale);

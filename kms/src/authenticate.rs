@@ -1,9 +1,10 @@
-//! Who calls: Signature Version 4 over AWS JSON, a shared secret over gRPC.
+//! Who calls: Signature Version 4 over AWS JSON, bearer tokens over gRPC.
 //!
-//! A signature covers the method, the path, the host, the date, the target operation and the body.
-//! The shared secret belongs to trusted services (the gateway): a caller that has it may name the
+//! A signature covers the method, the path, the host, the date, the target operation and the body. A
+//! bearer token is a user's own, or the secret of trusted services (the gateway): a service may name the
 //! principal that it calls for.
 
+mod bearer;
 mod credentials;
 mod signature;
 
@@ -22,7 +23,6 @@ use proto::identity::Secret;
 use proto::sigv4::sha256_hex;
 use proto::time::Clock;
 use serde::Deserialize;
-use subtle::ConstantTimeEq as _;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -31,8 +31,6 @@ use crate::authenticate::credentials::User;
 use crate::caller::Caller;
 use crate::caller::Tls;
 use crate::caller::TlsSession;
-use crate::caller::root_arn;
-use crate::caller::service_principal;
 use crate::compat::Compat;
 use crate::error::Code;
 use crate::error::KmsError;
@@ -48,9 +46,10 @@ pub struct Config {
     /// Access keys that may sign.
     pub credentials: Vec<Credential>,
 
-    /// Secret of the services (the gateway) that call over gRPC on their users' behalf.
+    /// Secret of the services (the gateway) that call over gRPC on their users' behalf. Users call by
+    /// tokens of their own.
     ///
-    /// None closes the gRPC protocol unless signatures are accepted unchecked.
+    /// None refuses services, and the gateway is one.
     pub service_secret: Option<Secret>,
 
     /// Account of calls that name none.
@@ -63,6 +62,10 @@ pub struct Config {
     ///
     /// Only where signatures are accepted; none treats `test` like any other key.
     pub test_account: Option<AccountId>,
+
+    /// Whether gRPC's server reflection answers without a token. It shows the contract, which is
+    /// public, and that this is a KMS.
+    pub open_reflection: bool,
 }
 
 impl Default for Config {
@@ -74,6 +77,7 @@ impl Default for Config {
             account: Compat::Aws.account(),
             region: Compat::Aws.region(),
             test_account: None,
+            open_reflection: false,
         }
     }
 }
@@ -125,7 +129,10 @@ pub enum Claim {
 /// Checks who calls.
 pub struct Authenticator {
     signatures: Signatures,
+    /// The real time, by which clients sign.
     clock: Arc<dyn Clock>,
+    /// The time by which tokens expire.
+    token_clock: Arc<dyn Clock>,
     users: HashMap<String, Arc<User>>,
     /// SHA-256 of the shared secret, so that comparing takes the same time for every length.
     service_secret: Option<String>,
@@ -134,13 +141,19 @@ pub struct Authenticator {
     /// Region of calls that name none.
     region: Region,
     test_account: Option<AccountId>,
+    open_reflection: bool,
 }
 
 impl Authenticator {
-    /// An authenticator on the real `clock`; a clock that is frozen for tests would refuse clients
-    /// who sign with theirs.
+    /// An authenticator that checks signatures on the real `clock`: one that is frozen for tests would
+    /// refuse clients who sign with theirs. Tokens expire by `token_clock`, which tests may move.
     #[must_use]
-    pub fn new(config: &Config, regions: Arc<Regions>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        config: &Config,
+        regions: Arc<Regions>,
+        clock: Arc<dyn Clock>,
+        token_clock: Arc<dyn Clock>,
+    ) -> Self {
         let users = config
             .credentials
             .iter()
@@ -154,6 +167,7 @@ impl Authenticator {
         Self {
             signatures: config.signatures,
             clock,
+            token_clock,
             users,
             service_secret: config
                 .service_secret
@@ -163,7 +177,14 @@ impl Authenticator {
             regions,
             region: config.region.clone(),
             test_account: config.test_account.clone(),
+            open_reflection: config.open_reflection,
         }
+    }
+
+    /// Whether server reflection answers without a token.
+    #[must_use]
+    pub const fn reflection_is_open(&self) -> bool {
+        self.open_reflection
     }
 
     /// Checks what a request to the JSON protocol claims in its head, before its body is read: that
@@ -209,108 +230,12 @@ impl Authenticator {
             request_id,
         })
     }
-
-    /// The caller of a gRPC request.
-    ///
-    /// With the shared secret as bearer token, the metadata name for whom: `sealgate-account`,
-    /// `sealgate-region`, `sealgate-principal`, `sealgate-via-service`, `sealgate-source-ip`. A
-    /// service that calls in its own name and for no user gives its service principal, such as
-    /// `s3.amazonaws.com`, as the principal; it is then the account's root user.
-    ///
-    /// # Errors
-    ///
-    /// MissingAuthenticationTokenException without a token, UnrecognizedClientException for a wrong
-    /// one, ValidationException for metadata that are not what they should be.
-    pub fn service(
-        &self,
-        metadata: &HeaderMap,
-        connection: &Connection,
-        tls: Option<Tls>,
-        request_id: Arc<str>,
-    ) -> Result<Caller, KmsError> {
-        let trusted = self.is_service(metadata)?;
-        let text = |name: &str| metadata.get(name).and_then(|value| value.to_str().ok());
-        let via_service = text("sealgate-via-service").filter(|_| trusted);
-        let principal = text("sealgate-principal");
-        let in_own_name = trusted && principal.is_some_and(is_service_principal);
-        if in_own_name && via_service.map(service_principal).as_deref() != principal {
-            return Err(KmsError::validation(
-                "sealgate-principal is another service than sealgate-via-service.",
-            ));
-        }
-        let principal = principal.filter(|_| !in_own_name);
-        let account = match (text("sealgate-account"), principal.and_then(arn_account)) {
-            (Some(account), _) => account
-                .parse()
-                .map_err(|_| KmsError::validation("An account id has 12 digits."))?,
-            (None, Some(account)) => account,
-            (None, None) => self.account.clone(),
-        };
-        let region = match text("sealgate-region") {
-            Some(name) => self
-                .regions
-                .find(name)
-                .ok_or_else(|| KmsError::validation("sealgate-region is no Region."))?,
-            None => &self.region,
-        };
-        let source_ip = match text("sealgate-source-ip").filter(|_| trusted) {
-            Some(ip) => ip
-                .parse()
-                .map_err(|_| KmsError::validation("sealgate-source-ip is no IP address."))?,
-            None => connection.peer,
-        };
-        let root = || root_arn(&account, region).as_str().into();
-        Ok(Caller {
-            principal_arn: principal.map_or_else(root, Into::into),
-            account,
-            region: region.clone(),
-            access_key_id: None,
-            via_service: via_service.map(Into::into),
-            in_own_name,
-            source_ip: Some(source_ip),
-            tls,
-            user_agent: user_agent(metadata),
-            request_id,
-        })
-    }
-
-    /// Whether the caller is a service that proved it; false for one that is believed unproven.
-    fn is_service(&self, metadata: &HeaderMap) -> Result<bool, KmsError> {
-        let Some(header) = metadata.get(http::header::AUTHORIZATION) else {
-            return match self.signatures {
-                Signatures::Accepted => Ok(false),
-                Signatures::Checked => Err(missing_token()),
-            };
-        };
-        let token = header
-            .as_bytes()
-            .strip_prefix(b"Bearer ")
-            .ok_or_else(missing_token)?;
-        let offered = sha256_hex(token);
-        let known = self.service_secret.as_ref();
-        let matches = known.is_some_and(|known| known.as_bytes().ct_eq(offered.as_bytes()).into());
-        if matches {
-            Ok(true)
-        } else {
-            Err(unrecognized())
-        }
-    }
 }
 
 /// The client's software, as it names itself; cut where no honest name goes on.
 fn user_agent(headers: &HeaderMap) -> Option<Arc<str>> {
     let text = headers.get(http::header::USER_AGENT)?.to_str().ok()?;
     Some(text.get(..USER_AGENT_BYTES_MAX).unwrap_or(text).into())
-}
-
-/// The account field of a principal's ARN.
-fn arn_account(arn: &str) -> Option<AccountId> {
-    arn.split(':').nth(4)?.parse().ok()
-}
-
-/// Whether the principal is a service of AWS, such as `s3.amazonaws.com`, and no ARN.
-fn is_service_principal(principal: &str) -> bool {
-    principal.ends_with(".amazonaws.com") && !principal.contains(':')
 }
 
 /// There is no signature and no token.

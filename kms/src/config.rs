@@ -161,6 +161,7 @@ impl Config {
             ..Self::default()
         };
         config.authenticate.signatures = Signatures::Accepted;
+        config.authenticate.open_reflection = true;
         config.quotas.shape = quota::Shape::Off;
         config
     }
@@ -178,6 +179,7 @@ impl Config {
         };
         config.listen.set_port(port);
         config.authenticate.signatures = Signatures::Accepted;
+        config.authenticate.open_reflection = true;
         config.authenticate.account = compat.account();
         config.authenticate.region = compat.region();
         config.quotas.shape = quota::Shape::Off;

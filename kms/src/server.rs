@@ -120,7 +120,12 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
     faults.set(config.faults.clone())?;
     let protocols = Arc::new(Protocols::new(
         Arc::clone(&kms),
-        Authenticator::new(&config.authenticate, regions, real_clock),
+        Authenticator::new(
+            &config.authenticate,
+            regions,
+            real_clock,
+            Arc::clone(&clock) as Arc<dyn Clock>,
+        ),
         Arc::clone(&metrics),
         Arc::clone(&quotas),
         Arc::clone(&faults),

@@ -27,7 +27,9 @@ use proto::connection::body::RequestBody;
 use proto::hosts::HostError;
 use proto::hosts::Hosts;
 use serde::Deserialize;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::api::Answer;
 use crate::api::Kms;
@@ -208,7 +210,7 @@ impl Core {
         caller: Caller,
         operation: Operation,
     ) -> Result<Answer, KmsError> {
-        let Ok(_permit) = self.in_flight.try_acquire() else {
+        let Ok(permit) = Arc::clone(&self.in_flight).try_acquire_owned() else {
             return Err(KmsError::new(
                 Code::ServiceUnavailableException,
                 "The service has too many requests in flight.",
@@ -225,31 +227,57 @@ impl Core {
             return Err(error);
         }
 
-        let (caller, result) = if name.is_slow() {
-            let kms = Arc::clone(&self.kms);
-            let work = move || {
-                let result = kms.call(&caller, operation);
-                (caller, result)
-            };
-            match tokio::task::spawn_blocking(work).await {
-                Ok(done) => done,
-                Err(error) => {
-                    tracing::error!(%error, operation = %name, "an operation did not end");
-                    return Err(KmsError::internal());
-                }
-            }
-        } else {
-            let result = self.kms.call(&caller, operation);
-            (caller, result)
+        let work = Work {
+            kms: Arc::clone(&self.kms),
+            metrics: Arc::clone(&self.metrics),
+            protocol,
+            caller,
+            operation,
+            start,
+            _permit: permit,
         };
+        if !name.is_slow() {
+            return work.run();
+        }
+        // A call that is cancelled before its turn comes does nothing and costs nothing of a quota; one
+        // that has begun goes on to its end, as its change must.
+        let task = AbortOnDropHandle::new(tokio::task::spawn_blocking(|| work.run()));
+        task.await.unwrap_or_else(|error| {
+            tracing::error!(%error, operation = %name, "an operation did not end");
+            Err(KmsError::internal())
+        })
+    }
+}
+
+/// One operation and all that it needs, to be run on any thread.
+struct Work {
+    kms: Arc<Kms>,
+    metrics: Arc<Metrics>,
+    protocol: Protocol,
+    caller: Caller,
+    operation: Operation,
+    start: Instant,
+    /// The operation is in flight until it ends, though its call may be cancelled before.
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Work {
+    /// Does the operation and counts it.
+    fn run(self) -> Result<Answer, KmsError> {
+        let Self {
+            caller, operation, ..
+        } = self;
+        let name = operation.name();
+        let result = self.kms.call(&caller, operation);
         let error = result.as_ref().err();
         if let Some(error) = error.filter(|error| error.code().is_server_fault()) {
             let request_id = &*caller.request_id;
             tracing::error!(%error, operation = %name, request_id, "an operation failed");
         }
 
+        let took = self.start.elapsed();
         self.metrics
-            .count(&caller, protocol, name, error, start.elapsed());
+            .count(&caller, self.protocol, name, error, took);
         result
     }
 }

@@ -14,6 +14,7 @@
 //! | [`policy`] | the IAM policy language and its one evaluator |
 //! | [`sigv2`] | AWS Signature Version 2: to check a request |
 //! | [`sigv4`] | AWS Signature Version 4: to check a request and to sign one |
+//! | [`token`] | bearer tokens of users, for gRPC: to make one and to check one |
 //! | [`arn`] | Amazon Resource Names |
 //! | [`connection`] | HTTP/1.1 connections whose requests are answered before their bodies were read |
 //! | [`hosts`] | which host names a server on loopback answers to |
@@ -30,6 +31,8 @@ pub mod policy;
 pub mod sigv2;
 
 pub mod sigv4;
+
+pub mod token;
 
 pub mod arn;
 

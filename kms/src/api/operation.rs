@@ -154,6 +154,12 @@ impl OperationName {
         self.kind() != Kind::Write
     }
 
+    /// Whether the operation's answer holds nothing secret and nothing random.
+    #[must_use]
+    pub fn is_compressible(self) -> bool {
+        matches!(self.kind(), Kind::Read | Kind::Write)
+    }
+
     /// Whether the operation may take milliseconds, waiting for the disk or making large keys, and
     /// so must not run on a thread that serves connections.
     #[must_use]

@@ -61,6 +61,17 @@ impl User {
         }
     }
 
+    /// The principal that calls in that Region: the configured one, or the account's root user.
+    pub(crate) fn principal_arn(&self, region: &Region) -> Arc<str> {
+        let root = || root_arn(&self.account, region).as_str().into();
+        self.principal_arn.clone().unwrap_or_else(root)
+    }
+
+    /// The secret access key.
+    pub(crate) const fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
     /// The signing key for a scope in that Region: a cached one, or one derived now.
     pub(crate) fn signer(&self, scope: &CredentialScope, region: &Region) -> Arc<Signer> {
         let signers = self.signers.read().unwrap_or_else(PoisonError::into_inner);
@@ -69,11 +80,10 @@ impl User {
         }
 
         drop(signers);
-        let root = || root_arn(&self.account, region).as_str().into();
         Arc::new(Signer {
             scope: scope.clone(),
             key: SigningKey::derive(self.secret.expose(), scope),
-            principal_arn: self.principal_arn.clone().unwrap_or_else(root),
+            principal_arn: self.principal_arn(region),
         })
     }
 

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use http::Request;
 use http::request::Parts;
 use proto::identity::Secret;
@@ -12,8 +13,10 @@ use proto::sigv4::Credentials;
 use proto::sigv4::OutboundRequest;
 use proto::sigv4::sha256_hex;
 use proto::sigv4::sign_request;
+use proto::time::Clock;
 use proto::time::ManualClock;
 use proto::time::Timestamp;
+use proto::token::issue_token;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -49,7 +52,8 @@ fn authenticator(signatures: Signatures) -> Authenticator {
         test_account: Some("123456789012".parse().unwrap()),
         ..Config::default()
     };
-    Authenticator::new(&config, Arc::default(), Arc::new(ManualClock::new(now())))
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(now()));
+    Authenticator::new(&config, Arc::default(), Arc::clone(&clock), clock)
 }
 
 /// A request signed at `time` with `secret`, before anybody touched it.
@@ -305,7 +309,7 @@ fn only_the_shared_secret_may_name_a_principal_and_a_service() {
         }
 
         let metadata = request.body(()).unwrap().into_parts().0.headers;
-        authenticator.service(&metadata, &connection(), None, "id".into())
+        authenticator.bearer(&metadata, &connection(), None, "id".into())
     };
     let code = |token| call(&checked, token).unwrap_err().code();
     assert_eq!(code(None), Code::MissingAuthenticationTokenException);
@@ -314,6 +318,10 @@ fn only_the_shared_secret_may_name_a_principal_and_a_service() {
         Code::UnrecognizedClientException
     );
     assert_eq!(code(Some("Bearer ")), Code::UnrecognizedClientException);
+    assert_eq!(
+        code(Some("Basic between services")),
+        Code::MissingAuthenticationTokenException
+    );
     assert_eq!(
         code(Some("between services")),
         Code::MissingAuthenticationTokenException
@@ -345,7 +353,7 @@ fn only_a_service_that_proves_itself_calls_in_its_own_name() {
             request = request.header("authorization", token);
         }
         let metadata = request.body(()).unwrap().into_parts().0.headers;
-        authenticator(signatures).service(&metadata, &connection(), None, "id".into())
+        authenticator(signatures).bearer(&metadata, &connection(), None, "id".into())
     };
     let token = Some("Bearer between services");
     let own = call(Signatures::Checked, token, "s3.amazonaws.com").unwrap();
@@ -377,12 +385,169 @@ fn a_region_that_aws_does_not_have_is_refused_in_either_protocol() {
 
         let request = Request::post("/")
             .header("authorization", "Bearer between services")
+            .header("sealgate-via-service", "s3.us-east-1.amazonaws.com")
             .header("sealgate-region", "mars-1");
         let metadata = request.body(()).unwrap().into_parts().0.headers;
         let authenticator = authenticator(signatures);
-        let refused = authenticator.service(&metadata, &connection(), None, "id".into());
+        let refused = authenticator.bearer(&metadata, &connection(), None, "id".into());
         assert_eq!(refused.unwrap_err().code(), Code::ValidationException);
     }
+}
+
+/// A token of the one user.
+fn token(secret: &str, region: Option<&str>) -> String {
+    let region = region.map(|name| name.parse().unwrap());
+    let expires = now().plus(Duration::from_secs(60));
+    let token = issue_token(KEY_ID, &Secret::new(secret), expires, region.as_ref());
+    token.unwrap().expose().to_owned()
+}
+
+/// The caller of a gRPC request with those metadata.
+fn call(authenticator: &Authenticator, metadata: &[(&str, &str)]) -> Result<Caller, KmsError> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in metadata {
+        let name: http::HeaderName = name.parse().unwrap();
+        headers.append(name, value.parse().unwrap());
+    }
+    authenticator.bearer(&headers, &connection(), None, "id".into())
+}
+
+#[test]
+fn a_token_gives_the_caller_that_a_signature_gives() {
+    let signed = check(&signed_at(now(), SECRET, "kms"), BODY).unwrap();
+    let bearer = format!("Bearer {}", token(SECRET, None));
+    let metadata = [
+        ("authorization", &*bearer),
+        ("sealgate-region", "eu-west-1"),
+    ];
+    let caller = call(&authenticator(Signatures::Checked), &metadata).unwrap();
+    assert_eq!(caller, signed);
+    let anywhere = call(&authenticator(Signatures::Checked), &metadata[..1]).unwrap();
+    assert_eq!(anywhere.region, "us-east-1");
+    let lower = bearer.replace("Bearer", "bearer");
+    assert!(
+        call(
+            &authenticator(Signatures::Checked),
+            &[("authorization", &lower)]
+        )
+        .is_ok()
+    );
+}
+
+#[test]
+fn a_token_of_another_secret_or_of_nobody_is_refused() {
+    for signatures in [Signatures::Checked, Signatures::Accepted] {
+        for token in [
+            token("another", None),
+            token(SECRET, None).replace(KEY_ID, "AKIDOTHER"),
+            token(SECRET, None).replace("sealgate1", "sealgate2"),
+            format!("sealgate1.{}", "a".repeat(5_000)),
+        ] {
+            let bearer = format!("Bearer {token}");
+            let refused = call(&authenticator(signatures), &[("authorization", &bearer)]);
+            let error = refused.unwrap_err();
+            assert_eq!(error.code(), Code::UnrecognizedClientException, "{token}");
+            assert!(!error.message().contains("AKID"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_token_expires_by_the_clock_that_tests_may_move() {
+    let config = Config {
+        credentials: vec![Credential {
+            access_key_id: KEY_ID.to_owned(),
+            secret_access_key: Secret::new(SECRET),
+            account: "111122223333".parse().unwrap(),
+            principal_arn: None,
+        }],
+        ..Config::default()
+    };
+    let real: Arc<dyn Clock> = Arc::new(ManualClock::new(now()));
+    let moved = Arc::new(ManualClock::new(now()));
+    let clock = Arc::clone(&moved) as Arc<dyn Clock>;
+    let authenticator = Authenticator::new(&config, Arc::default(), real, clock);
+    let bearer = format!("Bearer {}", token(SECRET, None));
+    assert!(call(&authenticator, &[("authorization", &bearer)]).is_ok());
+    moved.advance(Duration::from_secs(60));
+    let late = call(&authenticator, &[("authorization", &bearer)]).unwrap_err();
+    assert_eq!(late.code(), Code::ExpiredTokenException);
+    assert_eq!(
+        late.message(),
+        "The security token included in the request is expired: it expired at \
+         2026-01-02T03:05:05Z."
+    );
+}
+
+#[test]
+fn a_user_names_nobody_else_and_no_service() {
+    let authenticator = authenticator(Signatures::Checked);
+    let bearer = format!("Bearer {}", token(SECRET, None));
+    for (name, value) in [
+        ("sealgate-account", "444455556666"),
+        ("sealgate-account", "111122223333"),
+        ("sealgate-principal", "arn:aws:iam::444455556666:user/bob"),
+        ("sealgate-principal", "s3.amazonaws.com"),
+        ("sealgate-via-service", "s3.us-east-1.amazonaws.com"),
+        ("sealgate-source-ip", "192.0.2.1"),
+    ] {
+        let refused = call(&authenticator, &[("authorization", &bearer), (name, value)]);
+        let error = refused.unwrap_err();
+        assert_eq!(error.code(), Code::UnrecognizedClientException, "{name}");
+    }
+}
+
+#[test]
+fn a_token_for_one_region_is_good_there_alone() {
+    let authenticator = authenticator(Signatures::Checked);
+    let bearer = format!("Bearer {}", token(SECRET, Some("eu-west-1")));
+    let there = call(&authenticator, &[("authorization", &bearer)]).unwrap();
+    assert_eq!(there.region, "eu-west-1");
+    let metadata = [
+        ("authorization", &*bearer),
+        ("sealgate-region", "eu-west-1"),
+    ];
+    assert!(call(&authenticator, &metadata).is_ok());
+    let metadata = [
+        ("authorization", &*bearer),
+        ("sealgate-region", "us-east-1"),
+    ];
+    let elsewhere = call(&authenticator, &metadata).unwrap_err();
+    assert_eq!(elsewhere.code(), Code::UnrecognizedClientException);
+    let bearer = format!("Bearer {}", token(SECRET, Some("mars-1")));
+    let nowhere = call(&authenticator, &[("authorization", &bearer)]).unwrap_err();
+    assert_eq!(nowhere.code(), Code::ValidationException);
+}
+
+#[test]
+fn the_service_secret_is_no_users() {
+    for signatures in [Signatures::Checked, Signatures::Accepted] {
+        let secret = ("authorization", "Bearer between services");
+        for more in [
+            ("sealgate-region", "us-east-1"),
+            ("sealgate-account", "111122223333"),
+            ("sealgate-principal", "arn:aws:iam::111122223333:user/alice"),
+        ] {
+            let error = call(&authenticator(signatures), &[secret, more]).unwrap_err();
+            assert_eq!(error.code(), Code::UnrecognizedClientException, "{more:?}");
+            assert!(error.message().contains("secret of services"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn metadata_that_are_sent_twice_or_are_no_text_are_refused() {
+    let authenticator = authenticator(Signatures::Accepted);
+    for name in ["authorization", "sealgate-account", "sealgate-region"] {
+        let twice = [(name, "Bearer a"), (name, "Bearer a")];
+        let error = call(&authenticator, &twice).unwrap_err();
+        assert_eq!(error.code(), Code::ValidationException, "{name}");
+    }
+    let mut headers = HeaderMap::new();
+    let value = http::HeaderValue::from_bytes(b"arn:\xff").unwrap();
+    headers.insert("sealgate-principal", value);
+    let refused = authenticator.bearer(&headers, &connection(), None, "id".into());
+    assert_eq!(refused.unwrap_err().code(), Code::ValidationException);
 }
 
 #[test]

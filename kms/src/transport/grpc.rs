@@ -2,15 +2,18 @@
 //!
 //! A call is authenticated by its head, before a byte of its body is read. A method takes its caller
 //! from there and has none otherwise, so that no spelling of a path reaches an operation around the
-//! check.
+//! check. Health needs no token, because probes have none; reflection needs one unless the configuration
+//! opens it.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
+mod deadline;
+mod status;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::LazyLock;
-use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use http::HeaderValue;
 use http::Request;
 use http::Response;
 use http::header::AUTHORIZATION;
@@ -22,19 +25,18 @@ use proto::kms::v1::key_management_server::KeyManagement;
 use proto::kms::v1::key_management_server::KeyManagementServer;
 use tonic::Status;
 use tonic::body::Body;
+use tonic::codec::CompressionEncoding;
 use tonic::server::NamedService as _;
-use tonic_types::ErrorDetails;
-use tonic_types::StatusExt as _;
 use tower::Service as _;
 use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
 
 use crate::api::Answer;
 use crate::api::Operation;
+use crate::api::OperationName;
 use crate::api::operations;
 use crate::authenticate::Connection;
 use crate::caller::Caller;
-use crate::error::Code;
 use crate::error::KmsError;
 use crate::metrics::Protocol;
 use crate::transport::Core;
@@ -42,6 +44,8 @@ use crate::transport::Incoming;
 use crate::transport::body::BodyError;
 use crate::transport::body::RequestBody;
 use crate::transport::body::Sender;
+use crate::transport::grpc::status::status;
+use crate::transport::grpc::status::with_details;
 use crate::transport::request_id;
 use crate::transport::unauthenticated::UnauthenticatedRequest;
 
@@ -72,23 +76,16 @@ impl Grpc {
         let methods = Methods {
             core: Arc::clone(&core),
         };
-        let keys = KeyManagementServer::new(methods).max_decoding_message_size(core.body_bytes_max);
-        let (_, health) = tonic_health::server::health_reporter();
+        // The largest message counts as it is without compression.
+        let keys = KeyManagementServer::new(methods)
+            .max_decoding_message_size(core.body_bytes_max)
+            .accept_compressed(CompressionEncoding::Gzip)
+            .send_compressed(CompressionEncoding::Gzip);
         Self {
             core,
             keys,
-            health: BoxCloneSyncService::new(health),
+            health: health(),
             reflection: LazyLock::new(reflection),
-        }
-    }
-
-    /// The service of that name besides the key management service.
-    fn other(&self, service: &str) -> Option<&Other> {
-        match service {
-            "grpc.health.v1.Health" => Some(&self.health),
-            "grpc.reflection.v1.ServerReflection" => Some(&self.reflection.v1),
-            "grpc.reflection.v1alpha.ServerReflection" => Some(&self.reflection.v1alpha),
-            _ => None,
         }
     }
 
@@ -101,34 +98,75 @@ impl Grpc {
     ) -> Response<Body> {
         let path = request.uri().path();
         let service = path.strip_prefix('/').and_then(|rest| rest.split_once('/'));
-        let service = service.map_or("", |(service, _)| service);
-        if service == KeyManagementServer::<Methods>::NAME {
-            let caller = match self.caller(&connection, &request) {
-                Ok(caller) => caller,
-                Err(error) => return refuse(&error),
+        let reflection_is_open = self.core.authenticator.reflection_is_open();
+        let (other, is_open): (fn(&Self) -> &Other, _) =
+            match service.map_or("", |(service, _)| service) {
+                KEY_MANAGEMENT => return self.operation(connection, open, request).await,
+                "grpc.health.v1.Health" => (|grpc| &grpc.health, true),
+                "grpc.reflection.v1.ServerReflection" => {
+                    (|grpc| &grpc.reflection.v1, reflection_is_open)
+                }
+                "grpc.reflection.v1alpha.ServerReflection" => {
+                    (|grpc| &grpc.reflection.v1alpha, reflection_is_open)
+                }
+                _ => return Status::unimplemented("There is no such service.").into_http(),
             };
-            open.authenticated();
-            let mut request = self.limited(request, Sender::Authenticated);
-            request.extensions_mut().insert(caller);
-            request.extensions_mut().insert(connection);
-            let result = self.keys.clone().call(request).await;
-            return result.unwrap_or_else(|never| match never {});
+        // With a token, the caller learns whether it is right.
+        if !is_open || request.headers().contains_key(AUTHORIZATION) {
+            match self.caller(&connection, &request, request_id()) {
+                Ok(_) => open.authenticated(),
+                Err(error) => return refuse(&error),
+            }
         }
 
-        if let Some(other) = self.other(service) {
-            // Without a secret health may be checked, too; with one the caller learns whether it is right.
-            if request.headers().contains_key(AUTHORIZATION) {
-                match self.caller(&connection, &request) {
-                    Ok(_) => open.authenticated(),
-                    Err(error) => return refuse(&error),
+        let request = self.limited(request, Sender::Unauthenticated);
+        let result = other(self).clone().oneshot(request).await;
+        result.unwrap_or_else(|never| match never {})
+    }
+
+    /// Does one operation, for as long as its client waits: when it waits no longer or goes away, what
+    /// has not begun is not begun.
+    async fn operation(
+        &self,
+        connection: Arc<Connection>,
+        open: &mut UnauthenticatedRequest,
+        request: Request<Incoming>,
+    ) -> Response<Body> {
+        let id = request_id();
+        let header = HeaderValue::from_str(&id);
+        let headers = request.headers();
+        let checked = self
+            .caller(&connection, &request, id)
+            .and_then(|caller| Ok((caller, deadline::timeout(headers)?)));
+        let mut answer = match checked {
+            Err(error) => refuse(&error),
+            Ok((caller, timeout)) => {
+                open.authenticated();
+                let mut request = self.limited(request, Sender::Authenticated);
+                request.extensions_mut().insert(caller);
+                request.extensions_mut().insert(connection);
+                let mut keys = self.keys.clone();
+                let answer = keys.call(request);
+                let answer = match timeout {
+                    None => Ok(answer.await),
+                    Some(timeout) if timeout.is_zero() => Err(()),
+                    Some(timeout) => {
+                        let answer = tokio::time::timeout(timeout, answer).await;
+                        answer.map_err(|_| ())
+                    }
+                };
+                match answer {
+                    Ok(Ok(answer)) => with_details(answer),
+                    Ok(Err(never)) => match never {},
+                    Err(()) => Status::deadline_exceeded("The deadline has passed.").into_http(),
                 }
             }
-            let request = self.limited(request, Sender::Unauthenticated);
-            let result = other.clone().oneshot(request).await;
-            return result.unwrap_or_else(|never| match never {});
+        };
+        if let Ok(header) = header {
+            answer.headers_mut().insert("x-amzn-requestid", header);
         }
 
-        Status::unimplemented("There is no such service.").into_http()
+        answer
     }
 
     /// The caller that a request's head names and proves.
@@ -136,11 +174,12 @@ impl Grpc {
         &self,
         connection: &Connection,
         request: &Request<Incoming>,
+        request_id: Arc<str>,
     ) -> Result<Caller, KmsError> {
         let headers = request.headers();
         let tls = connection.secured(request.uri(), headers);
         let authenticator = &self.core.authenticator;
-        let caller = authenticator.service(headers, connection, tls, request_id());
+        let caller = authenticator.bearer(headers, connection, tls, request_id);
         caller.inspect_err(|error| self.core.metrics.count_refused(error.code()))
     }
 
@@ -151,6 +190,15 @@ impl Grpc {
         let bodies = &self.core.bodies;
         request.map(|body| bodies.limit(body, sender, bytes_max).map_err(to_status))
     }
+}
+
+/// The health of the server and of the key management service, which has the same.
+fn health() -> Other {
+    let (reporter, health) = tonic_health::server::health_reporter();
+    // Nobody else has the reporter, so that there is nothing to wait for.
+    let reported = reporter.set_serving::<KeyManagementServer<Methods>>();
+    reported.now_or_never().unwrap_or_default();
+    BoxCloneSyncService::new(health)
 }
 
 /// Reads the descriptors of all services.
@@ -206,7 +254,7 @@ macro_rules! methods {
                     request: tonic::Request<v1::$request>,
                 ) -> Result<tonic::Response<v1::$answer>, Status> {
                     match self.call(request, Operation::$name).await? {
-                        Answer::$name(answer) => Ok(tonic::Response::new(answer)),
+                        Answer::$name(answer) => Ok(response(OperationName::$name, answer)),
                         #[allow(unreachable_patterns, reason = "a table of one row has no other")]
                         _ => Err(status(&KmsError::internal())),
                     }
@@ -218,129 +266,26 @@ macro_rules! methods {
 
 operations!(methods);
 
+/// The answer of an operation. Compression is for what is public: the compressed length of a plaintext
+/// would show something of it, and ciphertexts and keys do not become shorter.
+fn response<T>(name: OperationName, answer: T) -> tonic::Response<T> {
+    let mut response = tonic::Response::new(answer);
+    if !name.is_compressible() {
+        response.disable_compression();
+    }
+
+    response
+}
+
 /// The answer that carries an error.
 pub(crate) fn refuse(error: &KmsError) -> Response<Body> {
     status(error).into_http()
 }
 
-/// An error as gRPC writes it: the nearest code, AWS's name and text, and when to try again.
-fn status(error: &KmsError) -> Status {
-    let mut metadata = HashMap::new();
-    let throttle = error.throttle();
-    if let Some(throttle) = throttle {
-        metadata.insert("quota_class".to_owned(), throttle.quota_class.to_owned());
-    }
-
-    let mut details = ErrorDetails::new();
-    details.set_error_info(error.code().name(), ERROR_DOMAIN, metadata);
-    if let Some(throttle) = throttle {
-        details.set_retry_info(Some(throttle.retry_after.max(Duration::from_millis(1))));
-    }
-
-    let message = cut(error.message());
-    Status::with_error_details(grpc_code(error.code()), message, details)
-}
-
-/// The text of an error, or as much of it as clients take. Texts are long where they show a value
-/// that breaks a constraint.
-fn cut(message: &str) -> Cow<'_, str> {
-    if message.len() <= MESSAGE_BYTES_MAX {
-        return message.into();
-    }
-    let mut ends = (0..=MESSAGE_BYTES_MAX).rev();
-    let whole = ends.find_map(|end| message.get(..end)).unwrap_or_default();
-    format!("{whole}...").into()
-}
-
-/// The gRPC code nearest to an AWS exception.
-fn grpc_code(code: Code) -> tonic::Code {
-    match code {
-        Code::ThrottlingException | Code::LimitExceededException => tonic::Code::ResourceExhausted,
-        Code::NotFoundException | Code::CustomKeyStoreNotFoundException => tonic::Code::NotFound,
-        Code::AlreadyExistsException | Code::CustomKeyStoreNameInUseException => {
-            tonic::Code::AlreadyExists
-        }
-        Code::AccessDeniedException => tonic::Code::PermissionDenied,
-        Code::MissingAuthenticationTokenException
-        | Code::IncompleteSignatureException
-        | Code::InvalidSignatureException
-        | Code::UnrecognizedClientException
-        | Code::ExpiredTokenException => tonic::Code::Unauthenticated,
-        Code::DisabledException
-        | Code::DryRunOperationException
-        | Code::InvalidKeyUsageException
-        | Code::KmsInvalidStateException
-        | Code::CustomKeyStoreInvalidStateException
-        | Code::UnsupportedOperationException => tonic::Code::FailedPrecondition,
-        Code::ConflictException => tonic::Code::Aborted,
-        Code::UnknownOperationException => tonic::Code::Unimplemented,
-        Code::KeyUnavailableException
-        | Code::DependencyTimeoutException
-        | Code::ServiceUnavailableException => tonic::Code::Unavailable,
-        Code::InternalFailure | Code::KmsInternalException => tonic::Code::Internal,
-        _ => tonic::Code::InvalidArgument,
-    }
-}
-
-/// Longest text of an error, in bytes. Clients refuse an answer whose headers have more than 8 KiB,
-/// and a text stands in them twice: percent-encoded and in the details.
-const MESSAGE_BYTES_MAX: usize = 1_024;
+/// The contract's service.
+const KEY_MANAGEMENT: &str = KeyManagementServer::<Methods>::NAME;
 
 /// What stands before each message: whether it is compressed, and its length.
 ///
 /// Source: <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
 const PREFIX_BYTES: usize = 5;
-
-/// Whose names the reasons are.
-const ERROR_DOMAIN: &str = "kms.amazonaws.com";
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use tonic_types::StatusExt as _;
-
-    use super::status;
-    use crate::error::Code;
-    use crate::error::KmsError;
-
-    #[test]
-    fn a_throttled_call_names_its_quota_and_when_to_try_again() {
-        let status = status(&KmsError::throttled(
-            "CreateKey",
-            Duration::from_millis(300),
-        ));
-        assert_eq!(status.code(), tonic::Code::ResourceExhausted);
-        let details = status.get_error_details();
-        let info = details.error_info().unwrap();
-        assert_eq!(
-            (info.reason.as_str(), info.domain.as_str()),
-            ("ThrottlingException", "kms.amazonaws.com")
-        );
-        assert_eq!(info.metadata["quota_class"], "CreateKey");
-        let delay = details.retry_info().unwrap().retry_delay;
-        assert_eq!(delay, Some(Duration::from_millis(300)));
-    }
-
-    #[test]
-    fn a_text_that_clients_could_not_take_is_cut() {
-        let long = "ä".repeat(5_000);
-        let status = status(&KmsError::validation(format!("Value '{long}'")));
-        assert!(status.message().starts_with("Value 'ää"));
-        assert!(status.message().ends_with("ä..."));
-        let headers = status.into_http::<String>().headers().clone();
-        let bytes: usize = headers
-            .iter()
-            .map(|(name, value)| name.as_str().len() + value.len())
-            .sum();
-        assert!(bytes < 8 << 10, "{bytes}");
-    }
-
-    #[test]
-    fn only_throttling_reports_when_to_try_again() {
-        let status = status(&KmsError::new(Code::DisabledException, "k is disabled."));
-        assert_eq!(status.code(), tonic::Code::FailedPrecondition);
-        assert_eq!(status.message(), "k is disabled.");
-        assert!(status.get_error_details().retry_info().is_none());
-    }
-}

@@ -1,4 +1,4 @@
-//! What must not get in: in either protocol, past the secret, or from a web page.
+//! What must not get in: in either protocol, past the tokens, or from a web page.
 
 use std::net::SocketAddr;
 
@@ -18,7 +18,7 @@ use super::signed_request;
 use crate::config::Signatures;
 
 #[tokio::test]
-async fn no_spelling_of_a_grpc_path_goes_around_the_secret() {
+async fn no_spelling_of_a_grpc_path_goes_around_the_token() {
     let running = serve(Signatures::Checked).await;
     for path in [
         "/sealgate.kms.v1.KeyManagement/GenerateRandom",

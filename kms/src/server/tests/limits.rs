@@ -20,13 +20,14 @@ use proto::time::ManualClock;
 use tokio::net::TcpStream;
 
 use super::JSON;
-use super::SECRET;
 use super::grpc;
 use super::json_request;
 use super::now;
 use super::random;
 use super::send;
+use super::token;
 use crate::config::Config;
+use crate::config::Credential;
 use crate::config::Limits;
 use crate::config::Signatures;
 use crate::server::Running;
@@ -40,7 +41,12 @@ const GENERATE_RANDOM: &str = "/sealgate.kms.v1.KeyManagement/GenerateRandom";
 async fn serve(signatures: Signatures, limits: Limits) -> Running {
     let mut config = Config::fixture();
     config.authenticate.signatures = signatures;
-    config.authenticate.service_secret = Some(Secret::new(SECRET));
+    config.authenticate.credentials.push(Credential {
+        access_key_id: "AKIDEXAMPLE".to_owned(),
+        secret_access_key: Secret::new("secret"),
+        account: "111122223333".parse().unwrap(),
+        principal_arn: None,
+    });
     config.limits = limits;
     start(config, Arc::new(ManualClock::new(now())))
         .await
@@ -92,7 +98,7 @@ async fn grpc_status(answer: http::Response<hyper::body::Incoming>) -> String {
 }
 
 #[tokio::test]
-async fn a_caller_without_the_secret_is_refused_before_its_message_is_read() {
+async fn a_caller_without_a_token_is_refused_before_its_message_is_read() {
     let running = serve(Signatures::Checked, Limits::default()).await;
     let mut sender = connect(&running).await;
     for token in [None, Some("guess")] {
@@ -132,7 +138,7 @@ async fn a_body_that_does_not_end_is_given_up_in_either_protocol() {
     let text = String::from_utf8_lossy(&body);
     assert!(text.contains("did not arrive in time"), "{text}");
 
-    let request = grpc_request(&running, Some(SECRET), endless(b"\0\0\x10\0\0"));
+    let request = grpc_request(&running, Some(&token()), endless(b"\0\0\x10\0\0"));
     let answer = sender.send_request(request).await.unwrap();
     assert_eq!(grpc_status(answer).await, "3");
 }
@@ -159,10 +165,10 @@ async fn all_bodies_that_are_being_read_hold_no_more_than_their_budget() {
     let refused = complete().await;
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
     let mut client = grpc(running.address).await;
-    let authenticated = client.generate_random(random(Some(SECRET))).await;
+    let authenticated = client.generate_random(random(Some(&token()))).await;
     authenticated.expect("others do not use up what authenticated callers have");
     let message: &'static [u8] = Box::leak([&[0, 0, 0, 8, 0][..], &[0; 2_000]].concat().into());
-    let request = grpc_request(&running, Some(SECRET), endless(message));
+    let request = grpc_request(&running, Some(&token()), endless(message));
     let answer = sender.send_request(request).await.unwrap();
     assert_eq!(grpc_status(answer).await, "14");
 
@@ -183,7 +189,7 @@ async fn only_authenticated_callers_have_many_requests_open_on_one_connection() 
     let open = [(); 2].map(|()| tokio::spawn(sender.send_request(endless_json(&running, b"{"))));
     let answer = sender.send_request(endless_json(&running, b"{")).await;
     assert_eq!(answer.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
-    let request = grpc_request(&running, Some(SECRET), endless(b""));
+    let request = grpc_request(&running, Some(&token()), endless(b""));
     let answer = sender.send_request(request).await.unwrap();
     assert_eq!(grpc_status(answer).await, "14");
     open.iter().for_each(tokio::task::JoinHandle::abort);
@@ -191,7 +197,7 @@ async fn only_authenticated_callers_have_many_requests_open_on_one_connection() 
     let client = grpc(running.address).await;
     let calls = (0..50).map(|_| {
         let mut client = client.clone();
-        async move { client.generate_random(random(Some(SECRET))).await }
+        async move { client.generate_random(random(Some(&token()))).await }
     });
     for answer in futures_util::future::join_all(calls).await {
         assert!(answer.is_ok(), "{answer:?}");

@@ -15,6 +15,7 @@ use super::random;
 use super::send;
 use super::serve;
 use super::signed_request;
+use super::token;
 use crate::config::Signatures;
 
 /// A log that can be read.
@@ -73,7 +74,17 @@ async fn no_credential_of_either_protocol_is_logged_at_any_level() {
     assert_eq!(send(wrong).await.status(), 400);
 
     let mut client = grpc(running.address).await;
-    client.generate_random(random(Some(SECRET))).await.unwrap();
+    let mut request = random(Some(SECRET));
+    let via = "s3.us-east-1.amazonaws.com".parse().unwrap();
+    request.metadata_mut().insert("sealgate-via-service", via);
+    client.generate_random(request).await.unwrap();
+    client
+        .generate_random(random(Some(&token())))
+        .await
+        .unwrap();
+    let forged = token().replace("sealgate1.", "sealgate1.canary.");
+    let refused = client.generate_random(random(Some(&forged))).await;
+    refused.unwrap_err();
     let refused = client.generate_random(random(Some("canary-token"))).await;
     refused.unwrap_err();
 
@@ -83,7 +94,14 @@ async fn no_credential_of_either_protocol_is_logged_at_any_level() {
         "the log has HTTP/2's lines: {text:.500}"
     );
     assert!(text.contains("hyper"), "the log has HTTP/1's lines");
-    for credential in [SECRET, &signature, "canary", "AWS4-HMAC-SHA256", "Bearer"] {
+    for credential in [
+        SECRET,
+        &token(),
+        &signature,
+        "canary",
+        "AWS4-HMAC-SHA256",
+        "Bearer",
+    ] {
         let line = text.lines().find(|line| line.contains(credential));
         assert_eq!(line, None, "{credential}");
     }
