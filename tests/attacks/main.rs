@@ -1,9 +1,10 @@
 //! Attacks on the way into the gateway: each is refused, and the backend receives nothing of it.
 //!
-//! `README.md` is the catalogue. There is no KMS here: what is let in uses customer keys or passes
-//! through.
+//! `README.md` is the catalogue. Except in `bearer`, which is about the KMS's users, there is no KMS here:
+//! what is let in uses customer keys or passes through.
 
 mod answers;
+mod bearer;
 mod chunks;
 mod credentials;
 mod forms;

@@ -5,6 +5,7 @@ mod lives;
 mod readiness;
 mod refusals;
 mod start;
+mod tokens;
 
 use std::ffi::OsStr;
 use std::io::BufRead as _;

@@ -96,17 +96,33 @@ fn changed_fields(name: &str, old: &DescriptorProto, new: &DescriptorProto) -> V
     for field in &old.field {
         let same = |new: &&FieldDescriptorProto| new.number() == field.number();
         let stays = new.field.iter().find(same).is_some_and(|new| {
-            (new.name(), new.json_name(), new.label(), new.r#type(), new.type_name())
-                == (field.name(), field.json_name(), field.label(), field.r#type(), field.type_name())
-                && new.proto3_optional() == field.proto3_optional()
+            (
+                new.name(),
+                new.json_name(),
+                new.label(),
+                new.r#type(),
+                new.type_name(),
+            ) == (
+                field.name(),
+                field.json_name(),
+                field.label(),
+                field.r#type(),
+                field.type_name(),
+            ) && new.proto3_optional() == field.proto3_optional()
                 && new.oneof_index.is_some() == field.oneof_index.is_some()
         });
         if !stays {
             changes.push(format!("{name}.{} = {}", field.name(), field.number()));
         }
     }
-    if old.reserved_range.iter().any(|range| !new.reserved_range.contains(range))
-        || old.reserved_name.iter().any(|name| !new.reserved_name.contains(name))
+    if old
+        .reserved_range
+        .iter()
+        .any(|range| !new.reserved_range.contains(range))
+        || old
+            .reserved_name
+            .iter()
+            .any(|name| !new.reserved_name.contains(name))
     {
         changes.push(format!("{name}: what is reserved"));
     }
@@ -131,7 +147,10 @@ fn style_faults(file: &FileDescriptorProto) -> Vec<String> {
         .map(|location| location.path.clone())
         .collect();
     let mut check = |name: &str, is_styled: bool, path: &[usize]| {
-        let path: Vec<i32> = path.iter().map(|part| i32::try_from(*part).unwrap()).collect();
+        let path: Vec<i32> = path
+            .iter()
+            .map(|part| i32::try_from(*part).unwrap())
+            .collect();
         if !is_styled {
             faults.push(format!("{name} is written otherwise"));
         }
@@ -146,7 +165,11 @@ fn style_faults(file: &FileDescriptorProto) -> Vec<String> {
             let package = format!(".{package}.{name}");
             let has_own_messages = method.input_type() == format!("{package}Request")
                 && method.output_type() == format!("{package}Response");
-            check(name, is_pascal_case(name) && has_own_messages, &[6, s, 2, m]);
+            check(
+                name,
+                is_pascal_case(name) && has_own_messages,
+                &[6, s, 2, m],
+            );
         }
     }
     for (m, message) in file.message_type.iter().enumerate() {
@@ -165,7 +188,8 @@ fn is_version(part: &str) -> bool {
 }
 
 fn is_pascal_case(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_uppercase()) && name.chars().all(|c| c.is_ascii_alphanumeric())
+    name.starts_with(|c: char| c.is_ascii_uppercase())
+        && name.chars().all(|c| c.is_ascii_alphanumeric())
 }
 
 fn is_snake_case(name: &str) -> bool {
@@ -198,7 +222,9 @@ fn the_contract_follows_the_style_and_every_part_has_a_comment() {
 fn every_kind_of_breaking_change_is_noticed() {
     type Change = fn(&mut FileDescriptorProto);
     let changes: &[(&str, Change)] = &[
-        ("package", |file| file.package = Some("sealgate.kms.v2".to_owned())),
+        ("package", |file| {
+            file.package = Some("sealgate.kms.v2".to_owned())
+        }),
         ("KeyManagement/CreateKey", |file| {
             file.service[0].method.remove(0);
         }),
@@ -225,7 +251,8 @@ fn every_kind_of_breaking_change_is_noticed() {
             file.message_type[0].field[0].json_name = Some("Rules".to_owned());
         }),
         ("CreateKeyRequest.policy = 1", |file| {
-            file.message_type[0].field[0].set_type(prost_types::field_descriptor_proto::Type::Bytes);
+            file.message_type[0].field[0]
+                .set_type(prost_types::field_descriptor_proto::Type::Bytes);
         }),
         ("CreateKeyRequest.policy = 1", |file| {
             let repeated = prost_types::field_descriptor_proto::Label::Repeated;
@@ -239,7 +266,10 @@ fn every_kind_of_breaking_change_is_noticed() {
         let mut changed = current();
         change(&mut changed);
         let found = breaking_changes(&current(), &changed);
-        assert!(found.iter().any(|found| found.contains(named)), "{named}: {found:?}");
+        assert!(
+            found.iter().any(|found| found.contains(named)),
+            "{named}: {found:?}"
+        );
     }
     let mut added = current();
     let mut field = added.message_type[0].field[0].clone();

@@ -275,6 +275,7 @@ async fn grpc(server: &Server, streams: usize) -> anyhow::Result<Rate> {
             .header("content-type", "application/grpc")
             .header("te", "trailers")
             .header("authorization", format!("Bearer {TOKEN}"))
+            .header("sealgate-via-service", "s3.us-east-1.amazonaws.com")
             .header("sealgate-account", ACCOUNT)
             .body(Full::new(message.clone()))?;
         client.ready().await?;
