@@ -113,10 +113,7 @@ impl Together {
         let kms = kms::server::start(kms_config, Arc::new(SystemClock)).await;
         let kms = kms.map_err(ports::explain_kms)?;
         let main = users.main();
-        if let Some(seed) = &seed {
-            seed.plant(&kms.kms, &main.account, &flags.region)?;
-        }
-        demo::create_key(&kms, &main.account, &flags.region)?;
+        create_keys(&kms, seed.as_ref(), main, flags)?;
 
         gateway_config.kms.url = format!("grpc://{}", kms.address);
         let ca_file = std::path::absolute(authority.certificate_file())?;
@@ -169,7 +166,20 @@ impl Together {
     }
 }
 
-/// The secret that both services share: in memory only, unless the file has one for gRPC clients.
+/// Creates the keys of the seed and the demonstration's.
+fn create_keys(
+    kms: &kms::server::Running,
+    seed: Option<&Seed>,
+    owner: &User,
+    flags: &Up,
+) -> anyhow::Result<()> {
+    if let Some(seed) = seed {
+        seed.plant(&kms.kms, &owner.account, &flags.region)?;
+    }
+    demo::create_key(kms, &owner.account, &flags.region)
+}
+
+/// The secret that both services share: in memory only, unless the file has one for services.
 fn service_secret(settings: &Settings) -> anyhow::Result<Secret> {
     Ok(match &settings.kms.authenticate.service_secret {
         Some(given) => Secret::new(given.expose()),

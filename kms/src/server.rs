@@ -110,7 +110,6 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
         audit,
         real_clock,
     } = parts;
-    let regions = Arc::clone(kms.regions());
     let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
     let (listener, address) = bind(config.listen)?;
     let (admin_listener, admin_address) = bind(config.admin.listen)?;
@@ -120,12 +119,7 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
     faults.set(config.faults.clone())?;
     let protocols = Arc::new(Protocols::new(
         Arc::clone(&kms),
-        Authenticator::new(
-            &config.authenticate,
-            regions,
-            real_clock,
-            Arc::clone(&clock) as Arc<dyn Clock>,
-        ),
+        authenticator(&config, &kms, real_clock, &clock),
         Arc::clone(&metrics),
         Arc::clone(&quotas),
         Arc::clone(&faults),
@@ -176,6 +170,18 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
         stop,
         tasks,
     })
+}
+
+/// What checks signatures by the real clock, and tokens by the one that tests may move.
+fn authenticator(
+    config: &Config,
+    kms: &Kms,
+    real_clock: Arc<dyn Clock>,
+    clock: &Arc<MovableClock>,
+) -> Authenticator {
+    let token_clock = Arc::clone(clock) as Arc<dyn Clock>;
+    let regions = Arc::clone(kms.regions());
+    Authenticator::new(&config.authenticate, regions, real_clock, token_clock)
 }
 
 impl Running {

@@ -11,6 +11,7 @@ mod status;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use http::HeaderValue;
@@ -124,8 +125,7 @@ impl Grpc {
         result.unwrap_or_else(|never| match never {})
     }
 
-    /// Does one operation, for as long as its client waits: when it waits no longer or goes away, what
-    /// has not begun is not begun.
+    /// Does one operation for the caller that the head proves, and answers with the request's id.
     async fn operation(
         &self,
         connection: Arc<Connection>,
@@ -145,21 +145,7 @@ impl Grpc {
                 let mut request = self.limited(request, Sender::Authenticated);
                 request.extensions_mut().insert(caller);
                 request.extensions_mut().insert(connection);
-                let mut keys = self.keys.clone();
-                let answer = keys.call(request);
-                let answer = match timeout {
-                    None => Ok(answer.await),
-                    Some(timeout) if timeout.is_zero() => Err(()),
-                    Some(timeout) => {
-                        let answer = tokio::time::timeout(timeout, answer).await;
-                        answer.map_err(|_| ())
-                    }
-                };
-                match answer {
-                    Ok(Ok(answer)) => with_details(answer),
-                    Ok(Err(never)) => match never {},
-                    Err(()) => Status::deadline_exceeded("The deadline has passed.").into_http(),
-                }
+                self.answer_within(timeout, request).await
             }
         };
         if let Ok(header) = header {
@@ -167,6 +153,27 @@ impl Grpc {
         }
 
         answer
+    }
+
+    /// Does one operation for as long as its client waits: when it waits no longer or goes away, what has
+    /// not begun is not begun.
+    async fn answer_within(
+        &self,
+        timeout: Option<Duration>,
+        request: Request<GrpcBody>,
+    ) -> Response<Body> {
+        let mut keys = self.keys.clone();
+        let answer = keys.call(request);
+        let answered = match timeout {
+            None => Some(answer.await),
+            Some(Duration::ZERO) => None,
+            Some(timeout) => tokio::time::timeout(timeout, answer).await.ok(),
+        };
+        match answered {
+            Some(Ok(answer)) => with_details(answer),
+            Some(Err(never)) => match never {},
+            None => Status::deadline_exceeded("The deadline has passed.").into_http(),
+        }
     }
 
     /// The caller that a request's head names and proves.

@@ -5,7 +5,7 @@ import grpc from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import protobuf from "protobufjs";
 
-const definition = loadSync("kms/v1/kms.proto", { includeDirs: [process.argv[2]], longs: Number });
+const definition = loadSync("kms/v1/kms.proto", { includeDirs: [process.argv[2]], keepCase: true, longs: Number });
 const { KeyManagement } = grpc.loadPackageDefinition(definition).sealgate.kms.v1;
 const details = protobuf.parse(`syntax = "proto3"; package google.rpc;
   message Any { string type_url = 1; bytes value = 2; }
