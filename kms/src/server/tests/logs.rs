@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
+use tracing::Dispatch;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -51,11 +52,12 @@ impl MakeWriter<'_> for Log {
 
 #[tokio::test]
 async fn no_credential_of_either_protocol_is_logged_at_any_level() {
+    let subscriber = || tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE);
+    // Beside a single subscriber, tracing takes the word of the thread that comes to a line first, for good; a
+    // thread of another test has no subscriber.
+    let _another = Dispatch::new(subscriber().with_writer(io::sink).finish());
     let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::TRACE)
-        .with_writer(log.clone())
-        .finish();
+    let subscriber = subscriber().with_writer(log.clone()).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
 
     let running = serve(Signatures::Checked).await;
