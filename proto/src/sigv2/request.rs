@@ -104,7 +104,7 @@ impl Request<'_> {
                         let value = value.trim().as_bytes().to_vec();
                         headers.push((name.to_ascii_lowercase(), value));
                     }
-                    Role::Meaningless => {}
+                    Role::Meaningless | Role::Page => {}
                     Role::Unsigned => return Err(QueryError::Unsigned { name }),
                 }
             }
@@ -145,6 +145,8 @@ impl Request<'_> {
             Role::Header
         } else if lower.starts_with("x-") || is_in_query && super::is_signing_parameter(name) {
             Role::Meaningless
+        } else if self.method == "GET" && LISTING.contains(&name) {
+            Role::Page
         } else {
             Role::Unsigned
         }
@@ -159,6 +161,9 @@ enum Role {
     Header,
     /// Nothing: every operation ignores it.
     Meaningless,
+    /// Not covered, and says only which page of a list to show: AWS takes it, and so presigned lists of SDKs with
+    /// their defaults work. Whoever has such a URL sees any part of the list.
+    Page,
     /// Not covered, and of an effect.
     Unsigned,
 }
@@ -187,6 +192,24 @@ fn check_value(name: &str, value: &str) -> Result<(), QueryError> {
     }
     Ok(())
 }
+
+/// Parameters that select a page of a list. No write takes one.
+const LISTING: [&str; 14] = [
+    "continuation-token",
+    "delimiter",
+    "encoding-type",
+    "fetch-owner",
+    "key-marker",
+    "list-type",
+    "marker",
+    "max-keys",
+    "max-parts",
+    "max-uploads",
+    "part-number-marker",
+    "prefix",
+    "start-after",
+    "upload-id-marker",
+];
 
 /// Why a query is refused: 400 `InvalidArgument`. AWS takes such requests.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
