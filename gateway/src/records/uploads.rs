@@ -86,6 +86,9 @@ pub struct Head {
     pub footer_key: Option<DataKey>,
     /// Whether the object will come with a lock.
     pub locked: bool,
+    /// The backend's ETag of the object that was there when the upload was created, empty where there was
+    /// none; `None` where nobody looked.
+    pub replaces: Option<String>,
     record_key: DataKey,
 }
 
@@ -119,6 +122,8 @@ pub struct NewHead<'a> {
     pub footer_key: Option<&'a DataKey>,
     /// See [`Head::locked`].
     pub locked: bool,
+    /// See [`Head::replaces`].
+    pub replaces: String,
 }
 
 /// A head as it is stored, sealed.
@@ -137,6 +142,9 @@ pub(super) struct Document {
     /// Written only where it is so, which is how it began.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     locked: bool,
+    /// Earlier versions did not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replaces: Option<String>,
 }
 
 impl Uploads {
@@ -182,6 +190,7 @@ impl Uploads {
             record_key: encode(&DataKey::generate(&*self.random)),
             created_millis: self.now_millis(),
             locked: head.locked,
+            replaces: Some(head.replaces),
         };
         let subject = subject(&slot(name));
         self.records.write(name.bucket, &subject, &document).await?;
@@ -350,6 +359,7 @@ impl Document {
             footer_key: self.footer_key.as_deref().map(decode).transpose()?,
             record_key: decode(&self.record_key)?,
             locked: self.locked,
+            replaces: self.replaces,
             envelope: SealedEnvelope::parse(&self.envelope)?,
             envelope_header: self.envelope,
         })

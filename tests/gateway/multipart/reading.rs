@@ -229,6 +229,33 @@ async fn an_upload_is_completed_only_if_its_condition_holds() {
 }
 
 #[tokio::test]
+async fn a_conditional_complete_of_a_key_that_changed_since_the_upload_began_is_a_conflict() {
+    let world = Direct::start().await;
+    let uploading = world.uploading();
+    let sent = parts(&[100]);
+    let on = || Request::new("k");
+    let put = || world.put(on().body(content(9)));
+    let etag = put().await.ok().header("etag").to_owned();
+    let id = uploading.begin(on()).await;
+    let etags = uploading.send(&on(), &id, &sent).await;
+    // The same content is another write.
+    put().await.ok();
+    let rewritten = uploading.complete(on().header("if-match", &etag), &id, &etags);
+    rewritten.await.refused(409, "ConditionalRequestConflict");
+    world.delete(on()).await.ok();
+    let deleted = uploading.complete(on().header("if-none-match", "*"), &id, &etags);
+    let conflict = deleted.await.refused(409, "ConditionalRequestConflict");
+    let details = [("Condition", "If-None-Match"), ("Key", "k")];
+    assert_eq!(
+        conflict.details(),
+        details.map(|(name, value)| (name, value.to_owned()))
+    );
+    // Without a condition the last one wins.
+    uploading.complete(on(), &id, &etags).await.ok();
+    assert_eq!(world.get(on()).await.ok().body, joined(&sent));
+}
+
+#[tokio::test]
 async fn an_object_in_parts_is_copied_to_a_whole_one_and_to_a_part() {
     let world = Direct::start().await;
     let whole = object(&world, "source", |request| request.header(SSE, "aws:kms")).await;

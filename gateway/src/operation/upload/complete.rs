@@ -14,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::Response;
 use http::StatusCode;
+use http::header;
 use proto::sigv4;
 
 use crate::authorize::Permitted;
@@ -165,6 +166,7 @@ async fn complete(
     let mut headers = HeaderMap::new();
     let (sealed, name) = (&store.sealed, &upload.name);
     write_conditions::check(sealed, &request.headers, name, &mut headers).await?;
+    check_unchanged(upload, &headers)?;
     let footer = place_footer(store, upload, keys, &table, &chosen, &records).await?;
     let mut onward = assembly::request(name, &upload.id, &footer.parts);
     onward.headers.extend(headers);
@@ -172,6 +174,25 @@ async fn complete(
     let found = footer.expect_in(store, upload, &headers).await;
     found.map_err(CompleteError::Refused)?;
     Ok(remember(store, upload, headers, table).await?)
+}
+
+/// Refuses a conditional Complete of a key that was written or deleted since the upload was created, though
+/// the condition holds now. `conditions` are those for the backend, with its ETag.
+fn check_unchanged(upload: &Upload, conditions: &HeaderMap) -> Result<(), S3Error> {
+    let matching = conditions.get(header::IF_MATCH);
+    let (condition, current) = match matching.and_then(|value| ETag::parse(value.to_str().ok()?)) {
+        Some(etag) => ("If-Match", etag.bare().to_owned()),
+        None if conditions.contains_key(header::IF_NONE_MATCH) => ("If-None-Match", String::new()),
+        None => return Ok(()),
+    };
+    let replaces = upload.head.replaces.as_ref();
+    if replaces.is_none_or(|replaces| *replaces == current) {
+        return Ok(());
+    }
+    let conflict = S3Error::with_message(S3Code::ConditionalRequestConflict, CONFLICT);
+    Err(conflict
+        .detail("Condition", condition)
+        .detail("Key", &upload.name.key))
 }
 
 /// Remembers what is known of an object that was made.
@@ -461,4 +482,6 @@ const DOCUMENT_BYTES_MAX: usize = 4 << 20;
 /// Most elements in a document.
 const DOCUMENT_ELEMENTS_MAX: usize = 100_000;
 
+const CONFLICT: &str =
+    "The conditional request cannot succeed due to a conflicting operation against this resource.";
 const BAD_NUMBER: &str = "PartNumber must be >= 1 and <= 10000";

@@ -13,6 +13,7 @@ use crate::backend::Digest;
 use crate::envelope::Envelope;
 use crate::envelope::Layout;
 use crate::error::S3Error;
+use crate::keys::data_key::ObjectName;
 use crate::keys::kms::Requester;
 use crate::operation::answer;
 use crate::operation::store::ObjectStore;
@@ -28,6 +29,7 @@ use crate::records::uploads::UploadName;
 use crate::request::Body;
 use crate::request::S3Request;
 use crate::sealed::assembly;
+use crate::sealed::reader::Reader;
 use crate::sealed::writer;
 use crate::sse::request::Encryption;
 use crate::sse::request::for_write;
@@ -60,6 +62,7 @@ pub async fn create_multipart_upload(
     onward.headers = headers::of_write(&request.headers)?;
     let locked = writer::digest(&onward.headers) == Digest::Demanded;
 
+    let replaces = current_etag(store, &name).await?;
     let requester = Requester::of(&request);
     let new = store.sealed.new_key(&encryption, &name, &requester).await?;
     let envelope = Envelope {
@@ -79,6 +82,7 @@ pub async fn create_multipart_upload(
         checksum,
         footer_key: footer_key.as_ref(),
         locked,
+        replaces,
     };
     let state_name = UploadName {
         bucket: &name.bucket,
@@ -107,4 +111,13 @@ pub async fn create_multipart_upload(
     let md5 = answer::customer_key_md5(&encryption);
     response::of_write(headers, &envelope.protection, md5);
     Ok(response)
+}
+
+/// The backend's ETag of the object that is there now; empty for none.
+async fn current_etag(store: &ObjectStore, name: &ObjectName) -> Result<String, S3Error> {
+    match store.sealed.head(&Reader::internal(name, None)).await {
+        Ok(head) => Ok(head.etag.bare().to_owned()),
+        Err(error) if error.status().is_client_error() => Ok(String::new()),
+        Err(error) => Err(error),
+    }
 }
