@@ -152,7 +152,7 @@ fn whole(index: usize) -> Result<Value, Box<dyn Error>> {
         outer: outer.as_ref(),
     };
     let plaintext = plaintext(70_000);
-    let checksum = checksum();
+    let checksum = checksum(64);
     let record = Record {
         plaintext_bytes: plaintext.len() as u64,
         md5: (below(2) == 0).then(|| Md5::digest(&plaintext).into()),
@@ -184,7 +184,7 @@ fn multipart(index: usize) -> Result<Value, Box<dyn Error>> {
         data: &data,
         outer: outer.as_ref(),
     };
-    let total = checksum();
+    let total = checksum(32);
     let (mut parts, mut body, mut whole) = (Vec::new(), Vec::new(), Vec::new());
     let mut number = 0;
     for _ in 0..=below(4) {
@@ -258,14 +258,10 @@ fn plaintext(limit: usize) -> Vec<u8> {
     plaintext
 }
 
-fn checksum() -> Option<Checksum> {
-    let algorithms = [
-        Algorithm::Crc32,
-        Algorithm::Crc32c,
-        Algorithm::Crc64Nvme,
-        Algorithm::Sha1,
-        Algorithm::Sha256,
-    ];
+/// A checksum of at most `bytes_max`, or none.
+fn checksum(bytes_max: usize) -> Option<Checksum> {
+    let fits = |algorithm: &Algorithm| algorithm.bytes() <= bytes_max;
+    let algorithms: Vec<_> = Algorithm::ALL.into_iter().filter(fits).collect();
     let algorithm = *algorithms.get(below(algorithms.len() + 1))?;
     let kind = [ChecksumKind::FullObject, ChecksumKind::Composite][below(2)];
     let mut value = vec![0; algorithm.bytes()];
@@ -285,6 +281,11 @@ fn code(algorithm: Algorithm) -> u8 {
         Algorithm::Crc64Nvme => 3,
         Algorithm::Sha1 => 4,
         Algorithm::Sha256 => 5,
+        Algorithm::Sha512 => 6,
+        Algorithm::Md5 => 7,
+        Algorithm::XxHash64 => 8,
+        Algorithm::XxHash3 => 9,
+        Algorithm::XxHash128 => 10,
     }
 }
 

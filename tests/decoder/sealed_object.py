@@ -33,7 +33,7 @@ HEAD, CHUNK, TAG, TRAILER, TAIL = 72, 16384, 16, 144, 40
 TABLE_START, TABLE_ENTRY = 64, 120
 WHOLE, PART, FOOTER = 0, 1, 2
 MODES = {1: "SSE-S3", 2: "SSE-KMS", 3: "BUCKET-KEY", 4: "DSSE-KMS", 5: "SSE-C"}
-CHECKSUMS = {0: 0, 1: 4, 2: 4, 3: 8, 4: 20, 5: 32}
+CHECKSUMS = {0: 0, 1: 4, 2: 4, 3: 8, 4: 20, 5: 32, 6: 64, 7: 16, 8: 8, 9: 8, 10: 16}
 
 
 class Refused(Exception):

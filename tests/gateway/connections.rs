@@ -257,6 +257,22 @@ async fn a_thousand_connections_at_once_are_all_answered() {
 }
 
 #[tokio::test]
+async fn an_object_may_have_as_many_metadata_headers_as_their_bytes_allow() {
+    let world = world().await;
+    let mut put = Draft::new(Method::PUT, "demo", "k").body("x");
+    for number in 0..400 {
+        put = put.header(&format!("x-amz-meta-{number:03}"), "v");
+    }
+    let put = world.send(put).await;
+    assert_eq!(put.status(), 200, "{:?}", put.body());
+    let head = Draft::new(Method::HEAD, "demo", "k");
+    let head = world.send(head).await;
+    let names = head.headers().keys();
+    let metadata = names.filter(|name| name.as_str().starts_with("x-amz-meta-"));
+    assert_eq!(metadata.count(), 400);
+}
+
+#[tokio::test]
 async fn the_answer_to_a_head_that_is_too_long_arrives() {
     let world = world().await;
     let mut stream = world.target().connect().await.unwrap();

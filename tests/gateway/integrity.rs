@@ -11,6 +11,9 @@ use tests::backend::Fault;
 use tests::backend::Recorded;
 use tests::signed::Draft;
 use tests::world::World;
+use twox_hash::XxHash3_64;
+use twox_hash::XxHash3_128;
+use twox_hash::XxHash64;
 
 use crate::direct::BUCKET;
 use crate::direct::Direct;
@@ -21,7 +24,7 @@ use crate::multipart::expect_object;
 use crate::multipart::parts;
 
 /// Every algorithm, its header, and the checksum of a body.
-fn checksums(body: &[u8]) -> [(&'static str, &'static str, Vec<u8>); 5] {
+fn checksums(body: &[u8]) -> [(&'static str, &'static str, Vec<u8>); 10] {
     let crc = |by| crc_fast::checksum(by, body).to_be_bytes().to_vec();
     let crc32 = |by| crc(by)[4..].to_vec();
     [
@@ -49,6 +52,27 @@ fn checksums(body: &[u8]) -> [(&'static str, &'static str, Vec<u8>); 5] {
             "SHA256",
             "x-amz-checksum-sha256",
             sha2::Sha256::digest(body).to_vec(),
+        ),
+        (
+            "SHA512",
+            "x-amz-checksum-sha512",
+            sha2::Sha512::digest(body).to_vec(),
+        ),
+        ("MD5", "x-amz-checksum-md5", md5::Md5::digest(body).to_vec()),
+        (
+            "XXHASH64",
+            "x-amz-checksum-xxhash64",
+            XxHash64::oneshot(0, body).to_be_bytes().to_vec(),
+        ),
+        (
+            "XXHASH3",
+            "x-amz-checksum-xxhash3",
+            XxHash3_64::oneshot(body).to_be_bytes().to_vec(),
+        ),
+        (
+            "XXHASH128",
+            "x-amz-checksum-xxhash128",
+            XxHash3_128::oneshot(body).to_be_bytes().to_vec(),
         ),
     ]
 }
@@ -79,6 +103,12 @@ async fn every_checksum_is_verified_stored_and_told() {
                 assert_eq!(world.get(Request::new("k")).await.ok().header(header), "");
                 let ranged = world.get(enabled().header("range", "bytes=0-0")).await;
                 assert_eq!(ranged.header(header), "");
+                for all in ["bytes=0-", "bytes=0-699999", "bytes=-800000"] {
+                    let answer = world.get(enabled().header("range", all)).await;
+                    if size > 0 {
+                        assert_eq!(answer.ok().header(header), value, "{name} {size} {all}");
+                    }
+                }
             }
         }
     }
@@ -116,7 +146,10 @@ async fn a_body_that_is_not_what_was_claimed_leaves_nothing_behind() {
         let request = Request::new("k")
             .body(body.clone())
             .header("content-md5", &md5);
-        world.put(request).await.refused(400, "BadDigest");
+        let error = world.put(request).await.refused(400, "BadDigest");
+        // As AWS has it, one of the two is hexadecimal.
+        let expected = hex::encode(md5::Md5::digest(&other));
+        assert_eq!(error.details()[0], ("ExpectedDigest", expected));
         world.assert_nothing_stored();
         // A body that ends early or goes on too long.
         for length in [size as u64 + 1, (size as u64).saturating_sub(1)] {

@@ -363,6 +363,7 @@ async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>) {
                 async move { serve(&shared, request).await.ok_or("dropped by a fault") }
             });
             let mut http = hyper::server::conn::http1::Builder::new();
+            http.max_headers(600);
             http.preserve_header_case(true);
             let _ = http.serve_connection(TokioIo::new(stream), service).await;
         });

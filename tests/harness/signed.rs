@@ -278,8 +278,9 @@ impl Signed {
         let mut request = Request::builder().method(&self.method).uri(self.target());
         *request.headers_mut().unwrap() = self.headers.clone();
         let request = request.body(Full::new(self.body.clone()))?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(target.connect().await?)).await?;
+        let stream = TokioIo::new(target.connect().await?);
+        let mut http = hyper::client::conn::http1::Builder::new();
+        let (mut sender, connection) = http.max_headers(600).handshake(stream).await?;
         let connection = tokio::spawn(connection);
         let response = sender.send_request(request).await?;
         let (head, body) = response.into_parts();

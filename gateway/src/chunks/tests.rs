@@ -162,8 +162,9 @@ fn a_record_comes_back_as_it_was_sealed() {
         None,
         Some((Algorithm::Crc32c, 4)),
         Some((Algorithm::Sha256, 32)),
+        Some((Algorithm::Sha512, 64)),
     ];
-    for (md5, checksum) in [None, Some([9; 16])].into_iter().zip(checksums) {
+    for (md5, checksum) in [None, Some([9; 16])].into_iter().cycle().zip(checksums) {
         let kind = ChecksumKind::FullObject;
         let checksum = checksum.map(|(algorithm, bytes)| Checksum {
             algorithm,

@@ -154,11 +154,22 @@ impl GetRequest {
         })
     }
 
-    fn needs(&self, key: bool) -> Needs {
+    fn needs(&self, head: &ObjectHead, key: bool) -> Needs {
         Needs {
             key,
-            checksum: self.checksum && !self.selection.is_range(),
+            checksum: self.checksum && self.may_cover_all(head),
             parts: matches!(self.selection, Selection::Part(_)),
+        }
+    }
+
+    /// Whether the selected bytes may be all of the object: then the answer shows its checksum.
+    fn may_cover_all(&self, head: &ObjectHead) -> bool {
+        let Selection::Range(range, _) = &self.selection else {
+            return true;
+        };
+        match head.segment() {
+            Some(segment) => range.covers(segment.plaintext_bytes),
+            None => range.may_begin_an_object(),
         }
     }
 
@@ -171,7 +182,7 @@ impl GetRequest {
         let conditions = Conditions::of_read(&self.headers);
         let unlocked = store
             .sealed
-            .unlock(&self.reader, head, self.needs(key), conditions);
+            .unlock(&self.reader, head, self.needs(head, key), conditions);
         let object = unlocked.await?;
         let range = self
             .selection
@@ -263,7 +274,8 @@ fn describe(
         headers.insert("x-amz-mp-parts-count", parts.into());
     }
     if request.checksum {
-        write_checksum(&mut headers, &request.selection, object);
+        let covers_all = (range.start, range.end) == (0, object.plaintext_bytes);
+        write_checksum(&mut headers, &request.selection, object, covers_all);
     }
     if let Some(protection) = head.protection() {
         let md5 = request.reader.customer_key.as_ref().map(|key| key.md5());
@@ -278,13 +290,19 @@ fn describe(
 
 /// Adds the checksum of the bytes that a request selects, if there is one: of part of an object only a
 /// part's, and that only where the object's is composed of those.
-fn write_checksum(headers: &mut HeaderMap, selection: &Selection, object: &Description) {
+fn write_checksum(
+    headers: &mut HeaderMap,
+    selection: &Selection,
+    object: &Description,
+    covers_all: bool,
+) {
     let Some(checksum) = object.checksum() else {
         return;
     };
     let count = object.parts();
     match selection {
         Selection::Whole => checksum.write_headers(headers, count),
+        Selection::Range(..) if covers_all => checksum.write_headers(headers, count),
         Selection::Range(..) => {}
         Selection::Part(place) if checksum.kind == ChecksumKind::Composite => {
             if let Some(value) = object.part_checksum(*place) {

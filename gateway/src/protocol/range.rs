@@ -77,6 +77,22 @@ impl ByteRange {
         };
         (span.first <= end).then_some(span)
     }
+
+    /// Whether this range names all bytes of an object of `object_bytes`.
+    #[must_use]
+    pub fn covers(self, object_bytes: u64) -> bool {
+        let span = self.resolve(object_bytes);
+        span.is_some_and(|span| span.bytes() == object_bytes)
+    }
+
+    /// Whether there is an object of which this range names all bytes.
+    #[must_use]
+    pub fn may_begin_an_object(self) -> bool {
+        match self {
+            Self::From { first } | Self::Between { first, .. } => first == 0,
+            Self::Suffix { count } => count > 0,
+        }
+    }
 }
 
 /// One run of bytes that lies within an object. Never empty.

@@ -222,6 +222,60 @@ async fn a_composite_checksum_is_told_and_checked_part_by_part() {
 }
 
 #[tokio::test]
+async fn an_upload_with_sha512_checksums_is_refused() {
+    let world = Direct::start().await;
+    let create = Request::new("k").header("x-amz-checksum-algorithm", "SHA512");
+    let refused = world.uploading().create(create).await;
+    refused.refused(501, "NotImplemented");
+}
+
+#[tokio::test]
+async fn an_upload_may_have_each_other_checksum_of_its_parts() {
+    let world = Direct::start().await;
+    let uploading = world.uploading();
+    let sent = parts(&[5 * MIB, 1_000]);
+    for name in [
+        "CRC32",
+        "CRC32C",
+        "SHA1",
+        "MD5",
+        "XXHASH64",
+        "XXHASH3",
+        "XXHASH128",
+    ] {
+        let create = Request::new("k").header("x-amz-checksum-algorithm", name);
+        let answer = uploading.create(create).await.ok();
+        assert_eq!(answer.header("x-amz-checksum-type"), "COMPOSITE", "{name}");
+        let id = element(&answer.text(), "UploadId").to_owned();
+        let mut document = String::new();
+        let header = format!("x-amz-checksum-{}", name.to_lowercase());
+        for (number, body) in &sent {
+            // What the gateway computes of a whole object, other tests compare with the body.
+            let whole = Request::new("sum").body(body.clone());
+            let whole = whole.header("x-amz-checksum-algorithm", name);
+            world.put(whole).await.ok();
+            let copy = Request::new("copy").header("x-amz-copy-source", "/bucket/sum");
+            let copy = world
+                .copy(copy.header("x-amz-checksum-algorithm", name))
+                .await;
+            let tag = format!("Checksum{name}");
+            let sum = element(&copy.ok().text(), &tag).to_owned();
+            let part = Request::new("k").header(&header, &sum);
+            let part = uploading.part(part, &id, *number, body.clone()).await.ok();
+            let etag = part.header("etag");
+            document += &format!(
+                "<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag><{tag}>{sum}</{tag}></Part>"
+            );
+        }
+        let whole = format!("<CompleteMultipartUpload>{document}</CompleteMultipartUpload>");
+        uploading.finish(&id, whole).await.ok();
+        let head = Request::new("k").header("x-amz-checksum-mode", "ENABLED");
+        let head = world.head(head).await.ok();
+        assert!(head.header(&header).ends_with("-2"), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_full_object_checksum_is_the_one_of_the_whole() {
     let world = Direct::start().await;
     let uploading = world.uploading();

@@ -138,13 +138,17 @@ fn put_checksum(
     if value.map(<[u8]>::len) != algorithm.map(Algorithm::bytes) {
         return Err(SealError::Record);
     }
+    let value = value.unwrap_or_default();
+    if value.len() > CHECKSUM_BYTES {
+        return Err(SealError::Record);
+    }
     let end = bytes.len() + CHECKSUM_BYTES;
-    bytes.extend(value.unwrap_or_default());
+    bytes.extend(value);
     bytes.resize(end, 0);
     Ok(())
 }
 
-/// Length of the field a checksum stands in: the longest there is.
+/// Length of the field a checksum stands in: the longest of an upload.
 const CHECKSUM_BYTES: usize = 32;
 
 /// First byte of a table.

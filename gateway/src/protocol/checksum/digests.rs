@@ -6,6 +6,8 @@
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>
 
+use std::hash::Hasher as _;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
@@ -15,6 +17,10 @@ use md5::Md5;
 use sha1::Sha1;
 use sha2::Digest;
 use sha2::Sha256;
+use sha2::Sha512;
+use twox_hash::XxHash3_64;
+use twox_hash::XxHash3_128;
+use twox_hash::XxHash64;
 
 use crate::error::S3Code;
 use crate::error::S3Error;
@@ -140,7 +146,7 @@ impl Digester {
             && expected != computed
         {
             return Err(S3Error::new(S3Code::BadDigest)
-                .detail("ExpectedDigest", STANDARD.encode(expected))
+                .detail("ExpectedDigest", hex::encode(expected))
                 .detail("CalculatedDigest", STANDARD.encode(computed)));
         }
 
@@ -241,6 +247,11 @@ pub(crate) enum Hasher {
     Crc(Algorithm, Box<crc_fast::Digest>),
     Sha1(Box<Sha1>),
     Sha256(Box<Sha256>),
+    Sha512(Box<Sha512>),
+    Md5(Box<Md5>),
+    XxHash64(XxHash64),
+    XxHash3(Box<XxHash3_64>),
+    XxHash128(Box<XxHash3_128>),
 }
 
 impl Hasher {
@@ -248,6 +259,11 @@ impl Hasher {
         match (algorithm, algorithm.crc()) {
             (_, Some(crc)) => Self::Crc(algorithm, Box::new(crc_fast::Digest::new(crc))),
             (Algorithm::Sha1, _) => Self::Sha1(Box::new(Sha1::new())),
+            (Algorithm::Sha512, _) => Self::Sha512(Box::new(Sha512::new())),
+            (Algorithm::Md5, _) => Self::Md5(Box::new(Md5::new())),
+            (Algorithm::XxHash64, _) => Self::XxHash64(XxHash64::with_seed(0)),
+            (Algorithm::XxHash3, _) => Self::XxHash3(Box::new(XxHash3_64::new())),
+            (Algorithm::XxHash128, _) => Self::XxHash128(Box::new(XxHash3_128::new())),
             _ => Self::Sha256(Box::new(Sha256::new())),
         }
     }
@@ -257,6 +273,11 @@ impl Hasher {
             Self::Crc(_, digest) => digest.update(bytes),
             Self::Sha1(digest) => digest.update(bytes),
             Self::Sha256(digest) => digest.update(bytes),
+            Self::Sha512(digest) => digest.update(bytes),
+            Self::Md5(digest) => digest.update(bytes),
+            Self::XxHash64(digest) => digest.write(bytes),
+            Self::XxHash3(digest) => digest.write(bytes),
+            Self::XxHash128(digest) => digest.write(bytes),
         }
     }
 
@@ -272,6 +293,11 @@ impl Hasher {
             }
             Self::Sha1(digest) => digest.finalize().to_vec(),
             Self::Sha256(digest) => digest.finalize().to_vec(),
+            Self::Sha512(digest) => digest.finalize().to_vec(),
+            Self::Md5(digest) => digest.finalize().to_vec(),
+            Self::XxHash64(digest) => digest.finish().to_be_bytes().to_vec(),
+            Self::XxHash3(digest) => digest.finish().to_be_bytes().to_vec(),
+            Self::XxHash128(digest) => digest.finish_128().to_be_bytes().to_vec(),
         }
     }
 }
@@ -298,13 +324,19 @@ mod tests {
     use crate::error::S3Error;
     use crate::protocol::checksum::Algorithm;
 
-    /// Checksums of `123456789`: the check values of the CRC catalogue, RFC 3174 and FIPS 180-4.
-    const CHECKS: [&str; 5] = [
+    /// Checksums of `123456789`: the check values of the CRC catalogue, RFC 3174, FIPS 180-4, RFC 1321, and what
+    /// `xxhsum` 0.8 prints.
+    const CHECKS: [&str; 10] = [
         "cbf43926",
         "e3069283",
         "ae8b14860a799888",
         "f7c3bc1d808e04732adf679965ccc34ca7ae3441",
         "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225",
+        "d9e6762dd1c8eaf6d61b3c6192fc408d4d6d5f1176d0c29169bc24e71c3f274ad27fcd5811b313d681f7e55ec02d73d499c95455b6b5bb503acf574fba8ffe85",
+        "25f9e794323b453885f5181f1b624d0b",
+        "8cb841db40e6ae83",
+        "72dcb18b67a17dff",
+        "33119477ede5dcd5e9716427681d5860",
     ];
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -432,7 +464,7 @@ mod tests {
                 super::NO_VALUE,
             ),
             (
-                headers(&[("x-amz-checksum-xxhash64", "AAAAAAAAAAA=")]),
+                headers(&[("x-amz-checksum-crc16", "AAA=")]),
                 "NotImplemented",
                 super::NOT_OFFERED,
             ),

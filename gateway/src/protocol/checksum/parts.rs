@@ -23,7 +23,8 @@ use crate::protocol::xml::Element;
 ///
 /// # Errors
 ///
-/// `InvalidRequest` for an algorithm or a type that there is not, or that do not go together.
+/// `InvalidRequest` for an algorithm or a type that there is not, or that do not go together;
+/// `NotImplemented` for one that no part table can hold.
 pub fn from_create_request(headers: &HeaderMap) -> Result<Option<UploadChecksum>, S3Error> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let kind = match text(TYPE) {
@@ -43,6 +44,10 @@ pub fn from_create_request(headers: &HeaderMap) -> Result<Option<UploadChecksum>
         };
     };
     let algorithm = Algorithm::from_name(algorithm)?;
+    // The part table has room for 32 bytes.
+    if algorithm == Algorithm::Sha512 {
+        return Err(S3Error::not_implemented(TOO_LONG));
+    }
     let is_crc = algorithm.crc().is_some();
     let kind = kind.unwrap_or(if algorithm == Algorithm::Crc64Nvme {
         ChecksumKind::FullObject
@@ -134,6 +139,7 @@ pub fn claimed_of_object(headers: &HeaderMap) -> Result<Option<(Algorithm, &str)
     }
 }
 
+const TOO_LONG: &str = "Multipart uploads with SHA512 checksums are not implemented: choose SHA256, or a single PutObject.";
 const TYPE_ALONE: &str =
     "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.";
 
