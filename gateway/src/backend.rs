@@ -48,6 +48,7 @@ pub(crate) mod tls;
 
 pub use copy::BackendCopy;
 pub use failure::BackendError;
+pub use failure::ERROR_ELEMENTS;
 pub use local::ListedEntries;
 pub use local::LocalBackend;
 pub use local::LocalBody;
@@ -350,7 +351,10 @@ impl Backend {
             // The status came whole, so it still shows what happened.
             Err(_) => Bytes::new(),
         };
-        let error = failure::read_error(method, parts.status, &document, wording);
+        let mut error = failure::read_error(method, parts.status, &document, wording);
+        if wording == Wording::Ours {
+            error = failure::with_elements(error, &parts.headers);
+        }
         BackendError::Refused(header_filter::error_headers(&parts.headers, error))
     }
 

@@ -13,6 +13,7 @@ use futures_util::StreamExt as _;
 use futures_util::TryStreamExt as _;
 use futures_util::stream;
 use http::Response;
+use proto::arn;
 
 use crate::backend::Backend;
 use crate::bucket::bucket_records::BucketRecords;
@@ -150,7 +151,8 @@ impl Buckets {
             let name = bucket.text_of("Name");
             name.is_some_and(|name| own.contains(name))
         });
-        Ok(document::xml(&page.answer(root, buckets)))
+        let partition = self.configurations.policies.partition();
+        Ok(document::xml(&page.answer(partition, root, buckets)))
     }
 
     /// Those of the buckets that belong to the caller's account.
@@ -199,11 +201,25 @@ impl Buckets {
     ///
     /// The backend's S3 error; `ServiceUnavailable` when it gives no usable answer.
     pub(crate) async fn head(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
+        let bucket = request.target.bucket.clone().unwrap_or_default();
         let mut answer = self.backend.forward(request).await?;
+        self.name_in(&mut answer, &bucket);
+        for (name, value) in OF_HEAD_BUCKET {
+            let value = http::HeaderValue::from_static(value);
+            answer.headers_mut().insert(name, value);
+        }
         if let Ok(region) = http::HeaderValue::from_str(&self.region) {
             answer.headers_mut().insert("x-amz-bucket-region", region);
         }
         Ok(answer)
+    }
+
+    /// Names a bucket in the headers of an answer about it.
+    fn name_in(&self, answer: &mut Response<Body>, bucket: &str) {
+        let arn = arn::bucket(self.configurations.policies.partition(), bucket);
+        if let Ok(arn) = http::HeaderValue::from_str(&arn) {
+            answer.headers_mut().insert("x-amz-bucket-arn", arn);
+        }
     }
 
     /// `CreateBucket`, for the caller's account.
@@ -214,7 +230,10 @@ impl Buckets {
     /// `IllegalLocationConstraintException` for a Region that is not the gateway's; the backend's S3
     /// error; `ServiceUnavailable` when it, or the state, gives no usable answer.
     pub(crate) async fn create(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
-        creation::create(self, request).await
+        let bucket = request.target.bucket.clone().unwrap_or_default();
+        let mut answer = creation::create(self, request).await?;
+        self.name_in(&mut answer, &bucket);
+        Ok(answer)
     }
 
     /// `DeleteBucket`, and what is stored about the bucket.
@@ -236,6 +255,12 @@ impl Buckets {
         requests::check_exists(&self.backend, bucket).await
     }
 }
+
+/// What every answer to `HeadBucket` has at AWS (recorded).
+const OF_HEAD_BUCKET: [(&str, &str); 2] = [
+    ("content-type", "application/xml"),
+    ("x-amz-access-point-alias", "false"),
+];
 
 /// Owners that one `ListBuckets` asks for at a time, where they are not known.
 const OWNERS_AT_A_TIME: usize = 32;

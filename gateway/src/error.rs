@@ -138,6 +138,11 @@ impl S3Error {
         &self.message
     }
 
+    /// Whether the answer has this header.
+    pub fn has_header(&self, name: &http::HeaderName) -> bool {
+        self.headers.iter().any(|(present, _)| present == name)
+    }
+
     /// Further elements of the XML body, in order.
     pub fn details(&self) -> &[(&'static str, String)] {
         &self.details
@@ -145,20 +150,14 @@ impl S3Error {
 
     /// The whole HTTP answer.
     ///
-    /// `resource` is the path of the request. An answer to `HEAD` (`head`) has no body, nor
-    /// has `304 Not Modified`; both keep the status, as S3 does.
-    pub fn into_response(
-        self,
-        resource: &str,
-        request_id: &str,
-        host_id: &str,
-        head: bool,
-    ) -> Response<Bytes> {
+    /// An answer to `HEAD` (`head`) has no body, nor has `304 Not Modified`; both keep the status, as
+    /// S3 does.
+    pub fn into_response(self, request_id: &str, host_id: &str, head: bool) -> Response<Bytes> {
         let bodiless = head || self.status == StatusCode::NOT_MODIFIED;
         let body = if bodiless {
             Bytes::new()
         } else {
-            Bytes::from(self.to_xml(resource, request_id, host_id))
+            Bytes::from(self.to_xml(request_id, host_id))
         };
 
         let mut response = Response::new(body);
@@ -174,7 +173,9 @@ impl S3Error {
     }
 
     /// The XML body of the answer.
-    pub fn to_xml(&self, resource: &str, request_id: &str, host_id: &str) -> String {
+    ///
+    /// AWS's documentation shows a `Resource`; no error that was recorded from AWS has one.
+    pub fn to_xml(&self, request_id: &str, host_id: &str) -> String {
         let mut xml = String::with_capacity(512);
         xml.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>");
         push_element(&mut xml, "Code", self.code_text());
@@ -182,7 +183,6 @@ impl S3Error {
         for (element, value) in &self.details {
             push_element(&mut xml, element, value);
         }
-        push_element(&mut xml, "Resource", resource);
         push_element(&mut xml, "RequestId", request_id);
         push_element(&mut xml, "HostId", host_id);
         xml.push_str("</Error>");
@@ -223,19 +223,19 @@ mod tests {
 
     #[test]
     fn an_error_is_written_as_aws_writes_it() {
-        let xml = S3Error::invalid_argument("No.", "partNumber", "a<b").to_xml("/b/k", "R", "H");
+        let xml = S3Error::invalid_argument("No.", "partNumber", "a<b").to_xml("R", "H");
         assert_eq!(
             xml,
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>InvalidArgument</Code>\
              <Message>No.</Message><ArgumentName>partNumber</ArgumentName>\
-             <ArgumentValue>a&lt;b</ArgumentValue><Resource>/b/k</Resource>\
+             <ArgumentValue>a&lt;b</ArgumentValue>\
              <RequestId>R</RequestId><HostId>H</HostId></Error>"
         );
     }
 
     #[test]
     fn an_answer_to_head_keeps_its_status_and_has_no_body() {
-        let response = S3Error::new(S3Code::NoSuchKey).into_response("/b/k", "R", "H", true);
+        let response = S3Error::new(S3Code::NoSuchKey).into_response("R", "H", true);
         assert_eq!(response.status(), StatusCode::NOT_FOUND);
         assert!(response.body().is_empty());
     }
@@ -256,10 +256,8 @@ mod tests {
 
     #[test]
     fn characters_that_xml_cannot_hold_are_replaced() {
-        let xml = S3Error::access_denied().to_xml("/b/\u{0}\u{1b}k", "R", "H");
-        assert!(
-            xml.contains("<Resource>/b/\u{fffd}\u{fffd}k</Resource>"),
-            "{xml}"
-        );
+        let error = S3Error::new(S3Code::NoSuchKey).detail("Key", "\u{0}\u{1b}k");
+        let xml = error.to_xml("R", "H");
+        assert!(xml.contains("<Key>\u{fffd}\u{fffd}k</Key>"), "{xml}");
     }
 }

@@ -15,6 +15,7 @@ pub mod get_object;
 pub mod get_object_attributes;
 mod if_range;
 pub mod list_objects;
+mod listing_query;
 mod parts_page;
 pub mod pass_through;
 pub mod post_object;

@@ -52,6 +52,7 @@ use crate::route::Operation;
 mod answer;
 mod client;
 mod dispatch;
+mod error_elements;
 mod meters;
 
 pub use answer::Answer;
@@ -135,7 +136,6 @@ impl Responder {
             .and_then(|()| route::target(&head.uri, host(&head), &self.settings.bases));
         let mut record = self.record(&head, &connection, target.as_ref().ok());
         let is_head = head.method == Method::HEAD;
-        let uri = head.uri.clone();
         let mut for_page = HeaderMap::new();
 
         let outcome = if record.in_flight.is_some() {
@@ -154,8 +154,8 @@ impl Responder {
             Err(S3Error::new(S3Code::SlowDown)
                 .header(header::RETRY_AFTER, HeaderValue::from_static("1")))
         };
-        let mut response = outcome
-            .unwrap_or_else(|error| self.error_answer(error, uri.path(), is_head, &mut record));
+        let mut response =
+            outcome.unwrap_or_else(|error| self.error_answer(error, is_head, &mut record));
         if !for_page.is_empty() {
             response.headers_mut().extend(for_page);
         }
@@ -265,21 +265,11 @@ impl Responder {
     }
 
     /// The answer that reports an error.
-    fn error_answer(
-        &self,
-        error: S3Error,
-        path: &str,
-        is_head: bool,
-        record: &mut Record,
-    ) -> Response<Body> {
+    fn error_answer(&self, error: S3Error, is_head: bool, record: &mut Record) -> Response<Body> {
         record.error_code = Some(error.code_text().to_owned());
-        let resource = if record.target.bucket.is_some() {
-            record.target.resource()
-        } else {
-            path.to_owned()
-        };
+        let error = error_elements::complete(error, &record.method, &record.target);
         let host_id = self.host_id.to_str().unwrap_or_default();
-        let response = error.into_response(&resource, record.request_id.as_str(), host_id, is_head);
+        let response = error.into_response(record.request_id.as_str(), host_id, is_head);
         response.map(full_body)
     }
 

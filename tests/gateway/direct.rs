@@ -399,7 +399,7 @@ impl Answer {
         let response = match outcome {
             Ok(response) => response,
             Err(error) => {
-                let document = error.clone().into_response("/", "R", "H", false);
+                let document = error.clone().into_response("R", "H", false);
                 let (parts, body) = document.into_parts();
                 return Self {
                     status: parts.status,

@@ -82,12 +82,18 @@ pub fn store(tables: &mut Tables<'_>, name: &str, bucket: &Bucket) -> Outcome<()
 ///
 /// `NoSuchBucket`; `BucketNotEmpty` while there are versions, delete markers included.
 pub fn delete(tables: &mut Tables<'_>, name: &str) -> Outcome<()> {
-    let number = find(&*tables.buckets, name)?.number;
+    let bucket = find(&*tables.buckets, name)?;
+    let number = bucket.number;
     let mut versions = tables
         .versions
         .range((number, FIRST, 0)..(number + 1, FIRST, 0))?;
     if versions.next().transpose()?.is_some() {
-        return Err(S3ErrorCode::BucketNotEmpty.into());
+        let and_versions = match bucket.versioning {
+            Versioning::Unversioned => "",
+            _ => ". You must delete all versions in the bucket.",
+        };
+        let message = format!("The bucket you tried to delete is not empty{and_versions}");
+        return Err(Fault::message(S3ErrorCode::BucketNotEmpty, message));
     }
     drop(versions);
     let mut uploads = Vec::new();

@@ -2,7 +2,13 @@
 
 use std::error::Error;
 
+use gateway::backend::ERROR_ELEMENTS;
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
 use http::StatusCode;
+use percent_encoding::NON_ALPHANUMERIC;
+use percent_encoding::utf8_percent_encode;
 use s3s::S3Error;
 use s3s::S3ErrorCode;
 
@@ -46,6 +52,44 @@ impl Fault {
         error.set_status_code(status);
         Self::Refused(error)
     }
+
+    /// What a delete marker does not allow.
+    #[must_use]
+    pub fn delete_marker() -> Self {
+        let mut error = S3Error::new(S3ErrorCode::MethodNotAllowed);
+        let marked = (DELETE_MARKER, HeaderValue::from_static("true"));
+        error.set_headers(HeaderMap::from_iter([marked]));
+        Self::Refused(error)
+    }
+
+    /// The same refusal with one more element in its document. `s3s` writes no such elements, so they
+    /// go to the gateway in a header.
+    #[must_use]
+    pub fn element(self, name: &str, value: &str) -> Self {
+        let Self::Refused(mut error) = self else {
+            return self;
+        };
+        let mut headers = error.headers().cloned().unwrap_or_default();
+        let value = utf8_percent_encode(value, NON_ALPHANUMERIC);
+        let mut elements = format!("{name}={value}");
+        if let Some(others) = headers.get(ERROR_ELEMENTS).and_then(|it| it.to_str().ok()) {
+            elements = format!("{others}&{elements}");
+        }
+        if let Ok(elements) = HeaderValue::try_from(elements) {
+            headers.insert(ERROR_ELEMENTS, elements);
+        }
+        error.set_headers(headers);
+        Self::Refused(error)
+    }
+
+    /// `InvalidArgument` with the argument that was wrong.
+    #[must_use]
+    pub fn argument(message: impl Into<String>, name: &str, value: &str) -> Self {
+        let refusal = Self::message(S3ErrorCode::InvalidArgument, message);
+        refusal
+            .element("ArgumentName", name)
+            .element("ArgumentValue", value)
+    }
 }
 
 impl From<S3Error> for Fault {
@@ -59,6 +103,9 @@ impl From<S3ErrorCode> for Fault {
         Self::code(code)
     }
 }
+
+/// Says of a version that it is a delete marker.
+pub const DELETE_MARKER: HeaderName = HeaderName::from_static("x-amz-delete-marker");
 
 /// What the storage fails with.
 macro_rules! storage {

@@ -33,8 +33,10 @@ pub struct Query {
 pub enum Start {
     /// At the beginning.
     Beginning,
-    /// After a key, or after all that is rolled up into it.
+    /// After a key and all that is rolled up into the same name.
     After(String),
+    /// After a key, whose name follows if more keys are rolled up into it.
+    AfterKey(String),
     /// After the entry of this key that sorts so.
     AfterEntry(String, u128),
 }
@@ -261,6 +263,10 @@ fn begin(query: &Query, start: Start) -> Option<Position> {
     let after = match start {
         Start::Beginning => return Some(first),
         Start::After(name) => match rolled_up(name.as_bytes(), query) {
+            Some(rolled) => behind(rolled)?,
+            None => (name.into_bytes(), u128::MAX),
+        },
+        Start::AfterKey(name) => match rolled_up(name.as_bytes(), query) {
             Some(rolled) if rolled == name.as_bytes() => behind(rolled)?,
             _ => (name.into_bytes(), u128::MAX),
         },

@@ -187,7 +187,7 @@ impl Store {
             let found = locate(&*tables.versions, &bucket, &place)?;
             let Found { age, mut version } = found;
             let Some(object) = &mut version.object else {
-                return Err(S3ErrorCode::MethodNotAllowed.into());
+                return Err(Fault::delete_marker());
             };
             edit(&bucket, object)?;
             versions::store(tables, &bucket, &place.key, age, &version)?;

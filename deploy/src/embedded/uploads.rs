@@ -104,6 +104,28 @@ pub async fn create(store: &Store, bucket: String, key: String, upload: Upload) 
     store.index.change(create).await
 }
 
+/// Whether an upload of this id is of another key than this one.
+///
+/// # Errors
+///
+/// When the storage fails.
+pub fn is_of_another_key(
+    table: &impl ReadableTable<UploadKey, Record>,
+    bucket: u64,
+    key: &str,
+    id: u128,
+) -> Outcome<bool> {
+    if table.get((bucket, key.as_bytes(), id))?.is_some() {
+        return Ok(false);
+    }
+    for entry in table.range((bucket, &b""[..], 0)..(bucket + 1, &b""[..], 0))? {
+        if entry?.0.value().2 == id {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The upload with its parts whose numbers are above `after`, at most `max` and one more.
 ///
 /// # Errors

@@ -1,7 +1,6 @@
 //! The versions of a key: found, written and removed.
 
 use redb::ReadableTable;
-use s3s::S3ErrorCode;
 
 use crate::embedded::fault::Fault;
 use crate::embedded::fault::Outcome;
@@ -58,8 +57,7 @@ pub fn parse(text: &str) -> Outcome<u128> {
         text if text.len() == 32 && text.bytes().all(is_hex) => u128::from_str_radix(text, 16).ok(),
         _ => None,
     };
-    let message = "Invalid version id specified";
-    id.ok_or_else(|| Fault::message(S3ErrorCode::InvalidArgument, message))
+    id.ok_or_else(|| Fault::argument("Invalid version id specified", "versionId", text))
 }
 
 /// How a version of that id sorts; none of the null version, which tells nothing.

@@ -8,7 +8,9 @@ use std::sync::OnceLock;
 
 use http::HeaderMap;
 use http::HeaderName;
+use http::HeaderValue;
 use proto::arn;
+use proto::identity::AccountId;
 use proto::policy::Context;
 use proto::policy::Decision;
 use proto::policy::Prepared;
@@ -63,16 +65,19 @@ pub(super) struct Subject<'a> {
 }
 
 impl BucketAccess {
-    /// Refuses a request that expects the bucket to be somebody else's.
+    /// Refuses a request that expects the bucket to be somebody else's, or nobody's.
     pub(super) fn check_owner(
         &self,
         headers: &HeaderMap,
         expected: &HeaderName,
     ) -> Result<(), S3Error> {
-        match headers.get(expected) {
-            Some(owner) if owner.as_bytes() != self.owner.as_bytes() => {
-                Err(S3Error::access_denied())
+        match headers.get(expected).map(HeaderValue::as_bytes) {
+            Some(owner) if !is_account(owner) => {
+                let owner = String::from_utf8_lossy(owner);
+                let message = format!("{NO_ACCOUNT}... [{owner}]");
+                Err(S3Error::with_message(S3Code::InvalidBucketOwner, message))
             }
+            Some(owner) if owner != self.owner.as_bytes() => Err(S3Error::access_denied()),
             _ => Ok(()),
         }
     }
@@ -164,6 +169,15 @@ impl BucketAccess {
         );
     }
 }
+
+/// Whether a header has the form of an account's number.
+fn is_account(value: &[u8]) -> bool {
+    std::str::from_utf8(value).is_ok_and(|value| value.parse::<AccountId>().is_ok())
+}
+
+/// The beginning of AWS's message for an owner that cannot be.
+const NO_ACCOUNT: &str =
+    "The value of the expected bucket owner parameter must be an AWS Account ID";
 
 fn principal(caller: &Caller) -> Principal {
     caller.identity().map_or(Principal::Anonymous, |identity| {

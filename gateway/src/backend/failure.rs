@@ -4,8 +4,11 @@
 //! the gateway's own credentials there does not pass: it is logged, and the client receives
 //! `ServiceUnavailable`.
 
+use http::HeaderMap;
+use http::HeaderName;
 use http::Method;
 use http::StatusCode;
+use percent_encoding::percent_decode_str;
 
 use crate::error::S3Code;
 use crate::error::S3Error;
@@ -147,9 +150,9 @@ fn shown_message(code: &str, message: &str, wording: Wording) -> String {
         // What failed inside is logged and of no use to a client.
         Some(S3Code::InternalError) => S3Code::InternalError.message().to_owned(),
         _ if wording == Wording::Ours && !message.is_empty() => own(),
-        Some(S3Code::InvalidArgument | S3Code::InvalidRequest) | None if !message.is_empty() => {
-            own()
-        }
+        Some(code) if WORDED.contains(&code) && !message.is_empty() => own(),
+        Some(S3Code::AccessDenied) if message == LOCKED => own(),
+        None if !message.is_empty() => own(),
         Some(known) => known.message().to_owned(),
         None => S3Code::Foreign.message().to_owned(),
     }
@@ -185,13 +188,39 @@ fn is_code(code: &str) -> bool {
 /// Longest message of a backend that is passed on, in characters.
 const MESSAGE_CHARS_MAX: usize = 512;
 
+/// Codes whose message says what was wrong, of several things that may be.
+const WORDED: [S3Code; 7] = [
+    S3Code::BucketNotEmpty,
+    S3Code::InvalidArgument,
+    S3Code::InvalidBucketState,
+    S3Code::InvalidRequest,
+    S3Code::InvalidTag,
+    S3Code::MalformedPolicy,
+    S3Code::UnexpectedContent,
+];
+
+/// What AWS says of a lock. Other reasons for `AccessDenied` may be about the gateway's own user.
+const LOCKED: &str = "Access Denied because object protected by object lock.";
+
 /// Elements of an error that speak of the client's own request. All others stay behind: `HostId`,
 /// `RequestId`, `Resource`, `Endpoint`, `AWSAccessKeyId`, `StringToSign`, and `ActualObjectSize`,
 /// which is the sealed size.
-const DETAILS: [&str; 11] = [
+const DETAILS: [&str; 24] = [
     "ArgumentName",
     "ArgumentValue",
+    "BucketName",
     "Condition",
+    "Header",
+    "additionalMessage",
+    "LocationConstraint",
+    "Method",
+    "MissingHeaderName",
+    "ResourceType",
+    "StorageClass",
+    "StorageClassRequested",
+    "TagKey",
+    "TagValue",
+    "TargetBucket",
     "Key",
     "VersionId",
     "UploadId",
@@ -200,7 +229,24 @@ const DETAILS: [&str; 11] = [
     "ProposedSize",
     "MaxSizeAllowed",
     "MinSizeAllowed",
+    "SourceBucketLocation",
 ];
+
+/// In a refusal by a backend in this process: further elements of the document, of the names in
+/// `DETAILS`, as a query: `Name=value&...`, values percent-encoded. The library that writes its documents writes none.
+pub const ERROR_ELEMENTS: HeaderName = HeaderName::from_static("x-sealgate-error-elements");
+
+/// `error` with the elements that a backend in this process sent in a header.
+pub(crate) fn with_elements(mut error: S3Error, headers: &HeaderMap) -> S3Error {
+    let sent = headers.get(ERROR_ELEMENTS);
+    let sent = sent.and_then(|sent| sent.to_str().ok()).unwrap_or_default();
+    for (name, value) in sent.split('&').filter_map(|pair| pair.split_once('=')) {
+        if let Some(element) = DETAILS.into_iter().find(|element| *element == name) {
+            error = error.detail(element, percent_decode_str(value).decode_utf8_lossy());
+        }
+    }
+    error
+}
 
 /// Codes that are about the gateway's own credentials, clock or signature at the backend. A client
 /// that heard them would look for the fault in its own.

@@ -7,6 +7,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use proto::arn;
 
 use crate::error::S3Error;
 use crate::protocol::xml::Element;
@@ -56,12 +57,25 @@ impl Page {
     }
 
     /// The answer: the first of the selected buckets, in `root` in the place of all.
-    pub(super) fn answer(&self, mut root: Element, mut buckets: Vec<Element>) -> Element {
+    ///
+    /// Owners come first, which the SDK for Java depends on.
+    pub(super) fn answer(
+        &self,
+        partition: &str,
+        mut root: Element,
+        mut buckets: Vec<Element>,
+    ) -> Element {
         let name = |bucket: &Element| bucket.text_of("Name").unwrap_or_default().to_owned();
         buckets.sort_by_cached_key(name);
         let is_truncated = buckets.len() > self.max;
         buckets.truncate(self.max);
         let last = buckets.last().map(name).filter(|_| is_truncated);
+        for bucket in &mut buckets {
+            let arn = arn::bucket(partition, &name(bucket));
+            bucket.set_text_of("BucketArn", arn);
+        }
+        root.children_mut()
+            .sort_by_key(|child| !child.is_named("Owner"));
         if let Some(all) = root.child_mut("Buckets") {
             *all.children_mut() = buckets;
         }

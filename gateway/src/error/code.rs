@@ -82,6 +82,7 @@ codes! {
     InvalidAccessKeyId = "InvalidAccessKeyId", 403, "The AWS Access Key Id you provided does not exist in our records.";
     InvalidArgument = "InvalidArgument", 400, "Invalid Argument";
     InvalidBucketName = "InvalidBucketName", 400, "The specified bucket is not valid.";
+    InvalidBucketOwner = "InvalidBucketOwnerAWSAccountID", 400, "The value of the expected bucket owner parameter must be an AWS Account ID.";
     InvalidBucketState = "InvalidBucketState", 409, "The request is not valid with the current state of the bucket.";
     InvalidChunkSize = "InvalidChunkSizeError", 403, "Only the last chunk is allowed to have a size less than 8192 bytes";
     InvalidDigest = "InvalidDigest", 400, "The Content-MD5 you specified was invalid.";

@@ -32,6 +32,7 @@ use crate::error::S3Error;
 use crate::keys::data_key::ObjectName;
 use crate::operation::answer;
 use crate::operation::config::ListETag;
+use crate::operation::listing_query;
 use crate::operation::store::ObjectStore;
 use crate::protocol::document;
 use crate::protocol::etag::ETag;
@@ -39,7 +40,6 @@ use crate::protocol::headers;
 use crate::protocol::headers::ENVELOPE;
 use crate::protocol::xml::Element;
 use crate::request::Body;
-use crate::request::Query;
 use crate::request::S3Request;
 use crate::sealed::cache::Facts;
 use crate::sealed::cache::ObjectIdentity;
@@ -61,7 +61,8 @@ struct Unknown {
 ///
 /// # Errors
 ///
-/// The backend's S3 error; `ServiceUnavailable` when it gives no usable answer.
+/// `InvalidArgument` for a query that no listing has; the backend's S3 error; `ServiceUnavailable` when
+/// it gives no usable answer.
 pub async fn list_objects(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
@@ -70,7 +71,7 @@ pub async fn list_objects(
     let request = &request;
     let bucket = request.target.bucket.as_deref().unwrap_or_default();
     let mut onward = BackendRequest::bucket(Method::GET, bucket);
-    onward.query = listing_query(request.target.query.clone());
+    onward.query = listing_query::for_backend(request.target.query.clone())?;
     onward.headers = headers::selected(&request.headers, &HEADERS);
     if request.target.query.get("list-type") == Some("2")
         && store.lists_metadata.load(Ordering::Relaxed)
@@ -89,14 +90,6 @@ pub async fn list_objects(
     }
     show(store, bucket, &mut root).await?;
     Ok(answer::document(&root))
-}
-
-/// The query of a listing for the backend. An empty delimiter is as good as none, which not every
-/// backend takes.
-pub(crate) fn listing_query(query: Query) -> Vec<(String, String)> {
-    let mut pairs = query.into_pairs();
-    pairs.retain(|(name, value)| name != "delimiter" || !value.is_empty());
-    pairs
 }
 
 /// Puts what clients see in place of what the backend lists.
@@ -266,8 +259,9 @@ fn decode(key: &str) -> Option<String> {
 fn rewrite(entry: &mut Element, facts: &Facts) {
     entry.set_text_of("Size", facts.bytes.to_string());
     entry.set_text_of("ETag", facts.etag.as_str());
-    if let Some(algorithm) = facts.algorithm {
+    if let Some((algorithm, kind)) = facts.checksum {
         entry.set_text_of("ChecksumAlgorithm", algorithm.name());
+        entry.set_text_of("ChecksumType", kind.name());
     }
 }
 

@@ -30,6 +30,8 @@ struct Names {
     if_unmodified_since: HeaderName,
     /// Copies answer 412 where reads answer 304.
     never_not_modified: bool,
+    /// What errors have before the name of a condition (recorded from AWS).
+    prefix: &'static str,
 }
 
 /// What conditions say about an object.
@@ -83,7 +85,10 @@ impl<'a> Conditions<'a> {
     ) -> Result<(), S3Error> {
         match self.evaluate(etag, &modified) {
             Outcome::Proceed => Ok(()),
-            Outcome::Failed(condition) => Err(precondition_failed(condition)),
+            Outcome::Failed(condition) => {
+                let condition = format!("{}{condition}", self.names.prefix);
+                Err(precondition_failed(condition))
+            }
             Outcome::NotModified => {
                 let error =
                     S3Error::new(S3Code::NotModified).header(header::ETAG, etag.to_header());
@@ -136,7 +141,7 @@ impl<'a> Conditions<'a> {
 
 /// 412, with the name of the condition.
 #[must_use]
-pub fn precondition_failed(condition: &'static str) -> S3Error {
+pub fn precondition_failed(condition: impl Into<String>) -> S3Error {
     S3Error::new(S3Code::PreconditionFailed).detail("Condition", condition)
 }
 
@@ -153,6 +158,7 @@ static READ: Names = Names {
     if_modified_since: header::IF_MODIFIED_SINCE,
     if_unmodified_since: header::IF_UNMODIFIED_SINCE,
     never_not_modified: false,
+    prefix: "",
 };
 
 static COPY_SOURCE: Names = Names {
@@ -161,6 +167,7 @@ static COPY_SOURCE: Names = Names {
     if_modified_since: HeaderName::from_static("x-amz-copy-source-if-modified-since"),
     if_unmodified_since: HeaderName::from_static("x-amz-copy-source-if-unmodified-since"),
     never_not_modified: true,
+    prefix: "x-amz-copy-source-",
 };
 
 #[cfg(test)]
@@ -240,5 +247,8 @@ mod tests {
             conditions.evaluate(&etag, &|| None),
             Outcome::Failed("If-None-Match")
         );
+        let error = conditions.check(&etag, || None).unwrap_err();
+        let named = "x-amz-copy-source-If-None-Match".to_owned();
+        assert_eq!(error.details(), [("Condition", named)]);
     }
 }

@@ -14,17 +14,6 @@ pub struct Target {
     pub query: Query,
 }
 
-impl Target {
-    /// The path-style path, decoded: `/`, `/bucket` or `/bucket/key`. For answers and logs.
-    pub fn resource(&self) -> String {
-        match (&self.bucket, &self.key) {
-            (None, _) => "/".to_owned(),
-            (Some(bucket), None) => format!("/{bucket}"),
-            (Some(bucket), Some(key)) => format!("/{bucket}/{key}"),
-        }
-    }
-}
-
 /// The pairs of a query string, decoded, in their order. No name stands twice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query(Vec<(String, String)>);

@@ -14,6 +14,7 @@ use proto::time::Timestamp;
 use crate::chunks::footer::Tail;
 use crate::keys::data_key::ObjectName;
 use crate::protocol::checksum::Algorithm;
+use crate::protocol::checksum::ChecksumKind;
 use crate::protocol::etag::ETag;
 use crate::protocol::headers;
 use crate::protocol::headers::VERSION_ID;
@@ -26,8 +27,8 @@ pub(crate) struct Facts {
     pub(crate) etag: ETag,
     /// Its size, in bytes.
     pub(crate) bytes: u64,
-    /// The algorithm of its checksum, where that was read.
-    pub(crate) algorithm: Option<Algorithm>,
+    /// How its checksum was computed and what that covers, where it was read.
+    pub(crate) checksum: Option<(Algorithm, ChecksumKind)>,
 }
 
 /// Which object at the backend something is remembered of.

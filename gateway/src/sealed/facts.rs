@@ -92,7 +92,7 @@ async fn of_head(
         None => Facts {
             etag: head.etag.clone(),
             bytes: head.stored_bytes,
-            algorithm: None,
+            checksum: None,
         },
         Some(protection) if etag::is_md5(protection) => {
             let needs = Needs::default();
@@ -100,7 +100,9 @@ async fn of_head(
             let object = object.await?;
             Facts {
                 bytes: object.plaintext_bytes,
-                algorithm: object.checksum().map(|checksum| checksum.algorithm),
+                checksum: object
+                    .checksum()
+                    .map(|checksum| (checksum.algorithm, checksum.kind)),
                 etag: object.etag,
             }
         }
@@ -116,7 +118,7 @@ async fn of_head(
             Facts {
                 etag: etag::for_client(protection, None, parts, &head.etag)?,
                 bytes,
-                algorithm: None,
+                checksum: None,
             }
         }
     };

@@ -178,7 +178,9 @@ pub(crate) async fn rewrap(
     let facts = Facts {
         etag: etag.clone(),
         bytes: object.plaintext_bytes,
-        algorithm: object.checksum().map(|checksum| checksum.algorithm),
+        checksum: object
+            .checksum()
+            .map(|checksum| (checksum.algorithm, checksum.kind)),
     };
     objects
         .facts

@@ -138,7 +138,7 @@ pub(crate) async fn write(
     let facts = Facts {
         etag: etag.clone(),
         bytes: plaintext_bytes,
-        algorithm: Some(digests.checksum.algorithm),
+        checksum: Some((digests.checksum.algorithm, digests.checksum.kind)),
     };
     objects
         .facts

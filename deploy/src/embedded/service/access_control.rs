@@ -90,8 +90,7 @@ pub(super) async fn put_object_acl(
     )?;
     let (_, found) = service.store.find(&place)?;
     if found.version.object.is_none() {
-        let message = "The specified method is not allowed against this resource.";
-        return Err(Fault::message(S3ErrorCode::MethodNotAllowed, message).into());
+        return Err(Fault::delete_marker().into());
     }
     let policy = input.access_control_policy.as_ref();
     RequestedList::new(&request.headers, policy).check(&OBJECT_LISTS)?;
@@ -163,13 +162,19 @@ impl<'a> RequestedList<'a> {
             (Some(canned), _) if lists.iter().any(|list| list.as_bytes() == canned) => {
                 Err(unsupported())
             }
-            (Some(_), _) => Err(S3ErrorCode::InvalidArgument.into()),
+            (Some(canned), _) => {
+                let canned = String::from_utf8_lossy(canned);
+                let refusal = Fault::code(S3ErrorCode::InvalidArgument);
+                let refusal = refusal.element("ArgumentName", "x-amz-acl");
+                Err(refusal.element("ArgumentValue", &canned))
+            }
             (None, Some(policy)) => check_policy(policy),
             (None, None) if self.has_grants => Err(unsupported()),
             (None, None) => refused(
                 S3ErrorCode::MissingSecurityHeader,
                 "Your request was missing a required header",
-            ),
+            )
+            .map_err(|refusal| refusal.element("MissingHeaderName", "x-amz-acl")),
         }
     }
 }

@@ -1,7 +1,5 @@
 //! Tags of buckets.
 //!
-//! AWS answers PutBucketTagging with 204; `s3s` knows its 200 only.
-//!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketTagging.html>
 
 use http::StatusCode;
@@ -48,7 +46,8 @@ pub(super) async fn put_bucket_tagging(
     // No tags are no tag set.
     let configuration = (!tags.is_empty()).then_some(BucketTags(tags));
     configuring::put(service, input.bucket, configuration).await?;
-    Ok(S3Response::new(PutBucketTaggingOutput::default()))
+    let output = PutBucketTaggingOutput::default();
+    Ok(S3Response::with_status(output, StatusCode::NO_CONTENT))
 }
 
 pub(super) async fn delete_bucket_tagging(

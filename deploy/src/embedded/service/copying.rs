@@ -220,7 +220,7 @@ fn described(
         true => tagging::from_header(input.tagging.as_deref())?,
         false => source.tags.clone(),
     };
-    object.storage_class = writing::storage_class(input.storage_class.as_ref());
+    object.storage_class = writing::storage_class(input.storage_class.as_ref())?;
     (object.retention, object.legal_hold) = writing::lock(
         now_ms,
         input.object_lock_mode.as_ref(),

@@ -18,6 +18,7 @@ use crate::embedded::fault::Fault;
 use crate::embedded::fault::Outcome;
 use crate::embedded::index::tables::Tables;
 use crate::embedded::service::Service;
+use crate::embedded::service::configuring::find;
 use crate::embedded::service::names;
 use crate::embedded::store;
 use crate::embedded::store::Place;
@@ -32,6 +33,11 @@ pub(super) async fn delete_object(
     let place = names::place(input.bucket, input.key, input.version_id.as_deref())?;
     let etag = input.if_match.as_ref().map(names::condition);
     let bypass = input.bypass_governance_retention == Some(true);
+    if input.bypass_governance_retention.is_some() && find(service, &place.bucket)?.lock.is_none() {
+        let message = format!("{BYPASS} is only applicable to Object Lock enabled buckets.");
+        let refusal = Fault::message(S3ErrorCode::InvalidArgument, message);
+        return Err(refusal.element("ArgumentName", BYPASS).into());
+    }
     let written = service.store.delete(place, etag, bypass).await?;
     Ok(S3Response::new(DeleteObjectOutput {
         delete_marker: written.is_marker.then_some(true),
@@ -93,6 +99,9 @@ pub(super) async fn delete_objects(
 fn identified(bucket: &str, object: ObjectIdentifier) -> Outcome<(Place, Option<String>)> {
     let etag = object.e_tag.map(|etag| etag.value().to_owned());
     let version = object.version_id.as_deref();
+    // In this operation AWS reports an id that cannot be as one of no version.
+    let missing = |_| Fault::code(S3ErrorCode::NoSuchVersion);
+    version.map(versions::parse).transpose().map_err(missing)?;
     let place = names::place(bucket.to_owned(), object.key, version)?;
     Ok((place, etag))
 }
@@ -106,6 +115,8 @@ fn shown(key: String, version: Option<String>, written: Written) -> DeletedObjec
         version_id: version,
     }
 }
+
+const BYPASS: &str = "x-amz-bypass-governance-retention";
 
 /// Most objects of one request.
 ///

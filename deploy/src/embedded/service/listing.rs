@@ -47,7 +47,7 @@ pub(super) async fn list_objects_v2(
     let max = query.max;
     let start = match (&input.continuation_token, &input.start_after) {
         (Some(token), _) => Start::After(name_of(token)?),
-        (None, Some(after)) if !after.is_empty() => Start::After(after.clone()),
+        (None, Some(after)) if !after.is_empty() => Start::AfterKey(after.clone()),
         _ => Start::Beginning,
     };
     let page = objects(&service.store, input.bucket.clone(), query, start).await?;
@@ -217,19 +217,19 @@ fn versions_page(
         let table = snapshot.versions()?;
         let start = match (key, version) {
             (None, None) => Start::Beginning,
-            (Some(key), None) => Start::After(key),
+            (Some(key), None) => Start::AfterKey(key),
             (Some(key), Some(version)) => {
                 let id = versions::parse(&version)?;
                 let found = versions::find(&table, bucket.number, &key, id)?;
                 let age = found.map(|found| found.age).or(versions::age(id));
                 match age {
                     Some(age) => Start::AfterEntry(key, age.into()),
-                    None => Start::After(key),
+                    None => Start::AfterKey(key),
                 }
             }
-            (None, Some(_)) => {
+            (None, Some(version)) => {
                 let message = "A version-id marker cannot be specified without a key marker.";
-                return Err(Fault::message(S3ErrorCode::InvalidArgument, message));
+                return Err(Fault::argument(message, "version-id-marker", &version));
             }
         };
         list::versions(&table, bucket.number, query, start)
@@ -325,5 +325,6 @@ fn name_of(token: &str) -> Outcome<String> {
     let name = URL_SAFE_NO_PAD.decode(token).ok();
     let name = name.and_then(|name| String::from_utf8(name).ok());
     let message = "The continuation token provided is incorrect";
-    name.ok_or_else(|| Fault::message(S3ErrorCode::InvalidArgument, message))
+    let refusal = || Fault::message(S3ErrorCode::InvalidArgument, message);
+    name.ok_or_else(|| refusal().element("ArgumentName", "continuation-token"))
 }

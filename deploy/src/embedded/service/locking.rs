@@ -135,7 +135,8 @@ pub(super) async fn put_object_retention(
             let until_ms = names::milliseconds(until);
             if until_ms <= now_ms {
                 let message = "The retain until date must be in the future!";
-                return Err(Fault::message(S3ErrorCode::InvalidArgument, message).into());
+                let shown = proto::time::Timestamp::from_unix_millis(until_ms).http_date();
+                return Err(Fault::argument(message, "RetainUntilDate", &shown).into());
             }
             Some(Retention { mode, until_ms })
         }

@@ -87,13 +87,12 @@ pub(super) fn milliseconds(timestamp: Timestamp) -> i64 {
 /// `InvalidArgument` for a time of day.
 pub(super) fn midnight(date: Timestamp) -> Outcome<i64> {
     let date = milliseconds(date);
-    match date.rem_euclid(DAY_MS) {
-        0 => Ok(date),
-        _ => Err(Fault::message(
-            S3ErrorCode::InvalidArgument,
-            "'Date' must be at midnight GMT",
-        )),
+    if date.rem_euclid(DAY_MS) == 0 {
+        return Ok(date);
     }
+    let shown = proto::time::Timestamp::from_unix_millis(date).iso8601_millis();
+    let message = "'Date' must be at midnight GMT";
+    Err(Fault::argument(message, "Date", &shown))
 }
 
 /// A length as the API has it.
@@ -111,7 +110,7 @@ pub(super) fn page_size(asked: Option<i32>, name: &str) -> Outcome<usize> {
     let asked = asked.unwrap_or(PAGE_MAX);
     let size = usize::try_from(asked.min(PAGE_MAX));
     let message = format!("Argument {name} must be an integer between 0 and 2147483647");
-    size.map_err(|_| Fault::message(S3ErrorCode::InvalidArgument, message))
+    size.map_err(|_| Fault::argument(message, name, &asked.to_string()))
 }
 
 /// The one owner of everything here.

@@ -77,7 +77,11 @@ pub(super) fn for_new_bucket(header: Option<&ObjectOwnership>) -> Outcome<Owners
         return Ok(Ownership::BucketOwnerEnforced);
     };
     let message = format!("Invalid x-amz-object-ownership header: {header}");
-    ownership(header).ok_or_else(|| Fault::message(S3ErrorCode::InvalidArgument, message))
+    let refusal = || {
+        let refusal = Fault::message(S3ErrorCode::InvalidArgument, message);
+        refusal.element("ArgumentName", "x-amz-object-ownership")
+    };
+    ownership(header).ok_or_else(refusal)
 }
 
 fn ownership(value: &str) -> Option<Ownership> {

@@ -27,6 +27,7 @@ use s3s::dto::StreamingBlob;
 use s3s::dto::Timestamp;
 
 use crate::embedded::content::Reader;
+use crate::embedded::fault::DELETE_MARKER;
 use crate::embedded::fault::Fault;
 use crate::embedded::fault::Outcome;
 use crate::embedded::index::record::Bucket;
@@ -343,6 +344,5 @@ pub(super) fn marker(place: &Place, id: Option<String>, modified_ms: i64) -> S3E
     error
 }
 
-const DELETE_MARKER: HeaderName = HeaderName::from_static("x-amz-delete-marker");
 const TAG_COUNT: HeaderName = HeaderName::from_static("x-amz-tagging-count");
 const VERSION_ID: HeaderName = HeaderName::from_static("x-amz-version-id");

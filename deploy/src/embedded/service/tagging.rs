@@ -26,7 +26,6 @@ use crate::embedded::index::record::Versioning;
 use crate::embedded::service::Service;
 use crate::embedded::service::configuring;
 use crate::embedded::service::names;
-use crate::embedded::service::reading;
 use crate::embedded::store::Place;
 use crate::embedded::versions;
 
@@ -42,11 +41,7 @@ pub(super) async fn get_object_tagging(
     let (bucket, found) = service.store.find(&place)?;
     let version_id = id(&bucket, &found.version);
     let Some(object) = found.version.object else {
-        return Err(reading::marker(
-            &place,
-            version_id,
-            found.version.modified_ms,
-        ));
+        return Err(Fault::delete_marker().into());
     };
     Ok(S3Response::new(GetObjectTaggingOutput {
         tag_set: shown(object.tags),
@@ -113,7 +108,7 @@ pub(super) fn from_header(header: Option<&str>) -> Outcome<Tags> {
     let refused = || {
         let message = "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query \
                        parameters without tag name duplicates.";
-        Fault::message(S3ErrorCode::InvalidArgument, message)
+        Fault::argument(message, "x-amz-tagging", header.unwrap_or_default())
     };
     let decoded = |text: &str| {
         let text = text.replace('+', " ");
@@ -146,21 +141,25 @@ pub(super) fn checked(mut tags: Tags, max: usize) -> Outcome<Tags> {
     }
     for (key, value) in &tags {
         if key.is_empty() || key.chars().count() > KEY_CHARS_MAX || !key.chars().all(is_taken) {
-            return Err(refused("The TagKey you have provided is invalid"));
+            return Err(refused("The TagKey you have provided is invalid").element("TagKey", key));
         }
         if value.chars().count() > VALUE_CHARS_MAX || !value.chars().all(is_taken) {
-            return Err(refused("The TagValue you have provided is invalid"));
+            let refusal = refused("The TagValue you have provided is invalid");
+            return Err(refusal.element("TagKey", key).element("TagValue", value));
         }
         if key.starts_with("aws:") {
-            return Err(refused("System tags cannot be added/updated by requester"));
+            let refusal = refused("System tags cannot be added/updated by requester");
+            return Err(refusal.element("TagKey", key));
         }
     }
     tags.sort();
-    if tags
-        .windows(2)
-        .any(|pair| matches!(pair, [(one, _), (next, _)] if one == next))
-    {
-        return Err(refused("Cannot provide multiple Tags with the same key"));
+    for pair in tags.windows(2) {
+        if let [(one, _), (next, _)] = pair
+            && one == next
+        {
+            let refusal = refused("Cannot provide multiple Tags with the same key");
+            return Err(refusal.element("TagKey", one));
+        }
     }
     Ok(tags)
 }

@@ -46,7 +46,7 @@ pub(super) async fn create_multipart_upload(
     let (bucket, key) = (input.bucket, names::checked_key(input.key)?);
     let mut object = writing::described(&request.headers)?;
     object.tags = tagging::from_header(input.tagging.as_deref())?;
-    object.storage_class = writing::storage_class(input.storage_class.as_ref());
+    object.storage_class = writing::storage_class(input.storage_class.as_ref())?;
     (object.retention, object.legal_hold) = writing::lock(
         store.now_ms(),
         input.object_lock_mode.as_ref(),

@@ -15,6 +15,7 @@ use s3s::dto::Part;
 use s3s::dto::StorageClass;
 
 use crate::embedded::buckets;
+use crate::embedded::fault::Fault;
 use crate::embedded::index::record;
 use crate::embedded::list;
 use crate::embedded::list::Start;
@@ -50,12 +51,27 @@ pub(super) async fn list_multipart_uploads(
     let page = listing::blocking(move || {
         store.index.read(|snapshot| {
             let bucket = buckets::find(&snapshot.buckets()?, &bucket)?;
-            list::uploads(&snapshot.uploads()?, bucket.number, &query, start)
+            let table = snapshot.uploads()?;
+            if let Start::AfterEntry(key, id) = &start
+                && uploads::is_of_another_key(&table, bucket.number, key, *id)?
+            {
+                let (name, id) = ("upload-id-marker", uploads::show(*id));
+                return Err(Fault::argument("Invalid uploadId marker", name, &id));
+            }
+            list::uploads(&table, bucket.number, &query, start)
         })
     });
     let page = page.await?;
-    let last = page.entries.last().map(|(_, (id, _))| uploads::show(*id));
+    // The last upload of the page, whether or not another page follows (recorded from AWS).
+    let last = page.entries.last().map(|(key, (id, _))| {
+        let key = names::shown(key.clone(), is_url);
+        (key, uploads::show(*id))
+    });
     let next = page.next;
+    let (last_key, last_id) = match &next {
+        Some(next) if !next.is_entry => (names::shown(next.name.clone(), is_url), String::new()),
+        _ => last.unwrap_or_default(),
+    };
     let shown = page.entries.into_iter().map(|(key, (id, upload))| {
         let storage_class = storage_class(&upload);
         MultipartUpload {
@@ -78,8 +94,8 @@ pub(super) async fn list_multipart_uploads(
         is_truncated: Some(next.is_some()),
         key_marker: Some(names::shown(key_marker, is_url)),
         max_uploads: Some(names::count(max)),
-        next_upload_id_marker: last.filter(|_| next.as_ref().is_some_and(|next| next.is_entry)),
-        next_key_marker: next.map(|next| names::shown(next.name, is_url)),
+        next_upload_id_marker: Some(last_id),
+        next_key_marker: Some(last_key),
         prefix: input.prefix.map(|it| names::shown(it, is_url)),
         upload_id_marker: Some(upload_marker),
         ..ListMultipartUploadsOutput::default()
@@ -151,9 +167,13 @@ fn storage_class(upload: &record::Upload) -> StorageClass {
     }
 }
 
+/// Who began an upload: one user does everything here.
 fn initiator() -> Initiator {
     Initiator {
-        display_name: None,
+        display_name: Some(INITIATOR.to_owned()),
         id: names::owner().id,
     }
 }
+
+/// The name of that user. Owners have none at AWS since November 2025, initiators have.
+const INITIATOR: &str = "root";

@@ -40,7 +40,7 @@ pub(super) async fn put_object(
     let place = names::place(input.bucket, input.key, None)?;
     let mut object = described(&request.headers)?;
     object.tags = tagging::from_header(input.tagging.as_deref())?;
-    object.storage_class = storage_class(input.storage_class.as_ref());
+    object.storage_class = storage_class(input.storage_class.as_ref())?;
     (object.retention, object.legal_hold) = lock(
         store.now_ms(),
         input.object_lock_mode.as_ref(),
@@ -121,10 +121,35 @@ pub(super) fn conditions(
 }
 
 /// A storage class as it is recorded.
-pub(super) fn storage_class(class: Option<&StorageClass>) -> Option<String> {
-    let class = class.map(|class| class.as_str().to_owned());
-    class.filter(|class| class != StorageClass::STANDARD)
+///
+/// # Errors
+///
+/// `InvalidStorageClass` for one that objects of a bucket do not have.
+pub(super) fn storage_class(class: Option<&StorageClass>) -> Outcome<Option<String>> {
+    let Some(class) = class.map(StorageClass::as_str) else {
+        return Ok(None);
+    };
+    if !STORAGE_CLASSES.contains(&class) {
+        let refusal = Fault::code(S3ErrorCode::InvalidStorageClass);
+        return Err(refusal.element("StorageClassRequested", class));
+    }
+    Ok(Some(class.to_owned()).filter(|class| class != StorageClass::STANDARD))
 }
+
+/// The classes of objects in buckets that are in Regions.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>
+const STORAGE_CLASSES: [&str; 9] = [
+    StorageClass::STANDARD,
+    StorageClass::REDUCED_REDUNDANCY,
+    StorageClass::STANDARD_IA,
+    StorageClass::ONEZONE_IA,
+    StorageClass::INTELLIGENT_TIERING,
+    StorageClass::GLACIER,
+    StorageClass::DEEP_ARCHIVE,
+    StorageClass::GLACIER_IR,
+    "SNOW",
+];
 
 /// The lock that headers set.
 pub(super) fn lock(
@@ -139,15 +164,19 @@ pub(super) fn lock(
         (Some(mode), Some(until)) => {
             let until_ms = names::milliseconds(until);
             if until_ms <= now_ms {
-                return Err(refused("The retain until date must be in the future!"));
+                let message = "The retain until date must be in the future!";
+                let shown = proto::time::Timestamp::from_unix_millis(until_ms).http_date();
+                return Err(Fault::argument(message, LOCK_DATE, &shown));
             }
             let mode = lock_mode(mode.as_str())?;
             Some(Retention { mode, until_ms })
         }
-        _ => {
+        (mode, _) => {
+            let missing = if mode.is_some() { LOCK_DATE } else { LOCK_MODE };
             return Err(refused(
                 "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied",
-            ));
+            )
+            .element("ArgumentName", missing));
         }
     };
     let legal_hold = match legal_hold.map(ObjectLockLegalHoldStatus::as_str) {
@@ -164,12 +193,16 @@ pub(super) fn lock_mode(text: &str) -> Outcome<LockMode> {
     match text {
         "GOVERNANCE" => Ok(LockMode::Governance),
         "COMPLIANCE" => Ok(LockMode::Compliance),
-        _ => Err(Fault::message(
-            S3ErrorCode::InvalidArgument,
+        _ => Err(Fault::argument(
             "Unknown wormMode directive.",
+            LOCK_MODE,
+            text,
         )),
     }
 }
+
+const LOCK_MODE: &str = "x-amz-object-lock-mode";
+const LOCK_DATE: &str = "x-amz-object-lock-retain-until-date";
 
 /// A content coding without what is only of the request.
 fn without_chunking(value: &[u8]) -> ByteBuf {

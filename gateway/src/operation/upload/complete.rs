@@ -213,7 +213,10 @@ async fn remember(
     let facts = Facts {
         etag: etag.clone(),
         bytes: table.plaintext_bytes(),
-        algorithm: table.checksum.as_ref().map(|checksum| checksum.algorithm),
+        checksum: table
+            .checksum
+            .as_ref()
+            .map(|checksum| (checksum.algorithm, checksum.kind)),
     };
     store
         .sealed

@@ -14,7 +14,7 @@ use crate::authorize::Permitted;
 use crate::backend::BackendRequest;
 use crate::error::S3Error;
 use crate::operation::answer;
-use crate::operation::list_objects::listing_query;
+use crate::operation::listing_query;
 use crate::operation::parts_page::PartsPage;
 use crate::operation::store::ObjectStore;
 use crate::operation::upload::journal::Upload;
@@ -87,7 +87,7 @@ pub async fn list_multipart_uploads(
     let (request, _) = permitted.spend();
     let bucket = request.target.bucket.as_deref().unwrap_or_default();
     let mut onward = BackendRequest::bucket(Method::GET, bucket);
-    onward.query = listing_query(request.target.query.clone());
+    onward.query = listing_query::for_backend(request.target.query.clone())?;
     let answer = store.backend.fetch(onward).await?;
     let mut root = document::parse_answer(answer.body(), &["ListMultipartUploadsResult"])?;
     for upload in root.children_mut() {
