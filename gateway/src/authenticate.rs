@@ -19,7 +19,6 @@ use http::HeaderValue;
 use http::Method;
 use http::Uri;
 use http::header;
-use proto::identity::Region;
 use proto::sigv2;
 use proto::sigv4;
 use proto::sigv4::Authorization;
@@ -46,6 +45,7 @@ use crate::protocol::single_header::single_text;
 use crate::request::AuthType;
 use crate::request::Caller;
 use crate::request::Query;
+use crate::request::Regions;
 use crate::request::SignatureVersion;
 use crate::route::BaseDomains;
 
@@ -65,7 +65,7 @@ pub use users::User;
 /// Checks signatures for one Region's S3.
 pub struct Authenticator {
     users: ArcSwap<Users>,
-    region: Region,
+    regions: Regions,
     clock: Arc<dyn Clock>,
     config: Config,
 }
@@ -84,6 +84,8 @@ pub struct Verified {
     pub caller: Caller,
     /// Where the signature stood.
     pub auth: AuthType,
+    /// The Region that was signed for, where the signature names one.
+    pub region: Option<String>,
     /// How the body is to be checked.
     pub coverage: Coverage,
     /// Headers to be treated as if they had come: those that a presigned URL carries in its query,
@@ -121,11 +123,11 @@ struct Claim {
 
 impl Authenticator {
     /// An authenticator for these users.
-    pub fn new(users: &[User], region: Region, clock: Arc<dyn Clock>, config: Config) -> Self {
+    pub fn new(users: &[User], regions: Regions, clock: Arc<dyn Clock>, config: Config) -> Self {
         let users = ArcSwap::from_pointee(Users::new(users));
         Self {
             users,
-            region,
+            regions,
             clock,
             config,
         }
@@ -188,10 +190,12 @@ impl Authenticator {
         };
         let query: Vec<(&str, &str)> = head.query.iter().collect();
         let (caller, key) = self.check_claim(head, &query, &claim)?;
+        let region = Some(claim.scope.region.clone());
         let coverage = coverage(hash, key, claim)?;
         Ok(Verified {
             caller,
             auth: AuthType::Header(SignatureVersion::V4),
+            region,
             coverage,
             hoisted: Vec::new(),
             query: None,
@@ -237,6 +241,7 @@ impl Authenticator {
         Ok(Verified {
             caller,
             auth,
+            region: Some(claim.scope.region.clone()),
             coverage: coverage(hash, key, claim)?,
             hoisted,
             query: None,
@@ -308,7 +313,8 @@ impl Authenticator {
     /// What scopes must name.
     fn expected(&self) -> Expected<'_> {
         Expected {
-            region: Some(self.region.as_str()),
+            region: Some(self.regions.own()),
+            others: self.regions.others(),
             service: "s3",
         }
     }
@@ -338,6 +344,7 @@ fn anonymous(head: Head<'_>) -> Result<Verified, S3Error> {
     Ok(Verified {
         caller: Caller::Anonymous,
         auth: AuthType::Anonymous,
+        region: None,
         coverage,
         hoisted: unsigned_payload(head.headers),
         query: None,

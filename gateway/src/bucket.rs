@@ -6,7 +6,7 @@
 //! pages may use it ([`cors`]). Everything else about a bucket is the backend's, except for the state
 //! bucket, which does not exist for clients ([`Buckets`]).
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
@@ -32,6 +32,7 @@ use crate::error::S3Error;
 use crate::protocol::xml::Element;
 use crate::request::Body;
 use crate::request::Caller;
+use crate::request::Regions;
 use crate::request::S3Request;
 use crate::state::State;
 
@@ -88,8 +89,8 @@ impl BucketConfigurations {
 
 /// Operations on buckets that need more than passing through.
 pub struct Buckets {
-    /// The Region that clients see.
-    region: String,
+    /// The Regions that clients see.
+    regions: Regions,
     backend: Arc<Backend>,
     state: State,
     random: Arc<dyn Random>,
@@ -98,17 +99,17 @@ pub struct Buckets {
 }
 
 impl Buckets {
-    /// The buckets at the backend of `state` without its own, as a gateway in `region`.
+    /// The buckets at the backend of `state` without its own, as a gateway of `regions`.
     #[must_use]
     pub fn new(
-        region: &str,
+        regions: Regions,
         state: State,
         random: Arc<dyn Random>,
         records: Arc<BucketRecords>,
         configurations: BucketConfigurations,
     ) -> Self {
         Self {
-            region: region.to_owned(),
+            regions,
             backend: Arc::clone(state.shared_backend()),
             state,
             random,
@@ -136,42 +137,53 @@ impl Buckets {
     /// `InvalidArgument` for a page that cannot be; the backend's S3 error; `ServiceUnavailable` when it
     /// gives no usable answer.
     pub(crate) async fn list(&self, request: &S3Request) -> Result<Response<Body>, S3Error> {
-        let page = Page::from_query(&request.target.query)?;
+        let page = Page::from_query(&request.target.query, &self.regions)?;
         let mut root = requests::list(&self.backend).await?;
         let all = root.child_mut("Buckets").map(Element::children_mut);
         let mut buckets = all.map(std::mem::take).unwrap_or_default();
         let names = buckets
             .iter()
             .filter_map(|bucket| bucket.text_of("Name"))
-            .filter(|name| !self.state.reserves(name) && page.selects(name, &self.region))
+            .filter(|name| !self.state.reserves(name) && page.selects(name))
             .map(str::to_owned)
             .collect();
         let own = self.owned(names, &request.caller).await?;
-        buckets.retain(|bucket| {
-            let name = bucket.text_of("Name");
-            name.is_some_and(|name| own.contains(name))
+        buckets.retain_mut(|bucket| {
+            let location = bucket.text_of("Name").and_then(|name| own.get(name));
+            let Some(location) = location else {
+                return false;
+            };
+            let region = self.regions.of_location(location.as_deref());
+            bucket.set_text_of("BucketRegion", region);
+            page.selects_region(region)
         });
         let partition = self.configurations.policies.partition();
         Ok(document::xml(&page.answer(partition, root, buckets)))
     }
 
-    /// Those of the buckets that belong to the caller's account.
+    /// Those of the buckets that belong to the caller's account, each with its `LocationConstraint` where
+    /// that is not the gateway's own Region.
     async fn owned(
         &self,
         names: Vec<String>,
         caller: &Caller,
-    ) -> Result<BTreeSet<String>, S3Error> {
+    ) -> Result<BTreeMap<String, Option<String>>, S3Error> {
+        let owners = &self.configurations.owners;
         stream::iter(names)
             .map(|name| async move {
-                match self.configurations.owners.of(&name).await {
-                    Ok(owner) => Ok(caller.is_of(&owner).then_some(name)),
+                match owners.of(&name).await {
+                    Ok(owner) if caller.is_of(&owner) => {
+                        let location = owners.location_of(&name).await?;
+                        Ok(Some((name, location)))
+                    }
+                    Ok(_) => Ok(None),
                     // It is being deleted.
                     Err(error) if error.code() == S3Code::NoSuchBucket => Ok(None),
                     Err(error) => Err(error),
                 }
             })
             .buffer_unordered(OWNERS_AT_A_TIME)
-            .try_filter_map(|name| std::future::ready(Ok(name)))
+            .try_filter_map(|bucket| std::future::ready(Ok(bucket)))
             .try_collect()
             .await
     }
@@ -185,17 +197,19 @@ impl Buckets {
         self.backend.forward(request).await
     }
 
-    /// `GetBucketLocation`: the Region of the gateway.
+    /// `GetBucketLocation`: where the bucket was created.
     ///
     /// # Errors
     ///
     /// `NoSuchBucket`, or the backend's other refusal.
     pub(crate) async fn location(&self, bucket: &str) -> Result<Response<Body>, S3Error> {
         self.check_exists(bucket).await?;
-        Ok(document::xml(&location::document(&self.region)))
+        let location = self.configurations.owners.location_of(bucket).await?;
+        let location = location.as_deref().unwrap_or(self.regions.own());
+        Ok(document::xml(&location::document(location)))
     }
 
-    /// `HeadBucket`: passed through, with the Region of the gateway.
+    /// `HeadBucket`: passed through, with the Region of the bucket.
     ///
     /// # Errors
     ///
@@ -208,10 +222,26 @@ impl Buckets {
             let value = http::HeaderValue::from_static(value);
             answer.headers_mut().insert(name, value);
         }
-        if let Ok(region) = http::HeaderValue::from_str(&self.region) {
+        self.place_in(&mut answer, &bucket).await?;
+        Ok(answer)
+    }
+
+    /// Names the Region of a bucket in the headers of an answer about it.
+    ///
+    /// # Errors
+    ///
+    /// As [`BucketOwners::of`].
+    pub(crate) async fn place_in(
+        &self,
+        answer: &mut Response<Body>,
+        bucket: &str,
+    ) -> Result<(), S3Error> {
+        let location = self.configurations.owners.location_of(bucket).await?;
+        let region = self.regions.of_location(location.as_deref());
+        if let Ok(region) = http::HeaderValue::from_str(region) {
             answer.headers_mut().insert("x-amz-bucket-region", region);
         }
-        Ok(answer)
+        Ok(())
     }
 
     /// Names a bucket in the headers of an answer about it.
@@ -227,7 +257,7 @@ impl Buckets {
     /// # Errors
     ///
     /// `BucketAlreadyExists` for another account's; `BucketAlreadyOwnedByYou`;
-    /// `IllegalLocationConstraintException` for a Region that is not the gateway's; the backend's S3
+    /// `IllegalLocationConstraintException` and `InvalidLocationConstraint`; the backend's S3
     /// error; `ServiceUnavailable` when it, or the state, gives no usable answer.
     pub(crate) async fn create(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
         let bucket = request.target.bucket.clone().unwrap_or_default();

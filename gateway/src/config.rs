@@ -18,6 +18,7 @@ use crate::bucket;
 use crate::keys::bucket_key;
 use crate::operation;
 use crate::payload::WireLimits;
+use crate::request::Regions;
 use crate::respond::Network;
 use crate::state;
 
@@ -27,6 +28,9 @@ use crate::state;
 pub struct Config {
     /// The Region that clients sign for, and that ARNs and the KMS's calls name.
     pub region: Region,
+
+    /// Further Regions, of the same partition, that clients may sign for and create buckets in.
+    pub other_regions: Vec<Region>,
 
     /// Host names under which buckets are addressed as `bucket.<name>`; a request to any other
     /// host names its bucket in the path.
@@ -190,6 +194,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             region: "us-east-1".parse().expect("it is a Region"),
+            other_regions: aws_regions(),
             base_domains: vec!["localhost".to_owned(), "s3.localhost".to_owned()],
             trusted_proxies: Vec::new(),
             listen: Listen::default(),
@@ -207,6 +212,21 @@ impl Default for Config {
         }
     }
 }
+
+/// The Regions of AWS in the partition `aws`.
+///
+/// Source: <https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html>
+fn aws_regions() -> Vec<Region> {
+    let names = AWS_REGIONS.split_whitespace();
+    names.filter_map(|name| name.parse().ok()).collect()
+}
+
+const AWS_REGIONS: &str = "
+    af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2
+    ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6
+    ap-southeast-7 ca-central-1 ca-west-1 eu-central-1 eu-central-2 eu-north-1 eu-south-1 eu-south-2
+    eu-west-1 eu-west-2 eu-west-3 il-central-1 me-central-1 me-south-1 mx-central-1 sa-east-1 us-east-1
+    us-east-2 us-west-1 us-west-2";
 
 impl Default for BackendCredentials {
     fn default() -> Self {
@@ -329,6 +349,12 @@ impl Config {
             return Err(ConfigError::Field("limits", "lets nobody in"));
         }
         Ok(())
+    }
+
+    /// The Regions whose buckets the gateway has.
+    #[must_use]
+    pub fn regions(&self) -> Regions {
+        Regions::new(self.region.clone(), &self.other_regions)
     }
 
     /// Checks that there are credentials for the backend, which may come from elsewhere than the file.

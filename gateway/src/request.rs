@@ -17,10 +17,13 @@ use proto::identity::PrincipalArn;
 use proto::time::Timestamp;
 
 mod payload;
+mod regions;
 mod target;
 
 pub use payload::Payload;
 pub use payload::PayloadStream;
+pub use regions::Regions;
+pub use regions::region_of;
 pub use target::Query;
 pub use target::Target;
 
@@ -38,6 +41,8 @@ pub struct S3Request {
     pub caller: Caller,
     /// How the caller proved it.
     pub auth: AuthType,
+    /// The Region that the request was signed for; none where the signature names none.
+    pub signed_region: Option<String>,
     /// The connection that the request came on.
     pub connection: Connection,
     /// Names the request in answers and logs.

@@ -207,6 +207,7 @@ impl Responder {
         let Verified {
             caller,
             auth,
+            region,
             coverage,
             hoisted,
             query,
@@ -251,6 +252,7 @@ impl Responder {
             headers,
             caller,
             auth,
+            signed_region: region,
             connection,
             request_id,
             body,

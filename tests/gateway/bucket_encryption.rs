@@ -21,6 +21,7 @@ use gateway::operation::bucket::run_on_bucket;
 use gateway::operation::pass_through::pass_through;
 use gateway::protocol::xml::Element;
 use gateway::protocol::xml::Limits;
+use gateway::request::Regions;
 use gateway::route::Operation;
 use gateway::sse::request::DefaultAlgorithm;
 use gateway::state::Gateways;
@@ -69,7 +70,7 @@ impl World {
             etags: Arc::new(ListingMarks::new(gateway.buckets.clone(), Gateways::One)),
         };
         let buckets = Buckets::new(
-            "us-east-1",
+            Regions::new("us-east-1".parse().unwrap(), &[]),
             gateway.state.clone(),
             Arc::new(SystemRandom),
             gateway.buckets.clone(),

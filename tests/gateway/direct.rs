@@ -347,6 +347,7 @@ impl Request {
                 _ => caller(self.user),
             },
             auth: self.auth,
+            signed_region: None,
             connection: Connection {
                 secure: self.secure,
                 peer: "127.0.0.1:5000".parse().unwrap(),

@@ -1,4 +1,4 @@
-//! Configurations of buckets, as they are stored: at most one of each kind.
+//! Configurations of buckets, as they are stored: at most one of each kind, or one for each id.
 
 use redb::ReadableTable;
 use serde::Deserialize;
@@ -110,4 +110,82 @@ pub fn store<C: Configuration>(
 pub fn remove<C: Configuration>(tables: &mut Tables<'_>, bucket: u64) -> Outcome<()> {
     tables.configurations.remove((bucket, C::KIND, ""))?;
     Ok(())
+}
+
+/// The document of a configuration of which a bucket has several, if it has one of this id.
+///
+/// # Errors
+///
+/// When the storage fails.
+pub fn find_document(
+    table: &impl ReadableTable<ConfigurationKey, Record>,
+    bucket: u64,
+    kind: &str,
+    id: &str,
+) -> Outcome<Option<String>> {
+    let bytes = table.get((bucket, kind, id))?;
+    bytes.map(|bytes| record::decode(bytes.value())).transpose()
+}
+
+/// The documents of that kind whose ids come after `after`, in the order of their ids: at most `max` and one
+/// more. No id is empty.
+///
+/// # Errors
+///
+/// When the storage fails.
+pub fn list_documents(
+    table: &impl ReadableTable<ConfigurationKey, Record>,
+    bucket: u64,
+    kind: &str,
+    after: &str,
+    max: usize,
+) -> Outcome<Vec<(String, String)>> {
+    let behind = format!("{kind}\0");
+    let mut documents = Vec::new();
+    for entry in table.range((bucket, kind, after)..(bucket, behind.as_str(), ""))? {
+        let (key, document) = entry?;
+        let id = key.value().2;
+        if id == after {
+            continue;
+        }
+        documents.push((id.to_owned(), record::decode(document.value())?));
+        if documents.len() > max {
+            break;
+        }
+    }
+    Ok(documents)
+}
+
+/// Stores such a document in place of an earlier one of its id.
+///
+/// # Errors
+///
+/// When the storage fails.
+pub fn store_document(
+    tables: &mut Tables<'_>,
+    bucket: u64,
+    kind: &str,
+    id: &str,
+    document: &str,
+) -> Outcome<()> {
+    let bytes = record::encode(&document)?;
+    tables
+        .configurations
+        .insert((bucket, kind, id), bytes.as_slice())?;
+    Ok(())
+}
+
+/// Removes such a document; whether there was one.
+///
+/// # Errors
+///
+/// When the storage fails.
+pub fn remove_document(
+    tables: &mut Tables<'_>,
+    bucket: u64,
+    kind: &str,
+    id: &str,
+) -> Outcome<bool> {
+    let removed = tables.configurations.remove((bucket, kind, id))?;
+    Ok(removed.is_some())
 }

@@ -1,6 +1,7 @@
 //! The S3 errors of requests whose signature is not accepted.
 
 use http::HeaderName;
+use http::HeaderValue;
 use proto::sigv2;
 use proto::sigv4::AuthorizationError;
 use proto::sigv4::CredentialError;
@@ -167,7 +168,14 @@ fn denied(message: String) -> S3Error {
 /// Names the right Region where that is what was wrong: clients redirect themselves by it.
 fn region_detail(error: S3Error, cause: &CredentialError) -> S3Error {
     match cause {
-        CredentialError::WrongRegion { expected, .. } => error.detail("Region", expected),
+        CredentialError::WrongRegion { expected, .. } => {
+            // For clients whose request was a HEAD, to which there is no document.
+            let error = match HeaderValue::from_str(expected) {
+                Ok(region) => error.header(BUCKET_REGION, region),
+                Err(_) => error,
+            };
+            error.detail("Region", expected)
+        }
         _ => error,
     }
 }
@@ -177,6 +185,8 @@ fn spaced_hex(bytes: &[u8]) -> String {
     let text: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     text.join(" ")
 }
+
+const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
 
 /// The header that states how the body is covered by the signature.
 pub(super) const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");

@@ -24,9 +24,9 @@ fn authenticator() -> Authenticator {
         principal_arn: None,
     };
     let now = Timestamp::parse_basic(NOW).unwrap();
-    let region = "us-east-1".parse().unwrap();
+    let regions = Regions::new("us-east-1".parse().unwrap(), &[]);
     let clock = Arc::new(ManualClock::new(now));
-    Authenticator::new(&[user], region, clock, Config { sigv2: true })
+    Authenticator::new(&[user], regions, clock, Config { sigv2: true })
 }
 
 fn signed(payload_hash: &str) -> Case {

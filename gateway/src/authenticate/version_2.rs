@@ -64,6 +64,7 @@ impl Authenticator {
         Ok(Verified {
             caller: self.check_version_2(head, Place::Header, access_key_id, signature)?,
             auth: AuthType::Header(SignatureVersion::V2),
+            region: None,
             coverage: coverage(head.headers)?,
             hoisted: unsigned_payload(head.headers),
             query: None,
@@ -93,6 +94,7 @@ impl Authenticator {
         Ok(Verified {
             caller,
             auth,
+            region: None,
             coverage: coverage(head.headers)?,
             hoisted,
             query: Some(head.query.only(is_operations)),

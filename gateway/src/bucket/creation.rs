@@ -13,7 +13,7 @@ use http::header;
 
 use crate::bucket::Buckets;
 use crate::bucket::bucket_records::Edit;
-use crate::bucket::location;
+use crate::bucket::location::Location;
 use crate::bucket::record::BucketRecord;
 use crate::bucket::record::Incarnation;
 use crate::bucket::record::Phase;
@@ -33,20 +33,21 @@ use crate::request::empty_body;
 ///
 /// `BucketAlreadyExists` for another account's; `BucketAlreadyOwnedByYou` for the caller's own, but in
 /// `us-east-1`, which answers 200; `OperationAborted` while another account deletes it;
-/// `IllegalLocationConstraintException` for a Region that is not the gateway's; the backend's S3 error;
+/// `IllegalLocationConstraintException` and `InvalidLocationConstraint` for a Region that the bucket cannot
+/// be created in; the backend's S3 error;
 /// `ServiceUnavailable` when it, or the state, gives no usable answer.
 pub(crate) async fn create(
     buckets: &Buckets,
     mut request: S3Request,
 ) -> Result<Response<Body>, S3Error> {
     let bucket = request.target.bucket.clone().unwrap_or_default();
-    translate_location(buckets, &mut request).await?;
+    let location = translate_location(buckets, &mut request).await?;
     let account = request.caller.account().cloned();
     let account = account.ok_or_else(S3Error::access_denied)?;
     let exists = requests::exists(&buckets.backend, &bucket).await?;
-    let reserved = reserve(buckets, &bucket, account.as_str(), exists).await?;
+    let reserved = reserve(buckets, &bucket, account.as_str(), &location, exists).await?;
     if exists {
-        return already_owned(buckets, &bucket);
+        return already_owned(&bucket, &location);
     }
     let outcome = buckets.backend.forward(request).await;
     match outcome {
@@ -57,7 +58,7 @@ pub(crate) async fn create(
         // Another request of the same account was faster.
         Err(error) if error.code() == S3Code::BucketAlreadyOwnedByYou => {
             settle(buckets, &bucket, &reserved, Phase::Live).await?;
-            already_owned(buckets, &bucket)
+            already_owned(&bucket, &location)
         }
         Err(error) if error.status().is_client_error() => {
             let exists = requests::exists(&buckets.backend, &bucket).await;
@@ -76,6 +77,7 @@ async fn reserve(
     buckets: &Buckets,
     bucket: &str,
     account: &str,
+    location: &BucketLocation,
     exists: bool,
 ) -> Result<Option<Incarnation>, S3Error> {
     let refuse = |code: S3Code| Err(S3Error::new(code).detail("BucketName", bucket));
@@ -86,21 +88,38 @@ async fn reserve(
                 // Nobody's, which no request makes somebody's.
                 true if several => refuse(S3Code::BucketAlreadyExists),
                 true => Ok(Edit::Keep),
-                false => Ok(Edit::replace(new_record(buckets, None, account))),
+                false => Ok(Edit::replace(new_record(buckets, None, account, location))),
             };
         };
         let is_own = current.owner == account || !several;
         match current.phase {
             Phase::Gone if exists && several => refuse(S3Code::BucketAlreadyExists),
             Phase::Gone if exists => Ok(Edit::Keep),
-            Phase::Gone => Ok(Edit::replace(new_record(buckets, Some(current), account))),
+            Phase::Gone => Ok(Edit::replace(new_record(
+                buckets,
+                Some(current),
+                account,
+                location,
+            ))),
             Phase::Deleting if !is_own => refuse(S3Code::OperationAborted),
             _ if !is_own => refuse(S3Code::BucketAlreadyExists),
             // A deletion that broke off, or is about to reach the backend.
             Phase::Deleting if exists => Ok(Edit::replace(current.in_phase(Phase::Live))),
-            Phase::Deleting => Ok(Edit::replace(new_record(buckets, Some(current), account))),
+            Phase::Deleting => Ok(Edit::replace(new_record(
+                buckets,
+                Some(current),
+                account,
+                location,
+            ))),
             Phase::Creating if exists => Ok(Edit::replace(current.in_phase(Phase::Live))),
-            Phase::Creating | Phase::Live => Ok(Edit::Keep),
+            // A creation that broke off, perhaps of a bucket in another Region.
+            Phase::Creating => Ok(Edit::replace(new_record(
+                buckets,
+                Some(current),
+                account,
+                location,
+            ))),
+            Phase::Live => Ok(Edit::Keep),
         }
     });
     let reserved = reserved.await?;
@@ -108,8 +127,14 @@ async fn reserve(
 }
 
 /// The record of a bucket that is about to be created.
-fn new_record(buckets: &Buckets, former: Option<&BucketRecord>, account: &str) -> BucketRecord {
+fn new_record(
+    buckets: &Buckets,
+    former: Option<&BucketRecord>,
+    account: &str,
+    location: &BucketLocation,
+) -> BucketRecord {
     let mut record = BucketRecord::new(account, Phase::Creating, &*buckets.random);
+    record.location.clone_from(&location.constraint);
     record.listed_etags = buckets.configurations.etags.of_new_bucket(former);
     let block = buckets.configurations.public_access.stored_of_new_bucket();
     record.configurations.public_access_block = block.map(Arc::new);
@@ -151,8 +176,8 @@ async fn settle(
 /// The answer to a request that creates the caller's own bucket again.
 ///
 /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>
-fn already_owned(buckets: &Buckets, bucket: &str) -> Result<Response<Body>, S3Error> {
-    if buckets.region != UNNAMED_REGION {
+fn already_owned(bucket: &str, location: &BucketLocation) -> Result<Response<Body>, S3Error> {
+    if !location.is_repeatable {
         return Err(S3Error::new(S3Code::BucketAlreadyOwnedByYou).detail("BucketName", bucket));
     }
     let mut response = Response::new(empty_body());
@@ -162,10 +187,28 @@ fn already_owned(buckets: &Buckets, bucket: &str) -> Result<Response<Body>, S3Er
     Ok(response)
 }
 
-/// Puts the backend's Region in the place of the gateway's.
-async fn translate_location(buckets: &Buckets, request: &mut S3Request) -> Result<(), S3Error> {
+/// Where a bucket is to be created.
+struct BucketLocation {
+    /// Its `LocationConstraint`, where that is not the gateway's own Region.
+    constraint: Option<String>,
+    /// Whether creating it again succeeds: in `us-east-1`, by a request that names no Region.
+    is_repeatable: bool,
+}
+
+/// Puts the backend's Region in the place of the one that the client names, which is returned.
+async fn translate_location(
+    buckets: &Buckets,
+    request: &mut S3Request,
+) -> Result<BucketLocation, S3Error> {
     let document = request.body.collect(Limits::REQUEST.bytes).await?;
-    let onward = location::translate(&document, &buckets.region, buckets.backend.region())?;
+    let location = Location::read(&document)?;
+    let own = buckets.regions.own();
+    let endpoint = request.signed_region.as_deref().unwrap_or(own);
+    let found = BucketLocation {
+        constraint: location.of_bucket(endpoint, &buckets.regions)?,
+        is_repeatable: location.is_unnamed() && endpoint == UNNAMED_REGION,
+    };
+    let onward = location.translate(own, buckets.backend.region());
     if onward != document {
         // They were about the other document.
         let is_digest = |name: &&HeaderName| {
@@ -179,7 +222,7 @@ async fn translate_location(buckets: &Buckets, request: &mut S3Request) -> Resul
         }
     }
     request.body = Payload::from_bytes(onward);
-    Ok(())
+    Ok(found)
 }
 
 /// The Region where creating one's own bucket again succeeds.

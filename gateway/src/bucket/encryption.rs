@@ -61,10 +61,15 @@ impl DefaultEncryptions {
     /// `ServiceUnavailable` when the state cannot be read, `InternalError` when the configuration is
     /// not as it was written. A write must be refused then.
     pub async fn of(&self, bucket: &str) -> Result<BucketDefault, S3Error> {
-        let rule = self.stored.find(bucket).await?;
-        let rule = rule.as_deref().cloned();
-        let rule = rule.unwrap_or_else(|| Rule::of_new_bucket(self.config.ssec_default));
-        Ok(rule.to_default(self.config.ssec_default))
+        let ssec_default = self.config.ssec_default;
+        if let Some(rule) = self.stored.find(bucket).await? {
+            return Ok(rule.to_default(ssec_default));
+        }
+        let default = Rule::of_new_bucket(ssec_default).to_default(ssec_default);
+        Ok(BucketDefault {
+            is_configured: false,
+            ..default
+        })
     }
 }
 

@@ -106,6 +106,17 @@ impl BucketOwners {
         Ok((Arc::from(owner), record))
     }
 
+    /// The `LocationConstraint` of a bucket that is not in the gateway's own Region.
+    ///
+    /// # Errors
+    ///
+    /// As [`BucketOwners::of`].
+    pub async fn location_of(&self, bucket: &str) -> Result<Option<String>, S3Error> {
+        let record = self.records.find(bucket).await?;
+        let record = record.filter(|record| record.is_in_use());
+        Ok(record.and_then(|record| record.location.clone()))
+    }
+
     /// Whether there is such a bucket at all.
     ///
     /// # Errors

@@ -9,9 +9,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proto::arn;
 
+use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::protocol::xml::Element;
 use crate::request::Query;
+use crate::request::Regions;
 
 /// Which buckets a request selects.
 pub(super) struct Page {
@@ -28,7 +30,7 @@ impl Page {
     /// # Errors
     ///
     /// `InvalidArgument` for a number of buckets that is none, or a token that no page ended with.
-    pub(super) fn from_query(query: &Query) -> Result<Self, S3Error> {
+    pub(super) fn from_query(query: &Query, regions: &Regions) -> Result<Self, S3Error> {
         let owned = |name| query.get(name).map(str::to_owned);
         let max = query.get(MAX).map(|text| {
             let max = text.parse().ok();
@@ -41,19 +43,30 @@ impl Page {
             let name = name.and_then(|name| String::from_utf8(name).ok());
             name.ok_or_else(|| S3Error::invalid_argument(BAD_TOKEN, TOKEN, token))
         });
+        if let Some(region) = query.get(REGION)
+            && !regions.has(region)
+        {
+            let message = format!("Argument value {region} is not a valid AWS Region");
+            let error = S3Error::with_message(S3Code::InvalidArgument, message);
+            return Err(error.detail("ArgumentName", REGION));
+        }
         Ok(Self {
             prefix: owned("prefix"),
-            region: owned("bucket-region"),
+            region: owned(REGION),
             after: after.transpose()?,
             max: max.transpose()?.unwrap_or(BUCKETS_MAX),
         })
     }
 
-    /// Whether a bucket in `region` is on this page or a later one.
-    pub(super) fn selects(&self, name: &str, region: &str) -> bool {
+    /// Whether a bucket is on this page or a later one, if it is in a Region that is selected.
+    pub(super) fn selects(&self, name: &str) -> bool {
         self.after.as_deref().is_none_or(|after| name > after)
-            && self.region.as_deref().is_none_or(|it| it == region)
             && name.starts_with(self.prefix.as_deref().unwrap_or_default())
+    }
+
+    /// Whether buckets in `region` are selected.
+    pub(super) fn selects_region(&self, region: &str) -> bool {
+        self.region.as_deref().is_none_or(|it| it == region)
     }
 
     /// The answer: the first of the selected buckets, in `root` in the place of all.
@@ -91,6 +104,7 @@ impl Page {
 /// Most buckets of a page.
 const BUCKETS_MAX: usize = 10_000;
 
+const REGION: &str = "bucket-region";
 const MAX: &str = "max-buckets";
 const TOKEN: &str = "continuation-token";
 const BAD_MAX: &str = "Argument max-buckets must be an integer between 1 and 10000";

@@ -36,6 +36,9 @@ pub struct BucketRecord {
     pub owner: String,
     /// Whether the backend lists the ETags that clients see ([`crate::records::listed_etags`]).
     pub listed_etags: bool,
+    /// The `LocationConstraint` that it was created with, where that is not the gateway's own Region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
     /// What its owner configured.
     pub configurations: Configurations,
 }
@@ -121,6 +124,7 @@ impl BucketRecord {
             phase,
             owner: owner.to_owned(),
             listed_etags: false,
+            location: None,
             configurations: Configurations::default(),
         }
     }
@@ -146,6 +150,7 @@ impl BucketRecord {
         Self {
             phase: Phase::Gone,
             listed_etags: false,
+            location: None,
             configurations: Configurations::default(),
             ..self.clone()
         }

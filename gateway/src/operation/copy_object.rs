@@ -13,6 +13,8 @@ use http::HeaderValue;
 use http::Response;
 
 use crate::authorize::Permitted;
+use crate::envelope::Mode;
+use crate::envelope::Protection;
 use crate::error::S3Error;
 use crate::keys::data_key::ObjectName;
 use crate::operation::answer;
@@ -41,7 +43,6 @@ use crate::sealed::writer;
 use crate::sealed::writer::NewObject;
 use crate::sealed::writer::WrittenObject;
 use crate::sse::request as sse_request;
-use crate::sse::request::DefaultAlgorithm;
 use crate::sse::request::Encryption;
 use crate::sse::response;
 
@@ -52,6 +53,8 @@ struct CopyRequest {
     encryption: Encryption,
     /// The checksum's algorithm, where the request names one.
     algorithm: Option<Algorithm>,
+    /// Whether nothing but the mode of its encryption can make the copy of an object onto itself a change.
+    must_change_mode: bool,
     replaces_metadata: bool,
     replaces_tags: bool,
     /// The headers of the request.
@@ -92,12 +95,8 @@ impl CopyRequest {
             source.version.is_none() && (&source.bucket, &source.key) == (&name.bucket, &name.key);
         let changes = replaces_metadata
             || sse_request::names_encryption(headers)
-            || default.algorithm != DefaultAlgorithm::SseS3
+            || default.is_configured
             || CHANGES.iter().any(|name| headers.contains_key(*name));
-        // Where unsealed objects are, a copy onto itself is how one is sealed.
-        if on_itself && !changes && !store.sealed.adopts(&name.bucket) {
-            return Err(S3Error::invalid_request(ON_ITSELF));
-        }
 
         let customer_key = sse_request::for_copy_source(headers, transport)?;
         let algorithm = request.header("x-amz-checksum-algorithm");
@@ -111,6 +110,7 @@ impl CopyRequest {
             reader,
             encryption,
             algorithm: algorithm.map(Algorithm::from_name).transpose()?,
+            must_change_mode: on_itself && !changes,
             replaces_metadata,
             replaces_tags,
             headers: request.headers,
@@ -123,6 +123,11 @@ impl CopyRequest {
         store: &ObjectStore,
         source: &ObjectHead,
     ) -> Result<HeaderMap, S3Error> {
+        // An unsealed object is sealed by a copy onto itself.
+        let mode = source.protection().map(Protection::mode);
+        if self.must_change_mode && mode == Some(Mode::SseS3) {
+            return Err(S3Error::invalid_request(ON_ITSELF));
+        }
         let mut headers = if self.replaces_metadata {
             headers::of_write(&self.headers)?
         } else {

@@ -88,7 +88,7 @@ impl Operations {
     fn run_own(
         &self,
         operation: Operation,
-        permitted: Permitted<S3Request>,
+        mut permitted: Permitted<S3Request>,
     ) -> BoxFuture<'_, Result<Response<Body>, S3Error>> {
         let store = &self.objects;
         // Each in a box of its own: else every request would be as large as the largest.
@@ -106,7 +106,19 @@ impl Operations {
             Operation::HeadObject => head_object(store, permitted).boxed(),
             Operation::ListMultipartUploads => list_multipart_uploads(store, permitted).boxed(),
             Operation::ListObjects | Operation::ListObjectsV2 | Operation::ListObjectVersions => {
-                list_objects(store, permitted).boxed()
+                let bucket = permitted
+                    .request_mut()
+                    .target
+                    .bucket
+                    .clone()
+                    .unwrap_or_default();
+                let listing = list_objects(store, permitted);
+                async move {
+                    let mut answer = listing.await?;
+                    self.buckets.place_in(&mut answer, &bucket).await?;
+                    Ok(answer)
+                }
+                .boxed()
             }
             Operation::ListParts => list_parts(store, permitted).boxed(),
             Operation::PostObject => post_object(store, permitted).boxed(),

@@ -81,8 +81,8 @@ pub(super) fn compose(
         in_flight_max: config.limits.requests_in_flight_max,
         seed: u64::from_le_bytes(seed),
     };
-    let region = config.region.clone();
-    let authenticator = Authenticator::new(&config.users, region, clock, config.authenticate);
+    let regions = config.regions();
+    let authenticator = Authenticator::new(&config.users, regions, clock, config.authenticate);
     Ok(Composed {
         responder: Responder::new(operations, authenticator, settings),
         stored,
@@ -226,7 +226,7 @@ fn operations(
         now(),
     );
     let buckets = Buckets::new(
-        config.region.as_str(),
+        config.regions(),
         state.clone(),
         random(),
         Arc::clone(records),

@@ -54,6 +54,8 @@ pub struct BucketDefault {
     pub bucket_key: bool,
     /// Whether writes with customer keys are refused (`BlockedEncryptionTypes`).
     pub customer_keys_blocked: bool,
+    /// Whether the bucket's owner configured it, and it is not S3's own.
+    pub is_configured: bool,
 }
 
 /// The algorithm of a [`BucketDefault`].
@@ -340,6 +342,7 @@ impl Default for BucketDefault {
             algorithm: DefaultAlgorithm::SseS3,
             bucket_key: false,
             customer_keys_blocked: false,
+            is_configured: false,
         }
     }
 }

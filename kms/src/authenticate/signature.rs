@@ -60,6 +60,7 @@ pub(crate) fn claim(
     let header = text(&parts.headers, "authorization").ok_or_else(missing_token)?;
     let expected = Expected {
         region: None,
+        others: &[],
         service,
     };
     let authorization =

@@ -223,6 +223,7 @@ mod tests {
 
     const S3: Expected<'_> = Expected {
         region: Some("us-east-1"),
+        others: &[],
         service: "s3",
     };
     const CREDENTIAL: &str = "Credential=AKID/20130524/us-east-1/s3/aws4_request";

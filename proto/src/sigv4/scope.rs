@@ -5,6 +5,7 @@ use std::fmt;
 use time::Date;
 use time::Month;
 
+use crate::identity::Region;
 use crate::sigv4::TERMINATOR;
 use crate::sigv4::split::Ascii;
 use crate::sigv4::split::split;
@@ -64,6 +65,7 @@ impl CredentialScope {
         }
         if let Some(wanted) = expected.and_then(|expected| expected.region)
             && wanted != region
+            && !expected.is_some_and(|it| it.others.iter().any(|other| other.as_str() == region))
         {
             let (region, expected) = (region.to_owned(), wanted.to_owned());
             return Err(CredentialError::WrongRegion { region, expected });
@@ -97,6 +99,8 @@ impl fmt::Display for CredentialScope {
 pub struct Expected<'a> {
     /// The server's Region; `None` serves every Region.
     pub region: Option<&'a str>,
+    /// Further Regions that it serves.
+    pub others: &'a [Region],
     /// The server's service: `s3`, `kms`.
     pub service: &'a str,
 }
@@ -219,6 +223,7 @@ mod tests {
 
     const S3: Expected<'_> = Expected {
         region: Some("us-east-1"),
+        others: &[],
         service: "s3",
     };
 
@@ -240,6 +245,7 @@ mod tests {
     fn a_server_of_every_region_takes_every_region() {
         let expected = Expected {
             region: None,
+            others: &[],
             service: "kms",
         };
         let text = "AKID/20130524/eu-central-1/kms/aws4_request";
@@ -247,6 +253,25 @@ mod tests {
             Credential::parse(text, &expected).unwrap().scope.region,
             "eu-central-1"
         );
+    }
+
+    #[test]
+    fn a_server_of_some_regions_takes_those_and_names_its_own_to_others() {
+        let others = ["eu-west-1".parse().unwrap()];
+        let expected = Expected {
+            others: &others,
+            ..S3
+        };
+        let refusal = |region: &str| {
+            let text = format!("AKID/20130524/{region}/s3/aws4_request");
+            Credential::parse(&text, &expected).err()
+        };
+        assert_eq!((refusal("us-east-1"), refusal("eu-west-1")), (None, None));
+        let named = CredentialError::WrongRegion {
+            region: "eu-west-2".to_owned(),
+            expected: "us-east-1".to_owned(),
+        };
+        assert_eq!(refusal("eu-west-2"), Some(named));
     }
 
     #[test]

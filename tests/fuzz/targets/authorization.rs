@@ -18,6 +18,7 @@ fuzz_target!(|header: &str| {
     }
     let expected = Expected {
         region: Some("us-east-1"),
+        others: &[],
         service: "s3",
     };
     let Ok(read) = Authorization::parse(header, &expected) else {

@@ -38,6 +38,7 @@ fuzz_target!(|query: &str| {
     let now = Timestamp::parse_basic("20130524T000000Z").expect("it is a time");
     let expected = Expected {
         region: Some("us-east-1"),
+        others: &[],
         service: "s3",
     };
     let Ok(read) = Presigned::parse(&pairs, &expected, now) else {

@@ -12,74 +12,6 @@ use crate::embedded::fault::Fault;
 use crate::embedded::service::Service;
 use crate::embedded::service::buckets::find;
 
-/// Operations on configurations of which a bucket has several, by id: it has none.
-macro_rules! several {
-    ($($what:literal: $get:ident $get_input:ident $get_output:ident,
-        $list:ident $list_input:ident $list_output:ident,
-        $put:ident $put_input:ident $put_output:ident,
-        $delete:ident $delete_input:ident $delete_output:ident;)*) => {
-        $(
-            pub(super) async fn $get(
-                service: &Service,
-                request: S3Request<$get_input>,
-            ) -> S3Result<S3Response<$get_output>> {
-                find(service, &request.input.bucket)?;
-                Err(no_configuration().into())
-            }
-
-            pub(super) async fn $list(
-                service: &Service,
-                request: S3Request<$list_input>,
-            ) -> S3Result<S3Response<$list_output>> {
-                find(service, &request.input.bucket)?;
-                Ok(S3Response::new($list_output {
-                    is_truncated: Some(false),
-                    ..$list_output::default()
-                }))
-            }
-
-            pub(super) async fn $put(
-                service: &Service,
-                request: S3Request<$put_input>,
-            ) -> S3Result<S3Response<$put_output>> {
-                find(service, &request.input.bucket)?;
-                Err(not_implemented($what).into())
-            }
-
-            pub(super) async fn $delete(
-                service: &Service,
-                request: S3Request<$delete_input>,
-            ) -> S3Result<S3Response<$delete_output>> {
-                find(service, &request.input.bucket)?;
-                Err(no_configuration().into())
-            }
-        )*
-    };
-}
-
-several! {
-    "Analytics configurations":
-        get_bucket_analytics_configuration GetBucketAnalyticsConfigurationInput GetBucketAnalyticsConfigurationOutput,
-        list_bucket_analytics_configurations ListBucketAnalyticsConfigurationsInput ListBucketAnalyticsConfigurationsOutput,
-        put_bucket_analytics_configuration PutBucketAnalyticsConfigurationInput PutBucketAnalyticsConfigurationOutput,
-        delete_bucket_analytics_configuration DeleteBucketAnalyticsConfigurationInput DeleteBucketAnalyticsConfigurationOutput;
-    "Intelligent-Tiering configurations":
-        get_bucket_intelligent_tiering_configuration GetBucketIntelligentTieringConfigurationInput GetBucketIntelligentTieringConfigurationOutput,
-        list_bucket_intelligent_tiering_configurations ListBucketIntelligentTieringConfigurationsInput ListBucketIntelligentTieringConfigurationsOutput,
-        put_bucket_intelligent_tiering_configuration PutBucketIntelligentTieringConfigurationInput PutBucketIntelligentTieringConfigurationOutput,
-        delete_bucket_intelligent_tiering_configuration DeleteBucketIntelligentTieringConfigurationInput DeleteBucketIntelligentTieringConfigurationOutput;
-    "Inventories":
-        get_bucket_inventory_configuration GetBucketInventoryConfigurationInput GetBucketInventoryConfigurationOutput,
-        list_bucket_inventory_configurations ListBucketInventoryConfigurationsInput ListBucketInventoryConfigurationsOutput,
-        put_bucket_inventory_configuration PutBucketInventoryConfigurationInput PutBucketInventoryConfigurationOutput,
-        delete_bucket_inventory_configuration DeleteBucketInventoryConfigurationInput DeleteBucketInventoryConfigurationOutput;
-    "Metrics configurations":
-        get_bucket_metrics_configuration GetBucketMetricsConfigurationInput GetBucketMetricsConfigurationOutput,
-        list_bucket_metrics_configurations ListBucketMetricsConfigurationsInput ListBucketMetricsConfigurationsOutput,
-        put_bucket_metrics_configuration PutBucketMetricsConfigurationInput PutBucketMetricsConfigurationOutput,
-        delete_bucket_metrics_configuration DeleteBucketMetricsConfigurationInput DeleteBucketMetricsConfigurationOutput;
-}
-
 /// Operations that are refused with a code and a message once the bucket is found.
 macro_rules! refused {
     ($($name:ident $input:ident $output:ident: $fault:expr;)*) => {
@@ -148,11 +80,6 @@ pub(super) fn not_implemented(what: &str) -> Fault {
          backend that has them."
     );
     Fault::message(S3ErrorCode::NotImplemented, message)
-}
-
-fn no_configuration() -> Fault {
-    let message = "The specified configuration does not exist.";
-    Fault::custom("NoSuchConfiguration", StatusCode::NOT_FOUND, message)
 }
 
 fn no_metadata_table() -> Fault {

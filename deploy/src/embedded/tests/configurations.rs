@@ -90,11 +90,6 @@ async fn what_is_not_there_is_refused_with_the_way_out() {
         ),
         (
             Method::PUT,
-            "/bucket?metrics&id=a",
-            "<MetricsConfiguration><Id>a</Id></MetricsConfiguration>",
-        ),
-        (
-            Method::PUT,
             "/bucket?requestPayment",
             "<RequestPaymentConfiguration><Payer>Requester</Payer></RequestPaymentConfiguration>",
         ),
@@ -106,6 +101,62 @@ async fn what_is_not_there_is_refused_with_the_way_out() {
     for subresource in ["website", "replication"] {
         let answer = api.delete(&format!("/bucket?{subresource}")).await;
         assert_eq!(answer.status, 204);
+    }
+}
+
+#[tokio::test]
+async fn configurations_by_id_are_returned_as_they_were_put() {
+    let api = Api::start().await;
+    for (kind, element, content) in [
+        (
+            "metrics",
+            "MetricsConfiguration",
+            "<Filter><Prefix>p</Prefix></Filter>",
+        ),
+        (
+            "analytics",
+            "AnalyticsConfiguration",
+            "<StorageClassAnalysis></StorageClassAnalysis>",
+        ),
+        (
+            "intelligent-tiering",
+            "IntelligentTieringConfiguration",
+            "<Status>Enabled</Status><Tiering><AccessTier>ARCHIVE_ACCESS</AccessTier><Days>90</Days></Tiering>",
+        ),
+        (
+            "inventory",
+            "InventoryConfiguration",
+            "<Destination><S3BucketDestination><Bucket>arn:aws:s3:::d</Bucket><Format>CSV</Format>\
+             </S3BucketDestination></Destination><IncludedObjectVersions>All</IncludedObjectVersions>\
+             <IsEnabled>true</IsEnabled><Schedule><Frequency>Daily</Frequency></Schedule>",
+        ),
+    ] {
+        let document = |id: &str| format!("<{element}><Id>{id}</Id>{content}</{element}>");
+        for id in ["b", "a"] {
+            let answer = api
+                .put(&format!("/bucket?{kind}&id={id}"), &[], &document(id))
+                .await;
+            assert_eq!(answer.status, 204, "{kind}: {}", answer.body);
+        }
+        let other = api
+            .put(&format!("/bucket?{kind}&id=c"), &[], &document("a"))
+            .await;
+        assert_eq!(other.status, 400, "{kind}: {}", other.body);
+        api.get(&format!("/bucket?{kind}&id=a"))
+            .await
+            .has(200, "<Id>a</Id>");
+        let all = api.get(&format!("/bucket?{kind}")).await;
+        let (a, b) = (all.body.find("<Id>a</Id>"), all.body.find("<Id>b</Id>"));
+        assert!(a.is_some() && a < b, "{kind}: {}", all.body);
+        let deleted = api.delete(&format!("/bucket?{kind}&id=a")).await;
+        assert_eq!(deleted.status, 204);
+        let answer = api.delete(&format!("/bucket?{kind}&id=a")).await;
+        answer.has(404, "<Code>NoSuchConfiguration</Code>");
+        let left = api.get(&format!("/bucket?{kind}")).await.body;
+        assert!(
+            left.contains("<Id>b</Id>") && !left.contains("<Id>a</Id>"),
+            "{left}"
+        );
     }
 }
 

@@ -142,6 +142,7 @@ impl Rule {
             bucket_key: self.bucket_key,
             customer_keys_blocked: self.customer_keys.unwrap_or(ssec_default)
                 == CustomerKeys::Blocked,
+            is_configured: true,
         }
     }
 }

@@ -4,6 +4,7 @@ use super::*;
 
 const S3: Expected<'_> = Expected {
     region: Some("us-east-1"),
+    others: &[],
     service: "s3",
 };
 

@@ -236,7 +236,7 @@ proptest! {
         headers.push(("Host".to_owned(), HOST.to_owned()));
         headers.extend(case.oracle("s3", None));
         let header = &headers.iter().find(|(name, _)| name == "authorization").unwrap().1;
-        let expected = Expected { region: Some(REGION), service: "s3" };
+        let expected = Expected { region: Some(REGION), others: &[], service: "s3" };
         let authorization = Authorization::parse(header, &expected).unwrap();
         let key = SigningKey::derive(SECRET, &authorization.scope);
         let raw = canonical_query(&case.query());
@@ -281,7 +281,7 @@ proptest! {
         let case = Case { payload_hash: "UNSIGNED-PAYLOAD".to_owned(), ..case };
         let mut pairs = case.query.clone();
         pairs.extend(case.oracle("s3", Some(Duration::from_secs(60))));
-        let expected = Expected { region: Some(REGION), service: "s3" };
+        let expected = Expected { region: Some(REGION), others: &[], service: "s3" };
         let presigned = Presigned::parse(&pairs, &expected, case.now).unwrap();
         let mut headers = case.headers();
         headers.push(("host", HOST.as_bytes()));
@@ -301,7 +301,7 @@ proptest! {
 
     #[test]
     fn no_header_and_no_query_makes_the_parsers_panic(text in ".{0,200}", pairs in vec((".{0,9}", ".{0,9}"), 0..5)) {
-        let expected = Expected { region: None, service: "s3" };
+        let expected = Expected { region: None, others: &[], service: "s3" };
         let _ = Authorization::parse(&text, &expected);
         let _ = Authorization::parse(&format!("AWS4-HMAC-SHA256 {text}"), &expected);
         let _ = decode_query(&text);
