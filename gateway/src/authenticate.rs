@@ -133,6 +133,11 @@ impl Authenticator {
         }
     }
 
+    /// The time that signatures are compared with.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// Takes other users from the next request on. Requests that were checked go on.
     pub fn replace_users(&self, users: &[User]) {
         self.users.store(Arc::new(Users::new(users)));
@@ -232,6 +237,11 @@ impl Authenticator {
             return Err(refusal::token());
         }
         let mut hoisted = hoisted::headers(head.query, head.headers)?;
+        // No operation would take them as parameters.
+        let has_conditions = head
+            .query
+            .iter()
+            .any(|(name, _)| hoisted::is_condition(name));
         let effective_hash = HeaderValue::from_str(&claim.payload_hash).ok();
         hoisted.extend(effective_hash.map(|hash| (CONTENT_SHA256, hash)));
         let auth = AuthType::Presigned {
@@ -244,7 +254,7 @@ impl Authenticator {
             region: Some(claim.scope.region.clone()),
             coverage: coverage(hash, key, claim)?,
             hoisted,
-            query: None,
+            query: has_conditions.then(|| head.query.only(|name| !hoisted::is_condition(name))),
         })
     }
 

@@ -45,6 +45,8 @@ pub struct S3Request {
     pub signed_region: Option<String>,
     /// The connection that the request came on.
     pub connection: Connection,
+    /// When its head was received.
+    pub received: Timestamp,
     /// Names the request in answers and logs.
     pub request_id: RequestId,
     /// The body, free of its transfer encodings.

@@ -253,6 +253,7 @@ impl Responder {
             caller,
             auth,
             signed_region: region,
+            received: self.authenticator.now(),
             connection,
             request_id,
             body,

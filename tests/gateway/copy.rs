@@ -160,6 +160,14 @@ async fn a_copy_onto_itself_must_change_something() {
         (got.header(SSE), &got.body[..]),
         ("aws:kms", &content(300_000)[..])
     );
+    // Back to SSE-S3, which is a change, and then no longer is one, unless the bucket's owner chose it.
+    world.copy(copy("k", "bucket/k")).await.ok();
+    let got = world.get(Request::new("k")).await.ok();
+    assert_eq!(got.header(SSE), "AES256");
+    let again = world.copy(copy("k", "bucket/k")).await;
+    again.refused(400, "InvalidRequest");
+    world.default.lock().unwrap().is_configured = true;
+    world.copy(copy("k", "bucket/k")).await.ok();
 }
 
 #[tokio::test]

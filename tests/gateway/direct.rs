@@ -54,7 +54,9 @@ use http::Method;
 use http::StatusCode;
 use http_body_util::BodyExt as _;
 use md5::Digest as _;
+use proto::time::Clock as _;
 use proto::time::ManualClock;
+use proto::time::SystemClock;
 use proto::time::Timestamp;
 use tests::backend::Backend;
 
@@ -348,6 +350,7 @@ impl Request {
             },
             auth: self.auth,
             signed_region: None,
+            received: SystemClock.now(),
             connection: Connection {
                 secure: self.secure,
                 peer: "127.0.0.1:5000".parse().unwrap(),

@@ -6,4 +6,5 @@ mod list_cost;
 mod owners;
 mod policies;
 mod public_access;
+mod regions;
 mod s3;

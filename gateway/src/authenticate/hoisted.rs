@@ -1,7 +1,7 @@
 //! Headers that a presigned URL carries in its query.
 //!
-//! Some SDKs move the `x-amz-*` headers of a presigned request into its query, where the signature
-//! covers them as it covers all of the query; S3 then treats them as headers.
+//! Some SDKs move the `x-amz-*` headers of a presigned request, and its conditions, into its query, where the
+//! signature covers them as it covers all of the query; S3 then treats them as headers.
 
 use http::HeaderMap;
 use http::HeaderName;
@@ -23,7 +23,8 @@ pub(super) fn headers(
     let mut found = Vec::new();
     for (name, value) in query.iter() {
         let lower = name.to_ascii_lowercase();
-        if !lower.starts_with("x-amz-") || SIGNING.contains(&lower.as_str()) {
+        let is_header = lower.starts_with("x-amz-") || is_condition(&lower);
+        if !is_header || SIGNING.contains(&lower.as_str()) {
             continue;
         }
         if is_digest(&lower) {
@@ -54,6 +55,20 @@ fn is_digest(name: &str) -> bool {
     name == "x-amz-sdk-checksum-algorithm" || checksum.is_some_and(is_claim)
 }
 
+/// Whether a parameter is a condition, which the SDKs for Java and Go move into the query as well.
+pub(super) fn is_condition(name: &str) -> bool {
+    CONDITIONS
+        .iter()
+        .any(|condition| name.eq_ignore_ascii_case(condition))
+}
+
+const CONDITIONS: [&str; 4] = [
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-unmodified-since",
+];
+
 /// The parameters that make up the signature itself.
 const SIGNING: [&str; 8] = [
     "x-amz-algorithm",
@@ -82,10 +97,14 @@ mod tests {
             ("x-amz-server-side-encryption", "AES256"),
             ("X-Amz-Acl", "private"),
             ("x-id", "PutObject"),
+            ("If-None-Match", "*"),
         ]);
         let found = headers(&query, &HeaderMap::new()).unwrap();
         let names: Vec<_> = found.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["x-amz-server-side-encryption", "x-amz-acl"]);
+        assert_eq!(
+            names,
+            ["x-amz-server-side-encryption", "x-amz-acl", "if-none-match"]
+        );
     }
 
     #[test]

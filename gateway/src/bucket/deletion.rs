@@ -71,7 +71,11 @@ async fn delete_at_backend(
     request: S3Request,
 ) -> Result<Response<Body>, S3Error> {
     if !requests::is_empty(&buckets.backend, bucket).await? {
-        return Err(S3Error::new(S3Code::BucketNotEmpty).detail("BucketName", bucket));
+        let error = match requests::has_versions(&buckets.backend, bucket).await? {
+            true => S3Error::with_message(S3Code::BucketNotEmpty, HAS_VERSIONS),
+            false => S3Error::new(S3Code::BucketNotEmpty),
+        };
+        return Err(error.detail("BucketName", bucket));
     }
     buckets.backend.forward(request).await
 }
@@ -95,3 +99,6 @@ async fn end(
     ended.await?;
     Ok(())
 }
+
+const HAS_VERSIONS: &str =
+    "The bucket you tried to delete is not empty. You must delete all versions in the bucket.";

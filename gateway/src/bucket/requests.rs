@@ -114,6 +114,29 @@ pub(super) async fn is_empty(backend: &Backend, bucket: &str) -> Result<bool, S3
     Ok(true)
 }
 
+/// Whether a bucket has a delete marker or a version with an id.
+///
+/// # Errors
+///
+/// `ServiceUnavailable` when the backend gives no usable answer.
+pub(super) async fn has_versions(backend: &Backend, bucket: &str) -> Result<bool, S3Error> {
+    let request = BackendRequest::bucket(Method::GET, bucket)
+        .query("versions", "")
+        .query("max-keys", "1");
+    let answer = match backend.fetch(request).await {
+        Ok(answer) => answer,
+        // It has no versions.
+        Err(error) if error.refusal().is_some() => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    let root = parse(answer.body())?;
+    let is_versioned = |entry: &Element| {
+        let id = entry.text_of("VersionId").unwrap_or("null");
+        entry.is_named("DeleteMarker") || entry.is_named("Version") && id != "null"
+    };
+    Ok(root.children().iter().any(is_versioned))
+}
+
 fn parse(document: &[u8]) -> Result<Element, S3Error> {
     Element::parse(document, Limits::ANSWER).map_err(|cause| {
         tracing::error!(%cause, "the backend listed in no XML");

@@ -11,6 +11,7 @@ use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
 use http::Response;
+use proto::time::Timestamp;
 
 use crate::authorize::Permitted;
 use crate::envelope::Mode;
@@ -57,6 +58,8 @@ struct CopyRequest {
     must_change_mode: bool,
     replaces_metadata: bool,
     replaces_tags: bool,
+    /// When the request was received.
+    received: Timestamp,
     /// The headers of the request.
     headers: HeaderMap,
 }
@@ -113,6 +116,7 @@ impl CopyRequest {
             must_change_mode: on_itself && !changes,
             replaces_metadata,
             replaces_tags,
+            received: request.received,
             headers: request.headers,
         })
     }
@@ -173,7 +177,7 @@ async fn rewrap_once(
     if head.segment().is_none() || !mode.is_some_and(keeps_bytes) {
         return Ok(None);
     }
-    let conditions = Conditions::of_copy_source(&request.headers);
+    let conditions = Conditions::of_copy_source(&request.headers, request.received);
     let source = rewrap::unlock(objects, reader, head, conditions).await?;
     copy_source::check_size(source.object.plaintext_bytes)?;
     let mut headers = request.target_headers(store, &source.head).await?;
@@ -197,12 +201,14 @@ async fn resealed(
 ) -> Result<(WrittenObject, Box<ObjectHead>), S3Error> {
     let objects = &store.sealed;
     let (reader, whole) = (&request.reader, Selection::Whole);
+    let conditions = Conditions::of_copy_source(&request.headers, request.received);
     let OpenSource {
         head,
         plaintext_bytes,
         body,
         algorithm,
-    } = copy_source::open_source(objects, reader, &request.headers, &whole).await?;
+        ..
+    } = copy_source::open_source(objects, reader, conditions, &whole).await?;
     let headers = request.target_headers(store, &head).await?;
     let name = &request.name;
     let key = objects.new_key(&request.encryption, name, &reader.requester);

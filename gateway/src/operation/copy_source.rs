@@ -32,6 +32,8 @@ pub(crate) struct OpenSource {
     pub(crate) head: Box<ObjectHead>,
     /// Length of what is copied, in bytes.
     pub(crate) plaintext_bytes: u64,
+    /// Length of the whole source, in bytes.
+    pub(crate) object_bytes: u64,
     pub(crate) body: Payload,
     /// The algorithm of the source's checksum.
     pub(crate) algorithm: Option<Algorithm>,
@@ -45,10 +47,9 @@ pub(crate) struct OpenSource {
 pub(crate) async fn open_source(
     objects: &SealedObjects,
     reader: &Reader,
-    conditions: &HeaderMap,
+    conditions: Conditions<'_>,
     selection: &Selection,
 ) -> Result<OpenSource, S3Error> {
-    let conditions = Conditions::of_copy_source(conditions);
     let opened = settled(|| open(objects, reader, conditions, selection)).await;
     opened.map_err(delete_marker)
 }
@@ -95,6 +96,7 @@ async fn open(
         algorithm: object.checksum().map(|checksum| checksum.algorithm),
         body: Payload::from_stream(body, Some(plaintext_bytes)),
         plaintext_bytes,
+        object_bytes: object.plaintext_bytes,
         head,
     })
 }
@@ -125,6 +127,7 @@ async fn open_unsealed(
         algorithm: None,
         body,
         plaintext_bytes,
+        object_bytes: head.stored_bytes,
         head,
     })
 }

@@ -21,6 +21,7 @@ use http::Response;
 use http::StatusCode;
 use http::header;
 use http_body_util::BodyExt as _;
+use proto::time::Timestamp;
 
 use crate::authorize::Permitted;
 use crate::chunks::layout;
@@ -53,6 +54,8 @@ use crate::sse::response;
 struct GetRequest {
     reader: Reader,
     selection: Selection,
+    /// When it was received.
+    received: Timestamp,
     /// The conditions, and the range.
     headers: HeaderMap,
     /// Whether the checksum is to be shown.
@@ -150,6 +153,7 @@ impl GetRequest {
             checksum,
             overrides: overrides(&request)?,
             reader: Reader::from_request(&request, name, customer_key, transport),
+            received: request.received,
             headers: request.headers,
         })
     }
@@ -179,7 +183,7 @@ impl GetRequest {
         head: &ObjectHead,
         key: bool,
     ) -> Result<(Description, Range<u64>), ReadError> {
-        let conditions = Conditions::of_read(&self.headers);
+        let conditions = Conditions::of_read(&self.headers, self.received);
         let unlocked = store
             .sealed
             .unlock(&self.reader, head, self.needs(head, key), conditions);

@@ -45,7 +45,7 @@ impl PartsPage {
     ) -> Element {
         let mut behind = parts.filter(|(number, _)| *number > self.marker);
         let shown: Vec<_> = behind.by_ref().take(self.max).collect();
-        let next = shown.last().map_or(self.marker, |(number, _)| *number);
+        let next = shown.last().map_or(0, |(number, _)| *number);
         document
             .field("PartNumberMarker", self.marker.to_string())
             .field("NextPartNumberMarker", next.to_string())

@@ -42,6 +42,7 @@ pub(crate) async fn check(
             headers.insert(header::IF_NONE_MATCH, HeaderValue::from_static("*"));
             Ok(())
         }
+        (Some(expected), None) if expected == "*" => Err(refused("If-Match", A_STAR)),
         (Some(expected), None) => {
             let found = Box::pin(facts::look_up(objects, name, None)).await?;
             let Some(object) = found else {
@@ -62,4 +63,5 @@ fn refused(header: &'static str, message: &'static str) -> S3Error {
 }
 
 const SEVERAL: &str = "Multiple conditional request headers present in the request";
+const A_STAR: &str = "We don't accept the provided value of If-Match header for this API";
 const NOT_A_STAR: &str = "We don't accept the provided value of If-None-Match header for this API";

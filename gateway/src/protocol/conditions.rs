@@ -19,6 +19,8 @@ use crate::protocol::etag::ETag;
 pub struct Conditions<'a> {
     headers: Option<&'a HeaderMap>,
     names: &'static Names,
+    /// When the request was received.
+    now: Timestamp,
 }
 
 /// The names of the four condition headers of one kind of request.
@@ -50,24 +52,27 @@ impl<'a> Conditions<'a> {
         Self {
             headers: None,
             names: &READ,
+            now: Timestamp::UNIX_EPOCH,
         }
     }
 
-    /// Those of `GetObject` and `HeadObject`.
+    /// Those of `GetObject` and `HeadObject`, received at `now`.
     #[must_use]
-    pub fn of_read(headers: &'a HeaderMap) -> Self {
+    pub fn of_read(headers: &'a HeaderMap, now: Timestamp) -> Self {
         Self {
             headers: Some(headers),
             names: &READ,
+            now,
         }
     }
 
-    /// Those about the source of a copy.
+    /// Those about the source of a copy, received at `now`.
     #[must_use]
-    pub fn of_copy_source(headers: &'a HeaderMap) -> Self {
+    pub fn of_copy_source(headers: &'a HeaderMap, now: Timestamp) -> Self {
         Self {
             headers: Some(headers),
             names: &COPY_SOURCE,
+            now,
         }
     }
 
@@ -130,6 +135,8 @@ impl<'a> Conditions<'a> {
                 return negative("If-None-Match");
             }
         } else if let Some(since) = date(&names.if_modified_since)
+            // One in the future is none (RFC 9110, section 13.1.3, as AWS has it).
+            && since <= self.now
             && modified().is_some_and(|modified| seconds(modified) <= seconds(since))
         {
             return negative("If-Modified-Since");
@@ -185,6 +192,8 @@ mod tests {
     const MODIFIED: &str = "Wed, 01 Jan 2025 00:00:00 GMT";
     const BEFORE: &str = "Tue, 31 Dec 2024 23:59:59 GMT";
     const AFTER: &str = "Wed, 01 Jan 2025 00:00:01 GMT";
+    const NOW: &str = "Thu, 02 Jan 2025 00:00:00 GMT";
+    const FUTURE: &str = "Thu, 02 Jan 2025 00:00:01 GMT";
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -197,7 +206,9 @@ mod tests {
 
     fn outcome(pairs: &[(&'static str, &str)]) -> Outcome {
         let modified = Timestamp::parse_http_date(MODIFIED).ok();
-        Conditions::of_read(&headers(pairs)).evaluate(&ETag::parse(ETAG).unwrap(), &|| modified)
+        let now = Timestamp::parse_http_date(NOW).unwrap();
+        Conditions::of_read(&headers(pairs), now)
+            .evaluate(&ETag::parse(ETAG).unwrap(), &|| modified)
     }
 
     #[test]
@@ -215,6 +226,8 @@ mod tests {
             (("if-modified-since", BEFORE), Outcome::Proceed),
             (("if-modified-since", MODIFIED), Outcome::NotModified),
             (("if-modified-since", AFTER), Outcome::NotModified),
+            (("if-modified-since", FUTURE), Outcome::Proceed),
+            (("if-unmodified-since", FUTURE), Outcome::Proceed),
             (("if-modified-since", "yesterday"), Outcome::Proceed),
             (
                 ("if-unmodified-since", BEFORE),
@@ -241,7 +254,7 @@ mod tests {
     #[test]
     fn a_copy_source_never_answers_not_modified() {
         let headers = headers(&[("x-amz-copy-source-if-none-match", ETAG)]);
-        let conditions = Conditions::of_copy_source(&headers);
+        let conditions = Conditions::of_copy_source(&headers, Timestamp::UNIX_EPOCH);
         let etag = ETag::parse(ETAG).unwrap();
         assert_eq!(
             conditions.evaluate(&etag, &|| None),

@@ -33,8 +33,8 @@ impl CopySource {
         let (Some(header), None) = (values.next(), values.next()) else {
             return Err(S3Error::invalid_argument(MALFORMED, HEADER, "null"));
         };
-        let shown = String::from_utf8_lossy(header.as_bytes()).into_owned();
-        let malformed = || S3Error::invalid_argument(MALFORMED, HEADER, &*shown);
+        // The value that AWS reports is the name of the header.
+        let malformed = || S3Error::invalid_argument(MALFORMED, HEADER, HEADER);
         let bytes = header.as_bytes();
         let question_mark = bytes.iter().position(|byte| *byte == b'?');
         let (path, query) = bytes.split_at(question_mark.unwrap_or(bytes.len()));
@@ -45,7 +45,8 @@ impl CopySource {
                 "A copy source cannot be named by an ARN.",
             ));
         }
-        let path = path.strip_prefix('/').unwrap_or(&path);
+        let path = without_host(&path);
+        let path = path.strip_prefix('/').unwrap_or(path);
         let (bucket, key) = path.split_once('/').ok_or_else(malformed)?;
         if !is_bucket(bucket) || key.is_empty() || key.len() > KEY_BYTES_MAX {
             return Err(malformed());
@@ -67,6 +68,14 @@ impl CopySource {
             version,
         })
     }
+}
+
+/// The path of a source that is named by its whole address, which AWS takes. No bucket is named as a scheme.
+fn without_host(source: &str) -> &str {
+    let schemes = ["http://", "https://"].iter();
+    let mut addressed = schemes.filter_map(|scheme| source.strip_prefix(scheme));
+    let path = addressed.next().and_then(|rest| rest.split_once('/'));
+    path.map_or(source, |(_, path)| path)
 }
 
 /// Decodes percent-encoding; a plus sign is a space, as AWS reads it.
@@ -102,6 +111,26 @@ mod tests {
 
     use super::CopySource;
     use crate::error::S3Error;
+
+    #[test]
+    fn a_source_may_be_named_by_its_address_in_the_form_with_the_bucket_in_the_path() {
+        let by_path = read("/bucket/a/b?versionId=v").unwrap();
+        for address in [
+            "http://localhost:9000",
+            "https://s3.us-east-1.amazonaws.com",
+        ] {
+            assert_eq!(
+                read(&format!("{address}/bucket/a/b?versionId=v")).unwrap(),
+                by_path
+            );
+        }
+        assert!(read("http://bucket/key").is_err());
+        let refusal = read("wrongformat").unwrap_err();
+        assert_eq!(
+            refusal.details()[1],
+            ("ArgumentValue", "x-amz-copy-source".to_owned())
+        );
+    }
 
     fn read(header: &str) -> Result<CopySource, S3Error> {
         let mut headers = HeaderMap::new();

@@ -24,7 +24,7 @@ pub(super) fn complete(mut error: S3Error, method: &Method, target: &Target) -> 
             let error = add(error, "Key", key);
             add(error, "VersionId", query("versionId"))
         }
-        "NoSuchUpload" => add(error, "UploadId", query("uploadId")),
+        "InvalidPartOrder" | "NoSuchUpload" => add(error, "UploadId", query("uploadId")),
         code if ABOUT_A_BUCKET.contains(&code) && key.is_none() => add(error, "BucketName", bucket),
         "NoSuchBucket" => add(error, "BucketName", bucket),
         _ => error,

@@ -169,7 +169,7 @@ pub fn incompatible(server_side_encryption: &str) -> S3Error {
 }
 
 fn invalid(message: &'static str) -> S3Error {
-    S3Error::invalid_argument(message, ARGUMENT, "null")
+    S3Error::with_message(S3Code::InvalidArgument, message).detail("ArgumentName", ARGUMENT)
 }
 
 /// Length of a customer key: AES-256.

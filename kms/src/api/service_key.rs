@@ -29,8 +29,15 @@ pub(crate) fn make(
     } else if let Some(service) = name.strip_prefix("alias/aws/")
         && SERVICES.contains(&service)
     {
-        let what = "Default key that protects my data when no other key is defined";
-        (Manager::Aws, format!("{what} ({service})"))
+        let description = match service {
+            "s3" => {
+                "Default key that protects my S3 objects when no other key is defined".to_owned()
+            }
+            _ => format!(
+                "Default key that protects my data when no other key is defined ({service})"
+            ),
+        };
+        (Manager::Aws, description)
     } else {
         return Ok(None);
     };

@@ -43,17 +43,17 @@ pub(super) async fn put_bucket_accelerate_configuration(
     request: S3Request<PutBucketAccelerateConfigurationInput>,
 ) -> S3Result<S3Response<PutBucketAccelerateConfigurationOutput>> {
     let input = request.input;
+    if input.bucket.contains('.') {
+        let message =
+            "S3 Transfer Acceleration is not supported for buckets with periods (.) in their names";
+        return Err(Fault::message(S3ErrorCode::InvalidRequest, message).into());
+    }
     let status = input.accelerate_configuration.status;
     let acceleration = match status.as_ref().map(BucketAccelerateStatus::as_str) {
         Some(BucketAccelerateStatus::ENABLED) => Acceleration::Enabled,
         Some(BucketAccelerateStatus::SUSPENDED) => Acceleration::Suspended,
         _ => return Err(configuring::malformed().into()),
     };
-    if input.bucket.contains('.') {
-        let message =
-            "S3 Transfer Acceleration is not supported for buckets with periods (.) in their names";
-        return Err(Fault::message(S3ErrorCode::InvalidRequest, message).into());
-    }
     configuring::put(service, input.bucket, Some(acceleration)).await?;
     Ok(S3Response::new(
         PutBucketAccelerateConfigurationOutput::default(),

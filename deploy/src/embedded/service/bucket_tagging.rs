@@ -42,7 +42,8 @@ pub(super) async fn put_bucket_tagging(
         let message = format!("Bucket tag count cannot be greater than {TAGS_MAX}");
         return Err(Fault::custom("BadRequest", StatusCode::BAD_REQUEST, message).into());
     }
-    let tags = tagging::checked(tags, TAGS_MAX)?;
+    let reserved = "System tags cannot be added/updated by requester";
+    let tags = tagging::checked_saying(tags, TAGS_MAX, reserved)?;
     // No tags are no tag set.
     let configuration = (!tags.is_empty()).then_some(BucketTags(tags));
     configuring::put(service, input.bucket, configuration).await?;

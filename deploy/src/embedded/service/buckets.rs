@@ -39,8 +39,9 @@ pub(super) async fn create_bucket(
     request: S3Request<CreateBucketInput>,
 ) -> S3Result<S3Response<CreateBucketOutput>> {
     access_control::check_new_bucket(&request.headers)?;
-    let (store, input) = (&service.store, request.input);
-    let ownership = ownership::for_new_bucket(input.object_ownership.as_ref())?;
+    let store = &service.store;
+    let ownership = ownership::for_new_bucket(request.headers.get("x-amz-object-ownership"))?;
+    let input = request.input;
     let lock = input.object_lock_enabled_for_bucket == Some(true);
     let (name, now_ms) = (input.bucket, store.now_ms());
     let location = format!("/{name}");

@@ -24,6 +24,7 @@ use crate::embedded::fault::Fault;
 use crate::embedded::fault::Outcome;
 use crate::embedded::index::record::Object;
 use crate::embedded::index::record::Part;
+use crate::embedded::index::record::Versioning;
 use crate::embedded::service::InProcess;
 use crate::embedded::service::Service;
 use crate::embedded::service::access_control;
@@ -97,7 +98,11 @@ pub(super) async fn copy_object(
         copy_object_result: Some(result),
         copy_source_version_id: source.id,
         expiration,
-        version_id: written.id.map(versions::show),
+        version_id: match bucket.versioning {
+            // Of copies AWS names the null version, too (recorded).
+            Versioning::Suspended => Some(versions::show(versions::NULL)),
+            _ => written.id.map(versions::show),
+        },
         ..CopyObjectOutput::default()
     }))
 }

@@ -29,11 +29,12 @@ pub(super) async fn delete_object(
     service: &Service,
     request: S3Request<DeleteObjectInput>,
 ) -> S3Result<S3Response<DeleteObjectOutput>> {
+    let names_bypass = request.headers.contains_key(BYPASS);
     let input = request.input;
     let place = names::place(input.bucket, input.key, input.version_id.as_deref())?;
     let etag = input.if_match.as_ref().map(names::condition);
     let bypass = input.bypass_governance_retention == Some(true);
-    if input.bypass_governance_retention.is_some() && find(service, &place.bucket)?.lock.is_none() {
+    if names_bypass && find(service, &place.bucket)?.lock.is_none() {
         let message = format!("{BYPASS} is only applicable to Object Lock enabled buckets.");
         let refusal = Fault::message(S3ErrorCode::InvalidArgument, message);
         return Err(refusal.element("ArgumentName", BYPASS).into());
@@ -100,7 +101,8 @@ fn identified(bucket: &str, object: ObjectIdentifier) -> Outcome<(Place, Option<
     let etag = object.e_tag.map(|etag| etag.value().to_owned());
     let version = object.version_id.as_deref();
     // In this operation AWS reports an id that cannot be as one of no version.
-    let missing = |_| Fault::code(S3ErrorCode::NoSuchVersion);
+    let message = "The specified version does not exist.";
+    let missing = |_| Fault::message(S3ErrorCode::NoSuchVersion, message);
     version.map(versions::parse).transpose().map_err(missing)?;
     let place = names::place(bucket.to_owned(), object.key, version)?;
     Ok((place, etag))

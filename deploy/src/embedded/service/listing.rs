@@ -53,6 +53,10 @@ pub(super) async fn list_objects_v2(
     let page = objects(&service.store, input.bucket.clone(), query, start).await?;
     let next = page.next.map(|next| URL_SAFE_NO_PAD.encode(next.name));
     let count = page.entries.len() + page.prefixes.len();
+    // Ignored beside a token, and then not shown.
+    let start_after = input
+        .start_after
+        .filter(|_| input.continuation_token.is_none());
     let with_owner = input.fetch_owner == Some(true);
     let (contents, entries) = shown(page.entries, takes_entries, is_url, with_owner);
     let mut response = S3Response::new(ListObjectsV2Output {
@@ -67,7 +71,7 @@ pub(super) async fn list_objects_v2(
         name: Some(input.bucket),
         next_continuation_token: next,
         prefix: Some(names::shown(input.prefix.unwrap_or_default(), is_url)),
-        start_after: input.start_after.map(|it| names::shown(it, is_url)),
+        start_after: start_after.map(|it| names::shown(it, is_url)),
         ..ListObjectsV2Output::default()
     });
     response.extensions.extend(entries);
@@ -217,14 +221,14 @@ fn versions_page(
         let table = snapshot.versions()?;
         let start = match (key, version) {
             (None, None) => Start::Beginning,
-            (Some(key), None) => Start::AfterKey(key),
+            (Some(key), None) => Start::After(key),
             (Some(key), Some(version)) => {
                 let id = versions::parse(&version)?;
                 let found = versions::find(&table, bucket.number, &key, id)?;
                 let age = found.map(|found| found.age).or(versions::age(id));
                 match age {
                     Some(age) => Start::AfterEntry(key, age.into()),
-                    None => Start::AfterKey(key),
+                    None => Start::After(key),
                 }
             }
             (None, Some(version)) => {

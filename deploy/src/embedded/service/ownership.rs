@@ -4,6 +4,7 @@
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html>
 
+use http::HeaderValue;
 use s3s::S3ErrorCode;
 use s3s::S3Request;
 use s3s::S3Response;
@@ -72,10 +73,11 @@ pub(super) async fn delete_bucket_ownership_controls(
 }
 
 /// The ownership that a new bucket is created with.
-pub(super) fn for_new_bucket(header: Option<&ObjectOwnership>) -> Outcome<Ownership> {
-    let Some(header) = header.map(ObjectOwnership::as_str) else {
+pub(super) fn for_new_bucket(header: Option<&HeaderValue>) -> Outcome<Ownership> {
+    let Some(header) = header else {
         return Ok(Ownership::BucketOwnerEnforced);
     };
+    let header = header.to_str().unwrap_or_default();
     let message = format!("Invalid x-amz-object-ownership header: {header}");
     let refusal = || {
         let refusal = Fault::message(S3ErrorCode::InvalidArgument, message);

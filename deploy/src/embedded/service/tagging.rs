@@ -128,8 +128,13 @@ pub(super) fn from_header(header: Option<&str>) -> Outcome<Tags> {
     checked(tags, TAGS_MAX)
 }
 
-/// Tags that AWS takes, in the order of their keys.
-pub(super) fn checked(mut tags: Tags, max: usize) -> Outcome<Tags> {
+/// Tags of an object that AWS takes, in the order of their keys.
+pub(super) fn checked(tags: Tags, max: usize) -> Outcome<Tags> {
+    checked_saying(tags, max, "Your TagKey cannot be prefixed with aws:")
+}
+
+/// The same, with a message for keys that AWS reserves, of which it has another one for buckets.
+pub(super) fn checked_saying(mut tags: Tags, max: usize, reserved: &str) -> Outcome<Tags> {
     let refused = |message: &str| Fault::message(S3ErrorCode::InvalidTag, message);
     if tags.len() > max {
         let message = format!("Object tags cannot be greater than {max}");
@@ -148,7 +153,7 @@ pub(super) fn checked(mut tags: Tags, max: usize) -> Outcome<Tags> {
             return Err(refusal.element("TagKey", key).element("TagValue", value));
         }
         if key.starts_with("aws:") {
-            let refusal = refused("System tags cannot be added/updated by requester");
+            let refusal = refused(reserved);
             return Err(refusal.element("TagKey", key));
         }
     }

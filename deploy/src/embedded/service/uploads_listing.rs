@@ -42,6 +42,7 @@ pub(super) async fn list_multipart_uploads(
     let key_marker = input.key_marker.clone().unwrap_or_default();
     let upload_marker = input.upload_id_marker.clone().unwrap_or_default();
     // AWS ignores the upload's marker without the key's.
+    let is_ignored = key_marker.is_empty();
     let start = match (key_marker.is_empty(), upload_marker.is_empty()) {
         (true, _) => Start::Beginning,
         (false, true) => Start::After(key_marker.clone()),
@@ -97,7 +98,11 @@ pub(super) async fn list_multipart_uploads(
         next_upload_id_marker: Some(last_id),
         next_key_marker: Some(last_key),
         prefix: input.prefix.map(|it| names::shown(it, is_url)),
-        upload_id_marker: Some(upload_marker),
+        upload_id_marker: Some(if is_ignored {
+            String::new()
+        } else {
+            upload_marker
+        }),
         ..ListMultipartUploadsOutput::default()
     }))
 }

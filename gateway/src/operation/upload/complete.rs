@@ -342,7 +342,7 @@ fn requested_parts(document: &Element) -> Result<Vec<RequestedPart>, S3Error> {
         });
     }
     if requested.is_empty() {
-        return Err(malformed());
+        return Err(S3Error::invalid_request(NO_PARTS));
     }
     Ok(requested)
 }
@@ -478,6 +478,8 @@ fn check_object(
 ///
 /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>
 const PART_BYTES_MIN: u64 = 5 << 20;
+
+const NO_PARTS: &str = "You must specify at least one part";
 
 /// Longest document taken: 10,000 parts with ETag and checksum.
 const DOCUMENT_BYTES_MAX: usize = 4 << 20;

@@ -22,6 +22,7 @@ use crate::operation::upload::part_writer;
 use crate::operation::upload::part_writer::NewPart;
 use crate::protocol::checksum::digests::Expected;
 use crate::protocol::checksum::parts;
+use crate::protocol::conditions::Conditions;
 use crate::protocol::copy_source::CopySource;
 use crate::protocol::range::ByteRange;
 use crate::protocol::xml::Element;
@@ -58,12 +59,13 @@ pub async fn upload_part_copy(
         hides_absence: terms.hides_absence(),
         ..Reader::from_request(&request, name_of_source, source_key, transport)
     };
-    let source = open_source(&store.sealed, &reader, &request.headers, &selection);
+    let conditions = Conditions::of_copy_source(&request.headers, request.received);
+    let source = open_source(&store.sealed, &reader, conditions, &selection);
     let source = source.await.map_err(|error| match error.code() {
-        S3Code::InvalidRange => S3Error::invalid_argument(OUTSIDE, RANGE, "null"),
+        S3Code::InvalidRange => S3Error::invalid_request(BEYOND),
         _ => error,
     })?;
-    check_length(&selection, source.plaintext_bytes)?;
+    check_length(&selection, source.plaintext_bytes, source.object_bytes)?;
 
     let keys = upload
         .unlock(store, customer_key, &requester, transport)
@@ -103,12 +105,13 @@ fn selection(headers: &HeaderMap) -> Result<Selection, S3Error> {
 }
 
 /// Refuses a range that reaches past the source's end.
-fn check_length(selection: &Selection, bytes: u64) -> Result<(), S3Error> {
+fn check_length(selection: &Selection, bytes: u64, object_bytes: u64) -> Result<(), S3Error> {
     match selection {
         Selection::Range(ByteRange::Between { first, last }, header)
             if last - first != bytes.saturating_sub(1) =>
         {
-            Err(S3Error::invalid_argument(OUTSIDE, RANGE, header))
+            let message = format!("{OUTSIDE} of size: {object_bytes}");
+            Err(S3Error::invalid_argument(message, RANGE, header))
         }
         _ => Ok(()),
     }
@@ -117,4 +120,5 @@ fn check_length(selection: &Selection, bytes: u64) -> Result<(), S3Error> {
 const RANGE: &str = "x-amz-copy-source-range";
 
 const MALFORMED: &str = "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy";
+const BEYOND: &str = "The specified copy range is invalid for the source object size";
 const OUTSIDE: &str = "Range specified is not valid for source object";
