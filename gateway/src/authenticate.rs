@@ -221,7 +221,6 @@ impl Authenticator {
             (None, Some(value)) if is_signed => value,
             (None, _) => UNSIGNED_PAYLOAD,
         };
-        let hash = presigned_hash(query_hash, header_hash)?;
 
         let claim = Claim {
             access_key_id: presigned.access_key_id,
@@ -233,6 +232,7 @@ impl Authenticator {
         };
         let query = Presigned::signed_query(pairs);
         let (caller, key) = self.check_claim(head, &query, &claim)?;
+        let hash = presigned_hash(query_hash, header_hash)?;
         if presigned.security_token.is_some() {
             return Err(refusal::token());
         }

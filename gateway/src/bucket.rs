@@ -41,6 +41,7 @@ pub mod bucket_records;
 pub mod configuration;
 pub mod cors;
 mod creation;
+mod creation_tags;
 mod deletion;
 pub mod document;
 pub mod encryption;

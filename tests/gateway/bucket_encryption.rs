@@ -379,7 +379,8 @@ async fn what_passes_through_has_the_gateways_signature_and_none_of_the_clients_
         .body("<Tagging/>");
     request.bucket = "b".into();
     // Whether the object is there does not matter: what the backend received does.
-    drop(pass_through(&world.buckets, request.into_request(Method::PUT)).await);
+    let request = request.into_request(Method::PUT);
+    drop(pass_through(&world.buckets, Operation::PutObjectTagging, request).await);
     let seen = world.backend.requests().pop().unwrap();
     assert_eq!(
         (seen.path.as_str(), seen.query.as_str()),

@@ -5,6 +5,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::BucketLocationConstraint;
 use aws_sdk_s3::types::CreateBucketConfiguration;
 use aws_sdk_s3::types::ServerSideEncryption;
+use aws_sdk_s3::types::Tag;
 use tests::world::World;
 
 async fn create(
@@ -41,7 +42,11 @@ async fn a_bucket_is_created_in_another_region_and_used_by_requests_signed_for_e
             assert_eq!(head.bucket_region(), Some(region), "{bucket}");
             let put = s3.put_object().bucket(bucket).key("k");
             let put = put.server_side_encryption(ServerSideEncryption::AwsKms);
-            let put = put.body(ByteStream::from_static(b"v")).send().await.unwrap();
+            let put = put
+                .body(ByteStream::from_static(b"v"))
+                .send()
+                .await
+                .unwrap();
             let key = put.ssekms_key_id().unwrap();
             assert!(key.starts_with("arn:aws:kms:us-east-1:"), "{key}");
         }
@@ -54,6 +59,31 @@ async fn a_bucket_is_created_in_another_region_and_used_by_requests_signed_for_e
         let names: Vec<_> = listed.buckets().iter().filter_map(|it| it.name()).collect();
         assert_eq!(names, ["from-here", "from-there"]);
     }
+}
+
+#[tokio::test]
+async fn a_bucket_is_created_with_its_tags_or_not_at_all() {
+    let world = World::start().await;
+    let s3 = world.s3();
+    let create = |bucket: &str, key: &str| {
+        let tag = Tag::builder().key(key).value("a").build().unwrap();
+        let configuration = CreateBucketConfiguration::builder().tags(tag).build();
+        let create = s3.create_bucket().bucket(bucket);
+        create.create_bucket_configuration(configuration).send()
+    };
+    create("tagged", "team").await.unwrap();
+    let tags = s3
+        .get_bucket_tagging()
+        .bucket("tagged")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(tags.tag_set()[0].key(), "team");
+    let refused = create("refused", "aws:team").await.unwrap_err();
+    assert_eq!(refused.code(), Some("InvalidTag"));
+    assert!(s3.head_bucket().bucket("refused").send().await.is_err());
+    let again = create("tagged", "team").await.unwrap_err();
+    assert_eq!(again.code(), Some("BucketAlreadyOwnedByYou"));
 }
 
 #[tokio::test]

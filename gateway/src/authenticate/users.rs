@@ -57,8 +57,8 @@ pub(super) struct Users {
 pub(super) struct Signer {
     pub(super) caller: Caller,
     secret: Secret,
-    /// Signing keys by day, the newest last: the scope's other parts never differ.
-    keys: RwLock<Vec<(String, Arc<SigningKey>)>>,
+    /// Signing keys by their scopes, the newest last.
+    keys: RwLock<Vec<(CredentialScope, Arc<SigningKey>)>>,
     /// The signing key of Version 2.
     pub(super) version_2: sigv2::SigningKey,
 }
@@ -96,23 +96,23 @@ impl Signer {
         }
     }
 
-    /// The signing key for a scope whose Region and service are this gateway's own.
+    /// The signing key for a scope of this gateway's service and one of its Regions.
     pub(super) fn key(&self, scope: &CredentialScope) -> Arc<SigningKey> {
-        let of_the_day = |keys: &Vec<(String, Arc<SigningKey>)>| {
-            let found = keys.iter().rev().find(|(date, _)| *date == scope.date);
+        let of_scope = |keys: &Vec<(CredentialScope, Arc<SigningKey>)>| {
+            let found = keys.iter().rev().find(|(cached, _)| cached == scope);
             found.map(|(_, key)| Arc::clone(key))
         };
-        let cached = self.keys.read().ok().and_then(|keys| of_the_day(&keys));
+        let cached = self.keys.read().ok().and_then(|keys| of_scope(&keys));
         if let Some(key) = cached {
             return key;
         }
 
         let key = Arc::new(SigningKey::derive(self.secret.expose(), scope));
         if let Ok(mut keys) = self.keys.write() {
-            if keys.len() >= DAYS_MAX {
+            if keys.len() >= SCOPES_MAX {
                 keys.remove(0);
             }
-            keys.push((scope.date.clone(), Arc::clone(&key)));
+            keys.push((scope.clone(), Arc::clone(&key)));
         }
         key
     }
@@ -120,8 +120,9 @@ impl Signer {
 
 const DEFAULT_ACCOUNT: &str = "000000000000";
 
-/// Days whose signing keys are cached: a presigned URL lives seven days, and today and tomorrow.
-const DAYS_MAX: usize = 9;
+/// Scopes whose signing keys are cached: a presigned URL lives seven days, and today and tomorrow, in a few
+/// Regions.
+const SCOPES_MAX: usize = 36;
 
 #[cfg(test)]
 mod tests {
@@ -155,15 +156,18 @@ mod tests {
         let users = Users::new(&[user(None)]);
         let (signer, exists) = users.find("AKIDEXAMPLE");
         assert!(exists);
-        for day in 10..30 {
+        for (day, region) in (10..30).flat_map(|day| [(day, "us-east-1"), (day, "eu-west-1")]) {
             let scope = CredentialScope {
                 date: format!("202501{day}"),
-                region: "us-east-1".to_owned(),
+                region: region.to_owned(),
                 service: "s3".to_owned(),
             };
-            signer.key(&scope);
-            signer.key(&scope);
+            let signature = SigningKey::derive("the-secret", &scope)
+                .sign("text")
+                .to_string();
+            assert!(signer.key(&scope).verify("text", &signature));
+            assert!(signer.key(&scope).verify("text", &signature));
         }
-        assert_eq!(signer.keys.read().unwrap().len(), DAYS_MAX);
+        assert_eq!(signer.keys.read().unwrap().len(), SCOPES_MAX);
     }
 }

@@ -12,6 +12,7 @@ use crate::error::S3Error;
 use crate::protocol::document;
 use crate::protocol::xml::Element;
 use crate::request::S3Request;
+use crate::request::region_of;
 use crate::route::Operation;
 use crate::state::is_reserved;
 
@@ -53,30 +54,66 @@ async fn check_elements(
             {
                 continue;
             }
-            Ok(_) => return Err(refusal(operation)),
+            Ok(_) => return Err(refusal(operation, destination)),
             Err(_) => destination.to_owned(),
         };
         let bucket = bucket.split('/').next().unwrap_or_default();
         if is_reserved(bucket, &authorizer.state_bucket)
             || !request.caller.is_of(&authorizer.owners.of(bucket).await?)
         {
-            return Err(refusal(operation));
+            return Err(refusal(operation, bucket));
         }
         // Another account could create one that is not there, later.
         match authorizer.owners.check_exists(bucket).await {
-            Err(error) if error.code() == S3Code::NoSuchBucket => return Err(refusal(operation)),
+            Err(error) if error.code() == S3Code::NoSuchBucket => {
+                return Err(refusal(operation, bucket));
+            }
             outcome => outcome?,
+        }
+        if operation == Operation::PutBucketLogging {
+            check_location(authorizer, request, bucket).await?;
         }
     }
     Ok(())
 }
 
+/// Refuses logs that are to be delivered to another Region.
+async fn check_location(
+    authorizer: &Authorizer,
+    request: &S3Request,
+    target: &str,
+) -> Result<(), S3Error> {
+    let source = request.target.bucket.as_deref().unwrap_or_default();
+    let source = authorizer.owners.location_of(source).await?;
+    let target = authorizer.owners.location_of(target).await?;
+    let own = authorizer.region.as_str();
+    let region = |location: &Option<String>| location.as_deref().map_or(own, region_of).to_owned();
+    let (source, target) = (region(&source), region(&target));
+    if source == target {
+        return Ok(());
+    }
+    let mut error = S3Error::new(S3Code::CrossLocationLoggingProhibited);
+    // AWS names both, except for us-east-1.
+    for (element, region) in [
+        ("TargetBucketLocation", target),
+        ("SourceBucketLocation", source),
+    ] {
+        if region != "us-east-1" {
+            error = error.detail(element, region);
+        }
+    }
+    Err(error)
+}
+
 /// AWS's answer to a destination that is not the caller's.
 ///
 /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
-fn refusal(operation: Operation) -> S3Error {
+fn refusal(operation: Operation, destination: &str) -> S3Error {
     match operation {
-        Operation::PutBucketLogging => S3Error::new(S3Code::InvalidTargetBucketForLogging),
+        Operation::PutBucketLogging => {
+            let error = S3Error::new(S3Code::InvalidTargetBucketForLogging);
+            error.detail("TargetBucket", destination)
+        }
         _ => S3Error::access_denied(),
     }
 }

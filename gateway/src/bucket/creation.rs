@@ -6,13 +6,17 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::HeaderName;
 use http::HeaderValue;
+use http::Method;
 use http::Response;
 use http::header;
 
+use crate::backend::BackendRequest;
 use crate::bucket::Buckets;
 use crate::bucket::bucket_records::Edit;
+use crate::bucket::creation_tags;
 use crate::bucket::location::Location;
 use crate::bucket::record::BucketRecord;
 use crate::bucket::record::Incarnation;
@@ -42,6 +46,10 @@ pub(crate) async fn create(
 ) -> Result<Response<Body>, S3Error> {
     let bucket = request.target.bucket.clone().unwrap_or_default();
     let location = translate_location(buckets, &mut request).await?;
+    let host = location
+        .constraint
+        .as_ref()
+        .and_then(|_| virtual_host(&bucket, request.header("host")?));
     let account = request.caller.account().cloned();
     let account = account.ok_or_else(S3Error::access_denied)?;
     let exists = requests::exists(&buckets.backend, &bucket).await?;
@@ -51,7 +59,13 @@ pub(crate) async fn create(
     }
     let outcome = buckets.backend.forward(request).await;
     match outcome {
-        Ok(response) => {
+        Ok(mut response) => {
+            if let Some(location) = host.and_then(|host| HeaderValue::try_from(host).ok()) {
+                response.headers_mut().insert(header::LOCATION, location);
+            }
+            if let Some(tags) = location.tags.clone() {
+                put_tags(buckets, &bucket, &reserved, tags).await?;
+            }
             settle(buckets, &bucket, &reserved, Phase::Live).await?;
             Ok(response)
         }
@@ -70,6 +84,45 @@ pub(crate) async fn create(
         // Whether it was created is unknown. The name stays reserved.
         Err(error) => Err(error),
     }
+}
+
+/// The `Location` of a bucket in another Region: its own host name, where this gateway has host names.
+fn virtual_host(bucket: &str, host: &str) -> Option<String> {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let is_address = name.starts_with('[') || name.parse::<std::net::Ipv4Addr>().is_ok();
+    let is_virtual = host
+        .strip_prefix(bucket)
+        .is_some_and(|base| base.starts_with('.'));
+    match is_virtual {
+        _ if is_address => None,
+        true => Some(format!("http://{host}/")),
+        false => Some(format!("http://{bucket}.{host}/")),
+    }
+}
+
+/// Sets the tags of a bucket that was just created. Without them it is removed again.
+async fn put_tags(
+    buckets: &Buckets,
+    bucket: &str,
+    reserved: &Option<Incarnation>,
+    tags: Bytes,
+) -> Result<(), S3Error> {
+    let put = buckets
+        .backend
+        .fetch(creation_tags::request(bucket, tags))
+        .await;
+    let Err(error) = put else {
+        return Ok(());
+    };
+    let removal = BackendRequest::bucket(Method::DELETE, bucket);
+    match buckets.backend.fetch(removal).await {
+        Ok(_) => settle(buckets, bucket, reserved, Phase::Gone).await?,
+        Err(cause) => {
+            tracing::warn!(bucket, %cause, "a bucket was created without its tags");
+            settle(buckets, bucket, reserved, Phase::Live).await?;
+        }
+    }
+    Err(error.into())
 }
 
 /// Reserves the name of a bucket for an account; `exists` says whether the backend has it.
@@ -191,8 +244,10 @@ fn already_owned(bucket: &str, location: &BucketLocation) -> Result<Response<Bod
 struct BucketLocation {
     /// Its `LocationConstraint`, where that is not the gateway's own Region.
     constraint: Option<String>,
-    /// Whether creating it again succeeds: in `us-east-1`, by a request that names no Region.
+    /// Whether creating it again succeeds: in `us-east-1`, by a request that names neither Region nor tags.
     is_repeatable: bool,
+    /// The document that sets its tags.
+    tags: Option<Bytes>,
 }
 
 /// Puts the backend's Region in the place of the one that the client names, which is returned.
@@ -206,7 +261,10 @@ async fn translate_location(
     let endpoint = request.signed_region.as_deref().unwrap_or(own);
     let found = BucketLocation {
         constraint: location.of_bucket(endpoint, &buckets.regions)?,
-        is_repeatable: location.is_unnamed() && endpoint == UNNAMED_REGION,
+        is_repeatable: location.is_unnamed()
+            && location.tags.is_none()
+            && endpoint == UNNAMED_REGION,
+        tags: location.tags.clone(),
     };
     let onward = location.translate(own, buckets.backend.region());
     if onward != document {

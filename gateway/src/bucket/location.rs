@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 
+use crate::bucket::creation_tags;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::protocol::xml::Element;
@@ -27,6 +28,8 @@ pub(crate) struct Location {
     root: Element,
     document: Bytes,
     constraint: Option<String>,
+    /// The document that sets the bucket's tags.
+    pub(crate) tags: Option<Bytes>,
 }
 
 impl Location {
@@ -34,9 +37,9 @@ impl Location {
     ///
     /// # Errors
     ///
-    /// `MalformedXML`.
+    /// `MalformedXML`; `InvalidTag`.
     pub(crate) fn read(document: &Bytes) -> Result<Self, S3Error> {
-        let root = if document.is_empty() {
+        let mut root = if document.is_empty() {
             Element::root("CreateBucketConfiguration")
         } else {
             Element::parse(document, Limits::REQUEST)
@@ -44,11 +47,16 @@ impl Location {
                 .filter(|root| root.is_named("CreateBucketConfiguration"))
                 .ok_or_else(|| S3Error::new(S3Code::MalformedXml))?
         };
+        let tags = creation_tags::take(&mut root)?;
         let constraint = root.text_of(CONSTRAINT).map(str::trim);
         let constraint = constraint.filter(|region| !region.is_empty());
         Ok(Self {
             constraint: constraint.map(str::to_owned),
-            document: document.clone(),
+            document: match tags {
+                Some(_) => root.to_document(),
+                None => document.clone(),
+            },
+            tags,
             root,
         })
     }

@@ -71,7 +71,7 @@ codes! {
     BucketAlreadyOwnedByYou = "BucketAlreadyOwnedByYou", 409, "Your previous request to create the named bucket succeeded and you already own it.";
     BucketNotEmpty = "BucketNotEmpty", 409, "The bucket you tried to delete is not empty";
     ConditionalRequestConflict = "ConditionalRequestConflict", 409, "A conflicting conditional operation is currently in progress against this resource. Please try again.";
-    CrossLocationLoggingProhibited = "CrossLocationLoggingProhibitted", 403, "Cross S3 location logging not allowed.";
+    CrossLocationLoggingProhibited = "CrossLocationLoggingProhibitted", 403, "Cross S3 location logging not allowed. ";
     EntityTooLarge = "EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size";
     EntityTooSmall = "EntityTooSmall", 400, "Your proposed upload is smaller than the minimum allowed size";
     ExpiredToken = "ExpiredToken", 400, "The provided token has expired.";

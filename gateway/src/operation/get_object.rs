@@ -355,7 +355,11 @@ fn overrides(request: &S3Request) -> Result<Vec<(HeaderName, HeaderValue)>, S3Er
         if request.auth == AuthType::Anonymous {
             return Err(S3Error::invalid_request(ANONYMOUS_OVERRIDE));
         }
-        let value = HeaderValue::from_str(value)
+        let latin_1: Option<Vec<u8>> = value.chars().map(|it| u8::try_from(it).ok()).collect();
+        let Some(latin_1) = latin_1 else {
+            return Err(S3Error::invalid_argument(NOT_LATIN_1, query, value));
+        };
+        let value = HeaderValue::from_bytes(&latin_1)
             .map_err(|_| S3Error::invalid_argument("Invalid header value.", query, "null"))?;
         overrides.push((name, value));
     }
@@ -372,6 +376,7 @@ const OVERRIDES: [(&str, HeaderName); 6] = [
     ("response-expires", header::EXPIRES),
 ];
 
+const NOT_LATIN_1: &str = "Header value cannot be represented using ISO-8859-1.";
 const CHECKSUM_MODE: &str = "x-amz-checksum-mode";
 const RANGE_AND_PART: &str = "Cannot specify both Range header and partNumber query parameter";
 const BAD_PART: &str = "Part number must be an integer between 1 and 10000, inclusive";

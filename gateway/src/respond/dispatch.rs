@@ -76,7 +76,7 @@ impl Operations {
                     let configurations = &self.configurations;
                     configure_bucket(configurations, configuration, verb, permitted).boxed()
                 }
-                Handling::Pass => pass_through(&self.buckets, permitted).boxed(),
+                Handling::Pass => pass_through(&self.buckets, operation, permitted).boxed(),
                 Handling::Own | Handling::Refuse(_) => self.run_own(operation, permitted),
             }
             .await

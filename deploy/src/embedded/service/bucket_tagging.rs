@@ -47,8 +47,7 @@ pub(super) async fn put_bucket_tagging(
     // No tags are no tag set.
     let configuration = (!tags.is_empty()).then_some(BucketTags(tags));
     configuring::put(service, input.bucket, configuration).await?;
-    let output = PutBucketTaggingOutput::default();
-    Ok(S3Response::with_status(output, StatusCode::NO_CONTENT))
+    Ok(S3Response::new(PutBucketTaggingOutput::default()))
 }
 
 pub(super) async fn delete_bucket_tagging(

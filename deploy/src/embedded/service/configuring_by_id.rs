@@ -63,8 +63,7 @@ macro_rules! several {
                 $check(&input.id, &input.$field)?;
                 let document = configuring::document($element, &input.$field)?;
                 store(service, input.bucket, $kind, input.id, document).await?;
-                let output = $put_output::default();
-                Ok(S3Response::with_status(output, StatusCode::NO_CONTENT))
+                Ok(S3Response::new($put_output::default()))
             }
 
             pub(super) async fn $delete(
