@@ -103,6 +103,10 @@ async fn a_forged_or_foreign_signature_is_refused() {
             &credential.replace("AKIDONE", "AKIDTWO"),
         ),
         with("x-amz-credential", &credential.replace("2025", "2024")),
+        with(
+            "x-amz-credential",
+            &credential.replace("us-east-1", "eu-west-1"),
+        ),
     ] {
         refuses(&gate, &request, 403, mismatch, "<StringToSign>").await;
     }
@@ -110,7 +114,7 @@ async fn a_forged_or_foreign_signature_is_refused() {
     refuses(&gate, &unknown, 403, "InvalidAccessKeyId", "NOBODY").await;
     for (value, words) in [
         (
-            credential.replace("us-east-1", "eu-west-1"),
+            credential.replace("us-east-1", "mars-north-1"),
             "expecting 'us-east-1'",
         ),
         (credential.replace("/s3/", "/kms/"), ""),

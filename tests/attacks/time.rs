@@ -56,12 +56,16 @@ async fn a_request_without_a_readable_time_is_refused() {
 #[tokio::test]
 async fn a_scope_that_is_not_this_gateways_is_refused() {
     let gate = Gate::open().await;
-    let elsewhere = gate.access.in_region("eu-central-1");
+    let elsewhere = gate.access.in_region("mars-north-1");
     let request = put("key", "hello").sign(&elsewhere, gate.now(), &gate.host);
     let body = gate
         .refuses(&request, "AuthorizationHeaderMalformed", 400)
         .await;
     assert!(body.contains("<Region>us-east-1</Region>"), "{body}");
+    let head = Draft::new(Method::HEAD, BUCKET, "key").sign(&elsewhere, gate.now(), &gate.host);
+    let answer = gate.send(&head).await;
+    assert_eq!(answer.status(), 400);
+    assert_eq!(answer.headers()["x-amz-bucket-region"], "us-east-1");
 
     for (from, to) in [
         ("/s3/aws4_request", "/kms/aws4_request"),
@@ -147,11 +151,15 @@ async fn the_life_of_a_presigned_url_cannot_be_made_longer() {
         .replace("X-Amz-Expires=300", "X-Amz-Expires=3000");
     gate.refuses(&request, "SignatureDoesNotMatch", 403).await;
     let mut request = gate.presign(put("key", "hello"));
-    let elsewhere = request.query.replace("us-east-1", "us-west-1");
-    assert_ne!(request.query, elsewhere);
-    request.query = elsewhere;
-    gate.refuses(&request, "AuthorizationQueryParametersError", 400)
-        .await;
+    let signed = request.query.clone();
+    for (region, code, status) in [
+        ("us-west-1", "SignatureDoesNotMatch", 403),
+        ("mars-north-1", "AuthorizationQueryParametersError", 400),
+    ] {
+        request.query = signed.replace("us-east-1", region);
+        assert_ne!(request.query, signed);
+        gate.refuses(&request, code, status).await;
+    }
 }
 
 #[tokio::test]

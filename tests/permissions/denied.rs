@@ -119,6 +119,7 @@ fn optional_value(parameter: &str) -> &'static str {
     match parameter {
         "partNumber" => "1",
         "versionId" => "{version}",
+        "bucket-region" => "us-east-1",
         "encoding-type" => "url",
         "fetch-owner" => "true",
         // As the gateway makes it: the last name of the page before, in base64.

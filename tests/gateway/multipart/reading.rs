@@ -294,13 +294,13 @@ async fn a_range_to_copy_lies_within_its_source() {
         .ok();
     let uploading = world.uploading();
     let id = uploading.begin(Request::new("k")).await;
-    for range in [
-        "bytes=0-100",
-        "bytes=200-300",
-        "bytes=5-",
-        "bytes=-5",
-        "0-5",
-        "bytes=5-2",
+    for (range, code) in [
+        ("bytes=0-100", "InvalidArgument"),
+        ("bytes=200-300", "InvalidRequest"),
+        ("bytes=5-", "InvalidArgument"),
+        ("bytes=-5", "InvalidArgument"),
+        ("0-5", "InvalidArgument"),
+        ("bytes=5-2", "InvalidArgument"),
     ] {
         let request = Request::new("k")
             .header("x-amz-copy-source", "/bucket/source")
@@ -308,7 +308,7 @@ async fn a_range_to_copy_lies_within_its_source() {
         uploading
             .part_copy(request, &id, 1)
             .await
-            .refused(400, "InvalidArgument");
+            .refused(400, code);
     }
     let request = Request::new("k").header("x-amz-copy-source", "/bucket/source");
     uploading.part_copy(request, &id, 1).await.ok();

@@ -282,7 +282,10 @@ impl CompletedObject {
             .field("Bucket", &name.bucket)
             .field("Key", &name.key)
             .field("ETag", self.etag.as_str());
-        if let Some(checksum) = &self.table.checksum {
+        // One that the client did not choose is shown of SSE-S3 only (recorded from AWS).
+        let is_chosen = upload.head.checksum.is_some_and(|checksum| checksum.chosen);
+        let is_shown = is_chosen || matches!(upload.protection(), Protection::SseS3 { .. });
+        if let (Some(checksum), true) = (&self.table.checksum, is_shown) {
             result = result.with_all(checksum.elements(Some(self.table.parts.len())));
         }
         let mut response = answer::document(&result);
