@@ -39,7 +39,7 @@ async fn lists_of_parts_that_do_not_fit_are_refused_as_by_aws() {
     let mut other = pick(&[1, 2]);
     other[1].1 = etags[0].1.clone();
     for (listed, code) in [
-        (vec![], "InvalidRequest"),
+        (vec![], "MalformedXML"),
         (pick(&[0, 1]), "EntityTooSmall"),
         (pick(&[1, 0]), "InvalidPartOrder"),
         (pick(&[1, 1]), "InvalidPartOrder"),

@@ -307,6 +307,9 @@ async fn document(request: &mut S3Request) -> Result<Element, S3Error> {
     }
     let expected = Expected::read(&about_document, &[])?;
     let document = request.body.collect(DOCUMENT_BYTES_MAX).await?;
+    if document.is_empty() {
+        return Err(S3Error::invalid_request(NO_PARTS));
+    }
     let mut digests = Digester::new(expected, false);
     digests.update(&document);
     digests.finish(&HeaderMap::new())?;
@@ -345,7 +348,7 @@ fn requested_parts(document: &Element) -> Result<Vec<RequestedPart>, S3Error> {
         });
     }
     if requested.is_empty() {
-        return Err(S3Error::invalid_request(NO_PARTS));
+        return Err(malformed());
     }
     Ok(requested)
 }
