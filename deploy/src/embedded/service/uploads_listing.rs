@@ -18,6 +18,7 @@ use crate::embedded::buckets;
 use crate::embedded::fault::Fault;
 use crate::embedded::index::record;
 use crate::embedded::list;
+use crate::embedded::list::Page;
 use crate::embedded::list::Start;
 use crate::embedded::service::Service;
 use crate::embedded::service::intake;
@@ -63,16 +64,8 @@ pub(super) async fn list_multipart_uploads(
         })
     });
     let page = page.await?;
-    // The last upload of the page, whether or not another page follows (recorded from AWS).
-    let last = page.entries.last().map(|(key, (id, _))| {
-        let key = names::shown(key.clone(), is_url);
-        (key, uploads::show(*id))
-    });
-    let next = page.next;
-    let (last_key, last_id) = match &next {
-        Some(next) if !next.is_entry => (names::shown(next.name.clone(), is_url), String::new()),
-        _ => last.unwrap_or_default(),
-    };
+    let (last_key, last_id) = next_markers(&page, is_url);
+    let is_truncated = page.next.is_some();
     let shown = page.entries.into_iter().map(|(key, (id, upload))| {
         let storage_class = storage_class(&upload);
         MultipartUpload {
@@ -92,7 +85,7 @@ pub(super) async fn list_multipart_uploads(
         common_prefixes: listing::common_prefixes(page.prefixes, is_url),
         delimiter: input.delimiter.map(|it| names::shown(it, is_url)),
         encoding_type: input.encoding_type,
-        is_truncated: Some(next.is_some()),
+        is_truncated: Some(is_truncated),
         key_marker: Some(names::shown(key_marker, is_url)),
         max_uploads: Some(names::count(max)),
         next_upload_id_marker: Some(last_id),
@@ -105,6 +98,16 @@ pub(super) async fn list_multipart_uploads(
         }),
         ..ListMultipartUploadsOutput::default()
     }))
+}
+
+/// The markers of the next page: the last upload, whether or not another page follows (recorded from AWS).
+fn next_markers(page: &Page<(u128, record::Upload)>, is_url: bool) -> (String, String) {
+    if let Some(next) = page.next.as_ref().filter(|next| !next.is_entry) {
+        return (names::shown(next.name.clone(), is_url), String::new());
+    }
+    let last = page.entries.last();
+    let last = last.map(|(key, (id, _))| (names::shown(key.clone(), is_url), uploads::show(*id)));
+    last.unwrap_or_default()
 }
 
 pub(super) async fn list_parts(
