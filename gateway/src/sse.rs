@@ -4,5 +4,6 @@
 
 pub mod context;
 pub mod customer_key;
+pub mod repeated;
 pub mod request;
 pub mod response;

@@ -133,6 +133,43 @@ fn width(range: &str, size: u64) -> u64 {
 }
 
 #[tokio::test]
+async fn no_position_beyond_every_object_reaches_the_backend_however_large_the_range_is() {
+    let world = Direct::start().await;
+    let whole = content(90_000);
+    world.put(Request::new("k").body(whole.clone())).await.ok();
+    for largest in [1 << 60, (1 << 63) - 2, (1 << 63) - 1, 1 << 63, u64::MAX] {
+        for (range, first) in [
+            (format!("bytes=70000-{largest}"), Some(70_000)),
+            (format!("bytes=-{largest}"), Some(0)),
+            (format!("bytes={largest}-"), None),
+            (format!("bytes={largest}-{largest}"), None),
+        ] {
+            world.backend.forget();
+            let got = world.get(Request::new("k").header("range", &range)).await;
+            let requests = world.backend.requests();
+            match first {
+                Some(first) => {
+                    let got = got.ok();
+                    assert_eq!(got.status, 206, "{range}");
+                    assert!(got.body == whole[first..], "{range}");
+                }
+                None => {
+                    let error = got.refused(416, "InvalidRange");
+                    assert!(error.details().contains(&("RangeRequested", range.clone())));
+                }
+            }
+            for request in requests {
+                let sent = request.header("range");
+                let numbers = sent.trim_start_matches("bytes=").split('-');
+                for number in numbers.filter(|number| !number.is_empty()) {
+                    assert!(number.parse::<i64>().unwrap() < 1 << 62, "{range}: {sent}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn several_ranges_and_other_units_are_ignored_as_aws_does() {
     let world = Direct::start().await;
     world.put(Request::new("k").body(content(100))).await.ok();

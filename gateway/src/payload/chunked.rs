@@ -6,6 +6,9 @@
 //! [<trailer name>:<value> CRLF]... [x-amz-trailer-signature:<64 hex> CRLF] CRLF
 //! ```
 //!
+//! minio-go ends a trailer with LF and an empty line, in front of the signature or of the end, as AWS's
+//! documentation of signed trailers shows it, and AWS accepts that.
+//!
 //! The bytes of a chunk are handed on as they come, and its signature is checked at its end; no
 //! chunk is ever held. What a chunk may claim is bounded by the length that the client announced.
 //!
@@ -109,6 +112,10 @@ enum Place {
     DataEnd,
     /// A trailer, or the empty line at the end.
     Trailer,
+    /// The same after a trailer that LF alone ended: an empty line may belong to it.
+    TrailerAfterLf,
+    /// The signature or an empty line, unless that empty line was the one at the end.
+    TrailerAfterGap,
     /// Nothing.
     End,
 }
@@ -143,22 +150,21 @@ impl Decoder {
                     return Ok(Some(bytes));
                 }
                 Place::Size => {
-                    if self.take_line(input, LineEnd::Crlf)? {
+                    if self.take_line(input, LineEnd::Crlf)?.is_some() {
                         self.begin_chunk()?;
                     }
                 }
                 Place::DataEnd => {
-                    if self.take_line(input, LineEnd::Crlf)? {
+                    if self.take_line(input, LineEnd::Crlf)?.is_some() {
                         if !self.line.is_empty() {
                             return Err(malformed());
                         }
                         self.place = Place::Size;
                     }
                 }
-                Place::Trailer => {
-                    // Some clients end the line before the trailers' signature with LF alone.
-                    if self.take_line(input, LineEnd::Any)? {
-                        self.take_trailer()?;
+                Place::Trailer | Place::TrailerAfterLf | Place::TrailerAfterGap => {
+                    if let Some(end) = self.take_line(input, LineEnd::Lf)? {
+                        self.take_trailer(end)?;
                     }
                 }
                 Place::End => return Err(malformed()),
@@ -169,6 +175,9 @@ impl Decoder {
 
     /// Checks that the wire ended where the body ends.
     fn finish(&self) -> Result<(), S3Error> {
+        if self.place == Place::TrailerAfterGap && self.line.is_empty() {
+            return self.check_end();
+        }
         // The empty line after the last chunk may be missing when no trailers follow.
         let bare = self.place == Place::Trailer && self.line.is_empty() && self.trailers.is_empty();
         if self.place == Place::End || (bare && self.announced.is_empty()) {
@@ -177,8 +186,12 @@ impl Decoder {
         Err(malformed())
     }
 
-    /// Moves a line into `self.line`; `false` while its end did not come.
-    fn take_line(&mut self, input: &mut Bytes, end: LineEnd) -> Result<bool, S3Error> {
+    /// Moves a line into `self.line`, which may end in `loosest` at most; how it ended, once its end came.
+    fn take_line(
+        &mut self,
+        input: &mut Bytes,
+        loosest: LineEnd,
+    ) -> Result<Option<LineEnd>, S3Error> {
         let length = input.iter().position(|&byte| byte == b'\n');
         let taken = length.map_or(input.len(), |at| at + 1);
         if self.line.len() + taken > LINE_BYTES_MAX {
@@ -188,18 +201,18 @@ impl Decoder {
             .extend_from_slice(input.get(..taken).unwrap_or_default());
         input.advance(taken);
         if length.is_none() {
-            return Ok(false);
+            return Ok(None);
         }
 
         self.line.pop();
-        match (self.line.last(), end) {
+        match (self.line.last(), loosest) {
             (Some(b'\r'), _) => {
                 self.line.pop();
+                Ok(Some(LineEnd::Crlf))
             }
-            (_, LineEnd::Crlf) => return Err(malformed()),
-            (_, LineEnd::Any) => {}
+            (_, LineEnd::Crlf) => Err(malformed()),
+            (_, LineEnd::Lf) => Ok(Some(LineEnd::Lf)),
         }
-        Ok(true)
     }
 
     /// Takes the line with a chunk's size.
@@ -271,10 +284,21 @@ impl Decoder {
     }
 
     /// Takes a line of the trailer, the last of which is empty.
-    fn take_trailer(&mut self) -> Result<(), S3Error> {
+    fn take_trailer(&mut self, end: LineEnd) -> Result<(), S3Error> {
         let line = std::mem::take(&mut self.line);
+        let next = match end {
+            LineEnd::Crlf => Place::Trailer,
+            LineEnd::Lf => Place::TrailerAfterLf,
+        };
+        let place = std::mem::replace(&mut self.place, next);
         if line.is_empty() {
-            return self.end();
+            if place == Place::TrailerAfterLf {
+                self.place = Place::TrailerAfterGap;
+                return Ok(());
+            }
+            self.check_end()?;
+            self.place = Place::End;
+            return Ok(());
         }
         let text = std::str::from_utf8(&line).map_err(|_| bad_trailer())?;
         let (name, value) = text.split_once(':').ok_or_else(bad_trailer)?;
@@ -284,6 +308,9 @@ impl Decoder {
         }
         if name.eq_ignore_ascii_case(TRAILER_SIGNATURE) {
             return self.check_trailers(value.trim());
+        }
+        if place == Place::TrailerAfterGap {
+            return Err(bad_trailer());
         }
 
         let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad_trailer())?;
@@ -310,24 +337,23 @@ impl Decoder {
         Ok(())
     }
 
-    /// The empty line at the end: everything announced must have come, and signed if chunks are.
-    fn end(&mut self) -> Result<(), S3Error> {
+    /// Checks at the end that everything announced has come, and signed if chunks are.
+    fn check_end(&self) -> Result<(), S3Error> {
         if self.trailers.len() != self.announced.len() {
             return Err(bad_trailer());
         }
         if self.signing.is_some() && !self.trailers.is_empty() && !self.trailers_signed {
             return Err(bad_trailer());
         }
-        self.place = Place::End;
         Ok(())
     }
 }
 
-/// How a line may end.
+/// How a line ends.
 #[derive(Clone, Copy)]
 enum LineEnd {
     Crlf,
-    Any,
+    Lf,
 }
 
 /// Reads a chunk's size: 1 to 16 hex digits and nothing else.

@@ -63,29 +63,31 @@ impl Selection {
         const HEAD: u64 = layout::HEAD_BYTES as u64;
         const CHUNK: u64 = layout::CHUNK_BYTES as u64;
         const SEALED: u64 = layout::SEALED_CHUNK_BYTES as u64;
-        let start_of =
-            |position: u64| HEAD.saturating_add((position / CHUNK).saturating_mul(SEALED));
+        // Positions that no object has, such as the 2^63 - 2 of Java's SDK 1, must not reach a backend: some refuse
+        // what does not fit 64 bits with a sign.
+        let start_of = |position: u64| HEAD + (position.min(BEYOND) / CHUNK) * SEALED;
         match self {
             Self::Whole | Self::Part(1) => None,
             Self::Part(_) => Some("bytes=0-0".to_owned()),
-            Self::Range(ByteRange::From { first }, _) => {
-                Some(format!("bytes={}-", start_of(*first)))
-            }
-            Self::Range(ByteRange::Between { first, last }, _) => {
-                let last = start_of(*last).saturating_add(SEALED - 1);
+            Self::Range(ByteRange::Between { first, last }, _) if *last < BEYOND => {
+                let last = start_of(*last) + SEALED - 1;
                 Some(format!("bytes={}-{last}", start_of(*first)))
+            }
+            Self::Range(ByteRange::From { first } | ByteRange::Between { first, .. }, _) => {
+                Some(format!("bytes={}-", start_of(*first)))
             }
             Self::Range(ByteRange::Suffix { count }, _) => {
                 // Any `count` bytes lie in at most this many chunks.
-                let chunks = (count / CHUNK).saturating_add(2);
-                let suffix = chunks
-                    .saturating_mul(SEALED)
-                    .saturating_add(layout::TRAILER_BYTES as u64);
+                let chunks = count.min(&BEYOND) / CHUNK + 2;
+                let suffix = chunks * SEALED + layout::TRAILER_BYTES as u64;
                 Some(format!("bytes=-{suffix}"))
             }
         }
     }
 }
+
+/// A position behind the end of every object: an exbibyte.
+const BEYOND: u64 = 1 << 60;
 
 /// Where the part of this place lies in the plaintext.
 fn part(table: &Table, place: u32) -> Option<Range<u64>> {

@@ -7,6 +7,7 @@
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-encryption.html>
 
 use http::HeaderMap;
+use http::HeaderValue;
 
 use crate::error::S3Code;
 use crate::error::S3Error;
@@ -187,13 +188,26 @@ pub fn for_read(headers: &HeaderMap, transport: Transport) -> Result<Option<Cust
     if !names.any(|name| name.as_str().starts_with(ALGORITHM)) {
         return Ok(None);
     }
-    for name in [ALGORITHM, KEY_ID, CONTEXT, BUCKET_KEY] {
+    for name in OF_WRITES {
         if let Some(value) = headers.get(name) {
-            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-            let message = format!("{name} header is not supported for this operation.");
-            return Err(S3Error::invalid_argument(message, name, value));
+            return Err(unsupported(name, value));
         }
     }
+    customer_key_of_read(headers, transport)
+}
+
+/// The error for a header that only other operations take.
+pub(super) fn unsupported(name: &'static str, value: &HeaderValue) -> S3Error {
+    let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let message = format!("{name} header is not supported for this operation.");
+    S3Error::invalid_argument(message, name, value)
+}
+
+/// The customer key of a request that reads, whatever its other headers are.
+pub(super) fn customer_key_of_read(
+    headers: &HeaderMap,
+    transport: Transport,
+) -> Result<Option<CustomerKey>, S3Error> {
     if customer_key::named(headers, Source::Object) {
         transport.allow_customer_keys()?;
     }
@@ -308,7 +322,7 @@ fn customer_key(
 
 /// A header as text; an empty value counts as given.
 fn text<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, S3Error> {
-    match headers.get(name).map(http::HeaderValue::to_str) {
+    match headers.get(name).map(HeaderValue::to_str) {
         None => Ok(None),
         Some(Ok(value)) => Ok(Some(value.trim())),
         Some(Err(_)) => Err(S3Error::invalid_argument(UNKNOWN, name, "null")),
@@ -323,6 +337,9 @@ pub const KEY_ID: &str = "x-amz-server-side-encryption-aws-kms-key-id";
 
 /// The header that switches bucket keys on or off.
 pub const BUCKET_KEY: &str = "x-amz-server-side-encryption-bucket-key-enabled";
+
+/// The headers that only writes take.
+pub(super) const OF_WRITES: [&str; 4] = [ALGORITHM, KEY_ID, CONTEXT, BUCKET_KEY];
 
 /// Start of the names of the gateway's own KMS keys.
 const RESERVED_ALIASES: &str = "alias/sealgate/";

@@ -12,9 +12,13 @@ use crate::direct::Direct;
 use crate::direct::Request;
 use crate::direct::content;
 use crate::multipart::MIB;
+use crate::multipart::element;
 use crate::multipart::expect_object;
 use crate::multipart::modes;
 use crate::multipart::parts;
+
+const KEY_ID: &str = "x-amz-server-side-encryption-aws-kms-key-id";
+const CONTEXT: &str = "x-amz-server-side-encryption-context";
 
 /// Pauses the first request that fits: the gate that it reaches, and the one that lets it go on.
 fn pause(
@@ -240,5 +244,54 @@ async fn a_part_waits_for_a_complete_before_the_backend_has_all_of_it() {
         complete.ok();
         part.refused(404, "NoSuchUpload");
         expect_object(&world, "k", |request| request, &sent).await;
+    }
+}
+
+#[tokio::test]
+async fn a_completion_may_repeat_the_encryption_that_its_upload_was_begun_with_and_no_other() {
+    const SSE: &str = "x-amz-server-side-encryption";
+    const SWITCH: &str = "x-amz-server-side-encryption-bucket-key-enabled";
+    let world = Direct::start().await;
+    let uploading = world.uploading();
+    for (mode, create, later) in modes() {
+        let began = uploading.create(create(Request::new(mode))).await.ok();
+        let id = element(&began.text(), "UploadId").to_owned();
+        let sent = parts(&[9]);
+        let etags = uploading.send(&later(Request::new(mode)), &id, &sent).await;
+        let (algorithm, key) = (began.header(SSE), began.header(KEY_ID));
+        for other in ["AES256", "aws:kms", "aws:kms:dsse", "aws:fsx", ""] {
+            if other != algorithm {
+                let request = later(Request::new(mode)).header(SSE, other);
+                let refused = uploading.complete(request, &id, &etags).await;
+                refused.refused(400, "InvalidArgument");
+            }
+        }
+        let strange = [
+            (KEY_ID, "11111111-2222-3333-4444-555555555555"),
+            (CONTEXT, "eyJ3aG8iOiJ5b3UifQ=="),
+            (
+                SWITCH,
+                if mode == "bucket key" {
+                    "false"
+                } else {
+                    "true"
+                },
+            ),
+        ];
+        for (name, value) in strange {
+            let request = later(Request::new(mode)).header(name, value);
+            let refused = uploading.complete(request, &id, &etags).await;
+            refused.refused(400, "InvalidArgument");
+        }
+
+        let mut again = later(Request::new(mode));
+        if !algorithm.is_empty() {
+            again = again.header(SSE, algorithm);
+        }
+        if !key.is_empty() {
+            again = again.header(KEY_ID, key.rsplit('/').next().unwrap());
+        }
+        uploading.complete(again, &id, &etags).await.ok();
+        expect_object(&world, mode, later, &sent).await;
     }
 }

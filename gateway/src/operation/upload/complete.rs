@@ -54,7 +54,7 @@ use crate::sealed::etag;
 use crate::sealed::footer;
 use crate::sealed::reader::ReadError;
 use crate::sealed::reader::Reader;
-use crate::sse::request::for_read;
+use crate::sse::repeated::for_completion;
 use crate::sse::response;
 
 /// A part as the client lists it.
@@ -83,8 +83,8 @@ pub async fn complete_multipart_upload(
 ) -> Result<Response<Body>, S3Error> {
     let (mut request, _) = permitted.spend();
     let transport = store.transport(&request);
-    let customer_key = for_read(&request.headers, transport)?;
     let upload = Upload::find(store, &request.target).await?;
+    let customer_key = for_completion(&request.headers, transport, upload.protection())?;
     let requested = requested_parts(&document(&mut request).await?)?;
     let stored_key = upload.head.footer_key.as_ref();
     let unlocked = match stored_key.filter(|_| customer_key.is_none()) {

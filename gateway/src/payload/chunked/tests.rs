@@ -137,11 +137,47 @@ fn unsigned_trailers_are_given_out_at_the_end() {
 }
 
 #[test]
-fn a_trailer_may_end_in_a_line_feed_alone_before_its_signature() {
+fn a_signed_trailer_may_end_in_a_line_feed_alone_or_with_an_empty_line_before_its_signature() {
     let mut body = signed(&[b"hello"], &[(CRC, "mnG7TA==")]);
     let end = String::from_utf8(body.pop().unwrap()).unwrap();
-    body.push(end.replacen("==\r\n", "==\n", 1).into_bytes());
-    assert!(decode(&body.concat(), 5, true, &[CRC]).is_ok());
+    for line_end in ["==\n", "==\n\r\n"] {
+        let end = end.replacen("==\r\n", line_end, 1);
+        let whole = [body.concat().as_slice(), end.as_bytes()].concat();
+        assert!(decode(&whole, 5, true, &[CRC]).is_ok(), "{line_end:?}");
+        // The signature is needed as before.
+        let (unsigned, _) = end.split_once(TRAILER_SIGNATURE).unwrap();
+        let whole = [body.concat().as_slice(), unsigned.as_bytes()].concat();
+        assert!(decode(&whole, 5, true, &[CRC]).is_err(), "{line_end:?}");
+    }
+}
+
+#[test]
+fn an_unsigned_trailer_may_end_in_a_line_feed_and_up_to_two_empty_lines() {
+    for end in ["\n\r\n\r\n", "\n\r\n"] {
+        let body = format!("5\r\nhello\r\n0\r\n{CRC}:mnG7TA=={end}");
+        let (content, trailers) = decode(body.as_bytes(), 5, false, &[CRC]).unwrap();
+        assert_eq!(content, b"hello");
+        assert_eq!(trailers[CRC], "mnG7TA==");
+    }
+    for end in [
+        "\n",
+        "\n\r\n\r\n\r\n",
+        "\r\n\r\n\r\n",
+        "\n\r\nx-amz-checksum-sha1:a\r\n\r\n",
+        "\n\r\nmore",
+    ] {
+        let body = format!("5\r\nhello\r\n0\r\n{CRC}:mnG7TA=={end}");
+        let names = [CRC, "x-amz-checksum-sha1"];
+        let announced = if end.contains("sha1") {
+            &names[..]
+        } else {
+            &names[..1]
+        };
+        assert!(
+            decode(body.as_bytes(), 5, false, announced).is_err(),
+            "{end:?}"
+        );
+    }
 }
 
 #[test]
