@@ -131,6 +131,70 @@ fn a_range_opens_from_its_own_chunks() {
 }
 
 #[test]
+fn a_range_that_ends_with_a_chunk_does_not_fetch_the_next() {
+    let (head, chunk) = (layout::HEAD_BYTES as u64, CHUNK_BYTES as u64);
+    let sealed = SEALED_CHUNK_BYTES as u64;
+    let stored = |range| layout::span(3 * chunk, range).unwrap().stored;
+    assert_eq!(stored(0..chunk), head..head + sealed);
+    assert_eq!(stored(0..chunk - 1), head..head + sealed);
+    assert_eq!(stored(0..chunk + 1), head..head + 2 * sealed);
+    assert_eq!(stored(chunk..2 * chunk), head + sealed..head + 2 * sealed);
+}
+
+#[test]
+fn a_span_of_a_longer_segment_is_refused() {
+    let key = key();
+    for (plaintext_bytes, longer, range) in [
+        (100, 200, 50..150),
+        (16_484, 16_584, 16_434..16_534),
+        (100, 40_000, 16_384..16_385),
+    ] {
+        let (segment, _) = seal(&key, &plaintext(plaintext_bytes), 70_000);
+        let span = layout::span(longer, range).unwrap();
+        let error = Opener::span(&key, &segment, &span).err();
+        assert_eq!(error, Some(OpenError::Size), "{plaintext_bytes}");
+    }
+}
+
+#[test]
+fn a_part_or_a_span_that_is_cut_between_chunks_does_not_end() {
+    let key = key();
+    let bytes = 2 * CHUNK_BYTES as u64 + 5;
+    let (segment, stored) = seal(&key, &plaintext(bytes), 70_000);
+    let whole = fetch(&stored, &(0..layout::segment_bytes(bytes).unwrap()));
+    let opener = || Opener::segment(&key, &segment).unwrap();
+    assert!(drain(opener(), whole, 9_999).is_ok());
+    let head = layout::HEAD_BYTES;
+    for cut in [0, 1, head, head + SEALED_CHUNK_BYTES, whole.len() - 1] {
+        let opened = drain(opener(), &whole[..cut], 9_999);
+        assert_eq!(opened.err(), Some(OpenError::Truncated), "{cut}");
+    }
+    let span = layout::span(bytes, 0..bytes).unwrap();
+    for chunks in 0..3 {
+        let opener = Opener::span(&key, &segment, &span).unwrap();
+        let cut = &whole[head..head + chunks * SEALED_CHUNK_BYTES];
+        let opened = drain(opener, cut, 9_999);
+        assert_eq!(opened.err(), Some(OpenError::Truncated), "{chunks}");
+    }
+}
+
+#[test]
+fn the_largest_object_has_10_000_parts_of_5_gib() {
+    let most = 53_687_091_200_000;
+    assert_eq!(layout::OBJECT_BYTES_MAX, most);
+    assert!(layout::segment_bytes(most).is_ok());
+    assert!(layout::stored_bytes_in_parts(most, layout::PARTS_MAX).is_ok());
+    for more in [most + 1, u64::MAX] {
+        let parts = layout::stored_bytes_in_parts(more, layout::PARTS_MAX);
+        assert_eq!(layout::segment_bytes(more), Err(SealError::TooLarge));
+        assert_eq!(parts, Err(SealError::TooLarge));
+        let key = key();
+        let sealer = Sealer::new(&key, Kind::Whole, more, &SystemRandom);
+        assert_eq!(sealer.err(), Some(SealError::TooLarge));
+    }
+}
+
+#[test]
 fn a_body_of_another_length_than_announced_is_not_sealed() {
     let key = key();
     let mut sealer = Sealer::new(&key, Kind::Part(1), 10, &SystemRandom).unwrap();

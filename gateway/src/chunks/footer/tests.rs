@@ -372,6 +372,18 @@ fn the_largest_footer_opens() {
     assert!(footer.len() < 1_300_000);
 }
 
+/// So that one request fetches it whole.
+#[test]
+fn the_longest_footer_has_a_tag_for_each_part_one_unused_entry_and_one_tag() {
+    for parts in [1, 2, layout::PARTS_MAX] {
+        let longest = layout::footer_bytes(parts).unwrap() + 16 * u64::from(parts) + 120 + 16;
+        assert_eq!(layout::footer_with_padding_bytes(parts), Some(longest));
+    }
+    for parts in [0, layout::PARTS_MAX + 1] {
+        assert_eq!(layout::footer_with_padding_bytes(parts), None);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
@@ -400,6 +412,8 @@ proptest! {
         prop_assert_eq!(layout::plaintext_bytes_in_parts(stored, backend_parts), Some(plaintext));
         let padding = footer.len() as u64 - layout::footer_bytes(backend_parts - u32::from(own_part)).unwrap();
         prop_assert!(padding <= 16 * (u64::from(backend_parts) - 1) + 250);
+        let longest = layout::footer_with_padding_bytes(backend_parts).unwrap();
+        prop_assert!(footer.len() as u64 <= longest);
     }
 
     #[test]

@@ -332,6 +332,16 @@ fn only_the_last_chunk_may_be_small() {
 }
 
 #[test]
+fn a_chunk_that_is_too_small_is_named_by_its_number_and_size() {
+    let (whole, small) = ("x".repeat(8192), "y".repeat(100));
+    let body = format!("2000\r\n{whole}\r\n64\r\n{small}\r\n1\r\nz\r\n0\r\n\r\n");
+    let mut decoder = Decoder::new(8293, None, Vec::new());
+    let error = run(&mut decoder, body.as_bytes(), body.len()).unwrap_err();
+    let details = [("Chunk", "2"), ("BadChunkSize", "100")];
+    assert_eq!(error.details(), details.map(|(name, value)| (name, value.to_owned())));
+}
+
+#[test]
 fn sizes_in_other_forms_are_refused() {
     for size in [
         "+5",
@@ -389,6 +399,17 @@ fn a_line_takes_bounded_memory() {
 
     let extension = format!("5;{}\r\nhello\r\n0\r\n\r\n", "e".repeat(1 << 20));
     assert_eq!(unsigned(&extension, 5), Err(S3Code::IncompleteBody));
+}
+
+#[test]
+fn a_line_has_at_most_512_bytes_with_its_end() {
+    let trailer = |bytes: usize| {
+        let value = "v".repeat(bytes - CRC.len() - ":\r\n".len());
+        let body = format!("5\r\nhello\r\n0\r\n{CRC}:{value}\r\n\r\n");
+        decode(body.as_bytes(), 5, false, &[CRC]).map(|_| ())
+    };
+    assert_eq!(trailer(512), Ok(()));
+    assert_eq!(trailer(513), Err(S3Code::IncompleteBody));
 }
 
 #[test]
