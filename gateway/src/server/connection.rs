@@ -129,9 +129,10 @@ where
     }
 }
 
-/// Most header lines of a request. One of metadata takes at least 15 bytes, so more than S3 takes, whose
-/// limit is of bytes.
-const HEADERS_MAX: usize = 600;
+/// Most header lines of a request: what fits into the 8 KiB that S3 takes of a PUT's header ("Object key and
+/// metadata" in the S3 User Guide), where each line is as short as metadata of a two-letter name is, 18 bytes.
+/// hyper clears a table of as many at each request, so that more would cost every small one.
+const HEADERS_MAX: usize = 455;
 
 /// The most a connection buffers of what it reads; bounds the head, too.
 const BUFFER_BYTES_MAX: usize = 128 * 1024;

@@ -338,7 +338,10 @@ fn a_chunk_that_is_too_small_is_named_by_its_number_and_size() {
     let mut decoder = Decoder::new(8293, None, Vec::new());
     let error = run(&mut decoder, body.as_bytes(), body.len()).unwrap_err();
     let details = [("Chunk", "2"), ("BadChunkSize", "100")];
-    assert_eq!(error.details(), details.map(|(name, value)| (name, value.to_owned())));
+    assert_eq!(
+        error.details(),
+        details.map(|(name, value)| (name, value.to_owned()))
+    );
 }
 
 #[test]
