@@ -204,21 +204,24 @@ async fn a_parameter_that_version_2_does_not_sign_is_refused_with_the_way_out() 
 #[tokio::test]
 async fn a_list_of_version_2_may_be_of_any_page_and_a_write_may_not() {
     let gate = open().await;
-    for page in [
+    let pages = [
         "prefix=a",
         "delimiter=a",
         "max-keys=2",
         "marker=a",
         "list-type=2",
-    ] {
-        let list = Draft::new(Method::GET, BUCKET, "");
-        for request in both(&gate, list) {
-            gate.accepts(&with_query(request, page)).await;
-        }
+    ];
+    for page in pages {
         let write = Draft::new(Method::PUT, BUCKET, "key");
         for request in both(&gate, write.body("hello")) {
             let request = with_query(request, page);
             gate.refuses(&request, "InvalidArgument", 400).await;
+        }
+    }
+    for page in pages {
+        let list = Draft::new(Method::GET, BUCKET, "");
+        for request in both(&gate, list) {
+            gate.accepts(&with_query(request, page)).await;
         }
     }
 }
