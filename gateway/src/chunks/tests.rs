@@ -195,6 +195,59 @@ fn the_largest_object_has_10_000_parts_of_5_gib() {
 }
 
 #[test]
+fn a_chunk_is_handed_on_once_it_is_full() {
+    let key = key();
+    let (head, full) = (layout::HEAD_BYTES, layout::HEAD_BYTES + SEALED_CHUNK_BYTES);
+    let plaintext = plaintext(CHUNK_BYTES as u64 + 5);
+    let bytes = plaintext.len() as u64;
+    let mut sealer = Sealer::new(&key, Kind::Part(1), bytes, &SystemRandom).unwrap();
+    let segment = sealer.segment().clone();
+    assert_eq!(sealer.ready(), head);
+    sealer.push(&plaintext).unwrap();
+    assert_eq!(sealer.ready(), full);
+    let sealed = sealer.take().unwrap();
+    assert_eq!(sealed.len(), full);
+    assert_eq!((sealer.ready(), sealer.take()), (0, None));
+
+    let mut opener = Opener::segment(&key, &segment).unwrap();
+    opener.push(&sealed[..full - 1]).unwrap();
+    assert_eq!((opener.ready(), opener.take()), (0, None));
+    opener.push(&sealed[full - 1..]).unwrap();
+    assert_eq!(opener.ready(), CHUNK_BYTES);
+    assert_eq!(opener.take().as_deref(), Some(&plaintext[..CHUNK_BYTES]));
+    assert_eq!((opener.ready(), opener.take()), (0, None));
+}
+
+#[test]
+fn a_head_reads_as_the_segment_that_it_was_written_for() {
+    let (own, other) = (key(), key());
+    for kind in [Kind::Whole, Kind::Part(1), Kind::Part(10_000), Kind::Footer] {
+        let sealer = Sealer::new(&own, kind, 5, &SystemRandom).unwrap();
+        let segment = sealer.segment().clone();
+        assert_eq!(
+            Segment::from_head(&segment.head(), 5).as_ref(),
+            Ok(&segment)
+        );
+        assert_eq!(segment.check(&own), Ok(()));
+        assert_eq!(segment.check(&other), Err(OpenError::Commitment));
+        let longer = Segment {
+            plaintext_bytes: 6,
+            ..segment
+        };
+        assert_eq!(longer.check(&own), Err(OpenError::Commitment));
+    }
+    let sealer = Sealer::new(&own, Kind::Part(1), 5, &SystemRandom).unwrap();
+    for number in [0, 10_001] {
+        let head = Segment {
+            kind: Kind::Part(number),
+            ..sealer.segment().clone()
+        }
+        .head();
+        assert_eq!(Segment::from_head(&head, 5), Err(OpenError::Head));
+    }
+}
+
+#[test]
 fn a_body_of_another_length_than_announced_is_not_sealed() {
     let key = key();
     let mut sealer = Sealer::new(&key, Kind::Part(1), 10, &SystemRandom).unwrap();

@@ -119,3 +119,25 @@ const LABEL: &[u8] = b"sealgate/trailer@v1\0";
 
 /// First byte of a record.
 const RECORD_VERSION: u8 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_in_another_form_is_refused() {
+        let record = Record {
+            plaintext_bytes: 3,
+            md5: None,
+            checksum: None,
+        };
+        let bytes = record.encode().unwrap();
+        assert_eq!(Record::decode(&bytes), Ok(record));
+        // Version, MD5's flag, codes, reserved bytes, and the fields of digests that it has not.
+        for at in [0, 1, 2, 3, 4, 7, 16, 31, 32, 127] {
+            let mut other = bytes;
+            other[at] ^= 2;
+            assert_eq!(Record::decode(&other), Err(OpenError::Record), "byte {at}");
+        }
+    }
+}

@@ -149,6 +149,38 @@ fn an_envelope_leaves_room_for_the_clients_own_metadata() {
 }
 
 #[test]
+fn a_header_of_more_than_8192_characters_is_no_envelope() {
+    let mut case = Case::new(Mode::SseKms, true, false);
+    let mut of_context = |bytes| {
+        if let Protection::SseKms { kms, .. } = &mut case.envelope.protection {
+            kms.context = vec![("k".to_owned(), "v".repeat(bytes))];
+        }
+        case.envelope.seal(&case.data, ARN)
+    };
+    let rest = of_context(4_000).len() * 3 / 4 - 4_000;
+    let (longest, longer) = (of_context(6_144 - rest), of_context(6_145 - rest));
+    assert_eq!((longest.len(), longer.len()), (8_192, 8_194));
+    assert!(SealedEnvelope::parse(&longest).is_ok());
+    assert_eq!(
+        SealedEnvelope::parse(&longer).err(),
+        Some(EnvelopeError::Form)
+    );
+}
+
+#[test]
+fn the_clients_context_is_that_of_its_kms_key() {
+    let team = [("team".to_owned(), "blue".to_owned())];
+    for mode in MODES {
+        let protection = Case::new(mode, true, false).envelope.protection;
+        let expected = match mode {
+            Mode::SseKms | Mode::BucketKey | Mode::Dsse => &team[..],
+            Mode::SseS3 | Mode::SseC => &[],
+        };
+        assert_eq!(protection.context(), expected, "{mode:?}");
+    }
+}
+
+#[test]
 fn no_bit_of_an_envelope_can_change() {
     for case in Case::all() {
         let bytes = case.bytes();

@@ -148,3 +148,6 @@ impl<B: WireBody> PayloadStream for Hashed<B> {
 const DECODED_LENGTH: HeaderName = HeaderName::from_static("x-amz-decoded-content-length");
 
 const TRAILER: HeaderName = HeaderName::from_static("x-amz-trailer");
+
+#[cfg(test)]
+mod tests;

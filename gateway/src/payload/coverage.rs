@@ -58,3 +58,45 @@ impl Coverage {
         self.hash.is_chunked()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signing() -> ChunkSigning {
+        let scope = CredentialScope {
+            date: "20130524".to_owned(),
+            region: "us-east-1".to_owned(),
+            service: "s3".to_owned(),
+        };
+        ChunkSigning {
+            key: Arc::new(SigningKey::derive("secret", &scope)),
+            timestamp: Timestamp::from_unix_seconds(0),
+            scope,
+            previous: String::new(),
+        }
+    }
+
+    /// Of a signed request: whether it is covered, and whether with signed chunks; whether it is of an
+    /// anonymous one; whether it is `aws-chunked`.
+    #[test]
+    fn signed_chunks_need_a_key_and_asymmetric_ones_are_never_covered() {
+        for (hash, signed, anonymous, chunked) in [
+            (PayloadHash::Sha256([0; 32]), Some(false), true, false),
+            (PayloadHash::Unsigned, Some(false), true, false),
+            (PayloadHash::UnsignedTrailer, Some(false), true, true),
+            (PayloadHash::SignedChunks, Some(true), false, true),
+            (PayloadHash::SignedChunksTrailer, Some(true), false, true),
+            (PayloadHash::Asymmetric, None, false, true),
+        ] {
+            let coverage = Coverage::signed(hash.clone(), signing());
+            let of_chunks = coverage.as_ref().map(|it| it.chunks.is_some());
+            assert_eq!(of_chunks, signed, "{hash:?}");
+            let without_key = Coverage::unsigned(hash.clone());
+            assert_eq!(without_key.is_some(), anonymous, "{hash:?}");
+            for coverage in coverage.iter().chain(&without_key) {
+                assert_eq!(coverage.is_chunked(), chunked, "{hash:?}");
+            }
+        }
+    }
+}

@@ -154,6 +154,22 @@ mod tests {
     }
 
     #[test]
+    fn five_parameters_are_of_the_signature_alone() {
+        for name in [
+            "AWSAccessKeyId",
+            "Expires",
+            "Signature",
+            "content-md5",
+            "content-type",
+        ] {
+            assert!(is_signing_parameter(name), "{name}");
+        }
+        for name in ["", "acl", "versionId", "expires", "response-content-type"] {
+            assert!(!is_signing_parameter(name), "{name}");
+        }
+    }
+
+    #[test]
     fn half_a_signature_is_a_presigned_url_that_lacks_the_rest() {
         for half in [
             &[("AWSAccessKeyId", "AKID")][..],

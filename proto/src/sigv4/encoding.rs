@@ -208,6 +208,7 @@ mod tests {
             ("/b/ü", "/b/%C3%BC"),
             ("/b/%c3%bc", "/b/%C3%BC"),
             ("/b/%252e", "/b/%252e"),
+            ("%61 b", "a%20b"),
         ] {
             assert_eq!(encode_once(sent), canonical, "{sent}");
         }

@@ -90,8 +90,31 @@ mod tests {
             PayloadHash::parse("UNSIGNED-PAYLOAD"),
             Ok(PayloadHash::Unsigned)
         );
-        let signed = PayloadHash::parse("STREAMING-AWS4-HMAC-SHA256-PAYLOAD").unwrap();
-        assert!(signed.is_chunked());
+        for (text, hash) in [
+            (
+                "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+                PayloadHash::UnsignedTrailer,
+            ),
+            (
+                "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+                PayloadHash::SignedChunks,
+            ),
+            (
+                "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+                PayloadHash::SignedChunksTrailer,
+            ),
+            (
+                "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD",
+                PayloadHash::Asymmetric,
+            ),
+            (
+                "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER",
+                PayloadHash::Asymmetric,
+            ),
+        ] {
+            assert!(hash.is_chunked(), "{text}");
+            assert_eq!(PayloadHash::parse(text), Ok(hash));
+        }
         for text in [
             "unsigned-payload",
             "",

@@ -161,6 +161,10 @@ fn a_multipart_object_opens_and_has_the_size_its_length_and_parts_tell() {
 
             let tail = Tail::parse(stored.last_chunk().unwrap(), stored.len() as u64).unwrap();
             assert_eq!(tail.plaintext_bytes(), bytes);
+            assert_eq!(tail.parts() as usize, lengths.len());
+            assert_eq!(tail.backend_parts(), parts);
+            let footer = tail.padding_bytes() + tail.footer_bytes();
+            assert_eq!(footer, object.footer.len() as u64);
             let footer = stored.len() - usize::try_from(tail.footer_bytes()).unwrap();
             let table = tail.open(Keys::from(&object.key), &stored[footer..]);
             assert_eq!(table, Ok(object.table.clone()));
@@ -370,6 +374,46 @@ fn the_largest_footer_opens() {
     let tail = Tail::parse(footer.last_chunk().unwrap(), stored).unwrap();
     assert!(tail.open(Keys::from(&keys), &footer) == Ok(table));
     assert!(footer.len() < 1_300_000);
+}
+
+#[test]
+fn a_table_in_another_form_or_behind_another_tail_is_refused() {
+    let object = Object::new(&[20_000, 5], false);
+    let tail = object.table.tail(2).unwrap();
+    let bytes = object.table.encode(&tail).unwrap();
+    assert_eq!(Table::decode(&bytes, &tail).as_ref(), Ok(&object.table));
+    // The version and reserved bytes, of the table and of its first part.
+    for at in [0, 3, 12, 15, 64 + 6, 64 + 7] {
+        let mut other = bytes.clone();
+        other[at] ^= 1;
+        let decoded = Table::decode(&other, &tail);
+        assert_eq!(decoded, Err(OpenError::Footer), "byte {at}");
+    }
+    for other in [
+        Tail {
+            plaintext_bytes: tail.plaintext_bytes + 1,
+            ..tail
+        },
+        Tail {
+            padding: tail.padding + 1,
+            ..tail
+        },
+        Tail { parts: 1, ..tail },
+    ] {
+        let claimed = object.table.encode(&other).unwrap();
+        let decoded = Table::decode(&claimed, &other);
+        assert_eq!(decoded, Err(OpenError::Footer), "{other:?}");
+    }
+}
+
+#[test]
+fn a_part_without_a_checksum_or_an_md5_comes_back_without_it() {
+    let mut table = Object::new(&[20_000, 5], false).table;
+    table.parts[0].checksum = None;
+    table.parts[1].md5 = None;
+    let tail = table.tail(2).unwrap();
+    let bytes = table.encode(&tail).unwrap();
+    assert_eq!(Table::decode(&bytes, &tail), Ok(table));
 }
 
 /// So that one request fetches it whole.

@@ -143,3 +143,80 @@ fn a_large_file_ends_at_its_delimiter_and_nothing_follows() {
         300_000
     );
 }
+
+/// The error of a form that is not read.
+fn refusal(form: Result<Form, S3Error>) -> String {
+    form.err().unwrap().code_text().to_owned()
+}
+
+#[test]
+fn a_boundary_has_1_to_70_characters_and_no_space_at_its_end() {
+    for (boundary, is_one) in [
+        ("b".repeat(70), true),
+        ("b".repeat(71), false),
+        ("a b".to_owned(), true),
+        ("b ".to_owned(), false),
+        (String::new(), false),
+    ] {
+        let body = format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=file\r\n\r\nx\r\n--{boundary}--\r\n"
+        );
+        let form = read(body.as_bytes(), &format!("\"{boundary}\""), 50);
+        assert_eq!(form.is_ok(), is_one, "{boundary:?}");
+    }
+}
+
+#[test]
+fn a_form_that_ends_before_a_file_lacks_the_file() {
+    for body in ["--b--", "--b--\r\n"] {
+        for piece in [1, 50] {
+            let form = read(body.as_bytes(), "b", piece);
+            assert_eq!(refusal(form), "InvalidArgument", "{body:?} by {piece}");
+        }
+    }
+    for body in ["--b", "--b-", "--b-\r", "--b\r\n"] {
+        let form = read(body.as_bytes(), "b", 50);
+        assert_eq!(refusal(form), "MalformedPOSTRequest", "{body:?}");
+    }
+}
+
+#[test]
+fn at_most_20480_bytes_stand_before_the_file() {
+    let form = |bytes: usize| {
+        let before = "--b\r\nContent-Disposition: form-data; name=key\r\n\r\n";
+        let head = "\r\n--b\r\nContent-Disposition: form-data; name=file";
+        let value = "v".repeat(bytes - before.len() - head.len());
+        let body = format!("{before}{value}{head}\r\n\r\nx\r\n--b--\r\n");
+        read(body.as_bytes(), "b", body.len())
+    };
+    assert_eq!(file(form(20_480).unwrap()).unwrap(), b"x");
+    assert_eq!(refusal(form(20_481)), "MaxPostPreDataLengthExceeded");
+}
+
+#[test]
+fn the_name_of_the_file_is_put_into_every_field_but_the_policy() {
+    let field = |name: &str| {
+        format!("--b\r\nContent-Disposition: form-data; name={name}\r\n\r\n${{filename}}\r\n")
+    };
+    let last = "--b\r\nContent-Disposition: form-data; name=file; filename=f\r\n\r\nx\r\n--b--\r\n";
+    let body = [&field("key"), &field("Policy"), last].concat();
+    let form = read(body.as_bytes(), "b", 50).unwrap();
+    assert_eq!(form.fields.get("key"), Some("f"));
+    assert_eq!(form.fields.get("policy"), Some("${filename}"));
+}
+
+#[test]
+fn a_file_that_fits_in_memory_may_be_followed_by_fields() {
+    let mut body = body("form-data; name=\"file\"", b"0123456789");
+    body.truncate(body.len() - "--\r\n".len());
+    body.extend(b"\r\nContent-Disposition: form-data; name=a\r\n\r\nx\r\n--b--\r\n");
+    let start = body.windows(10).position(|it| it == b"0123456789").unwrap();
+    let rest = (body.len() - start) as u64;
+    let read = |in_memory_max| {
+        let form = read(&body, "b", 50).unwrap();
+        bytes_of(form.file(in_memory_max).now_or_never().unwrap()?)
+    };
+    assert_eq!(read(rest).unwrap(), b"0123456789");
+    let error = read(rest - 1).unwrap_err();
+    assert_eq!(error.code_text(), "MalformedPOSTRequest");
+}

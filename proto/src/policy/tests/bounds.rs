@@ -8,8 +8,13 @@ use crate::policy::Decision;
 use crate::policy::Policy;
 use crate::policy::Principal;
 use crate::policy::Request;
+use crate::policy::budget::Budget;
 use crate::policy::evaluate;
+use crate::policy::operator::Operator;
+use crate::policy::pattern::Meaning;
+use crate::policy::pattern::Pattern;
 use crate::policy::pattern::VARIABLES_BYTES_MAX;
+use crate::policy::pattern::Wildcards;
 use crate::policy::prepared::STEPS_PER_DECISION;
 use crate::policy::prepared::STEPS_PER_REQUEST;
 
@@ -216,4 +221,37 @@ fn decisions_that_are_too_expensive_deny_and_leave_the_next_its_own_steps() {
     assert!(prepared.steps_left() < STEPS_PER_DECISION);
     let other = prepared.decide("s3:GetObject", &key);
     assert_eq!(other.decision, Decision::Allow);
+}
+
+/// The steps of an operator on one value, and of a pattern with variables, as their sizes make them.
+#[test]
+fn a_value_and_a_variable_cost_as_many_steps_as_their_bytes_and_those_they_are_compared_with() {
+    let all = 1_000_000;
+    for (operator, wanted, value, steps) in [
+        ("NumericEquals", &["1", "2", "3"][..], "12", 256 + 2 + 3),
+        ("StringEqualsIgnoreCase", &[], "abcd", 256 + 4 + 4 * 8),
+        ("BinaryEquals", &["AAAA", "AAAA"], "AAAA", 256 + 4 + 2 * 4),
+        ("IpAddress", &["::1", "::2", "::3"], "::1", 256 + 3 + 3 * 4),
+    ] {
+        let wanted: Vec<String> = wanted.iter().map(|&it| it.to_owned()).collect();
+        let parsed = Operator::parse(operator, "k", &wanted, true).unwrap();
+        let mut budget = Budget::new(all);
+        parsed.unwrap().matches(value, &[], &mut budget).unwrap();
+        assert_eq!(all - budget.left(), steps, "{operator}");
+    }
+    for (ignore_case, steps_per_byte) in [(false, 1), (true, 8)] {
+        let meaning = Meaning {
+            wildcards: Wildcards::None,
+            variables: true,
+            ignore_case,
+        };
+        let text = "a${aws:k}b${aws:k}c";
+        let pattern = Pattern::parse(text, meaning);
+        let mut budget = Budget::new(all);
+        let context = context(&[("aws:k", "12345")]);
+        let resolved = pattern.resolve(&context, &mut budget).unwrap();
+        assert!(resolved.is_some());
+        let steps = 5 * 64 + text.len() + 10 * steps_per_byte;
+        assert_eq!(all - budget.left(), steps);
+    }
 }

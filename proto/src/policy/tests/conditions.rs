@@ -234,6 +234,8 @@ fn addresses_lie_in_networks_of_their_family() {
         ("2001:db8::/32", "2001:db8:ffff::1", true),
         ("2001:db8::/32", "2001:db9::1", false),
         ("2001:db8::1", "2001:0DB8:0:0:0:0:0:1", true),
+        ("2001:db8::1", "2001:db8::2", false),
+        ("2001:db8::/97", "2001:db8::8000:0", false),
         ("::/0", "2001:db8::1", true),
         ("::/0", "203.0.113.7", false),
     ] {
@@ -267,7 +269,20 @@ fn arns_are_compared_part_by_part() {
             r#""arn:aws:sns:us-east-1?111122223333:topic:x""#,
             arn
         ));
-        assert!(!test(operator, r#""*""#, "no arn"));
+        for value in ["no arn", "arn:aws:sns", "a:b:c:d:e:f"] {
+            assert!(!test(operator, r#""*""#, value), "{value}");
+        }
+    }
+}
+
+#[test]
+fn only_operators_of_likeness_have_wildcards() {
+    for operator in ["StringEquals", "StringEqualsIgnoreCase"] {
+        for (wanted, value) in [("a*", "ab"), ("a?", "ab"), ("*", "a"), ("?", "a")] {
+            let quoted = format!(r#""{wanted}""#);
+            assert!(!test(operator, &quoted, value), "{operator} {wanted}");
+            assert!(test(operator, &quoted, wanted), "{operator} {wanted}");
+        }
     }
 }
 

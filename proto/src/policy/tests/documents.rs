@@ -9,6 +9,7 @@ use crate::policy::Policy;
 use crate::policy::PolicyFault;
 use crate::policy::PolicyKind;
 use crate::policy::Principal;
+use crate::policy::Statement;
 
 const STATEMENT: &str =
     r#"{"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*"}"#;
@@ -86,6 +87,30 @@ fn a_document_that_is_no_json_object_is_refused_with_s3s_text() {
     }
     let error = Policy::parse("{\n  \"Id\": }", PolicyKind::Resource).unwrap_err();
     assert_eq!(error.fault, PolicyFault::Json { line: 2, column: 9 });
+}
+
+#[test]
+fn an_id_that_is_no_text_is_a_fault_of_its_own() {
+    let text = format!(r#"{{"Id": 1, "Statement": {STATEMENT}}}"#);
+    assert_eq!(fault(&text), PolicyFault::Syntax { element: "Id" });
+}
+
+#[test]
+fn statements_have_their_places_in_the_document() {
+    let policy = policy(&format!(r#"{{"Statement": [{STATEMENT}, {STATEMENT}]}}"#));
+    let places: Vec<_> = policy
+        .statements()
+        .iter()
+        .map(Statement::position)
+        .collect();
+    assert_eq!(places, [0, 1]);
+}
+
+#[test]
+fn a_key_of_the_context_is_found_in_any_case() {
+    let context: Context = [("aws:Referer", "a")].into_iter().collect();
+    assert_eq!(context.get("AWS:referer"), Some(&["a".to_owned()][..]));
+    assert_eq!(context.get("aws:Refere"), None);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use proptest::proptest;
 use proptest::test_runner::Config;
 
 use crate::policy::budget::Budget;
+use crate::policy::glob::Glob;
 use crate::policy::pattern::Meaning;
 use crate::policy::pattern::Pattern;
 use crate::policy::pattern::Wildcards;
@@ -94,6 +95,42 @@ fn every_short_pattern_matches_what_the_table_matches() {
                 assert_eq!(found, expected, "{pattern} {text} {wildcards:?}");
             }
         }
+    }
+}
+
+#[test]
+fn a_question_mark_stands_for_one_character_of_any_length() {
+    for char in ["a", "é", "€", "𝄞"] {
+        for wildcards in ALL {
+            for pattern in ["?", "x?", "?x", "*?x", "x??", "*x?*", "a*?"] {
+                for text in [
+                    char.to_owned(),
+                    format!("x{char}"),
+                    format!("{char}x{char}"),
+                ] {
+                    let expected = reference(pattern, &text, wildcards);
+                    let (found, _) = matches(pattern, &text, wildcards);
+                    assert_eq!(found, expected, "{pattern} {text} {wildcards:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pattern_put_together_of_others_needs_the_bytes_of_all() {
+    let mut glob = Glob::default();
+    let mut part = Glob::default();
+    for _ in 0..2 {
+        part.push_one();
+        part.push_text("ab");
+        glob.append(&part);
+    }
+    // Nine bytes at least: a shorter text is not looked at.
+    for (text, is_read) in [("8 bytes.", false), ("9 bytes..", true)] {
+        let mut budget = Budget::new(1_000);
+        assert_eq!(glob.matches(text, &mut budget), Ok(false));
+        assert_eq!(1_000 - budget.left() > 8, is_read, "{text}");
     }
 }
 

@@ -265,6 +265,10 @@ fn principals_that_cannot_be_are_refused_with_s3s_text() {
         r#"{"Service": "*"}"#,
         r#"{"AWS": "arn:aws:iam:us-east-1:111122223333:root"}"#,
         r#"{"CanonicalUser": "*"}"#,
+        r#"{"AWS": "ALICE"}"#,
+        r#"{"AWS": "BIDACKCEVSQ6C2EXAMPLE"}"#,
+        r#"{"AWS": "arn:aws:iam::111122223333:alice"}"#,
+        r#"{"AWS": "arn:aws:sts::111122223333:root"}"#,
     ] {
         let fault = parse("Allow", "Principal", value).unwrap_err();
         assert_eq!(fault.to_string(), "Invalid principal in policy", "{value}");
@@ -280,4 +284,44 @@ fn a_deleted_principal_is_nobody_and_no_fault() {
 fn of_several_that_allow_the_most_direct_counts() {
     let value = r#"{"AWS": ["111122223333", "arn:aws:iam::111122223333:user/alice"]}"#;
     assert_eq!(named(value, &alice()), Some(PrincipalMatch::Named));
+}
+
+#[test]
+fn a_text_that_is_not_a_star_is_named_in_the_fault() {
+    let principal = "111122223333".to_owned();
+    let fault = parse("Allow", "Principal", r#""111122223333""#).unwrap_err();
+    assert_eq!(fault, PolicyFault::Principal { principal });
+}
+
+/// The sids of the statement that decides between two that allow, in both orders.
+#[test]
+fn of_two_statements_that_allow_the_more_direct_decides_and_of_like_ones_the_first() {
+    let account = r#"{"AWS": "111122223333"}"#;
+    let user = r#"{"AWS": "arn:aws:iam::111122223333:user/alice"}"#;
+    for (first, second, decides, by) in [
+        (account, user, "second", PrincipalMatch::Named),
+        (user, account, "first", PrincipalMatch::Named),
+        (account, account, "first", PrincipalMatch::Account),
+        (user, user, "first", PrincipalMatch::Named),
+        (account, r#""*""#, "second", PrincipalMatch::Anyone),
+        (r#""*""#, account, "first", PrincipalMatch::Anyone),
+    ] {
+        let text = format!(
+            r#"{{"Statement": [
+                {{"Sid": "first", "Effect": "Allow", "Principal": {first}, "Action": "*",
+                  "Resource": "*"}},
+                {{"Sid": "second", "Effect": "Allow", "Principal": {second}, "Action": "*",
+                  "Resource": "*"}}]}}"#
+        );
+        let policy = Policy::parse(&text, PolicyKind::Resource).unwrap();
+        let request = Request {
+            principal: &alice(),
+            action: "s3:GetObject",
+            resource: "r",
+            context: &Context::new(),
+        };
+        let verdict = evaluate(&policy, &request);
+        assert_eq!(verdict.sid(), Some(decides), "{first} {second}");
+        assert_eq!(verdict.principal, Some(by), "{first} {second}");
+    }
 }

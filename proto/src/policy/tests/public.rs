@@ -112,13 +112,14 @@ fn a_statement_is_not_confined_by_wildcards_variables_or_other_operators_and_key
 fn networks_confine_unless_they_are_broad_alone_or_together() {
     let eighths: Vec<String> = (0..=255).map(|byte| format!("{byte}.0.0.0/8")).collect();
     let eighths: Vec<&str> = eighths.iter().map(String::as_str).collect();
-    let cases: [(&[&str], bool); 17] = [
+    let cases: [(&[&str], bool); 18] = [
         (&["203.0.113.7"], false),
         (&["203.0.113.0/24", "2001:db8::/32"], false),
         (&["17.0.0.0/8"], false),
         (&["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"], false),
         (&["10.0.0.0/8", "11.0.0.0/8"], false),
         (&["17.0.0.0/8", "17.1.0.0/16"], false),
+        (&["17.0.0.0/8", "203.0.113.0/24"], false),
         (&["0.0.0.0/0"], true),
         (&["0.0.0.0/1"], true),
         (&["17.0.0.0/7"], true),

@@ -203,6 +203,8 @@ fn a_url_lives_to_the_second_it_expires_and_no_longer() {
         now,
     };
     assert_eq!(expired.s3_code(), ("AccessDenied", 403));
+    let asymmetric = PresignedError::Asymmetric;
+    assert_eq!(asymmetric.s3_code(), ("InvalidRequest", 400));
     assert_eq!(expired.to_string(), "Request has expired");
     assert_eq!(parse_at(now), Err(expired));
 }
