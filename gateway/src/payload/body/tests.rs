@@ -1,8 +1,10 @@
 //! Bodies from the connection to the operation, as their signature covers them.
 
 use std::io;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use futures_util::StreamExt as _;
 use futures_util::stream;
 use http::HeaderValue;
 use http_body::Frame;
@@ -157,4 +159,29 @@ fn a_body_that_breaks_off_is_incomplete() {
     let reset = io::Error::from(io::ErrorKind::ConnectionReset);
     let frames = vec![Ok(Frame::data(Bytes::from("he"))), Err(reset)];
     assert_eq!(framed(frames), Err(S3Code::IncompleteBody));
+}
+
+/// The body of a client that sends two bytes and then nothing, where three must come in each window.
+fn stalled(window: Duration) -> Payload {
+    let sent = stream::iter([Ok::<_, io::Error>(Frame::data(Bytes::from("he")))]);
+    let body = StreamBody::new(sent.chain(stream::pending()));
+    let limits = WireLimits {
+        window,
+        window_bytes_min: 3,
+    };
+    let coverage = Coverage::unsigned(PayloadHash::Unsigned).unwrap();
+    covered(Wire::new(body, limits), &HeaderMap::new(), coverage).unwrap()
+}
+
+#[tokio::test]
+async fn a_client_that_stops_sending_is_cut_off_when_its_window_is_over() {
+    let mut cut_off = stalled(Duration::ZERO);
+    assert_eq!(cut_off.next().await.unwrap().unwrap(), "he");
+    for _ in 0..2 {
+        let error = cut_off.next().await.unwrap().unwrap_err();
+        assert_eq!(error.code(), S3Code::RequestTimeout);
+    }
+    let mut in_time = stalled(Duration::from_secs(3_600));
+    assert_eq!(in_time.next().await.unwrap().unwrap(), "he");
+    assert!(in_time.next().now_or_never().is_none());
 }
