@@ -255,3 +255,19 @@ fn a_value_and_a_variable_cost_as_many_steps_as_their_bytes_and_those_they_are_c
         assert_eq!(all - budget.left(), steps);
     }
 }
+
+#[test]
+fn a_condition_on_a_key_that_is_missing_is_not_free() {
+    let steps = |conditions: usize| {
+        let keys: Vec<_> = (0..conditions)
+            .map(|it| format!(r#""aws:k{it}": "true""#))
+            .collect();
+        let members = format!(
+            r#""Resource": "*", "Condition": {{"Null": {{{}}}}}"#,
+            keys.join(",")
+        );
+        let prepared = statement("Deny", &members).for_request(&alice(), &Context::new());
+        STEPS_PER_REQUEST - prepared.steps_left()
+    };
+    assert_eq!(steps(11) - steps(1), 10 * (128 + 1));
+}

@@ -237,6 +237,20 @@ fn a_pattern_takes_steps_in_proportion_to_its_length_and_the_texts() {
     }
 }
 
+/// Steps of the pattern, of its pieces, of searches and comparisons.
+#[test]
+fn a_search_costs_the_bytes_that_it_reads() {
+    let (x, y) = ("x".repeat(1_000), "y".repeat(80));
+    for (pattern, text, steps) in [
+        ("*a?b*", x.clone(), 8 + 2 * 16 + 1 + (64 + 1_000)),
+        ("*a?b*", format!("{x}a"), 8 + 2 * 16 + 1 + (64 + 1_001) + 64),
+        (&format!("{y}*"), y.clone(), 8 + 2 * 16 + 80 / 8),
+    ] {
+        let (_, taken) = matches(pattern, &text, Wildcards::Free);
+        assert_eq!(taken, steps, "{pattern}");
+    }
+}
+
 #[test]
 fn a_pattern_longer_than_the_text_takes_no_search() {
     let pattern = "*a".repeat(9_000);
