@@ -1,4 +1,4 @@
-//! `sealgate up` as a process of its own: the release binary.
+//! `sealgate up` as a process of its own, as it is handed out.
 
 use std::io::BufRead as _;
 use std::io::BufReader;
@@ -47,22 +47,23 @@ impl Drop for Up {
     }
 }
 
-/// The release binary: `SEALGATE`, or built now.
+/// The binary as it is handed out: `SEALGATE`, or built now.
 fn binary() -> PathBuf {
     if let Some(named) = std::env::var_os("SEALGATE") {
         return named.into();
     }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let build = Command::new(cargo)
-        .args(["build", "--release", "-p", "sealgate"])
+        .args(["build", "--profile", "dist", "-p", "sealgate"])
         .status();
     assert!(
         build.unwrap().success(),
-        "the release binary does not build"
+        "the binary does not build"
     );
-    // This bench lies in target/release/deps.
+    // This bench is in target/release/deps.
     let own = std::env::current_exe().unwrap();
-    own.parent().unwrap().parent().unwrap().join("sealgate")
+    let targets = own.ancestors().nth(3).unwrap();
+    targets.join("dist/sealgate")
 }
 
 /// Starts a process; gives its first line of output.

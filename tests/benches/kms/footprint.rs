@@ -22,7 +22,7 @@ pub async fn print(out: &mut impl Write) -> anyhow::Result<()> {
     let Some(binary) = binary() else {
         return Ok(writeln!(
             out,
-            "\nno sealgate to start: cargo build --release -p sealgate, or SEALGATE=FILE"
+            "\nno sealgate to start: cargo build --profile dist -p sealgate, or SEALGATE=FILE"
         )?);
     };
     let folder = tempfile::tempdir()?;
@@ -58,7 +58,7 @@ pub async fn print(out: &mut impl Write) -> anyhow::Result<()> {
 
 /// The binary, if there is one.
 fn binary() -> Option<PathBuf> {
-    let beside = || Some(std::env::current_exe().ok()?.parent()?.join("../sealgate"));
+    let beside = || Some(std::env::current_exe().ok()?.parent()?.join("../../dist/sealgate"));
     let named = std::env::var_os("SEALGATE").map(PathBuf::from);
     named.or_else(beside).filter(|path| path.exists())
 }
