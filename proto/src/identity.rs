@@ -13,6 +13,57 @@ use serde::Deserialize;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+/// Parsing, printing and comparing of an identity that is a checked text.
+macro_rules! checked_text {
+    ($name:ident, $expected:literal) => {
+        impl FromStr for $name {
+            type Err = IdentityError;
+
+            fn from_str(text: &str) -> Result<Self, IdentityError> {
+                Self::checked(text).ok_or(IdentityError($expected))
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = IdentityError;
+
+            fn try_from(text: String) -> Result<Self, IdentityError> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(identity: $name) -> Self {
+                identity.as_str().to_owned()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl PartialEq<str> for $name {
+            fn eq(&self, text: &str) -> bool {
+                self.as_str() == text
+            }
+        }
+
+        impl PartialEq<&str> for $name {
+            fn eq(&self, text: &&str) -> bool {
+                self.as_str() == *text
+            }
+        }
+    };
+}
+
+// After the macro, which it uses.
+mod principal;
+
+pub use principal::PrincipalArn;
+pub use principal::PrincipalKind;
+
 /// An AWS account: twelve digits. Copying one allocates nothing.
 ///
 /// Source: <https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-identifiers.html>
@@ -85,31 +136,6 @@ pub fn partition(region: &str) -> &'static str {
         .unwrap_or("aws")
 }
 
-/// A principal: a user or role of IAM, an account's root user, or a session of STS.
-///
-/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct PrincipalArn(String);
-
-impl PrincipalArn {
-    /// The root user of `account`: `arn:aws:iam::111122223333:root`.
-    #[must_use]
-    pub fn account_root(partition: &str, account: &AccountId) -> Self {
-        Self(format!("arn:{partition}:iam::{account}:root"))
-    }
-
-    /// The ARN.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    fn checked(text: &str) -> Option<Self> {
-        is_principal(text).then(|| Self(text.to_owned()))
-    }
-}
-
 /// A secret text: its memory is wiped, and it is never printed.
 #[derive(Clone, Deserialize)]
 #[serde(from = "String")]
@@ -141,81 +167,14 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Parsing, printing and comparing of an identity that is a checked text.
-macro_rules! checked_text {
-    ($name:ident, $expected:literal) => {
-        impl FromStr for $name {
-            type Err = IdentityError;
-
-            fn from_str(text: &str) -> Result<Self, IdentityError> {
-                Self::checked(text).ok_or(IdentityError($expected))
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = IdentityError;
-
-            fn try_from(text: String) -> Result<Self, IdentityError> {
-                text.parse()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(identity: $name) -> Self {
-                identity.as_str().to_owned()
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-
-        impl PartialEq<str> for $name {
-            fn eq(&self, text: &str) -> bool {
-                self.as_str() == text
-            }
-        }
-
-        impl PartialEq<&str> for $name {
-            fn eq(&self, text: &&str) -> bool {
-                self.as_str() == *text
-            }
-        }
-    };
-}
-
 checked_text!(AccountId, "an account of 12 digits");
 checked_text!(Region, "a Region such as us-east-1");
-checked_text!(
-    PrincipalArn,
-    "the ARN of a principal such as arn:aws:iam::111122223333:user/ana"
-);
-
 fn is_region(text: &str) -> bool {
     let within = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=LABEL_BYTES_MAX).contains(&text.len())
         && text.bytes().all(within)
         && !text.starts_with('-')
         && !text.ends_with('-')
-}
-
-fn is_principal(text: &str) -> bool {
-    let fields: Vec<&str> = text.splitn(6, ':').collect();
-    let ["arn", partition, service, "", account, resource] = fields.as_slice() else {
-        return false;
-    };
-    let has_name = |kinds: &[&str]| {
-        let named = resource.split_once('/');
-        named.is_some_and(|(kind, name)| kinds.contains(&kind) && !name.is_empty())
-    };
-    let is_known = match *service {
-        "iam" => *resource == "root" || has_name(&["user", "role"]),
-        "sts" => has_name(&["assumed-role", "federated-user"]),
-        _ => false,
-    };
-    is_known && !partition.is_empty() && AccountId::checked(account).is_some()
 }
 
 /// A text that is not what its type expects.

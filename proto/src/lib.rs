@@ -3,7 +3,8 @@
 //! A thing belongs here when two parties must agree on its bytes or its verdict: the signature that
 //! a client computes and a server checks, the ARN that one service writes and the other compares,
 //! the policy that both must evaluate the same way. Nothing here does I/O, except that [`time`]
-//! reads a clock, [`listen`] resolves names and binds ports, and [`connection`] ends connections.
+//! reads a clock, [`listen`] resolves names and binds ports, [`connection`] ends connections, and [`iam`] and
+//! [`mfa`] read and write the files of users that both services share.
 //!
 //! The modules, from top to bottom; a module names only modules below it:
 //!
@@ -11,6 +12,9 @@
 //! |---|---|
 //! | [`kms`] | the contract between the two services, as gRPC and as AWS JSON |
 //! | [`aws_json`] | AWS's encoding of values that JSON has no type for |
+//! | [`iam`] | users and roles, and who a request comes from |
+//! | [`session`] | session tokens of STS: to make one and to check one |
+//! | [`mfa`] | MFA devices, their codes, and that a code is accepted once |
 //! | [`policy`] | the IAM policy language and its one evaluator |
 //! | [`sigv2`] | AWS Signature Version 2: to check a request |
 //! | [`sigv4`] | AWS Signature Version 4: to check a request and to sign one |
@@ -25,6 +29,12 @@
 pub mod kms;
 
 pub mod aws_json;
+
+pub mod iam;
+
+pub mod session;
+
+pub mod mfa;
 
 pub mod policy;
 

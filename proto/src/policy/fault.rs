@@ -81,6 +81,9 @@ pub enum PolicyFault {
     /// A statement of an identity's policy names principals.
     #[error("Policy document should not specify a principal.")]
     UnexpectedPrincipal,
+    /// A statement of a role's trust policy names resources.
+    #[error("Has prohibited field Resource")]
+    UnexpectedResource,
     /// `NotPrincipal` stands beside `Allow`, which would allow everyone else.
     #[error("NotPrincipal must be used with Effect Deny")]
     AllowNotPrincipal,

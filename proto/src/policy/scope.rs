@@ -78,6 +78,14 @@ impl Scope {
         Ok(Self { except, patterns })
     }
 
+    /// Whatever there is, as `*` names it.
+    pub(crate) fn everything() -> Self {
+        Self {
+            except: true,
+            patterns: Vec::new(),
+        }
+    }
+
     /// Whether the element names `text`; `resolved` are its patterns with variables, for one request.
     pub(crate) fn names(
         &self,

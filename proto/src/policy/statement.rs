@@ -21,6 +21,8 @@ pub enum PolicyKind {
     Resource,
     /// An identity or its session: no statement names principals.
     Identity,
+    /// A role, for those who may take it: every statement names principals and none resources.
+    Trust,
 }
 
 /// What a statement does to the requests it matches.
@@ -196,13 +198,13 @@ impl Statement {
         let principal = parse_principal(kind, effect, principal)?;
         let (value, except) = either(member("Action"), member("NotAction"), "Action", "NotAction")?;
         let actions = Scope::parse_actions(value, except)?;
-        let (value, except) = either(
+        let resources = either(
             member("Resource"),
             member("NotResource"),
             "Resource",
             "NotResource",
-        )?;
-        let resources = Scope::parse_resources(value, except, variables)?;
+        );
+        let resources = parse_resources(kind, resources, variables)?;
         let conditions = match member("Condition") {
             Some(value) => Condition::parse_all(value, variables)?,
             None => Vec::new(),
@@ -237,12 +239,28 @@ fn parse_principal(
     match (kind, element) {
         (PolicyKind::Identity, Err(PolicyFault::Missing { .. })) => Ok(None),
         (PolicyKind::Identity, _) => Err(PolicyFault::UnexpectedPrincipal),
-        (PolicyKind::Resource, Ok((_, true))) if effect == Effect::Allow => {
+        (PolicyKind::Resource | PolicyKind::Trust, Ok((_, true))) if effect == Effect::Allow => {
             Err(PolicyFault::AllowNotPrincipal)
         }
-        (PolicyKind::Resource, element) => {
+        (PolicyKind::Resource | PolicyKind::Trust, element) => {
             let (value, except) = element?;
             PrincipalElement::parse(value, except).map(Some)
+        }
+    }
+}
+
+/// Reads the one of `Resource` and `NotResource` that is there. A trust policy is about its role alone.
+fn parse_resources(
+    kind: PolicyKind,
+    element: Result<(&Json, bool), PolicyFault>,
+    variables: bool,
+) -> Result<Scope, PolicyFault> {
+    match (kind, element) {
+        (PolicyKind::Trust, Err(PolicyFault::Missing { .. })) => Ok(Scope::everything()),
+        (PolicyKind::Trust, _) => Err(PolicyFault::UnexpectedResource),
+        (PolicyKind::Resource | PolicyKind::Identity, element) => {
+            let (value, except) = element?;
+            Scope::parse_resources(value, except, variables)
         }
     }
 }
