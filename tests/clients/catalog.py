@@ -43,6 +43,7 @@ CLIENTS = {
     "pgbackrest": Client("pgbackrest", installing.pgbackrest),
     "s3fs-fuse": Client("s3fs-fuse", installing.s3fs_fuse, cannot=("seaweedfs",)),
     "sdk-v3": Client("with_sdk_v3.mjs", installing.node),
+    "browser": Client("with_browser.mjs", installing.chromium),
     "ruby": Client("with_ruby.rb", installing.ruby),
     "go": Client("go sdk", installing.go),
     "terraform": Client("go terraform", installing.go),

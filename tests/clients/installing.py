@@ -20,7 +20,8 @@ PYTHON = {
     "data": ["boto3==1.43.117", "deltalake", "duckdb==1.5.5", "duckdb-extension-httpfs==1.5.5", "obstore", "polars",
              "pyarrow", "pyiceberg[sql-sqlite]", "s3fs==2026.9.0"],
 }
-NODE = ["@aws-sdk/client-kms@3", "@aws-sdk/client-s3@3", "@aws-sdk/lib-storage@3", "@aws-sdk/s3-request-presigner@3"]
+NODE = ["@aws-sdk/client-kms@3", "@aws-sdk/client-s3@3", "@aws-sdk/lib-storage@3", "@aws-sdk/s3-presigned-post@3",
+        "@aws-sdk/s3-request-presigner@3", "playwright-core@1"]
 HADOOP = [("org.apache.hadoop", "hadoop-aws", "3.4.1"), ("org.apache.hadoop", "hadoop-client-api", "3.4.1"),
           ("org.apache.hadoop", "hadoop-client-runtime", "3.4.1"), ("org.apache.commons", "commons-lang3", "3.17.0")]
 MC = "github.com/minio/mc@v0.0.0-20250313080218-cf909e1063a9"
@@ -147,10 +148,34 @@ def hadoop():
 def node():
     """AWS's packages for Node."""
     folder = INSTALLED / "node"
-    if (folder / "package.json").exists():
+    stamp, wanted = folder / "packages", "\n".join(NODE)
+    if stamp.exists() and stamp.read_text() == wanted:
         return True
     folder.mkdir(exist_ok=True)
-    return runs(["npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", folder, *NODE])
+    made = runs(["npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", folder, *NODE])
+    if made:
+        stamp.write_text(wanted)
+    return made
+
+
+def chromium():
+    """Debian's Chromium, with the libraries that are not here, and what drives it."""
+    if not node():
+        return False
+    if shutil.which("chromium"):
+        return True
+    simulate = ["apt-get", "-qq", "install", "--print-uris", "-y", "--no-install-recommends", "chromium"]
+    if not shutil.which("apt-get"):
+        return False
+    listed = subprocess.run(simulate, stdout=subprocess.PIPE, text=True, check=False).stdout
+    if not listed and runs(["apt-get", "-qq", "update"]):
+        listed = subprocess.run(simulate, stdout=subprocess.PIPE, text=True, check=False).stdout
+    packages = [line.split()[1].split("_")[0] for line in listed.splitlines() if line.startswith("'")]
+    folder = unpacked("chromium", *packages) if packages else None
+    libraries = folder and ":".join(str(folder / path) for path in (
+        "usr/lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu/pulseaudio", "lib/x86_64-linux-gnu"))
+    return bool(folder) and wrapper(
+        "chromium", f'LD_LIBRARY_PATH={libraries} exec {folder}/usr/lib/chromium/chromium "$@"')
 
 
 def s3fs_fuse():
