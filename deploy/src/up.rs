@@ -300,6 +300,10 @@ fn gateway_config(settings: &Settings, flags: &Up, users: &Users) -> gateway::co
         // As AWS does in its oldest Regions: clients presign with it by default.
         config.authenticate.sigv2 = true;
     }
+    if !settings.sets_log_interval {
+        // Who looks at a log of their own is waiting for it.
+        config.access_logs.interval_seconds = LOG_INTERVAL_SECONDS;
+    }
     let user = |user: &User| gateway::authenticate::User {
         access_key_id: user.access_key_id.clone(),
         secret_access_key: user.secret_access_key.clone(),
@@ -334,5 +338,7 @@ const KEY_STORE_FILE: &str = "keys.redb";
 /// The root key. Without it the keys are lost; whoever has it and the store has the keys.
 const ROOT_KEY_FILE: &str = "root.key";
 const HTTPS_PORT: u16 = 9443;
+/// How long records of access logs wait for others, in seconds.
+const LOG_INTERVAL_SECONDS: u64 = 10;
 /// How long requests in flight may delay the end of a fixture, in milliseconds.
 const FIXTURE_DRAIN_MS: u64 = 2_000;

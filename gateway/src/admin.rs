@@ -1,4 +1,4 @@
-//! Health and metrics, on a listener of their own that no client of S3 reaches.
+//! Health and metrics, and the delivery of access logs at once, on a listener of their own that no client of S3 reaches.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -22,6 +22,8 @@ use proto::connection::stream;
 use proto::hosts::Hosts;
 use tokio::net::TcpStream;
 
+use crate::access_log::delivery::Deliverer;
+
 mod readiness;
 
 pub(crate) use readiness::Readiness;
@@ -34,6 +36,7 @@ pub(crate) struct Admin {
     hosts: Hosts,
     readiness: Arc<Readiness>,
     metrics: Option<MetricsText>,
+    logs: Arc<Deliverer>,
 }
 
 impl Admin {
@@ -42,11 +45,13 @@ impl Admin {
         hosts: Hosts,
         readiness: Arc<Readiness>,
         metrics: Option<MetricsText>,
+        logs: Arc<Deliverer>,
     ) -> Self {
         Self {
             hosts,
             readiness,
             metrics,
+            logs,
         }
     }
 
@@ -78,8 +83,19 @@ impl Admin {
             return text(error.status(), format!("{error}\n"));
         }
         let (method, path) = (request.method(), request.uri().path());
+        if (method, path) == (&Method::POST, FLUSH) {
+            let delivered = self.logs.flush().await;
+            let text = format!(
+                "{} log objects written, {} refused, {} waiting\n",
+                delivered.written, delivered.refused, delivered.waiting
+            );
+            return self::text(StatusCode::OK, text);
+        }
         if method != Method::GET && method != Method::HEAD {
-            return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
+            return text(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "only GET, and POST to /access-logs/flush\n",
+            );
         }
         match path {
             "/livez" => text(StatusCode::OK, "ok\n"),
@@ -95,6 +111,9 @@ impl Admin {
         }
     }
 }
+
+/// Where the delivery of access logs is demanded.
+const FLUSH: &str = "/access-logs/flush";
 
 /// An answer of plain text.
 fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {

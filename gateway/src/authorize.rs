@@ -32,10 +32,13 @@ mod access;
 mod context;
 mod destination;
 mod judge;
+mod log_delivery;
 mod needs;
 mod permit;
 mod public_acl;
 
+pub use log_delivery::LogDelivery;
+pub use log_delivery::LogDeliveryError;
 pub use permit::Permitted;
 pub use permit::Terms;
 

@@ -2,8 +2,8 @@
 //!
 //! All that is stored about a bucket is in one record ([`record`]): whose it is ([`owner`]), its default
 //! encryption ([`encryption`]), which the backend must not do itself, its policy ([`policy`]), which the
-//! backend would hold against the gateway, what it blocks of public access ([`public_access`]), and which
-//! pages may use it ([`cors`]). Everything else about a bucket is the backend's, except for the state
+//! backend would hold against the gateway, what it blocks of public access ([`public_access`]), which pages may
+//! use it ([`cors`]), and where its access log goes ([`logging`]). Everything else about a bucket is the backend's, except for the state
 //! bucket, which does not exist for clients ([`Buckets`]).
 
 use std::collections::BTreeMap;
@@ -22,6 +22,7 @@ use crate::bucket::configuration::Configuration;
 use crate::bucket::cors::BucketCors;
 use crate::bucket::encryption::DefaultEncryptions;
 use crate::bucket::listing_marks::ListingMarks;
+use crate::bucket::logging::BucketLogging;
 use crate::bucket::owner::BucketOwners;
 use crate::bucket::page::Page;
 use crate::bucket::policy::BucketPolicies;
@@ -48,6 +49,7 @@ pub mod encryption;
 pub mod installation;
 pub mod listing_marks;
 mod location;
+pub mod logging;
 pub mod owner;
 mod page;
 pub mod policy;
@@ -69,6 +71,8 @@ pub struct BucketConfigurations {
     pub cors: Arc<BucketCors>,
     /// What they block of public access.
     pub public_access: Arc<PublicAccessBlocks>,
+    /// Where their access logs go.
+    pub logging: Arc<BucketLogging>,
     /// Whose they are.
     pub owners: Arc<BucketOwners>,
     /// Which of them list the ETags that clients see.
@@ -82,6 +86,7 @@ impl BucketConfigurations {
         match configuration {
             Configuration::Cors => &*self.cors,
             Configuration::Encryption => &*self.encryptions,
+            Configuration::Logging => &*self.logging,
             Configuration::Policy => &*self.policies,
             Configuration::PublicAccessBlock => &*self.public_access,
         }

@@ -11,6 +11,7 @@ use proto::identity::AccountId;
 use proto::identity::Region;
 use proto::identity::Secret;
 
+use crate::access_log;
 use crate::authenticate;
 use crate::authenticate::User;
 use crate::backend;
@@ -75,6 +76,9 @@ pub struct Config {
 
     /// How long bucket keys are used.
     pub bucket_keys: bucket_key::Config,
+
+    /// How access logs are delivered.
+    pub access_logs: access_log::config::Config,
 }
 
 /// Where clients connect. A listener without an address is not opened: the default opens two, and a table
@@ -209,6 +213,7 @@ impl Default for Config {
             default_encryption: bucket::encryption::Config::default(),
             public_access_block: bucket::public_access::Config::default(),
             bucket_keys: bucket_key::Config::default(),
+            access_logs: access_log::config::Config::default(),
         }
     }
 }
@@ -344,6 +349,10 @@ impl Config {
         if !is_bucket_name(&self.state.bucket) {
             let what = "is no name of a bucket: 3 to 63 small letters, digits, dots and hyphens";
             return Err(ConfigError::Field("state.bucket", what));
+        }
+        if self.access_logs.interval_seconds == 0 {
+            let what = "is 0: every request would be a log object";
+            return Err(ConfigError::Field("access_logs.interval_seconds", what));
         }
         if self.limits.connections_max == 0 || self.limits.requests_in_flight_max == 0 {
             return Err(ConfigError::Field("limits", "lets nobody in"));

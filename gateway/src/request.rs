@@ -18,12 +18,16 @@ use proto::time::Timestamp;
 
 mod payload;
 mod regions;
+mod served;
 mod target;
 
 pub use payload::Payload;
 pub use payload::PayloadStream;
 pub use regions::Regions;
 pub use regions::region_of;
+pub use served::CopiedSource;
+pub use served::DeletedObject;
+pub use served::ServedObjects;
 pub use target::Query;
 pub use target::Target;
 

@@ -23,6 +23,9 @@ use http::header;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use crate::access_log::log::AccessLog;
+use crate::access_log::request::Authentication;
+use crate::access_log::request::ReceivedHead;
 use crate::authenticate;
 use crate::authenticate::Authenticator;
 use crate::authenticate::Head;
@@ -43,7 +46,10 @@ use crate::request::Target;
 use crate::request::TlsParameters;
 use crate::request::full_body;
 use crate::respond::answer::InFlight;
+use crate::respond::answer::LoggedRequest;
 use crate::respond::answer::Record;
+use crate::respond::last_byte::LastByte;
+use crate::respond::last_byte::TimedBody;
 use crate::respond::meters::Meters;
 use crate::route;
 use crate::route::BaseDomains;
@@ -53,6 +59,8 @@ mod answer;
 mod client;
 mod dispatch;
 mod error_elements;
+mod last_byte;
+mod logged;
 mod meters;
 
 pub use answer::Answer;
@@ -65,6 +73,7 @@ pub use dispatch::Operations;
 pub struct Responder {
     operations: Operations,
     authenticator: Authenticator,
+    access_log: Arc<AccessLog>,
     settings: Settings,
     in_flight: Arc<AtomicUsize>,
     meters: Arc<Meters>,
@@ -94,11 +103,17 @@ struct Ids {
 
 impl Responder {
     /// A responder over these operations.
-    pub fn new(operations: Operations, authenticator: Authenticator, settings: Settings) -> Self {
+    pub fn new(
+        operations: Operations,
+        authenticator: Authenticator,
+        access_log: Arc<AccessLog>,
+        settings: Settings,
+    ) -> Self {
         let host_id = format!("sealgate-{:016x}", settings.seed);
         Self {
             operations,
             authenticator,
+            access_log,
             in_flight: Arc::default(),
             meters: Arc::default(),
             ids: Ids {
@@ -131,10 +146,11 @@ impl Responder {
     ) -> Response<Answer> {
         let (head, body) = request.into_parts();
         let connection = self.settings.proxies.connection(peer, tls, &head.headers);
+        let (body, last_byte) = TimedBody::new(body);
         let wire = Wire::new(body, self.settings.wire_limits);
         let target = authenticate::check_head(&head.uri, &head.headers)
             .and_then(|()| route::target(&head.uri, host(&head), &self.settings.bases));
-        let mut record = self.record(&head, &connection, target.as_ref().ok());
+        let mut record = self.record(&head, &connection, target.as_ref().ok(), last_byte);
         let is_head = head.method == Method::HEAD;
         let mut for_page = HeaderMap::new();
 
@@ -168,15 +184,19 @@ impl Responder {
         head: &http::request::Parts,
         connection: &Connection,
         target: Option<&Target>,
+        last_byte: LastByte,
     ) -> Record {
         let request_id = self.ids.next();
+        let received = self.authenticator.now();
+        let query = target.map(|target| &target.query);
+        let received = ReceivedHead::new(head, query, received);
         let target = target.cloned().unwrap_or_default();
         Record {
             span: answer::span(request_id, &target),
             request_id,
             started: Instant::now(),
-            client: connection.client,
-            method: head.method.clone(),
+            head: received,
+            connection: connection.clone(),
             operation: None,
             target,
             caller: None,
@@ -184,6 +204,7 @@ impl Responder {
             error_code: None,
             in_flight: InFlight::enter(&self.in_flight, self.settings.in_flight_max),
             meters: Arc::clone(&self.meters),
+            logged: LoggedRequest::new(&self.access_log, &self.host_id, last_byte),
         }
     }
 
@@ -253,7 +274,7 @@ impl Responder {
             caller,
             auth,
             signed_region: region,
-            received: self.authenticator.now(),
+            received: record.head.received,
             connection,
             request_id,
             body,
@@ -263,14 +284,16 @@ impl Responder {
             route::check_headers(&request.headers)?;
             record.caller = Some(request.caller.clone());
             record.set_key(request.target.key.as_ref());
+            record.head.authentication = Authentication::of_form(request.auth);
         }
+        record.logged.begin(operation, &request);
         self.operations.run(operation, request).await
     }
 
     /// The answer that reports an error.
     fn error_answer(&self, error: S3Error, is_head: bool, record: &mut Record) -> Response<Body> {
         record.error_code = Some(error.code_text().to_owned());
-        let error = error_elements::complete(error, &record.method, &record.target);
+        let error = error_elements::complete(error, &record.head.method, &record.target);
         let host_id = self.host_id.to_str().unwrap_or_default();
         let response = error.into_response(record.request_id.as_str(), host_id, is_head);
         response.map(full_body)
@@ -287,6 +310,7 @@ impl Responder {
         head.headers
             .insert(header::SERVER, HeaderValue::from_static("Sealgate"));
         record.status = head.status;
+        record.logged.answer(&mut head, &record.head.method);
         Response::from_parts(head, Answer::new(body, record))
     }
 }

@@ -22,6 +22,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::access_log::delivery::Delivered;
+use crate::access_log::delivery::Deliverer;
 use crate::admin::Admin;
 use crate::admin::MetricsText;
 use crate::admin::Readiness;
@@ -94,6 +96,7 @@ pub struct Running {
     presence: Option<Arc<Presence>>,
     readiness: Arc<Readiness>,
     state: State,
+    logs: Arc<Deliverer>,
 }
 
 /// The stages of the end.
@@ -150,6 +153,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         draining,
     });
     upkeep::run(composed.sweep, presence.clone(), random, &lifetime.closed);
+    upkeep::deliver(&composed.logs, &lifetime.closed);
     serve_clients(&acceptor, &shared, http, https);
     let state = composed.stored.state.clone();
     let readiness = Readiness::new(
@@ -162,7 +166,12 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
     let readiness = Arc::new(readiness);
     if let Some(listener) = admin_listener {
         let hosts = admin_hosts(admin_addr, &config.listen);
-        let admin = Arc::new(Admin::new(hosts, Arc::clone(&readiness), metrics));
+        let admin = Arc::new(Admin::new(
+            hosts,
+            Arc::clone(&readiness),
+            metrics,
+            Arc::clone(&composed.logs),
+        ));
         let acceptor = acceptor.for_admin();
         let serve = move |stream, _| Arc::clone(&admin).serve(stream);
         tokio::spawn(acceptor.run(listener, serve));
@@ -177,6 +186,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         presence,
         readiness,
         state,
+        logs: composed.logs,
     })
 }
 
@@ -193,6 +203,11 @@ impl Running {
     /// Why not, in a sentence.
     pub async fn readiness(&self) -> Result<(), String> {
         self.readiness.check().await
+    }
+
+    /// Delivers the records of access logs that wait, without waiting for more.
+    pub async fn flush_access_logs(&self) -> Delivered {
+        self.logs.flush().await
     }
 
     /// [`Running::stop`], then removes the state bucket: for a gateway whose KMS forgets its keys, so that
@@ -245,6 +260,12 @@ impl Running {
             );
         }
         self.lifetime.aborted.cancel();
+        if tokio::time::timeout(FLUSH_TIMEOUT, self.logs.flush())
+            .await
+            .is_err()
+        {
+            tracing::error!("records of access logs are lost: the backend does not take them");
+        }
         if let Some(presence) = &self.presence {
             drop(tokio::time::timeout(WITHDRAW_TIMEOUT, presence.withdraw()).await);
         }
@@ -491,6 +512,9 @@ const REMOVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long to wait when the machine cannot take another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long the end waits for the delivery of access logs.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the end waits for the backend.
 const WITHDRAW_TIMEOUT: Duration = Duration::from_secs(1);

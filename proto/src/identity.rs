@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::Serialize;
+use sha2::Digest as _;
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 /// Parsing, printing and comparing of an identity that is a checked text.
@@ -76,6 +78,18 @@ impl AccountId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("digits are ASCII")
+    }
+
+    /// The canonical user id of the account: 64 hexadecimal digits that stand for it in access control lists and
+    /// access logs of S3. AWS's are random; these are derived from the account's digits.
+    ///
+    /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/finding-canonical-user-id.html>
+    #[must_use]
+    pub fn canonical_user_id(&self) -> String {
+        let mut hasher = Sha256::new();
+        hasher.update("canonical user id of account ");
+        hasher.update(self.0);
+        hex::encode(hasher.finalize())
     }
 
     fn checked(text: &str) -> Option<Self> {

@@ -12,6 +12,7 @@ use gateway::bucket::encryption::Config;
 use gateway::bucket::encryption::CustomerKeys;
 use gateway::bucket::encryption::DefaultEncryptions;
 use gateway::bucket::listing_marks::ListingMarks;
+use gateway::bucket::logging::BucketLogging;
 use gateway::bucket::owner::BucketOwners;
 use gateway::bucket::policy::BucketPolicies;
 use gateway::bucket::public_access::PublicAccessBlocks;
@@ -61,12 +62,15 @@ impl World {
             gateway.buckets.clone(),
             accounts.iter().map(String::as_str),
         );
+        let owners = Arc::new(owners);
+        let logging = BucketLogging::new(store.clone(), owners.clone(), gateway.state.bucket());
         let configurations = BucketConfigurations {
+            logging: Arc::new(logging),
             encryptions: encryptions.clone(),
             policies: Arc::new(BucketPolicies::new(store.clone(), public_access.clone())),
             public_access,
             cors: Arc::new(BucketCors::new(store)),
-            owners: Arc::new(owners),
+            owners,
             etags: Arc::new(ListingMarks::new(gateway.buckets.clone(), Gateways::One)),
         };
         let buckets = Buckets::new(

@@ -1,5 +1,9 @@
 //! The gateway's promises about objects, held against a backend that keeps every byte it saw.
 
+mod access_log;
+mod access_log_configuration;
+mod access_log_delivery;
+mod access_log_records;
 mod backend_way;
 mod bucket_encryption;
 mod bucket_records;

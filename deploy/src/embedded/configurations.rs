@@ -43,14 +43,6 @@ impl Configuration for Ownership {
     const KIND: &'static str = "ownership";
 }
 
-/// Where logs of requests go: the element `LoggingEnabled`, as XML.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Logging(pub String);
-
-impl Configuration for Logging {
-    const KIND: &'static str = "logging";
-}
-
 /// Who is notified of events: the element `NotificationConfiguration`, as XML.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notification(pub String);

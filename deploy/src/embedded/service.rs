@@ -29,7 +29,6 @@ mod lifecycle_rule;
 mod lifecycle_transition;
 mod listing;
 mod locking;
-mod logging;
 mod names;
 mod notification;
 mod ownership;
@@ -123,8 +122,6 @@ serve! {
     lifecycle::delete_bucket_lifecycle: DeleteBucketLifecycleInput => DeleteBucketLifecycleOutput,
     lifecycle::get_bucket_lifecycle_configuration: GetBucketLifecycleConfigurationInput => GetBucketLifecycleConfigurationOutput,
     lifecycle::put_bucket_lifecycle_configuration: PutBucketLifecycleConfigurationInput => PutBucketLifecycleConfigurationOutput,
-    logging::get_bucket_logging: GetBucketLoggingInput => GetBucketLoggingOutput,
-    logging::put_bucket_logging: PutBucketLoggingInput => PutBucketLoggingOutput,
     notification::get_bucket_notification_configuration: GetBucketNotificationConfigurationInput => GetBucketNotificationConfigurationOutput,
     notification::put_bucket_notification_configuration: PutBucketNotificationConfigurationInput => PutBucketNotificationConfigurationOutput,
     ownership::delete_bucket_ownership_controls: DeleteBucketOwnershipControlsInput => DeleteBucketOwnershipControlsOutput,

@@ -24,6 +24,9 @@ pub(super) struct Settings {
     /// Whether the file sets whether Signature Version 2 is accepted.
     #[serde(skip)]
     pub(super) sets_sigv2: bool,
+    /// Whether the file sets how long records of access logs wait.
+    #[serde(skip)]
+    pub(super) sets_log_interval: bool,
     /// Whether the file names the state bucket.
     #[serde(skip)]
     pub(super) names_state: bool,
@@ -58,6 +61,7 @@ impl Settings {
             delays_end: has("limits", "drain_delay_ms"),
             limits_end: has("limits", "drain_timeout_ms"),
             sets_sigv2: has("authenticate", "sigv2"),
+            sets_log_interval: has("access_logs", "interval_seconds"),
             names_state: has("state", "bucket"),
             ..toml::from_str(text)?
         })

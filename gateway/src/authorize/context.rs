@@ -128,6 +128,8 @@ pub(super) fn add_existing_tags(context: &mut Context, query: &str) {
 /// The caller, and its connection.
 fn add_caller(context: &mut Context, request: &S3Request, now: Timestamp) {
     let connection = &request.connection;
+    // No request of a client is one of a service of AWS.
+    context.insert("aws:PrincipalIsAWSService", "false");
     context.insert("aws:SecureTransport", connection.secure.to_string());
     context.insert("aws:SourceIp", connection.client.to_canonical().to_string());
     if let Some(tls) = &connection.tls {

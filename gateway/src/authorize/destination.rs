@@ -12,7 +12,6 @@ use crate::error::S3Error;
 use crate::protocol::document;
 use crate::protocol::xml::Element;
 use crate::request::S3Request;
-use crate::request::region_of;
 use crate::route::Operation;
 use crate::state::is_reserved;
 
@@ -21,7 +20,7 @@ use crate::state::is_reserved;
 ///
 /// # Errors
 ///
-/// `AccessDenied`, or `InvalidTargetBucketForLogging`; `MalformedXML`; whatever is wrong with the
+/// `AccessDenied`; `MalformedXML`; whatever is wrong with the
 /// body; `ServiceUnavailable` when an owner cannot be read.
 pub(super) async fn check(
     authorizer: &Authorizer,
@@ -30,13 +29,12 @@ pub(super) async fn check(
 ) -> Result<(), S3Error> {
     match elements(operation) {
         [] => Ok(()),
-        elements => Box::pin(check_elements(authorizer, operation, request, elements)).await,
+        elements => Box::pin(check_elements(authorizer, request, elements)).await,
     }
 }
 
 async fn check_elements(
     authorizer: &Authorizer,
-    operation: Operation,
     request: &mut S3Request,
     elements: &[&str],
 ) -> Result<(), S3Error> {
@@ -54,68 +52,24 @@ async fn check_elements(
             {
                 continue;
             }
-            Ok(_) => return Err(refusal(operation, destination)),
+            Ok(_) => return Err(S3Error::access_denied()),
             Err(_) => destination.to_owned(),
         };
         let bucket = bucket.split('/').next().unwrap_or_default();
         if is_reserved(bucket, &authorizer.state_bucket)
             || !request.caller.is_of(&authorizer.owners.of(bucket).await?)
         {
-            return Err(refusal(operation, bucket));
+            return Err(S3Error::access_denied());
         }
         // Another account could create one that is not there, later.
         match authorizer.owners.check_exists(bucket).await {
             Err(error) if error.code() == S3Code::NoSuchBucket => {
-                return Err(refusal(operation, bucket));
+                return Err(S3Error::access_denied());
             }
             outcome => outcome?,
         }
-        if operation == Operation::PutBucketLogging {
-            check_location(authorizer, request, bucket).await?;
-        }
     }
     Ok(())
-}
-
-/// Refuses logs that are to be delivered to another Region.
-async fn check_location(
-    authorizer: &Authorizer,
-    request: &S3Request,
-    target: &str,
-) -> Result<(), S3Error> {
-    let source = request.target.bucket.as_deref().unwrap_or_default();
-    let source = authorizer.owners.location_of(source).await?;
-    let target = authorizer.owners.location_of(target).await?;
-    let own = authorizer.region.as_str();
-    let region = |location: &Option<String>| location.as_deref().map_or(own, region_of).to_owned();
-    let (source, target) = (region(&source), region(&target));
-    if source == target {
-        return Ok(());
-    }
-    let mut error = S3Error::new(S3Code::CrossLocationLoggingProhibited);
-    // AWS names both, except for us-east-1.
-    for (element, region) in [
-        ("TargetBucketLocation", target),
-        ("SourceBucketLocation", source),
-    ] {
-        if region != "us-east-1" {
-            error = error.detail(element, region);
-        }
-    }
-    Err(error)
-}
-
-/// AWS's answer to a destination that is not the caller's.
-///
-/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
-fn refusal(operation: Operation, destination: &str) -> S3Error {
-    match operation {
-        Operation::PutBucketLogging => {
-            let error = S3Error::new(S3Code::InvalidTargetBucketForLogging);
-            error.detail("TargetBucket", destination)
-        }
-        _ => S3Error::access_denied(),
-    }
 }
 
 /// The elements of an operation's document whose text is a destination: a bucket or an ARN.
@@ -124,7 +78,6 @@ fn elements(operation: Operation) -> &'static [&'static str] {
         Operation::PutBucketAnalyticsConfiguration | Operation::PutBucketInventoryConfiguration => {
             &["Bucket"]
         }
-        Operation::PutBucketLogging => &["TargetBucket"],
         Operation::PutBucketNotificationConfiguration => &["CloudFunction", "Queue", "Topic"],
         Operation::CreateBucketMetadataTableConfiguration => &["TableBucketArn"],
         Operation::RestoreObject => &["BucketName"],
@@ -164,7 +117,6 @@ mod tests {
         for operation in [
             Operation::PutBucketAnalyticsConfiguration,
             Operation::PutBucketInventoryConfiguration,
-            Operation::PutBucketLogging,
             Operation::PutBucketNotificationConfiguration,
             Operation::CreateBucketMetadataTableConfiguration,
             Operation::RestoreObject,

@@ -37,6 +37,9 @@ impl Authorizer {
             }
             None => None,
         };
+        if access.foreign && needs::is_for_owners_only(operation) {
+            return Err(self.refusal(&access, S3Error::access_denied()).await);
+        }
         let is_exempt = access.is_full() || needs::may_always(operation, &access);
         let is_source_exempt = source.as_ref().is_none_or(|(access, _)| access.is_full());
         let terms = match is_exempt && is_source_exempt {

@@ -54,6 +54,14 @@ pub(super) fn hides_absence(access: &BucketAccess, actions: &[&'static Action]) 
         .any(|action| action.needed == Needed::Absence && access.check(action, bucket).is_err())
 }
 
+/// Whether an operation is for users of the account that the bucket belongs to, whatever its policy allows to
+/// others.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLogging.html>
+pub(super) const fn is_for_owners_only(operation: Operation) -> bool {
+    matches!(operation, Operation::PutBucketLogging)
+}
+
 /// Whether no policy can deny an operation: else one that denies everything could never be
 /// mended.
 ///

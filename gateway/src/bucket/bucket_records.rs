@@ -98,6 +98,12 @@ impl BucketRecords {
         Ok(record.and_then(|record| T::find(&record.configurations).cloned()))
     }
 
+    /// The record of a bucket that was read last, however long ago, as far as it is cached.
+    #[must_use]
+    pub fn cached(&self, bucket: &str) -> Option<Arc<BucketRecord>> {
+        Some(self.cache.get(bucket)?.stored.record)
+    }
+
     /// The incarnation that requests about a bucket are judged by now.
     #[must_use]
     pub fn incarnation(&self, bucket: &str) -> Option<Incarnation> {

@@ -32,6 +32,8 @@ pub enum Configuration {
     Cors,
     /// Its default encryption.
     Encryption,
+    /// Where its access log goes.
+    Logging,
     /// Its policy.
     Policy,
     /// What it blocks of public access.

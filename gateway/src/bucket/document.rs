@@ -17,6 +17,7 @@ use crate::request::full_body;
 
 pub mod cors;
 pub mod encryption;
+pub mod logging;
 pub mod policy;
 pub mod public_access;
 

@@ -88,6 +88,16 @@ impl BucketOwners {
         self.find(bucket).await
     }
 
+    /// The account that the bucket with this record belongs to.
+    #[must_use]
+    pub fn owner_in(&self, record: &BucketRecord) -> Arc<str> {
+        let accounts = self.accounts.load();
+        match accounts.several {
+            true => Arc::from(record.owner.as_str()),
+            false => Arc::clone(&accounts.first),
+        }
+    }
+
     /// Whether the users are of several accounts.
     pub(super) fn are_several(&self) -> bool {
         self.accounts.load().several

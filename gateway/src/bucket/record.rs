@@ -17,6 +17,7 @@ use serde::Serialize;
 use crate::bucket::document::Document;
 use crate::bucket::document::cors::Rules;
 use crate::bucket::document::encryption::Rule;
+use crate::bucket::document::logging::LoggingStatus;
 use crate::bucket::document::policy::BucketPolicy;
 use crate::bucket::document::public_access::StoredBlock;
 use crate::chunks::random::Random;
@@ -59,6 +60,9 @@ pub struct Configurations {
     /// What it blocks of public access.
     #[serde(default, with = "shared", skip_serializing_if = "Option::is_none")]
     pub public_access_block: Option<Arc<StoredBlock>>,
+    /// Where its access log goes.
+    #[serde(default, with = "shared", skip_serializing_if = "Option::is_none")]
+    pub logging: Option<Arc<LoggingStatus>>,
 }
 
 /// How far a bucket is created or deleted.
@@ -76,7 +80,7 @@ pub enum Phase {
 }
 
 /// Which of the buckets of one name: 16 random bytes, in hexadecimal digits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Incarnation(String);
 
 impl Incarnation {
@@ -186,6 +190,7 @@ places! {
     Rules: cors;
     Rule: encryption;
     StoredBlock: public_access_block;
+    LoggingStatus: logging;
 }
 
 /// Documents that are shared with the requests that use them, in JSON.

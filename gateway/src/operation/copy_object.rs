@@ -32,7 +32,9 @@ use crate::protocol::copy_source::CopySource;
 use crate::protocol::headers;
 use crate::protocol::xml::Element;
 use crate::request::Body;
+use crate::request::CopiedSource;
 use crate::request::S3Request;
+use crate::request::ServedObjects;
 use crate::sealed::head::ObjectHead;
 use crate::sealed::reader::ReadError;
 use crate::sealed::reader::Reader;
@@ -77,11 +79,21 @@ pub async fn copy_object(
     let (request, terms) = permitted.spend();
     let mut request = CopyRequest::from_request(store, request).await?;
     request.reader.hides_absence = terms.hides_absence();
-    let (written, source) = match rewrapped(store, &request).await? {
+    let (written, source, object_bytes) = match rewrapped(store, &request).await? {
         Some(copied) => copied,
         None => resealed(store, &request).await?,
     };
-    Ok(answer(&written, &source, &request.encryption))
+    let mut response = answer(&written, &source, &request.encryption);
+    let objects = ServedObjects {
+        object_bytes: Some(object_bytes),
+        source: Some(CopiedSource {
+            object_bytes,
+            copied_bytes: object_bytes,
+        }),
+        ..ServedObjects::default()
+    };
+    objects.attach(&mut response);
+    Ok(response)
 }
 
 impl CopyRequest {
@@ -148,11 +160,11 @@ impl CopyRequest {
     }
 }
 
+/// A copy, the head of its source, and the length of both in bytes.
+type Copied = (WrittenObject, Box<ObjectHead>, u64);
+
 /// Copies by a new envelope alone; none where the bytes must be sealed anew.
-async fn rewrapped(
-    store: &ObjectStore,
-    request: &CopyRequest,
-) -> Result<Option<(WrittenObject, Box<ObjectHead>)>, S3Error> {
+async fn rewrapped(store: &ObjectStore, request: &CopyRequest) -> Result<Option<Copied>, S3Error> {
     let allowed = store.config.copy == CopyMode::Rewrap
         && request.algorithm.is_none()
         && !matches!(request.encryption, Encryption::Dsse(_));
@@ -166,7 +178,7 @@ async fn rewrapped(
 async fn rewrap_once(
     store: &ObjectStore,
     request: &CopyRequest,
-) -> Result<Option<(WrittenObject, Box<ObjectHead>)>, ReadError> {
+) -> Result<Option<Copied>, ReadError> {
     let (objects, reader) = (&store.sealed, &request.reader);
     let Some(head) = rewrap::head(objects, reader).await? else {
         return Ok(None);
@@ -191,14 +203,12 @@ async fn rewrap_once(
         requester: &reader.requester,
     };
     let written = rewrap::rewrap(objects, reader, &source, target).await?;
-    Ok(Some((written, source.head)))
+    let bytes = source.object.plaintext_bytes;
+    Ok(Some((written, source.head, bytes)))
 }
 
 /// Copies by opening the source and sealing the target under a key of its own.
-async fn resealed(
-    store: &ObjectStore,
-    request: &CopyRequest,
-) -> Result<(WrittenObject, Box<ObjectHead>), S3Error> {
+async fn resealed(store: &ObjectStore, request: &CopyRequest) -> Result<Copied, S3Error> {
     let objects = &store.sealed;
     let (reader, whole) = (&request.reader, Selection::Whole);
     let conditions = Conditions::of_copy_source(&request.headers, request.received);
@@ -220,7 +230,7 @@ async fn resealed(
         plaintext_bytes,
     };
     let written = writer::write(objects, object, body).await?;
-    Ok((written, head))
+    Ok((written, head, plaintext_bytes))
 }
 
 /// Whether a directive is REPLACE; COPY is the default.

@@ -33,7 +33,9 @@ use crate::protocol::etag::ETag;
 use crate::protocol::headers;
 use crate::protocol::xml::Element;
 use crate::request::Body;
+use crate::request::DeletedObject;
 use crate::request::S3Request;
+use crate::request::ServedObjects;
 use crate::sealed::facts;
 
 /// Answers DeleteObject.
@@ -118,7 +120,30 @@ pub async fn delete_objects(
         result.children_mut().extend(entries);
     }
     result.children_mut().extend(errors);
-    Ok(answer::document(&result))
+    let mut response = answer::document(&result);
+    let objects = ServedObjects {
+        deletions: deletions(&requested, &result),
+        ..ServedObjects::default()
+    };
+    objects.attach(&mut response);
+    Ok(response)
+}
+
+/// What became of each object that a request names.
+fn deletions(requested: &Element, result: &Element) -> Vec<DeletedObject> {
+    let errors: Vec<_> = result.all("Error").collect();
+    let deletion = |object: &Element| {
+        let (key, version) = key_and_version(object);
+        let mut errors = errors.iter();
+        let error = errors.find(|error| key_and_version(error) == (key, version));
+        let code = error.and_then(|error| error.text_of("Code"));
+        DeletedObject {
+            key: key.to_owned(),
+            version: version.map(str::to_owned),
+            error: code.map(str::to_owned),
+        }
+    };
+    requested.all("Object").map(deletion).collect()
 }
 
 async fn send(

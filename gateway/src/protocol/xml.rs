@@ -69,6 +69,24 @@ impl Element {
         self
     }
 
+    /// The same element with one more attribute.
+    #[must_use]
+    pub fn with_attribute(mut self, name: &str, value: &str) -> Self {
+        self.attributes.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The value of the first attribute of this name, without its namespace prefix.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        let bare = |full: &str| {
+            full.rsplit_once(':')
+                .map_or(full == name, |(_, bare)| bare == name)
+        };
+        let attribute = self.attributes.iter().find(|(full, _)| bare(full));
+        attribute.map(|(_, value)| value.as_str())
+    }
+
     /// The name without its namespace prefix.
     pub fn name(&self) -> &str {
         self.name

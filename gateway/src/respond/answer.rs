@@ -8,19 +8,28 @@ use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
+use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderValue;
 use http::StatusCode;
 use http_body::Frame;
 use http_body::SizeHint;
 use tokio::time::Instant;
 use tracing::field;
 
+use crate::access_log::log::AccessLog;
+use crate::access_log::pending::LoggedBucket;
+use crate::access_log::request::AnsweredRequest;
+use crate::access_log::request::ReceivedHead;
 use crate::request::Body;
 use crate::request::BoxError;
 use crate::request::Caller;
+use crate::request::Connection;
 use crate::request::RequestId;
+use crate::request::ServedObjects;
 use crate::request::Target;
+use crate::respond::last_byte::LastByte;
 use crate::respond::meters::Meters;
 use crate::route::Operation;
 
@@ -58,8 +67,8 @@ pub(super) struct Record {
     pub(super) span: tracing::Span,
     pub(super) request_id: RequestId,
     pub(super) started: Instant,
-    pub(super) client: std::net::IpAddr,
-    pub(super) method: http::Method,
+    pub(super) head: ReceivedHead,
+    pub(super) connection: Connection,
     pub(super) operation: Option<Operation>,
     pub(super) target: Target,
     pub(super) caller: Option<Caller>,
@@ -67,6 +76,24 @@ pub(super) struct Record {
     pub(super) error_code: Option<String>,
     pub(super) in_flight: Option<InFlight>,
     pub(super) meters: Arc<Meters>,
+    pub(super) logged: LoggedRequest,
+}
+
+/// What only the access log of a bucket has of a request.
+pub(super) struct LoggedRequest {
+    pub(super) log: Arc<AccessLog>,
+    pub(super) host_id: HeaderValue,
+    /// The bucket as it was before the request, where that may change whether it is logged.
+    pub(super) before: Option<LoggedBucket>,
+    /// Whether the bucket as it is after the request does not count.
+    pub(super) is_by_state_before: bool,
+    pub(super) last_byte: LastByte,
+    pub(super) first_byte: Option<Instant>,
+    /// Length of the body that the client sends, in bytes.
+    pub(super) payload_bytes: Option<u64>,
+    pub(super) object_bytes: Option<u64>,
+    pub(super) sets_acl: bool,
+    pub(super) objects: ServedObjects,
 }
 
 /// Names a request, and what it is about, in the lines that are logged on its behalf.
@@ -81,6 +108,43 @@ pub(super) fn span(request_id: RequestId, target: &Target) -> tracing::Span {
 }
 
 impl Record {
+    /// Adds the request to the access log of its bucket, if that is switched on.
+    fn log(&mut self, sent_bytes: u64, total: Duration) {
+        let Some(name) = &self.target.bucket else {
+            return;
+        };
+        let logged = &mut self.logged;
+        let before = logged.before.take();
+        let bucket = match logged.is_by_state_before {
+            true => before,
+            false => logged.log.logged_bucket(name),
+        };
+        if bucket.is_none() && logged.objects.source.is_none() {
+            return;
+        }
+        let began = logged.last_byte.moment().unwrap_or(self.started);
+        let turn_around = logged
+            .first_byte
+            .map(|first| first.saturating_duration_since(began));
+        let answered = AnsweredRequest {
+            head: &self.head,
+            target: &self.target,
+            caller: self.caller.as_ref(),
+            connection: &self.connection,
+            request_id: self.request_id,
+            host_id: logged.host_id.to_str().unwrap_or_default(),
+            status: self.status,
+            error_code: self.error_code.as_deref(),
+            sent_bytes,
+            object_bytes: logged.objects.object_bytes.or(logged.object_bytes),
+            total,
+            turn_around,
+            sets_acl: logged.sets_acl,
+            objects: &logged.objects,
+        };
+        logged.log.add(bucket, &answered);
+    }
+
     /// Takes the key that a form names.
     pub(super) fn set_key(&mut self, key: Option<&String>) {
         self.target.key = key.cloned();
@@ -107,7 +171,7 @@ impl Answer {
 
     /// Ends the request, once.
     fn end(&mut self, outcome: &'static str) {
-        let Some(record) = self.record.take() else {
+        let Some(mut record) = self.record.take() else {
             return;
         };
         let lasted = record.started.elapsed();
@@ -116,8 +180,8 @@ impl Answer {
         tracing::info!(
             target: "gateway::access",
             request_id = record.request_id.as_str(),
-            client = %record.client,
-            method = record.method.as_str(),
+            client = %record.connection.client,
+            method = record.head.method.as_str(),
             operation = record.operation.map_or("-", Operation::name),
             bucket = record.target.bucket.as_deref().unwrap_or("-"),
             // Quoted and escaped: a key may hold line ends and control sequences.
@@ -130,6 +194,7 @@ impl Answer {
             outcome,
             "request",
         );
+        record.log(self.sent_bytes, lasted);
         drop(record.in_flight);
     }
 }

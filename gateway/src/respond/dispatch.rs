@@ -1,5 +1,7 @@
 //! Which part of the gateway does which operation.
 
+use std::sync::Arc;
+
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http::Response;
@@ -40,7 +42,7 @@ use crate::route::Operation;
 /// The parts that do operations.
 pub struct Operations {
     /// Operations on objects.
-    pub objects: ObjectStore,
+    pub objects: Arc<ObjectStore>,
     /// Operations on buckets.
     pub buckets: Buckets,
     /// What is stored about buckets.
@@ -90,7 +92,7 @@ impl Operations {
         operation: Operation,
         mut permitted: Permitted<S3Request>,
     ) -> BoxFuture<'_, Result<Response<Body>, S3Error>> {
-        let store = &self.objects;
+        let store = &*self.objects;
         // Each in a box of its own: else every request would be as large as the largest.
         match operation {
             Operation::AbortMultipartUpload => abort_multipart_upload(store, permitted).boxed(),

@@ -6,6 +6,8 @@ use std::time::Duration;
 use proto::identity::Secret;
 use proto::time::Clock;
 
+use crate::access_log::delivery::Deliverer;
+use crate::access_log::log::AccessLog;
 use crate::authenticate::Authenticator;
 use crate::authorize::Authorizer;
 use crate::backend;
@@ -20,6 +22,7 @@ use crate::bucket::cors::BucketCors;
 use crate::bucket::encryption::DefaultEncryptions;
 use crate::bucket::installation::Installation;
 use crate::bucket::listing_marks::ListingMarks;
+use crate::bucket::logging::BucketLogging;
 use crate::bucket::owner::BucketOwners;
 use crate::bucket::policy::BucketPolicies;
 use crate::bucket::public_access::PublicAccessBlocks;
@@ -56,6 +59,7 @@ pub(super) struct Composed {
     pub(super) stored: StoredState,
     pub(super) kms: Arc<dyn KeyService>,
     pub(super) sweep: Sweep,
+    pub(super) logs: Arc<Deliverer>,
 }
 
 /// Puts a gateway together.
@@ -71,6 +75,7 @@ pub(super) fn compose(
     let stored = StoredState::new(config, &backend, Arc::clone(&kms), &clock, &random);
     let shared = Arc::clone(&kms);
     let (operations, sweep) = operations(config, &backend, &stored, shared, &clock, &random);
+    let (log, logs) = access_logs(config, &stored, &operations, &clock, &random);
 
     let mut seed = [0; 8];
     random.fill(&mut seed);
@@ -84,11 +89,42 @@ pub(super) fn compose(
     let regions = config.regions();
     let authenticator = Authenticator::new(&config.users, regions, clock, config.authenticate);
     Ok(Composed {
-        responder: Responder::new(operations, authenticator, settings),
+        responder: Responder::new(operations, authenticator, log, settings),
         stored,
         kms,
         sweep,
+        logs,
     })
+}
+
+/// Access logs, and what delivers them.
+fn access_logs(
+    config: &Config,
+    stored: &StoredState,
+    operations: &Operations,
+    clock: &Arc<dyn Clock>,
+    random: &Arc<dyn Random>,
+) -> (Arc<AccessLog>, Arc<Deliverer>) {
+    let log = Arc::new(AccessLog::new(
+        Arc::clone(&stored.buckets),
+        Arc::clone(&operations.configurations.owners),
+        config.regions(),
+        Arc::clone(clock),
+        config.access_logs,
+    ));
+    let deliverer = Deliverer::new(
+        Arc::clone(&log),
+        Arc::clone(&operations.objects),
+        Authorizer::new(
+            &operations.configurations,
+            stored.state.bucket(),
+            config.region.clone(),
+            Arc::clone(clock),
+        ),
+        Arc::clone(clock),
+        Arc::clone(random),
+    );
+    (log, Arc::new(deliverer))
 }
 
 /// The records of buckets, and what they say.
@@ -110,13 +146,17 @@ fn configurations(
     let public_access = Arc::new(public_access);
     let encryptions = DefaultEncryptions::new(store.clone(), config.default_encryption);
     let owners = BucketOwners::new(Arc::clone(backend), Arc::clone(records), accounts());
+    let owners = Arc::new(owners);
+    let state_bucket = config.state.bucket.as_str();
+    let logging = BucketLogging::new(store.clone(), Arc::clone(&owners), state_bucket);
     let etags = ListingMarks::new(Arc::clone(records), config.state.gateways);
     BucketConfigurations {
         public_access: Arc::clone(&public_access),
         encryptions: Arc::new(encryptions),
         policies: Arc::new(BucketPolicies::new(store.clone(), public_access)),
         cors: Arc::new(BucketCors::new(store)),
-        owners: Arc::new(owners),
+        logging: Arc::new(logging),
+        owners,
         etags: Arc::new(etags),
     }
 }
@@ -233,7 +273,7 @@ fn operations(
         configurations.clone(),
     );
     let operations = Operations {
-        objects,
+        objects: Arc::new(objects),
         buckets,
         configurations,
         authorizer,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::access_log::delivery::Deliverer;
 use crate::backend::capabilities::Capability;
 use crate::bucket::installation::Refusal;
 use crate::chunks::random::Random;
@@ -66,6 +67,12 @@ pub(super) fn run(
         let closed = closed.clone();
         tokio::spawn(async move { closed.run_until_cancelled(presence.run()).await });
     }
+}
+
+/// Starts the delivery of access logs, until the gateway is closed. A delivery that is under way then ends by itself.
+pub(super) fn deliver(logs: &Arc<Deliverer>, closed: &CancellationToken) {
+    let (logs, closed) = (Arc::clone(logs), closed.clone());
+    tokio::spawn(async move { logs.run(closed).await });
 }
 
 /// How long a start waits for the backend.

@@ -31,7 +31,6 @@ async fn a_bare_bucket_answers_each_read_as_at_aws() {
             "<Code>NoSuchLifecycleConfiguration</Code>",
         ),
         ("location", 200, "<LocationConstraint"),
-        ("logging", 200, "<BucketLoggingStatus"),
         (
             "metadataConfiguration",
             404,
@@ -296,25 +295,8 @@ async fn an_access_control_list_that_grants_anything_to_others_is_refused() {
 }
 
 #[tokio::test]
-async fn logging_and_notifications_are_returned_as_they_were_put() {
+async fn notifications_are_returned_as_they_were_put() {
     let api = Api::start().await;
-    let logging = |bucket: &str| {
-        format!(
-            "<BucketLoggingStatus><LoggingEnabled><TargetBucket>{bucket}</TargetBucket>\
-             <TargetPrefix>log</TargetPrefix></LoggingEnabled></BucketLoggingStatus>"
-        )
-    };
-    let uri = "/bucket?logging";
-    api.put(uri, &[], &logging("missing"))
-        .await
-        .has(400, "InvalidTargetBucketForLogging");
-    assert_eq!(api.put(uri, &[], &logging("bucket")).await.status, 200);
-    api.get(uri)
-        .await
-        .has(200, "<TargetBucket>bucket</TargetBucket>");
-    let off = api.put(uri, &[], "<BucketLoggingStatus/>").await;
-    assert_eq!(off.status, 200, "{}", off.body);
-    assert!(!api.get(uri).await.body.contains("LoggingEnabled"));
     let notification = |rule: &str| {
         format!(
             "<NotificationConfiguration><QueueConfiguration>\

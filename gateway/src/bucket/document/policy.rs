@@ -136,13 +136,17 @@ fn malformed(message: impl Into<std::borrow::Cow<'static, str>>) -> S3Error {
 ///
 /// Sources: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>,
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
-const CONDITION_KEYS: [&str; 33] = [
+const CONDITION_KEYS: [&str; 37] = [
     "aws:currenttime",
     "aws:epochtime",
     "aws:principalaccount",
     "aws:principalarn",
+    "aws:principalisawsservice",
+    "aws:principalservicename",
     "aws:referer",
     "aws:securetransport",
+    "aws:sourceaccount",
+    "aws:sourcearn",
     "aws:sourceip",
     "aws:useragent",
     "s3:authtype",

@@ -47,6 +47,7 @@ use crate::protocol::xml::Limits;
 use crate::records::uploads::PartRecord;
 use crate::request::Body;
 use crate::request::S3Request;
+use crate::request::ServedObjects;
 use crate::sealed::assembly;
 use crate::sealed::cache::Facts;
 use crate::sealed::cache::Revision;
@@ -294,6 +295,11 @@ impl CompletedObject {
         if !matches!(upload.protection(), Protection::SseC { .. }) {
             response::of_read(headers, upload.protection(), None);
         }
+        let objects = ServedObjects {
+            object_bytes: Some(self.table.plaintext_bytes()),
+            ..ServedObjects::default()
+        };
+        objects.attach(&mut response);
         response
     }
 }

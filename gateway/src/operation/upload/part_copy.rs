@@ -27,7 +27,9 @@ use crate::protocol::copy_source::CopySource;
 use crate::protocol::range::ByteRange;
 use crate::protocol::xml::Element;
 use crate::request::Body;
+use crate::request::CopiedSource;
 use crate::request::S3Request;
+use crate::request::ServedObjects;
 use crate::sealed::reader::Reader;
 use crate::sealed::selection::Selection;
 use crate::sse::request::for_copy_source;
@@ -89,6 +91,15 @@ pub async fn upload_part_copy(
     answer::write_source_version(headers, source.head.version.as_deref());
     let md5 = customer_key.map(|key| key.md5());
     response::of_read(headers, upload.protection(), md5);
+    let objects = ServedObjects {
+        object_bytes: Some(source.plaintext_bytes),
+        source: Some(CopiedSource {
+            object_bytes: source.object_bytes,
+            copied_bytes: source.plaintext_bytes,
+        }),
+        ..ServedObjects::default()
+    };
+    objects.attach(&mut response);
     Ok(response)
 }
 

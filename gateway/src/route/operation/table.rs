@@ -24,6 +24,7 @@ use super::parameter;
 use super::parameter::NONE;
 use crate::bucket::configuration::Configuration::Cors;
 use crate::bucket::configuration::Configuration::Encryption;
+use crate::bucket::configuration::Configuration::Logging;
 use crate::bucket::configuration::Configuration::Policy;
 use crate::bucket::configuration::Configuration::PublicAccessBlock;
 use crate::bucket::configuration::Verb::Delete;
@@ -105,6 +106,8 @@ operations! {
     PutBucketEncryption: "PUT" Bucket "encryption", NONE, &[bucket("s3:PutEncryptionConfiguration")], Configure(Encryption, Put);
     DeleteBucketEncryption: "DELETE" Bucket "encryption", NONE, &[bucket("s3:PutEncryptionConfiguration")], Configure(Encryption, Delete);
     GetBucketLocation: "GET" Bucket "location", NONE, &[bucket("s3:GetBucketLocation")], Own;
+    GetBucketLogging: "GET" Bucket "logging", NONE, &[bucket("s3:GetBucketLogging")], Configure(Logging, Get);
+    PutBucketLogging: "PUT" Bucket "logging", NONE, &[bucket("s3:PutBucketLogging")], Configure(Logging, Put);
     GetBucketPolicy: "GET" Bucket "policy", NONE, &[bucket("s3:GetBucketPolicy")], Configure(Policy, Get);
     PutBucketPolicy: "PUT" Bucket "policy", NONE, &[bucket("s3:PutBucketPolicy")], Configure(Policy, Put), header::REMOVE_SELF;
     DeleteBucketPolicy: "DELETE" Bucket "policy", NONE, &[bucket("s3:DeleteBucketPolicy")], Configure(Policy, Delete);
@@ -135,8 +138,6 @@ operations! {
     GetBucketLifecycleConfiguration: "GET" Bucket "lifecycle", NONE, &[bucket("s3:GetLifecycleConfiguration")], Pass;
     PutBucketLifecycleConfiguration: "PUT" Bucket "lifecycle", NONE, &[bucket("s3:PutLifecycleConfiguration")], Pass;
     DeleteBucketLifecycle: "DELETE" Bucket "lifecycle", NONE, &[bucket("s3:PutLifecycleConfiguration")], Pass;
-    GetBucketLogging: "GET" Bucket "logging", NONE, &[bucket("s3:GetBucketLogging")], Pass;
-    PutBucketLogging: "PUT" Bucket "logging", NONE, &[bucket("s3:PutBucketLogging")], Pass;
     GetBucketMetadataConfiguration: "GET" Bucket "metadataConfiguration", NONE, &[bucket("s3:GetBucketMetadataTableConfiguration")], Pass;
     CreateBucketMetadataConfiguration: "POST" Bucket "metadataConfiguration", NONE, &[bucket("s3:CreateBucketMetadataTableConfiguration")], Pass;
     DeleteBucketMetadataConfiguration: "DELETE" Bucket "metadataConfiguration", NONE, &[bucket("s3:DeleteBucketMetadataTableConfiguration")], Pass;

@@ -1,0 +1,74 @@
+//! When the last byte of a request came.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::task::Context;
+use std::task::Poll;
+
+use bytes::Bytes;
+use http_body::Body;
+use http_body::Frame;
+use http_body::SizeHint;
+use tokio::time::Instant;
+
+use crate::payload::WireBody;
+
+/// The moment at which a body ended; none of a request without a body.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LastByte(Option<Arc<OnceLock<Instant>>>);
+
+/// A body whose end is noted.
+pub(super) struct TimedBody<B> {
+    body: B,
+    end: LastByte,
+}
+
+impl LastByte {
+    /// The moment, if the body ended.
+    pub(super) fn moment(&self) -> Option<Instant> {
+        self.0.as_ref()?.get().copied()
+    }
+
+    fn note(&self) {
+        if let Some(moment) = &self.0 {
+            moment.get_or_init(Instant::now);
+        }
+    }
+}
+
+impl<B: WireBody> TimedBody<B> {
+    /// The body of a request, and where its end will be noted.
+    pub(super) fn new(body: B) -> (Self, LastByte) {
+        let has_bytes = !body.is_end_stream();
+        let end = LastByte(has_bytes.then(Arc::default));
+        let noted = end.clone();
+        (Self { body, end }, noted)
+    }
+}
+
+impl<B: WireBody> Body for TimedBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if polled.is_ready()
+            && (self.body.is_end_stream() || !matches!(polled, Poll::Ready(Some(Ok(_)))))
+        {
+            self.end.note();
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
