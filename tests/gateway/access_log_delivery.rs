@@ -309,9 +309,13 @@ async fn the_admin_listener_delivers_at_once() {
 async fn a_log_that_finds_no_room_is_dropped_and_requests_are_answered() {
     let setup = World::setup().gateway(|config| config.access_logs.memory_max_bytes = 8 << 10);
     let logs = Logs::start_with(setup).await;
+    let refuse = Action::Refuse(503, "SlowDown");
+    let fault = Fault::on_path(Method::PUT, "/dst/p/", refuse);
+    logs.world.backend.inject(fault);
     for _ in 0..20 {
         logs.put("src", "k", "", "1").await;
     }
+    logs.world.backend.heal();
     let lines = logs.lines("dst").await;
     assert!((1..20).contains(&lines.len()), "{}", lines.len());
     logs.put("src", "k", "", "1").await;

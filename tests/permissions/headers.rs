@@ -172,6 +172,7 @@ fn without(needs: &Needs, header: &str) -> Needs {
         actions: Vec::new(),
         refused: None,
         without_policy: None,
+        owner_only: None,
     }
 }
 

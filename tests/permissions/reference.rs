@@ -126,6 +126,8 @@ pub struct Needs {
     pub refused: Option<Refusal>,
     /// Why no bucket's policy is consulted.
     pub without_policy: Option<String>,
+    /// Why no policy allows it to callers of another account.
+    pub owner_only: Option<String>,
 }
 
 /// How an operation is refused whoever calls it.

@@ -111,9 +111,8 @@ impl AccessLog {
 
     /// Takes what is due to be delivered; everything if `all`.
     pub(super) fn take(&self, all: bool) -> Vec<Batch> {
-        let interval = (!all).then(|| self.config.interval());
         let now = self.now();
-        self.pending().take(interval, now)
+        self.pending().take(all, now, &self.config)
     }
 
     /// Ends a delivery, see [`PendingLogs::end`].

@@ -123,17 +123,17 @@ impl PendingLogs {
         stream.days.entry(day).or_default().push_str(lines);
         stream.waiting_bytes += lines.len();
         self.bytes += lines.len();
-        match is_first || stream.is_large() {
+        match is_first || stream.is_large(config) {
             true => Added::Due,
             false => Added::Waiting,
         }
     }
 
-    /// Takes what is to be delivered: what waited for `interval` and what is large; everything without one.
-    pub fn take(&mut self, interval: Option<Duration>, now: Moment) -> Vec<Batch> {
+    /// Takes what is to be delivered: what waited long enough and what is large, or everything.
+    pub fn take(&mut self, all: bool, now: Moment, config: &Config) -> Vec<Batch> {
         let mut taken = Vec::new();
         for (bucket, stream) in &mut self.streams {
-            let is_due = interval.is_none_or(|interval| stream.is_due(interval, now));
+            let is_due = all || stream.is_due(now, config);
             if !is_due || stream.waiting_bytes == 0 {
                 continue;
             }
@@ -197,12 +197,14 @@ impl Stream {
         }
     }
 
-    fn is_large(&self) -> bool {
-        self.waiting_bytes >= OBJECT_BYTES && !self.is_retry
+    /// Whether there is enough for a log object. Less is enough where memory has no room for so much.
+    fn is_large(&self, config: &Config) -> bool {
+        let enough = OBJECT_BYTES.min(config.bucket_max_bytes() / 2);
+        self.waiting_bytes >= enough && !self.is_retry
     }
 
-    fn is_due(&self, interval: Duration, now: Moment) -> bool {
-        self.is_large() || self.since.is_past(interval, now)
+    fn is_due(&self, now: Moment, config: &Config) -> bool {
+        self.is_large(config) || self.since.is_past(config.interval(), now)
     }
 }
 
@@ -219,10 +221,9 @@ mod tests {
 
     const CONFIG: Config = Config {
         interval_seconds: 60,
-        memory_max_bytes: 8 << 20,
+        memory_max_bytes: 16 << 20,
         source_region: true,
     };
-    const MINUTE: Duration = Duration::from_secs(60);
 
     struct Logs {
         pending: PendingLogs,
@@ -258,7 +259,7 @@ mod tests {
         }
 
         fn take(&mut self, at: u64) -> Vec<Batch> {
-            self.pending.take(Some(MINUTE), moment(at))
+            self.pending.take(false, moment(at), &CONFIG)
         }
     }
 
@@ -289,7 +290,7 @@ mod tests {
             time: moment(60).time,
             ..moment(0)
         };
-        assert_eq!(logs.pending.take(Some(MINUTE), later).len(), 1);
+        assert_eq!(logs.pending.take(false, later, &CONFIG).len(), 1);
     }
 
     #[test]
@@ -301,7 +302,7 @@ mod tests {
             let mut logs = Logs::new(format);
             logs.add("a", "1\n", 86_399);
             logs.add("a", "2\n", 86_400);
-            let taken = logs.pending.take(None, moment(86_400));
+            let taken = logs.pending.take(true, moment(86_400), &CONFIG);
             let days: Vec<_> = taken.iter().map(|batch| batch.day.unix_seconds()).collect();
             assert_eq!(days, expected, "{format:?}");
         }
@@ -312,21 +313,21 @@ mod tests {
         let mut logs = Logs::new(KeyFormat::Simple);
         logs.add("a", "1\n", 0);
         assert_eq!(logs.add("a", &"x".repeat(1_000_000), 0), Added::Waiting);
-        assert_eq!(logs.add("a", &"x".repeat(48_576), 0), Added::Due);
+        assert_eq!(logs.add("a", &"x".repeat(48_574), 0), Added::Due);
         assert_eq!(logs.take(0).len(), 1);
     }
 
     #[test]
     fn one_bucket_has_an_eighth_of_the_memory_and_all_have_all_of_it() {
         let mut logs = Logs::new(KeyFormat::Simple);
-        let mebibyte = "x".repeat(1 << 20);
-        assert_eq!(logs.add("0", &mebibyte, 0), Added::Due);
+        let eighth = "x".repeat(2 << 20);
+        assert_eq!(logs.add("0", &eighth, 0), Added::Due);
         assert_eq!(logs.add("0", "1\n", 0), Added::Dropped);
         for name in 1..8 {
-            assert_eq!(logs.add(&name.to_string(), &mebibyte, 0), Added::Due);
+            assert_eq!(logs.add(&name.to_string(), &eighth, 0), Added::Due);
         }
         assert_eq!(logs.add("8", "1\n", 0), Added::Dropped);
-        let taken = logs.pending.take(None, moment(0));
+        let taken = logs.pending.take(true, moment(0), &CONFIG);
         // What is being delivered still takes memory.
         assert_eq!(logs.add("8", "1\n", 0), Added::Dropped);
         let first = taken.iter().find(|batch| batch.bucket.name == "0");
