@@ -94,6 +94,8 @@ impl Announcement {
             endpoint => format!("   (plain HTTP: {endpoint})"),
         };
         let grpc = kms_endpoint.rsplit('/').next().unwrap_or_default();
+        let is_plain = kms_endpoint.starts_with("http:");
+        let plaintext = if is_plain { " -plaintext" } else { "" };
         let token = self.kms_admin_token_file.as_deref();
         let token = token.map_or_else(String::new, |file| {
             format!("\n  admin token for keys: {}", file.display())
@@ -120,7 +122,7 @@ Paste these lines into a shell to use it with the AWS CLI:
 
 The same user calls the KMS over gRPC by a bearer token, for 12 hours:
 
-  grpcurl -plaintext -H \"authorization: Bearer $(sealgate token)\" {grpc} \\
+  grpcurl{plaintext} -H \"authorization: Bearer $(sealgate token)\" {grpc} \\
     sealgate.kms.v1.KeyManagement/ListKeys
 
 Ctrl-C stops it."
@@ -202,6 +204,18 @@ mod tests {
         assert!(text.contains("export AWS_SECRET_ACCESS_KEY=main-secret\n"));
         assert!(!text.contains("alt-secret") && !text.contains("backend-secret"));
         assert!(text.contains(" 127.0.0.1:9080 \\\n") && !text.contains("main-token"));
+        assert!(text.contains("grpcurl -plaintext -H"), "{text}");
+    }
+
+    #[test]
+    fn a_kms_that_is_reached_by_tls_is_not_called_in_clear() {
+        let announcement = Announcement {
+            kms_endpoint: "https://kms.example:9080".into(),
+            ..announcement()
+        };
+        let text = announcement.text();
+        assert!(text.contains("grpcurl -H"), "{text}");
+        assert!(text.contains(" kms.example:9080 \\\n"), "{text}");
     }
 
     #[test]

@@ -248,6 +248,8 @@ fn kms_config(
         .credentials
         .extend(users.all().iter().map(credential));
     config.authenticate.service_secret = Some(secret.clone());
+    // Its tokens are made for one test, whose container may be another machine to it.
+    config.authenticate.plain_tokens |= flags.fixture;
     // On loopback, where its users look around first.
     config.authenticate.open_reflection |= config.listen.ip().is_loopback();
     config.authenticate.account = users.main().account.clone();

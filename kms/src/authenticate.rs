@@ -52,6 +52,10 @@ pub struct Config {
     /// None refuses services, and the gateway is one.
     pub service_secret: Option<Secret>,
 
+    /// Whether bearer tokens, and the secret of services, are accepted over plain connections from other
+    /// machines, which anybody on the way can read and use: only behind a proxy that adds TLS.
+    pub plain_tokens: bool,
+
     /// Account of calls that name none.
     pub account: AccountId,
 
@@ -74,6 +78,7 @@ impl Default for Config {
             signatures: Signatures::Checked,
             credentials: Vec::new(),
             service_secret: None,
+            plain_tokens: false,
             account: Compat::Aws.account(),
             region: Compat::Aws.region(),
             test_account: None,
@@ -136,6 +141,7 @@ pub struct Authenticator {
     users: HashMap<String, Arc<User>>,
     /// SHA-256 of the shared secret, so that comparing takes the same time for every length.
     service_secret: Option<String>,
+    plain_tokens: bool,
     account: AccountId,
     regions: Arc<Regions>,
     /// Region of calls that name none.
@@ -173,6 +179,7 @@ impl Authenticator {
                 .service_secret
                 .as_ref()
                 .map(|secret| sha256_hex(secret.expose().as_bytes())),
+            plain_tokens: config.plain_tokens,
             account: config.account.clone(),
             regions,
             region: config.region.clone(),

@@ -117,7 +117,7 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
     let metrics = Arc::new(Metrics::new());
     let faults = Arc::new(Faults::default());
     faults.set(config.faults.clone())?;
-    let protocols = Arc::new(Protocols::new(
+    let protocols = Protocols::new(
         Arc::clone(&kms),
         authenticator(&config, &kms, real_clock, &clock),
         Arc::clone(&metrics),
@@ -125,8 +125,9 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
         Arc::clone(&faults),
         &config.limits,
         Hosts::for_listener(address.ip(), &config.hosts),
-    ));
+    );
     let stop = CancellationToken::new();
+    let protocols = Arc::new(protocols.until(stop.clone()));
     let beside_reset = Arc::new(OnceLock::new());
     let control = Arc::new(Control {
         hosts: Hosts::for_listener(admin_address.ip(), &config.hosts),

@@ -29,6 +29,7 @@ use proto::hosts::Hosts;
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::api::Answer;
@@ -152,8 +153,15 @@ impl Protocols {
             bodies: BodyLimits::new(limits.bodies_bytes_max, body_timeout),
             in_flight: Arc::new(Semaphore::new(in_flight)),
         });
-        let grpc = Grpc::new(Arc::clone(&core));
+        let grpc = Grpc::new(Arc::clone(&core), CancellationToken::new());
         Self { core, grpc, hosts }
+    }
+
+    /// The same, where streams that would go on for ever end with `stop`.
+    #[must_use]
+    pub fn until(mut self, stop: CancellationToken) -> Self {
+        self.grpc = Grpc::new(Arc::clone(&self.core), stop);
+        self
     }
 
     /// Answers one request.

@@ -58,7 +58,7 @@ impl Authenticator {
     ///
     /// MissingAuthenticationTokenException without a token, ExpiredTokenException for one whose time
     /// is over, UnrecognizedClientException for one that proves nothing or another caller than the
-    /// metadata name, ValidationException for metadata that are not what they should be.
+    /// metadata name, or that came in clear from another machine, ValidationException for metadata that are not what they should be.
     pub fn bearer(
         &self,
         metadata: &HeaderMap,
@@ -66,6 +66,10 @@ impl Authenticator {
         tls: Option<Tls>,
         request_id: Arc<str>,
     ) -> Result<Caller, KmsError> {
+        let is_exposed = tls.is_none() && !connection.peer.to_canonical().is_loopback();
+        if is_exposed && !self.plain_tokens && metadata.contains_key(AUTHORIZATION) {
+            return Err(invalid_token(PLAIN));
+        }
         let claimed = Claimed::read(metadata)?;
         let caller = match self.proof(metadata)? {
             Proof::User(user, only) => self.user(&user, only, &claimed)?,
@@ -293,5 +297,8 @@ fn invalid_token(reason: &str) -> KmsError {
         format!("The security token included in the request is invalid: {reason}."),
     )
 }
+
+const PLAIN: &str = "it came over a plain connection from another machine; use TLS, \
+    or set authenticate.plain_tokens in the configuration of the KMS";
 
 const BEARER: &[u8] = b"Bearer ";

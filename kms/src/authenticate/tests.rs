@@ -435,6 +435,35 @@ fn a_token_gives_the_caller_that_a_signature_gives() {
 }
 
 #[test]
+fn a_token_in_clear_from_another_machine_is_refused_unless_the_configuration_says_so() {
+    let bearer = format!("Bearer {}", token(SECRET, None));
+    let mut headers = HeaderMap::new();
+    headers.insert("authorization", bearer.parse().unwrap());
+    let mapped = Ipv4Addr::LOCALHOST.to_ipv6_mapped();
+    for (peer, is_near) in [
+        (IpAddr::V4(Ipv4Addr::LOCALHOST), true),
+        (IpAddr::V6(mapped), true),
+        ("::1".parse().unwrap(), true),
+        ("192.0.2.1".parse().unwrap(), false),
+    ] {
+        let connection = Connection {
+            peer,
+            ..connection()
+        };
+        let mut authenticator = authenticator(Signatures::Checked);
+        let caller = authenticator.bearer(&headers, &connection, None, "id".into());
+        assert_eq!(caller.is_ok(), is_near, "{peer}");
+        if let Err(error) = caller {
+            assert_eq!(error.code(), Code::UnrecognizedClientException);
+            assert!(error.message().contains("authenticate.plain_tokens"));
+        }
+        authenticator.plain_tokens = true;
+        let caller = authenticator.bearer(&headers, &connection, None, "id".into());
+        assert!(caller.is_ok(), "{peer}");
+    }
+}
+
+#[test]
 fn a_token_of_another_secret_or_of_nobody_is_refused() {
     for signatures in [Signatures::Checked, Signatures::Accepted] {
         for token in [

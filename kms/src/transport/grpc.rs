@@ -6,6 +6,7 @@
 //! opens it.
 
 mod deadline;
+mod ending;
 mod status;
 
 use std::convert::Infallible;
@@ -24,6 +25,7 @@ use proto::kms::FILE_DESCRIPTOR_SET;
 use proto::kms::v1;
 use proto::kms::v1::key_management_server::KeyManagement;
 use proto::kms::v1::key_management_server::KeyManagementServer;
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codec::CompressionEncoding;
@@ -57,6 +59,8 @@ pub(crate) struct Grpc {
     health: Other,
     /// Made when it is first needed: its descriptors take more memory than a thousand keys.
     reflection: LazyLock<Reflection>,
+    /// Ends what would go on for ever.
+    stop: CancellationToken,
 }
 
 /// Server reflection, in the two versions that clients use.
@@ -72,8 +76,8 @@ type Other = BoxCloneSyncService<Request<GrpcBody>, Response<Body>, Infallible>;
 type GrpcBody = MapErr<RequestBody, fn(BodyError) -> Status>;
 
 impl Grpc {
-    /// The key management service, health and reflection.
-    pub(crate) fn new(core: Arc<Core>) -> Self {
+    /// The key management service, health and reflection, until `stop`.
+    pub(crate) fn new(core: Arc<Core>, stop: CancellationToken) -> Self {
         let methods = Methods {
             core: Arc::clone(&core),
         };
@@ -87,6 +91,7 @@ impl Grpc {
             keys,
             health: health(),
             reflection: LazyLock::new(reflection),
+            stop,
         }
     }
 
@@ -122,7 +127,8 @@ impl Grpc {
 
         let request = self.limited(request, Sender::Unauthenticated);
         let result = other(self).clone().oneshot(request).await;
-        result.unwrap_or_else(|never| match never {})
+        let answer = result.unwrap_or_else(|never| match never {});
+        ending::until(self.stop.clone(), answer)
     }
 
     /// Does one operation for the caller that the head proves, and answers with the request's id.

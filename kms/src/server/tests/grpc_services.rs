@@ -77,3 +77,20 @@ async fn reflection_needs_a_token_unless_it_is_open() {
     let refused = services(channel, Some("guess")).await;
     assert_eq!(refused.unwrap_err().code(), Code::Unauthenticated);
 }
+
+#[tokio::test]
+async fn an_open_watch_of_health_ends_with_the_service_and_does_not_hold_it_up() {
+    let mut config = Config::fixture();
+    // So long would it be waited for.
+    config.limits.drain_ms = u64::MAX;
+    let running = start(config, Arc::new(ManualClock::new(now())))
+        .await
+        .unwrap();
+    let mut client = HealthClient::new(channel(running.address).await);
+    let watch = client.watch(HealthCheckRequest::default()).await.unwrap();
+    let mut watch = watch.into_inner();
+    let first = watch.message().await.unwrap().unwrap();
+    assert_eq!(first.status(), ServingStatus::Serving);
+    let (ended, ()) = tokio::join!(watch.message(), running.stop());
+    assert_eq!(ended.unwrap_err().code(), Code::Unavailable);
+}
