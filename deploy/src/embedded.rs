@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`in_process`] | the API as the gateway of the same process calls it |
 //! | [`port`] | the API on a port of loopback |
+//! | [`protocol`] | answers as they are sent |
 //! | [`service`] | the API |
 //! | [`takeover`] | what an earlier version stored |
 //! | [`expiration`] | lifecycle rules, carried out |
@@ -52,6 +53,7 @@ pub mod lifecycle;
 pub mod list;
 pub mod lock;
 pub mod port;
+pub mod protocol;
 pub mod service;
 pub mod store;
 pub mod sweep;

@@ -1,8 +1,12 @@
 //! Copies, tags and conditions.
 
+use aws_sdk_s3::types::BucketVersioningStatus;
+use aws_sdk_s3::types::RestoreRequest;
 use aws_sdk_s3::types::ServerSideEncryption;
+use aws_sdk_s3::types::StorageClass;
 use aws_sdk_s3::types::Tag;
 use aws_sdk_s3::types::Tagging;
+use aws_sdk_s3::types::VersioningConfiguration;
 
 use crate::Fixture;
 use crate::code;
@@ -84,4 +88,37 @@ async fn a_write_under_a_condition_that_does_not_hold_changes_nothing() {
         "PreconditionFailed"
     );
     assert_eq!(fixture.get("key").await, b"before");
+}
+
+#[tokio::test]
+async fn the_null_version_of_a_source_is_not_shown() {
+    let fixture = Fixture::start().await;
+    let configuration = VersioningConfiguration::builder()
+        .status(BucketVersioningStatus::Suspended)
+        .build();
+    let put = fixture.s3.put_bucket_versioning().bucket(BUCKET);
+    let put = put.versioning_configuration(configuration);
+    put.send().await.unwrap();
+    fixture.put("source", b"x").await;
+    let copy = fixture.s3.copy_object().bucket(BUCKET).key("copy");
+    let copied = copy.copy_source(format!("{BUCKET}/source")).send().await;
+    assert_eq!(copied.unwrap().copy_source_version_id(), None);
+}
+
+#[tokio::test]
+async fn an_object_in_an_archive_class_is_read_without_a_restore() {
+    let fixture = Fixture::start().await;
+    for class in [StorageClass::Glacier, StorageClass::DeepArchive] {
+        let put = fixture.s3.put_object().bucket(BUCKET).key("key");
+        let put = put.storage_class(class.clone()).body(b"x".to_vec().into());
+        put.send().await.unwrap();
+        let get = fixture.s3.get_object().bucket(BUCKET).key("key");
+        let got = get.send().await.unwrap();
+        assert_eq!(got.storage_class(), Some(&class));
+        assert_eq!(fixture.get("key").await, b"x");
+        let days = RestoreRequest::builder().days(1).build();
+        let restore = fixture.s3.restore_object().bucket(BUCKET).key("key");
+        let restore = restore.restore_request(days).send().await;
+        assert_eq!(code(restore), "InvalidObjectState");
+    }
 }

@@ -56,3 +56,28 @@ async fn names_are_rolled_up_and_owners_are_shown_when_asked_for() {
         .collect();
     assert_eq!(prefixes, ["é--"]);
 }
+
+#[tokio::test]
+async fn a_carriage_return_in_a_key_comes_back_in_each_listing() {
+    let fixture = Fixture::start().await;
+    let key = "a\r\n\tb/\rc";
+    fixture.put(key, b"x").await;
+    let s3 = &fixture.s3;
+    let list = s3.list_objects_v2().bucket(BUCKET).send().await.unwrap();
+    assert_eq!(list.contents()[0].key(), Some(key));
+    let list = s3.list_object_versions().bucket(BUCKET);
+    let list = list.prefix("a\r\n").send().await.unwrap();
+    assert_eq!(list.prefix(), Some("a\r\n"));
+    assert_eq!(list.versions()[0].key(), Some(key));
+    let list = s3.list_object_versions().bucket(BUCKET).delimiter("/");
+    let list = list.send().await.unwrap();
+    assert_eq!(list.common_prefixes()[0].prefix(), Some("a\r\n\tb/"));
+    s3.create_multipart_upload()
+        .bucket(BUCKET)
+        .key(key)
+        .send()
+        .await
+        .unwrap();
+    let list = s3.list_multipart_uploads().bucket(BUCKET);
+    assert_eq!(list.send().await.unwrap().uploads()[0].key(), Some(key));
+}

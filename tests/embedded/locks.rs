@@ -1,5 +1,7 @@
 //! Object Lock.
 
+use aws_sdk_s3::config::Builder;
+use aws_sdk_s3::config::RequestChecksumCalculation;
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::DefaultRetention;
@@ -23,6 +25,11 @@ async fn with_lock() -> Fixture {
     let create = create.object_lock_enabled_for_bucket(true);
     create.send().await.unwrap();
     fixture
+}
+
+/// A client that sends no checksum that it need not send.
+fn without_checksums() -> Builder {
+    Builder::new().request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
 }
 
 async fn delete(fixture: &Fixture, key: &str, id: &str, bypass: bool) -> String {
@@ -87,6 +94,10 @@ async fn objects_are_locked_as_their_bucket_says() {
     let put = fixture.s3.put_object_lock_configuration().bucket(LOCKED);
     let put = put.object_lock_configuration(configuration);
     put.send().await.unwrap();
+    let put = fixture.s3.put_object().bucket(LOCKED).key("key");
+    let unchecked = put.body(b"x".to_vec().into()).customize();
+    let unchecked = unchecked.config_override(without_checksums());
+    assert_eq!(code(unchecked.send().await), "InvalidRequest");
     let id = fixture.put_in(LOCKED, "key", b"x").await.unwrap();
     let get = fixture.s3.get_object_retention().bucket(LOCKED).key("key");
     let retention = get.send().await.unwrap().retention.unwrap();

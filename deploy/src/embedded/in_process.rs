@@ -11,6 +11,7 @@ use http_body_util::BodyExt as _;
 use s3s::Body;
 use s3s::service::S3Service;
 
+use crate::embedded::protocol;
 use crate::embedded::service::InProcess;
 use crate::embedded::service::Service;
 
@@ -35,7 +36,7 @@ impl LocalBackend for InProcessBackend {
         Box::pin(async move {
             let mut request = request.map(Body::http_body);
             request.extensions_mut().insert(InProcess);
-            let answer = self.0.call(request).await?;
+            let answer = protocol::answer(&self.0, request).await?;
             Ok(answer.map(|body| match body.bytes() {
                 Some(bytes) => in_memory(bytes),
                 None => LocalBody::new(body),

@@ -1,18 +1,30 @@
 //! The API on a port of loopback, for credentials of this one run.
 
+use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
-use hyper_util::rt::TokioExecutor;
+use http::Request;
+use http::Response;
+use http::StatusCode;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use hyper_util::server::conn::auto;
+use proto::connection;
+use proto::connection::UnreadBody;
+use proto::connection::body::RequestBody;
+use proto::connection::stream;
+use s3s::Body;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3Service;
 use tokio::net::TcpListener;
+use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::credentials;
+use crate::embedded::protocol;
 use crate::embedded::service::Service;
 
 /// An open port. It closes with the token that it was opened with.
@@ -49,7 +61,6 @@ pub async fn open(service: Service, stop: CancellationToken) -> anyhow::Result<P
 }
 
 async fn accept(listener: TcpListener, service: S3Service, stop: CancellationToken) {
-    let http = auto::Builder::new(TokioExecutor::new());
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -62,15 +73,39 @@ async fn accept(listener: TcpListener, service: S3Service, stop: CancellationTok
                 continue;
             }
         };
-        let (http, service, stop) = (http.clone(), service.clone(), stop.clone());
+        let (service, stop) = (service.clone(), stop.clone());
         tokio::spawn(async move {
-            let connection = http.serve_connection(TokioIo::new(stream), service);
-            tokio::select! {
-                served = connection => if let Err(error) = served {
-                    tracing::debug!(%error, "a connection to the embedded backend broke");
-                },
-                () = stop.cancelled() => {}
-            }
+            stop.run_until_cancelled(serve(stream, &service, &stop))
+                .await;
         });
+    }
+}
+
+/// Serves a connection until its client ends it. Where an answer came before its request's body was read, the
+/// connection is read on for a while, so that the answer arrives.
+async fn serve(stream: TcpStream, service: &S3Service, stop: &CancellationToken) {
+    let unread = UnreadBody::default();
+    let (stream, returned) = stream::returning(stream);
+    let answering = service_fn(|request: Request<Incoming>| {
+        let answer = async |request: Request<RequestBody<Incoming>>| {
+            let answered = protocol::answer(service, request.map(Body::http_body)).await;
+            answered.unwrap_or_else(|error| {
+                tracing::warn!(?error, "the embedded backend could not answer");
+                let mut answer = Response::new(Body::empty());
+                *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                answer
+            })
+        };
+        let unread = &unread;
+        async move { Ok::<_, Infallible>(connection::answer(request, unread, answer).await) }
+    });
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), answering);
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "a connection to the embedded backend broke");
+    }
+    if unread.is_set()
+        && let Some(stream) = returned.take()
+    {
+        stream::linger(stream, stop.cancelled()).await;
     }
 }

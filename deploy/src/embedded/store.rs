@@ -265,8 +265,11 @@ pub fn delete(
             Some(id) => versions::find(&*tables.versions, bucket.number, &place.key, id)?,
             None => versions::latest(&*tables.versions, bucket.number, &place.key)?,
         };
-        let object = found.and_then(|found| found.version.object);
-        if object.is_some_and(|object| wanted != "*" && object.etag != wanted) {
+        // Of two deletions on one condition the second finds nothing, or the first one's delete marker.
+        let Some(object) = found.and_then(|found| found.version.object) else {
+            return Err(S3ErrorCode::NoSuchKey.into());
+        };
+        if wanted != "*" && object.etag != wanted {
             return Err(failed("If-Match"));
         }
     }

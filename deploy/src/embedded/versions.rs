@@ -128,19 +128,24 @@ pub fn write(
     object: Option<Object>,
     now_ms: i64,
 ) -> Outcome<Written> {
+    // Looked for before anything is changed, since its record may be damaged.
+    let replaced = match bucket.versioning {
+        Versioning::Enabled => None,
+        Versioning::Unversioned | Versioning::Suspended => {
+            find(&*tables.versions, bucket.number, key, NULL)?
+        }
+    };
     let number = tables.next_number()?;
+    if let Some(replaced) = replaced {
+        remove(tables, bucket, key, &replaced)?;
+    }
     let id = match bucket.versioning {
         Versioning::Enabled => {
             let random =
                 getrandom::u64().map_err(|error| Fault::Storage(error.to_string().into()))?;
             (u128::from(number) << 64) | u128::from(random)
         }
-        Versioning::Unversioned | Versioning::Suspended => {
-            if let Some(replaced) = find(&*tables.versions, bucket.number, key, NULL)? {
-                remove(tables, bucket, key, &replaced)?;
-            }
-            NULL
-        }
+        Versioning::Unversioned | Versioning::Suspended => NULL,
     };
     let is_marker = object.is_none();
     let version = Version {

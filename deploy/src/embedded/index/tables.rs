@@ -218,6 +218,17 @@ impl<'txn> Tables<'txn> {
             || self.numbers.is_changed
     }
 
+    /// Makes a step of a change that may fail by itself; its outcome, and whether anything may be other than
+    /// before it.
+    pub fn step<T>(&mut self, step: impl FnOnce(&mut Self) -> T) -> (T, bool) {
+        let was_changed = self.is_changed();
+        self.begin_change();
+        let outcome = step(self);
+        let is_changed = self.is_changed();
+        self.numbers.is_changed |= was_changed;
+        (outcome, is_changed)
+    }
+
     /// A number that is greater than all before it.
     ///
     /// # Errors

@@ -65,12 +65,15 @@ pub(super) async fn delete_objects(
         let mut outcomes = Vec::with_capacity(objects.len());
         for object in objects {
             let named = (object.key.clone(), object.version_id.clone());
-            let outcome = identified(&bucket, object).and_then(|(place, etag)| {
+            let (outcome, is_changed) = tables.step(|tables| {
+                let (place, etag) = identified(&bucket, object)?;
                 store::delete(tables, &found, &place, etag.as_deref(), bypass, now_ms)
             });
             match outcome {
-                Err(Fault::Refused(error)) => outcomes.push((named, Err(error))),
-                Err(fault) => return Err(fault),
+                Err(fault @ Fault::Storage(_)) => return Err(fault),
+                // Half of a deletion must not become durable.
+                Err(fault @ Fault::Damaged(_)) if is_changed => return Err(fault),
+                Err(fault) => outcomes.push((named, Err(S3Error::from(fault)))),
                 Ok(written) => outcomes.push((named, Ok(written))),
             }
         }

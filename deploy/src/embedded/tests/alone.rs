@@ -3,6 +3,10 @@
 use std::sync::Arc;
 use std::sync::mpsc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::Method;
+
 use crate::embedded::buckets;
 use crate::embedded::fault::Fault;
 use crate::embedded::fault::Outcome;
@@ -10,7 +14,9 @@ use crate::embedded::index::tables::Tables;
 use crate::embedded::store::Store;
 use crate::embedded::tests::BUCKET;
 use crate::embedded::tests::LARGE;
+use crate::embedded::tests::api::Api;
 use crate::embedded::tests::delete;
+use crate::embedded::tests::digest;
 use crate::embedded::tests::disk::Image;
 use crate::embedded::tests::disk::TestDisk;
 use crate::embedded::tests::get;
@@ -116,4 +122,35 @@ async fn a_record_that_cannot_be_read_fails_its_own_request_alone() {
     let message = error.message().unwrap();
     assert!(message.contains("is damaged"), "{message}");
     assert_eq!(get(&store, "before").await.unwrap().len(), LARGE);
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_fails_its_own_key_alone_among_several_that_are_deleted() {
+    let disk = TestDisk::with(Image::default());
+    let store = store_with_bucket(&disk).await;
+    for key in ["before", "bad", "after"] {
+        put(&store, key, vec![1; LARGE]).await.unwrap();
+    }
+    damage(&store, "bad").await;
+    let api = Api::of(store.clone());
+    let object = |key: &str| format!("<Object><Key>{key}</Key></Object>");
+    let objects: String = ["before", "bad", "after"].map(object).concat();
+    let list = format!("<Delete>{objects}</Delete>");
+    let md5 = STANDARD.encode(digest(list.as_bytes()));
+    let uri = format!("/{BUCKET}?delete");
+    let answer = api
+        .send(Method::POST, &uri, &[("content-md5", &md5)], &list)
+        .await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(
+        answer.body.matches("<Deleted>").count(),
+        2,
+        "{}",
+        answer.body
+    );
+    let error = answer.body.split("<Error>").nth(1).unwrap();
+    assert!(error.contains("<Key>bad</Key>") && error.contains("<Code>InternalError</Code>"));
+    for key in ["before", "after"] {
+        assert!(get(&store, key).await.is_none(), "{key}");
+    }
 }

@@ -38,14 +38,15 @@ impl Api {
     pub(super) async fn start() -> Self {
         let clock = ManualClock::new(Timestamp::from_unix_seconds(10 * 86_400));
         let disk: Arc<dyn Disk> = TestDisk::with(Image::default());
-        let store = Store::open(disk, Arc::new(clock)).unwrap();
-        let api = Self(
-            Service::new(store, "us-east-1".to_owned())
-                .into_protocol()
-                .build(),
-        );
+        let api = Self::of(Store::open(disk, Arc::new(clock)).unwrap());
         assert_eq!(api.put("/bucket", &[], "").await.status, 200);
         api
+    }
+
+    /// The API of a store.
+    pub(super) fn of(store: Store) -> Self {
+        let service = Service::new(store, "us-east-1".to_owned());
+        Self(service.into_protocol().build())
     }
 
     pub(super) async fn send(

@@ -5,9 +5,11 @@ use crate::embedded::store::Conditions;
 use crate::embedded::tests::LARGE;
 use crate::embedded::tests::begin_upload;
 use crate::embedded::tests::complete;
+use crate::embedded::tests::digest;
 use crate::embedded::tests::disk::Image;
 use crate::embedded::tests::disk::TestDisk;
 use crate::embedded::tests::get;
+use crate::embedded::tests::place;
 use crate::embedded::tests::put;
 use crate::embedded::tests::put_if;
 use crate::embedded::tests::put_part;
@@ -64,6 +66,31 @@ async fn of_many_that_create_a_key_exactly_one_does() {
         }
         assert_eq!(winners.len(), 1, "round {round}");
         assert_eq!(get(&store, &key).await.unwrap()[0], winners[0]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_that_delete_a_key_on_its_etag_exactly_one_does() {
+    let disk = TestDisk::with(Image::default());
+    let store = store_with_bucket(&disk).await;
+    for (round, condition) in [None, Some("*")].into_iter().cycle().take(50).enumerate() {
+        let key = format!("key{round}");
+        put(&store, &key, vec![1; 9]).await.unwrap();
+        let etag = hex::encode(digest(&[1; 9]));
+        let deletions = (0..8).map(|_| {
+            let (store, place) = (store.clone(), place(&key));
+            let etag = Some(condition.map_or(etag.clone(), str::to_owned));
+            tokio::spawn(async move { store.delete(place, etag, false).await })
+        });
+        let mut deleted = 0;
+        for deletion in deletions.collect::<Vec<_>>() {
+            match deletion.await.unwrap() {
+                Ok(_) => deleted += 1,
+                Err(Fault::Refused(error)) => assert_eq!(error.code().as_str(), "NoSuchKey"),
+                Err(fault) => panic!("{fault:?}"),
+            }
+        }
+        assert_eq!(deleted, 1, "round {round}");
     }
 }
 
