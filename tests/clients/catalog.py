@@ -50,10 +50,10 @@ CLIENTS = {
     "minio-go": Client("go minio", installing.go),
     "refused": Client("with_http.py", default=False),
     "decoder": Client("../decoder/stored.py"),
-    "mc": Client("mc", installing.mc, cannot=("seaweedfs",)),
+    "mc": Client("mc", installing.mc),
     "java": Client("java Sdk2", installing.java, default=False),
     "java-crt": Client("java Crt", installing.java, default=False),
     "java-1": Client("java Sdk1", installing.java, default=False),
     "java-encryption": Client("java Encryption", installing.java, default=False),
-    "s3a": Client("s3a", installing.hadoop, default=False),
+    "s3a": Client("s3a", installing.hadoop, default=False, cannot=("seaweedfs",)),
 }
