@@ -93,11 +93,10 @@ pub struct Config {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Digests {
-    /// Of objects and parts that come with a lock.
+    /// Of objects and parts under a lock, by their requests or by their buckets' default.
     #[default]
     Locked,
-    /// Of all objects and parts. For buckets that lock by default, which AWS takes no object into
-    /// without; and for backends that are reached over a way that is not trusted to keep bytes.
+    /// Of all objects and parts. For backends that are reached over a way that is not trusted to keep bytes.
     Always,
 }
 

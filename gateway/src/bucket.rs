@@ -50,6 +50,7 @@ pub mod installation;
 pub mod listing_marks;
 mod location;
 pub mod logging;
+pub mod object_lock;
 pub mod owner;
 mod page;
 pub mod policy;

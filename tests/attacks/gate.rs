@@ -120,10 +120,12 @@ impl Gate {
         String::from_utf8_lossy(response.body()).into_owned()
     }
 
-    /// What the backend was asked for clients: all but the gateway's own look at its state.
+    /// What the backend was asked for clients: all but the gateway's own look at its state, and at the Object Lock
+    /// of a bucket before an object is put.
     pub fn backend_requests(&self) -> Vec<Recorded> {
         let own = |request: &Recorded| {
-            request.method == Method::GET && request.path.starts_with("/sealgate-state/")
+            let is_state = request.path.starts_with("/sealgate-state/");
+            request.method == Method::GET && (is_state || request.query == "object-lock=")
         };
         let seen = self.backend.requests().into_iter();
         seen.filter(|request| !own(request)).collect()

@@ -1,14 +1,20 @@
 //! Listings show what HeadObject shows, at a bounded price.
 
+use bytes::Bytes;
 use gateway::operation::config::Config;
 use gateway::operation::config::ListETag;
 use gateway::operation::config::Listing;
 use gateway::protocol::xml::Element;
 use gateway::protocol::xml::Limits;
+use gateway::state::Gateways;
 use http::Method;
 use tests::backend::Action;
 use tests::backend::Fault;
 use tests::backend::Gate;
+use tests::backend::Recorded;
+use tests::backend::Stored;
+use tests::signed::Draft;
+use tests::world::World;
 
 use crate::direct::Answer;
 use crate::direct::BUCKET;
@@ -310,22 +316,91 @@ async fn where_listings_tell_metadata_no_object_is_asked_about() {
 }
 
 #[tokio::test]
-async fn what_the_backend_lists_without_an_etag_does_not_hide_the_others() {
+async fn an_emptied_folder_that_the_backend_lists_is_no_object_and_hides_none() {
     let direct = Direct::start().await;
     direct.put(Request::new("k").body("x")).await.ok();
-    let listed = direct.list(Request::new("")).await.ok().body;
+    let query = || Request::new("").query("list-type", "2");
+    let listed = direct.list(query()).await.ok().body;
     let folder = "<Contents><Key>folder/</Key><ETag>\"\"</ETag><Size>0</Size></Contents><Contents>";
     let listed = String::from_utf8(listed.to_vec()).unwrap();
     let with_folder = listed.replacen("<Contents>", folder, 1);
+    let with_folder = with_folder.replace("<KeyCount>1<", "<KeyCount>2<");
     let replace = Action::Replace(with_folder.into_bytes());
     let fault = Fault::on(|seen| seen.path.trim_matches('/') == BUCKET, replace);
     direct.backend.inject(fault);
-    let root = listing(direct.list(Request::new("")).await);
+    let root = listing(direct.list(query()).await);
     let keys: Vec<_> = entries(&root, "Contents")
         .into_iter()
         .map(|it| it.0)
         .collect();
-    assert_eq!(keys, ["folder/", "k"]);
+    assert_eq!(keys, ["k"]);
+    assert_eq!(root.text_of("KeyCount"), Some("1"));
+}
+
+#[tokio::test]
+async fn a_marker_of_a_folder_is_listed_only_where_the_backend_stores_objects_under_such_keys() {
+    for folds in [false, true] {
+        let setup = World::setup().gateway(|config| config.state.gateways = Gateways::One);
+        let world = setup.start().await;
+        world.create_bucket(BUCKET).await;
+        let marker = Stored::new(Bytes::new(), Vec::new());
+        world.backend.plant(BUCKET, "folder/", marker);
+        let sealed = Draft::new(Method::PUT, BUCKET, if folds { "empty" } else { "empty/" });
+        assert_eq!(world.send(sealed).await.status(), 200);
+        if folds {
+            world.backend.fold_keys();
+        }
+        for (name, value) in [("list-type", "1"), ("list-type", "2"), ("versions", "")] {
+            let list = Draft::new(Method::GET, BUCKET, "").query(name, value);
+            let answer = world.send(list).await;
+            let text = String::from_utf8_lossy(answer.body());
+            assert_eq!(
+                text.contains("<Key>folder/</Key>"),
+                !folds,
+                "{name} {folds}"
+            );
+            assert!(text.contains("<Key>empty"), "{name} {folds}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_common_prefix_without_objects_is_left_out_where_the_backend_has_folders() {
+    for folds in [false, true] {
+        let setup = World::setup().gateway(|config| config.state.gateways = Gateways::One);
+        let world = setup.start().await;
+        world.create_bucket(BUCKET).await;
+        let put = Draft::new(Method::PUT, BUCKET, "full+1/k");
+        assert_eq!(world.send(put).await.status(), 200);
+        if folds {
+            world.backend.fold_keys();
+        }
+        for (name, value) in [("list-type", "1"), ("list-type", "2"), ("versions", "")] {
+            for encoding in ["", "url"] {
+                let list = || {
+                    let list = Draft::new(Method::GET, BUCKET, "").query("delimiter", "/");
+                    let list = list.query(name, value);
+                    match encoding {
+                        "" => list,
+                        encoding => list.query("encoding-type", encoding),
+                    }
+                };
+                let listed = world.send(list()).await;
+                let listed = String::from_utf8_lossy(listed.body()).into_owned();
+                let added =
+                    "<CommonPrefixes><Prefix>empty/</Prefix></CommonPrefixes><CommonPrefixes>";
+                let with_empty = listed.replacen("<CommonPrefixes>", added, 1);
+                let replace = Action::Replace(with_empty.into_bytes());
+                let groups = |seen: &Recorded| seen.query.contains("delimiter");
+                world.backend.inject(Fault::on(groups, replace));
+                let shown = world.send(list()).await;
+                let shown = String::from_utf8_lossy(shown.body());
+                assert_eq!(shown.contains("empty/"), !folds, "{name} {shown}");
+                assert!(shown.contains("full"), "{name} {shown}");
+                world.backend.heal();
+            }
+        }
+    }
 }
 
 #[tokio::test]
@@ -339,7 +414,7 @@ async fn a_listing_shows_what_an_object_is_that_was_overwritten_meanwhile_and_no
         }
         let (listed, go_on) = (Gate::default(), Gate::default());
         let pause = Action::PauseAfter(listed.clone(), go_on.clone());
-        let is_listing = |request: &tests::backend::Recorded| {
+        let is_listing = |request: &Recorded| {
             request.method == Method::GET && request.path.trim_end_matches('/') == "/bucket"
         };
         direct.backend.inject(Fault::on(is_listing, pause).times(1));

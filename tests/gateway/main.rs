@@ -20,6 +20,7 @@ mod key_service;
 mod installation;
 mod listing;
 mod multipart;
+mod object_locks;
 mod post_form;
 mod presigned;
 mod promises;

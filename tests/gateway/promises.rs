@@ -179,19 +179,24 @@ async fn an_object_with_a_lock_is_refused_where_the_bucket_has_none() {
     let world = world().await;
     let locked = || {
         put("k")
+            .header("content-md5", "hBotaJrYa9FhFEdFPCLG/A==")
             .header("x-amz-object-lock-mode", "COMPLIANCE")
             .header(
                 "x-amz-object-lock-retain-until-date",
                 "2099-01-01T00:00:00Z",
             )
     };
+    let configure = |document: &'static str| {
+        let put = Draft::new(Method::PUT, "bkt", "").query("object-lock", "");
+        put.body(document)
+    };
     let none = "<ObjectLockConfiguration/>";
-    world.backend.set_subresource("bkt", "object-lock", none);
+    assert_eq!(world.send(configure(none)).await.status(), 200);
     expect_s3_error(&world.send(locked()).await, "InvalidRequest", 400);
     assert!(world.backend.keys("bkt").is_empty());
     let on = "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled>\
         </ObjectLockConfiguration>";
-    world.backend.set_subresource("bkt", "object-lock", on);
+    assert_eq!(world.send(configure(on)).await.status(), 200);
     assert_eq!(world.send(locked()).await.status(), 200);
 }
 

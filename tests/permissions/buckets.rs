@@ -76,7 +76,10 @@ impl Buckets {
         }
         let body = with.iter().find_map(|with| with.body.as_ref());
         let body = self.fill(body.unwrap_or(&needs.body));
-        if operation.checksum {
+        // S3 stores nothing under a lock without a digest.
+        let is_lock = |name: &String| name.starts_with("x-amz-object-lock-");
+        let locks = with.iter().any(|with| with.headers.keys().any(is_lock));
+        if operation.checksum || locks {
             draft = draft.header("content-md5", &digest(&body));
         }
         draft.body(body)

@@ -29,6 +29,7 @@ use crate::authorize::LogDelivery;
 use crate::authorize::LogDeliveryError;
 use crate::backend::BackendError;
 use crate::backend::BackendRequest;
+use crate::backend::Digest;
 use crate::chunks::random::Random;
 use crate::error::S3Code;
 use crate::error::S3Error;
@@ -215,6 +216,8 @@ impl Deliverer {
             key: data_key,
             expected: Expected::nothing(None),
             plaintext_bytes: u64::try_from(batch.lines.len()).map_err(|_| S3Error::internal())?,
+            // A target that locks by default is refused.
+            digest: Digest::Useful,
         };
         let body = Payload::from_bytes(Bytes::from(batch.lines.clone()));
         writer::write(objects, object, body).await?;

@@ -37,8 +37,14 @@ pub(crate) fn written_at(headers: &HeaderMap) -> String {
     time.unwrap_or(Timestamp::UNIX_EPOCH).iso8601_millis()
 }
 
-/// Adds the version of a copy's source, where the backend named one.
-pub(crate) fn write_source_version(headers: &mut HeaderMap, version: Option<&str>) {
+/// Adds the version of a copy's source, where the backend named one. The null version is shown only if it was
+/// `requested` (recorded from AWS).
+pub(crate) fn write_source_version(
+    headers: &mut HeaderMap,
+    version: Option<&str>,
+    requested: Option<&str>,
+) {
+    let version = version.filter(|version| *version != "null" || requested.is_some());
     if let Some(Ok(version)) = version.map(HeaderValue::from_str) {
         let name = HeaderName::from_static("x-amz-copy-source-version-id");
         headers.insert(name, version);
@@ -56,5 +62,26 @@ pub(crate) fn location(request: &S3Request, bucket: &str, path: &str) -> String 
         format!("{scheme}://{host}/{path}")
     } else {
         format!("{scheme}://{host}/{bucket}/{path}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_null_version_of_a_source_is_shown_only_where_it_was_named() {
+        for (version, requested, shown) in [
+            (None, None, None),
+            (Some("v1"), None, Some("v1")),
+            (Some("v1"), Some("v1"), Some("v1")),
+            (Some("null"), None, None),
+            (Some("null"), Some("null"), Some("null")),
+        ] {
+            let mut headers = HeaderMap::new();
+            write_source_version(&mut headers, version, requested);
+            let name = headers.get("x-amz-copy-source-version-id");
+            assert_eq!(name.map(HeaderValue::as_bytes), shown.map(str::as_bytes));
+        }
     }
 }

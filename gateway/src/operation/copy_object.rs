@@ -83,7 +83,7 @@ pub async fn copy_object(
         Some(copied) => copied,
         None => resealed(store, &request).await?,
     };
-    let mut response = answer(&written, &source, &request.encryption);
+    let mut response = answer(&written, &source, &request);
     let objects = ServedObjects {
         object_bytes: Some(object_bytes),
         source: Some(CopiedSource {
@@ -221,6 +221,7 @@ async fn resealed(store: &ObjectStore, request: &CopyRequest) -> Result<Copied, 
     } = copy_source::open_source(objects, reader, conditions, &whole).await?;
     let headers = request.target_headers(store, &head).await?;
     let name = &request.name;
+    let digest = store.digest(&name.bucket, &headers).await?;
     let key = objects.new_key(&request.encryption, name, &reader.requester);
     let object = NewObject {
         name: name.clone(),
@@ -228,6 +229,7 @@ async fn resealed(store: &ObjectStore, request: &CopyRequest) -> Result<Copied, 
         key: key.await?,
         expected: Expected::nothing(request.algorithm.or(algorithm)),
         plaintext_bytes,
+        digest,
     };
     let written = writer::write(objects, object, body).await?;
     Ok((written, head, plaintext_bytes))
@@ -250,7 +252,7 @@ fn replaces(
 }
 
 /// The answer: `CopyObjectResult`, and headers about versions and encryption.
-fn answer(written: &WrittenObject, source: &ObjectHead, encryption: &Encryption) -> Response<Body> {
+fn answer(written: &WrittenObject, source: &ObjectHead, request: &CopyRequest) -> Response<Body> {
     let modified = answer::written_at(&written.headers);
     let mut result = Element::root("CopyObjectResult")
         .field("LastModified", modified)
@@ -261,8 +263,9 @@ fn answer(written: &WrittenObject, source: &ObjectHead, encryption: &Encryption)
     let mut response = answer::document(&result);
     let headers = response.headers_mut();
     headers.extend(headers::of_write_answer(&written.headers));
-    answer::write_source_version(headers, source.version.as_deref());
-    let md5 = answer::customer_key_md5(encryption);
+    let requested = request.reader.version.as_deref();
+    answer::write_source_version(headers, source.version.as_deref(), requested);
+    let md5 = answer::customer_key_md5(&request.encryption);
     response::of_write(headers, &written.protection, md5);
     response
 }

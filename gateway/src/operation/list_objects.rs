@@ -20,7 +20,6 @@ use http::Method;
 use http::Response;
 use http::StatusCode;
 use http::header;
-use proto::sigv4;
 use proto::time::Timestamp;
 
 use crate::authorize::Permitted;
@@ -32,6 +31,8 @@ use crate::error::S3Error;
 use crate::keys::data_key::ObjectName;
 use crate::operation::answer;
 use crate::operation::config::ListETag;
+use crate::operation::listed_entry::key_and_etag;
+use crate::operation::listed_folders;
 use crate::operation::listing_query;
 use crate::operation::store::ObjectStore;
 use crate::protocol::document;
@@ -95,6 +96,7 @@ pub async fn list_objects(
 /// Puts what clients see in place of what the backend lists.
 async fn show(store: &ObjectStore, bucket: &str, root: &mut Element) -> Result<(), S3Error> {
     let encoded = root.text_of("EncodingType") == Some("url");
+    listed_folders::remove_folders(store, bucket, root, encoded).await;
     let adopted = store.sealed.adopts(bucket);
     let exact = store.config.listing.list_etag == ListETag::Exact;
     let mut unknown = Vec::new();
@@ -185,7 +187,8 @@ async fn look_up(
         }
     }
     drop(heads);
-    remove(root, gone);
+    // They were deleted since they were listed.
+    listed_folders::remove(root, gone);
     Ok(())
 }
 
@@ -199,25 +202,6 @@ fn refresh(entry: &mut Element, object: &DescribedObject) {
         entry.set_text_of("LastModified", modified.iso8601_millis());
     }
     rewrite(entry, &object.facts);
-}
-
-/// Removes the objects at these places, which were deleted since they were listed.
-fn remove(root: &mut Element, mut places: Vec<usize>) {
-    places.sort_unstable();
-    let mut removed = 0_usize;
-    for place in places.into_iter().rev() {
-        let entry = root.children_mut().get(place);
-        // SeaweedFS lists folders without an ETag, which are no objects.
-        if entry.is_some_and(|entry| entry.text_of("ETag").and_then(ETag::parse).is_some()) {
-            root.children_mut().remove(place);
-            removed += 1;
-        }
-    }
-    let count = root.text_of("KeyCount").and_then(|text| text.parse().ok());
-    if let Some(count) = count {
-        let left = usize::saturating_sub(count, removed);
-        root.set_text_of("KeyCount", left.to_string());
-    }
 }
 
 /// The envelope, where an entry shows the object's metadata.
@@ -237,23 +221,6 @@ fn plaintext_bytes(etag: Option<&ETag>, stored_bytes: u64) -> Option<u64> {
         }
         _ => layout::plaintext_bytes(stored_bytes),
     }
-}
-
-/// The key of a listed object, decoded, and its ETag if that is not empty: SeaweedFS lists folders as
-/// objects with an empty one.
-fn key_and_etag(entry: &Element, encoded: bool) -> Option<(String, Option<ETag>)> {
-    let key = entry.text_of("Key")?;
-    let key = match encoded {
-        false => key.to_owned(),
-        true => decode(key)?,
-    };
-    Some((key, ETag::parse(entry.text_of("ETag")?)))
-}
-
-/// Undoes `encoding-type=url`, in which a space is a plus or an escape.
-fn decode(key: &str) -> Option<String> {
-    let spaced = key.replace('+', " ");
-    String::from_utf8(sigv4::decode_path(&spaced).ok()?).ok()
 }
 
 fn rewrite(entry: &mut Element, facts: &Facts) {

@@ -6,6 +6,7 @@
 //! | writes, or reads, a key that ends in a slash | keys that end in a slash | 400; 404, since none is stored |
 //! | puts an object with tags in a header | tags in headers | 501 |
 //! | puts an object with a lock | a bucket with Object Lock | 400, as at AWS |
+//! | deletes, and bypasses locks | a bucket with Object Lock | 400, as at AWS |
 //! | writes on a condition | atomic writes | with several gateways 501; with one, requests on conditions take turns |
 //! | updates the encryption of an object | conditions on the target of a copy | 501: a PUT meanwhile could be undone |
 //! | creates an upload, with several gateways | compared part ETags | 501 |
@@ -14,18 +15,16 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use http::HeaderName;
-use http::Method;
-use http::StatusCode;
 use http::header;
 
-use crate::backend::Backend;
 use crate::backend::BackendError;
-use crate::backend::BackendRequest;
 use crate::backend::capabilities::Capabilities;
 use crate::backend::capabilities::Capability;
+use crate::bucket::object_lock::LockRule;
+use crate::bucket::object_lock::ObjectLocks;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::operation::lock_digest;
 use crate::protocol::copy_source::CopySource;
 use crate::protocol::document;
 use crate::protocol::xml::Element;
@@ -37,8 +36,8 @@ use crate::state::Gateways;
 
 /// What is known of the backend's promises, and the turns that take their place.
 pub struct Promises {
-    backend: Arc<Backend>,
     capabilities: Arc<Capabilities>,
+    locks: ObjectLocks,
     gateways: Gateways,
     turns: moka::sync::Cache<String, Arc<tokio::sync::Mutex<()>>>,
 }
@@ -47,12 +46,12 @@ pub struct Promises {
 pub type Turn = tokio::sync::OwnedMutexGuard<()>;
 
 impl Promises {
-    /// Those of `backend`, for so many gateways.
+    /// Those of a backend with these capabilities and locks, for so many gateways.
     #[must_use]
-    pub fn new(backend: Arc<Backend>, capabilities: Arc<Capabilities>, gateways: Gateways) -> Self {
+    pub fn new(capabilities: Arc<Capabilities>, locks: ObjectLocks, gateways: Gateways) -> Self {
         Self {
-            backend,
             capabilities,
+            locks,
             gateways,
             turns: moka::sync::Cache::new(TURNS_MAX),
         }
@@ -71,6 +70,13 @@ impl Promises {
     ) -> Result<Option<Turn>, S3Error> {
         if operation == Operation::PutBucketVersioning {
             Box::pin(check_versioning(request)).await?;
+        }
+        let deletes = matches!(
+            operation,
+            Operation::DeleteObject | Operation::DeleteObjects
+        );
+        if let (true, Some(bucket)) = (deletes, &request.target.bucket) {
+            self.check_bypass(bucket, &request.headers).await?;
         }
         let (Some(bucket), Some(key)) = (&request.target.bucket, &request.target.key) else {
             return Ok(None);
@@ -136,7 +142,11 @@ impl Promises {
 
     /// Whether an object of this key can be there: one that ends in a slash is a folder to some backends,
     /// which have no bytes and no metadata for it.
-    async fn has_folder(&self, key: &str) -> Result<bool, S3Error> {
+    ///
+    /// # Errors
+    ///
+    /// `ServiceUnavailable` when a trial cannot be made.
+    pub(crate) async fn has_folder(&self, key: &str) -> Result<bool, S3Error> {
         match key.ends_with('/') {
             true => self.has(Capability::KeysThatEndInASlash).await,
             false => Ok(true),
@@ -148,30 +158,45 @@ impl Promises {
         if headers.contains_key("x-amz-tagging") {
             self.require(Capability::TagsInHeaders, TAGS).await?;
         }
-        let is_lock = |name: &HeaderName| name.as_str().starts_with("x-amz-object-lock-");
-        if !headers.keys().any(is_lock) {
+        match lock_digest::names_lock(headers) {
+            true => check_lock(self.lock_rule(bucket).await?),
+            false => Ok(()),
+        }
+    }
+
+    /// Refuses to bypass the locks of a bucket that has none, whatever the header says (recorded from AWS).
+    async fn check_bypass(&self, bucket: &str, headers: &HeaderMap) -> Result<(), S3Error> {
+        if !headers.contains_key(BYPASS) {
             return Ok(());
         }
-        let request = BackendRequest::bucket(Method::GET, bucket).query("object-lock", "");
-        match Box::pin(self.backend.fetch(request)).await {
-            Ok(answer) => {
-                let configuration = Element::parse(answer.body(), Limits::ANSWER).ok();
-                let state = configuration
-                    .as_ref()
-                    .and_then(|it| it.text_of("ObjectLockEnabled"));
-                match state.map(str::trim) {
-                    Some("Enabled") => Ok(()),
-                    _ => Err(S3Error::invalid_request(NO_LOCK)),
-                }
+        match self.lock_rule(bucket).await? {
+            LockRule::Absent | LockRule::Unsupported => {
+                let error = S3Error::with_message(S3Code::InvalidArgument, NOTHING_TO_BYPASS);
+                Err(error.detail("ArgumentName", BYPASS))
             }
-            Err(BackendError::Refused(error)) if error.code() == S3Code::NoSuchBucket => Err(error),
-            Err(error) if error.is_refused_as(StatusCode::NOT_IMPLEMENTED) => {
-                Err(S3Error::not_implemented(LOCKS))
-            }
-            Err(BackendError::Refused(error)) if error.status().is_client_error() => {
-                Err(S3Error::invalid_request(NO_LOCK))
-            }
-            Err(error) => Err(error.into()),
+            LockRule::OnRequest | LockRule::ByDefault | LockRule::Unreadable => Ok(()),
+        }
+    }
+
+    /// What a bucket does about the locks of new objects ([`ObjectLocks::rule`]).
+    ///
+    /// # Errors
+    ///
+    /// `NoSuchBucket`.
+    pub(crate) async fn lock_rule(&self, bucket: &str) -> Result<LockRule, S3Error> {
+        self.locks.rule(bucket).await
+    }
+
+    /// Notes that an operation was done that may have changed the locks of a bucket.
+    pub fn note_done(&self, operation: Operation, bucket: &str) {
+        let changes = matches!(
+            operation,
+            Operation::PutObjectLockConfiguration
+                | Operation::CreateBucket
+                | Operation::DeleteBucket
+        );
+        if changes {
+            self.locks.forget(bucket);
         }
     }
 
@@ -198,6 +223,16 @@ async fn check_versioning(request: &mut S3Request) -> Result<(), S3Error> {
     match mfa.map(str::trim) {
         None | Some("Disabled") => Ok(()),
         Some(_) => Err(S3Error::not_implemented(MFA)),
+    }
+}
+
+/// Refuses a lock that a bucket of this rule would not put on an object.
+fn check_lock(rule: LockRule) -> Result<(), S3Error> {
+    match rule {
+        LockRule::OnRequest | LockRule::ByDefault => Ok(()),
+        LockRule::Absent => Err(S3Error::invalid_request(NO_LOCK)),
+        LockRule::Unsupported => Err(S3Error::not_implemented(LOCKS)),
+        LockRule::Unreadable => Err(S3Error::new(S3Code::ServiceUnavailable)),
     }
 }
 
@@ -254,6 +289,9 @@ const KEY: &str = "This backend would store an object of this key under another 
 const TAGS: &str = "This backend does not store the tags of the header x-amz-tagging. \
     Send PutObjectTagging instead.";
 const NO_LOCK: &str = "Bucket is missing Object Lock Configuration";
+const BYPASS: &str = "x-amz-bypass-governance-retention";
+const NOTHING_TO_BYPASS: &str =
+    "x-amz-bypass-governance-retention is only applicable to Object Lock enabled buckets.";
 const LOCKS: &str = "This backend has no Object Lock.";
 const COPIES: &str = "This backend does not compare the target of a copy, so an update of an object's \
     encryption could undo a PUT. Copy the object onto itself instead.";

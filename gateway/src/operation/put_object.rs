@@ -7,10 +7,12 @@ use http::Response;
 use http::header;
 
 use crate::authorize::Permitted;
+use crate::backend::Digest;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::keys::kms::Requester;
 use crate::operation::answer;
+use crate::operation::lock_digest;
 use crate::operation::store::ObjectStore;
 use crate::operation::write_conditions;
 use crate::protocol::checksum::digests::Expected;
@@ -53,6 +55,10 @@ pub(crate) async fn write(
     let encryption = for_write(&request.headers, &default, transport)?;
     let expected = Expected::read(&request.headers, request.body.announced_trailers())?;
     let mut headers = headers::of_write(&request.headers)?;
+    let digest = store.digest(&name.bucket, &headers).await?;
+    if digest == Digest::Demanded {
+        lock_digest::check_object(&request)?;
+    }
     let requester = Requester::of(&request);
     write_conditions::check(&store.sealed, &request.headers, &name, &mut headers).await?;
 
@@ -63,6 +69,7 @@ pub(crate) async fn write(
         key,
         expected,
         plaintext_bytes,
+        digest,
     };
     let written = Box::pin(writer::write(&store.sealed, object, request.body)).await?;
     Ok((written, encryption))

@@ -5,15 +5,19 @@ use std::sync::atomic::AtomicBool;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use http::HeaderMap;
 
 use crate::authorize::Permitted;
 use crate::backend::Backend;
+use crate::backend::Digest;
 use crate::bucket::encryption::DefaultEncryptions;
+use crate::bucket::object_lock::LockRule;
 use crate::chunks::random::Random;
 use crate::error::S3Error;
 use crate::keys::data_key::DataKeys;
 use crate::keys::data_key::ObjectName;
 use crate::operation::config::Config;
+use crate::operation::lock_digest;
 use crate::operation::promises::Promises;
 use crate::operation::promises::Turn;
 use crate::records::listed_etags::ListedETags;
@@ -128,6 +132,35 @@ impl ObjectStore {
         match &self.promises {
             Some(promises) => promises.check(operation, permitted.request_mut()).await,
             None => Ok(None),
+        }
+    }
+
+    /// Whether the backend receives a digest of what is stored in a bucket with these headers: S3 demands one of
+    /// what it locks.
+    ///
+    /// # Errors
+    ///
+    /// `NoSuchBucket`.
+    pub(crate) async fn digest(
+        &self,
+        bucket: &str,
+        headers: &HeaderMap,
+    ) -> Result<Digest, S3Error> {
+        let is_locked = match &self.promises {
+            _ if lock_digest::names_lock(headers) => true,
+            Some(promises) => promises.lock_rule(bucket).await? == LockRule::ByDefault,
+            None => false,
+        };
+        Ok(match is_locked {
+            true => Digest::Demanded,
+            false => Digest::Useful,
+        })
+    }
+
+    /// Notes that an operation was done that may change what was read of its bucket ([`Promises::note_done`]).
+    pub fn note_done(&self, operation: Operation, bucket: Option<&str>) {
+        if let (Some(promises), Some(bucket)) = (&self.promises, bucket) {
+            promises.note_done(operation, bucket);
         }
     }
 

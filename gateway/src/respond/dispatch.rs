@@ -69,11 +69,12 @@ impl Operations {
                 .authorizer
                 .permit(operation, request, &self.objects.uploads);
             let mut permitted = permit.await?;
+            let bucket = permitted.request_mut().target.bucket.clone();
             let _turn = self
                 .objects
                 .check_promises(operation, &mut permitted)
                 .await?;
-            match operation.row().handling {
+            let answer = match operation.row().handling {
                 Handling::Configure(configuration, verb) => {
                     let configurations = &self.configurations;
                     configure_bucket(configurations, configuration, verb, permitted).boxed()
@@ -81,7 +82,10 @@ impl Operations {
                 Handling::Pass => pass_through(&self.buckets, operation, permitted).boxed(),
                 Handling::Own | Handling::Refuse(_) => self.run_own(operation, permitted),
             }
-            .await
+            .await;
+            // Also after a failure, whose outcome at the backend may be unknown.
+            self.objects.note_done(operation, bucket.as_deref());
+            answer
         }
         .boxed()
     }

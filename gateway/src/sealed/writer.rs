@@ -12,7 +12,6 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream;
 use http::HeaderMap;
-use http::HeaderName;
 use http::HeaderValue;
 use http::Method;
 use http_body::Body;
@@ -60,6 +59,8 @@ pub(crate) struct NewObject {
     pub(crate) expected: Expected,
     /// Length of the body, in bytes.
     pub(crate) plaintext_bytes: u64,
+    /// Whether the backend receives a digest of what is stored.
+    pub(crate) digest: Digest,
 }
 
 /// An object that was written.
@@ -91,6 +92,7 @@ pub(crate) async fn write(
         key: NewKey { keys, protection },
         expected,
         plaintext_bytes,
+        digest,
     } = object;
     let digester = SegmentDigester::new(expected, None, etag::is_md5(&protection));
     let place = (Kind::Whole, plaintext_bytes);
@@ -121,7 +123,7 @@ pub(crate) async fn write(
     drop(keys);
     let mut request = BackendRequest::object(Method::PUT, &name.bucket, &name.key)
         .body(body)
-        .digest(digest(&headers));
+        .digest(digest);
     request.headers = headers;
     let answer = Box::pin(objects.backend.fetch(request)).await?;
 
@@ -162,15 +164,6 @@ pub(crate) fn sealed_header(
     name: &ObjectName,
 ) -> Result<HeaderValue, S3Error> {
     HeaderValue::from_str(&envelope.seal(key, &name.arn)).map_err(|_| S3Error::internal())
-}
-
-/// Whether the backend gets a digest of what is stored: S3 demands one of what comes with a lock.
-pub(crate) fn digest(headers: &HeaderMap) -> Digest {
-    let locks = |name: &HeaderName| name.as_str().starts_with("x-amz-object-lock-");
-    match headers.keys().any(locks) {
-        true => Digest::Demanded,
-        false => Digest::Useful,
-    }
 }
 
 /// The record of a whole object with these digests.

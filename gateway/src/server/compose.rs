@@ -23,6 +23,7 @@ use crate::bucket::encryption::DefaultEncryptions;
 use crate::bucket::installation::Installation;
 use crate::bucket::listing_marks::ListingMarks;
 use crate::bucket::logging::BucketLogging;
+use crate::bucket::object_lock::ObjectLocks;
 use crate::bucket::owner::BucketOwners;
 use crate::bucket::policy::BucketPolicies;
 use crate::bucket::public_access::PublicAccessBlocks;
@@ -239,9 +240,10 @@ fn operations(
         .at_backend_of(Arc::clone(capabilities));
     let configurations = configurations(config, records, backend, &random());
 
+    let fresh = Duration::from_millis(config.state.fresh_ms);
     let promises = Promises::new(
-        Arc::clone(backend),
         Arc::clone(capabilities),
+        ObjectLocks::new(Arc::clone(backend), now(), fresh, config.state.cached_max),
         config.state.gateways,
     );
     let bucket_keys = BucketKeys::new(config.bucket_keys, now());

@@ -121,7 +121,11 @@ pub fn read(
         .map(Zeroizing::new)
         .map_err(|_| invalid(BAD_KEY))?;
     let Ok(bytes) = <[u8; CUSTOMER_KEY_BYTES]>::try_from(decoded.as_slice()) else {
-        return Err(invalid(BAD_KEY));
+        // Recorded from AWS: one that is encoded twice, as boto3 does with a key in base64 without its MD5.
+        return Err(match purpose {
+            Use::Read => wrong_key(),
+            Use::Write => invalid(BAD_KEY),
+        });
     };
     let mut key = CustomerKey {
         bytes,
@@ -301,10 +305,10 @@ mod tests {
                 super::BAD_KEY,
             ),
             (
-                headers(Some("AES256"), Some(&[7; 33]), None),
+                headers(Some("AES256"), Some(&[7; 33]), Some(&[7; 33])),
                 Use::Read,
-                argument,
-                super::BAD_KEY,
+                S3Code::AccessDenied,
+                super::WRONG_KEY,
             ),
             (
                 headers(Some("AES256"), Some(&KEY), None),

@@ -190,7 +190,21 @@ fn delete_many(store: &mut Store, request: &ParsedRequest) -> Response<Bytes> {
     ))
 }
 
+/// Whether a bucket locks each new object, and so demands a digest of it.
+fn locks_by_default(store: &Store, bucket: &str) -> bool {
+    let configuration = store.buckets[bucket].subresources.get("object-lock");
+    configuration.is_some_and(|it| String::from_utf8_lossy(it).contains("<DefaultRetention>"))
+}
+
 fn object_answer(store: &mut Store, request: &ParsedRequest) -> Response<Bytes> {
+    let has_digest =
+        ["content-md5", "x-amz-trailer"].map(|it| request.seen.headers.contains_key(it));
+    let writes = request.seen.method == Method::PUT
+        && !request.seen.headers.contains_key("x-amz-copy-source")
+        && request.get("tagging").is_none();
+    if writes && has_digest == [false, false] && locks_by_default(store, &request.bucket) {
+        return error(400, "InvalidRequest");
+    }
     for unsupported in ["attributes", "retention", "legal-hold", "torrent"] {
         if request.get(unsupported).is_some() {
             return error(501, "NotImplemented");

@@ -35,6 +35,7 @@ use crate::operation::upload::journal::current;
 use crate::operation::write_conditions;
 use crate::protocol::checksum::Algorithm;
 use crate::protocol::checksum::ChecksumKind;
+use crate::protocol::checksum::TYPE;
 use crate::protocol::checksum::UploadChecksum;
 use crate::protocol::checksum::digests::Digester;
 use crate::protocol::checksum::digests::Expected;
@@ -87,6 +88,7 @@ pub async fn complete_multipart_upload(
     let upload = Upload::find(store, &request.target).await?;
     let customer_key = for_completion(&request.headers, transport, upload.protection())?;
     let requested = requested_parts(&document(&mut request).await?)?;
+    check_kind(&request.headers, upload.head.checksum)?;
     let stored_key = upload.head.footer_key.as_ref();
     let unlocked = match stored_key.filter(|_| customer_key.is_none()) {
         // Under SSE-C, completing need not bring the customer's key.
@@ -398,20 +400,29 @@ fn choose(
     }
 }
 
-/// Compares what the client claims of a part's checksum; none if that does not hold.
+/// Compares what the client claims of a part's checksum; none if that does not hold, or if the upload was
+/// created without a checksum (recorded from AWS).
 fn check_part(
     upload: Option<UploadChecksum>,
     part: &RequestedPart,
     record: &PartRecord,
 ) -> Result<Option<()>, S3Error> {
-    let Some(upload) = upload else {
-        return Ok(Some(()));
+    let Some(upload) = upload.filter(|upload| upload.chosen) else {
+        return Ok(part.checksums.is_empty().then_some(()));
     };
-    let claim = part
-        .checksums
-        .iter()
-        .find(|(algorithm, _)| *algorithm == upload.algorithm);
-    if claim.is_none() && upload.chosen && upload.kind == ChecksumKind::Composite {
+    let is_other = |claim: &&(Algorithm, String)| claim.0 != upload.algorithm;
+    if let Some((algorithm, _)) = part.checksums.iter().find(is_other) {
+        return Err(S3Error::with_message(
+            S3Code::BadDigest,
+            format!(
+                "The {} you specified for part {} did not match what we received.",
+                algorithm.name().to_ascii_lowercase(),
+                part.number
+            ),
+        ));
+    }
+    let claim = part.checksums.first();
+    if claim.is_none() && upload.kind == ChecksumKind::Composite {
         let name = upload.algorithm.name().to_ascii_lowercase();
         return Err(S3Error::invalid_request(format!(
             "The upload was created using a {name} checksum. The complete request must include the checksum for each part. It was missing for part {} in the request.",
@@ -457,32 +468,42 @@ fn check_object(
             )));
         }
     }
-    if let (Some(kind), Some(upload)) = (text("x-amz-checksum-type"), upload) {
-        let actual = upload.kind.name();
-        if kind != actual {
-            return Err(S3Error::invalid_request(format!(
-                "The upload was created using the {actual} checksum mode. The complete request must use the same checksum mode."
-            )));
-        }
-    }
     let Some((algorithm, claimed)) = parts::claimed_of_object(headers)? else {
         return Ok(());
     };
-    let actual = table
-        .checksum
-        .as_ref()
-        .filter(|checksum| checksum.algorithm == algorithm)
-        .map(|checksum| checksum.text(Some(table.parts.len())));
-    match actual {
-        Some(actual) if actual == claimed => Ok(()),
-        // Without the number of parts it is the same claim.
-        Some(actual) if actual.split('-').next() == Some(claimed) => Ok(()),
-        _ => {
-            let name = algorithm.name().to_ascii_lowercase();
-            let message =
-                format!("The {name} you specified did not match the calculated checksum.");
-            Err(S3Error::with_message(S3Code::BadDigest, message))
-        }
+    let Some(actual) = &table.checksum else {
+        return Ok(());
+    };
+    let chosen = upload.filter(|upload| upload.chosen);
+    if chosen.is_none() && algorithm != actual.algorithm {
+        // Recorded from AWS: an upload that was created without a checksum takes any of another algorithm.
+        return Ok(());
+    }
+    // Recorded from AWS: without the header the claim is taken for a composite checksum, which this is not. There
+    // is no composite CRC-64.
+    let is_untyped = text(TYPE).is_none()
+        && actual.kind == ChecksumKind::FullObject
+        && actual.algorithm != Algorithm::Crc64Nvme;
+    let shown = actual.text(Some(table.parts.len()));
+    // Without the number of parts it is the same claim.
+    let is_same = shown == claimed || shown.split('-').next() == Some(claimed);
+    if algorithm == actual.algorithm && is_same && !is_untyped {
+        return Ok(());
+    }
+    let name = actual.algorithm.name().to_ascii_lowercase();
+    let message = format!("The {name} you specified did not match the calculated checksum.");
+    Err(S3Error::with_message(S3Code::BadDigest, message))
+}
+
+/// Refuses a kind of checksum that the upload was not created with.
+fn check_kind(headers: &HeaderMap, upload: Option<UploadChecksum>) -> Result<(), S3Error> {
+    let chosen = upload.filter(|upload| upload.chosen);
+    let actual = chosen.map_or("null", |upload| upload.kind.name());
+    match headers::text(headers, TYPE) {
+        Some(kind) if kind != actual => Err(S3Error::invalid_request(format!(
+            "The upload was created using the {actual} checksum mode. The complete request must use the same checksum mode."
+        ))),
+        _ => Ok(()),
     }
 }
 

@@ -30,7 +30,6 @@ use crate::request::Body;
 use crate::request::S3Request;
 use crate::sealed::assembly;
 use crate::sealed::reader::Reader;
-use crate::sealed::writer;
 use crate::sse::request::Encryption;
 use crate::sse::request::for_write;
 use crate::sse::response;
@@ -60,7 +59,7 @@ pub async fn create_multipart_upload(
     let checksum = checksum.or((!under_customer_key).then_some(own_choice));
     let mut onward = BackendRequest::object(Method::POST, &name.bucket, &name.key);
     onward.headers = headers::of_write(&request.headers)?;
-    let locked = writer::digest(&onward.headers) == Digest::Demanded;
+    let digest = store.digest(&name.bucket, &onward.headers).await?;
 
     let replaces = current_etag(store, &name).await?;
     let requester = Requester::of(&request);
@@ -81,7 +80,7 @@ pub async fn create_multipart_upload(
         envelope: sealed,
         checksum,
         footer_key: footer_key.as_ref(),
-        locked,
+        locked: digest == Digest::Demanded,
         replaces,
     };
     let state_name = UploadName {

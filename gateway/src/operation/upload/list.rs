@@ -2,27 +2,34 @@
 //!
 //! Parts are listed with the sizes and ETags that clients see; a part that the backend has and
 //! the gateway did not acknowledge is not listed. The list of uploads is the backend's, in which
-//! sealing changes nothing except the checksums.
+//! sealing changes nothing except the checksums: those that the uploads were created with are in their records.
 //!
 //! Sources: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html>,
 //! <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html>
 
+use futures_util::StreamExt as _;
+use futures_util::TryStreamExt as _;
+use futures_util::stream;
 use http::Method;
 use http::Response;
+use http::StatusCode;
 
 use crate::authorize::Permitted;
 use crate::backend::BackendRequest;
 use crate::error::S3Error;
 use crate::operation::answer;
+use crate::operation::listed_entry::decode;
 use crate::operation::listing_query;
 use crate::operation::parts_page::PartsPage;
 use crate::operation::store::ObjectStore;
 use crate::operation::upload::journal::Upload;
 use crate::operation::upload::journal::current;
+use crate::protocol::checksum::UploadChecksum;
 use crate::protocol::checksum::parts;
 use crate::protocol::document;
 use crate::protocol::xml::Element;
 use crate::records::uploads::PartRecord;
+use crate::records::uploads::UploadName;
 use crate::request::Body;
 use crate::request::S3Request;
 
@@ -90,9 +97,57 @@ pub async fn list_multipart_uploads(
     onward.query = listing_query::for_backend(request.target.query.clone())?;
     let answer = store.backend.fetch(onward).await?;
     let mut root = document::parse_answer(answer.body(), &["ListMultipartUploadsResult"])?;
+    let encoded = root.text_of("EncodingType") == Some("url");
     for upload in root.children_mut() {
         // They would be about the sealed bytes.
         upload.remove(&["ChecksumAlgorithm", "ChecksumType"]);
     }
+    let names = root.children().iter().enumerate();
+    let names = names.filter_map(|(place, upload)| Some((place, key_and_id(upload, encoded)?)));
+    let checksums = stream::iter(names.collect::<Vec<_>>()).map(|(place, (key, id))| async move {
+        let checksum = checksum_of(store, bucket, &key, &id).await?;
+        Ok::<_, S3Error>(checksum.map(|checksum| (place, checksum)))
+    });
+    let checksums = checksums.buffer_unordered(store.config.listing.heads_max.max(1));
+    let checksums: Vec<_> = checksums.try_collect().await?;
+    for (place, checksum) in checksums.into_iter().flatten() {
+        if let Some(upload) = root.children_mut().get_mut(place) {
+            upload.set_text_of("ChecksumAlgorithm", checksum.algorithm.name());
+            upload.set_text_of("ChecksumType", checksum.kind.name());
+        }
+    }
     Ok(answer::document(&root))
+}
+
+/// The key of a listed upload, decoded, and its id.
+fn key_and_id(upload: &Element, encoded: bool) -> Option<(String, String)> {
+    if !upload.is_named("Upload") {
+        return None;
+    }
+    let (key, id) = (upload.text_of("Key")?, upload.text_of("UploadId")?);
+    let key = match encoded {
+        false => key.to_owned(),
+        true => decode(key)?,
+    };
+    Some((key, id.to_owned()))
+}
+
+/// The checksum that an upload was created with, if its client chose one. An upload that was not begun here, or
+/// whose record cannot be read, has none.
+async fn checksum_of(
+    store: &ObjectStore,
+    bucket: &str,
+    key: &str,
+    upload_id: &str,
+) -> Result<Option<UploadChecksum>, S3Error> {
+    let name = UploadName {
+        bucket,
+        key,
+        upload_id,
+    };
+    match store.uploads.find(name).await {
+        Ok(head) => Ok(head.checksum.filter(|checksum| checksum.chosen)),
+        Err(error) if error.status() == StatusCode::SERVICE_UNAVAILABLE => Err(error),
+        Err(_) => Ok(None),
+    }
 }

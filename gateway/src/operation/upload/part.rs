@@ -8,6 +8,7 @@ use http::header;
 use crate::authorize::Permitted;
 use crate::error::S3Error;
 use crate::keys::kms::Requester;
+use crate::operation::lock_digest;
 use crate::operation::put_object::body_length;
 use crate::operation::store::ObjectStore;
 use crate::operation::upload::journal::Upload;
@@ -39,9 +40,12 @@ pub async fn upload_part(
     let transport = store.transport(&request);
     let name = store.name(&request.target)?;
     let customer_key = part_customer_key(store, &request, &name.bucket, transport).await?;
-    let expected = Expected::read(&request.headers, request.body.announced_trailers())?;
+    let expected = Expected::read(&request.headers, request.body.announced_trailers())?.of_part();
     let upload = Upload::find(store, &request.target).await?;
     check_claim(upload.head.checksum, expected.claimed())?;
+    if upload.head.locked {
+        lock_digest::check_part(&request)?;
+    }
     let requester = Requester::of(&request);
     let customer_key = customer_key.as_ref();
     let keys = upload

@@ -88,7 +88,8 @@ pub async fn upload_part_copy(
     }
     let mut response = answer::document(&result);
     let headers = response.headers_mut();
-    answer::write_source_version(headers, source.head.version.as_deref());
+    let requested = reader.version.as_deref();
+    answer::write_source_version(headers, source.head.version.as_deref(), requested);
     let md5 = customer_key.map(|key| key.md5());
     response::of_read(headers, upload.protection(), md5);
     let objects = ServedObjects {

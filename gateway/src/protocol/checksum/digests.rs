@@ -39,6 +39,8 @@ pub struct Expected {
     value: Option<Vec<u8>>,
     /// Whether the checksum comes in a trailer.
     in_trailer: bool,
+    /// Whether the bytes are a part of an upload.
+    is_part: bool,
 }
 
 impl Expected {
@@ -71,6 +73,7 @@ impl Expected {
             algorithm,
             value,
             in_trailer,
+            is_part: false,
         })
     }
 
@@ -85,6 +88,13 @@ impl Expected {
         self
     }
 
+    /// The same claims, about a part of an upload.
+    #[must_use]
+    pub(crate) fn of_part(mut self) -> Self {
+        self.is_part = true;
+        self
+    }
+
     /// Nothing claimed; the checksum is computed by `algorithm`, or by S3's choice.
     #[must_use]
     pub fn nothing(algorithm: Option<Algorithm>) -> Self {
@@ -93,6 +103,7 @@ impl Expected {
             algorithm: algorithm.unwrap_or(DEFAULT),
             value: None,
             in_trailer: false,
+            is_part: false,
         }
     }
 }
@@ -145,8 +156,13 @@ impl Digester {
         if let (Some(expected), Some(computed)) = (self.expected.md5, md5)
             && expected != computed
         {
+            // Recorded from AWS: hexadecimal of an object, base64 of a part.
+            let expected = match self.expected.is_part {
+                false => hex::encode(expected),
+                true => STANDARD.encode(expected),
+            };
             return Err(S3Error::new(S3Code::BadDigest)
-                .detail("ExpectedDigest", hex::encode(expected))
+                .detail("ExpectedDigest", expected)
                 .detail("CalculatedDigest", STANDARD.encode(computed)));
         }
 
