@@ -19,6 +19,9 @@ use http::HeaderValue;
 use http::Method;
 use http::Uri;
 use http::header;
+use proto::iam::Iam;
+use proto::iam::IamError;
+use proto::identity::AccountId;
 use proto::sigv2;
 use proto::sigv4;
 use proto::sigv4::Authorization;
@@ -36,6 +39,8 @@ use proto::time::Timestamp;
 use proto::time::TimestampError;
 
 use crate::authenticate::refusal::CONTENT_SHA256;
+use crate::authenticate::session::ClaimedCredentials;
+use crate::authenticate::session::Sessions;
 use crate::authenticate::users::Users;
 use crate::error::S3Code;
 use crate::error::S3Error;
@@ -52,7 +57,9 @@ use crate::route::BaseDomains;
 mod form;
 mod head;
 mod hoisted;
+mod mfa;
 mod refusal;
+mod session;
 mod users;
 mod version_2;
 
@@ -60,11 +67,14 @@ mod version_2;
 pub use form::fuzzing::form_policy;
 
 pub use head::check_head;
+pub use mfa::MfaToken;
+pub(crate) use session::SECURITY_TOKEN;
 pub use users::User;
 
 /// Checks signatures for one Region's S3.
 pub struct Authenticator {
     users: ArcSwap<Users>,
+    sessions: Sessions,
     regions: Regions,
     clock: Arc<dyn Clock>,
     config: Config,
@@ -122,11 +132,18 @@ struct Claim {
 }
 
 impl Authenticator {
-    /// An authenticator for these users.
-    pub fn new(users: &[User], regions: Regions, clock: Arc<dyn Clock>, config: Config) -> Self {
-        let users = ArcSwap::from_pointee(Users::new(users));
+    /// An authenticator for these users, and for the users and the sessions of `iam`.
+    pub fn new(
+        users: &[User],
+        iam: Option<Arc<Iam>>,
+        regions: Regions,
+        clock: Arc<dyn Clock>,
+        config: Config,
+    ) -> Self {
+        let principals = iam.as_ref().map(|iam| iam.principals());
         Self {
-            users,
+            users: ArcSwap::from_pointee(Users::new(users.into(), principals)),
+            sessions: Sessions(iam),
             regions,
             clock,
             config,
@@ -138,9 +155,39 @@ impl Authenticator {
         self.clock.now()
     }
 
-    /// Takes other users from the next request on. Requests that were checked go on.
-    pub fn replace_users(&self, users: &[User]) {
-        self.users.store(Arc::new(Users::new(users)));
+    /// Takes other users from the next request on, beside those of the credentials file. Requests that were
+    /// checked go on. That file is read again.
+    ///
+    /// # Errors
+    ///
+    /// [`UsersError`]; then everybody stays who they were.
+    pub fn replace_users(&self, users: &[User]) -> Result<(), UsersError> {
+        let iam = self.sessions.0.as_ref();
+        iam.map(|iam| iam.reload()).transpose()?;
+        accounts(users, iam.map(|iam| &**iam))?;
+        let principals = iam.map(|iam| iam.principals());
+        self.users
+            .store(Arc::new(Users::new(users.into(), principals)));
+        Ok(())
+    }
+
+    /// Takes the users of the credentials file if that was read again; whether it was.
+    pub fn refresh(&self) -> bool {
+        let Some(iam) = &self.sessions.0 else {
+            return false;
+        };
+        let (users, principals) = (self.users.load(), iam.principals());
+        if users.are_of(&principals) {
+            return false;
+        }
+        self.users.store(Arc::new(users.with(principals)));
+        true
+    }
+
+    /// The accounts of all users, those of the credentials file first.
+    pub fn accounts(&self) -> Vec<AccountId> {
+        let users = self.users.load();
+        accounts(users.configured(), self.sessions.0.as_deref()).unwrap_or_default()
     }
 
     /// Judges the head of a request.
@@ -194,7 +241,8 @@ impl Authenticator {
             payload_hash: hash_text.to_owned(),
         };
         let query: Vec<(&str, &str)> = head.query.iter().collect();
-        let (caller, key) = self.check_claim(head, &query, &claim)?;
+        let token = session::in_headers(head.headers)?;
+        let (caller, key) = self.check_claim(head, &query, &claim, token)?;
         let region = Some(claim.scope.region.clone());
         let coverage = coverage(hash, key, claim)?;
         Ok(Verified {
@@ -231,11 +279,9 @@ impl Authenticator {
             payload_hash: canonical_hash.to_owned(),
         };
         let query = Presigned::signed_query(pairs);
-        let (caller, key) = self.check_claim(head, &query, &claim)?;
+        let token = session::of_presigned(head.query, head.headers)?;
+        let (caller, key) = self.check_claim(head, &query, &claim, token)?;
         let hash = presigned_hash(query_hash, header_hash)?;
-        if presigned.security_token.is_some() {
-            return Err(refusal::token());
-        }
         let mut hoisted = hoisted::headers(head.query, head.headers)?;
         // No operation would take them as parameters.
         let has_conditions = head
@@ -267,6 +313,7 @@ impl Authenticator {
         head: Head<'_>,
         query: &[(&str, &str)],
         claim: &Claim,
+        token: Option<&str>,
     ) -> Result<(Caller, Arc<SigningKey>), S3Error> {
         let names = head.headers.keys().map(HeaderName::as_str);
         let unsigned = sigv4::headers_not_signed(names.chain(["host"]), &claim.signed_headers);
@@ -293,23 +340,37 @@ impl Authenticator {
         let canonical_hash = sigv4::sha256_hex(&canonical);
         let string_to_sign = sigv4::string_to_sign(claim.timestamp, &claim.scope, &canonical_hash);
 
-        let (id, signature) = (&claim.access_key_id, &claim.signature);
-        let mismatch = || refusal::mismatch(id, signature, &string_to_sign, &canonical);
-        let signer = self.signer(id, &claim.scope, (&string_to_sign, signature), mismatch)?;
-        if head.headers.contains_key(SECURITY_TOKEN) {
-            return Err(refusal::token());
-        }
-        Ok(signer)
+        let (access_key_id, signature) = (claim.access_key_id.as_str(), &claim.signature);
+        let mismatch = || refusal::mismatch(access_key_id, signature, &string_to_sign, &canonical);
+        let credentials = ClaimedCredentials {
+            access_key_id,
+            token,
+        };
+        self.signer(
+            credentials,
+            &claim.scope,
+            (&string_to_sign, signature),
+            mismatch,
+        )
     }
 
     /// Who signed a text, and with which key; `mismatch` if it was somebody else.
     fn signer(
         &self,
-        access_key_id: &str,
+        credentials: ClaimedCredentials<'_>,
         scope: &CredentialScope,
         (text, signature): (&str, &str),
         mismatch: impl FnOnce() -> S3Error,
     ) -> Result<(Caller, Arc<SigningKey>), S3Error> {
+        let access_key_id = credentials.access_key_id;
+        if let Some(token) = credentials.token {
+            let (caller, secret) = self.sessions.open(token, access_key_id, self.clock.now())?;
+            let key = SigningKey::derive(secret.expose(), scope);
+            return match key.verify(text, signature) {
+                true => Ok((caller, Arc::new(key))),
+                false => Err(mismatch()),
+            };
+        }
         let users = self.users.load();
         let (signer, exists) = users.find(access_key_id);
         let key = signer.key(scope);
@@ -328,6 +389,34 @@ impl Authenticator {
             service: "s3",
         }
     }
+}
+
+/// The accounts of all users, those of the credentials file first.
+///
+/// # Errors
+///
+/// [`UsersError::Nobody`].
+pub fn accounts(users: &[User], iam: Option<&Iam>) -> Result<Vec<AccountId>, UsersError> {
+    let principals = iam.map(Iam::principals);
+    let of_file = principals.iter().flat_map(|it| it.users());
+    let of_file = of_file.map(|user| user.arn.account());
+    let configured = users.iter().map(|user| user.account.clone());
+    let accounts: Vec<_> = of_file.chain(configured).collect();
+    match accounts.is_empty() {
+        true => Err(UsersError::Nobody),
+        false => Ok(accounts),
+    }
+}
+
+/// Why users cannot be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum UsersError {
+    /// There is none.
+    #[error("users is empty, so nobody could do anything")]
+    Nobody,
+    /// The credentials file cannot be used.
+    #[error("credentials_file: {0}")]
+    File(#[from] IamError),
 }
 
 /// How `hash` covers the body of a request signed by `claim`.
@@ -430,7 +519,6 @@ fn several_mechanisms() -> S3Error {
 const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");
-const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
 #[cfg(test)]
 mod tests;

@@ -36,11 +36,13 @@ mod log_delivery;
 mod needs;
 mod permit;
 mod public_acl;
+mod second_factor;
 
 pub use log_delivery::LogDelivery;
 pub use log_delivery::LogDeliveryError;
 pub use permit::Permitted;
 pub use permit::Terms;
+pub use second_factor::SecondFactors;
 
 /// Judges requests by the owners and policies of buckets.
 pub struct Authorizer {
@@ -50,11 +52,12 @@ pub struct Authorizer {
     state_bucket: String,
     region: Region,
     clock: Arc<dyn Clock>,
+    second_factors: Option<Arc<SecondFactors>>,
 }
 
 impl Authorizer {
     /// An authorizer by what is stored about buckets, for a gateway in `region` whose own bucket is
-    /// `state_bucket`.
+    /// `state_bucket`. Without [`Authorizer::demanding`] it permits no operation that MFA Delete protects.
     #[must_use]
     pub fn new(
         configurations: &BucketConfigurations,
@@ -69,7 +72,15 @@ impl Authorizer {
             state_bucket: state_bucket.to_owned(),
             region,
             clock,
+            second_factors: None,
         }
+    }
+
+    /// The same, where `second_factors` checks what MFA Delete demands.
+    #[must_use]
+    pub fn demanding(mut self, second_factors: SecondFactors) -> Self {
+        self.second_factors = Some(Arc::new(second_factors));
+        self
     }
 
     /// Permits a request, or refuses it. `uploads` has the encryption that an upload was created
@@ -87,6 +98,8 @@ impl Authorizer {
         mut request: S3Request,
         uploads: &Uploads,
     ) -> Result<Permitted<S3Request>, S3Error> {
+        let second_factors = self.second_factors.as_ref();
+        let second_factor = second_factor::of_request(second_factors, operation, &request)?;
         let mut terms = Terms::default();
         match request.target.bucket.clone() {
             // A bucket that is not there has no policy.
@@ -108,8 +121,12 @@ impl Authorizer {
                 };
             }
             _ if request.caller.is_anonymous() => return Err(S3Error::access_denied()),
-            _ => public_acl::check(self, operation, &mut request).await?,
+            _ => {
+                self.check_without_bucket(operation, &request)?;
+                public_acl::check(self, operation, &mut request).await?;
+            }
         }
+        terms.second_factor = second_factor;
         Ok(Permitted::new(request, terms))
     }
 
@@ -131,7 +148,8 @@ impl Authorizer {
         let policy = BucketPolicies::in_record(record.as_deref());
         let mut context = Context::new();
         let mut restricted = false;
-        if let Some(policy) = &policy {
+        let is_limited = caller.identity().is_some_and(|it| !it.is_unlimited());
+        if policy.is_some() || is_limited {
             let of_upload = matches!(
                 operation,
                 Operation::UploadPart
@@ -148,7 +166,7 @@ impl Authorizer {
             };
             context = context::from_request(request, source, encryption, self.clock.now());
             restricted = foreign
-                && policy.is_public()
+                && policy.as_ref().is_some_and(|policy| policy.is_public())
                 && Box::pin(self.public_access.in_force(bucket))
                     .await?
                     .restrict_public_buckets;

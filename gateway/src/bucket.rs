@@ -2,8 +2,9 @@
 //!
 //! All that is stored about a bucket is in one record ([`record`]): whose it is ([`owner`]), its default
 //! encryption ([`encryption`]), which the backend must not do itself, its policy ([`policy`]), which the
-//! backend would hold against the gateway, what it blocks of public access ([`public_access`]), which pages may
-//! use it ([`cors`]), and where its access log goes ([`logging`]). Everything else about a bucket is the backend's, except for the state
+//! backend would hold against the gateway, what it blocks of public access ([`public_access`]), its MFA
+//! Delete ([`versioning`]), which pages may use it ([`cors`]), and where its access log goes ([`logging`]).
+//! Everything else about a bucket is the backend's, except for the state
 //! bucket, which does not exist for clients ([`Buckets`]).
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ use crate::bucket::owner::BucketOwners;
 use crate::bucket::page::Page;
 use crate::bucket::policy::BucketPolicies;
 use crate::bucket::public_access::PublicAccessBlocks;
+use crate::bucket::versioning::BucketVersioning;
 use crate::chunks::random::Random;
 use crate::error::S3Code;
 use crate::error::S3Error;
@@ -60,6 +62,7 @@ pub mod record_cache;
 pub mod record_store;
 mod requests;
 mod takeover;
+pub mod versioning;
 
 /// What the gateway stores about buckets.
 #[derive(Clone)]
@@ -74,6 +77,8 @@ pub struct BucketConfigurations {
     pub public_access: Arc<PublicAccessBlocks>,
     /// Where their access logs go.
     pub logging: Arc<BucketLogging>,
+    /// Their versioning, with MFA Delete.
+    pub versioning: Arc<BucketVersioning>,
     /// Whose they are.
     pub owners: Arc<BucketOwners>,
     /// Which of them list the ETags that clients see.

@@ -27,4 +27,5 @@ pub mod put_object;
 pub mod store;
 pub mod update_object_encryption;
 pub mod upload;
+pub mod versioning;
 mod write_conditions;

@@ -1,6 +1,7 @@
 //! Sealed records in the state bucket, and the uploads that are not complete.
 
 pub mod listed_etags;
+pub mod mfa_codes;
 pub mod record;
 pub mod sweep;
 pub mod uploads;

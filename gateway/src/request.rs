@@ -12,6 +12,7 @@ use http::HeaderMap;
 use http::Method;
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
+use proto::iam::Identity;
 use proto::identity::AccountId;
 use proto::identity::PrincipalArn;
 use proto::time::Timestamp;
@@ -69,35 +70,47 @@ impl S3Request {
 pub enum Caller {
     /// Nobody in particular: nothing was signed.
     Anonymous,
-    /// A user of the gateway.
+    /// A user, who signed with its own keys.
     User(Arc<Identity>),
+    /// A session of a user or a role, by its token.
+    Session(Arc<Identity>, SessionToken),
 }
 
-/// A user, as policies and the KMS see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// The account that it belongs to.
-    pub account: AccountId,
-    /// Its ARN.
-    pub principal_arn: PrincipalArn,
+/// The token of a session, which only the KMS receives. It is not printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SessionToken(Arc<str>);
+
+impl SessionToken {
+    /// A token that was opened.
+    pub(crate) fn new(token: &str) -> Self {
+        Self(token.into())
+    }
+
+    /// The text, for the KMS.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for SessionToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SessionToken(..)")
+    }
 }
 
 impl Caller {
-    /// The user of this name.
+    /// A principal with every right of its account.
     #[must_use]
-    pub fn user(account: AccountId, principal_arn: PrincipalArn) -> Self {
-        Self::User(Arc::new(Identity {
-            account,
-            principal_arn,
-        }))
+    pub fn unlimited(principal_arn: PrincipalArn) -> Self {
+        Self::User(Arc::new(Identity::unlimited(principal_arn)))
     }
 
-    /// The user, unless nothing was signed.
+    /// The principal, unless nothing was signed.
     #[must_use]
     pub fn identity(&self) -> Option<&Identity> {
         match self {
             Self::Anonymous => None,
-            Self::User(identity) => Some(identity),
+            Self::User(identity) | Self::Session(identity, _) => Some(identity),
         }
     }
 
@@ -107,23 +120,43 @@ impl Caller {
         self.identity().map(|identity| &identity.account)
     }
 
-    /// Whether it is a user of this account.
+    /// Whether it is of this account.
     #[must_use]
     pub fn is_of(&self, account: &str) -> bool {
         self.account().is_some_and(|own| own == account)
     }
 
-    /// The ARN of the user, or `*`: for logs and answers.
+    /// The ARN of the principal, or `*`: for logs and answers.
     #[must_use]
     pub fn principal(&self) -> &str {
         self.identity()
-            .map_or("*", |identity| identity.principal_arn.as_str())
+            .map_or("*", |identity| identity.arn.as_str())
     }
 
     /// Whether it is the account's root user.
     #[must_use]
     pub fn is_root(&self) -> bool {
-        self.principal().ends_with(":root")
+        self.identity().is_some_and(Identity::is_root)
+    }
+
+    /// Whether it signed with temporary credentials.
+    #[must_use]
+    pub const fn is_temporary(&self) -> bool {
+        matches!(self, Self::Session(..))
+    }
+
+    /// The token of the temporary credentials that it signed with.
+    pub(crate) const fn session_token(&self) -> Option<&SessionToken> {
+        match self {
+            Self::Session(_, token) => Some(token),
+            Self::Anonymous | Self::User(_) => None,
+        }
+    }
+
+    /// Whether it has every right of its account: no policy of its own or of its session limits it.
+    #[must_use]
+    pub fn is_unlimited(&self) -> bool {
+        self.identity().is_some_and(Identity::is_unlimited)
     }
 
     /// Whether nothing was signed.

@@ -20,6 +20,7 @@ use http::Request;
 use http::Response;
 use http::StatusCode;
 use http::header;
+use proto::identity::AccountId;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -30,6 +31,7 @@ use crate::authenticate;
 use crate::authenticate::Authenticator;
 use crate::authenticate::Head;
 use crate::authenticate::User;
+use crate::authenticate::UsersError;
 use crate::authenticate::Verified;
 use crate::bucket::cors::Asking;
 use crate::error::S3Code;
@@ -124,12 +126,28 @@ impl Responder {
         }
     }
 
-    /// Takes other users from the next request on.
-    pub fn replace_users(&self, users: &[User]) {
-        let accounts = users.iter().map(|user| user.account.as_str());
+    /// Takes other users of the configuration from the next request on, and what the credentials file has now.
+    ///
+    /// # Errors
+    ///
+    /// [`UsersError`]; then everybody stays who they were.
+    pub fn replace_users(&self, users: &[User]) -> Result<(), UsersError> {
+        self.authenticator.replace_users(users)?;
+        self.replace_accounts();
+        Ok(())
+    }
+
+    /// Takes what the credentials file has, if somebody else read it again.
+    fn take_changed_users(&self) {
+        if self.authenticator.refresh() {
+            self.replace_accounts();
+        }
+    }
+
+    fn replace_accounts(&self) {
+        let accounts = self.authenticator.accounts();
         let owners = &self.operations.configurations.owners;
-        owners.replace_accounts(accounts);
-        self.authenticator.replace_users(users);
+        owners.replace_accounts(accounts.iter().map(AccountId::as_str));
     }
 
     /// Requests that are being answered now.
@@ -225,6 +243,7 @@ impl Responder {
             let cors = &self.operations.configurations.cors;
             return Box::pin(cors.preflight(&target, asking.as_ref())).await;
         }
+        self.take_changed_users();
         let Verified {
             caller,
             auth,
@@ -253,6 +272,7 @@ impl Responder {
             mut headers,
             ..
         } = head;
+        headers.remove(authenticate::SECURITY_TOKEN);
         headers.extend(hoisted.into_iter().map(|(name, value)| (Some(name), value)));
 
         route::check_headers(&headers)?;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proto::hosts::Hosts;
+use proto::iam::Iam;
 use proto::identity::Secret;
 use proto::time::Clock;
 use proto::time::SystemClock;
@@ -27,6 +28,7 @@ use crate::access_log::delivery::Deliverer;
 use crate::admin::Admin;
 use crate::admin::MetricsText;
 use crate::admin::Readiness;
+use crate::authenticate::UsersError;
 use crate::backend::LocalBackend;
 use crate::backend::capabilities::Capability;
 use crate::bucket::installation::Refusal;
@@ -63,6 +65,9 @@ pub struct Parts {
     pub certificate: Option<Certificate>,
     /// The secret shared with the KMS, instead of the one in the configuration's file.
     pub kms_secret: Option<Secret>,
+    /// Users, roles and what their sessions and codes are checked with, instead of the configuration's
+    /// credentials file: those of a KMS in this process.
+    pub iam: Option<Arc<Iam>>,
     /// A backend in this process, which is called instead of the one in the configuration.
     pub backend: Option<Arc<dyn LocalBackend>>,
     /// Gives the metrics that the process collects.
@@ -76,6 +81,7 @@ impl Default for Parts {
             random: Arc::new(SystemRandom),
             certificate: None,
             kms_secret: None,
+            iam: None,
             backend: None,
             metrics: None,
         }
@@ -124,13 +130,14 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         random,
         certificate,
         kms_secret,
+        iam,
         backend,
         metrics,
     } = parts;
     let certificates = certificates(&config, certificate)?;
     // No other process reaches such a backend.
     let exclusive = backend.is_some();
-    let composed = compose::compose(&config, clock, Arc::clone(&random), kms_secret, backend)?;
+    let composed = compose::compose(&config, clock, &random, kms_secret, backend, iam)?;
     let presence = upkeep::begin(&config, &composed.stored, &*random, exclusive).await?;
 
     let http = bind(config.listen.http)?;
@@ -223,19 +230,19 @@ impl Running {
         removed.unwrap_or_else(|_| Err(S3Code::ServiceUnavailable.into()))
     }
 
-    /// Takes the users of another configuration, and reads the certificate's files again; nothing
-    /// else of a configuration can change while a gateway runs. No connection is dropped.
+    /// Takes the users of another configuration, and reads the credentials file and the certificate's files
+    /// again; nothing else of a configuration can change while a gateway runs. No connection is dropped.
     ///
     /// # Errors
     ///
-    /// [`StartError`] for a configuration that cannot work or a certificate that cannot be used;
-    /// then everything stays as it was.
+    /// [`StartError`] for a configuration that cannot work, or a credentials file or a certificate that
+    /// cannot be used; then everything stays as it was.
     pub fn reload(&self, config: &Config) -> Result<(), StartError> {
         config.check()?;
         if let Some(certificates) = &self.shared.certificates {
             certificates.reload()?;
         }
-        self.shared.responder.replace_users(&config.users);
+        self.shared.responder.replace_users(&config.users)?;
         Ok(())
     }
 
@@ -468,6 +475,10 @@ pub enum StartError {
     /// The configuration cannot work.
     #[error("configuration: {0}")]
     Config(#[from] ConfigError),
+
+    /// There are no users, or not those of the credentials file.
+    #[error("configuration: {0}")]
+    Users(#[from] UsersError),
 
     /// A part cannot be set up.
     #[error("{0}: {1}")]

@@ -10,6 +10,7 @@
 //! | `buckets/<bucket>/record` | all that is stored about a bucket ([`crate::bucket::record`]) | sealed |
 //! | `buckets/<bucket>/uploads/<slot>` | the head of an upload ([`crate::records::uploads`]) | sealed |
 //! | `uploads/<slot>/...` | parts of uploads that are not complete ([`crate::records::uploads`]) | sealed |
+//! | `mfa/<digest>` | which codes of an MFA device were used ([`crate::records::mfa_codes`]) | sealed |
 //! | `gateways/<id>` | that a gateway runs ([`presence`]) | nothing |
 //! | `copies/<id>-...`, `trials/<id>...` | trials of the backend ([`copies`], [`crate::backend::capabilities`]), removed at once | nothing: they contain nothing |
 //!

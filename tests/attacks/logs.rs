@@ -6,8 +6,13 @@ use std::io::Read as _;
 use std::process::Command;
 use std::process::Stdio;
 
+use http::Method;
+use proto::time::Clock as _;
+use proto::time::SystemClock;
 use tests::clients;
 use tests::clients::Access;
+use tests::signed::Draft;
+use tests::signed::Target;
 
 #[tokio::test]
 async fn no_log_line_at_any_level_holds_a_signature_a_token_or_a_secret() {
@@ -42,13 +47,51 @@ async fn no_log_line_at_any_level_holds_a_signature_a_token_or_a_secret() {
     let key_service = clients::kms(&text("kms_endpoint"), &access);
     key_service.create_key().send().await.unwrap();
 
+    send_tokens(&text("s3_endpoint"), &access).await;
+
     drop(process.stdin.take());
     assert!(process.wait().unwrap().success());
     let log = log.join().unwrap().unwrap();
     let log = String::from_utf8_lossy(&log);
     assert!(log.contains("TRACE"), "the log is not at its lowest level");
-    for part in ["Signature=", "AWS4-HMAC-SHA256", "Bearer ", secret.as_str()] {
+    let secrets = [
+        "Signature=",
+        "AWS4-HMAC-SHA256",
+        "Bearer ",
+        secret.as_str(),
+        TOKEN,
+        SERIAL,
+    ];
+    for part in secrets {
         let line = log.lines().find(|line| line.contains(part));
         assert_eq!(line, None, "{part}");
     }
 }
+
+/// Sends an MFA token and a session token where they are refused and where they are ignored.
+async fn send_tokens(endpoint: &str, access: &Access) {
+    let host = endpoint.trim_start_matches("http://");
+    let address = host.parse().unwrap();
+    let target = Target { address, tls: None };
+    let now = || SystemClock.now();
+    let mfa = format!("{SERIAL} 123456");
+    for method in [Method::DELETE, Method::GET] {
+        let draft = Draft::new(method, "logged", "k").query("versionId", "null");
+        let signed = draft.header("x-amz-mfa", &mfa).sign(access, now(), host);
+        signed.send(&target).await.unwrap();
+    }
+    let get = || Draft::new(Method::GET, "logged", "k");
+    let in_header = get().header("x-amz-security-token", TOKEN);
+    let in_query = get().query("X-Amz-Security-Token", TOKEN);
+    let minute = std::time::Duration::from_secs(60);
+    for signed in [
+        in_header.sign(access, now(), host),
+        in_query.presign(access, now(), host, minute),
+    ] {
+        let refused = signed.send(&target).await.unwrap();
+        assert_eq!(refused.status(), 400);
+    }
+}
+
+const TOKEN: &str = "sealgatesession1.session-token-canary";
+const SERIAL: &str = "mfa-serial-canary";

@@ -14,6 +14,7 @@ mod logs;
 mod names;
 mod payload;
 mod pressure;
+mod sessions;
 mod targets;
 mod time;
 mod tls;

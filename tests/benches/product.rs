@@ -56,10 +56,7 @@ fn binary() -> PathBuf {
     let build = Command::new(cargo)
         .args(["build", "--profile", "dist", "-p", "sealgate"])
         .status();
-    assert!(
-        build.unwrap().success(),
-        "the binary does not build"
-    );
+    assert!(build.unwrap().success(), "the binary does not build");
     // This bench is in target/release/deps.
     let own = std::env::current_exe().unwrap();
     let targets = own.ancestors().nth(3).unwrap();

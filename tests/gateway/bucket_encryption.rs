@@ -16,6 +16,7 @@ use gateway::bucket::logging::BucketLogging;
 use gateway::bucket::owner::BucketOwners;
 use gateway::bucket::policy::BucketPolicies;
 use gateway::bucket::public_access::PublicAccessBlocks;
+use gateway::bucket::versioning::BucketVersioning;
 use gateway::chunks::random::SystemRandom;
 use gateway::error::S3Code;
 use gateway::operation::bucket::run_on_bucket;
@@ -69,6 +70,7 @@ impl World {
             encryptions: encryptions.clone(),
             policies: Arc::new(BucketPolicies::new(store.clone(), public_access.clone())),
             public_access,
+            versioning: Arc::new(BucketVersioning::new(store.clone())),
             cors: Arc::new(BucketCors::new(store)),
             owners,
             etags: Arc::new(ListingMarks::new(gateway.buckets.clone(), Gateways::One)),

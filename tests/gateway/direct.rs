@@ -240,7 +240,7 @@ fn root_keys(state: &State, clock: &Arc<ManualClock>) -> RootKeys {
 /// The user of this name.
 fn caller(name: &str) -> Caller {
     let arn = format!("arn:aws:iam::{ACCOUNT}:user/{name}");
-    Caller::user(ACCOUNT.parse().unwrap(), arn.parse().unwrap())
+    Caller::unlimited(arn.parse().unwrap())
 }
 
 const ACCOUNT: &str = "111122223333";

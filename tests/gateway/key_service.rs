@@ -29,7 +29,7 @@ fn alice() -> Requester {
 
 fn user(name: &str) -> Requester {
     let arn = format!("arn:aws:iam::{ACCOUNT}:{name}").parse().unwrap();
-    Requester::Caller(Caller::user(ACCOUNT.parse().unwrap(), arn), None)
+    Requester::Caller(Caller::unlimited(arn), None)
 }
 
 fn grpc_endpoint(address: &str) -> GrpcEndpoint {

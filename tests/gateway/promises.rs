@@ -210,28 +210,6 @@ async fn an_encryption_is_not_updated_where_that_could_undo_a_put() {
 }
 
 #[tokio::test]
-async fn mfa_delete_is_refused_and_versioning_without_it_is_not() {
-    let world = world().await;
-    let versioning = |mfa: &str| {
-        let body = format!(
-            "<VersioningConfiguration><Status>Enabled</Status>{mfa}</VersioningConfiguration>"
-        );
-        Draft::new(Method::PUT, "bkt", "")
-            .query("versioning", "")
-            .body(body)
-    };
-    world.backend.forget();
-    let on = world
-        .send(versioning("<MfaDelete>Enabled</MfaDelete>"))
-        .await;
-    expect_s3_error(&on, "NotImplemented", 501);
-    assert!(world.backend.requests_in("bkt").is_empty());
-    for mfa in ["", "<MfaDelete>Disabled</MfaDelete>"] {
-        assert_eq!(world.send(versioning(mfa)).await.status(), 200);
-    }
-}
-
-#[tokio::test]
 async fn of_many_that_create_one_object_one_wins_also_where_the_backend_lets_all() {
     let setup = World::setup().gateway(|config| config.state.gateways = Gateways::One);
     let world = setup.start().await;

@@ -5,6 +5,7 @@ use aws_smithy_http_client::tls;
 use aws_smithy_http_client::tls::TlsContext;
 use aws_smithy_http_client::tls::TrustStore;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use proto::session::SessionCredentials;
 
 /// The user who signs, and the endpoint.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub struct Access {
     pub secret_access_key: String,
     /// Region in the credential scope.
     pub region: String,
+    /// The token of temporary credentials, which SDKs send. Hand-made requests add it themselves.
+    pub session_token: Option<String>,
 }
 
 impl Access {
@@ -25,6 +28,17 @@ impl Access {
             access_key_id: access_key_id.to_owned(),
             secret_access_key: secret_access_key.to_owned(),
             region: "us-east-1".to_owned(),
+            session_token: None,
+        }
+    }
+
+    /// Temporary credentials.
+    #[must_use]
+    pub fn of_session(credentials: &SessionCredentials) -> Self {
+        let secret = credentials.secret_access_key.expose();
+        Self {
+            session_token: Some(credentials.token.expose().to_owned()),
+            ..Self::new(&credentials.access_key_id, secret)
         }
     }
 
@@ -38,7 +52,8 @@ impl Access {
     }
 
     fn credentials(&self) -> Credentials {
-        Credentials::from_keys(&self.access_key_id, &self.secret_access_key, None)
+        let token = self.session_token.clone();
+        Credentials::from_keys(&self.access_key_id, &self.secret_access_key, token)
     }
 }
 

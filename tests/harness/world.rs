@@ -14,6 +14,7 @@ use bytes::Bytes;
 use gateway::server::Certificate;
 use gateway::server::Parts;
 use http::Response;
+use proto::iam::Iam;
 use proto::identity::AccountId;
 use proto::identity::Secret;
 use proto::time::Clock;
@@ -54,6 +55,7 @@ pub struct World {
     pub clock: Arc<dyn Clock>,
     tls: Arc<rustls::ClientConfig>,
     config: gateway::config::Config,
+    iam: Option<Arc<Iam>>,
     _folder: tempfile::TempDir,
 }
 
@@ -66,6 +68,7 @@ pub struct Setup {
     clock: Option<Arc<ManualClock>>,
     gateway: Option<Change<gateway::config::Config>>,
     kms: Option<Change<kms::config::Config>>,
+    iam: Option<Arc<Iam>>,
 }
 
 impl Setup {
@@ -83,6 +86,13 @@ impl Setup {
         change: impl FnOnce(&mut gateway::config::Config) + Send + 'static,
     ) -> Self {
         self.gateway = Some(Box::new(change));
+        self
+    }
+
+    /// Gives the gateway further users, roles and sessions.
+    #[must_use]
+    pub fn iam(mut self, iam: Arc<Iam>) -> Self {
+        self.iam = Some(iam);
         self
     }
 
@@ -129,6 +139,7 @@ impl Setup {
             clock: Arc::clone(&clock),
             certificate,
             kms_secret: Some(Secret::new(SERVICE_SECRET)),
+            iam: self.iam.clone(),
             ..Parts::default()
         };
         let gateway = gateway::server::start(config.clone(), parts).await.unwrap();
@@ -143,6 +154,7 @@ impl Setup {
             clock,
             tls,
             config,
+            iam: self.iam,
             _folder: folder,
         }
     }
@@ -187,6 +199,7 @@ impl World {
         Parts {
             clock: Arc::clone(&self.clock),
             kms_secret: Some(Secret::new(SERVICE_SECRET)),
+            iam: self.iam.clone(),
             ..Parts::default()
         }
     }

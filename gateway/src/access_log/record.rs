@@ -179,7 +179,7 @@ fn requester(caller: &Caller) -> Option<String> {
     let identity = caller.identity()?;
     Some(match caller.is_root() {
         true => identity.account.canonical_user_id(),
-        false => identity.principal_arn.to_string(),
+        false => identity.arn.to_string(),
     })
 }
 

@@ -23,6 +23,8 @@ use crate::authenticate::UNSIGNED_PAYLOAD;
 use crate::authenticate::form::policy::Policy;
 use crate::authenticate::refusal;
 use crate::authenticate::refusal::CONTENT_SHA256;
+use crate::authenticate::session::ClaimedCredentials;
+use crate::authenticate::session::SECURITY_TOKEN;
 use crate::authenticate::several_mechanisms;
 use crate::error::S3Code;
 use crate::error::S3Error;
@@ -124,9 +126,6 @@ impl Authenticator {
             (true, false) => (self.signer_version_4_of(fields)?, SignatureVersion::V4),
             (false, true) => (self.signer_version_2_of(fields)?, SignatureVersion::V2),
         };
-        if fields.get("x-amz-security-token").is_some() {
-            return Err(refusal::token());
-        }
         Ok((caller, AuthType::Post(version)))
     }
 
@@ -138,7 +137,11 @@ impl Authenticator {
         let signature = required("Signature")?;
         let policy = required("Policy")?;
         let mismatch = || refusal::form_mismatch(access_key_id, signature, policy);
-        self.signer_version_2(access_key_id, (policy.as_bytes(), signature), mismatch)
+        let credentials = ClaimedCredentials {
+            access_key_id,
+            token: token_in(fields),
+        };
+        self.signer_version_2(credentials, (policy.as_bytes(), signature), mismatch)
     }
 
     /// Who signed the policy with Version 4.
@@ -171,9 +174,18 @@ impl Authenticator {
 
         let mismatch = || refusal::form_mismatch(&access_key_id, signature, policy);
         let signed = (policy, signature);
-        let (caller, _) = self.signer(&access_key_id, &scope, signed, mismatch)?;
+        let credentials = ClaimedCredentials {
+            access_key_id: &access_key_id,
+            token: token_in(fields),
+        };
+        let (caller, _) = self.signer(credentials, &scope, signed, mismatch)?;
         Ok(caller)
     }
+}
+
+/// The session token of a form, which a condition of its policy must cover as any other field.
+fn token_in(fields: &Fields) -> Option<&str> {
+    fields.get(SECURITY_TOKEN.as_str())
 }
 
 /// The headers that a form's fields stand for.
@@ -181,7 +193,7 @@ fn headers(fields: &Fields) -> Result<HeaderMap, S3Error> {
     let mut headers = HeaderMap::new();
     for (name, value) in fields.iter() {
         let lower = name.to_ascii_lowercase();
-        let signs = SIGNATURE.contains(&lower.as_str()) || lower == "x-amz-security-token";
+        let signs = SIGNATURE.contains(&lower.as_str()) || lower == SECURITY_TOKEN.as_str();
         let is_header = HEADERS.contains(&lower.as_str()) || lower.starts_with("x-amz-") && !signs;
         let lower = match lower.as_str() {
             "acl" => "x-amz-acl",

@@ -15,7 +15,7 @@ use crate::request::Query;
 /// # Errors
 ///
 /// `InvalidArgument` for one that also came as a header, that is no header, or that is a customer's
-/// key: addresses end up in logs, keys must not.
+/// key or a code of an MFA device: addresses end up in logs, these must not.
 pub(super) fn headers(
     query: &Query,
     present: &HeaderMap,
@@ -30,8 +30,7 @@ pub(super) fn headers(
         if is_digest(&lower) {
             continue;
         }
-        if lower.ends_with("customer-key") {
-            let message = "A customer-provided encryption key must be sent as a header.";
+        if let Some(message) = reason_for_header(&lower) {
             return Err(S3Error::invalid_argument(message, lower, "null"));
         }
 
@@ -45,6 +44,17 @@ pub(super) fn headers(
         found.push((header, value));
     }
     Ok(found)
+}
+
+/// Why a header must not be in the query, if it must not.
+fn reason_for_header(name: &str) -> Option<&'static str> {
+    match name {
+        "x-amz-mfa" => Some("An MFA token must be sent as a header."),
+        _ if name.ends_with("customer-key") => {
+            Some("A customer-provided encryption key must be sent as a header.")
+        }
+        _ => None,
+    }
 }
 
 /// Whether a parameter claims a checksum of the body. Some SDKs compute that before there is a body, of none at
@@ -121,9 +131,11 @@ mod tests {
     }
 
     #[test]
-    fn a_customers_key_in_the_query_is_refused() {
-        let query = query(&[("x-amz-server-side-encryption-customer-key", "k")]);
-        assert!(headers(&query, &HeaderMap::new()).is_err());
+    fn a_customers_key_or_a_code_of_a_device_in_the_query_is_refused() {
+        for name in ["x-amz-server-side-encryption-customer-key", "X-Amz-Mfa"] {
+            let query = query(&[(name, "k")]);
+            assert!(headers(&query, &HeaderMap::new()).is_err(), "{name}");
+        }
     }
 
     #[test]

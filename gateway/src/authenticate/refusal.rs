@@ -84,11 +84,22 @@ pub(super) fn unknown_access_key(access_key_id: &str) -> S3Error {
     S3Error::new(S3Code::InvalidAccessKeyId).detail("AWSAccessKeyId", access_key_id)
 }
 
-/// The error for a session token, of which the gateway issues none.
+/// The error for a session token that STS did not seal, or not for this access key. AWS's answer repeats the
+/// token in an element `Token-0`, which this one leaves out: answers end up in logs.
 pub(super) fn token() -> S3Error {
-    let message = "The provided token is malformed or otherwise invalid. Sealgate issues no session tokens: \
-                   this one is of other credentials; unset AWS_SESSION_TOKEN.";
+    S3Error::new(S3Code::InvalidToken)
+}
+
+/// The same at a gateway that has no credentials file, so that no token can be of a session here.
+pub(super) fn token_without_sessions() -> S3Error {
+    let message = "The provided token is malformed or otherwise invalid. This gateway has no sessions: the token \
+                   is of other credentials; unset AWS_SESSION_TOKEN.";
     S3Error::with_message(S3Code::InvalidToken, message)
+}
+
+/// The error for a session token whose session ended.
+pub(super) fn expired_token() -> S3Error {
+    S3Error::new(S3Code::ExpiredToken)
 }
 
 /// The error for a request whose time is not near the server's.
@@ -121,7 +132,7 @@ pub(super) fn no_date() -> S3Error {
 /// The error for a signature that is not the one we compute.
 ///
 /// What we signed is shown, as S3 does, so that a client's author can compare. It holds only what
-/// the client sent; the canonical request is left out when that includes a customer's key.
+/// the client sent; the canonical request is left out when that includes a customer's key or a token.
 pub(super) fn mismatch(
     access_key_id: &str,
     signature: &str,
@@ -130,7 +141,7 @@ pub(super) fn mismatch(
 ) -> S3Error {
     let error = form_mismatch(access_key_id, signature, string_to_sign);
     let canonical_text = String::from_utf8_lossy(canonical);
-    if canonical_text.contains("customer-key:") {
+    if has_secret(&canonical_text) {
         return error;
     }
     let bytes = spaced_hex(canonical);
@@ -140,10 +151,10 @@ pub(super) fn mismatch(
 }
 
 /// The error for a signature of Version 2 that is not the one we compute. The text is left out when it
-/// includes a customer's key.
+/// includes a customer's key or a token.
 pub(super) fn mismatch_version_2(access_key_id: &str, signature: &str, text: &[u8]) -> S3Error {
     let shown = String::from_utf8_lossy(text);
-    if shown.contains("customer-key:") {
+    if has_secret(&shown) {
         return S3Error::new(S3Code::SignatureDoesNotMatch)
             .detail("AWSAccessKeyId", access_key_id)
             .detail("SignatureProvided", signature);
@@ -158,6 +169,12 @@ pub(super) fn mismatch_version_2(access_key_id: &str, signature: &str, text: &[u
 /// The error for the signature of a form, which covers its policy and nothing else.
 pub(super) fn form_mismatch(access_key_id: &str, signature: &str, policy: &str) -> S3Error {
     mismatch_version_2(access_key_id, signature, policy.as_bytes())
+}
+
+/// Whether a signed text includes a customer's key or a session token.
+fn has_secret(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    lower.contains("customer-key:") || lower.contains("security-token")
 }
 
 /// `AccessDenied` with a message of its own.

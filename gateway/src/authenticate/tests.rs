@@ -26,7 +26,7 @@ fn authenticator() -> Authenticator {
     let now = Timestamp::parse_basic(NOW).unwrap();
     let regions = Regions::new("us-east-1".parse().unwrap(), &[]);
     let clock = Arc::new(ManualClock::new(now));
-    Authenticator::new(&[user], regions, clock, Config { sigv2: true })
+    Authenticator::new(&[user], None, regions, clock, Config { sigv2: true })
 }
 
 fn signed(payload_hash: &str) -> Case {

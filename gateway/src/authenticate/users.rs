@@ -4,6 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::RwLock;
 
+use proto::iam;
+use proto::iam::Identity;
+use proto::iam::Principals;
 use proto::identity::AccountId;
 use proto::identity::PrincipalArn;
 use proto::identity::Secret;
@@ -13,9 +16,10 @@ use proto::sigv4::SigningKey;
 
 use crate::request::Caller;
 
-/// A user of the gateway.
+/// A user of the gateway, with every right of its account.
 ///
-/// Its secret is the gateway's own; it is never sent to the backend.
+/// Its secret is the gateway's own; it is never sent to the backend. Users with policies, devices and sessions
+/// are in the credentials file ([`Principals`]).
 #[derive(Clone, Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct User {
@@ -33,11 +37,11 @@ pub struct User {
 }
 
 impl User {
-    /// The user as a caller.
-    fn caller(&self) -> Caller {
+    /// The user as IAM has it.
+    fn to_principal(&self) -> iam::User {
         let root = || PrincipalArn::account_root("aws", &self.account);
-        let principal_arn = self.principal_arn.clone().unwrap_or_else(root);
-        Caller::user(self.account.clone(), principal_arn)
+        let arn = self.principal_arn.clone().unwrap_or_else(root);
+        iam::User::new(arn, &self.access_key_id, self.secret_access_key.clone())
     }
 }
 
@@ -48,6 +52,10 @@ fn default_account() -> AccountId {
 
 /// The users by access key id.
 pub(super) struct Users {
+    /// Those of the configuration.
+    configured: Arc<[User]>,
+    /// Those of the credentials file.
+    principals: Option<Arc<Principals>>,
     by_access_key: HashMap<String, Signer>,
     /// Stands in for unknown access keys, so that a wrong key takes as long as a wrong signature.
     nobody: Signer,
@@ -64,16 +72,37 @@ pub(super) struct Signer {
 }
 
 impl Users {
-    /// Users of a configuration.
-    pub(super) fn new(users: &[User]) -> Self {
-        let signer = |user: &User| Signer::new(user.caller(), user.secret_access_key.clone());
-        let by_access_key = users
-            .iter()
-            .map(|user| (user.access_key_id.clone(), signer(user)));
+    /// Users of a configuration, and of a credentials file. Of two with one access key that of the
+    /// configuration counts.
+    pub(super) fn new(configured: Arc<[User]>, principals: Option<Arc<Principals>>) -> Self {
+        let of_file = principals.iter().flat_map(|it| it.users());
+        let of_file = of_file.map(|user| (user.access_key_id.clone(), Signer::of(user)));
+        let of_configuration = configured.iter().map(|user| {
+            let user = user.to_principal();
+            (user.access_key_id.clone(), Signer::of(&user))
+        });
         Self {
-            by_access_key: by_access_key.collect(),
+            by_access_key: of_file.chain(of_configuration).collect(),
             nobody: Signer::new(Caller::Anonymous, Secret::new("-".repeat(40))),
+            configured,
+            principals,
         }
+    }
+
+    /// The same with the users that the credentials file has now.
+    pub(super) fn with(&self, principals: Arc<Principals>) -> Self {
+        Self::new(Arc::clone(&self.configured), Some(principals))
+    }
+
+    /// Whether those of the credentials file are these.
+    pub(super) fn are_of(&self, principals: &Arc<Principals>) -> bool {
+        let own = self.principals.as_ref();
+        own.is_some_and(|own| Arc::ptr_eq(own, principals))
+    }
+
+    /// Those of the configuration.
+    pub(super) fn configured(&self) -> &[User] {
+        &self.configured
     }
 
     /// The user of an access key, and whether there is one. Where there is none, a signer comes
@@ -87,6 +116,11 @@ impl Users {
 }
 
 impl Signer {
+    fn of(user: &iam::User) -> Self {
+        let caller = Caller::User(Arc::new(Identity::of_user(user)));
+        Self::new(caller, user.secret_access_key.clone())
+    }
+
     fn new(caller: Caller, secret: Secret) -> Self {
         Self {
             caller,
@@ -137,13 +171,31 @@ mod tests {
         }
     }
 
+    fn users(arn: Option<&str>) -> Users {
+        Users::new(Arc::new([user(arn)]), None)
+    }
+
     #[test]
     fn a_user_without_an_arn_is_its_accounts_root() {
-        let caller = user(None).caller();
-        assert_eq!(caller.principal(), "arn:aws:iam::111122223333:root");
-        assert!(caller.is_root());
-        let caller = user(Some("arn:aws:iam::111122223333:user/anna")).caller();
-        assert!(!caller.is_root());
+        for (arn, principal, is_root) in [
+            (None, "arn:aws:iam::111122223333:root", true),
+            (
+                Some("arn:aws:iam::111122223333:user/anna"),
+                "arn:aws:iam::111122223333:user/anna",
+                false,
+            ),
+            // The end of a name makes no root.
+            (
+                Some("arn:aws:iam::111122223333:user/a:root"),
+                "arn:aws:iam::111122223333:user/a:root",
+                false,
+            ),
+        ] {
+            let users = users(arn);
+            let (signer, _) = users.find("AKIDEXAMPLE");
+            assert_eq!(signer.caller.principal(), principal);
+            assert_eq!(signer.caller.is_root(), is_root);
+        }
     }
 
     #[test]
@@ -153,7 +205,7 @@ mod tests {
 
     #[test]
     fn the_signing_keys_of_many_days_stay_bounded() {
-        let users = Users::new(&[user(None)]);
+        let users = users(None);
         let (signer, exists) = users.find("AKIDEXAMPLE");
         assert!(exists);
         for (day, region) in (10..30).flat_map(|day| [(day, "us-east-1"), (day, "eu-west-1")]) {

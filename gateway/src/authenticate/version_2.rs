@@ -21,7 +21,6 @@ use proto::time::Timestamp;
 use crate::authenticate::Authenticator;
 use crate::authenticate::DATE;
 use crate::authenticate::Head;
-use crate::authenticate::SECURITY_TOKEN;
 use crate::authenticate::Verified;
 use crate::authenticate::head;
 use crate::authenticate::header_time;
@@ -29,6 +28,8 @@ use crate::authenticate::hoisted;
 use crate::authenticate::parse_hash;
 use crate::authenticate::refusal;
 use crate::authenticate::refusal::CONTENT_SHA256;
+use crate::authenticate::session;
+use crate::authenticate::session::ClaimedCredentials;
 use crate::authenticate::unsigned_payload;
 use crate::error::S3Error;
 use crate::payload::Coverage;
@@ -61,8 +62,12 @@ impl Authenticator {
             access_key_id,
             signature,
         } = &authorization;
+        let credentials = ClaimedCredentials {
+            access_key_id,
+            token: session::in_headers(head.headers)?,
+        };
         Ok(Verified {
-            caller: self.check_version_2(head, Place::Header, access_key_id, signature)?,
+            caller: self.check_version_2(head, Place::Header, credentials, signature)?,
             auth: AuthType::Header(SignatureVersion::V2),
             region: None,
             coverage: coverage(head.headers)?,
@@ -85,7 +90,11 @@ impl Authenticator {
             signature,
         } = &presigned;
         let place = Place::Query { expires };
-        let caller = self.check_version_2(head, place, access_key_id, signature)?;
+        let credentials = ClaimedCredentials {
+            access_key_id,
+            token: session::of_presigned(head.query, head.headers)?,
+        };
+        let caller = self.check_version_2(head, place, credentials, signature)?;
         let auth = AuthType::Presigned {
             version: SignatureVersion::V2,
             signed_at: None,
@@ -114,10 +123,19 @@ impl Authenticator {
     /// same work as a user's.
     pub(super) fn signer_version_2(
         &self,
-        access_key_id: &str,
+        credentials: ClaimedCredentials<'_>,
         (text, signature): (&[u8], &str),
         mismatch: impl FnOnce() -> S3Error,
     ) -> Result<Caller, S3Error> {
+        let access_key_id = credentials.access_key_id;
+        if let Some(token) = credentials.token {
+            let (caller, secret) = self.sessions.open(token, access_key_id, self.clock.now())?;
+            let key = sigv2::SigningKey::new(secret.expose());
+            return match key.verify(text, signature) {
+                true => Ok(caller),
+                false => Err(mismatch()),
+            };
+        }
         let users = self.users.load();
         let (signer, exists) = users.find(access_key_id);
         match (signer.version_2.verify(text, signature), exists) {
@@ -132,7 +150,7 @@ impl Authenticator {
         &self,
         head: Head<'_>,
         place: Place<'_>,
-        access_key_id: &str,
+        credentials: ClaimedCredentials<'_>,
         signature: &str,
     ) -> Result<Caller, S3Error> {
         head::check_connection(head.headers, &SignedHeaders::from_names(SIGNED))?;
@@ -154,12 +172,9 @@ impl Authenticator {
         let text = request
             .string_to_sign()
             .map_err(|error| refuse_query(&error, head.query))?;
+        let access_key_id = credentials.access_key_id;
         let mismatch = || refusal::mismatch_version_2(access_key_id, signature, &text);
-        let caller = self.signer_version_2(access_key_id, (&text, signature), mismatch)?;
-        if head.headers.contains_key(SECURITY_TOKEN) || has_token(head.query) {
-            return Err(refusal::token());
-        }
-        Ok(caller)
+        self.signer_version_2(credentials, (&text, signature), mismatch)
     }
 }
 
@@ -191,12 +206,6 @@ fn check_parameters(query: &Query) -> Result<(), S3Error> {
         }
         None => Ok(()),
     }
-}
-
-/// Whether a presigned URL has a session token.
-fn has_token(query: &Query) -> bool {
-    let mut names = query.iter().map(|(name, _)| name);
-    names.any(|name| name.eq_ignore_ascii_case(SECURITY_TOKEN.as_str()))
 }
 
 /// The error for a query that the signature does not cover.

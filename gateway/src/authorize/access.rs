@@ -1,7 +1,10 @@
 //! What a caller may do in one bucket.
 //!
-//! The users of the account that a bucket belongs to may do everything with it that its policy does
-//! not deny. Nobody else, of another account or of none, may do anything that it does not allow.
+//! Within the account that a bucket belongs to, the bucket's policy or the caller's own allows an action; a
+//! user without policies of its own may do everything that the bucket's does not deny. Callers of another
+//! account need both. The anonymous caller has the bucket's alone.
+//!
+//! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
 
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -10,12 +13,17 @@ use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
 use proto::arn;
+use proto::iam::Delegation;
+use proto::iam::Identity;
+use proto::iam::Rights;
 use proto::identity::AccountId;
 use proto::policy::Context;
 use proto::policy::Decision;
 use proto::policy::Prepared;
 use proto::policy::Principal;
+use proto::policy::Verdict;
 
+use crate::bucket::document::policy::EXISTING_TAG;
 use crate::bucket::policy::BucketPolicy;
 use crate::error::S3Code;
 use crate::error::S3Error;
@@ -36,13 +44,22 @@ pub(super) struct BucketAccess {
     pub(super) foreign: bool,
     pub(super) policy: Option<Arc<BucketPolicy>>,
     pub(super) context: Context,
-    /// The policy made ready for the context, once the first action is checked.
-    pub(super) prepared: OnceLock<Prepared>,
+    /// The policies made ready for the context, once the first action is checked.
+    pub(super) prepared: OnceLock<PreparedPolicies>,
     /// Whether what a policy allows to other accounts does not count for this bucket.
     pub(super) restricted: bool,
     /// Whether a version that a request names may be the current object: on a backend that has no
     /// versions.
     pub(super) version_is_current: bool,
+}
+
+/// The policies that decide about one request.
+#[derive(Debug)]
+pub(super) struct PreparedPolicies {
+    /// The bucket's.
+    bucket: Option<Prepared>,
+    /// The caller's own and its session's; the anonymous caller has none.
+    caller: Option<Rights>,
 }
 
 /// Why an action is not allowed.
@@ -51,6 +68,8 @@ pub(super) struct Refusal {
     action: &'static str,
     resource: String,
     decision: Decision,
+    /// Whether the bucket's policy decided, and not one of the caller's.
+    by_bucket: bool,
     /// The statement that decided.
     statement: Option<String>,
 }
@@ -82,9 +101,23 @@ impl BucketAccess {
         }
     }
 
-    /// Whether the caller may do everything: it is of the owner's account, and there is no policy.
+    /// Whether the caller may do everything: it is of the owner's account, and no policy says otherwise.
     pub(super) fn is_full(&self) -> bool {
-        self.policy.is_none() && !self.foreign
+        self.policy.is_none() && !self.foreign && self.caller.is_unlimited()
+    }
+
+    /// Whether any policy decides, so that there must be a context.
+    pub(super) fn has_policies(&self) -> bool {
+        self.policy.is_some() || self.caller.identity().is_some_and(|it| !it.is_unlimited())
+    }
+
+    /// Whether a policy looks at the tags that objects have.
+    pub(super) fn looks_at_tags(&self) -> bool {
+        let identity = self.caller.identity();
+        self.policy
+            .as_ref()
+            .is_some_and(|policy| policy.looks_at_tags())
+            || identity.is_some_and(|identity| identity.looks_at(EXISTING_TAG))
     }
 
     /// The context, to add to.
@@ -115,27 +148,45 @@ impl BucketAccess {
             Some(key) => arn::object(self.partition, &self.bucket, key),
             None => arn::bucket(self.partition, &self.bucket),
         };
-        let verdict = self.policy.as_ref().map(|policy| {
-            let prepared = self.prepared.get_or_init(|| {
-                let principal = principal(&self.caller);
-                policy.policy().for_request(&principal, &self.context)
-            });
-            prepared.decide(action, &resource)
-        });
-        let decision = verdict.map_or(Decision::NoMatch, |verdict| verdict.decision);
-        match decision {
-            Decision::Allow if !self.restricted => return Ok(()),
-            Decision::Allow | Decision::NoMatch if !self.foreign => return Ok(()),
-            _ => {}
+        let prepared = self.prepared.get_or_init(|| self.prepare());
+        let mut verdict = match &prepared.bucket {
+            Some(policy) => policy.decide(action, &resource),
+            None => NO_VERDICT,
+        };
+        if self.restricted && verdict.decision == Decision::Allow {
+            verdict = NO_VERDICT;
         }
+        let decision = match &prepared.caller {
+            Some(rights) => {
+                rights.decide_with(&verdict, &self.owner, Delegation::Always, action, &resource)
+            }
+            None => verdict.decision,
+        };
+        if decision == Decision::Allow {
+            return Ok(());
+        }
+        let by_bucket = match decision {
+            Decision::Deny => verdict.decision == Decision::Deny,
+            _ => self.foreign && verdict.decision == Decision::NoMatch,
+        };
         Err(Refusal {
             action,
             resource,
             decision,
-            statement: verdict
-                .and_then(|verdict| verdict.statement)
-                .map(ToString::to_string),
+            by_bucket,
+            statement: verdict.statement.map(ToString::to_string),
         })
+    }
+
+    /// Makes the policies ready.
+    fn prepare(&self) -> PreparedPolicies {
+        let identity = self.caller.identity();
+        let principal = identity.map_or(Principal::Anonymous, Identity::principal);
+        let policy = self.policy.as_ref();
+        PreparedPolicies {
+            bucket: policy.map(|policy| policy.policy().for_request(&principal, &self.context)),
+            caller: identity.map(|identity| identity.for_request(&self.context)),
+        }
     }
 
     /// AWS's answer to a refusal.
@@ -144,9 +195,13 @@ impl BucketAccess {
             return S3Error::access_denied();
         }
         let (action, resource) = (refusal.action, &refusal.resource);
+        let kind = match refusal.by_bucket {
+            true => "resource-based",
+            false => "identity-based",
+        };
         let because = match refusal.decision {
-            Decision::Deny => "with an explicit deny in a resource-based policy".to_owned(),
-            _ => format!("because no resource-based policy allows the {action} action"),
+            Decision::Deny => format!("with an explicit deny in a {kind} policy"),
+            _ => format!("because no {kind} policy allows the {action} action"),
         };
         let message = format!(
             "User: {} is not authorized to perform: {action} on resource: \"{resource}\" {because}",
@@ -165,7 +220,7 @@ impl BucketAccess {
             decision = ?refusal.decision,
             statement = refusal.statement.as_deref().unwrap_or("-"),
             restricted = self.restricted,
-            "the policy of the bucket does not permit the request",
+            "policies do not permit the request",
         );
     }
 }
@@ -179,8 +234,10 @@ fn is_account(value: &[u8]) -> bool {
 const NO_ACCOUNT: &str =
     "The value of the expected bucket owner parameter must be an AWS Account ID";
 
-fn principal(caller: &Caller) -> Principal {
-    caller.identity().map_or(Principal::Anonymous, |identity| {
-        Principal::aws(identity.principal_arn.as_str(), &identity.account)
-    })
-}
+/// That of a bucket without a policy.
+const NO_VERDICT: Verdict<'static> = Verdict {
+    decision: Decision::NoMatch,
+    statement: None,
+    principal: None,
+    unresolved: false,
+};

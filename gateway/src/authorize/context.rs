@@ -154,8 +154,7 @@ fn add_caller(context: &mut Context, request: &S3Request, now: Timestamp) {
     });
     context.insert_all("s3:signatureversion", version);
     if let Some(identity) = request.caller.identity() {
-        context.insert("aws:PrincipalArn", identity.principal_arn.as_str());
-        context.insert("aws:PrincipalAccount", identity.account.as_str());
+        identity.write_conditions(now, context);
     }
 }
 

@@ -1,16 +1,20 @@
 //! All that has to be allowed for one request, judged in order.
 
 use http::HeaderName;
+use proto::arn;
+use proto::policy::Decision;
 
 use crate::authorize::Authorizer;
 use crate::authorize::access::BucketAccess;
 use crate::authorize::access::Subject;
 use crate::authorize::context;
+use crate::authorize::context::Encryption;
 use crate::authorize::destination;
 use crate::authorize::needs;
 use crate::authorize::permit::Terms;
 use crate::authorize::public_acl;
 use crate::authorize::read_document;
+use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::protocol::copy_source::CopySource;
 use crate::records::uploads::Uploads;
@@ -60,7 +64,7 @@ impl Authorizer {
         source: Option<(BucketAccess, CopySource)>,
         request: &mut S3Request,
     ) -> Result<Terms, S3Error> {
-        if operation == Operation::PutObjectTagging && access.policy.is_some() {
+        if operation == Operation::PutObjectTagging && access.has_policies() {
             let document = read_document(request).await?;
             context::add_document_tags(access.context_mut(), &document)?;
         }
@@ -106,10 +110,10 @@ impl Authorizer {
         mut access: BucketAccess,
         request: &S3Request,
     ) -> Result<Terms, S3Error> {
-        if access.policy.is_none() {
-            if access.foreign {
-                return Err(self.refusal(&access, S3Error::access_denied()).await);
-            }
+        if access.policy.is_none() && access.foreign {
+            return Err(self.refusal(&access, S3Error::access_denied()).await);
+        }
+        if access.is_full() {
             return Ok(Terms::default());
         }
         access.version_is_current = !self.policies.has_versions(&access.bucket).await?;
@@ -118,6 +122,36 @@ impl Authorizer {
             deletions: Some((access, actions)),
             ..Terms::default()
         })
+    }
+
+    /// Checks an operation that no bucket's policy has a say in: what the caller's own policies allow.
+    pub(super) fn check_without_bucket(
+        &self,
+        operation: Operation,
+        request: &S3Request,
+    ) -> Result<(), S3Error> {
+        let Some(identity) = request.caller.identity() else {
+            return Err(S3Error::access_denied());
+        };
+        if identity.is_unlimited() {
+            return Ok(());
+        }
+        let encryption = Encryption::Requested(&self.region);
+        let context = context::from_request(request, None, encryption, self.clock.now());
+        let rights = identity.for_request(&context);
+        let partition = self.policies.partition();
+        let resource = arn::bucket(partition, request.target.bucket.as_deref().unwrap_or("*"));
+        for action in needs::needed(operation.row().actions, &request.headers) {
+            if rights.decide(action.name, &resource) != Decision::Allow {
+                let message = format!(
+                    "User: {} is not authorized to perform: {} on resource: \"{resource}\" because no \
+                     identity-based policy allows the {} action",
+                    identity.arn, action.name, action.name
+                );
+                return Err(S3Error::with_message(S3Code::AccessDenied, message));
+            }
+        }
+        Ok(())
     }
 
     /// What the caller may do in the bucket of a copy's source.
@@ -145,15 +179,15 @@ impl Authorizer {
         subject: Subject<'_>,
         actions: &[&Action],
     ) -> Result<(), S3Error> {
-        let Some(policy) = &access.policy else {
+        if !access.has_policies() {
             return Ok(());
-        };
+        }
         let of_version = |action: &&Action| action.of_version.is_some();
         if subject.version.is_some() && actions.iter().any(of_version) {
             access.version_is_current = !self.policies.has_versions(&access.bucket).await?;
         }
         let sees_tags = actions.iter().any(|action| action.sees_tags);
-        if let (Some(key), true) = (subject.key, sees_tags && policy.looks_at_tags()) {
+        if let (Some(key), true) = (subject.key, sees_tags && access.looks_at_tags()) {
             let tags = self
                 .policies
                 .tags_of(&access.bucket, key, subject.version)

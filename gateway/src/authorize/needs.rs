@@ -71,5 +71,5 @@ pub(super) fn may_always(operation: Operation, access: &BucketAccess) -> bool {
         operation,
         Operation::DeleteBucketPolicy | Operation::GetBucketPolicy | Operation::PutBucketPolicy
     );
-    of_policy && access.caller.is_root() && !access.foreign
+    of_policy && access.caller.is_root() && access.caller.is_unlimited() && !access.foreign
 }

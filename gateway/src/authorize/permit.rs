@@ -4,6 +4,8 @@ use http::HeaderMap;
 
 use crate::authorize::access::BucketAccess;
 use crate::authorize::access::Subject;
+use crate::authorize::second_factor::SecondFactor;
+use crate::error::S3Error;
 use crate::route::Action;
 
 /// A `T` that the caller was allowed to use for one operation.
@@ -50,6 +52,8 @@ pub struct Terms {
     pub(super) withheld: Vec<&'static str>,
     /// Whether the caller may not see that there is no such object.
     pub(super) hides_absence: bool,
+    /// What the request has of the second factor that MFA Delete demands, where it may.
+    pub(super) second_factor: Option<SecondFactor>,
 }
 
 impl Terms {
@@ -68,6 +72,34 @@ impl Terms {
                 access.log(&refusal);
                 false
             }
+        }
+    }
+
+    /// Demands a second factor for what MFA Delete protects, in a bucket that has it on now. A token that is
+    /// wrong is refused always. Called once, when nothing else is left to be refused: a code is good for
+    /// one request.
+    ///
+    /// # Errors
+    ///
+    /// `AccessDenied` without a token, or for anyone but the root user of the account that owns the bucket;
+    /// `NotDeviceOwnerError`; `TokenCodeInvalidError`; `ServiceUnavailable` when the state cannot be read
+    /// or written.
+    pub async fn check_second_factor(&self, is_protected: bool) -> Result<(), S3Error> {
+        match &self.second_factor {
+            Some(factor) => Box::pin(factor.check(is_protected)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Demands a second factor, also in a bucket that has MFA Delete off.
+    ///
+    /// # Errors
+    ///
+    /// As [`Terms::check_second_factor`].
+    pub async fn demand_second_factor(&self) -> Result<(), S3Error> {
+        match &self.second_factor {
+            Some(factor) => Box::pin(factor.demand()).await,
+            None => Err(S3Error::access_denied()),
         }
     }
 

@@ -17,8 +17,8 @@ use crate::request::Caller;
 use crate::request::RequestId;
 
 fn caller(account: &str, name: &str) -> Caller {
-    let arn = format!("arn:aws:iam::{account}:{name}").parse().unwrap();
-    Caller::user(account.parse().unwrap(), arn)
+    let arn = format!("arn:aws:iam::{account}:{name}");
+    Caller::unlimited(arn.parse().unwrap())
 }
 
 fn user() -> Caller {

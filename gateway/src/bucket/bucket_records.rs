@@ -79,6 +79,16 @@ impl BucketRecords {
         }
     }
 
+    /// The record of a bucket that is in use, as it is stored now: nothing is taken from the cache.
+    ///
+    /// # Errors
+    ///
+    /// As [`BucketRecords::find`].
+    pub async fn find_now(&self, bucket: &str) -> Result<Option<Arc<BucketRecord>>, S3Error> {
+        let record = self.find_stored(bucket).await?;
+        Ok(record.filter(|record| record.is_in_use()))
+    }
+
     async fn find_stored(&self, bucket: &str) -> Result<Option<Arc<BucketRecord>>, S3Error> {
         // In a box: nearly every request finds the record cached, and would have space for this.
         let stored = Box::pin(self.read(bucket)).await?;

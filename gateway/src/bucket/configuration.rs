@@ -16,6 +16,7 @@ use crate::backend::Backend;
 use crate::bucket::bucket_records::BucketRecords;
 use crate::bucket::bucket_records::Edit;
 use crate::bucket::record::BucketRecord;
+use crate::bucket::record::Configurations;
 use crate::bucket::record::Phase;
 use crate::bucket::record::RecordedDocument;
 use crate::bucket::requests;
@@ -108,6 +109,49 @@ pub struct ConfigurationStore {
     pub region: String,
 }
 
+impl ConfigurationStore {
+    /// Changes the configurations of a bucket that exists, of the incarnation that the request was judged
+    /// by. `edit` returns whether it changed anything; it is called again if somebody else was faster.
+    ///
+    /// # Errors
+    ///
+    /// What `edit` refuses; as [`BucketConfiguration::put`].
+    pub(super) async fn edit(
+        &self,
+        bucket: &str,
+        edit: impl Fn(&mut Configurations) -> Result<bool, S3Error> + Send + Sync,
+    ) -> Result<(), S3Error> {
+        let judged = self.records.incarnation(bucket);
+        requests::check_exists(&self.backend, bucket).await?;
+        let changed = self.records.change(bucket, |current| {
+            let mut record = match current {
+                Some(current) if current.phase == Phase::Gone => self.first_record(),
+                None => self.first_record(),
+                Some(current) if !current.is_in_use() => {
+                    return Err(S3Error::new(S3Code::NoSuchBucket).detail("BucketName", bucket));
+                }
+                Some(current) => {
+                    if judged.as_ref().is_some_and(|it| *it != current.incarnation) {
+                        return Err(S3Error::new(S3Code::OperationAborted));
+                    }
+                    current.clone()
+                }
+            };
+            Ok(match edit(&mut record.configurations)? {
+                true => Edit::replace(record),
+                false => Edit::Keep,
+            })
+        });
+        changed.await?;
+        Ok(())
+    }
+
+    /// The record of a bucket that was not created through a gateway.
+    fn first_record(&self) -> BucketRecord {
+        BucketRecord::new(&self.first_account, Phase::Live, &*self.random)
+    }
+}
+
 /// The configurations of one kind, in records.
 pub struct StoredConfigurations<T> {
     store: ConfigurationStore,
@@ -166,39 +210,16 @@ impl<T: RecordedDocument> StoredConfigurations<T> {
         Ok(response)
     }
 
-    /// Sets or removes the configuration of a bucket that exists, of the incarnation that the request
-    /// was judged by.
+    /// Sets or removes the configuration of a bucket that exists.
     async fn set(&self, bucket: &str, value: Option<Arc<T>>) -> Result<(), S3Error> {
-        let judged = self.store.records.incarnation(bucket);
-        self.check_exists(bucket).await?;
-        let changed = self.store.records.change(bucket, |current| {
-            let mut record = match current {
-                Some(current) if current.phase == Phase::Gone => self.first_record(),
-                None => self.first_record(),
-                Some(current) if !current.is_in_use() => {
-                    return Err(S3Error::new(S3Code::NoSuchBucket).detail("BucketName", bucket));
-                }
-                Some(current) => {
-                    if judged.as_ref().is_some_and(|it| *it != current.incarnation) {
-                        return Err(S3Error::new(S3Code::OperationAborted));
-                    }
-                    current.clone()
-                }
-            };
-            let is_stored = T::find(&record.configurations).is_some();
-            if value.is_none() && !is_stored {
-                return Ok(Edit::Keep);
+        let set = |configurations: &mut Configurations| {
+            if value.is_none() && T::find(configurations).is_none() {
+                return Ok(false);
             }
-            T::set(&mut record.configurations, value.clone());
-            Ok(Edit::replace(record))
-        });
-        changed.await?;
-        Ok(())
-    }
-
-    /// The record of a bucket that was not created through a gateway.
-    fn first_record(&self) -> BucketRecord {
-        BucketRecord::new(&self.store.first_account, Phase::Live, &*self.store.random)
+            T::set(configurations, value.clone());
+            Ok(true)
+        };
+        self.store.edit(bucket, set).await
     }
 
     pub(super) fn backend(&self) -> &Arc<Backend> {

@@ -20,6 +20,7 @@ pub mod encryption;
 pub mod logging;
 pub mod policy;
 pub mod public_access;
+pub mod versioning;
 
 /// A document that configures a bucket.
 pub trait Document: Serialize + DeserializeOwned + Send + Sync + Sized + 'static {

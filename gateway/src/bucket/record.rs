@@ -20,6 +20,7 @@ use crate::bucket::document::encryption::Rule;
 use crate::bucket::document::logging::LoggingStatus;
 use crate::bucket::document::policy::BucketPolicy;
 use crate::bucket::document::public_access::StoredBlock;
+use crate::bucket::document::versioning::MfaDelete;
 use crate::chunks::random::Random;
 
 /// What is stored about a bucket.
@@ -63,6 +64,9 @@ pub struct Configurations {
     /// Where its access log goes.
     #[serde(default, with = "shared", skip_serializing_if = "Option::is_none")]
     pub logging: Option<Arc<LoggingStatus>>,
+    /// Its MFA Delete, once that was configured. A gateway that does not support it refuses the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mfa_delete: Option<MfaDelete>,
 }
 
 /// How far a bucket is created or deleted.

@@ -90,8 +90,8 @@ impl Older<'_> {
             cors: self.read("cors").await?.map(Arc::new),
             encryption: self.read("encryption").await?.map(Arc::new),
             public_access_block: self.read("public-access-block").await?.map(Arc::new),
-            // No earlier version had one.
-            logging: None,
+            // No earlier version had others.
+            ..Configurations::default()
         };
         Ok(record)
     }

@@ -72,6 +72,7 @@ codes! {
     BucketNotEmpty = "BucketNotEmpty", 409, "The bucket you tried to delete is not empty";
     ConditionalRequestConflict = "ConditionalRequestConflict", 409, "A conflicting conditional operation is currently in progress against this resource. Please try again.";
     CrossLocationLoggingProhibited = "CrossLocationLoggingProhibitted", 403, "Cross S3 location logging not allowed. ";
+    DeviceNotActive = "DeviceNotActiveError", 400, "The device is not currently active.";
     EntityTooLarge = "EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size";
     EntityTooSmall = "EntityTooSmall", 400, "Your proposed upload is smaller than the minimum allowed size";
     ExpiredToken = "ExpiredToken", 400, "The provided token has expired.";
@@ -128,6 +129,7 @@ codes! {
     NoSuchTagSet = "NoSuchTagSet", 404, "The TagSet does not exist";
     NoSuchUpload = "NoSuchUpload", 404, "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.";
     NoSuchVersion = "NoSuchVersion", 404, "The specified version does not exist.";
+    NotDeviceOwner = "NotDeviceOwnerError", 400, "The device that generated the token is not owned by the authenticated user.";
     NotImplemented = "NotImplemented", 501, "A header or query you provided requested a function that is not implemented.";
     NotModified = "NotModified", 304, "Not Modified";
     ObjectLockConfigurationNotFound = "ObjectLockConfigurationNotFoundError", 404, "Object Lock configuration does not exist for this bucket";
@@ -141,6 +143,7 @@ codes! {
     ServiceUnavailable = "ServiceUnavailable", 503, "Service is unable to handle request.";
     SignatureDoesNotMatch = "SignatureDoesNotMatch", 403, "The request signature we calculated does not match the signature you provided. Check your key and signing method.";
     SlowDown = "SlowDown", 503, "Please reduce your request rate.";
+    TokenCodeInvalid = "TokenCodeInvalidError", 400, "The serial number and/or token code you provided is not valid.";
     TooManyBuckets = "TooManyBuckets", 400, "You have attempted to create more buckets than allowed";
     UnexpectedContent = "UnexpectedContent", 400, "This request does not support content";
     UnsupportedSignature = "UnsupportedSignature", 400, "The provided request is signed with an unsupported STS Token version or the signature version is not supported.";

@@ -69,7 +69,7 @@ struct WriteName {
     bucket: String,
     key_id: String,
     context: EncryptionContext,
-    principal_arn: Arc<str>,
+    requester: Arc<str>,
 }
 
 /// What an existing object's bucket key depends on.
@@ -79,7 +79,7 @@ struct ReadName {
     key_arn: String,
     blob: Vec<u8>,
     context: EncryptionContext,
-    principal_arn: Arc<str>,
+    requester: Arc<str>,
 }
 
 impl<N: Hash + Eq + Send + Sync + 'static, K: Send + Sync + 'static> YoungKeys<N, K> {
@@ -137,7 +137,7 @@ impl BucketKeys {
             bucket: bucket.to_owned(),
             key_id: key_id.to_owned(),
             context: context.clone(),
-            principal_arn: requester.principal().into(),
+            requester: requester.key().into(),
         };
         let make = async {
             let generated = kms.generate_data_key(requester, key_id, context).await?;
@@ -168,7 +168,7 @@ impl BucketKeys {
             key_arn: key_arn.to_owned(),
             blob: blob.to_vec(),
             context: context.clone(),
-            principal_arn: requester.principal().into(),
+            requester: requester.key().into(),
         };
         let unwrap = async {
             let plaintext = kms.decrypt(requester, key_arn, blob, context).await?;

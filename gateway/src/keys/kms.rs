@@ -11,6 +11,7 @@ use std::net::IpAddr;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use proto::iam::Identity;
 use proto::identity::AccountId;
 use zeroize::Zeroizing;
 
@@ -18,6 +19,7 @@ use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::request::Caller;
 use crate::request::S3Request;
+use crate::request::SessionToken;
 use crate::sse::context::EncryptionContext;
 
 pub mod aws_json;
@@ -92,6 +94,33 @@ impl Requester {
         match self {
             Self::Caller(caller, _) => caller.principal(),
             Self::Gateway(_) => "s3.amazonaws.com",
+        }
+    }
+
+    /// What tells requesters apart whose rights may differ: of a session, everything about it.
+    #[must_use]
+    pub fn key(&self) -> String {
+        let principal = self.principal();
+        match self
+            .caller()
+            .and_then(Caller::identity)
+            .and_then(Identity::session)
+        {
+            Some(session) => format!("{principal} {session:?}"),
+            None => principal.to_owned(),
+        }
+    }
+
+    /// The session token by which the caller signed, if it did.
+    #[must_use]
+    pub(crate) fn session_token(&self) -> Option<&SessionToken> {
+        self.caller().and_then(Caller::session_token)
+    }
+
+    fn caller(&self) -> Option<&Caller> {
+        match self {
+            Self::Caller(caller, _) => Some(caller),
+            Self::Gateway(_) => None,
         }
     }
 
@@ -200,6 +229,8 @@ impl From<KeyServiceError> for S3Error {
             }
             KeyServiceError::Refused { code, message } => match code.as_str() {
                 "AccessDeniedException" => Self::with_message(S3Code::AccessDenied, message),
+                // The session that the call is for ended since the request came.
+                "ExpiredTokenException" => Self::new(S3Code::ExpiredToken),
                 "DisabledException" => Self::with_message(S3Code::KmsDisabled, message),
                 "NotFoundException" => Self::with_message(S3Code::KmsNotFound, message),
                 "KMSInvalidStateException" => Self::with_message(S3Code::KmsInvalidState, message),
@@ -232,8 +263,62 @@ const THROTTLED: &str = "Please reduce your request rate for operations involvin
 
 #[cfg(test)]
 mod tests {
-    use super::KeyServiceError;
-    use crate::error::S3Error;
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use proto::iam::Principals;
+    use proto::iam::User;
+    use proto::identity::PrincipalArn;
+    use proto::identity::Secret;
+    use proto::session::Session;
+    use proto::time::Timestamp;
+
+    use super::*;
+
+    fn ana() -> PrincipalArn {
+        "arn:aws:iam::111122223333:user/ana".parse().unwrap()
+    }
+
+    fn session(policy: Option<&str>, mfa: bool) -> Requester {
+        let session = Session {
+            principal: ana(),
+            source: ana(),
+            user_id: "AIDAEXAMPLE".to_owned(),
+            issued: Timestamp::UNIX_EPOCH,
+            expires: Timestamp::UNIX_EPOCH,
+            mfa,
+            policy: policy.map(str::to_owned),
+            source_identity: None,
+            tags: BTreeMap::new(),
+            transitive_tags: Vec::new(),
+        };
+        let principals = Principals::of_users([User::new(ana(), "AKID", Secret::new("secret"))]);
+        let identity = Identity::of_session(session, &principals).unwrap();
+        Requester::Caller(
+            Caller::Session(Arc::new(identity), SessionToken::new("token-canary")),
+            None,
+        )
+    }
+
+    #[test]
+    fn a_bucket_key_of_a_session_serves_no_other_session() {
+        let policy = r#"{"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}"#;
+        let keys = [
+            Requester::Caller(Caller::unlimited(ana()), None).key(),
+            session(None, false).key(),
+            session(None, true).key(),
+            session(Some(policy), false).key(),
+        ];
+        for (at, key) in keys.iter().enumerate() {
+            assert!(!keys[..at].contains(key), "{key}");
+        }
+        assert_eq!(session(None, true).key(), keys[2]);
+    }
+
+    #[test]
+    fn a_session_token_is_not_printed() {
+        assert!(!format!("{:?}", session(None, false)).contains("canary"));
+    }
 
     #[test]
     fn what_a_kms_refuses_becomes_the_error_of_s3() {
@@ -252,6 +337,7 @@ mod tests {
             ),
             ("ValidationException", "KMS.ValidationException", 400),
             ("AccessDeniedException", "AccessDenied", 403),
+            ("ExpiredTokenException", "ExpiredToken", 400),
             ("ThrottlingException", "SlowDown", 503),
             ("KMSInternalException", "ServiceUnavailable", 503),
             ("InvalidCiphertextException", "InternalError", 500),

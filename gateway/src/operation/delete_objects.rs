@@ -43,12 +43,15 @@ use crate::sealed::facts;
 /// # Errors
 ///
 /// `PreconditionFailed` for a condition that does not hold, `NoSuchKey` for one on an object that is not
-/// there, `NotImplemented` for one that S3 does not take; the backend's S3 error.
+/// there, `NotImplemented` for one that S3 does not take; as [`Terms::check_second_factor`]; the backend's
+/// S3 error.
+///
+/// [`Terms::check_second_factor`]: crate::authorize::Terms::check_second_factor
 pub async fn delete_object(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, _) = permitted.spend();
+    let (request, terms) = permitted.spend();
     let request = &request;
     let name = store.name(&request.target)?;
     let version = request.target.query.get("versionId");
@@ -60,6 +63,8 @@ pub async fn delete_object(
         let etag = translate(store, &name, version, etag).await?;
         onward = onward.header(header::IF_MATCH, etag);
     }
+    // Last, since a code is good for one request.
+    terms.check_second_factor(version.is_some()).await?;
     store.backend.forward_request(onward).await
 }
 
@@ -78,12 +83,15 @@ fn check_conditions(headers: &HeaderMap, version: Option<&str>) -> Result<(), S3
     }
 }
 
-/// Answers DeleteObjects
+/// Answers DeleteObjects.
 ///
 /// # Errors
 ///
 /// `InvalidRequest` without a digest of the body, `BadDigest` for a wrong one; `MalformedXML`
-/// for a document that is not a list of 1 to 1000 keys; the backend's S3 error.
+/// for a document that is not a list of 1 to 1000 keys; as [`Terms::check_second_factor`]; the backend's
+/// S3 error.
+///
+/// [`Terms::check_second_factor`]: crate::authorize::Terms::check_second_factor
 pub async fn delete_objects(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
@@ -95,6 +103,10 @@ pub async fn delete_objects(
     let bytes = document::read(request).await?;
     let bucket = request.target.bucket.clone().unwrap_or_default();
     let requested = parse(&bytes)?;
+    let mut objects = requested.all("Object");
+    let names_version = objects.any(|object| key_and_version(object).1.is_some());
+    // Once for all: S3 deletes none of them without it.
+    terms.check_second_factor(names_version).await?;
     let mut errors = Vec::new();
     let mut deletion = Element::root("Delete");
     for object in requested.all("Object") {

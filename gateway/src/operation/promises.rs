@@ -10,7 +10,6 @@
 //! | writes on a condition | atomic writes | with several gateways 501; with one, requests on conditions take turns |
 //! | updates the encryption of an object | conditions on the target of a copy | 501: a PUT meanwhile could be undone |
 //! | creates an upload, with several gateways | compared part ETags | 501 |
-//! | switches MFA Delete on | | 501 |
 
 use std::sync::Arc;
 
@@ -26,10 +25,6 @@ use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::operation::lock_digest;
 use crate::protocol::copy_source::CopySource;
-use crate::protocol::document;
-use crate::protocol::xml::Element;
-use crate::protocol::xml::Limits;
-use crate::request::Payload;
 use crate::request::S3Request;
 use crate::route::Operation;
 use crate::state::Gateways;
@@ -66,11 +61,8 @@ impl Promises {
     pub async fn check(
         &self,
         operation: Operation,
-        request: &mut S3Request,
+        request: &S3Request,
     ) -> Result<Option<Turn>, S3Error> {
-        if operation == Operation::PutBucketVersioning {
-            Box::pin(check_versioning(request)).await?;
-        }
         let deletes = matches!(
             operation,
             Operation::DeleteObject | Operation::DeleteObjects
@@ -213,19 +205,6 @@ impl Promises {
     }
 }
 
-/// Refuses to switch MFA Delete on: no backend is known to demand the second factor, and the gateway does
-/// not.
-async fn check_versioning(request: &mut S3Request) -> Result<(), S3Error> {
-    let document = document::read(request).await?;
-    request.body = Payload::from_bytes(document.clone());
-    let versioning = Element::parse(&document, Limits::REQUEST).ok();
-    let mfa = versioning.as_ref().and_then(|it| it.text_of("MfaDelete"));
-    match mfa.map(str::trim) {
-        None | Some("Disabled") => Ok(()),
-        Some(_) => Err(S3Error::not_implemented(MFA)),
-    }
-}
-
 /// Refuses a lock that a bucket of this rule would not put on an object.
 fn check_lock(rule: LockRule) -> Result<(), S3Error> {
     match rule {
@@ -298,7 +277,6 @@ const COPIES: &str = "This backend does not compare the target of a copy, so an 
 const PARTS: &str = "This backend does not compare the parts of an upload, so several gateways cannot \
     complete uploads.";
 const CONDITIONS: &str = "The conditional writes of this backend are not atomic.";
-const MFA: &str = "MFA Delete is not available.";
 
 #[cfg(test)]
 mod tests {

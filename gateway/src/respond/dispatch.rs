@@ -33,6 +33,9 @@ use crate::operation::upload::list::list_multipart_uploads;
 use crate::operation::upload::list::list_parts;
 use crate::operation::upload::part::upload_part;
 use crate::operation::upload::part_copy::upload_part_copy;
+use crate::operation::versioning::get_bucket_versioning;
+use crate::operation::versioning::put_bucket_lifecycle_configuration;
+use crate::operation::versioning::put_bucket_versioning;
 use crate::request::Body;
 use crate::request::S3Request;
 use crate::request::Target;
@@ -134,6 +137,15 @@ impl Operations {
             Operation::UploadPartCopy => upload_part_copy(store, permitted).boxed(),
             Operation::GetBucketPolicyStatus => {
                 get_bucket_policy_status(&self.configurations, permitted).boxed()
+            }
+            Operation::GetBucketVersioning => {
+                get_bucket_versioning(&self.configurations, permitted).boxed()
+            }
+            Operation::PutBucketVersioning => {
+                put_bucket_versioning(&self.configurations, permitted).boxed()
+            }
+            Operation::PutBucketLifecycleConfiguration => {
+                put_bucket_lifecycle_configuration(&self.configurations, permitted).boxed()
             }
             _ => run_on_bucket(&self.buckets, operation, permitted).boxed(),
         }

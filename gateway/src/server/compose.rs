@@ -3,13 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use proto::iam::Iam;
+use proto::identity::AccountId;
 use proto::identity::Secret;
 use proto::time::Clock;
 
 use crate::access_log::delivery::Deliverer;
 use crate::access_log::log::AccessLog;
+use crate::authenticate;
 use crate::authenticate::Authenticator;
+use crate::authenticate::UsersError;
 use crate::authorize::Authorizer;
+use crate::authorize::SecondFactors;
 use crate::backend;
 use crate::backend::Backend;
 use crate::backend::LocalBackend;
@@ -29,6 +34,7 @@ use crate::bucket::policy::BucketPolicies;
 use crate::bucket::public_access::PublicAccessBlocks;
 use crate::bucket::record_cache::RecordCache;
 use crate::bucket::record_store::RecordStore;
+use crate::bucket::versioning::BucketVersioning;
 use crate::chunks::random::Random;
 use crate::config::Config;
 use crate::config::ConfigError;
@@ -43,6 +49,7 @@ use crate::keys::kms::grpc::GrpcKeyService;
 use crate::keys::root_key::RootKeys;
 use crate::operation::promises::Promises;
 use crate::operation::store::ObjectStore;
+use crate::records::mfa_codes::MfaCodes;
 use crate::records::record::Records;
 use crate::records::sweep::Sweep;
 use crate::records::uploads::Uploads;
@@ -67,16 +74,18 @@ pub(super) struct Composed {
 pub(super) fn compose(
     config: &Config,
     clock: Arc<dyn Clock>,
-    random: Arc<dyn Random>,
+    random: &Arc<dyn Random>,
     kms_secret: Option<Secret>,
     local: Option<Arc<dyn LocalBackend>>,
+    iam: Option<Arc<Iam>>,
 ) -> Result<Composed, StartError> {
     let backend = Arc::new(backend(config, Arc::clone(&clock), local)?);
     let kms = key_service(config, kms_secret, &clock)?;
-    let stored = StoredState::new(config, &backend, Arc::clone(&kms), &clock, &random);
+    let users = ConfiguredUsers::new(config, iam)?;
+    let stored = StoredState::new(config, &users, &backend, Arc::clone(&kms), &clock, random);
     let shared = Arc::clone(&kms);
-    let (operations, sweep) = operations(config, &backend, &stored, shared, &clock, &random);
-    let (log, logs) = access_logs(config, &stored, &operations, &clock, &random);
+    let (operations, sweep) = operations(config, &users, &backend, &stored, shared, &clock, random);
+    let (log, logs) = access_logs(config, &stored, &operations, &clock, random);
 
     let mut seed = [0; 8];
     random.fill(&mut seed);
@@ -88,7 +97,9 @@ pub(super) fn compose(
         seed: u64::from_le_bytes(seed),
     };
     let regions = config.regions();
-    let authenticator = Authenticator::new(&config.users, regions, clock, config.authenticate);
+    let ConfiguredUsers { iam, .. } = users;
+    let signatures = config.authenticate;
+    let authenticator = Authenticator::new(&config.users, iam, regions, clock, signatures);
     Ok(Composed {
         responder: Responder::new(operations, authenticator, log, settings),
         stored,
@@ -128,25 +139,54 @@ fn access_logs(
     (log, Arc::new(deliverer))
 }
 
+/// The users of a configuration and of its credentials file.
+pub(super) struct ConfiguredUsers {
+    iam: Option<Arc<Iam>>,
+    /// Their accounts, in the order of the users.
+    accounts: Vec<AccountId>,
+}
+
+impl ConfiguredUsers {
+    /// Those of `config`, and of `iam` or else the credentials file.
+    pub(super) fn new(config: &Config, iam: Option<Arc<Iam>>) -> Result<Self, StartError> {
+        let iam = match (iam, &config.credentials_file) {
+            (Some(iam), _) => Some(iam),
+            (None, Some(file)) => Some(Arc::new(Iam::open(file).map_err(UsersError::from)?)),
+            (None, None) => None,
+        };
+        let accounts = authenticate::accounts(&config.users, iam.as_deref())?;
+        Ok(Self { iam, accounts })
+    }
+
+    fn accounts(&self) -> impl Iterator<Item = &str> {
+        self.accounts.iter().map(AccountId::as_str)
+    }
+
+    /// The account of the first one.
+    fn first_account(&self) -> &str {
+        self.accounts().next().unwrap_or_default()
+    }
+}
+
 /// The records of buckets, and what they say.
 fn configurations(
     config: &Config,
+    users: &ConfiguredUsers,
     records: &Arc<BucketRecords>,
     backend: &Arc<Backend>,
     random: &Arc<dyn Random>,
 ) -> BucketConfigurations {
-    let accounts = || config.users.iter().map(|user| user.account.as_str());
     let store = ConfigurationStore {
         backend: Arc::clone(backend),
         records: Arc::clone(records),
         random: Arc::clone(random),
-        first_account: accounts().next().unwrap_or_default().to_owned(),
+        first_account: users.first_account().to_owned(),
         region: config.region.to_string(),
     };
     let public_access = PublicAccessBlocks::new(store.clone(), config.public_access_block);
     let public_access = Arc::new(public_access);
     let encryptions = DefaultEncryptions::new(store.clone(), config.default_encryption);
-    let owners = BucketOwners::new(Arc::clone(backend), Arc::clone(records), accounts());
+    let owners = BucketOwners::new(Arc::clone(backend), Arc::clone(records), users.accounts());
     let owners = Arc::new(owners);
     let state_bucket = config.state.bucket.as_str();
     let logging = BucketLogging::new(store.clone(), Arc::clone(&owners), state_bucket);
@@ -155,6 +195,7 @@ fn configurations(
         public_access: Arc::clone(&public_access),
         encryptions: Arc::new(encryptions),
         policies: Arc::new(BucketPolicies::new(store.clone(), public_access)),
+        versioning: Arc::new(BucketVersioning::new(store.clone())),
         cors: Arc::new(BucketCors::new(store)),
         logging: Arc::new(logging),
         owners,
@@ -176,6 +217,7 @@ impl StoredState {
     /// The state bucket that the configuration names.
     pub(super) fn new(
         config: &Config,
+        users: &ConfiguredUsers,
         backend: &Arc<Backend>,
         kms: Arc<dyn KeyService>,
         clock: &Arc<dyn Clock>,
@@ -195,14 +237,13 @@ impl StoredState {
             config.state.gateways,
         );
         let store = Arc::new(store);
-        let first_account = config.users.first().map(|user| user.account.as_str());
         let installation = Arc::new(Installation::new(
             state.clone(),
             sealed.clone(),
             Arc::clone(&store),
             (random(), now()),
             config.state.first_start,
-            first_account.unwrap_or_default(),
+            users.first_account(),
         ));
         let fresh = Duration::from_millis(config.state.fresh_ms);
         let cache = RecordCache::new(now(), fresh, config.state.cached_max);
@@ -221,6 +262,7 @@ impl StoredState {
 /// What does operations, over one backend and one KMS, and what clears up behind them.
 fn operations(
     config: &Config,
+    users: &ConfiguredUsers,
     backend: &Arc<Backend>,
     stored: &StoredState,
     kms: Arc<dyn KeyService>,
@@ -238,7 +280,7 @@ fn operations(
     } = stored;
     let sweep = Sweep::new(state.clone(), sealed.clone(), now(), &config.state)
         .at_backend_of(Arc::clone(capabilities));
-    let configurations = configurations(config, records, backend, &random());
+    let configurations = configurations(config, users, records, backend, &random());
 
     let fresh = Duration::from_millis(config.state.fresh_ms);
     let promises = Promises::new(
@@ -261,12 +303,25 @@ fn operations(
     .reserving(state.bucket())
     .listing_by(Arc::clone(&configurations.etags) as _)
     .with_promises(promises);
+    let used_codes = MfaCodes::new(
+        sealed.clone(),
+        Arc::clone(capabilities),
+        config.state.gateways,
+    );
+    let second_factors = SecondFactors::new(
+        &configurations,
+        users.iam.clone(),
+        Arc::new(used_codes),
+        now(),
+        config.objects.allow_insecure_sse,
+    );
     let authorizer = Authorizer::new(
         &configurations,
         state.bucket(),
         config.region.clone(),
         now(),
-    );
+    )
+    .demanding(second_factors);
     let buckets = Buckets::new(
         config.regions(),
         state.clone(),

@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::server::Parts;
 use crate::server::StartError;
 use crate::server::compose;
+use crate::server::compose::ConfiguredUsers;
 use crate::server::compose::StoredState;
 use crate::state::FirstStart;
 
@@ -81,8 +82,10 @@ fn stored_state(config: &Config, parts: Parts) -> Result<StoredState, StartError
         parts.backend,
     )?);
     let kms = compose::key_service(config, parts.kms_secret, &parts.clock)?;
+    let users = ConfiguredUsers::new(config, parts.iam)?;
     Ok(StoredState::new(
         config,
+        &users,
         &backend,
         kms,
         &parts.clock,

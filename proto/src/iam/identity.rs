@@ -141,6 +141,21 @@ impl Identity {
         &self.tags
     }
 
+    /// Whether a condition of its policies, or of its session's, is about a key that begins so. `start` is in
+    /// lower case.
+    #[must_use]
+    pub fn looks_at(&self, start: &str) -> bool {
+        let session = self
+            .session
+            .iter()
+            .filter_map(|rights| rights.policy.as_ref());
+        let mut policies = self.policies.iter().flat_map(|it| it.iter()).chain(session);
+        policies.any(|policy| {
+            let mut statements = policy.statements().iter();
+            statements.any(|it| it.condition_keys().any(|key| key.starts_with(start)))
+        })
+    }
+
     /// The principal that the policy of a resource may name.
     #[must_use]
     pub fn principal(&self) -> Principal {

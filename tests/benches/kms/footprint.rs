@@ -58,7 +58,14 @@ pub async fn print(out: &mut impl Write) -> anyhow::Result<()> {
 
 /// The binary, if there is one.
 fn binary() -> Option<PathBuf> {
-    let beside = || Some(std::env::current_exe().ok()?.parent()?.join("../../dist/sealgate"));
+    let beside = || {
+        Some(
+            std::env::current_exe()
+                .ok()?
+                .parent()?
+                .join("../../dist/sealgate"),
+        )
+    };
     let named = std::env::var_os("SEALGATE").map(PathBuf::from);
     named.or_else(beside).filter(|path| path.exists())
 }

@@ -126,6 +126,7 @@ fn is_judged(key: &str) -> bool {
     CONDITION_KEYS.contains(&key)
         || key.starts_with("s3:requestobjecttag/")
         || key.starts_with(EXISTING_TAG)
+        || key.starts_with("aws:principaltag/")
 }
 
 fn malformed(message: impl Into<std::borrow::Cow<'static, str>>) -> S3Error {
@@ -136,19 +137,26 @@ fn malformed(message: impl Into<std::borrow::Cow<'static, str>>) -> S3Error {
 ///
 /// Sources: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>,
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
-const CONDITION_KEYS: [&str; 37] = [
+const CONDITION_KEYS: [&str; 44] = [
     "aws:currenttime",
     "aws:epochtime",
+    "aws:multifactorauthage",
+    "aws:multifactorauthpresent",
     "aws:principalaccount",
     "aws:principalarn",
     "aws:principalisawsservice",
     "aws:principalservicename",
+    "aws:principaltype",
     "aws:referer",
     "aws:securetransport",
     "aws:sourceaccount",
     "aws:sourcearn",
+    "aws:sourceidentity",
     "aws:sourceip",
+    "aws:tokenissuetime",
     "aws:useragent",
+    "aws:userid",
+    "aws:username",
     "s3:authtype",
     "s3:delimiter",
     "s3:max-keys",
@@ -177,7 +185,7 @@ const CONDITION_KEYS: [&str; 37] = [
 ];
 
 /// The start of the condition keys about the tags that an object has, in lower case.
-const EXISTING_TAG: &str = "s3:existingobjecttag/";
+pub(crate) const EXISTING_TAG: &str = "s3:existingobjecttag/";
 
 /// Longest policy, in bytes.
 ///

@@ -105,11 +105,11 @@ impl GrpcKeyService {
 
     /// `message` with who calls, for whom, and through which service.
     fn request<T>(&self, requester: &Requester, message: T) -> Result<Request<T>, KeyServiceError> {
-        let unusable = KeyServiceError::Unusable("the requester cannot be named in metadata");
+        let unusable = || KeyServiceError::Unusable("the requester cannot be named in metadata");
         let (Some(principal), Some(account)) =
             (ascii(requester.principal()), ascii(requester.account()))
         else {
-            return Err(unusable);
+            return Err(unusable());
         };
         let mut request = Request::new(message);
         let metadata = request.metadata_mut();
@@ -118,6 +118,12 @@ impl GrpcKeyService {
         metadata.insert("sealgate-account", account);
         metadata.insert("sealgate-region", self.region.clone());
         metadata.insert("sealgate-via-service", self.via_service.clone());
+        if let Some(token) = requester.session_token() {
+            // The KMS judges by the policies of the session, too.
+            let mut token = ascii(token.expose()).ok_or_else(unusable)?;
+            token.set_sensitive(true);
+            metadata.insert("sealgate-session", token);
+        }
         if let Some(address) = requester
             .source_ip()
             .and_then(|address| ascii(&address.to_string()))

@@ -140,6 +140,18 @@ const WITH_LOCK_DATE: Action =
     PUT_RETENTION.needed(Needed::Header("x-amz-object-lock-retain-until-date"));
 const WITH_TAGS: Action = object("s3:PutObjectTagging").needed(Needed::Header("x-amz-tagging"));
 
+/// Creating a bucket, and what it may come with.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>
+pub(super) const CREATE_BUCKET: &[Action] = &[
+    bucket("s3:CreateBucket"),
+    bucket("s3:PutBucketAcl").needed(Needed::Acl),
+    bucket("s3:PutBucketObjectLockConfiguration").needed(WITH_LOCK),
+    bucket("s3:PutBucketVersioning").needed(WITH_LOCK),
+    bucket("s3:PutBucketOwnershipControls").needed(Needed::Header("x-amz-object-ownership")),
+];
+const WITH_LOCK: Needed = Needed::Switch("x-amz-bucket-object-lock-enabled");
+
 /// Reading an object, and what is noted about it.
 pub(super) const READ: &[Action] = &[
     GET_OBJECT,

@@ -32,6 +32,12 @@ pub(super) const NEW_BUCKET: &[&str] = &[
 /// Of operations that a lock in governance mode may refuse.
 pub(super) const BYPASS: &[&str] = &["x-amz-bypass-governance-retention"];
 
+/// Of operations that such a lock or MFA Delete may refuse.
+pub(super) const DELETION: &[&str] = &["x-amz-bypass-governance-retention", "x-amz-mfa"];
+
+/// Of the operation that MFA Delete may refuse and no lock.
+pub(super) const MFA: &[&str] = &["x-amz-mfa"];
+
 /// Of the operation that locks a bucket that is there already.
 pub(super) const LOCK_TOKEN: &[&str] = &["x-amz-bucket-object-lock-token"];
 
@@ -39,8 +45,16 @@ pub(super) const LOCK_TOKEN: &[&str] = &["x-amz-bucket-object-lock-token"];
 pub(super) const REMOVE_SELF: &[&str] = &["x-amz-confirm-remove-self-bucket-access"];
 
 /// All of them.
-pub(super) const DECIDING: [&[&str]; 6] =
-    [ACL, NEW_OBJECT, NEW_BUCKET, BYPASS, LOCK_TOKEN, REMOVE_SELF];
+pub(super) const DECIDING: [&[&str]; 8] = [
+    ACL,
+    NEW_OBJECT,
+    NEW_BUCKET,
+    BYPASS,
+    DELETION,
+    MFA,
+    LOCK_TOKEN,
+    REMOVE_SELF,
+];
 
 /// How the names of all of them begin.
 const PREFIX: &str = "x-amz-";

@@ -83,19 +83,19 @@ macro_rules! operations {
 
 operations! {
     // The service.
-    ListBuckets: "GET" Service "", parameter::BUCKETS, action::NO_ACTION, Own;
+    ListBuckets: "GET" Service "", parameter::BUCKETS, &[bucket("s3:ListAllMyBuckets")], Own;
     WriteGetObjectResponse: "POST" Service "", NONE, action::NO_ACTION, Refuse(OBJECT_LAMBDA);
 
     // Buckets and what is in them.
     PostObject: "POST" Bucket "" if Selector::Form, NONE, action::WRITE, Own, header::NEW_OBJECT;
-    CreateBucket: "PUT" Bucket "", NONE, &[bucket("s3:CreateBucket")], Own, header::NEW_BUCKET;
+    CreateBucket: "PUT" Bucket "", NONE, action::CREATE_BUCKET, Own, header::NEW_BUCKET;
     DeleteBucket: "DELETE" Bucket "", NONE, &[bucket("s3:DeleteBucket")], Own;
     HeadBucket: "HEAD" Bucket "", NONE, &[bucket("s3:ListBucket")], Own;
     ListObjectsV2: "GET" Bucket "" if Selector::Query("list-type", "2"), parameter::OBJECTS_V2, &[bucket("s3:ListBucket")], Own;
     ListObjects: "GET" Bucket "", parameter::OBJECTS, &[bucket("s3:ListBucket")], Own;
     ListObjectVersions: "GET" Bucket "versions", parameter::VERSIONS, &[bucket("s3:ListBucketVersions")], Own;
     ListMultipartUploads: "GET" Bucket "uploads", parameter::UPLOADS, &[bucket("s3:ListBucketMultipartUploads")], Own;
-    DeleteObjects: "POST" Bucket "delete", NONE, action::DELETE, Own, header::BYPASS;
+    DeleteObjects: "POST" Bucket "delete", NONE, action::DELETE, Own, header::DELETION;
     CreateSession: "GET" Bucket "session", NONE, action::NO_ACTION, Refuse(SESSION);
 
     // Configurations of buckets that are the gateway's own.
@@ -136,7 +136,7 @@ operations! {
     PutBucketInventoryConfiguration: "PUT" Bucket "inventory", parameter::ID, &[bucket("s3:PutInventoryConfiguration")], Pass;
     DeleteBucketInventoryConfiguration: "DELETE" Bucket "inventory", parameter::ID, &[bucket("s3:PutInventoryConfiguration")], Pass;
     GetBucketLifecycleConfiguration: "GET" Bucket "lifecycle", NONE, &[bucket("s3:GetLifecycleConfiguration")], Pass;
-    PutBucketLifecycleConfiguration: "PUT" Bucket "lifecycle", NONE, &[bucket("s3:PutLifecycleConfiguration")], Pass;
+    PutBucketLifecycleConfiguration: "PUT" Bucket "lifecycle", NONE, &[bucket("s3:PutLifecycleConfiguration")], Own;
     DeleteBucketLifecycle: "DELETE" Bucket "lifecycle", NONE, &[bucket("s3:PutLifecycleConfiguration")], Pass;
     GetBucketMetadataConfiguration: "GET" Bucket "metadataConfiguration", NONE, &[bucket("s3:GetBucketMetadataTableConfiguration")], Pass;
     CreateBucketMetadataConfiguration: "POST" Bucket "metadataConfiguration", NONE, &[bucket("s3:CreateBucketMetadataTableConfiguration")], Pass;
@@ -163,8 +163,8 @@ operations! {
     GetBucketTagging: "GET" Bucket "tagging", NONE, &[bucket("s3:GetBucketTagging")], Pass;
     PutBucketTagging: "PUT" Bucket "tagging", NONE, &[bucket("s3:PutBucketTagging")], Pass;
     DeleteBucketTagging: "DELETE" Bucket "tagging", NONE, &[bucket("s3:PutBucketTagging")], Pass;
-    GetBucketVersioning: "GET" Bucket "versioning", NONE, &[bucket("s3:GetBucketVersioning")], Pass;
-    PutBucketVersioning: "PUT" Bucket "versioning", NONE, &[bucket("s3:PutBucketVersioning")], Pass;
+    GetBucketVersioning: "GET" Bucket "versioning", NONE, &[bucket("s3:GetBucketVersioning")], Own;
+    PutBucketVersioning: "PUT" Bucket "versioning", NONE, &[bucket("s3:PutBucketVersioning")], Own, header::MFA;
     GetBucketWebsite: "GET" Bucket "website", NONE, &[bucket("s3:GetBucketWebsite")], Pass;
     PutBucketWebsite: "PUT" Bucket "website", NONE, &[bucket("s3:PutBucketWebsite")], Pass;
     DeleteBucketWebsite: "DELETE" Bucket "website", NONE, &[bucket("s3:DeleteBucketWebsite")], Pass;
@@ -175,7 +175,7 @@ operations! {
     AppendObject: "PUT" Object "" if Selector::Header("x-amz-write-offset-bytes"), NONE, action::NO_ACTION, Refuse(APPEND);
     CopyObject: "PUT" Object "" if Selector::Header("x-amz-copy-source"), NONE, action::COPY, Own, header::NEW_OBJECT;
     PutObject: "PUT" Object "", NONE, action::WRITE, Own, header::NEW_OBJECT;
-    DeleteObject: "DELETE" Object "", parameter::VERSION, action::DELETE, Own, header::BYPASS;
+    DeleteObject: "DELETE" Object "", parameter::VERSION, action::DELETE, Own, header::DELETION;
     GetObjectAttributes: "GET" Object "attributes", parameter::VERSION, action::ATTRIBUTES, Own;
     UpdateObjectEncryption: "PUT" Object "encryption", parameter::VERSION, &[object("s3:UpdateObjectEncryption")], Own;
     RenameObject: "PUT" Object "renameObject", NONE, action::NO_ACTION, Refuse(RENAME);
