@@ -14,6 +14,8 @@ use tests::clients::Access;
 pub(crate) struct Fixture {
     pub(crate) s3: Client,
     pub(crate) folder: TempDir,
+    /// The embedded backend's own port.
+    pub(crate) backend_endpoint: String,
     _running: Together,
 }
 
@@ -36,10 +38,12 @@ impl Fixture {
         let up = &running.announcement;
         let access = Access::new(&up.access_key_id, &up.secret_access_key);
         let s3 = clients::s3(&up.s3_endpoint, &access, None);
+        let backend_endpoint = up.backend_endpoint.clone();
         s3.create_bucket().bucket(BUCKET).send().await.unwrap();
         Self {
             s3,
             folder,
+            backend_endpoint,
             _running: running,
         }
     }

@@ -7,6 +7,7 @@ mod keys;
 mod kills;
 mod listings;
 mod locks;
+mod port;
 mod uploads;
 mod versions;
 
