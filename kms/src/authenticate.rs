@@ -7,9 +7,10 @@
 mod bearer;
 mod credentials;
 mod signature;
+mod users;
 
-use std::collections::HashMap;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,9 +18,11 @@ use http::HeaderMap;
 use http::Uri;
 use http::header::HOST;
 use http::request::Parts;
+use proto::iam::Iam;
 use proto::identity::AccountId;
 use proto::identity::Region;
 use proto::identity::Secret;
+use proto::session::SessionError;
 use proto::sigv4::sha256_hex;
 use proto::time::Clock;
 use serde::Deserialize;
@@ -27,7 +30,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use crate::authenticate::credentials::Credential;
-use crate::authenticate::credentials::User;
+use crate::authenticate::users::Users;
 use crate::caller::Caller;
 use crate::caller::Tls;
 use crate::caller::TlsSession;
@@ -45,6 +48,12 @@ pub struct Config {
 
     /// Access keys that may sign.
     pub credentials: Vec<Credential>,
+
+    /// Further users, with their policies and MFA devices, and the roles that they may take: the file that
+    /// the gateway names, too. The key of session tokens is beside it.
+    ///
+    /// None: there are no roles, and session tokens end with the process.
+    pub credentials_file: Option<PathBuf>,
 
     /// Secret of the services (the gateway) that call over gRPC on their users' behalf. Users call by
     /// tokens of their own.
@@ -77,6 +86,7 @@ impl Default for Config {
         Self {
             signatures: Signatures::Checked,
             credentials: Vec::new(),
+            credentials_file: None,
             service_secret: None,
             plain_tokens: false,
             account: Compat::Aws.account(),
@@ -138,7 +148,7 @@ pub struct Authenticator {
     clock: Arc<dyn Clock>,
     /// The time by which tokens expire.
     token_clock: Arc<dyn Clock>,
-    users: HashMap<String, Arc<User>>,
+    users: Users,
     /// SHA-256 of the shared secret, so that comparing takes the same time for every length.
     service_secret: Option<String>,
     plain_tokens: bool,
@@ -156,25 +166,16 @@ impl Authenticator {
     #[must_use]
     pub fn new(
         config: &Config,
+        iam: Arc<Iam>,
         regions: Arc<Regions>,
         clock: Arc<dyn Clock>,
         token_clock: Arc<dyn Clock>,
     ) -> Self {
-        let users = config
-            .credentials
-            .iter()
-            .map(|credential| {
-                (
-                    credential.access_key_id.clone(),
-                    Arc::new(User::new(credential)),
-                )
-            })
-            .collect();
         Self {
             signatures: config.signatures,
             clock,
             token_clock,
-            users,
+            users: Users::new(&config.credentials, iam),
             service_secret: config
                 .service_secret
                 .as_ref()
@@ -228,6 +229,7 @@ impl Authenticator {
             account: signer.account,
             region: signer.region,
             principal_arn: signer.principal_arn,
+            identity: signer.identity,
             access_key_id: signer.access_key_id,
             via_service: None,
             in_own_name: false,
@@ -251,6 +253,17 @@ fn missing_token() -> KmsError {
         Code::MissingAuthenticationTokenException,
         "Request is missing Authentication Token",
     )
+}
+
+/// AWS's exception for a session token that is refused.
+fn session_refusal(error: SessionError) -> KmsError {
+    match error {
+        SessionError::Invalid => unrecognized(),
+        SessionError::Expired(_) => KmsError::new(
+            Code::ExpiredTokenException,
+            "The security token included in the request is expired",
+        ),
+    }
 }
 
 /// The access key, session token or shared secret is not known.

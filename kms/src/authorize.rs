@@ -1,8 +1,10 @@
 //! Who may use which key. A check that succeeds returns a [`Permitted`], which operations take.
 //!
 //! A key's policy and its grants decide, for callers of the key's account and of others alike. Where
-//! the policy leaves the decision to the caller's account (as the default policy does), the caller
-//! is taken to have the permission: there is no IAM here. Keys that AWS manages are used through the
+//! the policy leaves the decision to the caller's account (as the default policy does), and for callers
+//! of other accounts, the caller's own policies must allow as well; a caller without any has every right
+//! of its account. A denial in any of them counts, and what the policy of a session does not allow stays
+//! closed. Keys that AWS manages are used through the
 //! service they are for; a key that AWS owns is used by that service in its own name only, never on
 //! behalf of a user.
 //!
@@ -14,11 +16,12 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use arc_swap::Guard;
+use proto::iam::Delegation;
 use proto::policy::Context;
 use proto::policy::Decision;
 use proto::policy::Policy;
-use proto::policy::Principal;
 use proto::policy::Request;
+use proto::policy::Verdict;
 use proto::policy::evaluate;
 use proto::time::Timestamp;
 use serde::Deserialize;
@@ -153,13 +156,21 @@ pub fn permit<P: Purpose>(
     let caller = intent.caller;
     let own = caller.account == *key.account();
     let snapshot = key.snapshot();
-    let decision = match snapshot.record.manager {
-        Manager::Customer if own && snapshot.is_open_to_its_account() => Decision::Allow,
+    let is_limited = caller
+        .identity
+        .as_ref()
+        .is_some_and(|it| !it.is_unlimited());
+    let Judgement { decision, by_key } = match snapshot.record.manager {
+        Manager::Customer if own && !is_limited && snapshot.is_open_to_its_account() => ALLOWED,
         Manager::Customer => decide(intent, &key, &snapshot, keys),
-        Manager::Aws if own && !P::USES_MATERIAL => Decision::Allow,
-        Manager::Aws if own && is_service_of(caller, &key, keys) => Decision::Allow,
-        Manager::AwsOwned if own && P::USES_MATERIAL && caller.is_s3_itself() => Decision::Allow,
-        Manager::Aws | Manager::AwsOwned => return Err(denied(intent, &key, false)),
+        Manager::Aws if own && !P::USES_MATERIAL => limit(intent, &key, &snapshot, keys),
+        Manager::Aws if own && is_service_of(caller, &key, keys) => {
+            limit(intent, &key, &snapshot, keys)
+        }
+        Manager::AwsOwned if own && P::USES_MATERIAL && caller.is_s3_itself() => ALLOWED,
+        Manager::Aws | Manager::AwsOwned => {
+            return Err(denied(intent, &key, false, Decision::NoMatch));
+        }
     };
     let permitted = |key| Permitted {
         key,
@@ -169,7 +180,7 @@ pub fn permit<P: Purpose>(
     if decision == Decision::Allow {
         return Ok(permitted(key));
     }
-    let error = denied(intent, &key, decision == Decision::Deny);
+    let error = denied(intent, &key, decision == Decision::Deny, by_key);
     match enforcement {
         Enforcement::Open => Ok(permitted(key)),
         Enforcement::DenialsOnly if decision != Decision::Deny => Ok(permitted(key)),
@@ -185,7 +196,7 @@ pub fn permit<P: Purpose>(
 /// Whether the policy would still let the caller change it; AWS refuses policies that do not.
 #[must_use]
 pub fn can_change_policy(caller: &Caller, policy: &Policy, key_arn: &str) -> bool {
-    let principal = Principal::aws(&caller.principal_arn, &caller.account);
+    let principal = caller.principal();
     let mut context = Context::new();
     context.insert("kms:CallerAccount", caller.account.as_str());
     let request = Request {
@@ -202,9 +213,9 @@ fn decide<P: Purpose>(
     key: &Key,
     snapshot: &Snapshot,
     keys: &Keys,
-) -> Decision {
+) -> Judgement {
     let caller = intent.caller;
-    let principal = Principal::aws(&caller.principal_arn, &caller.account);
+    let principal = caller.principal();
     let context = conditions(intent, key, snapshot, keys);
     let action = format!("kms:{}", intent.action);
     let request = Request {
@@ -213,24 +224,106 @@ fn decide<P: Purpose>(
         resource: key.arn(),
         context: &context,
     };
-    let by_policy = snapshot.policy().map_or(Decision::NoMatch, |policy| {
+    let verdict = snapshot.policy().map_or(Verdict::NONE, |policy| {
         let verdict = evaluate(policy, &request);
         if let (Decision::Deny, Some(statement)) = (verdict.decision, verdict.statement) {
             let unresolved = verdict.unresolved;
             tracing::info!(action, key = %key.arn(), %statement, unresolved, "a key policy denies");
         }
-        verdict.decision
+        verdict
     });
     let by_grant = snapshot
         .record
         .grants
         .iter()
         .any(|grant| grant.allows(&caller.principal_arn, intent.action, intent.context));
-    by_policy.or(if by_grant {
+    let by_grant = if by_grant {
         Decision::Allow
     } else {
         Decision::NoMatch
-    })
+    };
+    let by_key = verdict.decision.or(by_grant);
+    let decision = match caller.rights(&context) {
+        None => by_key,
+        Some(rights) => {
+            let (owner, by_resource) = (key.account().as_str(), Delegation::ByResource);
+            let decided = rights.decide_with(&verdict, owner, by_resource, &action, key.arn());
+            // A grant needs no policy of the principal.
+            decided.or(rights.limit(by_grant, &action, key.arn()))
+        }
+    };
+    Judgement { decision, by_key }
+}
+
+/// What was decided.
+struct Judgement {
+    /// By all policies and grants together.
+    decision: Decision,
+    /// By the key's alone.
+    by_key: Decision,
+}
+
+const ALLOWED: Judgement = Judgement {
+    decision: Decision::Allow,
+    by_key: Decision::Allow,
+};
+
+/// What the caller's policies leave of the use of a key that AWS manages, whose own policy lets every
+/// principal of the account in.
+fn limit<P: Purpose>(
+    intent: &Intent<'_, P>,
+    key: &Key,
+    snapshot: &Snapshot,
+    keys: &Keys,
+) -> Judgement {
+    let context = conditions(intent, key, snapshot, keys);
+    let action = format!("kms:{}", intent.action);
+    let rights = intent.caller.rights(&context);
+    let limited = rights.map(|rights| rights.limit(Decision::Allow, &action, key.arn()));
+    Judgement {
+        decision: limited.unwrap_or(Decision::Allow),
+        by_key: Decision::Allow,
+    }
+}
+
+/// Lets the caller do what is about no key: creating one, listing what the account has, naming a key.
+///
+/// # Errors
+///
+/// `AccessDeniedException`, in AWS's words.
+pub fn permit_account(
+    caller: &Caller,
+    action: &str,
+    resource: &str,
+    now: Timestamp,
+    enforcement: Enforcement,
+) -> Result<(), KmsError> {
+    let mut context = Context::new();
+    let limited = caller
+        .identity
+        .as_ref()
+        .is_some_and(|it| !it.is_unlimited());
+    if !limited {
+        return Ok(());
+    }
+    request_conditions(caller, now, &mut context);
+    let action = format!("kms:{action}");
+    let decision = caller
+        .rights(&context)
+        .map_or(Decision::Allow, |rights| rights.decide(&action, resource));
+    match (decision, enforcement) {
+        (Decision::Allow, _) | (_, Enforcement::Open | Enforcement::Off) => Ok(()),
+        (Decision::NoMatch, Enforcement::DenialsOnly) => Ok(()),
+        (decision, enforcement) => {
+            let why = reason(&action, decision == Decision::Deny, "identity-based");
+            let error = not_authorized(caller, &action, resource, &why);
+            if enforcement == Enforcement::Warn {
+                tracing::warn!(%error, "allowed, because policies are not enforced");
+                return Ok(());
+            }
+            Err(error)
+        }
+    }
 }
 
 /// What the conditions of a policy may look at.
@@ -245,31 +338,10 @@ fn conditions<P: Purpose>(
     let caller = intent.caller;
     let record = &snapshot.record;
     let mut context = Context::new();
-    context.insert("kms:CallerAccount", caller.account.as_str());
-    context.insert("aws:PrincipalAccount", caller.account.as_str());
-    context.insert("aws:PrincipalArn", &*caller.principal_arn);
-    context.insert("aws:PrincipalType", "User");
-    context.insert("aws:CurrentTime", intent.now.iso8601());
-    context.insert("aws:EpochTime", intent.now.unix_seconds().to_string());
-    context.insert("aws:RequestedRegion", caller.region.as_str());
+    request_conditions(caller, intent.now, &mut context);
     context.insert("kms:KeySpec", record.spec.as_str());
     context.insert("kms:KeyUsage", record.usage.as_str());
     context.insert("kms:KeyOrigin", record.origin.as_str());
-    if let Some(ip) = caller.source_ip.filter(|_| caller.via_service.is_none()) {
-        context.insert("aws:SourceIp", ip.to_string());
-    }
-    context.insert("aws:SecureTransport", caller.is_secure().to_string());
-    context.insert(
-        "aws:ViaAWSService",
-        caller.via_service.is_some().to_string(),
-    );
-    if let Some(service) = &caller.via_service {
-        context.insert("kms:ViaService", &**service);
-        let principal = service_principal(service);
-        for name in ["aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast"] {
-            context.insert(name, &*principal);
-        }
-    }
     if let Some(alias) = intent.alias {
         context.insert("kms:RequestAlias", alias);
     }
@@ -296,9 +368,6 @@ fn conditions<P: Purpose>(
     if record.policy.contains("kms:ResourceAliases") {
         context.insert_all("kms:ResourceAliases", keys.aliases_of(key));
     }
-    if let Some(agent) = &caller.user_agent {
-        context.insert("aws:UserAgent", &**agent);
-    }
     for (name, value) in &record.tags {
         context.insert(&format!("aws:ResourceTag/{name}"), &**value);
     }
@@ -307,6 +376,33 @@ fn conditions<P: Purpose>(
         context.insert("kms:EncryptionContextKeys", &**name);
     }
     context
+}
+
+/// What conditions may look at in every request.
+fn request_conditions(caller: &Caller, now: Timestamp, context: &mut Context) {
+    caller.write_conditions(now, context);
+    context.insert("kms:CallerAccount", caller.account.as_str());
+    context.insert("aws:CurrentTime", now.iso8601());
+    context.insert("aws:EpochTime", now.unix_seconds().to_string());
+    context.insert("aws:RequestedRegion", caller.region.as_str());
+    if let Some(ip) = caller.source_ip.filter(|_| caller.via_service.is_none()) {
+        context.insert("aws:SourceIp", ip.to_string());
+    }
+    context.insert("aws:SecureTransport", caller.is_secure().to_string());
+    context.insert(
+        "aws:ViaAWSService",
+        caller.via_service.is_some().to_string(),
+    );
+    if let Some(service) = &caller.via_service {
+        context.insert("kms:ViaService", &**service);
+        let principal = service_principal(service);
+        for name in ["aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast"] {
+            context.insert(name, &*principal);
+        }
+    }
+    if let Some(agent) = &caller.user_agent {
+        context.insert("aws:UserAgent", &**agent);
+    }
 }
 
 /// Whether the caller comes through the service that the AWS managed key is for.
@@ -319,16 +415,29 @@ fn is_service_of(caller: &Caller, key: &Key, keys: &Keys) -> bool {
         .is_some_and(|key_id| *key_id == **key.id())
 }
 
-fn denied<P>(intent: &Intent<'_, P>, key: &Key, explicitly: bool) -> KmsError {
-    let action = intent.action;
-    let why = if explicitly {
-        "with an explicit deny in a resource-based policy".to_owned()
-    } else {
-        format!("because no resource-based policy allows the kms:{action} action")
+/// The refusal of an action on a key, whose own policy and grants decided `by_key`.
+fn denied<P>(intent: &Intent<'_, P>, key: &Key, explicitly: bool, by_key: Decision) -> KmsError {
+    let action = format!("kms:{}", intent.action);
+    // What the key allows, the caller's own policies refuse.
+    let side = match by_key {
+        Decision::Allow => "identity-based",
+        Decision::Deny | Decision::NoMatch => "resource-based",
     };
+    let why = reason(&action, explicitly, side);
+    not_authorized(intent.caller, &action, key.arn(), &why)
+}
+
+fn reason(action: &str, explicitly: bool, side: &str) -> String {
+    match (explicitly, side) {
+        (true, "identity-based") => "with an explicit deny in an identity-based policy".to_owned(),
+        (true, _) => "with an explicit deny in a resource-based policy".to_owned(),
+        (false, side) => format!("because no {side} policy allows the {action} action"),
+    }
+}
+
+fn not_authorized(caller: &Caller, action: &str, resource: &str, why: &str) -> KmsError {
     KmsError::access_denied(format!(
-        "User: {} is not authorized to perform: kms:{action} on resource: {} {why}",
-        intent.caller.principal_arn,
-        key.arn()
+        "User: {} is not authorized to perform: {action} on resource: {resource} {why}",
+        caller.principal_arn
     ))
 }

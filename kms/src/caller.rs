@@ -3,9 +3,14 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use proto::iam::Identity;
+use proto::iam::Rights;
 use proto::identity::AccountId;
 use proto::identity::PrincipalArn;
 use proto::identity::Region;
+use proto::policy::Context;
+use proto::policy::Principal;
+use proto::time::Timestamp;
 
 /// An authenticated caller and the circumstances of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +21,8 @@ pub struct Caller {
     pub region: Region,
     /// ARN of the principal that calls.
     pub principal_arn: Arc<str>,
+    /// The principal's policies and its session. None: no policy of its own limits it.
+    pub identity: Option<Arc<Identity>>,
     /// Access key the call was signed with; none over gRPC.
     pub access_key_id: Option<Arc<str>>,
     /// The AWS service that calls on the principal's behalf, such as `s3.us-east-1.amazonaws.com`.
@@ -42,6 +49,7 @@ impl Caller {
             account: account.clone(),
             region: region.clone(),
             principal_arn: root_arn(account, region).as_str().into(),
+            identity: None,
             access_key_id: None,
             via_service: None,
             in_own_name: false,
@@ -62,6 +70,38 @@ impl Caller {
     #[cfg(test)]
     pub(crate) fn fixture(account: &str, region: &str) -> Self {
         Self::root(&account.parse().unwrap(), &region.parse().unwrap())
+    }
+
+    /// The principal, as the policy of a key may name it.
+    #[must_use]
+    pub fn principal(&self) -> Principal {
+        match &self.identity {
+            Some(identity) => identity.principal(),
+            None => Principal::aws(&self.principal_arn, &self.account),
+        }
+    }
+
+    /// Adds the condition keys that describe the principal and its session.
+    pub fn write_conditions(&self, now: Timestamp, context: &mut Context) {
+        if let Some(identity) = &self.identity {
+            identity.write_conditions(now, context);
+            return;
+        }
+        let is_root = self.principal_arn.ends_with(":root");
+        let kind = if is_root { "Account" } else { "User" };
+        context.insert("aws:PrincipalArn", &*self.principal_arn);
+        context.insert("aws:PrincipalAccount", self.account.as_str());
+        context.insert("aws:PrincipalType", kind);
+        if is_root {
+            context.insert("aws:userid", self.account.as_str());
+        }
+    }
+
+    /// Its policies and its session's, made ready for one request; none where nothing limits it.
+    #[must_use]
+    pub fn rights(&self, context: &Context) -> Option<Rights> {
+        let identity = self.identity.as_ref()?;
+        (!identity.is_unlimited()).then(|| identity.for_request(context))
     }
 
     /// Whether the call came by TLS: directly, or through a service of AWS.

@@ -12,6 +12,10 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use proto::hosts::Hosts;
+use proto::iam::Iam;
+use proto::iam::Principals;
+use proto::mfa::VolatileMfa;
+use proto::session::SessionKey;
 use proto::time::Clock;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -35,6 +39,7 @@ use crate::metrics::Metrics;
 use crate::quota::Quotas;
 use crate::server::listener::Listener;
 pub use crate::server::start_error::StartError;
+use crate::services::sts::Sts;
 use crate::transport::Protocols;
 
 /// A KMS that is being served. Dropping it stops it at once; [`Running::stop`] lets requests end.
@@ -55,6 +60,8 @@ pub struct Running {
     pub audit: Arc<Audit>,
     /// The clock that keys and quotas follow.
     pub clock: Arc<MovableClock>,
+    /// The users, roles and sessions, which a changed credentials file replaces.
+    pub iam: Arc<Iam>,
     beside_reset: Arc<OnceLock<BesideReset>>,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
@@ -70,6 +77,26 @@ pub struct Running {
 /// [`StartError`] for a configuration that is refused, files that cannot be opened, a root key that
 /// is not the store's, and ports that are taken.
 pub async fn start(config: Config, real_clock: Arc<dyn Clock>) -> Result<Running, StartError> {
+    let iam = match &config.authenticate.credentials_file {
+        Some(file) => Iam::open(file)?,
+        None => {
+            let key = SessionKey::random().map_err(StartError::SessionKey)?;
+            Iam::in_memory(Principals::default(), key, Arc::new(VolatileMfa::default()))
+        }
+    };
+    start_with(config, real_clock, Arc::new(iam)).await
+}
+
+/// As [`start`], with the users and sessions of other services of this process.
+///
+/// # Errors
+///
+/// As [`start`].
+pub async fn start_with(
+    config: Config,
+    real_clock: Arc<dyn Clock>,
+    iam: Arc<Iam>,
+) -> Result<Running, StartError> {
     config.check()?;
     for opening in config.openings() {
         tracing::warn!("{opening}");
@@ -86,6 +113,7 @@ pub async fn start(config: Config, real_clock: Arc<dyn Clock>) -> Result<Running
         clock,
         quotas,
         audit,
+        iam,
         real_clock,
     };
     serve(config, parts).await
@@ -97,6 +125,7 @@ struct Parts {
     clock: Arc<MovableClock>,
     quotas: Arc<Quotas>,
     audit: Arc<Audit>,
+    iam: Arc<Iam>,
     real_clock: Arc<dyn Clock>,
 }
 
@@ -108,6 +137,7 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
         clock,
         quotas,
         audit,
+        iam,
         real_clock,
     } = parts;
     let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
@@ -119,7 +149,13 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
     faults.set(config.faults.clone())?;
     let protocols = Protocols::new(
         Arc::clone(&kms),
-        authenticator(&config, &kms, real_clock, &clock),
+        authenticator(&config, &iam, &kms, Arc::clone(&real_clock), &clock),
+        Sts::new(
+            Arc::clone(&iam),
+            real_clock,
+            Arc::clone(&clock) as Arc<dyn Clock>,
+            Arc::clone(&audit),
+        ),
         Arc::clone(&metrics),
         Arc::clone(&quotas),
         Arc::clone(&faults),
@@ -167,6 +203,7 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
         quotas,
         audit,
         clock,
+        iam,
         beside_reset,
         stop,
         tasks,
@@ -176,13 +213,15 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
 /// What checks signatures by the real clock, and tokens by the one that tests may move.
 fn authenticator(
     config: &Config,
+    iam: &Arc<Iam>,
     kms: &Kms,
     real_clock: Arc<dyn Clock>,
     clock: &Arc<MovableClock>,
 ) -> Authenticator {
     let token_clock = Arc::clone(clock) as Arc<dyn Clock>;
     let regions = Arc::clone(kms.regions());
-    Authenticator::new(&config.authenticate, regions, real_clock, token_clock)
+    let iam = Arc::clone(iam);
+    Authenticator::new(&config.authenticate, iam, regions, real_clock, token_clock)
 }
 
 impl Running {

@@ -48,6 +48,7 @@ use crate::metrics::Metrics;
 use crate::metrics::Protocol;
 use crate::quota::Quotas;
 use crate::services::service_quotas::ServiceQuotas;
+use crate::services::sts::Sts;
 use crate::transport::body::BodyLimits;
 use crate::transport::grpc::Grpc;
 use crate::transport::unauthenticated::CountedBody;
@@ -123,6 +124,7 @@ pub(crate) struct Core {
     authenticator: Authenticator,
     metrics: Arc<Metrics>,
     service_quotas: ServiceQuotas,
+    sts: Sts,
     faults: Arc<Faults>,
     body_bytes_max: usize,
     bodies: BodyLimits,
@@ -135,6 +137,7 @@ impl Protocols {
     pub fn new(
         kms: Arc<Kms>,
         authenticator: Authenticator,
+        sts: Sts,
         metrics: Arc<Metrics>,
         quotas: Arc<Quotas>,
         faults: Arc<Faults>,
@@ -148,6 +151,7 @@ impl Protocols {
             authenticator,
             metrics,
             service_quotas: ServiceQuotas::new(quotas),
+            sts,
             faults,
             body_bytes_max: limits.body_bytes_max,
             bodies: BodyLimits::new(limits.bodies_bytes_max, body_timeout),
@@ -313,8 +317,14 @@ pub(crate) fn request_id() -> Arc<str> {
 
 /// Marks what proves a caller, so that nothing prints it together with the request.
 pub(crate) fn mark_credentials(headers: &mut HeaderMap) {
-    if let Entry::Occupied(mut entry) = headers.entry(AUTHORIZATION) {
-        entry.iter_mut().for_each(|value| value.set_sensitive(true));
+    for name in [
+        AUTHORIZATION.as_str(),
+        "x-amz-security-token",
+        "sealgate-session",
+    ] {
+        if let Entry::Occupied(mut entry) = headers.entry(name) {
+            entry.iter_mut().for_each(|value| value.set_sensitive(true));
+        }
     }
 }
 
@@ -341,6 +351,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(AUTHORIZATION, "Bearer canary".parse().unwrap());
         headers.append(AUTHORIZATION, "AWS4-HMAC-SHA256 canary".parse().unwrap());
+        headers.append("x-amz-security-token", "canary".parse().unwrap());
         mark_credentials(&mut headers);
         let printed = format!("{headers:?}");
         assert!(!printed.contains("canary"), "{printed}");

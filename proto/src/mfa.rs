@@ -11,6 +11,7 @@
 mod device;
 mod file;
 mod history;
+mod volatile;
 
 use async_trait::async_trait;
 
@@ -19,6 +20,7 @@ pub use crate::mfa::device::MfaDevice;
 pub use crate::mfa::file::MfaFile;
 pub use crate::mfa::history::DeviceHistory;
 pub use crate::mfa::history::MfaError;
+pub use crate::mfa::volatile::VolatileMfa;
 use crate::time::Timestamp;
 
 /// Where the histories of devices are stored.

@@ -10,6 +10,7 @@ use proto::time::Timestamp;
 
 use crate::api::call_record::CallRecord;
 use crate::api::kms::Kms;
+use crate::api::operation::Operation;
 use crate::api::operation::OperationName;
 use crate::api::reference;
 use crate::api::reference::By;
@@ -31,6 +32,7 @@ use crate::keys::key::Use;
 use crate::keys::metadata::KeyUsage;
 use crate::keys::metadata::Manager;
 use crate::keys::metadata::Origin;
+use crate::keys::place::alias_arn;
 use crate::keys::state::Group;
 use crate::keys::upkeep;
 use crate::quota::Class;
@@ -172,6 +174,34 @@ impl<'a> Call<'a> {
             now: self.now,
         };
         authorize::permit(&intent, key, &self.kms.keys, self.kms.enforcement())
+    }
+
+    /// Checks the caller's own policies for an operation about no key, or about the name of one.
+    pub(crate) fn permit_account(&self, operation: &Operation) -> Result<(), KmsError> {
+        let (account, region) = self.caller.place();
+        let alias = |name: &Option<String>| match name.as_deref() {
+            Some(name) => alias_arn(account, region, name),
+            None => "*".to_owned(),
+        };
+        let resource = match operation {
+            Operation::CreateAlias(request) => alias(&request.alias_name),
+            Operation::UpdateAlias(request) => alias(&request.alias_name),
+            Operation::DeleteAlias(request) => alias(&request.alias_name),
+            Operation::CreateKey(_)
+            | Operation::ListKeys(_)
+            | Operation::ListAliases(_)
+            | Operation::ListRetirableGrants(_)
+            | Operation::GenerateRandom(_)
+            | Operation::ConnectCustomKeyStore(_)
+            | Operation::CreateCustomKeyStore(_)
+            | Operation::DeleteCustomKeyStore(_)
+            | Operation::DescribeCustomKeyStores(_)
+            | Operation::DisconnectCustomKeyStore(_)
+            | Operation::UpdateCustomKeyStore(_) => "*".to_owned(),
+            _ => return Ok(()),
+        };
+        let (action, enforcement) = (self.name.as_str(), self.kms.enforcement());
+        authorize::permit_account(self.caller, action, &resource, self.now, enforcement)
     }
 
     /// Charges the operation's quota, once for each call.

@@ -74,6 +74,7 @@ impl CallRecord {
         // Most calls are about one key, and ten thousand events stay in memory.
         self.resources.reserve_exact(1);
         self.resources.push(Resource {
+            kind: Event::KEY,
             arn: Arc::clone(key.arn()),
             account: key.account().clone(),
         });
@@ -90,6 +91,7 @@ impl CallRecord {
     ) {
         let mut event = Event {
             time,
+            service: Event::KMS,
             name: name.as_str(),
             read_only: name.is_read_only(),
             region: caller.region.clone(),

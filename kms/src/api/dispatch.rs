@@ -35,7 +35,8 @@ impl Kms {
     pub fn call(&self, caller: &Caller, operation: Operation) -> Result<Answer, KmsError> {
         let mut call = Call::new(self, caller, operation.name());
         call.conditions = conditions::from_operation(&operation, caller);
-        let mut answer = run(&mut call, operation);
+        let permitted = call.permit_account(&operation);
+        let mut answer = permitted.and_then(|()| run(&mut call, operation));
         if self.compat() == Compat::LocalStack {
             answer = localstack::as_recorded(answer);
         }

@@ -25,6 +25,8 @@ use crate::caller::Tls;
 pub struct Event {
     /// When it happened.
     pub time: Timestamp,
+    /// The service that did it, such as `kms.amazonaws.com`.
+    pub service: &'static str,
     /// The operation, such as `GenerateDataKey`.
     pub name: &'static str,
     /// Whether the operation changes nothing.
@@ -49,7 +51,7 @@ pub struct Event {
     pub request_id: Arc<str>,
     /// The event's own id.
     pub id: EventId,
-    /// The keys it was about.
+    /// The keys or the role that it was about.
     pub resources: Vec<Resource>,
     /// AWS's error code and message, if it failed.
     pub error: Option<(Arc<str>, Arc<str>)>,
@@ -60,6 +62,11 @@ pub struct Event {
 }
 
 impl Event {
+    /// The value of [`Event::service`] for operations of KMS.
+    pub const KMS: &'static str = "kms.amazonaws.com";
+    /// The value of [`Resource::kind`] for keys.
+    pub const KEY: &'static str = "AWS::KMS::Key";
+
     /// The event as it stands in the trail of the account that owns the key: it shows which account
     /// called, and no more of the caller.
     #[must_use]
@@ -119,12 +126,14 @@ impl Serialize for Fields {
     }
 }
 
-/// A key that an event is about.
+/// What an event is about: a key, or a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resource {
-    /// The key's ARN.
+    /// Its type, such as `AWS::KMS::Key`.
+    pub kind: &'static str,
+    /// Its ARN.
     pub arn: Arc<str>,
-    /// The key's account.
+    /// Its account.
     pub account: AccountId,
 }
 
@@ -168,7 +177,7 @@ impl Serialize for Event {
         map.serialize_entry("eventVersion", EVENT_VERSION)?;
         map.serialize_entry("userIdentity", &self.identity)?;
         map.serialize_entry("eventTime", &self.time.iso8601())?;
-        map.serialize_entry("eventSource", "kms.amazonaws.com")?;
+        map.serialize_entry("eventSource", self.service)?;
         map.serialize_entry("eventName", self.name)?;
         map.serialize_entry("awsRegion", &self.region)?;
         map.serialize_entry("sourceIPAddress", &self.source)?;
@@ -211,7 +220,7 @@ impl Serialize for Resource {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(3))?;
         map.serialize_entry("accountId", &self.account)?;
-        map.serialize_entry("type", "AWS::KMS::Key")?;
+        map.serialize_entry("type", self.kind)?;
         map.serialize_entry("ARN", &*self.arn)?;
         map.end()
     }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use proto::identity::AccountId;
+use proto::identity::PrincipalKind;
 use serde::Serialize;
 use serde::Serializer;
 use serde::ser::SerializeMap;
@@ -19,9 +20,12 @@ pub struct Identity {
     pub kind: &'static str,
     /// The principal's ARN; empty where it is not recorded.
     pub arn: Arc<str>,
-    /// The principal's account; in the place of the principal's unique id, too, which there is none
-    /// of here.
+    /// The principal's account; in the place of the principal's unique id, too, if it has none here.
     pub account: AccountId,
+    /// The principal's unique id, if it is known.
+    pub principal_id: Option<Arc<str>>,
+    /// The session that the request was made in.
+    pub session: Option<Box<SessionContext>>,
     /// The access key that signed, if one did.
     pub access_key_id: Option<Arc<str>>,
     /// Name of the user, if it is one.
@@ -33,6 +37,7 @@ pub struct Identity {
 impl From<&Caller> for Identity {
     fn from(caller: &Caller) -> Self {
         let arn = &*caller.principal_arn;
+        let identity = caller.identity.as_deref();
         let (kind, user_name) = if caller.in_own_name {
             ("AWSService", None)
         } else if arn.ends_with(":root") {
@@ -48,6 +53,8 @@ impl From<&Caller> for Identity {
             kind,
             arn: Arc::clone(&caller.principal_arn),
             account: caller.account.clone(),
+            principal_id: identity.map(|it| it.user_id.as_str().into()),
+            session: identity.and_then(SessionContext::of).map(Box::new),
             access_key_id: caller.access_key_id.clone(),
             user_name,
             invoked_by: caller.via_service.clone(),
@@ -63,6 +70,8 @@ impl Identity {
             kind: "AWSAccount",
             arn: "".into(),
             account: self.account.clone(),
+            principal_id: None,
+            session: None,
             access_key_id: None,
             user_name: None,
             invoked_by: self.invoked_by.clone(),
@@ -74,7 +83,10 @@ impl Serialize for Identity {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("type", self.kind)?;
-        map.serialize_entry("principalId", &self.account)?;
+        match &self.principal_id {
+            Some(id) => map.serialize_entry("principalId", &**id)?,
+            None => map.serialize_entry("principalId", &self.account)?,
+        }
         if !self.arn.is_empty() {
             map.serialize_entry("arn", &*self.arn)?;
         }
@@ -88,11 +100,71 @@ impl Serialize for Identity {
             map.serialize_entry("userName", &**user_name)?;
         }
 
+        if let Some(session) = &self.session {
+            map.serialize_entry("sessionContext", session)?;
+        }
+
         if let Some(invoked_by) = &self.invoked_by {
             map.serialize_entry("invokedBy", &**invoked_by)?;
         }
 
         map.end()
+    }
+}
+
+/// The session of a request, as CloudTrail records it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionContext {
+    /// The role, for a session of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_issuer: Option<SessionIssuer>,
+    attributes: SessionAttributes,
+    /// Who took the role, as the caller stated it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_identity: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SessionIssuer {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    principal_id: String,
+    arn: String,
+    account_id: String,
+    user_name: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SessionAttributes {
+    creation_date: String,
+    /// A text, `true` or `false`, in CloudTrail.
+    mfa_authenticated: String,
+}
+
+impl SessionContext {
+    /// Of a principal's session, if it is in one.
+    fn of(identity: &proto::iam::Identity) -> Option<Self> {
+        let session = identity.session()?;
+        let source = &identity.source;
+        let id = identity.user_id.split(':').next().unwrap_or_default();
+        let issuer = || SessionIssuer {
+            kind: "Role",
+            principal_id: id.to_owned(),
+            arn: source.to_string(),
+            account_id: source.account().to_string(),
+            user_name: source.name().to_owned(),
+        };
+        Some(Self {
+            session_issuer: (source.kind() == PrincipalKind::Role).then(issuer),
+            attributes: SessionAttributes {
+                creation_date: session.issued.iso8601(),
+                mfa_authenticated: session.mfa.to_string(),
+            },
+            source_identity: session.source_identity.clone(),
+        })
     }
 }
 

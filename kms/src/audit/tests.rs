@@ -28,6 +28,7 @@ fn event(key_id: &str) -> Event {
     let key_arn: Arc<str> = "arn:aws:kms:us-east-1:111122223333:key/k".into();
     Event {
         time: Timestamp::from_unix_millis(1_735_689_600_123),
+        service: Event::KMS,
         name: "GenerateDataKey",
         read_only: true,
         region: "us-east-1".parse().unwrap(),
@@ -36,6 +37,8 @@ fn event(key_id: &str) -> Event {
             kind: "IAMUser",
             arn: "arn:aws:iam::111122223333:user/Alice".into(),
             account: "111122223333".parse().unwrap(),
+            principal_id: None,
+            session: None,
             access_key_id: Some("AKIAEXAMPLE".into()),
             user_name: Some("Alice".into()),
             invoked_by: None,
@@ -48,6 +51,7 @@ fn event(key_id: &str) -> Event {
         request_id: "r".into(),
         id: EventId::fresh(),
         resources: vec![Resource {
+            kind: Event::KEY,
             arn: key_arn,
             account: "111122223333".parse().unwrap(),
         }],

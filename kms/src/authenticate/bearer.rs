@@ -8,6 +8,7 @@
 //! | `sealgate-region` | everybody | the Region that is called; else the token's, else the configured one |
 //! | `sealgate-via-service` | services, which must | the service, such as `s3.us-east-1.amazonaws.com` |
 //! | `sealgate-principal` | services | ARN of the user it calls for, or its own service principal |
+//! | `sealgate-session` | services | the session token by which that user's request was signed |
 //! | `sealgate-account` | services | account of the call; else the principal's |
 //! | `sealgate-source-ip` | services | address of the user's client |
 //!
@@ -20,7 +21,9 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use proto::iam::Identity;
 use proto::identity::AccountId;
+use proto::identity::PrincipalArn;
 use proto::identity::Region;
 use proto::sigv4::sha256_hex;
 use proto::token::TokenClaim;
@@ -33,6 +36,7 @@ use crate::authenticate::Connection;
 use crate::authenticate::Signatures;
 use crate::authenticate::credentials::User;
 use crate::authenticate::missing_token;
+use crate::authenticate::session_refusal;
 use crate::authenticate::unrecognized;
 use crate::authenticate::user_agent;
 use crate::caller::Caller;
@@ -109,11 +113,11 @@ impl Authenticator {
         }
 
         let claim = TokenClaim::parse(token).map_err(refusal)?;
-        let user = self.users.get(claim.access_key_id);
+        let user = self.users.find(claim.access_key_id);
         let user = user.ok_or_else(unrecognized)?;
         let now = self.token_clock.now();
         claim.verify(user.secret(), now).map_err(refusal)?;
-        Ok(Proof::User(Arc::clone(user), claim.region))
+        Ok(Proof::User(user, claim.region))
     }
 
     /// The user who made the token: the same caller as one who signs for that Region.
@@ -126,7 +130,7 @@ impl Authenticator {
         if claimed.names_somebody() {
             return Err(invalid_token(
                 "it is a user's, and only services may send sealgate-account, sealgate-principal, \
-                 sealgate-via-service and sealgate-source-ip",
+                 sealgate-via-service, sealgate-session and sealgate-source-ip",
             ));
         }
 
@@ -140,6 +144,7 @@ impl Authenticator {
 
         Ok(Caller {
             principal_arn: user.principal_arn(region),
+            identity: user.identity().cloned(),
             access_key_id: Some(Arc::clone(&user.access_key_id)),
             ..Caller::root(&user.account, region)
         })
@@ -164,7 +169,38 @@ impl Authenticator {
         }
 
         let region = self.region(claimed.region)?;
-        self.named(claimed, region, in_own_name)
+        let caller = self.named(claimed, region, in_own_name)?;
+        Ok(Caller {
+            identity: self.identity(claimed, &caller)?,
+            ..caller
+        })
+    }
+
+    /// The policies and the session of the user that a service calls for: by the session token, or those of
+    /// the user of that name. A user that is not known here has none, so the service's word counts.
+    fn identity(
+        &self,
+        claimed: &Claimed<'_>,
+        caller: &Caller,
+    ) -> Result<Option<Arc<Identity>>, KmsError> {
+        let principal: Option<PrincipalArn> = caller.principal_arn.parse().ok();
+        let Some(token) = claimed.session else {
+            let is_of_role = |arn: &PrincipalArn| self.users.is_session_of_known_role(arn);
+            if principal.as_ref().is_some_and(is_of_role) {
+                return Err(invalid_token(
+                    "a session of a role needs its token in sealgate-session",
+                ));
+            }
+            let known = principal.filter(|arn| !arn.is_root());
+            return Ok(known.and_then(|arn| self.users.of_arn(&arn)).map(Arc::new));
+        };
+        let now = self.token_clock.now();
+        let session = self.users.of_forwarded_session(token, now);
+        let session = session.map_err(session_refusal)?;
+        if principal.as_ref() != Some(&session.arn) || caller.account != session.account {
+            return Err(invalid_token("sealgate-session is of another principal"));
+        }
+        Ok(Some(Arc::new(session)))
     }
 
     /// The caller that the metadata name.
@@ -209,6 +245,7 @@ struct Claimed<'a> {
     region: Option<&'a str>,
     principal: Option<&'a str>,
     via_service: Option<&'a str>,
+    session: Option<&'a str>,
     source_ip: Option<&'a str>,
 }
 
@@ -224,6 +261,7 @@ impl<'a> Claimed<'a> {
             region: text("sealgate-region")?,
             principal: text("sealgate-principal")?,
             via_service: text("sealgate-via-service")?,
+            session: text("sealgate-session")?,
             source_ip: text("sealgate-source-ip")?,
         })
     }
@@ -232,6 +270,7 @@ impl<'a> Claimed<'a> {
     const fn without_service(self) -> Self {
         Self {
             via_service: None,
+            session: None,
             source_ip: None,
             ..self
         }
@@ -242,6 +281,7 @@ impl<'a> Claimed<'a> {
         self.account.is_some()
             || self.principal.is_some()
             || self.via_service.is_some()
+            || self.session.is_some()
             || self.source_ip.is_some()
     }
 

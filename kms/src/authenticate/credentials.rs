@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::RwLock;
 
+use proto::iam;
+use proto::iam::Identity;
 use proto::identity::AccountId;
+use proto::identity::PrincipalArn;
 use proto::identity::Region;
 use proto::identity::Secret;
 use proto::sigv4::CredentialScope;
@@ -28,14 +31,24 @@ pub struct Credential {
 
     /// ARN of the principal; the account's root user if left out.
     #[serde(default)]
-    pub principal_arn: Option<String>,
+    pub principal_arn: Option<PrincipalArn>,
 }
 
-/// A principal whose access key is known.
+impl Credential {
+    /// The user as IAM has it, with every right of its account.
+    pub(crate) fn user(&self) -> iam::User {
+        let root = || PrincipalArn::account_root("aws", &self.account);
+        let arn = self.principal_arn.clone().unwrap_or_else(root);
+        iam::User::new(arn, &self.access_key_id, self.secret_access_key.clone())
+    }
+}
+
+/// A principal whose access key is known: by itself, or by a session token.
 pub(crate) struct User {
     pub(crate) access_key_id: Arc<str>,
     pub(crate) account: AccountId,
-    principal_arn: Option<Arc<str>>,
+    /// None for the account's root user, whose ARN depends on the Region.
+    identity: Option<Arc<Identity>>,
     secret: Secret,
     /// The signing keys that were used, latest last. A client uses few scopes, so a list is
     /// searched faster than a map, and needs no key of its own.
@@ -50,21 +63,39 @@ pub(crate) struct Signer {
 }
 
 impl User {
-    /// The principal of a configured access key.
-    pub(crate) fn new(credential: &Credential) -> Self {
+    /// The principal of an access key of its own.
+    pub(crate) fn of(user: &iam::User) -> Self {
+        let identity = Identity::of_user(user);
+        Self::of_identity(
+            identity,
+            &user.access_key_id,
+            user.secret_access_key.clone(),
+        )
+    }
+
+    /// The principal that signs with that access key.
+    pub(crate) fn of_identity(identity: Identity, access_key_id: &str, secret: Secret) -> Self {
+        let is_plain_root = identity.is_root() && identity.session().is_none();
         Self {
-            access_key_id: credential.access_key_id.as_str().into(),
-            account: credential.account.clone(),
-            principal_arn: credential.principal_arn.as_deref().map(Into::into),
-            secret: credential.secret_access_key.clone(),
+            access_key_id: access_key_id.into(),
+            account: identity.account.clone(),
+            identity: (!is_plain_root).then(|| Arc::new(identity)),
+            secret,
             signers: RwLock::default(),
         }
     }
 
-    /// The principal that calls in that Region: the configured one, or the account's root user.
+    /// Its policies and its session; none for the account's root user.
+    pub(crate) const fn identity(&self) -> Option<&Arc<Identity>> {
+        self.identity.as_ref()
+    }
+
+    /// The principal that calls in that Region: itself, or the account's root user.
     pub(crate) fn principal_arn(&self, region: &Region) -> Arc<str> {
-        let root = || root_arn(&self.account, region).as_str().into();
-        self.principal_arn.clone().unwrap_or_else(root)
+        match &self.identity {
+            Some(identity) => identity.arn.as_str().into(),
+            None => root_arn(&self.account, region).as_str().into(),
+        }
     }
 
     /// The secret access key.

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::request::Parts;
+use proto::iam::Identity;
 use proto::identity::AccountId;
 use proto::identity::Region;
 use proto::sigv4::ALGORITHM;
@@ -30,6 +31,7 @@ use crate::authenticate::Authenticator;
 use crate::authenticate::SKEW_MAX;
 use crate::authenticate::credentials::User;
 use crate::authenticate::missing_token;
+use crate::authenticate::session_refusal;
 use crate::authenticate::unrecognized;
 use crate::caller::root_arn;
 use crate::error::Code;
@@ -41,6 +43,7 @@ pub struct Signed {
     pub(crate) region: Region,
     pub(crate) principal_arn: Arc<str>,
     pub(crate) access_key_id: Option<Arc<str>>,
+    pub(crate) identity: Option<Arc<Identity>>,
 }
 
 /// What a head claims: who signed it, when, and by which signature over which headers.
@@ -72,17 +75,35 @@ pub(crate) fn claim(
     check_time(authenticator, &authorization, time)?;
     check_signed_headers(&parts.headers, &authorization.signed_headers, date_header)?;
 
-    // No session token was ever issued, so none is valid.
-    let user = authenticator.users.get(&authorization.access_key_id);
-    let user = user
-        .filter(|_| !parts.headers.contains_key("x-amz-security-token"))
-        .ok_or_else(unrecognized)?;
+    let user = user(authenticator, parts, &authorization.access_key_id)?;
     Ok(Claim {
         authorization,
         region: region.clone(),
         time,
-        user: Arc::clone(user),
+        user,
     })
+}
+
+/// Whose access key it is: by the session token if the request has one, which goes with that key alone.
+fn user(
+    authenticator: &Authenticator,
+    parts: &Parts,
+    access_key_id: &str,
+) -> Result<Arc<User>, KmsError> {
+    let mut tokens = parts.headers.get_all(TOKEN_HEADER).iter();
+    let (token, another) = (tokens.next(), tokens.next());
+    let users = &authenticator.users;
+    match (token, another) {
+        (None, _) => users.find(access_key_id).ok_or_else(unrecognized),
+        (Some(token), None) => {
+            let token = token.to_str().map_err(|_| unrecognized())?;
+            let now = authenticator.token_clock.now();
+            let user = users.of_session(token, access_key_id, now);
+            user.map_err(session_refusal)
+        }
+        // They would be read differently by what stands between client and server.
+        (Some(_), Some(_)) => Err(unrecognized()),
+    }
 }
 
 impl Claim {
@@ -107,6 +128,7 @@ impl Claim {
             region,
             principal_arn: Arc::clone(&signer.principal_arn),
             access_key_id: Some(Arc::clone(&user.access_key_id)),
+            identity: user.identity().cloned(),
         })
     }
 }
@@ -125,7 +147,18 @@ pub(crate) fn accept(authenticator: &Authenticator, parts: &Parts) -> Result<Sig
         None => Some(&authenticator.region),
     };
     let region = region.ok_or_else(|| invalid(NO_REGION))?;
-    let known = access_key_id.and_then(|id| authenticator.users.get(id));
+    let known = access_key_id.and_then(|id| authenticator.users.find(id));
+    let session = access_key_id.and_then(|id| user(authenticator, parts, id).ok());
+    let session = session.filter(|_| parts.headers.contains_key(TOKEN_HEADER));
+    if let Some(session) = session {
+        return Ok(Signed {
+            account: session.account.clone(),
+            principal_arn: session.principal_arn(region),
+            region: region.clone(),
+            access_key_id: access_key_id.map(Into::into),
+            identity: session.identity().cloned(),
+        });
+    }
     let named = access_key_id.and_then(|id| id.parse().ok());
     let account = match (named, known, &authenticator.test_account) {
         (Some(account), _, _) => account,
@@ -138,6 +171,7 @@ pub(crate) fn accept(authenticator: &Authenticator, parts: &Parts) -> Result<Sig
         account,
         region: region.clone(),
         access_key_id: access_key_id.map(Into::into),
+        identity: None,
     })
 }
 
@@ -329,6 +363,9 @@ fn incomplete(message: String) -> KmsError {
 
 /// The header that may claim the body's hash; the body itself is what is checked.
 const HASH_HEADER: &str = "x-amz-content-sha256";
+
+/// The header that contains a session token.
+const TOKEN_HEADER: &str = "x-amz-security-token";
 
 /// AWS's text for a Region that it does not have.
 const NO_REGION: &str = "Credential should be scoped to a valid region. ";

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use proto::iam::Iam;
 use proto::time::Clock;
 
 use crate::admin::Fork;
@@ -30,11 +31,13 @@ pub(crate) fn forker(config: &Config, parts: &Parts) -> Forker {
     config.store = Store::default();
     config.audit.file = None;
     let (kms, clock) = (Arc::clone(&parts.kms), Arc::clone(&parts.clock));
+    let iam = Arc::clone(&parts.iam);
     let real_clock = Arc::clone(&parts.real_clock);
     Box::new(move |image| {
         let started = start(
             config.clone(),
             Arc::clone(&kms),
+            Arc::clone(&iam),
             Arc::clone(&clock),
             Arc::clone(&real_clock),
             image,
@@ -47,6 +50,7 @@ pub(crate) fn forker(config: &Config, parts: &Parts) -> Forker {
 fn start(
     config: Config,
     origin: Arc<Kms>,
+    iam: Arc<Iam>,
     origin_clock: Arc<MovableClock>,
     real_clock: Arc<dyn Clock>,
     image: Arc<Image>,
@@ -67,6 +71,7 @@ fn start(
             clock,
             quotas,
             audit,
+            iam,
             real_clock,
         };
         let running = serve(config, parts).await?;

@@ -6,6 +6,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 
+use proto::iam::IamError;
+use proto::session::SessionKeyError;
+
 use crate::config::ConfigError;
 use crate::faults::PlanError;
 use crate::quota::ProfileError;
@@ -39,12 +42,18 @@ pub enum StartError {
         /// The system's error.
         error: io::Error,
     },
+    /// The users and roles cannot be read.
+    #[error(transparent)]
+    Iam(#[from] IamError),
     /// A quota has no such class, rate or profile.
     #[error(transparent)]
     Quota(#[from] ProfileError),
     /// The root key is not 64 hex digits.
     #[error("the root key must be 64 hex digits")]
     RootKey,
+    /// No key of sessions can be made.
+    #[error("the key of sessions: {0}")]
+    SessionKey(SessionKeyError),
     /// The key store does not open.
     #[error(transparent)]
     Store(Box<dyn Error + Send + Sync>),

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::audit::Audit;
 use crate::audit::Event;
+use crate::audit::Resource;
 
 /// The answer to a request whose `X-Amz-Target` is `target`: its status and its body.
 #[must_use]
@@ -108,7 +109,7 @@ impl Attribute {
             "AccessKeyId" => is(event.identity.access_key_id.as_deref()),
             "EventId" => event.id.to_string() == value,
             "EventName" => event.name == value,
-            "EventSource" => value == EVENT_SOURCE,
+            "EventSource" => value == event.service,
             "ReadOnly" => event.read_only.to_string() == value,
             "ResourceName" => {
                 let id = |arn: &str| arn.rsplit('/').next() == Some(value);
@@ -117,7 +118,7 @@ impl Attribute {
                     .iter()
                     .any(|key| *key.arn == *value || id(&key.arn))
             }
-            "ResourceType" => value == RESOURCE_TYPE && !event.resources.is_empty(),
+            "ResourceType" => event.resources.iter().any(|it| it.kind == value),
             "Username" => value == user_name(event),
             _ => false,
         }
@@ -126,14 +127,14 @@ impl Attribute {
 
 /// An event as LookupEvents returns it, with the whole record as a text in it.
 fn entry(event: &Event) -> Value {
-    let resource = |arn: &str| json!({ "ResourceType": RESOURCE_TYPE, "ResourceName": arn });
-    let resources = event.resources.iter().map(|key| resource(&key.arn));
+    let resource = |it: &Resource| json!({ "ResourceType": it.kind, "ResourceName": &*it.arn });
+    let resources = event.resources.iter().map(resource);
     let mut entry = json!({
         "EventId": event.id.to_string(),
         "EventName": event.name,
         "ReadOnly": event.read_only.to_string(),
         "EventTime": event.time.unix_seconds_f64(),
-        "EventSource": EVENT_SOURCE,
+        "EventSource": event.service,
         "Username": user_name(event),
         "Resources": resources.collect::<Vec<_>>(),
         "CloudTrailEvent": serde_json::to_string(event).unwrap_or_default(),
@@ -162,9 +163,6 @@ fn refused(code: &str, message: &str) -> (StatusCode, Value) {
 
 /// What stands before the operation's name in `X-Amz-Target`.
 pub const TARGET_PREFIX: &[u8] = b"com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.";
-
-const EVENT_SOURCE: &str = "kms.amazonaws.com";
-const RESOURCE_TYPE: &str = "AWS::KMS::Key";
 
 /// Most events of one answer, and how many there are unless the request has a limit.
 const RESULTS_MAX: usize = 50;

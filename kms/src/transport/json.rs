@@ -13,12 +13,14 @@ use http::Response;
 use http::StatusCode;
 use http::header::CACHE_CONTROL;
 use http::header::CONTENT_TYPE;
+use http::request::Parts;
 use http_body_util::BodyExt as _;
 use http_body_util::Full;
 use serde_json::Value;
 
 use crate::api::Operation;
 use crate::api::OperationName;
+use crate::authenticate::Claim;
 use crate::authenticate::Connection;
 use crate::caller::Caller;
 use crate::error::Code;
@@ -26,7 +28,8 @@ use crate::error::KmsError;
 use crate::metrics::Protocol;
 use crate::services::service_quotas;
 use crate::services::service_quotas::Failure;
-use crate::services::sts;
+use crate::services::sts::Parameters;
+use crate::services::sts::StsError;
 use crate::transport::Core;
 use crate::transport::Incoming;
 use crate::transport::body::Sender;
@@ -57,6 +60,7 @@ pub(crate) async fn respond(
         }
         Some(Format::Json) => exchange.answer_operation(request).await,
         Some(Format::Query) => exchange.sts(request).await,
+        None if is_query(&request) => exchange.sts(request).await,
         None if compat::is_plain_json(core, request.headers()) => {
             exchange.answer_operation(request).await
         }
@@ -114,14 +118,49 @@ impl Exchange<'_> {
 
     /// Does one operation of STS, and answers.
     async fn sts(mut self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let authenticated = self.authenticate("sts", request).await;
-        match authenticated.and_then(|(caller, form)| sts::respond(&caller, &form)) {
+        match self.sts_answer(request).await {
             Ok(body) => xml(StatusCode::OK, body),
-            Err(error) => xml(
-                StatusCode::FORBIDDEN,
-                sts::refusal(&error, &self.request_id),
-            ),
+            Err(error) => {
+                let status = StatusCode::from_u16(error.status);
+                let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                xml(status, error.to_xml(&self.request_id))
+            }
         }
+    }
+
+    async fn sts_answer(&mut self, request: Request<Incoming>) -> Result<String, StsError> {
+        let query = query(&request);
+        let (parts, body) = request.into_parts();
+        let claim = match self.core.authenticator.claim(&parts, "sts") {
+            Ok(claim) => claim,
+            Err(error) => return Err(self.unsigned_sts(query, body, error).await),
+        };
+        let (caller, form) = self.verify(claim, parts, body).await?;
+        let form = query.map_or(form, Bytes::from);
+        let parameters = Parameters::parse(&form)?;
+        self.core.sts.respond(&caller, &parameters).await
+    }
+
+    /// The refusal of a request that nobody known signed. Clients send some that way, with the token of an
+    /// identity provider, and are answered what is wrong with that.
+    async fn unsigned_sts(
+        &self,
+        query: Option<String>,
+        body: Incoming,
+        error: KmsError,
+    ) -> StsError {
+        if error.code() != Code::MissingAuthenticationTokenException {
+            return error.into();
+        }
+        let form = match query {
+            Some(query) => Ok(Bytes::from(query)),
+            None => self.body(body).await,
+        };
+        let parameters = form.map(|form| Parameters::parse(&form));
+        let action = parameters.as_ref().ok().and_then(|it| it.as_ref().ok());
+        let action = action.and_then(|it| it.action().ok());
+        let refusal = action.and_then(StsError::no_identity_provider);
+        refusal.unwrap_or_else(|| error.into())
     }
 
     /// The caller who signed a request for `service`, and the body. What the head claims is checked
@@ -132,18 +171,42 @@ impl Exchange<'_> {
         request: Request<Incoming>,
     ) -> Result<(Caller, Bytes), KmsError> {
         let (parts, body) = request.into_parts();
-        let authenticator = &self.core.authenticator;
-        let claim = authenticator.claim(&parts, service)?;
-        let body = self
-            .core
-            .bodies
-            .limit(body, Sender::Unauthenticated, self.core.body_bytes_max);
-        let body = body.collect().await?.to_bytes();
-        let request_id = Arc::clone(&self.request_id);
+        let claim = self.core.authenticator.claim(&parts, service)?;
+        self.verify(claim, parts, body).await
+    }
+
+    /// The caller of a request whose head made `claim`, and the body.
+    async fn verify(
+        &mut self,
+        claim: Claim,
+        parts: Parts,
+        body: Incoming,
+    ) -> Result<(Caller, Bytes), KmsError> {
+        let body = self.body(body).await?;
+        let (authenticator, request_id) = (&self.core.authenticator, Arc::clone(&self.request_id));
         let caller = authenticator.signed(claim, &parts, &body, self.connection, request_id)?;
         self.open.authenticated();
         Ok((caller, body))
     }
+
+    /// The whole body of a request whose caller is not authenticated yet.
+    async fn body(&self, body: Incoming) -> Result<Bytes, KmsError> {
+        let (bodies, most) = (&self.core.bodies, self.core.body_bytes_max);
+        let body = bodies.limit(body, Sender::Unauthenticated, most);
+        Ok(body.collect().await?.to_bytes())
+    }
+}
+
+/// Whether the request is one of the query protocol by GET, which has its parameters in the URL.
+fn is_query(request: &Request<Incoming>) -> bool {
+    query(request).is_some_and(|query| query.split('&').any(|pair| pair.starts_with("Action=")))
+}
+
+/// The query of a GET.
+fn query(request: &Request<Incoming>) -> Option<String> {
+    let uri = request.uri();
+    let is_get = request.method() == Method::GET && uri.path() == "/";
+    is_get.then(|| uri.query().map(str::to_owned)).flatten()
 }
 
 /// Whether the headers are for Service Quotas.

@@ -82,6 +82,14 @@ impl Rights {
         self.within_session(both, action, resource)
     }
 
+    /// What is left of a `decision` that rests on no policy of the principal, such as a grant: its policies
+    /// may deny, and that of its session must allow.
+    #[must_use]
+    pub fn limit(&self, decision: Decision, action: &str, resource: &str) -> Decision {
+        let denied = without_allow(self.own(action, resource));
+        self.within_session(decision.or(denied), action, resource)
+    }
+
     /// What the policies of the user or role decide.
     fn own(&self, action: &str, resource: &str) -> Decision {
         let Some(policies) = &self.policies else {

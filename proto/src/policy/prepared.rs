@@ -159,6 +159,14 @@ pub struct Verdict<'p> {
 }
 
 impl<'p> Verdict<'p> {
+    /// That of no policy at all.
+    pub const NONE: Self = Self {
+        decision: Decision::NoMatch,
+        statement: None,
+        principal: None,
+        unresolved: false,
+    };
+
     /// The `Sid` of the statement that decided, if it has one.
     #[must_use]
     pub fn sid(&self) -> Option<&'p str> {

@@ -39,6 +39,11 @@ impl Context {
             .push(value.into());
     }
 
+    /// Gives `key` this value alone.
+    pub fn set(&mut self, key: &str, value: impl Into<String>) {
+        self.0.insert(key.to_lowercase(), vec![value.into()]);
+    }
+
     /// Adds all `values` of a multivalued `key`; without any, the key is present and empty.
     pub fn insert_all<V: Into<String>>(&mut self, key: &str, values: impl IntoIterator<Item = V>) {
         let all = self.0.entry(key.to_lowercase()).or_default();

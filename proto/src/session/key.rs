@@ -114,6 +114,19 @@ impl SessionKey {
         })
     }
 
+    /// Opens the token of a request that a trusted service received, checked and acts for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub fn open_forwarded(&self, token: &str, now: Timestamp) -> Result<Session, SessionError> {
+        let (session, _) = self.unseal(token).ok_or(SessionError::Invalid)?;
+        if now >= session.expires {
+            return Err(SessionError::Expired(session.expires));
+        }
+        Ok(session)
+    }
+
     fn unseal(&self, token: &str) -> Option<(Session, Identity)> {
         if token.len() > SESSION_TOKEN_BYTES_MAX {
             return None;

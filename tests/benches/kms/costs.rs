@@ -83,6 +83,7 @@ fn audit(audit: &Audit, caller: &Caller, arn: &str) -> anyhow::Result<f64> {
         let mut additional = Fields::default();
         additional.push("keyMaterialId", &MATERIAL_ID);
         audit.record(Event {
+            service: Event::KMS,
             time: SystemClock.now(),
             name: "GenerateDataKey",
             read_only: true,
@@ -97,6 +98,7 @@ fn audit(audit: &Audit, caller: &Caller, arn: &str) -> anyhow::Result<f64> {
             request_id: Arc::clone(&caller.request_id),
             id: EventId::fresh(),
             resources: vec![Resource {
+                kind: Event::KEY,
                 arn: Arc::clone(&arn),
                 account: caller.account.clone(),
             }],

@@ -1,5 +1,11 @@
 //! Key policies and grants.
 
+use std::sync::Arc;
+
+use proto::iam::Identity;
+use proto::iam::Principals;
+use proto::session::Session;
+use proto::time::Timestamp;
 use serde_json::Value;
 use serde_json::json;
 
@@ -236,4 +242,184 @@ fn a_call_across_accounts_stands_in_both_trails() {
     assert!(callers["sharedEventID"].is_string());
     assert_eq!(callers["sharedEventID"], owners["sharedEventID"]);
     assert_ne!(callers["eventID"], owners["eventID"]);
+}
+
+/// A caller of the keys' account with those identity policies, in a session with that policy if there is one.
+fn limited(policies: &Value, session_policy: Option<&Value>) -> Caller {
+    let documents: Vec<String> = policies
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|statement| format!("'{}'", json!({ "Statement": [statement] })))
+        .collect();
+    let file = format!(
+        "[[user]]\nname = 'carl'\naccess_key_id = 'A'\nsecret_access_key = 's'\naccount = '{ACCOUNT}'\n\
+         policies = [{}]",
+        documents.join(",")
+    );
+    let principals = Principals::parse(&file).unwrap();
+    let user = &principals.users()[0];
+    let identity = match session_policy {
+        None => Identity::of_user(user),
+        Some(policy) => {
+            let session = Session {
+                principal: user.arn.clone(),
+                source: user.arn.clone(),
+                user_id: user.unique_id(),
+                issued: Timestamp::UNIX_EPOCH,
+                expires: Timestamp::UNIX_EPOCH,
+                mfa: false,
+                policy: Some(json!({ "Statement": [policy] }).to_string()),
+                source_identity: None,
+                tags: [].into(),
+                transitive_tags: Vec::new(),
+            };
+            Identity::of_session(session, &principals).unwrap()
+        }
+    };
+    let mut caller = user_caller();
+    caller.identity = Some(Arc::new(identity));
+    caller
+}
+
+fn user_caller() -> Caller {
+    user(ACCOUNT, "carl")
+}
+
+#[test]
+fn where_the_key_policy_leaves_it_to_the_account_a_user_s_own_policies_decide() {
+    let world = World::new();
+    let (_, arn) = world.key();
+    let allow = json!({"Effect": "Allow", "Action": "kms:Encrypt", "Resource": arn});
+    let deny = json!({"Effect": "Deny", "Action": "kms:*", "Resource": "*"});
+    assert!(encrypt(&world, &limited(&json!([allow]), None), &arn).is_ok());
+    let refusal = encrypt(&world, &limited(&json!([]), None), &arn).unwrap_err();
+    assert!(
+        refusal.ends_with("because no identity-based policy allows the kms:Encrypt action"),
+        "{refusal}"
+    );
+    let refusal = encrypt(&world, &limited(&json!([allow, deny]), None), &arn).unwrap_err();
+    assert!(
+        refusal.ends_with("with an explicit deny in an identity-based policy"),
+        "{refusal}"
+    );
+    let refusal = encrypt(&world, &limited(&json!([allow]), Some(&deny)), &arn);
+    assert!(refusal.is_err());
+    let other = json!({"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"});
+    let refusal = encrypt(&world, &limited(&json!([allow]), Some(&other)), &arn);
+    assert!(refusal.is_err(), "the session policy does not allow it");
+    let wide = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
+    let refusal = encrypt(&world, &limited(&json!([]), Some(&wide)), &arn);
+    assert!(refusal.is_err(), "a session policy gives no right");
+}
+
+#[test]
+fn a_user_s_policies_count_for_no_key_whose_policy_does_not_name_the_account() {
+    let world = World::new();
+    let (id, arn) = world.key();
+    let carl = format!("arn:aws:iam::{ACCOUNT}:user/carl");
+    let statement = |principal: &str| {
+        json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Action": "kms:*", "Resource": "*", "Principal": {"AWS": principal},
+        }]})
+    };
+    let put = |principal: &str| {
+        let policy = statement(principal).to_string();
+        let request = json!({
+            "KeyId": id, "Policy": policy, "BypassPolicyLockoutSafetyCheck": true,
+        });
+        world.ok("PutKeyPolicy", request);
+    };
+    put(&carl);
+    assert!(
+        encrypt(&world, &limited(&json!([]), None), &arn).is_ok(),
+        "named itself"
+    );
+    let deny = json!({"Effect": "Deny", "Action": "kms:Encrypt", "Resource": "*"});
+    assert!(encrypt(&world, &limited(&json!([deny]), None), &arn).is_err());
+
+    let (id, arn) = world.key();
+    let policy = statement(&format!("arn:aws:iam::{ACCOUNT}:user/dora")).to_string();
+    let request = json!({"KeyId": id, "Policy": policy, "BypassPolicyLockoutSafetyCheck": true});
+    world.ok("PutKeyPolicy", request);
+    let wide = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
+    assert!(encrypt(&world, &limited(&json!([wide]), None), &arn).is_err());
+}
+
+#[test]
+fn what_is_about_no_key_needs_a_policy_of_the_user() {
+    let world = World::new();
+    let list = json!({"Effect": "Allow", "Action": "kms:List*", "Resource": "*"});
+    let caller = limited(&json!([list]), None);
+    assert!(world.call_as(&caller, "ListKeys", json!({})).is_ok());
+    for (operation, request) in [
+        ("CreateKey", json!({})),
+        ("GenerateRandom", json!({"NumberOfBytes": 1})),
+        ("DescribeCustomKeyStores", json!({})),
+    ] {
+        let refusal = world.call_as(&caller, operation, request).unwrap_err();
+        let text = format!("no identity-based policy allows the kms:{operation} action");
+        assert!(refusal.to_string().contains(&text), "{refusal}");
+    }
+    let (id, arn) = world.key();
+    let on_key = json!({"Effect": "Allow", "Action": "kms:CreateAlias", "Resource": arn});
+    let alias = json!({"AliasName": "alias/x", "TargetKeyId": id});
+    let caller = limited(&json!([on_key]), None);
+    let refusal = world
+        .call_as(&caller, "CreateAlias", alias.clone())
+        .unwrap_err();
+    assert!(refusal.to_string().contains(":alias/x"), "{refusal}");
+    let anywhere = json!({"Effect": "Allow", "Action": "kms:CreateAlias", "Resource": "*"});
+    let caller = limited(&json!([anywhere]), None);
+    assert!(world.call_as(&caller, "CreateAlias", alias).is_ok());
+}
+
+#[test]
+fn a_grant_needs_no_policy_of_its_grantee_and_does_not_outweigh_its_denials() {
+    let world = World::new();
+    let (id, arn) = world.key();
+    world.ok(
+        "CreateGrant",
+        json!({
+            "KeyId": id, "GranteePrincipal": user_caller().principal_arn.to_string(),
+            "Operations": ["Encrypt"],
+        }),
+    );
+    assert!(encrypt(&world, &limited(&json!([]), None), &arn).is_ok());
+    let deny = json!({"Effect": "Deny", "Action": "kms:Encrypt", "Resource": "*"});
+    assert!(encrypt(&world, &limited(&json!([deny]), None), &arn).is_err());
+    let other = json!({"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"});
+    assert!(encrypt(&world, &limited(&json!([]), Some(&other)), &arn).is_err());
+}
+
+#[test]
+fn a_key_policy_may_demand_mfa_which_only_sessions_have() {
+    let world = World::new();
+    let (id, arn) = world.key();
+    let demand = json!([{
+        "Effect": "Deny", "Action": "kms:Encrypt", "Resource": "*", "Principal": "*",
+        "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}},
+    }]);
+    world.ok(
+        "PutKeyPolicy",
+        json!({"KeyId": id, "Policy": policy(&demand)}),
+    );
+    let wide = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
+    // BoolIfExists holds for requests without the key, as those of long-term keys are.
+    assert!(encrypt(&world, &limited(&json!([wide]), None), &arn).is_err());
+    assert!(encrypt(&world, &limited(&json!([wide]), Some(&wide)), &arn).is_err());
+    let mut caller = limited(&json!([wide]), Some(&wide));
+    let identity = caller.identity.as_deref().unwrap();
+    let session = Session {
+        mfa: true,
+        ..identity.session().unwrap().clone()
+    };
+    let file = format!(
+        "[[user]]\nname = 'carl'\naccess_key_id = 'A'\nsecret_access_key = 's'\naccount = '{ACCOUNT}'\n"
+    );
+    let principals = Principals::parse(&file).unwrap();
+    caller.identity = Some(Arc::new(
+        Identity::of_session(session, &principals).unwrap(),
+    ));
+    assert!(encrypt(&world, &caller, &arn).is_ok());
 }

@@ -47,13 +47,7 @@ fn decide(
         resource: OBJECT,
         context: &context,
     };
-    let nothing = Verdict {
-        decision: Decision::NoMatch,
-        statement: None,
-        principal: None,
-        unresolved: false,
-    };
-    let verdict = policy.map_or(nothing, |policy| evaluate(policy, &request));
+    let verdict = policy.map_or(Verdict::NONE, |policy| evaluate(policy, &request));
     let rights = identity.for_request(&context);
     rights.decide_with(&verdict, owner, delegation, "s3:GetObject", OBJECT)
 }

@@ -1,0 +1,88 @@
+//! What the audit trail records of one call. It never has secrets, tokens or codes.
+//!
+//! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html>
+
+use std::sync::Arc;
+
+use proto::iam::Role;
+use proto::time::Timestamp;
+use serde::Serialize;
+
+use crate::audit::Audit;
+use crate::audit::Event;
+use crate::audit::EventId;
+use crate::audit::Fields;
+use crate::audit::Identity;
+use crate::audit::Resource;
+use crate::audit::Source;
+use crate::caller::Caller;
+use crate::services::sts::error::StsError;
+
+/// The record of a call, filled while the call is made.
+#[derive(Default)]
+pub(crate) struct Record {
+    parameters: Fields,
+    response: Fields,
+    resources: Vec<Resource>,
+}
+
+impl Record {
+    /// Records a parameter of the request, if it is there.
+    pub(crate) fn parameter(&mut self, name: &'static str, value: Option<impl Serialize>) {
+        if let Some(value) = value {
+            self.parameters.push(name, &value);
+        }
+    }
+
+    /// Records a member of the answer.
+    pub(crate) fn respond(&mut self, name: &'static str, value: &impl Serialize) {
+        self.response.push(name, value);
+    }
+
+    /// Records the role that the call is about.
+    pub(crate) fn role(&mut self, role: &Role) {
+        self.resources.push(Resource {
+            kind: "AWS::IAM::Role",
+            arn: role.arn.as_str().into(),
+            account: role.arn.account(),
+        });
+    }
+
+    /// Hands what happened to the audit trail; to that of the role's account, too, if it is another.
+    pub(crate) fn hand_over(
+        self,
+        audit: &Audit,
+        caller: &Caller,
+        name: &'static str,
+        time: Timestamp,
+        error: Option<&StsError>,
+    ) {
+        let mut event = Event {
+            time,
+            service: "sts.amazonaws.com",
+            name,
+            read_only: true,
+            region: caller.region.clone(),
+            recipient_account: caller.account.clone(),
+            identity: Identity::from(caller),
+            source: Source::from(caller),
+            user_agent: caller.user_agent.clone().unwrap_or_else(|| Arc::from("")),
+            request_parameters: self.parameters,
+            response_elements: self.response,
+            additional: Fields::default(),
+            request_id: Arc::clone(&caller.request_id),
+            id: EventId::fresh(),
+            resources: self.resources,
+            error: error.map(|error| (error.code.into(), error.message.as_str().into())),
+            shared_id: None,
+            tls: caller.tls.clone(),
+        };
+        let mut owners = event.resources.iter().map(|role| &role.account);
+        let other = owners.find(|account| **account != caller.account);
+        if let Some(owner) = other.cloned() {
+            event.shared_id = Some(EventId::fresh());
+            audit.record(event.in_trail_of(owner));
+        }
+        audit.record(event);
+    }
+}
