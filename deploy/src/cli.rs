@@ -32,6 +32,12 @@ pub enum Command {
     Kms(Kms),
     /// The gateway alone, configured by a file.
     Gateway(Gateway),
+    /// Add, list or remove users of `up`.
+    #[command(subcommand)]
+    User(UserTask),
+    /// Enable or disable the MFA devices of users of `up`.
+    #[command(subcommand)]
+    Mfa(MfaTask),
     /// Print a bearer token by which a user calls the KMS over gRPC.
     Token(Token),
 }
@@ -192,6 +198,80 @@ impl Token {
     /// The data folder.
     #[must_use]
     pub fn folder(&self) -> PathBuf {
+        data_folder(self.data.as_ref())
+    }
+}
+
+/// What is done with users.
+#[derive(Subcommand)]
+pub enum UserTask {
+    /// Add a user and print its access key. A running `up` has it a second later.
+    Add {
+        /// The user's name, which no other user of the account has.
+        name: String,
+        /// The account, 12 digits; that of the first user if left out.
+        #[arg(long)]
+        account: Option<AccountId>,
+        /// Make it the account's root user, which no policy of its own limits.
+        #[arg(long)]
+        root: bool,
+        /// A file with an identity policy in JSON; may be repeated. Without one, the user may do everything
+        /// that its account may.
+        #[arg(long, value_name = "FILE", conflicts_with = "root")]
+        policy: Vec<PathBuf>,
+        /// Where the users are.
+        #[command(flatten)]
+        folder: UsersFolder,
+    },
+    /// List the users.
+    List {
+        /// Where the users are.
+        #[command(flatten)]
+        folder: UsersFolder,
+    },
+    /// Remove a user; its sessions end.
+    Remove {
+        /// The user: a name or an access key id.
+        user: String,
+        /// Where the users are.
+        #[command(flatten)]
+        folder: UsersFolder,
+    },
+}
+
+/// What is done with MFA devices.
+#[derive(Subcommand)]
+pub enum MfaTask {
+    /// Give a user a virtual device, and print its secret for an authenticator app, as a QR code too.
+    Enable {
+        /// The user: a name or an access key id.
+        user: String,
+        /// Where the users are.
+        #[command(flatten)]
+        folder: UsersFolder,
+    },
+    /// Take a user's devices away.
+    Disable {
+        /// The user: a name or an access key id.
+        user: String,
+        /// Where the users are.
+        #[command(flatten)]
+        folder: UsersFolder,
+    },
+}
+
+/// Where the users of `up` are.
+#[derive(Args)]
+pub struct UsersFolder {
+    /// The data folder of `sealgate up` [env: SEALGATE_DATA] [default: sealgate-data].
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+impl UsersFolder {
+    /// The data folder.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
         data_folder(self.data.as_ref())
     }
 }

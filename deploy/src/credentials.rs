@@ -1,41 +1,25 @@
 //! The users of a local Sealgate: created on first start, stored in the data directory.
 //!
-//! There are no default credentials. `credentials.toml` is readable by its owner alone; edit it
-//! to add users.
+//! There are no default credentials. `credentials.toml` is readable by its owner alone; `sealgate user`
+//! and `sealgate mfa` edit it, or an editor does. Its form is at [`Principals`].
 
 use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use base64::Engine as _;
+use proto::iam::Principals;
+use proto::iam::User;
 use proto::identity::AccountId;
+use proto::identity::PrincipalArn;
 use proto::identity::Secret;
-use serde::Deserialize;
-use serde::Serialize;
-use serde::Serializer;
 
 use crate::files;
 
-/// A user: the keys that a client signs with, and their account.
-#[derive(Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct User {
-    /// Name, for readers of the file.
-    pub name: String,
-    /// Access key id.
-    pub access_key_id: String,
-    /// Secret access key.
-    #[serde(serialize_with = "write_exposed")]
-    pub secret_access_key: Secret,
-    /// The account that the user belongs to.
-    pub account: AccountId,
-}
-
-/// All users; the first one is printed at start.
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Users {
-    user: Vec<User>,
-}
+/// The users and roles of a data directory; the first user is printed at start.
+#[derive(Clone)]
+pub struct Users(Principals);
 
 impl Users {
     /// Reads the users of `directory`, or creates `main` and `alt`.
@@ -45,12 +29,13 @@ impl Users {
     /// When the file cannot be read, is readable by others, is not a file of users, or has fewer
     /// than two.
     pub fn open_or_create(directory: &Path) -> anyhow::Result<Self> {
-        let file = directory.join(FILE);
+        let file = file(directory);
         if file.exists() {
             return Self::open(directory);
         }
         let users = Self::random()?;
-        files::write_private(&file, toml::to_string(&users)?.as_bytes())?;
+        let text: String = users.all().iter().map(|user| entry(user)).collect();
+        files::write_private(&file, text.as_bytes())?;
         Ok(users)
     }
 
@@ -60,45 +45,58 @@ impl Users {
     ///
     /// As [`Self::open_or_create`], and when there is no file of users.
     pub fn open(directory: &Path) -> anyhow::Result<Self> {
-        let file = directory.join(FILE);
+        let file = file(directory);
         let text = files::read_secret(&file)?;
-        let users: Self =
-            toml::from_str(&text).with_context(|| format!("in {}", file.display()))?;
-        if users.user.len() < 2 {
-            anyhow::bail!("{} needs at least two users, main and alt", file.display());
-        }
-        Ok(users)
+        Self::parse(&text).with_context(|| format!("in {}", file.display()))
     }
 
-    /// `main` and `alt` with fresh keys, in two accounts.
+    /// Reads the text of a file of users.
+    ///
+    /// # Errors
+    ///
+    /// When it is none, or has fewer than two.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
+        let principals = Principals::parse(text)?;
+        if principals.users().len() < 2 {
+            anyhow::bail!("there must be at least two users, main and alt");
+        }
+        Ok(Self(principals))
+    }
+
+    /// `main` and `alt` with fresh keys: the root users of two accounts.
     ///
     /// # Errors
     ///
     /// When the system has no randomness.
     pub fn random() -> anyhow::Result<Self> {
         let user = |name: &str, account: &str| -> anyhow::Result<User> {
-            Ok(User {
-                name: name.to_owned(),
-                access_key_id: access_key_id()?,
-                secret_access_key: Secret::new(secret_access_key()?),
-                account: account.parse()?,
-            })
+            let account: AccountId = account.parse()?;
+            let root = PrincipalArn::account_root("aws", &account);
+            let secret = Secret::new(secret_access_key()?);
+            let mut user = User::new(root, &access_key_id()?, secret);
+            name.clone_into(&mut user.name);
+            Ok(user)
         };
-        Ok(Self {
-            user: vec![user("main", MAIN_ACCOUNT)?, user("alt", ALT_ACCOUNT)?],
-        })
+        let users = [user("main", MAIN_ACCOUNT)?, user("alt", ALT_ACCOUNT)?];
+        Ok(Self(Principals::of_users(users)))
     }
 
     /// Every user.
     #[must_use]
-    pub fn all(&self) -> &[User] {
-        &self.user
+    pub fn all(&self) -> &[Arc<User>] {
+        self.0.users()
+    }
+
+    /// Users and roles.
+    #[must_use]
+    pub const fn principals(&self) -> &Principals {
+        &self.0
     }
 
     /// The first user.
     #[must_use]
     pub fn main(&self) -> &User {
-        self.user
+        self.all()
             .first()
             .expect("at least two users, checked when read")
     }
@@ -106,15 +104,28 @@ impl Users {
     /// The second user.
     #[must_use]
     pub fn alt(&self) -> &User {
-        self.user
+        self.all()
             .get(1)
             .expect("at least two users, checked when read")
     }
 }
 
-/// Writes a secret into the users' file, the one place that stores it.
-fn write_exposed<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(secret.expose())
+/// The file of users in a data directory.
+#[must_use]
+pub fn file(directory: &Path) -> PathBuf {
+    directory.join(FILE)
+}
+
+/// A root user in the file, the one place that stores its secret. None of the texts needs escaping.
+fn entry(user: &User) -> String {
+    format!(
+        "[[user]]\nname = \"{}\"\naccess_key_id = \"{}\"\nsecret_access_key = \"{}\"\n\
+         account = \"{}\"\nroot = true\n\n",
+        user.name,
+        user.access_key_id,
+        user.secret_access_key.expose(),
+        user.arn.account()
+    )
 }
 
 /// `SEAL` and 16 letters or digits: the form of AWS's ids, with a prefix that AWS does not use.
@@ -123,11 +134,15 @@ fn write_exposed<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok,
 ///
 /// When the system has no randomness.
 pub fn access_key_id() -> anyhow::Result<String> {
-    let letters = random::<16>()?.map(|byte| {
-        let index = usize::from(byte & 31);
-        char::from(*BASE32.get(index).expect("5 bits index 32 letters"))
-    });
+    let letters = random::<16>()?.map(base32_letter);
     Ok(format!("SEAL{}", letters.iter().collect::<String>()))
+}
+
+/// A letter of base32 (RFC 4648, section 6), for 5 bits of a random byte.
+#[must_use]
+pub fn base32_letter(byte: u8) -> char {
+    let letter = BASE32.get(usize::from(byte & 31));
+    char::from(*letter.expect("5 bits index 32 letters"))
 }
 
 /// 40 characters with 240 bits of randomness.
@@ -206,6 +221,21 @@ mod tests {
         assert_eq!(files::mode(&file), 0o600);
         files::write_private(&file, b"short").unwrap();
         assert!(admin_token(directory.path()).is_err());
+    }
+
+    #[test]
+    fn a_file_of_an_earlier_version_is_read_and_its_users_are_no_root() {
+        let directory = tempfile::tempdir().unwrap();
+        let user = |name: &str, id: &str| {
+            format!(
+                "[[user]]\nname='{name}'\naccess_key_id='{id}'\nsecret_access_key='c'\naccount='000000000000'\n"
+            )
+        };
+        let text = user("main", "A") + &user("alt", "B");
+        files::write_private(&file(directory.path()), text.as_bytes()).unwrap();
+        let users = Users::open_or_create(directory.path()).unwrap();
+        assert_eq!(users.main().arn, "arn:aws:iam::000000000000:user/main");
+        assert!(Users::random().unwrap().main().arn.is_root());
     }
 
     #[test]

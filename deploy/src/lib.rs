@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`up`] | both services and a backend, together |
 //! | [`single`] | one service alone |
+//! | [`users`] | the commands that edit the file of users |
 //! | [`token`] | bearer tokens of users |
 //! | [`cli`] | the command line |
 //! | [`announce`] | what is printed |
@@ -19,6 +20,7 @@
 // In the order of the table; `tests/tidy` reads it.
 pub mod up;
 pub mod single;
+pub mod users;
 pub mod token;
 pub mod cli;
 pub mod announce;

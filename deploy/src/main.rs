@@ -9,6 +9,7 @@ use sealgate::process;
 use sealgate::single;
 use sealgate::token;
 use sealgate::up;
+use sealgate::users;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -42,6 +43,8 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             Some(Command::Kms(flags)) => single::kms(&flags).await,
             Some(Command::Gateway(flags)) => Box::pin(single::gateway(&flags)).await,
             Some(Command::Token(flags)) => token::run(&flags),
+            Some(Command::User(task)) => users::user(&task),
+            Some(Command::Mfa(task)) => users::mfa(&task),
         }
     });
     // Tasks that still have connections must not delay the exit.

@@ -21,7 +21,7 @@ use crate::files;
 use crate::process;
 use crate::seed::Seed;
 
-/// Runs the KMS that the flags describe, until a signal.
+/// Runs the KMS that the flags describe, until a signal. On SIGHUP its credentials file is read again.
 ///
 /// # Errors
 ///
@@ -44,7 +44,13 @@ pub async fn kms(flags: &Kms) -> anyhow::Result<()> {
         admin = running.admin_endpoint,
         "the KMS is up"
     );
-    stop.cancelled().await;
+    let mut hangup = signal(SignalKind::hangup())?;
+    while let Some(Some(())) = stop.run_until_cancelled(hangup.recv()).await {
+        match running.iam.reload() {
+            Ok(()) => tracing::info!("users were read again"),
+            Err(error) => tracing::error!(%error, "users are unchanged"),
+        }
+    }
     running.stop().await;
     Ok(())
 }

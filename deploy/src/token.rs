@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use proto::iam::User;
 use proto::identity::Secret;
 use proto::time::Clock as _;
 use proto::time::SystemClock;
@@ -15,7 +16,6 @@ use serde::Deserialize;
 
 use crate::announce;
 use crate::cli::Token;
-use crate::credentials::User;
 use crate::credentials::Users;
 
 /// Prints a token.
@@ -69,7 +69,7 @@ fn find(flags: &Token, name: &str) -> anyhow::Result<Signer> {
     let folder = flags.folder();
     if flags.data.is_some() || flags.config.is_none() {
         let users = Users::open(&folder)?;
-        signers.extend(users.all().iter().map(of_user));
+        signers.extend(users.all().iter().map(|user| of_user(user)));
     }
     let names: Vec<String> = signers
         .iter()
@@ -114,9 +114,7 @@ fn of_configuration(file: &Path) -> anyhow::Result<Vec<Signer>> {
     let credentials = alone.into_iter().chain(users.kms.authenticate.credentials);
     Ok(credentials
         .map(|credential| Signer {
-            name: credential
-                .principal_arn
-                .and_then(|arn| Some(arn.rsplit_once('/')?.1.to_owned())),
+            name: credential.principal_arn.map(|arn| arn.name().to_owned()),
             access_key_id: credential.access_key_id,
             secret_access_key: credential.secret_access_key,
         })

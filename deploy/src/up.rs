@@ -8,6 +8,7 @@ mod backend;
 mod demo;
 mod folder;
 mod ports;
+mod reload;
 mod replaceable;
 mod settings;
 
@@ -19,16 +20,20 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use gateway::state::EPHEMERAL_BUCKETS;
+use proto::iam::Iam;
+use proto::iam::User;
 use proto::identity::Secret;
+use proto::mfa::VolatileMfa;
+use proto::session::SessionKey;
 use proto::time::Clock as _;
 use proto::time::SystemClock;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::announce::Announcement;
 use crate::certificate::LocalAuthority;
 use crate::cli::Up;
 use crate::credentials;
-use crate::credentials::User;
 use crate::credentials::Users;
 use crate::process;
 use crate::seed::Seed;
@@ -76,6 +81,8 @@ pub struct Together {
     backend: CancellationToken,
     /// Whether the state bucket is of use to this process only.
     has_own_state: bool,
+    /// What notices that the file of users changed; none if they are in memory.
+    _users: Option<AbortOnDropHandle<()>>,
 }
 
 impl Together {
@@ -92,6 +99,7 @@ impl Together {
             true => Users::random()?,
             false => Users::open_or_create(data)?,
         };
+        let iam = Arc::new(iam(&users, flags, data)?);
         let authority = LocalAuthority::open_or_create(data, SystemClock.now())?;
         let secret = service_secret(&settings)?;
         let Configurations {
@@ -110,7 +118,8 @@ impl Together {
             gateway_config.check_backend_credentials()?;
         }
 
-        let kms = kms::server::start(kms_config, Arc::new(SystemClock)).await;
+        let clock = Arc::new(SystemClock);
+        let kms = kms::server::start_with(kms_config, clock, Arc::clone(&iam)).await;
         let kms = kms.map_err(ports::explain_kms)?;
         let main = users.main();
         create_keys(&kms, seed.as_ref(), main, flags)?;
@@ -153,6 +162,10 @@ impl Together {
             announcement,
             kms,
             gateway,
+            _users: (!flags.ephemeral).then(|| {
+                let stop = stop_backend.clone();
+                reload::watch(iam, credentials::file(data), stop)
+            }),
             backend: stop_backend,
             has_own_state,
         })
@@ -166,6 +179,15 @@ impl Together {
     }
 }
 
+/// The users and sessions of both services.
+fn iam(users: &Users, flags: &Up, data: &Path) -> anyhow::Result<Iam> {
+    if !flags.ephemeral {
+        return Ok(Iam::open(&credentials::file(data))?);
+    }
+    let (key, memory) = (SessionKey::random()?, Arc::new(VolatileMfa::default()));
+    Ok(Iam::in_memory(users.principals().clone(), key, memory))
+}
+
 /// Creates the keys of the seed and the demonstration's.
 fn create_keys(
     kms: &kms::server::Running,
@@ -174,9 +196,9 @@ fn create_keys(
     flags: &Up,
 ) -> anyhow::Result<()> {
     if let Some(seed) = seed {
-        seed.plant(&kms.kms, &owner.account, &flags.region)?;
+        seed.plant(&kms.kms, &owner.arn.account(), &flags.region)?;
     }
-    demo::create_key(kms, &owner.account, &flags.region)
+    demo::create_key(kms, &owner.arn.account(), &flags.region)
 }
 
 /// The secret that both services share: in memory only, unless the file has one for services.
@@ -237,22 +259,12 @@ fn kms_config(
     secret: &Secret,
 ) -> kms::config::Config {
     let mut config = settings.kms.clone();
-    let credential = |user: &User| kms::config::Credential {
-        access_key_id: user.access_key_id.clone(),
-        secret_access_key: user.secret_access_key.clone(),
-        account: user.account.clone(),
-        principal_arn: None,
-    };
-    config
-        .authenticate
-        .credentials
-        .extend(users.all().iter().map(credential));
     config.authenticate.service_secret = Some(secret.clone());
     // Its tokens are made for one test, whose container may be another machine to it.
     config.authenticate.plain_tokens |= flags.fixture;
     // On loopback, where its users look around first.
     config.authenticate.open_reflection |= config.listen.ip().is_loopback();
-    config.authenticate.account = users.main().account.clone();
+    config.authenticate.account = users.main().arn.account();
     config.authenticate.region = flags.region.clone();
     single::scale_quotas(&mut config, flags.quota_scale);
     if !flags.ephemeral {
@@ -306,16 +318,17 @@ fn gateway_config(settings: &Settings, flags: &Up, users: &Users) -> gateway::co
         // Who looks at a log of their own is waiting for it.
         config.access_logs.interval_seconds = LOG_INTERVAL_SECONDS;
     }
-    let user = |user: &User| gateway::authenticate::User {
+    let user = |user: &Arc<User>| gateway::authenticate::User {
         access_key_id: user.access_key_id.clone(),
         secret_access_key: user.secret_access_key.clone(),
-        account: user.account.clone(),
-        principal_arn: None,
+        account: user.arn.account(),
+        principal_arn: Some(user.arn.clone()),
     };
     // The first user's account owns the buckets of earlier versions that have no recorded owner.
-    config.users.splice(0..0, users.all().iter().map(user));
+    let unlimited = users.all().iter().filter(|user| user.policies.is_none());
+    config.users.splice(0..0, unlimited.map(user));
     config.region = flags.region.clone();
-    config.kms.account = users.main().account.clone();
+    config.kms.account = users.main().arn.account();
     config
         .listen
         .https

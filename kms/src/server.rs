@@ -39,6 +39,8 @@ use crate::metrics::Metrics;
 use crate::quota::Quotas;
 use crate::server::listener::Listener;
 pub use crate::server::start_error::StartError;
+use crate::services::Services;
+use crate::services::service_quotas::ServiceQuotas;
 use crate::services::sts::Sts;
 use crate::transport::Protocols;
 
@@ -132,13 +134,14 @@ struct Parts {
 /// Binds the ports and serves.
 async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
     let snapshots = Snapshots::new(fork::forker(&config, &parts));
+    let (authenticator, services) = (authenticator(&config, &parts), services(&parts));
     let Parts {
         kms,
         clock,
         quotas,
         audit,
         iam,
-        real_clock,
+        ..
     } = parts;
     let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
     let (listener, address) = bind(config.listen)?;
@@ -149,15 +152,9 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
     faults.set(config.faults.clone())?;
     let protocols = Protocols::new(
         Arc::clone(&kms),
-        authenticator(&config, &iam, &kms, Arc::clone(&real_clock), &clock),
-        Sts::new(
-            Arc::clone(&iam),
-            real_clock,
-            Arc::clone(&clock) as Arc<dyn Clock>,
-            Arc::clone(&audit),
-        ),
+        authenticator,
+        services,
         Arc::clone(&metrics),
-        Arc::clone(&quotas),
         Arc::clone(&faults),
         &config.limits,
         Hosts::for_listener(address.ip(), &config.hosts),
@@ -211,17 +208,27 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
 }
 
 /// What checks signatures by the real clock, and tokens by the one that tests may move.
-fn authenticator(
-    config: &Config,
-    iam: &Arc<Iam>,
-    kms: &Kms,
-    real_clock: Arc<dyn Clock>,
-    clock: &Arc<MovableClock>,
-) -> Authenticator {
-    let token_clock = Arc::clone(clock) as Arc<dyn Clock>;
-    let regions = Arc::clone(kms.regions());
-    let iam = Arc::clone(iam);
-    Authenticator::new(&config.authenticate, iam, regions, real_clock, token_clock)
+fn authenticator(config: &Config, parts: &Parts) -> Authenticator {
+    Authenticator::new(
+        &config.authenticate,
+        Arc::clone(&parts.iam),
+        Arc::clone(parts.kms.regions()),
+        Arc::clone(&parts.real_clock),
+        Arc::clone(&parts.clock) as Arc<dyn Clock>,
+    )
+}
+
+/// The other services of AWS. Sessions follow the clock that tests may move, and MFA codes the real one.
+fn services(parts: &Parts) -> Services {
+    Services {
+        service_quotas: ServiceQuotas::new(Arc::clone(&parts.quotas)),
+        sts: Sts::new(
+            Arc::clone(&parts.iam),
+            Arc::clone(&parts.real_clock),
+            Arc::clone(&parts.clock) as Arc<dyn Clock>,
+            Arc::clone(&parts.audit),
+        ),
+    }
 }
 
 impl Running {

@@ -5,3 +5,14 @@
 pub mod cloud_trail;
 pub mod service_quotas;
 pub mod sts;
+
+use crate::services::service_quotas::ServiceQuotas;
+use crate::services::sts::Sts;
+
+/// Those that have state.
+pub struct Services {
+    /// Service Quotas.
+    pub service_quotas: ServiceQuotas,
+    /// STS.
+    pub sts: Sts,
+}

@@ -46,9 +46,7 @@ use crate::faults::Effect;
 use crate::faults::Faults;
 use crate::metrics::Metrics;
 use crate::metrics::Protocol;
-use crate::quota::Quotas;
-use crate::services::service_quotas::ServiceQuotas;
-use crate::services::sts::Sts;
+use crate::services::Services;
 use crate::transport::body::BodyLimits;
 use crate::transport::grpc::Grpc;
 use crate::transport::unauthenticated::CountedBody;
@@ -123,8 +121,7 @@ pub(crate) struct Core {
     kms: Arc<Kms>,
     authenticator: Authenticator,
     metrics: Arc<Metrics>,
-    service_quotas: ServiceQuotas,
-    sts: Sts,
+    services: Services,
     faults: Arc<Faults>,
     body_bytes_max: usize,
     bodies: BodyLimits,
@@ -137,9 +134,8 @@ impl Protocols {
     pub fn new(
         kms: Arc<Kms>,
         authenticator: Authenticator,
-        sts: Sts,
+        services: Services,
         metrics: Arc<Metrics>,
-        quotas: Arc<Quotas>,
         faults: Arc<Faults>,
         limits: &Limits,
         hosts: Hosts,
@@ -150,8 +146,7 @@ impl Protocols {
             kms,
             authenticator,
             metrics,
-            service_quotas: ServiceQuotas::new(quotas),
-            sts,
+            services,
             faults,
             body_bytes_max: limits.body_bytes_max,
             bodies: BodyLimits::new(limits.bodies_bytes_max, body_timeout),

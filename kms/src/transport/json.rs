@@ -112,7 +112,7 @@ impl Exchange<'_> {
         let operation = target.strip_prefix(service_quotas::TARGET_PREFIX.as_bytes());
         let operation = String::from_utf8_lossy(operation.unwrap_or_default()).into_owned();
         let (caller, body) = self.authenticate("servicequotas", request).await?;
-        let service = &self.core.service_quotas;
+        let service = &self.core.services.service_quotas;
         service.respond(&caller, &operation, &body)
     }
 
@@ -138,7 +138,7 @@ impl Exchange<'_> {
         let (caller, form) = self.verify(claim, parts, body).await?;
         let form = query.map_or(form, Bytes::from);
         let parameters = Parameters::parse(&form)?;
-        self.core.sts.respond(&caller, &parameters).await
+        self.core.services.sts.respond(&caller, &parameters).await
     }
 
     /// The refusal of a request that nobody known signed. Clients send some that way, with the token of an
