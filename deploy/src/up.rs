@@ -95,10 +95,7 @@ impl Together {
         // Everything that can be wrong is checked before the first port is bound.
         let settings = Settings::read(flags.config.as_deref())?;
         let seed = flags.seed.as_deref().map(Seed::read).transpose()?;
-        let users = match flags.ephemeral {
-            true => Users::random()?,
-            false => Users::open_or_create(data)?,
-        };
+        let users = users(flags, data)?;
         let iam = Arc::new(iam(&users, flags, data)?);
         let authority = LocalAuthority::open_or_create(data, SystemClock.now())?;
         let secret = service_secret(&settings)?;
@@ -162,10 +159,7 @@ impl Together {
             announcement,
             kms,
             gateway,
-            _users: (!flags.ephemeral).then(|| {
-                let stop = stop_backend.clone();
-                reload::watch(iam, credentials::file(data), stop)
-            }),
+            _users: watch_users(flags, data, iam, &stop_backend),
             backend: stop_backend,
             has_own_state,
         })
@@ -177,6 +171,25 @@ impl Together {
         self.kms.stop().await;
         self.backend.cancel();
     }
+}
+
+/// The users, whose file the first start creates.
+fn users(flags: &Up, data: &Path) -> anyhow::Result<Users> {
+    match flags.ephemeral {
+        true => Users::random(),
+        false => Users::open_or_create(data),
+    }
+}
+
+/// Has changes of the users' file take effect, if there is one.
+fn watch_users(
+    flags: &Up,
+    data: &Path,
+    iam: Arc<Iam>,
+    stop: &CancellationToken,
+) -> Option<AbortOnDropHandle<()>> {
+    let watch = || reload::watch(iam, credentials::file(data), stop.clone());
+    (!flags.ephemeral).then(watch)
 }
 
 /// The users and sessions of both services.

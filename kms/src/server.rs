@@ -30,6 +30,7 @@ use crate::api::Kms;
 use crate::audit::Audit;
 use crate::authenticate::Authenticator;
 use crate::clock::MovableClock;
+use crate::config;
 use crate::config::Config;
 use crate::config::Store;
 use crate::crypto::root_key::RootKey;
@@ -164,10 +165,7 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
     let beside_reset = Arc::new(OnceLock::new());
     let control = Arc::new(Control {
         hosts: Hosts::for_listener(admin_address.ip(), &config.hosts),
-        tokens: Tokens {
-            all: config.admin.token.clone(),
-            keys: config.admin.keys_token.clone(),
-        },
+        tokens: tokens(&config.admin),
         quotas: Arc::clone(&quotas),
         audit: Arc::clone(&audit),
         clock: Arc::clone(&clock),
@@ -205,6 +203,14 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
         stop,
         tasks,
     })
+}
+
+/// What the admin port demands.
+fn tokens(config: &config::Admin) -> Tokens {
+    Tokens {
+        all: config.token.clone(),
+        keys: config.keys_token.clone(),
+    }
 }
 
 /// What checks signatures by the real clock, and tokens by the one that tests may move.

@@ -85,7 +85,10 @@ impl Sts {
                 ("GetSessionToken", answer)
             }
             "AssumeRole" => ("AssumeRole", call.assume_role(&mut record).await),
-            "GetFederationToken" => ("GetFederationToken", call.get_federation_token(&mut record)),
+            "GetFederationToken" => (
+                "GetFederationToken",
+                federation::get_federation_token(&call, &mut record),
+            ),
             other => {
                 if let Some(refusal) = StsError::no_identity_provider(other) {
                     return Err(refusal);
