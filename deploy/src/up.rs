@@ -130,6 +130,7 @@ impl Together {
             local: backend.local,
             store: backend.store,
             metrics: process::collect_metrics(),
+            iam: Arc::clone(&iam),
         };
         let gateway = ReplaceableGateway::start(parts, &kms).await?;
         let listen = &gateway.config().listen;
@@ -331,15 +332,6 @@ fn gateway_config(settings: &Settings, flags: &Up, users: &Users) -> gateway::co
         // Who looks at a log of their own is waiting for it.
         config.access_logs.interval_seconds = LOG_INTERVAL_SECONDS;
     }
-    let user = |user: &Arc<User>| gateway::authenticate::User {
-        access_key_id: user.access_key_id.clone(),
-        secret_access_key: user.secret_access_key.clone(),
-        account: user.arn.account(),
-        principal_arn: Some(user.arn.clone()),
-    };
-    // The first user's account owns the buckets of earlier versions that have no recorded owner.
-    let unlimited = users.all().iter().filter(|user| user.policies.is_none());
-    config.users.splice(0..0, unlimited.map(user));
     config.region = flags.region.clone();
     config.kms.account = users.main().arn.account();
     config

@@ -13,6 +13,7 @@ use gateway::config::Config;
 use gateway::server::Certificate;
 use gateway::server::Parts;
 use gateway::server::Running;
+use proto::iam::Iam;
 use proto::identity::Secret;
 use proto::time::Clock as _;
 use proto::time::SystemClock;
@@ -32,6 +33,8 @@ pub(super) struct GatewayParts {
     /// What the embedded backend stores.
     pub(super) store: Option<Store>,
     pub(super) metrics: Option<MetricsText>,
+    /// The users and sessions, which the KMS has too.
+    pub(super) iam: Arc<Iam>,
 }
 
 /// A gateway, and how to start it again.
@@ -127,6 +130,7 @@ impl GatewayParts {
             kms_secret: Some(self.secret.clone()),
             backend: self.local.clone(),
             metrics: self.metrics.clone(),
+            iam: Some(Arc::clone(&self.iam)),
             ..Parts::default()
         };
         let started = gateway::server::start(self.config.clone(), parts).await;
