@@ -10,6 +10,7 @@ use sealgate::credentials::MAIN_ACCOUNT;
 use tests::backend::Action;
 use tests::backend::Fault;
 use tests::backend::Gate;
+use tests::clients::Access;
 use tests::signed::Draft;
 use tests::signed::Target;
 use tests::world::World;
@@ -282,6 +283,39 @@ async fn what_waits_is_delivered_by_the_rights_of_the_owner_at_the_time_of_the_r
     assert_eq!(logs.send_as(&alt, allow).await.status(), 204);
     assert_eq!(logs.flush().await, REFUSED);
     assert!(keys(&logs).is_empty());
+}
+
+#[tokio::test]
+async fn a_request_of_a_wrong_signature_is_not_in_the_log_of_who_had_the_bucket_before() {
+    let logs = Logs::start().await;
+    let other = logs.world.another_gateway().await;
+    let target = Target {
+        address: other.s3_addr.unwrap(),
+        tls: None,
+    };
+    let host = target.address.to_string();
+    let now = logs.world.now();
+    let send = |access: Access, method: Method| {
+        let signed = Draft::new(method, "src", "").sign(&access, now, &host);
+        let target = target.clone();
+        async move { signed.send(&target).await.unwrap().status().as_u16() }
+    };
+    let main = logs.world.main.clone();
+    assert_eq!(send(main.clone(), Method::GET).await, 200);
+    assert_eq!(other.flush_access_logs().await.written, 1);
+
+    // Through the first gateway the name becomes another account's; the other one has the old record cached.
+    let delete = Draft::new(Method::DELETE, "src", "");
+    assert_eq!(logs.world.send(delete).await.status(), 204);
+    let create = Draft::new(Method::PUT, "src", "");
+    assert_eq!(logs.send_as(&logs.world.alt, create).await.status(), 200);
+    let wrong = Access {
+        secret_access_key: "wrong-secret-access-key".to_owned(),
+        ..main
+    };
+    assert_eq!(send(wrong, Method::GET).await, 403);
+    logs.clock.advance(Duration::from_secs(6));
+    assert_eq!(other.flush_access_logs().await, REFUSED);
 }
 
 #[tokio::test]

@@ -303,7 +303,7 @@ async fn a_presigned_address_is_logged_without_what_it_proves() {
 
 #[tokio::test]
 async fn a_user_is_logged_by_its_arn_and_tls_by_its_names() {
-    const ARN: &str = "arn:aws:iam::000000000001:user/anna";
+    const ARN: &str = "arn:aws:iam::123456789012:user/anna";
     let anna = Access::new("ANNAEXAMPLEACCESSKEY", "anna-secret-access-key");
     let user = anna.clone();
     let setup = World::setup().gateway(move |config| {

@@ -180,6 +180,9 @@ impl Deliverer {
     async fn write(&self, batch: &Batch) -> Result<(), LogDeliveryError> {
         let (bucket, logging) = (&batch.bucket, &batch.bucket.logging);
         let target = logging.target_bucket.as_str();
+        if !self.log.is_current(bucket).await? {
+            return Err(LogDeliveryError::Refused(ANOTHER));
+        }
         let mut unique = [0; 8];
         self.random.fill(&mut unique);
         let object = LogObject {
@@ -261,6 +264,7 @@ impl Deliverer {
     }
 }
 
+const ANOTHER: &str = "the bucket is another one by now";
 const KMS_DEFAULT: &str = "the default encryption of the target is not SSE-S3";
 const RETENTION: &str = "the target has a default retention";
 const PAYER: &str = "the target has Requester Pays";

@@ -20,6 +20,7 @@ use crate::access_log::record::RecordWriter;
 use crate::access_log::request::AnsweredRequest;
 use crate::bucket::bucket_records::BucketRecords;
 use crate::bucket::owner::BucketOwners;
+use crate::error::S3Error;
 use crate::protocol::copy_source::CopySource;
 use crate::request::Regions;
 
@@ -58,7 +59,7 @@ impl AccessLog {
     /// A bucket whose owner switched logging on, as far as its record is cached: every request that was judged has
     /// read it, and one that was refused before causes no request to the backend.
     #[must_use]
-    pub fn logged_bucket(&self, name: &str) -> Option<LoggedBucket> {
+    pub fn logged_bucket(&self, name: &str, is_judged: bool) -> Option<LoggedBucket> {
         let record = self.records.cached(name)?;
         if !record.is_in_use() {
             return None;
@@ -72,6 +73,7 @@ impl AccessLog {
             account: self.owners.owner_in(&record),
             region: region.to_owned(),
             logging,
+            is_judged,
         })
     }
 
@@ -96,12 +98,26 @@ impl AccessLog {
         let Ok(source) = CopySource::read(&headers) else {
             return;
         };
-        if let Some(bucket) = self.logged_bucket(&source.bucket) {
+        if let Some(bucket) = self.logged_bucket(&source.bucket, true) {
             let owner = canonical_user_id(&bucket.account);
             let writer = self.writer(request, &owner, &bucket.name);
             let line = writer.of_source(&source, copied);
             self.push(bucket, request, &line);
         }
+    }
+
+    /// Whether a bucket still is the one that its records are about.
+    ///
+    /// # Errors
+    ///
+    /// As [`BucketRecords::find`].
+    pub(super) async fn is_current(&self, bucket: &LoggedBucket) -> Result<bool, S3Error> {
+        if bucket.is_judged {
+            return Ok(true);
+        }
+        let record = self.records.find(&bucket.name).await?;
+        Ok(record
+            .is_some_and(|record| record.is_in_use() && record.incarnation == bucket.incarnation))
     }
 
     /// How records are delivered.

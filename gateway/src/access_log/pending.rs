@@ -29,6 +29,9 @@ pub struct LoggedBucket {
     pub region: String,
     /// Where its log goes.
     pub logging: LoggingEnabled,
+    /// Whether the request was judged by this state of the bucket. A request that was refused before may have found an
+    /// older one cached, so the bucket is looked up again before its log is delivered.
+    pub is_judged: bool,
 }
 
 /// A moment by both clocks: ages count by whichever moved on.
@@ -252,6 +255,7 @@ mod tests {
                     target_grants: None,
                     key_format: Some(self.format),
                 },
+                is_judged: true,
             };
             let received = moment(at).time;
             self.pending

@@ -85,6 +85,8 @@ pub(super) struct LoggedRequest {
     pub(super) host_id: HeaderValue,
     /// The bucket as it was before the request, where that may change whether it is logged.
     pub(super) before: Option<LoggedBucket>,
+    /// Whether the request was judged by what is stored about the bucket.
+    pub(super) is_judged: bool,
     /// Whether the bucket as it is after the request does not count.
     pub(super) is_by_state_before: bool,
     pub(super) last_byte: LastByte,
@@ -117,7 +119,7 @@ impl Record {
         let before = logged.before.take();
         let bucket = match logged.is_by_state_before {
             true => before,
-            false => logged.log.logged_bucket(name),
+            false => logged.log.logged_bucket(name, logged.is_judged),
         };
         if bucket.is_none() && logged.objects.source.is_none() {
             return;

@@ -25,6 +25,7 @@ impl LoggedRequest {
             log: Arc::clone(log),
             host_id: host_id.clone(),
             before: None,
+            is_judged: false,
             is_by_state_before: false,
             last_byte,
             first_byte: None,
@@ -37,13 +38,14 @@ impl LoggedRequest {
 
     /// Notes what the request is, before the operation takes it.
     pub(super) fn begin(&mut self, operation: Operation, request: &S3Request) {
+        self.is_judged = true;
         // A request that switches logging on, or after which there is no bucket, is logged as it was before.
         if matches!(
             operation,
             Operation::DeleteBucket | Operation::PutBucketLogging
         ) {
             let bucket = request.target.bucket.as_deref().unwrap_or_default();
-            self.before = self.log.logged_bucket(bucket);
+            self.before = self.log.logged_bucket(bucket, true);
             self.is_by_state_before = true;
         }
         match operation {
