@@ -72,8 +72,8 @@ pub(super) struct Signer {
 }
 
 impl Users {
-    /// Users of a configuration, and of a credentials file. Of two with one access key that of the
-    /// configuration counts.
+    /// Users of a configuration, and of a credentials file. Of two with one access key that of the file counts,
+    /// which its policies may limit.
     pub(super) fn new(configured: Arc<[User]>, principals: Option<Arc<Principals>>) -> Self {
         let of_file = principals.iter().flat_map(|it| it.users());
         let of_file = of_file.map(|user| (user.access_key_id.clone(), Signer::of(user)));
@@ -82,7 +82,7 @@ impl Users {
             (user.access_key_id.clone(), Signer::of(&user))
         });
         Self {
-            by_access_key: of_file.chain(of_configuration).collect(),
+            by_access_key: of_configuration.chain(of_file).collect(),
             nobody: Signer::new(Caller::Anonymous, Secret::new("-".repeat(40))),
             configured,
             principals,
@@ -196,6 +196,16 @@ mod tests {
             assert_eq!(signer.caller.principal(), principal);
             assert_eq!(signer.caller.is_root(), is_root);
         }
+    }
+
+    #[test]
+    fn of_two_users_with_one_access_key_that_of_the_credentials_file_counts() {
+        let arn: PrincipalArn = "arn:aws:iam::111122223333:user/limited".parse().unwrap();
+        let limited = iam::User::new(arn, "AKIDEXAMPLE", Secret::new("the-secret"));
+        let principals = Arc::new(Principals::of_users([limited]));
+        let users = Users::new(Arc::new([user(None)]), Some(principals));
+        let (signer, _) = users.find("AKIDEXAMPLE");
+        assert!(!signer.caller.is_root());
     }
 
     #[test]
