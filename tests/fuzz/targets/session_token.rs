@@ -23,8 +23,12 @@ fuzz_target!(|input: &[u8]| {
 
     let expires = Timestamp::from_unix_seconds(1);
     let session = Session {
-        principal: "arn:aws:iam::111122223333:user/ana".parse().expect("an ARN"),
-        source: "arn:aws:iam::111122223333:user/ana".parse().expect("an ARN"),
+        principal: "arn:aws:iam::111122223333:user/ana"
+            .parse()
+            .expect("an ARN"),
+        source: "arn:aws:iam::111122223333:user/ana"
+            .parse()
+            .expect("an ARN"),
         user_id: text.chars().take(64).collect(),
         issued: now,
         expires,
@@ -44,5 +48,8 @@ fuzz_target!(|input: &[u8]| {
     let late = key.open(token, id, expires).err();
     assert_eq!(late, Some(SessionError::Expired(expires)));
     let other = SessionKey::from_hex(&"08".repeat(32)).expect("64 digits");
-    assert_eq!(other.open(token, id, now).err(), Some(SessionError::Invalid));
+    assert_eq!(
+        other.open(token, id, now).err(),
+        Some(SessionError::Invalid)
+    );
 });
