@@ -116,6 +116,7 @@ Paste these lines into a shell to use it with the AWS CLI:
   export AWS_ENDPOINT_URL_S3={s3_tls_endpoint}
   export AWS_ENDPOINT_URL_KMS={kms_endpoint}
   export AWS_ENDPOINT_URL_STS={kms_endpoint}
+  export AWS_ENDPOINT_URL_CLOUDTRAIL={kms_admin}
 
   aws s3 mb s3://demo
   echo 'a secret' | aws s3 cp - s3://demo/note.txt --sse aws:kms --sse-kms-key-id alias/demo

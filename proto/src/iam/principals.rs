@@ -311,7 +311,6 @@ impl UserFields {
             let place = format!("user `{}`", self.name);
             move |what: String| PrincipalsError::new(place.clone(), &what)
         };
-        check_name(&self.name, USER_NAME_MAX).map_err(&refuse)?;
         if self.access_key_id.is_empty() || self.secret_access_key.expose().is_empty() {
             return Err(refuse(
                 "`access_key_id` and `secret_access_key` have a value".into(),
@@ -349,12 +348,8 @@ impl UserFields {
         }
         let Some(arn) = &self.principal_arn else {
             let path = checked_path(self.path.as_deref())?;
-            return Ok(PrincipalArn::user(
-                PARTITION,
-                &self.account,
-                path,
-                &self.name,
-            ));
+            let name = self.arn_name()?;
+            return Ok(PrincipalArn::user(PARTITION, &self.account, path, name));
         };
         let kind = arn.kind();
         let is_user = matches!(kind, crate::identity::PrincipalKind::User) || arn.is_root();
@@ -362,6 +357,23 @@ impl UserFields {
             return Err("`principal_arn` is that of a user or root of its `account`".to_owned());
         }
         Ok(arn.clone())
+    }
+}
+
+impl UserFields {
+    /// The name in the ARN. Earlier versions took any name and had none of these fields: a user of theirs
+    /// whose name IAM would not take goes by its access key id, so that the file can still be read.
+    fn arn_name(&self) -> Result<&str, String> {
+        let is_former = self.path.is_none()
+            && self.policies.is_none()
+            && self.mfa.is_empty()
+            && self.tags.is_empty();
+        match check_name(&self.name, USER_NAME_MAX) {
+            Err(_) if is_former => {
+                check_name(&self.access_key_id, USER_NAME_MAX).map(|()| self.access_key_id.as_str())
+            }
+            checked => checked.map(|()| self.name.as_str()),
+        }
     }
 }
 
@@ -479,6 +491,20 @@ mod tests {
         assert_eq!(user.arn, "arn:aws:iam::111122223333:user/ana");
         assert!(user.policies.is_none() && user.mfa.is_empty());
         assert!(user.unique_id().starts_with("AIDA") && user.unique_id().len() == 21);
+    }
+
+    #[test]
+    fn a_name_of_an_earlier_version_that_iam_would_not_take_is_read_and_the_key_id_names_the_user()
+    {
+        let text = USER.replace("'ana'", "'Ana of the tests'");
+        let earlier = Principals::parse(&text).unwrap();
+        let user = &earlier.users()[0];
+        assert_eq!(user.arn, "arn:aws:iam::111122223333:user/A");
+        assert_eq!(user.name, "Ana of the tests");
+        for field in ["path = '/x/'", "policies = []", "tags = { a = 'b' }"] {
+            let error = Principals::parse(&format!("{text}{field}")).unwrap_err();
+            assert!(error.to_string().contains("`name` has 1 to 64"), "{error}");
+        }
     }
 
     #[test]
