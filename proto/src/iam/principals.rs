@@ -568,7 +568,10 @@ mod tests {
                 format!("{USER}{}", USER.replace("'ana'", "'bob'")),
                 "user `bob`: `access_key_id`",
             ),
-            (USER.replace("'ana'", "'a b'"), "user `a b`: `name`"),
+            (
+                format!("{}tags = {{ a = 'b' }}", USER.replace("'ana'", "'a b'")),
+                "user `a b`: `name`",
+            ),
             (
                 format!("{ROLE}max_session_seconds = 1"),
                 "role `reader`: `max_session_seconds`",
