@@ -1,7 +1,7 @@
 //! Server access logs: one record for each request on a bucket whose owner switched logging on, delivered as
 //! sealed objects to the bucket that it named.
 //!
-//! [`log::AccessLog`] takes a record when a request ends ([`record`], one [`line`] of text) and holds it in memory,
+//! [`log::AccessLog`] takes a record when a request ends ([`record`], one [`mod@line`] of text) and holds it in memory,
 //! within bounds. [`delivery::Deliverer`] writes what waited long enough, or has become large enough, under the
 //! keys of [`object_key`]. A request never waits for a delivery: where memory is full, records are dropped and
 //! counted.
