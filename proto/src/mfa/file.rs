@@ -45,14 +45,17 @@ impl MfaFile {
         Ok(verdict)
     }
 
-    /// Replaces the histories at once, so that a crash leaves the old or the new ones.
+    /// Replaces the histories at once and durably: a crash leaves the old or the new ones.
     fn replace(&self, text: &[u8]) -> io::Result<()> {
         let new = self.0.with_extension("new");
         let mut file = private(&new)?;
         file.set_len(0)?;
         file.write_all(text)?;
         file.sync_all()?;
-        std::fs::rename(new, &*self.0)
+        std::fs::rename(new, &*self.0)?;
+        // Else a power failure brings the old file back, and a code that was used counts again.
+        let folder = self.0.parent().filter(|it| !it.as_os_str().is_empty());
+        File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
     }
 }
 
