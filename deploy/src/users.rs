@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use percent_encoding::NON_ALPHANUMERIC;
 use percent_encoding::utf8_percent_encode;
 use proto::iam::User;
+use proto::iam::check_user_name;
 use proto::identity::AccountId;
 use proto::mfa::MfaDevice;
 use qrcode::QrCode;
@@ -201,6 +202,8 @@ fn new_user(
     policies: &[PathBuf],
     (id, secret): (&str, &str),
 ) -> anyhow::Result<Table> {
+    // The file takes names of earlier versions that IAM would not.
+    check_user_name(name).map_err(anyhow::Error::msg)?;
     let mut user = Table::new();
     user.insert("name", value(name));
     user.insert("access_key_id", value(id));

@@ -17,6 +17,7 @@ pub use crate::iam::principals::Principals;
 pub use crate::iam::principals::PrincipalsError;
 pub use crate::iam::principals::Role;
 pub use crate::iam::principals::User;
+pub use crate::iam::principals::check_user_name;
 pub use crate::iam::rights::Delegation;
 pub use crate::iam::rights::Rights;
 pub use crate::iam::store::Iam;

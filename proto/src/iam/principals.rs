@@ -400,6 +400,15 @@ impl RoleFields {
     }
 }
 
+/// Whether IAM would take the name of a new user.
+///
+/// # Errors
+///
+/// What such a name is made of.
+pub fn check_user_name(name: &str) -> Result<(), String> {
+    check_name(name, USER_NAME_MAX)
+}
+
 /// What a name of IAM may be made of.
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
