@@ -8,16 +8,17 @@
 //! [`Identity::for_request`] joins its policies with what the policy of a bucket, key or role decides.
 
 mod identity;
+mod name;
 mod principals;
 mod rights;
 mod store;
 
 pub use crate::iam::identity::Identity;
+pub use crate::iam::name::check_user_name;
 pub use crate::iam::principals::Principals;
 pub use crate::iam::principals::PrincipalsError;
 pub use crate::iam::principals::Role;
 pub use crate::iam::principals::User;
-pub use crate::iam::principals::check_user_name;
 pub use crate::iam::rights::Delegation;
 pub use crate::iam::rights::Rights;
 pub use crate::iam::store::Iam;

@@ -9,6 +9,9 @@ use serde::Deserialize;
 use sha2::Digest as _;
 use sha2::Sha256;
 
+use crate::iam::name::check_role_name;
+use crate::iam::name::check_user_name;
+use crate::iam::name::checked_path;
 use crate::identity::AccountId;
 use crate::identity::PrincipalArn;
 use crate::identity::Secret;
@@ -368,9 +371,9 @@ impl UserFields {
             && self.policies.is_none()
             && self.mfa.is_empty()
             && self.tags.is_empty();
-        match check_name(&self.name, USER_NAME_MAX) {
+        match check_user_name(&self.name) {
             Err(_) if is_former => {
-                check_name(&self.access_key_id, USER_NAME_MAX).map(|()| self.access_key_id.as_str())
+                check_user_name(&self.access_key_id).map(|()| self.access_key_id.as_str())
             }
             checked => checked.map(|()| self.name.as_str()),
         }
@@ -380,7 +383,7 @@ impl UserFields {
 impl RoleFields {
     fn into_role(self) -> Result<Role, PrincipalsError> {
         let refuse = |what: String| PrincipalsError::new(format!("role `{}`", self.name), &what);
-        check_name(&self.name, ROLE_NAME_MAX).map_err(refuse)?;
+        check_role_name(&self.name).map_err(refuse)?;
         let path = checked_path(self.path.as_deref()).map_err(refuse)?;
         let trust_policy = self.trust_policy.parse(PolicyKind::Trust);
         let seconds = self.max_session_seconds.unwrap_or(SESSION_SECONDS_MIN);
@@ -398,37 +401,6 @@ impl RoleFields {
             tags: self.tags,
         })
     }
-}
-
-/// Whether IAM would take the name of a new user.
-///
-/// # Errors
-///
-/// What such a name is made of.
-pub fn check_user_name(name: &str) -> Result<(), String> {
-    check_name(name, USER_NAME_MAX)
-}
-
-/// What a name of IAM may be made of.
-///
-/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
-fn check_name(name: &str, most: usize) -> Result<(), String> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
-    if (1..=most).contains(&name.len()) && name.bytes().all(allowed) {
-        return Ok(());
-    }
-    Err(format!(
-        "`name` has 1 to {most} letters, digits and `_+=,.@-`"
-    ))
-}
-
-fn checked_path(path: Option<&str>) -> Result<&str, String> {
-    let path = path.unwrap_or("/");
-    let is_path = path.starts_with('/') && path.ends_with('/') && path.len() <= PATH_BYTES_MAX;
-    if is_path && path.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Ok(path);
-    }
-    Err("`path` begins and ends with a slash, such as `/team/`".to_owned())
 }
 
 /// An id that stays the same as long as the ARN does. AWS's are random.
@@ -470,10 +442,6 @@ impl std::error::Error for PrincipalsError {}
 
 /// The partition of users and roles: the other ones have IAMs of their own.
 const PARTITION: &str = "aws";
-/// Source of these bounds: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
-const USER_NAME_MAX: usize = 64;
-const ROLE_NAME_MAX: usize = 64;
-const PATH_BYTES_MAX: usize = 512;
 const UNIQUE_ID_LETTERS: usize = 17;
 /// Source: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html>
 const SESSION_SECONDS_MIN: u64 = 3_600;
