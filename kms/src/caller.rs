@@ -3,6 +3,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use proto::audit;
+use proto::audit::SessionContext;
+use proto::audit::Source;
+use proto::audit::Tls;
 use proto::iam::Identity;
 use proto::iam::Rights;
 use proto::identity::AccountId;
@@ -123,29 +127,49 @@ impl Caller {
     }
 }
 
+impl From<&Caller> for audit::Identity {
+    fn from(caller: &Caller) -> Self {
+        let arn = &*caller.principal_arn;
+        let identity = caller.identity.as_deref();
+        let (kind, user_name) = if caller.in_own_name {
+            ("AWSService", None)
+        } else if arn.ends_with(":root") {
+            ("Root", None)
+        } else if let Some((_, path)) = arn.split_once(":user/") {
+            ("IAMUser", path.rsplit('/').next().map(Arc::from))
+        } else if arn.contains(":assumed-role/") {
+            ("AssumedRole", None)
+        } else {
+            ("AWSAccount", None)
+        };
+        Self {
+            kind,
+            arn: Arc::clone(&caller.principal_arn),
+            account: caller.account.clone(),
+            principal_id: identity.map(|it| it.user_id.as_str().into()),
+            session: identity.and_then(SessionContext::of).map(Box::new),
+            access_key_id: caller.access_key_id.clone(),
+            user_name,
+            invoked_by: caller.via_service.clone(),
+        }
+    }
+}
+
+impl From<&Caller> for Source {
+    fn from(caller: &Caller) -> Self {
+        match (&caller.via_service, caller.source_ip) {
+            (Some(service), _) => Self::Service(Arc::clone(service)),
+            (None, Some(address)) => Self::Address(address),
+            (None, None) => Self::Internal,
+        }
+    }
+}
+
 /// The principal that a service is in policies: `s3.amazonaws.com` of `s3.us-east-1.amazonaws.com`.
 #[must_use]
 pub fn service_principal(service: &str) -> String {
     let name = service.split_once('.').map_or(service, |(name, _)| name);
     format!("{name}.amazonaws.com")
-}
-
-/// What both sides of a secured connection agreed upon.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TlsSession {
-    /// Such as `TLSv1.3`.
-    pub version: &'static str,
-    /// The cipher suite, by OpenSSL's name, which CloudTrail records.
-    pub cipher_suite: &'static str,
-}
-
-/// How one call was secured.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tls {
-    /// The connection's session.
-    pub session: TlsSession,
-    /// The host that the client requested.
-    pub host: Arc<str>,
 }
 
 /// The root user of an account, in the partition of a Region.

@@ -4,11 +4,11 @@ use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use proto::audit;
 use proto::identity::Region;
 use proto::identity::Secret;
 use serde::Deserialize;
 
-use crate::audit;
 use crate::authenticate;
 pub use crate::authenticate::Credential;
 pub use crate::authenticate::Signatures;

@@ -15,7 +15,6 @@
 //! | [`api`] | the operations and the common order of their checks |
 //! | [`quota`] | request quotas like AWS's |
 //! | [`authorize`] | who may use which key |
-//! | [`audit`] | what every request did, as CloudTrail records it |
 //! | [`keys`] | the keys, in memory and in the store |
 //! | [`crypto`] | the only module that names algorithms |
 //! | [`clock`] | a clock that can be frozen and moved |
@@ -35,7 +34,6 @@ pub mod authenticate;
 pub mod api;
 pub mod quota;
 pub mod authorize;
-pub mod audit;
 pub mod keys;
 pub mod crypto;
 pub mod clock;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use proto::audit::Audit;
 use proto::hosts::Hosts;
 use proto::iam::Iam;
 use proto::iam::Principals;
@@ -27,7 +28,6 @@ use crate::admin::Control;
 use crate::admin::Snapshots;
 use crate::admin::Tokens;
 use crate::api::Kms;
-use crate::audit::Audit;
 use crate::authenticate::Authenticator;
 use crate::clock::MovableClock;
 use crate::config;

@@ -3,8 +3,8 @@
 //! A thing belongs here when two parties must agree on its bytes or its verdict: the signature that
 //! a client computes and a server checks, the ARN that one service writes and the other compares,
 //! the policy that both must evaluate the same way. Nothing here does I/O, except that [`time`]
-//! reads a clock, [`listen`] resolves names and binds ports, [`connection`] ends connections, and [`iam`] and
-//! [`mfa`] read and write the files of users that both services share.
+//! reads a clock, [`listen`] resolves names and binds ports, [`connection`] ends connections, [`iam`] and
+//! [`mfa`] read and write the files of users that both services share, and [`audit`] writes events.
 //!
 //! The modules, from top to bottom; a module names only modules below it:
 //!
@@ -12,6 +12,7 @@
 //! |---|---|
 //! | [`kms`] | the contract between the two services, as gRPC and as AWS JSON |
 //! | [`aws_json`] | AWS's encoding of values that JSON has no type for |
+//! | [`audit`] | what requests did, as CloudTrail records it |
 //! | [`iam`] | users and roles, and who a request comes from |
 //! | [`session`] | session tokens of STS: to make one and to check one |
 //! | [`mfa`] | MFA devices, their codes, and that a code is accepted once |
@@ -29,6 +30,8 @@
 pub mod kms;
 
 pub mod aws_json;
+
+pub mod audit;
 
 pub mod iam;
 

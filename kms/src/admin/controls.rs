@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use proto::audit::Event;
 use proto::sigv4::decode_query;
 use proto::time::Clock as _;
 use proto::time::Timestamp;
@@ -13,7 +14,6 @@ use serde_json::json;
 use crate::admin::Control;
 use crate::admin::Outcome;
 use crate::admin::Refusal;
-use crate::audit::Event;
 use crate::faults::Plan;
 use crate::quota;
 use crate::quota::Adjustment;

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
+use proto::audit::Audit;
+use proto::audit::Event;
+use proto::audit::EventId;
+use proto::audit::Fields;
+use proto::audit::Identity;
+use proto::audit::Resource;
+use proto::audit::Source;
 use proto::time::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::api::operation::OperationName;
-use crate::audit::Audit;
-use crate::audit::Event;
-use crate::audit::EventId;
-use crate::audit::Fields;
-use crate::audit::Identity;
-use crate::audit::Resource;
-use crate::audit::Source;
 use crate::caller::Caller;
 use crate::error::KmsError;
 use crate::keys::key::Key;

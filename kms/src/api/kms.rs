@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use proto::audit::Audit;
 use proto::time::Clock;
 
-use crate::audit::Audit;
 use crate::authorize::Enforcement;
 use crate::compat::Compat;
 use crate::crypto::root_key::RootKey;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use proto::audit;
+use proto::audit::Audit;
 use proto::time::Clock;
 use proto::time::ManualClock;
 use proto::time::Timestamp;
@@ -12,8 +14,6 @@ use crate::api::Answer;
 use crate::api::Kms;
 use crate::api::Operation;
 use crate::api::OperationName;
-use crate::audit;
-use crate::audit::Audit;
 use crate::caller::Caller;
 use crate::error::KmsError;
 use crate::quota;

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use proto::audit::Tls;
 use proto::iam::Identity;
 use proto::identity::AccountId;
 use proto::identity::PrincipalArn;
@@ -40,7 +41,6 @@ use crate::authenticate::session_refusal;
 use crate::authenticate::unrecognized;
 use crate::authenticate::user_agent;
 use crate::caller::Caller;
-use crate::caller::Tls;
 use crate::caller::service_principal;
 use crate::error::Code;
 use crate::error::KmsError;

@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use proto::audit::Audit;
 use proto::iam::Iam;
 use proto::time::Clock;
 
 use crate::admin::Fork;
 use crate::admin::Forker;
 use crate::api::Kms;
-use crate::audit::Audit;
 use crate::clock::MovableClock;
 use crate::config::Config;
 use crate::config::Store;

@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use proto::audit::TlsSession;
 use rustls::CipherSuite;
 use rustls::ProtocolVersion;
 use rustls::RootCertStore;
@@ -21,7 +22,6 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::caller::TlsSession;
 use crate::config::Tls;
 use crate::server::start_error::StartError;
 

@@ -7,13 +7,12 @@
 //! Source: <https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html>
 
 use http::StatusCode;
+use proto::audit::Audit;
+use proto::audit::Event;
+use proto::audit::Resource;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
-
-use crate::audit::Audit;
-use crate::audit::Event;
-use crate::audit::Resource;
 
 /// The answer to a request whose `X-Amz-Target` is `target`: its status and its body.
 #[must_use]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
+use proto::audit::EventId;
 use proto::identity::AccountId;
 use proto::identity::Region;
 use proto::time::Clock as _;
@@ -16,7 +17,6 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::audit::EventId;
 use crate::caller::Caller;
 use crate::error::KmsError;
 use crate::quota::Adjustment;

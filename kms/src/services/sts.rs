@@ -17,6 +17,7 @@ mod xml;
 
 use std::sync::Arc;
 
+use proto::audit::Audit;
 use proto::iam::Iam;
 use proto::iam::Identity;
 use proto::identity::PrincipalArn;
@@ -24,7 +25,6 @@ use proto::session::Session;
 use proto::time::Clock;
 use proto::time::Timestamp;
 
-use crate::audit::Audit;
 use crate::caller::Caller;
 pub use crate::services::sts::error::StsError;
 pub use crate::services::sts::parameters::Parameters;

@@ -4,17 +4,17 @@
 
 use std::sync::Arc;
 
+use proto::audit::Audit;
+use proto::audit::Event;
+use proto::audit::EventId;
+use proto::audit::Fields;
+use proto::audit::Identity;
+use proto::audit::Resource;
+use proto::audit::Source;
 use proto::iam::Role;
 use proto::time::Timestamp;
 use serde::Serialize;
 
-use crate::audit::Audit;
-use crate::audit::Event;
-use crate::audit::EventId;
-use crate::audit::Fields;
-use crate::audit::Identity;
-use crate::audit::Resource;
-use crate::audit::Source;
 use crate::caller::Caller;
 use crate::services::sts::error::StsError;
 

@@ -1,5 +1,6 @@
 //! What STS issues, and to whom it refuses what.
 
+use proto::audit::Config;
 use proto::iam::Principals;
 use proto::identity::Secret;
 use proto::mfa::MfaDevice;
@@ -8,7 +9,6 @@ use proto::session::SessionKey;
 use proto::time::ManualClock;
 
 use super::*;
-use crate::audit::Config;
 
 mod assume_role;
 

@@ -9,6 +9,7 @@
 
 mod event;
 mod identity;
+mod tls;
 mod writer;
 
 use std::io;
@@ -24,7 +25,10 @@ pub use crate::audit::event::EventId;
 pub use crate::audit::event::Fields;
 pub use crate::audit::event::Resource;
 pub use crate::audit::identity::Identity;
+pub use crate::audit::identity::SessionContext;
 pub use crate::audit::identity::Source;
+pub use crate::audit::tls::Tls;
+pub use crate::audit::tls::TlsSession;
 use crate::audit::writer::Queue;
 
 /// Where audit events go.
@@ -51,7 +55,7 @@ impl Default for Config {
     }
 }
 
-/// The audit trail of this KMS.
+/// The audit trail of one process.
 pub struct Audit {
     queue: Arc<Queue>,
     writer: Option<JoinHandle<()>>,
@@ -70,7 +74,7 @@ impl Audit {
             config.events_kept,
         ));
         let writer = std::thread::Builder::new()
-            .name("kms-audit".to_owned())
+            .name("audit".to_owned())
             .spawn({
                 let queue = Arc::clone(&queue);
                 move || queue.run(file)

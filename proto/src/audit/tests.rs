@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use proto::time::Timestamp;
 use serde_json::Value;
 use serde_json::json;
 
@@ -14,6 +13,7 @@ use super::Fields;
 use super::Identity;
 use super::Resource;
 use super::Source;
+use crate::time::Timestamp;
 
 fn fields(pairs: &[(&'static str, &str)]) -> Fields {
     let mut fields = Fields::default();

@@ -5,13 +5,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use proto::identity::AccountId;
-use proto::identity::PrincipalKind;
 use serde::Serialize;
 use serde::Serializer;
 use serde::ser::SerializeMap;
 
-use crate::caller::Caller;
+use crate::identity::AccountId;
+use crate::identity::PrincipalKind;
 
 /// Who called.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,34 +31,6 @@ pub struct Identity {
     pub user_name: Option<Arc<str>>,
     /// The service that called on the principal's behalf, such as `s3.us-east-1.amazonaws.com`.
     pub invoked_by: Option<Arc<str>>,
-}
-
-impl From<&Caller> for Identity {
-    fn from(caller: &Caller) -> Self {
-        let arn = &*caller.principal_arn;
-        let identity = caller.identity.as_deref();
-        let (kind, user_name) = if caller.in_own_name {
-            ("AWSService", None)
-        } else if arn.ends_with(":root") {
-            ("Root", None)
-        } else if let Some((_, path)) = arn.split_once(":user/") {
-            ("IAMUser", path.rsplit('/').next().map(Arc::from))
-        } else if arn.contains(":assumed-role/") {
-            ("AssumedRole", None)
-        } else {
-            ("AWSAccount", None)
-        };
-        Self {
-            kind,
-            arn: Arc::clone(&caller.principal_arn),
-            account: caller.account.clone(),
-            principal_id: identity.map(|it| it.user_id.as_str().into()),
-            session: identity.and_then(SessionContext::of).map(Box::new),
-            access_key_id: caller.access_key_id.clone(),
-            user_name,
-            invoked_by: caller.via_service.clone(),
-        }
-    }
 }
 
 impl Identity {
@@ -146,7 +117,8 @@ struct SessionAttributes {
 
 impl SessionContext {
     /// Of a principal's session, if it is in one.
-    fn of(identity: &proto::iam::Identity) -> Option<Self> {
+    #[must_use]
+    pub fn of(identity: &crate::iam::Identity) -> Option<Self> {
         let session = identity.session()?;
         let source = &identity.source;
         let id = identity.user_id.split(':').next().unwrap_or_default();
@@ -177,16 +149,6 @@ pub enum Source {
     Service(Arc<str>),
     /// From within.
     Internal,
-}
-
-impl From<&Caller> for Source {
-    fn from(caller: &Caller) -> Self {
-        match (&caller.via_service, caller.source_ip) {
-            (Some(service), _) => Self::Service(Arc::clone(service)),
-            (None, Some(address)) => Self::Address(address),
-            (None, None) => Self::Internal,
-        }
-    }
 }
 
 impl Serialize for Source {

@@ -7,9 +7,6 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
-use proto::identity::AccountId;
-use proto::identity::Region;
-use proto::time::Timestamp;
 use serde::Serialize;
 use serde::Serializer;
 use serde::ser::SerializeMap;
@@ -18,7 +15,10 @@ use uuid::Uuid;
 
 use crate::audit::identity::Identity;
 use crate::audit::identity::Source;
-use crate::caller::Tls;
+use crate::audit::tls::Tls;
+use crate::identity::AccountId;
+use crate::identity::Region;
+use crate::time::Timestamp;
 
 /// What one request did. Written as CloudTrail's record, version 1.11.
 #[derive(Clone, Debug)]
@@ -209,7 +209,7 @@ impl Serialize for Event {
 
         map.serialize_entry("eventCategory", "Management")?;
         if let Some(tls) = &self.tls {
-            map.serialize_entry("tlsDetails", &TlsDetails(tls))?;
+            map.serialize_entry("tlsDetails", tls)?;
         }
 
         map.end()
@@ -222,19 +222,6 @@ impl Serialize for Resource {
         map.serialize_entry("accountId", &self.account)?;
         map.serialize_entry("type", self.kind)?;
         map.serialize_entry("ARN", &*self.arn)?;
-        map.end()
-    }
-}
-
-/// How a connection was secured, as CloudTrail records it.
-struct TlsDetails<'a>(&'a Tls);
-
-impl Serialize for TlsDetails<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(3))?;
-        map.serialize_entry("tlsVersion", self.0.session.version)?;
-        map.serialize_entry("cipherSuite", self.0.session.cipher_suite)?;
-        map.serialize_entry("clientProvidedHostHeader", &*self.0.host)?;
         map.end()
     }
 }
