@@ -240,6 +240,10 @@ impl Configurations {
         users: &Users,
         secret: &Secret,
     ) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            settings.gateway.audit.file.is_none(),
+            "in [gateway.audit]: both services write one trail, so its file is set in [kms.audit]"
+        );
         let mut kms = kms_config(settings, flags, data, users, secret);
         let admin_token_file = protect_stored_keys(&mut kms, data)?;
         let mut gateway = gateway_config(settings, flags, users);
@@ -327,6 +331,10 @@ fn gateway_config(settings: &Settings, flags: &Up, users: &Users) -> gateway::co
     if !settings.sets_sigv2 {
         // As AWS does in its oldest Regions: clients presign with it by default.
         config.authenticate.sigv2 = true;
+    }
+    if !settings.sets_data_events {
+        // A learner looks at them, and they stay in memory unless there is a file.
+        config.audit.data_events = true;
     }
     if !settings.sets_log_interval {
         // Who looks at a log of their own is waiting for it.

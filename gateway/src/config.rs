@@ -12,6 +12,7 @@ use proto::identity::Region;
 use proto::identity::Secret;
 
 use crate::access_log;
+use crate::audit;
 use crate::authenticate;
 use crate::authenticate::User;
 use crate::backend;
@@ -83,6 +84,9 @@ pub struct Config {
 
     /// How access logs are delivered.
     pub access_logs: access_log::config::Config,
+
+    /// Which events are recorded as CloudTrail does, and where.
+    pub audit: audit::config::Config,
 }
 
 /// Where clients connect. A listener without an address is not opened: the default opens two, and a table
@@ -219,6 +223,7 @@ impl Default for Config {
             public_access_block: bucket::public_access::Config::default(),
             bucket_keys: bucket_key::Config::default(),
             access_logs: access_log::config::Config::default(),
+            audit: audit::config::Config::default(),
         }
     }
 }
@@ -352,6 +357,10 @@ impl Config {
         if self.access_logs.interval_seconds == 0 {
             let what = "is 0: every request would be a log object";
             return Err(ConfigError::Field("access_logs.interval_seconds", what));
+        }
+        if self.audit.queue_events_max == 0 {
+            let what = "is 0: no event would be recorded";
+            return Err(ConfigError::Field("audit.queue_events_max", what));
         }
         if self.limits.connections_max == 0 || self.limits.requests_in_flight_max == 0 {
             return Err(ConfigError::Field("limits", "lets nobody in"));

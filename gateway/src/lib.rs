@@ -8,6 +8,7 @@
 //! | [`admin`] | health and metrics, for operators |
 //! | [`config`] | how a gateway runs, checked |
 //! | [`respond`] | one request, from its head to its answer |
+//! | [`audit`] | CloudTrail's events |
 //! | [`access_log`] | server access logs: records and their delivery |
 //! | [`operation`] | operations by their API names; only they spend permits |
 //! | [`authorize`] | whether the caller may; leaves a permit behind |
@@ -37,6 +38,7 @@ pub mod server;
 pub mod admin;
 pub mod config;
 pub mod respond;
+pub mod audit;
 pub mod access_log;
 pub mod operation;
 pub mod authorize;

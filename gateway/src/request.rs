@@ -226,7 +226,7 @@ pub struct Connection {
 pub struct TlsParameters {
     /// `TLSv1.2` or `TLSv1.3`.
     pub version: &'static str,
-    /// The IANA name of the cipher suite.
+    /// The cipher suite, by OpenSSL's name.
     pub cipher_suite: &'static str,
 }
 

@@ -27,6 +27,7 @@ use tracing::Instrument as _;
 use crate::access_log::log::AccessLog;
 use crate::access_log::request::Authentication;
 use crate::access_log::request::ReceivedHead;
+use crate::audit::trail::Trail;
 use crate::authenticate;
 use crate::authenticate::Authenticator;
 use crate::authenticate::Head;
@@ -76,6 +77,7 @@ pub struct Responder {
     operations: Operations,
     authenticator: Authenticator,
     access_log: Arc<AccessLog>,
+    trail: Option<Arc<Trail>>,
     settings: Settings,
     in_flight: Arc<AtomicUsize>,
     meters: Arc<Meters>,
@@ -104,11 +106,12 @@ struct Ids {
 }
 
 impl Responder {
-    /// A responder over these operations.
+    /// A responder over these operations. `trail`: records events, if any are wanted.
     pub fn new(
         operations: Operations,
         authenticator: Authenticator,
         access_log: Arc<AccessLog>,
+        trail: Option<Arc<Trail>>,
         settings: Settings,
     ) -> Self {
         let host_id = format!("sealgate-{:016x}", settings.seed);
@@ -116,6 +119,7 @@ impl Responder {
             operations,
             authenticator,
             access_log,
+            trail,
             in_flight: Arc::default(),
             meters: Arc::default(),
             ids: Ids {
@@ -220,6 +224,8 @@ impl Responder {
             caller: None,
             status: StatusCode::OK,
             error_code: None,
+            error_message: None,
+            event: None,
             in_flight: InFlight::enter(&self.in_flight, self.settings.in_flight_max),
             meters: Arc::clone(&self.meters),
             logged: LoggedRequest::new(&self.access_log, &self.host_id, last_byte),
@@ -240,6 +246,7 @@ impl Responder {
         let asking = Asking::of(&head.method, &head.headers);
         if head.method == Method::OPTIONS {
             record.operation = Some(Operation::Preflight);
+            self.begin_event(Operation::Preflight, &head.headers, record);
             let cors = &self.operations.configurations.cors;
             return Box::pin(cors.preflight(&target, asking.as_ref())).await;
         }
@@ -279,6 +286,10 @@ impl Responder {
         let operation = route::operation(&method, &mut target, &headers)?;
         route::keep_headers(operation, &mut headers);
         record.operation = Some(operation);
+        // Who sent a form is not known yet.
+        if operation != Operation::PostObject {
+            self.begin_event(operation, &headers, record);
+        }
         if coverage.is_chunked() && !operation.takes_chunked_body() {
             let reason = "This operation does not take a chunked, signed payload.";
             return Err(S3Error::not_implemented(reason));
@@ -300,19 +311,43 @@ impl Responder {
             body,
         };
         if operation == Operation::PostObject {
-            request = Box::pin(self.authenticator.form(request)).await?;
-            route::check_headers(&request.headers)?;
-            record.caller = Some(request.caller.clone());
-            record.set_key(request.target.key.as_ref());
-            record.head.authentication = Authentication::of_form(request.auth);
+            request = Box::pin(self.read_form(request, record)).await?;
         }
         record.logged.begin(operation, &request);
         self.operations.run(operation, request).await
     }
 
+    /// The request that a form stands for, whose sender and key are known only now.
+    async fn read_form(
+        &self,
+        request: S3Request,
+        record: &mut Record,
+    ) -> Result<S3Request, S3Error> {
+        let request = self.authenticator.form(request).await?;
+        route::check_headers(&request.headers)?;
+        record.caller = Some(request.caller.clone());
+        record.set_key(request.target.key.as_ref());
+        record.head.authentication = Authentication::of_form(request.auth);
+        self.begin_event(Operation::PostObject, &request.headers, record);
+        Ok(request)
+    }
+
+    /// Begins the event of a request, if one is wanted.
+    fn begin_event(&self, operation: Operation, headers: &HeaderMap, record: &mut Record) {
+        let Some(trail) = &self.trail else {
+            return;
+        };
+        let host = record.head.host.as_ref();
+        let host = host.and_then(|host| host.to_str().ok());
+        record.event = trail.begin(operation, &record.target, host, headers);
+    }
+
     /// The answer that reports an error.
     fn error_answer(&self, error: S3Error, is_head: bool, record: &mut Record) -> Response<Body> {
         record.error_code = Some(error.code_text().to_owned());
+        if record.event.is_some() {
+            record.error_message = Some(error.message().to_owned());
+        }
         let error = error_elements::complete(error, &record.head.method, &record.target);
         let host_id = self.host_id.to_str().unwrap_or_default();
         let response = error.into_response(record.request_id.as_str(), host_id, is_head);
@@ -331,6 +366,9 @@ impl Responder {
             .insert(header::SERVER, HeaderValue::from_static("Sealgate"));
         record.status = head.status;
         record.logged.answer(&mut head, &record.head.method);
+        if let Some(event) = &mut record.event {
+            event.answer(&head);
+        }
         Response::from_parts(head, Answer::new(body, record))
     }
 }

@@ -17,6 +17,7 @@ pub use operation::Level;
 pub use operation::Needed;
 pub use operation::Operation;
 pub use operation::Resource;
+pub use operation::Row;
 pub use operation::keep_headers;
 pub use operation::operation;
 pub use reserved::check_headers;

@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use proto::audit::Audit;
 use proto::hosts::Hosts;
 use proto::iam::Iam;
 use proto::identity::Secret;
@@ -68,6 +69,8 @@ pub struct Parts {
     /// Users, roles and what their sessions and codes are checked with, instead of the configuration's
     /// credentials file: those of a KMS in this process.
     pub iam: Option<Arc<Iam>>,
+    /// The trail that events are handed to, instead of the configuration's file: that of a KMS in this process.
+    pub audit: Option<Arc<Audit>>,
     /// A backend in this process, which is called instead of the one in the configuration.
     pub backend: Option<Arc<dyn LocalBackend>>,
     /// Gives the metrics that the process collects.
@@ -82,6 +85,7 @@ impl Default for Parts {
             certificate: None,
             kms_secret: None,
             iam: None,
+            audit: None,
             backend: None,
             metrics: None,
         }
@@ -131,13 +135,14 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         certificate,
         kms_secret,
         iam,
+        audit,
         backend,
         metrics,
     } = parts;
     let certificates = certificates(&config, certificate)?;
     // No other process reaches such a backend.
     let exclusive = backend.is_some();
-    let composed = compose::compose(&config, clock, &random, kms_secret, backend, iam)?;
+    let composed = compose::compose(&config, clock, &random, kms_secret, backend, iam, audit)?;
     let presence = upkeep::begin(&config, &composed.stored, &*random, exclusive).await?;
 
     let http = bind(config.listen.http)?;
@@ -172,9 +177,8 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
     );
     let readiness = Arc::new(readiness);
     if let Some(listener) = admin_listener {
-        let hosts = admin_hosts(admin_addr, &config.listen);
         let admin = Arc::new(Admin::new(
-            hosts,
+            admin_hosts(admin_addr, &config.listen),
             Arc::clone(&readiness),
             metrics,
             Arc::clone(&composed.logs),

@@ -13,7 +13,7 @@
 //! | `POST /admin/clock` | freezes, moves or releases that clock |
 //! | `GET /admin/faults` | failures on purpose, and how many calls each has struck |
 //! | `PUT /admin/faults` | puts a fault plan in force from its beginning |
-//! | `GET /admin/events` | audit events: `?name=&key=&account=&limit=` |
+//! | `GET /admin/events` | audit events: `?category=&name=&key=&account=&limit=` |
 //! | `POST /` | CloudTrail's LookupEvents, for AWS SDKs |
 //! | `GET /admin/snapshots` | snapshots of all keys, and forks |
 //! | `POST /admin/snapshots` | takes one: `{"name"}` |

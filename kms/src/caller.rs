@@ -119,6 +119,14 @@ impl Caller {
         self.tls.is_some() || self.via_service.is_some()
     }
 
+    /// What its events have as the program that called. A service that acts for the caller is named there, too, as
+    /// the place that the call came from.
+    #[must_use]
+    pub fn event_user_agent(&self) -> Arc<str> {
+        let agent = self.via_service.as_ref().or(self.user_agent.as_ref());
+        agent.cloned().unwrap_or_else(|| Arc::from(""))
+    }
+
     /// Whether Amazon S3 (our gateway) calls in its own name, on behalf of no user.
     #[must_use]
     pub fn is_s3_itself(&self) -> bool {
@@ -139,13 +147,15 @@ impl From<&Caller> for audit::Identity {
             ("IAMUser", path.rsplit('/').next().map(Arc::from))
         } else if arn.contains(":assumed-role/") {
             ("AssumedRole", None)
+        } else if arn.contains(":federated-user/") {
+            ("FederatedUser", None)
         } else {
             ("AWSAccount", None)
         };
         Self {
             kind,
             arn: Arc::clone(&caller.principal_arn),
-            account: caller.account.clone(),
+            account: Some(caller.account.clone()),
             principal_id: identity.map(|it| it.user_id.as_str().into()),
             session: identity.and_then(SessionContext::of).map(Box::new),
             access_key_id: caller.access_key_id.clone(),

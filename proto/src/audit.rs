@@ -1,16 +1,18 @@
 //! What every request did, as CloudTrail would record it: one JSON object a line.
 //!
 //! Events are handed over in memory and written by a thread of their own, so that a request pays
-//! for a short lock and no more. Nothing is lost silently: when the thread falls behind, requests
-//! wait for it; when the file cannot be written, the count of lost events grows.
+//! for a short lock and no more. Nothing is lost silently: when the thread falls behind, requests wait for it
+//! ([`Audit::record`]) or the count of lost events grows ([`Audit::offer`]), as it does when the file cannot be
+//! written.
 //!
-//! Events name keys, callers and encryption contexts. They have no place for plaintext,
+//! Events name keys, buckets, objects, callers and encryption contexts. They have no place for plaintext,
 //! ciphertext, signatures or secrets.
 
 mod event;
+mod file;
 mod identity;
+mod queue;
 mod tls;
-mod writer;
 
 use std::io;
 use std::path::PathBuf;
@@ -20,16 +22,19 @@ use std::thread::JoinHandle;
 use serde::Deserialize;
 use serde::Serialize;
 
+pub use crate::audit::event::Category;
 pub use crate::audit::event::Event;
 pub use crate::audit::event::EventId;
 pub use crate::audit::event::Fields;
 pub use crate::audit::event::Resource;
+use crate::audit::file::EventFile;
 pub use crate::audit::identity::Identity;
 pub use crate::audit::identity::SessionContext;
 pub use crate::audit::identity::Source;
+use crate::audit::queue::Queue;
 pub use crate::audit::tls::Tls;
 pub use crate::audit::tls::TlsSession;
-use crate::audit::writer::Queue;
+pub use crate::audit::tls::openssl_name;
 
 /// Where audit events go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,10 +43,14 @@ pub struct Config {
     /// File that gets one JSON line for every event; appended to. None: no file is written.
     pub file: Option<PathBuf>,
 
-    /// How many of the latest events stay in memory for queries.
+    /// How many of the latest management events stay in memory for queries.
     pub events_kept: usize,
 
-    /// Events that may wait for the writer before requests wait for it.
+    /// How many of the latest data events do.
+    pub data_events_kept: usize,
+
+    /// Events that may wait for the writer before requests of the KMS wait for it, and those of the gateway are not
+    /// recorded.
     pub queue_events_max: usize,
 }
 
@@ -50,6 +59,7 @@ impl Default for Config {
         Self {
             file: None,
             events_kept: 10_000,
+            data_events_kept: 1_000,
             queue_events_max: 16_384,
         }
     }
@@ -68,10 +78,10 @@ impl Audit {
     ///
     /// The file cannot be opened for appending, or no thread could be started.
     pub fn open(config: &Config) -> io::Result<Self> {
-        let file = config.file.as_deref().map(writer::open_file).transpose()?;
+        let file = config.file.as_deref().map(EventFile::open).transpose()?;
         let queue = Arc::new(Queue::new(
             config.queue_events_max.max(1),
-            config.events_kept,
+            [config.events_kept, config.data_events_kept],
         ));
         let writer = std::thread::Builder::new()
             .name("audit".to_owned())
@@ -90,12 +100,24 @@ impl Audit {
         self.queue.push(Arc::new(event));
     }
 
-    /// The latest events that `wanted` takes, newest first, at most `limit`.
+    /// Hands over one event, for callers that wait for nothing. If the queue is full, the event counts among the
+    /// lost ones, and false is returned.
+    pub fn offer(&self, event: Event) -> bool {
+        self.queue.offer(Arc::new(event))
+    }
+
+    /// The latest management events that `wanted` takes, newest first, at most `limit`.
     ///
     /// Everything recorded before the call is seen.
     pub fn lookup(&self, limit: usize, wanted: impl Fn(&Event) -> bool) -> Vec<Arc<Event>> {
         self.queue.flush();
-        self.queue.newest(limit, wanted)
+        self.queue.newest(Category::Management, limit, wanted)
+    }
+
+    /// The same of data events.
+    pub fn lookup_data(&self, limit: usize, wanted: impl Fn(&Event) -> bool) -> Vec<Arc<Event>> {
+        self.queue.flush();
+        self.queue.newest(Category::Data, limit, wanted)
     }
 
     /// Waits until everything recorded so far is written.
@@ -109,7 +131,7 @@ impl Audit {
         self.queue.clear();
     }
 
-    /// Events that could not be written to the file.
+    /// Events that could not be written to the file, and those that found the queue full.
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.queue.lost()

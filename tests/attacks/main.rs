@@ -18,5 +18,6 @@ mod sessions;
 mod targets;
 mod time;
 mod tls;
+mod trail;
 mod unsigned_headers;
 mod version_2;

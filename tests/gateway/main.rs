@@ -4,6 +4,8 @@ mod access_log;
 mod access_log_configuration;
 mod access_log_delivery;
 mod access_log_records;
+mod audit;
+mod audit_events;
 mod backend_way;
 mod bucket_encryption;
 mod bucket_records;

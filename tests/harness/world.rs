@@ -69,6 +69,7 @@ pub struct Setup {
     gateway: Option<Change<gateway::config::Config>>,
     kms: Option<Change<kms::config::Config>>,
     iam: Option<Arc<Iam>>,
+    one_trail: bool,
 }
 
 impl Setup {
@@ -86,6 +87,13 @@ impl Setup {
         change: impl FnOnce(&mut gateway::config::Config) + Send + 'static,
     ) -> Self {
         self.gateway = Some(Box::new(change));
+        self
+    }
+
+    /// Has the gateway record all its events in the trail of the KMS ([`kms::server::Running::audit`]).
+    #[must_use]
+    pub fn one_trail(mut self) -> Self {
+        self.one_trail = true;
         self
     }
 
@@ -121,6 +129,7 @@ impl Setup {
             .unwrap();
 
         let mut config = gateway_config(&backend, &kms, &main, &alt);
+        config.audit.data_events = self.one_trail;
         if let Some(change) = self.gateway {
             change(&mut config);
         }
@@ -140,6 +149,7 @@ impl Setup {
             certificate,
             kms_secret: Some(Secret::new(SERVICE_SECRET)),
             iam: self.iam.clone(),
+            audit: self.one_trail.then(|| Arc::clone(&kms.audit)),
             ..Parts::default()
         };
         let gateway = gateway::server::start(config.clone(), parts).await.unwrap();

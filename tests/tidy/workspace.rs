@@ -54,7 +54,7 @@ const CONFIGURATIONS: [(&str, &[&str]); 2] = [
             "kms/src/authenticate/credentials.rs",
             "kms/src/quota.rs",
             "kms/src/faults/plan.rs",
-            "kms/src/audit.rs",
+            "proto/src/audit.rs",
             "kms/src/transport.rs",
         ],
     ),

@@ -13,6 +13,7 @@ use gateway::config::Config;
 use gateway::server::Certificate;
 use gateway::server::Parts;
 use gateway::server::Running;
+use proto::audit::Audit;
 use proto::iam::Iam;
 use proto::identity::Secret;
 use proto::time::Clock as _;
@@ -40,6 +41,8 @@ pub(super) struct GatewayParts {
 /// A gateway, and how to start it again.
 pub(super) struct ReplaceableGateway {
     parts: GatewayParts,
+    /// The KMS's trail, which is the gateway's, too.
+    audit: Arc<Audit>,
     running: Mutex<Option<Running>>,
 }
 
@@ -53,13 +56,18 @@ impl ReplaceableGateway {
         mut parts: GatewayParts,
         kms: &kms::server::Running,
     ) -> anyhow::Result<Arc<Self>> {
-        let running = parts.start().await?;
+        let audit = Arc::clone(&kms.audit);
+        let running = parts.start(&audit).await?;
         let listen = &mut parts.config.listen;
         listen.http = running.s3_addr;
         listen.https = running.tls_addr;
         listen.admin = running.admin_addr;
         let running = Mutex::new(Some(running));
-        let gateway = Arc::new(Self { parts, running });
+        let gateway = Arc::new(Self {
+            parts,
+            audit,
+            running,
+        });
         let replaced = Arc::clone(&gateway);
         kms.reset_beside(Box::new(move || {
             let replaced = Arc::clone(&replaced);
@@ -111,7 +119,7 @@ impl ReplaceableGateway {
             gateway.stop().await;
         }
         let cleared = store.clear().await;
-        let started = self.parts.start().await;
+        let started = self.parts.start(&self.audit).await;
         *running = Some(started.map_err(|error| format!("no gateway runs any more: {error:#}"))?);
         cleared.map_err(|fault| format!("the backend was not emptied: {fault:?}"))?;
         Ok(EMPTIED.to_owned())
@@ -119,7 +127,7 @@ impl ReplaceableGateway {
 }
 
 impl GatewayParts {
-    async fn start(&self) -> anyhow::Result<Running> {
+    async fn start(&self, audit: &Arc<Audit>) -> anyhow::Result<Running> {
         let issued = self.authority.issue(&LOCAL_NAMES, SystemClock.now());
         let issued = issued.context("the certificate for loopback")?;
         let parts = Parts {
@@ -131,6 +139,7 @@ impl GatewayParts {
             backend: self.local.clone(),
             metrics: self.metrics.clone(),
             iam: Some(Arc::clone(&self.iam)),
+            audit: Some(Arc::clone(audit)),
             ..Parts::default()
         };
         let started = gateway::server::start(self.config.clone(), parts).await;

@@ -27,6 +27,9 @@ pub(super) struct Settings {
     /// Whether the file sets how long records of access logs wait.
     #[serde(skip)]
     pub(super) sets_log_interval: bool,
+    /// Whether the file sets whether data events are recorded.
+    #[serde(skip)]
+    pub(super) sets_data_events: bool,
     /// Whether the file names the state bucket.
     #[serde(skip)]
     pub(super) names_state: bool,
@@ -62,6 +65,7 @@ impl Settings {
             limits_end: has("limits", "drain_timeout_ms"),
             sets_sigv2: has("authenticate", "sigv2"),
             sets_log_interval: has("access_logs", "interval_seconds"),
+            sets_data_events: has("audit", "data_events"),
             names_state: has("state", "bucket"),
             ..toml::from_str(text)?
         })

@@ -128,7 +128,7 @@ impl RecordWriter<'_> {
         out.plain(Some(request.host_id));
         out.plain(head.authentication.signature);
         let tls = request.connection.tls.as_ref();
-        out.plain(tls.map(|tls| openssl_name(tls.cipher_suite)).as_deref());
+        out.plain(tls.map(|tls| tls.cipher_suite));
         out.plain(head.authentication.kind);
         let host = head
             .host
@@ -185,52 +185,4 @@ fn requester(caller: &Caller) -> Option<String> {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// OpenSSL's name of a cipher suite, which records have: `ECDHE-RSA-AES128-GCM-SHA256` for what IANA lists as
-/// `TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256`. Those of TLS 1.3 have one name only.
-///
-/// Source: <https://docs.openssl.org/3.4/man1/openssl-ciphers/>
-fn openssl_name(suite: &str) -> String {
-    if let Some(of_1_3) = suite.strip_prefix("TLS13_") {
-        return format!("TLS_{of_1_3}");
-    }
-    let Some((exchange, cipher)) = suite
-        .strip_prefix("TLS_")
-        .and_then(|rest| rest.split_once("_WITH_"))
-    else {
-        return suite.to_owned();
-    };
-    let cipher = match cipher.strip_suffix("_SHA256") {
-        Some(chacha) if chacha.starts_with("CHACHA20") => chacha,
-        _ => cipher,
-    };
-    let cipher = cipher.replace("AES_", "AES");
-    format!("{exchange}-{cipher}").replace('_', "-")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::openssl_name;
-
-    #[test]
-    fn cipher_suites_have_the_names_of_openssl() {
-        for (iana, expected) in [
-            ("TLS13_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384"),
-            (
-                "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
-                "ECDHE-RSA-AES128-GCM-SHA256",
-            ),
-            (
-                "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
-                "ECDHE-ECDSA-AES256-GCM-SHA384",
-            ),
-            (
-                "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
-                "ECDHE-RSA-CHACHA20-POLY1305",
-            ),
-        ] {
-            assert_eq!(openssl_name(iana), expected);
-        }
-    }
 }

@@ -22,6 +22,8 @@ use crate::access_log::log::AccessLog;
 use crate::access_log::pending::LoggedBucket;
 use crate::access_log::request::AnsweredRequest;
 use crate::access_log::request::ReceivedHead;
+use crate::audit::trail::Ending;
+use crate::audit::trail::PendingEvent;
 use crate::request::Body;
 use crate::request::BoxError;
 use crate::request::Caller;
@@ -74,6 +76,10 @@ pub(super) struct Record {
     pub(super) caller: Option<Caller>,
     pub(super) status: StatusCode,
     pub(super) error_code: Option<String>,
+    /// The error's message, if there is an event.
+    pub(super) error_message: Option<String>,
+    /// What the trail records of the request, if anything.
+    pub(super) event: Option<PendingEvent>,
     pub(super) in_flight: Option<InFlight>,
     pub(super) meters: Arc<Meters>,
     pub(super) logged: LoggedRequest,
@@ -110,18 +116,13 @@ pub(super) fn span(request_id: RequestId, target: &Target) -> tracing::Span {
 }
 
 impl Record {
-    /// Adds the request to the access log of its bucket, if that is switched on.
+    /// Adds the request to the access log of its bucket and to the trail, as far as they are switched on.
     fn log(&mut self, sent_bytes: u64, total: Duration) {
-        let Some(name) = &self.target.bucket else {
-            return;
-        };
-        let logged = &mut self.logged;
-        let before = logged.before.take();
-        let bucket = match logged.is_by_state_before {
-            true => before,
-            false => logged.log.logged_bucket(name, logged.is_judged),
-        };
-        if bucket.is_none() && logged.objects.source.is_none() {
+        let event = self.event.take();
+        let bucket = self.logged_bucket();
+        let logged = &self.logged;
+        let is_logged = bucket.is_some() || logged.objects.source.is_some();
+        if !is_logged && event.is_none() {
             return;
         }
         let began = logged.last_byte.moment().unwrap_or(self.started);
@@ -144,7 +145,26 @@ impl Record {
             sets_acl: logged.sets_acl,
             objects: &logged.objects,
         };
-        logged.log.add(bucket, &answered);
+        if is_logged {
+            logged.log.add(bucket, &answered);
+        }
+        if let Some(event) = event {
+            let ending = Ending {
+                error_message: self.error_message.as_deref(),
+                received_bytes: logged.last_byte.bytes(),
+            };
+            event.end(&answered, ending);
+        }
+    }
+
+    /// The bucket that the request is logged for, if its owner switched that on.
+    fn logged_bucket(&mut self) -> Option<LoggedBucket> {
+        let name = self.target.bucket.as_ref()?;
+        let logged = &mut self.logged;
+        match logged.is_by_state_before {
+            true => logged.before.take(),
+            false => logged.log.logged_bucket(name, logged.is_judged),
+        }
     }
 
     /// Takes the key that a form names.

@@ -1,8 +1,10 @@
-//! When the last byte of a request came.
+//! How many bytes of a request's body came, and when the last one did.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Poll;
 
@@ -14,9 +16,16 @@ use tokio::time::Instant;
 
 use crate::payload::WireBody;
 
-/// The moment at which a body ended; none of a request without a body.
+/// What came of a body; none of a request without a body.
 #[derive(Clone, Debug, Default)]
-pub(super) struct LastByte(Option<Arc<OnceLock<Instant>>>);
+pub(super) struct LastByte(Option<Arc<Received>>);
+
+/// What came of a body.
+#[derive(Debug, Default)]
+struct Received {
+    bytes: AtomicU64,
+    ended: OnceLock<Instant>,
+}
 
 /// A body whose end is noted.
 pub(super) struct TimedBody<B> {
@@ -27,12 +36,25 @@ pub(super) struct TimedBody<B> {
 impl LastByte {
     /// The moment, if the body ended.
     pub(super) fn moment(&self) -> Option<Instant> {
-        self.0.as_ref()?.get().copied()
+        self.0.as_ref()?.ended.get().copied()
+    }
+
+    /// How many bytes came, as they are on the wire.
+    pub(super) fn bytes(&self) -> u64 {
+        let received = self.0.as_ref();
+        received.map_or(0, |received| received.bytes.load(Ordering::Relaxed))
+    }
+
+    fn count(&self, bytes: usize) {
+        if let Some(received) = &self.0 {
+            let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+            received.bytes.fetch_add(bytes, Ordering::Relaxed);
+        }
     }
 
     fn note(&self) {
-        if let Some(moment) = &self.0 {
-            moment.get_or_init(Instant::now);
+        if let Some(received) = &self.0 {
+            received.ended.get_or_init(Instant::now);
         }
     }
 }
@@ -56,6 +78,9 @@ impl<B: WireBody> Body for TimedBody<B> {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            self.end.count(frame.data_ref().map_or(0, Bytes::len));
+        }
         if polled.is_ready()
             && (self.body.is_end_stream() || !matches!(polled, Poll::Ready(Some(Ok(_)))))
         {

@@ -1,8 +1,10 @@
 //! Puts the parts of a gateway together.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use proto::audit::Audit;
 use proto::iam::Iam;
 use proto::identity::AccountId;
 use proto::identity::Secret;
@@ -10,6 +12,7 @@ use proto::time::Clock;
 
 use crate::access_log::delivery::Deliverer;
 use crate::access_log::log::AccessLog;
+use crate::audit::trail::Trail;
 use crate::authenticate;
 use crate::authenticate::Authenticator;
 use crate::authenticate::UsersError;
@@ -78,6 +81,7 @@ pub(super) fn compose(
     kms_secret: Option<Secret>,
     local: Option<Arc<dyn LocalBackend>>,
     iam: Option<Arc<Iam>>,
+    audit: Option<Arc<Audit>>,
 ) -> Result<Composed, StartError> {
     let backend = Arc::new(backend(config, Arc::clone(&clock), local)?);
     let kms = key_service(config, kms_secret, &clock)?;
@@ -86,6 +90,7 @@ pub(super) fn compose(
     let shared = Arc::clone(&kms);
     let (operations, sweep) = operations(config, &users, &backend, &stored, shared, &clock, random);
     let (log, logs) = access_logs(config, &stored, &operations, &clock, random);
+    let trail = trail(config, audit, &stored, &operations)?;
 
     let mut seed = [0; 8];
     random.fill(&mut seed);
@@ -101,7 +106,7 @@ pub(super) fn compose(
     let signatures = config.authenticate;
     let authenticator = Authenticator::new(&config.users, iam, regions, clock, signatures);
     Ok(Composed {
-        responder: Responder::new(operations, authenticator, log, settings),
+        responder: Responder::new(operations, authenticator, log, trail, settings),
         stored,
         kms,
         sweep,
@@ -137,6 +142,32 @@ fn access_logs(
         Arc::clone(random),
     );
     (log, Arc::new(deliverer))
+}
+
+/// What records events: into a trail of this process, or else into the configuration's file, if there is one.
+fn trail(
+    config: &Config,
+    audit: Option<Arc<Audit>>,
+    stored: &StoredState,
+    operations: &Operations,
+) -> Result<Option<Arc<Trail>>, StartError> {
+    let open = |file: &PathBuf| {
+        let failed = |cause| StartError::Part("audit.file", format!("{}: {cause}", file.display()));
+        Audit::open(&config.audit.of_trail()).map_err(failed)
+    };
+    let audit = match (audit, &config.audit.file) {
+        (Some(audit), _) => audit,
+        (None, Some(file)) => Arc::new(open(file)?),
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(Arc::new(Trail::new(
+        audit,
+        config.audit.data_events,
+        Arc::clone(&stored.buckets),
+        Arc::clone(&operations.configurations.owners),
+        config.regions(),
+        config.region.clone(),
+    ))))
 }
 
 /// The users of a configuration and of its credentials file.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use proto::audit::openssl_name;
 use rustls::ServerConfig;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::PrivateKeyDer;
@@ -139,7 +140,7 @@ pub(super) fn parameters(connection: &rustls::ServerConnection) -> TlsParameters
     let suite = connection.negotiated_cipher_suite();
     let cipher_suite = suite
         .and_then(|suite| suite.suite().as_str())
-        .unwrap_or("-");
+        .map_or("-", openssl_name);
     TlsParameters {
         version,
         cipher_suite,

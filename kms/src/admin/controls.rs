@@ -130,7 +130,7 @@ pub(crate) fn set_faults(control: &Control, body: &[u8]) -> Outcome {
     Ok(faults(control))
 }
 
-/// Audit events, newest first.
+/// Audit events of one category, newest first.
 pub(crate) fn events(control: &Control, query: &str) -> Outcome {
     let pairs = decode_query(query).map_err(|_| Refusal::bad("the query cannot be decoded"))?;
     let wanted = |name: &str| {
@@ -147,7 +147,11 @@ pub(crate) fn events(control: &Control, query: &str) -> Outcome {
             && wanted("region").is_none_or(|region| event.region == *region)
             && wanted("key").is_none_or(|key| names_key(event, key))
     };
-    let events = control.audit.lookup(limit, fits);
+    let events = match wanted("category") {
+        None | Some("management") => control.audit.lookup(limit, fits),
+        Some("data") => control.audit.lookup_data(limit, fits),
+        Some(_) => return Err(Refusal::bad("category is management or data")),
+    };
     let events: Vec<&Event> = events.iter().map(AsRef::as_ref).collect();
     Ok(json!({ "events": events }))
 }

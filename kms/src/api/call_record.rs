@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use proto::audit::Audit;
+use proto::audit::Category;
 use proto::audit::Event;
 use proto::audit::EventId;
 use proto::audit::Fields;
@@ -73,11 +74,9 @@ impl CallRecord {
     pub(crate) fn key(&mut self, key: &Key) {
         // Most calls are about one key, and ten thousand events stay in memory.
         self.resources.reserve_exact(1);
-        self.resources.push(Resource {
-            kind: Event::KEY,
-            arn: Arc::clone(key.arn()),
-            account: key.account().clone(),
-        });
+        let account = Some(key.account().clone());
+        let resource = Resource::new(Event::KEY, Arc::clone(key.arn()), account);
+        self.resources.push(resource);
     }
 
     /// Hands what happened to the audit trail; to that of the key's account, too, if it is another.
@@ -93,12 +92,13 @@ impl CallRecord {
             time,
             service: Event::KMS,
             name: name.as_str(),
+            category: Category::Management,
             read_only: name.is_read_only(),
             region: caller.region.clone(),
             recipient_account: caller.account.clone(),
             identity: Identity::from(caller),
             source: Source::from(caller),
-            user_agent: caller.user_agent.clone().unwrap_or_else(|| Arc::from("")),
+            user_agent: caller.event_user_agent(),
             request_parameters: self.parameters,
             response_elements: self.response,
             additional: self.additional,
@@ -110,11 +110,8 @@ impl CallRecord {
             // A service's own connection is no concern of the caller it acts for.
             tls: caller.tls.clone().filter(|_| caller.via_service.is_none()),
         };
-        let accounts = event.resources.iter().map(|key| &key.account);
-        let mut others = accounts.filter(|account| **account != caller.account);
-        if let Some(owner) = others.next().cloned() {
-            event.shared_id = Some(EventId::fresh());
-            audit.record(event.in_trail_of(owner));
+        if let Some(of_owner) = event.share_with_owner() {
+            audit.record(of_owner);
         }
         audit.record(event);
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use proto::audit::TlsSession;
-use rustls::CipherSuite;
+use proto::audit::openssl_name;
 use rustls::ProtocolVersion;
 use rustls::RootCertStore;
 use rustls::ServerConfig;
@@ -110,32 +110,14 @@ fn client_verifier(
 pub(crate) fn session(connection: &ServerConnection) -> TlsSession {
     let suite = connection
         .negotiated_cipher_suite()
-        .map(|suite| suite.suite());
+        .and_then(|suite| suite.suite().as_str());
     TlsSession {
         version: match connection.protocol_version() {
             Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
             Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
             _ => UNKNOWN,
         },
-        cipher_suite: suite.map_or(UNKNOWN, suite_name),
-    }
-}
-
-/// OpenSSL's name of a suite, of those that we offer.
-fn suite_name(suite: CipherSuite) -> &'static str {
-    match suite {
-        CipherSuite::TLS13_AES_128_GCM_SHA256 => "TLS_AES_128_GCM_SHA256",
-        CipherSuite::TLS13_AES_256_GCM_SHA384 => "TLS_AES_256_GCM_SHA384",
-        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => "TLS_CHACHA20_POLY1305_SHA256",
-        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 => "ECDHE-ECDSA-AES128-GCM-SHA256",
-        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 => "ECDHE-ECDSA-AES256-GCM-SHA384",
-        CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256 => {
-            "ECDHE-ECDSA-CHACHA20-POLY1305"
-        }
-        CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 => "ECDHE-RSA-AES128-GCM-SHA256",
-        CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384 => "ECDHE-RSA-AES256-GCM-SHA384",
-        CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256 => "ECDHE-RSA-CHACHA20-POLY1305",
-        other => other.as_str().unwrap_or(UNKNOWN),
+        cipher_suite: suite.map_or(UNKNOWN, openssl_name),
     }
 }
 

@@ -1,8 +1,9 @@
 //! CloudTrail's LookupEvents over the latest events, so that an AWS SDK whose CloudTrail endpoint is
 //! the admin port can look up which calls were made.
 //!
-//! It returns events of all accounts and Regions, newest first. It needs no signature; the admin
-//! port's own rules hold.
+//! It returns management events of all accounts and Regions, newest first: those of this process, which may be a
+//! gateway, too. It needs no signature; the admin port's own rules hold. Data events are never in the event
+//! history, as at AWS.
 //!
 //! Source: <https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html>
 
@@ -46,6 +47,12 @@ pub fn respond(audit: &Audit, target: &[u8], body: &[u8]) -> (StatusCode, Value)
         return refused("InvalidTimeRangeException", text);
     }
 
+    if let Some(category) = &request.event_category {
+        let text =
+            format!("There are no events of the category {category}, only management events.");
+        return refused("InvalidEventCategoryException", &text);
+    }
+
     let found = audit.lookup(usize::MAX, |event| request.matches(event));
     let start = match &request.next_token {
         None => 0,
@@ -78,6 +85,8 @@ struct LookupRequest {
     /// Seconds since 1970.
     end_time: Option<f64>,
     max_results: Option<usize>,
+    /// `insight`, or none for management events.
+    event_category: Option<String>,
     next_token: Option<String>,
 }
 
@@ -111,14 +120,11 @@ impl Attribute {
             "EventSource" => value == event.service,
             "ReadOnly" => event.read_only.to_string() == value,
             "ResourceName" => {
-                let id = |arn: &str| arn.rsplit('/').next() == Some(value);
-                event
-                    .resources
-                    .iter()
-                    .any(|key| *key.arn == *value || id(&key.arn))
+                let mut resources = event.resources.iter();
+                resources.any(|it| *it.arn == *value || name_of(&it.arn) == value)
             }
             "ResourceType" => event.resources.iter().any(|it| it.kind == value),
-            "Username" => value == user_name(event),
+            "Username" => is(event.identity.name()),
             _ => false,
         }
     }
@@ -126,7 +132,12 @@ impl Attribute {
 
 /// An event as LookupEvents returns it, with the whole record as a text in it.
 fn entry(event: &Event) -> Value {
-    let resource = |it: &Resource| json!({ "ResourceType": it.kind, "ResourceName": &*it.arn });
+    let resource = |it: &Resource| {
+        // S3 names its buckets, others the ARN.
+        let is_bucket = it.kind == "AWS::S3::Bucket";
+        let name = if is_bucket { name_of(&it.arn) } else { &it.arn };
+        json!({ "ResourceType": it.kind, "ResourceName": name })
+    };
     let resources = event.resources.iter().map(resource);
     let mut entry = json!({
         "EventId": event.id.to_string(),
@@ -134,10 +145,12 @@ fn entry(event: &Event) -> Value {
         "ReadOnly": event.read_only.to_string(),
         "EventTime": event.time.unix_seconds_f64(),
         "EventSource": event.service,
-        "Username": user_name(event),
         "Resources": resources.collect::<Vec<_>>(),
         "CloudTrailEvent": serde_json::to_string(event).unwrap_or_default(),
     });
+    if let Some(name) = event.identity.name() {
+        put(&mut entry, "Username", name);
+    }
     if let Some(key) = &event.identity.access_key_id {
         put(&mut entry, "AccessKeyId", key);
     }
@@ -150,9 +163,9 @@ fn put(object: &mut Value, name: &str, text: &str) {
     }
 }
 
-/// The user's name, or `root`.
-fn user_name(event: &Event) -> &str {
-    event.identity.user_name.as_deref().unwrap_or("root")
+/// What an ARN ends in: the id of a key, the name of a role or of a bucket.
+fn name_of(arn: &str) -> &str {
+    arn.rsplit(['/', ':']).next().unwrap_or_default()
 }
 
 fn refused(code: &str, message: &str) -> (StatusCode, Value) {

@@ -1,6 +1,7 @@
 //! One event, with CloudTrail's field names.
 //!
-//! Source: <https://docs.aws.amazon.com/kms/latest/developerguide/understanding-kms-entries.html>
+//! Sources: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>,
+//! <https://docs.aws.amazon.com/kms/latest/developerguide/understanding-kms-entries.html>
 
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -29,6 +30,8 @@ pub struct Event {
     pub service: &'static str,
     /// The operation, such as `GenerateDataKey`.
     pub name: &'static str,
+    /// Whether it is about the resource itself or about data in it.
+    pub category: Category,
     /// Whether the operation changes nothing.
     pub read_only: bool,
     /// The Region that was called.
@@ -45,13 +48,13 @@ pub struct Event {
     pub request_parameters: Fields,
     /// Members of the answer, for operations that change something.
     pub response_elements: Fields,
-    /// Such as `keyMaterialId`.
+    /// What else the service records, such as `keyMaterialId`.
     pub additional: Fields,
     /// The id that the answer carried.
     pub request_id: Arc<str>,
     /// The event's own id.
     pub id: EventId,
-    /// The keys or the role that it was about.
+    /// The resources that it was about.
     pub resources: Vec<Resource>,
     /// AWS's error code and message, if it failed.
     pub error: Option<(Arc<str>, Arc<str>)>,
@@ -67,16 +70,20 @@ impl Event {
     /// The value of [`Resource::kind`] for keys.
     pub const KEY: &'static str = "AWS::KMS::Key";
 
-    /// The event as it stands in the trail of the account that owns the key: it shows which account
-    /// called, and no more of the caller.
+    /// The event as it stands in the trail of the account that owns a resource of it, if that is another than the
+    /// caller's. It shows which account called, and no more of the caller; both have one shared id.
     #[must_use]
-    pub fn in_trail_of(&self, owner: AccountId) -> Self {
-        Self {
+    pub fn share_with_owner(&mut self) -> Option<Self> {
+        let mut owners = self.resources.iter().filter_map(|it| it.account.as_ref());
+        let owner = owners.find(|owner| **owner != self.recipient_account);
+        let owner = owner?.clone();
+        self.shared_id = Some(EventId::fresh());
+        Some(Self {
             recipient_account: owner,
             identity: self.identity.of_account(),
             id: EventId::fresh(),
             ..self.clone()
-        }
+        })
     }
 }
 
@@ -126,15 +133,53 @@ impl Serialize for Fields {
     }
 }
 
-/// What an event is about: a key, or a role.
+/// What an event is about.
+///
+/// Management events are about resources, such as a key or a bucket; data events about what is in them, such as
+/// an object. CloudTrail's event history (LookupEvents) has the former only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Category {
+    /// `Management`.
+    Management,
+    /// `Data`.
+    Data,
+}
+
+impl Category {
+    /// The value of `eventCategory`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Management => "Management",
+            Self::Data => "Data",
+        }
+    }
+}
+
+/// What an event is about: a key, a role, a bucket, an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resource {
     /// Its type, such as `AWS::KMS::Key`.
     pub kind: &'static str,
     /// Its ARN.
     pub arn: Arc<str>,
-    /// Its account.
-    pub account: AccountId,
+    /// Its account; S3 records none of objects.
+    pub account: Option<AccountId>,
+    /// Whether the ARN is the beginning of those of several resources.
+    pub is_prefix: bool,
+}
+
+impl Resource {
+    /// One resource of an account.
+    #[must_use]
+    pub fn new(kind: &'static str, arn: impl Into<Arc<str>>, account: Option<AccountId>) -> Self {
+        Self {
+            kind,
+            arn: arn.into(),
+            account,
+            is_prefix: false,
+        }
+    }
 }
 
 /// The id of an event: unique, written as a UUID, and cheap to make.
@@ -201,13 +246,13 @@ impl Serialize for Event {
         }
 
         map.serialize_entry("eventType", "AwsApiCall")?;
-        map.serialize_entry("managementEvent", &true)?;
+        map.serialize_entry("managementEvent", &(self.category == Category::Management))?;
         map.serialize_entry("recipientAccountId", &self.recipient_account)?;
         if let Some(shared) = &self.shared_id {
             map.serialize_entry("sharedEventID", &shared.to_string())?;
         }
 
-        map.serialize_entry("eventCategory", "Management")?;
+        map.serialize_entry("eventCategory", self.category.as_str())?;
         if let Some(tls) = &self.tls {
             map.serialize_entry("tlsDetails", tls)?;
         }
@@ -218,10 +263,13 @@ impl Serialize for Event {
 
 impl Serialize for Resource {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(3))?;
-        map.serialize_entry("accountId", &self.account)?;
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(account) = &self.account {
+            map.serialize_entry("accountId", account)?;
+        }
         map.serialize_entry("type", self.kind)?;
-        map.serialize_entry("ARN", &*self.arn)?;
+        let name = if self.is_prefix { "ARNPrefix" } else { "ARN" };
+        map.serialize_entry(name, &*self.arn)?;
         map.end()
     }
 }

@@ -9,18 +9,20 @@ use serde::Serialize;
 use serde::Serializer;
 use serde::ser::SerializeMap;
 
+use crate::iam;
 use crate::identity::AccountId;
 use crate::identity::PrincipalKind;
 
 /// Who called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// `IAMUser`, `AssumedRole`, `Root`, `AWSService` or `AWSAccount`.
+    /// `IAMUser`, `AssumedRole`, `FederatedUser`, `Root`, `AWSService` or `AWSAccount`.
     pub kind: &'static str,
     /// The principal's ARN; empty where it is not recorded.
     pub arn: Arc<str>,
-    /// The principal's account; in the place of the principal's unique id, too, if it has none here.
-    pub account: AccountId,
+    /// The principal's account; in the place of the principal's unique id, too, if it has none here. None of an
+    /// anonymous caller.
+    pub account: Option<AccountId>,
     /// The principal's unique id, if it is known.
     pub principal_id: Option<Arc<str>>,
     /// The session that the request was made in.
@@ -34,6 +36,53 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// A principal that a credentials file describes, and its session.
+    #[must_use]
+    pub fn of_principal(principal: &iam::Identity) -> Self {
+        Self {
+            kind: match principal.arn.kind() {
+                PrincipalKind::Root => "Root",
+                PrincipalKind::AssumedRole => "AssumedRole",
+                PrincipalKind::FederatedUser => "FederatedUser",
+                PrincipalKind::User | PrincipalKind::Role => "IAMUser",
+            },
+            arn: principal.arn.as_str().into(),
+            account: Some(principal.account.clone()),
+            principal_id: Some(principal.user_id.as_str().into()),
+            session: SessionContext::of(principal).map(Box::new),
+            access_key_id: principal.access_key_id.clone(),
+            user_name: principal.user_name().map(Arc::from),
+            invoked_by: None,
+        }
+    }
+
+    /// Nobody in particular.
+    ///
+    /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/cloudtrail-request-identification.html>
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self {
+            kind: "AWSAccount",
+            arn: "".into(),
+            account: None,
+            principal_id: None,
+            session: None,
+            access_key_id: None,
+            user_name: None,
+            invoked_by: None,
+        }
+    }
+
+    /// What LookupEvents returns as the user's name: that of the user or of the role's session, or `root`.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match self.kind {
+            "Root" => Some("root"),
+            "AssumedRole" => self.arn.rsplit('/').next(),
+            _ => self.user_name.as_deref(),
+        }
+    }
+
     /// The caller as the trail of another account shows it: its account, and no more.
     #[must_use]
     pub fn of_account(&self) -> Self {
@@ -54,15 +103,14 @@ impl Serialize for Identity {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("type", self.kind)?;
-        match &self.principal_id {
-            Some(id) => map.serialize_entry("principalId", &**id)?,
-            None => map.serialize_entry("principalId", &self.account)?,
-        }
+        let account = self.account.as_ref().map(AccountId::as_str);
+        let id = self.principal_id.as_deref().or(account);
+        map.serialize_entry("principalId", id.unwrap_or_default())?;
         if !self.arn.is_empty() {
             map.serialize_entry("arn", &*self.arn)?;
         }
 
-        map.serialize_entry("accountId", &self.account)?;
+        map.serialize_entry("accountId", account.unwrap_or("anonymous"))?;
         if let Some(access_key_id) = &self.access_key_id {
             map.serialize_entry("accessKeyId", &**access_key_id)?;
         }
@@ -118,7 +166,7 @@ struct SessionAttributes {
 impl SessionContext {
     /// Of a principal's session, if it is in one.
     #[must_use]
-    pub fn of(identity: &crate::iam::Identity) -> Option<Self> {
+    pub fn of(identity: &iam::Identity) -> Option<Self> {
         let session = identity.session()?;
         let source = &identity.source;
         let id = identity.user_id.split(':').next().unwrap_or_default();

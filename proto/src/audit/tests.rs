@@ -6,6 +6,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use super::Audit;
+use super::Category;
 use super::Config;
 use super::Event;
 use super::EventId;
@@ -13,6 +14,8 @@ use super::Fields;
 use super::Identity;
 use super::Resource;
 use super::Source;
+use super::openssl_name;
+use super::queue::Queue;
 use crate::time::Timestamp;
 
 fn fields(pairs: &[(&'static str, &str)]) -> Fields {
@@ -24,11 +27,11 @@ fn fields(pairs: &[(&'static str, &str)]) -> Fields {
 }
 
 /// A GenerateDataKey that worked.
-fn event(key_id: &str) -> Event {
-    let key_arn: Arc<str> = "arn:aws:kms:us-east-1:111122223333:key/k".into();
+pub(super) fn event(key_id: &str) -> Event {
     Event {
         time: Timestamp::from_unix_millis(1_735_689_600_123),
         service: Event::KMS,
+        category: Category::Management,
         name: "GenerateDataKey",
         read_only: true,
         region: "us-east-1".parse().unwrap(),
@@ -36,7 +39,7 @@ fn event(key_id: &str) -> Event {
         identity: Identity {
             kind: "IAMUser",
             arn: "arn:aws:iam::111122223333:user/Alice".into(),
-            account: "111122223333".parse().unwrap(),
+            account: "111122223333".parse().ok(),
             principal_id: None,
             session: None,
             access_key_id: Some("AKIAEXAMPLE".into()),
@@ -50,11 +53,11 @@ fn event(key_id: &str) -> Event {
         additional: fields(&[("keyMaterialId", "m")]),
         request_id: "r".into(),
         id: EventId::fresh(),
-        resources: vec![Resource {
-            kind: Event::KEY,
-            arn: key_arn,
-            account: "111122223333".parse().unwrap(),
-        }],
+        resources: vec![Resource::new(
+            Event::KEY,
+            "arn:aws:kms:us-east-1:111122223333:key/k",
+            "111122223333".parse().ok(),
+        )],
         error: None,
         shared_id: None,
         tls: None,
@@ -175,4 +178,105 @@ fn event_ids_are_uuids_and_differ() {
         (0..1_000).map(|_| EventId::fresh().to_string()).collect();
     assert_eq!(ids.len(), 1_000);
     assert!(ids.iter().all(|id| uuid::Uuid::parse_str(id).is_ok()));
+}
+
+#[test]
+fn data_events_do_not_push_out_management_events() {
+    let audit = Audit::open(&Config {
+        events_kept: 2,
+        data_events_kept: 3,
+        ..Config::default()
+    })
+    .unwrap();
+    audit.record(event("key"));
+    for n in 0..9 {
+        let data = Event {
+            category: Category::Data,
+            ..event(&n.to_string())
+        };
+        assert!(audit.offer(data));
+    }
+    let ids =
+        |events: Vec<Arc<Event>>| -> Vec<String> { events.iter().map(|e| key_id(e)).collect() };
+    assert_eq!(ids(audit.lookup(10, |_| true)), ["key"]);
+    assert_eq!(ids(audit.lookup_data(10, |_| true)), ["8", "7", "6"]);
+}
+
+#[test]
+fn an_event_that_finds_the_queue_full_waits_for_nothing_and_counts_as_lost() {
+    let queue = Queue::new(2, [10, 10]);
+    let offered = [(); 5].map(|()| queue.offer(Arc::new(event("k"))));
+    assert_eq!(offered, [true, true, false, false, false]);
+    assert_eq!(queue.lost(), 3);
+}
+
+#[test]
+fn a_data_event_and_its_resources_are_written_as_s3_writes_them() {
+    let prefix = Resource {
+        is_prefix: true,
+        ..Resource::new("AWS::S3::Object", "arn:aws:s3:::b/a", None)
+    };
+    let bucket = Resource::new(
+        "AWS::S3::Bucket",
+        "arn:aws:s3:::b",
+        "111122223333".parse().ok(),
+    );
+    let event = Event {
+        category: Category::Data,
+        resources: vec![prefix, bucket],
+        identity: Identity::anonymous(),
+        ..event("k")
+    };
+    let written = serde_json::to_value(&event).unwrap();
+    assert_eq!(written["managementEvent"], false);
+    assert_eq!(written["eventCategory"], "Data");
+    let anonymous = json!({ "type": "AWSAccount", "principalId": "", "accountId": "anonymous" });
+    assert_eq!(written["userIdentity"], anonymous);
+    let expected = json!([
+        { "type": "AWS::S3::Object", "ARNPrefix": "arn:aws:s3:::b/a" },
+        { "type": "AWS::S3::Bucket", "ARN": "arn:aws:s3:::b", "accountId": "111122223333" },
+    ]);
+    assert_eq!(written["resources"], expected);
+}
+
+#[test]
+fn an_event_about_a_resource_of_another_account_is_in_both_trails_under_one_shared_id() {
+    let mut own = Event {
+        resources: vec![Resource::new(
+            Event::KEY,
+            "arn",
+            "444455556666".parse().ok(),
+        )],
+        ..event("k")
+    };
+    let of_owner = own.share_with_owner().unwrap();
+    assert_eq!(of_owner.recipient_account, "444455556666");
+    assert_eq!(of_owner.shared_id, own.shared_id);
+    assert_ne!(of_owner.id, own.id);
+    let identity = serde_json::to_value(&of_owner.identity).unwrap();
+    let only_account = json!({
+        "type": "AWSAccount",
+        "principalId": "111122223333",
+        "accountId": "111122223333",
+    });
+    assert_eq!(identity, only_account);
+    assert!(event("k").share_with_owner().is_none());
+}
+
+#[test]
+fn cipher_suites_have_the_names_of_openssl() {
+    for (rustls, openssl) in [
+        ("TLS13_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384"),
+        (
+            "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+            "ECDHE-RSA-AES128-GCM-SHA256",
+        ),
+        (
+            "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+            "ECDHE-RSA-CHACHA20-POLY1305",
+        ),
+        ("another", "another"),
+    ] {
+        assert_eq!(openssl_name(rustls), openssl);
+    }
 }

@@ -29,6 +29,8 @@ pub struct Identity {
     pub account: AccountId,
     /// The value of `aws:userid`.
     pub user_id: String,
+    /// The access key of the user or of the session; none of a principal that no file describes.
+    pub access_key_id: Option<Arc<str>>,
     /// The policies of the user or role; none leaves every right of the account.
     policies: Option<Arc<[Policy]>>,
     tags: BTreeMap<String, String>,
@@ -57,6 +59,8 @@ impl Identity {
             source: user.arn.clone(),
             account: user.arn.account(),
             user_id: user.unique_id(),
+            access_key_id: Some(user.access_key_id.as_str().into())
+                .filter(|id: &Arc<str>| !id.is_empty()),
             policies: user.policies.clone(),
             tags: user.tags.clone(),
             session: None,
@@ -91,10 +95,20 @@ impl Identity {
             source: session.source.clone(),
             account: session.principal.account(),
             user_id: session.user_id.clone(),
+            access_key_id: None,
             policies: source.policies,
             tags,
             session: Some(Arc::new(SessionRights { session, policy })),
         })
+    }
+
+    /// The same, with the access key of its session.
+    #[must_use]
+    pub fn with_access_key(self, access_key_id: &str) -> Self {
+        Self {
+            access_key_id: Some(access_key_id.into()),
+            ..self
+        }
     }
 
     /// What all sessions of a role have in common.
@@ -104,6 +118,7 @@ impl Identity {
             source: role.arn.clone(),
             account: role.arn.account(),
             user_id: role.unique_id(),
+            access_key_id: None,
             policies: Some(Arc::clone(&role.policies)),
             tags: role.tags.clone(),
             session: None,

@@ -107,7 +107,10 @@ impl Iam {
     ) -> Result<(Identity, Secret), SessionError> {
         let opened = self.sessions.open(token, access_key_id, now)?;
         let identity = Identity::of_session(opened.session, &self.principals.load())?;
-        Ok((identity, opened.secret_access_key))
+        Ok((
+            identity.with_access_key(access_key_id),
+            opened.secret_access_key,
+        ))
     }
 }
 

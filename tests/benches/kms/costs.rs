@@ -15,6 +15,7 @@ use kms::quota::Class;
 use kms::quota::Quotas;
 use kms::server::Running;
 use proto::audit::Audit;
+use proto::audit::Category;
 use proto::audit::Event;
 use proto::audit::EventId;
 use proto::audit::Fields;
@@ -86,6 +87,7 @@ fn audit(audit: &Audit, caller: &Caller, arn: &str) -> anyhow::Result<f64> {
             service: Event::KMS,
             time: SystemClock.now(),
             name: "GenerateDataKey",
+            category: Category::Management,
             read_only: true,
             region: caller.region.clone(),
             recipient_account: caller.account.clone(),
@@ -97,11 +99,11 @@ fn audit(audit: &Audit, caller: &Caller, arn: &str) -> anyhow::Result<f64> {
             additional,
             request_id: Arc::clone(&caller.request_id),
             id: EventId::fresh(),
-            resources: vec![Resource {
-                kind: Event::KEY,
-                arn: Arc::clone(&arn),
-                account: caller.account.clone(),
-            }],
+            resources: vec![Resource::new(
+                Event::KEY,
+                Arc::clone(&arn),
+                Some(caller.account.clone()),
+            )],
             error: None,
             shared_id: None,
             tls: None,

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use proto::audit::Audit;
+use proto::audit::Category;
 use proto::audit::Event;
 use proto::audit::EventId;
 use proto::audit::Fields;
@@ -41,11 +42,9 @@ impl Record {
 
     /// Records the role that the call is about.
     pub(crate) fn role(&mut self, role: &Role) {
-        self.resources.push(Resource {
-            kind: "AWS::IAM::Role",
-            arn: role.arn.as_str().into(),
-            account: role.arn.account(),
-        });
+        let account = Some(role.arn.account());
+        let resource = Resource::new("AWS::IAM::Role", role.arn.as_str(), account);
+        self.resources.push(resource);
     }
 
     /// Hands what happened to the audit trail; to that of the role's account, too, if it is another.
@@ -61,12 +60,13 @@ impl Record {
             time,
             service: "sts.amazonaws.com",
             name,
+            category: Category::Management,
             read_only: true,
             region: caller.region.clone(),
             recipient_account: caller.account.clone(),
             identity: Identity::from(caller),
             source: Source::from(caller),
-            user_agent: caller.user_agent.clone().unwrap_or_else(|| Arc::from("")),
+            user_agent: caller.event_user_agent(),
             request_parameters: self.parameters,
             response_elements: self.response,
             additional: Fields::default(),
@@ -77,11 +77,8 @@ impl Record {
             shared_id: None,
             tls: caller.tls.clone(),
         };
-        let mut owners = event.resources.iter().map(|role| &role.account);
-        let other = owners.find(|account| **account != caller.account);
-        if let Some(owner) = other.cloned() {
-            event.shared_id = Some(EventId::fresh());
-            audit.record(event.in_trail_of(owner));
+        if let Some(of_owner) = event.share_with_owner() {
+            audit.record(of_owner);
         }
         audit.record(event);
     }

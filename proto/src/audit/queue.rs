@@ -1,12 +1,6 @@
 //! The queue between requests and the thread that stores and writes events.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::fs::OpenOptions;
-use std::io;
-use std::io::BufWriter;
-use std::io::Write as _;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::Condvar;
 use std::sync::Mutex;
@@ -16,7 +10,9 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::audit::event::Category;
 use crate::audit::event::Event;
+use crate::audit::file::EventFile;
 
 /// Events on their way to the writer, and the latest ones.
 pub(crate) struct Queue {
@@ -25,9 +21,8 @@ pub(crate) struct Queue {
     filled: Condvar,
     /// Requests wait here until there is space, and flushes for the writer to be done.
     drained: Condvar,
-    latest: Mutex<VecDeque<Arc<Event>>>,
+    latest: Mutex<Latest>,
     waiting_max: usize,
-    latest_max: usize,
     lost: AtomicU64,
 }
 
@@ -45,15 +40,15 @@ struct Waiting {
 }
 
 impl Queue {
-    /// An empty queue.
-    pub(crate) fn new(waiting_max: usize, latest_max: usize) -> Self {
+    /// An empty queue. `latest_max`: how many management and how many data events stay in memory.
+    pub(crate) fn new(waiting_max: usize, latest_max: [usize; 2]) -> Self {
+        let [management, data] = latest_max.map(Ring::new);
         Self {
             waiting: Mutex::default(),
             filled: Condvar::new(),
             drained: Condvar::new(),
-            latest: Mutex::default(),
+            latest: Mutex::new(Latest { management, data }),
             waiting_max,
-            latest_max,
             lost: AtomicU64::new(0),
         }
     }
@@ -67,6 +62,21 @@ impl Queue {
             waiting = wait(&self.drained, waiting);
         }
 
+        self.add(&mut waiting, event);
+    }
+
+    /// Adds an event unless the queue is full, when it counts as lost; whether it was added.
+    pub(crate) fn offer(&self, event: Arc<Event>) -> bool {
+        let mut waiting = lock(&self.waiting);
+        if waiting.events.len() >= self.waiting_max {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            return false;
+        }
+        self.add(&mut waiting, event);
+        true
+    }
+
+    fn add(&self, waiting: &mut Waiting, event: Arc<Event>) {
         waiting.events.push(event);
         waiting.pushed += 1;
         // The writer only sleeps on an empty queue, so only the first event must wake it.
@@ -86,10 +96,16 @@ impl Queue {
         }
     }
 
-    /// The newest events that `wanted` takes.
-    pub(crate) fn newest(&self, limit: usize, wanted: impl Fn(&Event) -> bool) -> Vec<Arc<Event>> {
-        let latest = lock(&self.latest);
-        latest
+    /// The newest events of a category that `wanted` takes.
+    pub(crate) fn newest(
+        &self,
+        category: Category,
+        limit: usize,
+        wanted: impl Fn(&Event) -> bool,
+    ) -> Vec<Arc<Event>> {
+        let mut latest = lock(&self.latest);
+        let ring = latest.of(category);
+        ring.events
             .iter()
             .rev()
             .filter(|event| wanted(event))
@@ -100,7 +116,9 @@ impl Queue {
 
     /// Forgets the latest events.
     pub(crate) fn clear(&self) {
-        lock(&self.latest).clear();
+        let mut latest = lock(&self.latest);
+        latest.management.events.clear();
+        latest.data.events.clear();
     }
 
     /// Events that could not be written.
@@ -116,14 +134,12 @@ impl Queue {
     }
 
     /// The writer's thread: takes what waits in one go, until the queue is closed.
-    pub(crate) fn run(&self, file: Option<File>) {
-        let mut file = file.map(BufWriter::new);
+    pub(crate) fn run(&self, mut file: Option<EventFile>) {
         let mut batch = Vec::new();
         while self.take(&mut batch) {
             let count = batch.len();
-            if let Some(file) = &mut file {
-                self.write(file, &batch);
-            }
+            let lost = file.as_mut().map_or(0, |file| file.append(&batch));
+            self.lost.fetch_add(lost, Ordering::Relaxed);
 
             self.store(&mut batch);
             let mut waiting = lock(&self.waiting);
@@ -156,44 +172,53 @@ impl Queue {
         true
     }
 
-    /// Writes a batch as lines.
-    fn write(&self, file: &mut BufWriter<File>, batch: &[Arc<Event>]) {
-        let mut write = || -> io::Result<()> {
-            for event in batch {
-                serde_json::to_writer(&mut *file, &**event)?;
-                file.write_all(b"\n")?;
-            }
-
-            file.flush()
-        };
-        if let Err(error) = write() {
-            let count = u64::try_from(batch.len()).unwrap_or_default();
-            self.lost.fetch_add(count, Ordering::Relaxed);
-            tracing::error!(%error, count, "audit events could not be written");
-        }
-    }
-
-    /// Moves a batch into the ring of the latest events.
+    /// Moves a batch into the rings of the latest events.
     fn store(&self, batch: &mut Vec<Arc<Event>>) {
-        let skipped = batch.len().saturating_sub(self.latest_max);
         let mut latest = lock(&self.latest);
-        for event in batch.drain(..).skip(skipped) {
-            if latest.len() >= self.latest_max {
-                latest.pop_front();
-            }
-
-            latest.push_back(event);
+        for event in batch.drain(..) {
+            latest.of(event.category).push(event);
         }
     }
 }
 
-/// Opens the file that lines are appended to. Only its owner may read it.
-pub(crate) fn open_file(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+/// The latest events of each category.
+struct Latest {
+    management: Ring,
+    data: Ring,
+}
+
+impl Latest {
+    const fn of(&mut self, category: Category) -> &mut Ring {
+        match category {
+            Category::Management => &mut self.management,
+            Category::Data => &mut self.data,
+        }
+    }
+}
+
+/// The latest events of one category: the many of one do not push out the few of the other.
+struct Ring {
+    events: VecDeque<Arc<Event>>,
+    events_max: usize,
+}
+
+impl Ring {
+    const fn new(events_max: usize) -> Self {
+        Self {
+            events: VecDeque::new(),
+            events_max,
+        }
+    }
+
+    fn push(&mut self, event: Arc<Event>) {
+        if self.events_max == 0 {
+            return;
+        }
+        if self.events.len() >= self.events_max {
+            self.events.pop_front();
+        }
+        self.events.push_back(event);
+    }
 }
 
 /// Takes a lock. A thread that panicked holding it left whole events behind.

@@ -1,0 +1,325 @@
+//! Events of requests: begun when the operation is known, handed over when the request ends.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use proto::audit::Audit;
+use proto::audit::Category;
+use proto::audit::Event;
+use proto::audit::EventId;
+use proto::audit::Fields;
+use proto::audit::Identity;
+use proto::audit::Resource;
+use proto::audit::Source;
+use proto::audit::Tls;
+use proto::audit::TlsSession;
+use proto::identity::AccountId;
+use proto::identity::Region;
+
+use crate::access_log::request::AnsweredRequest;
+use crate::audit::event_name;
+use crate::audit::parameters;
+use crate::bucket::bucket_records::BucketRecords;
+use crate::bucket::owner::BucketOwners;
+use crate::protocol::copy_source::CopySource;
+use crate::request::Caller;
+use crate::request::Regions;
+use crate::request::Target;
+use crate::route::Operation;
+
+/// Records the events of a gateway.
+pub struct Trail {
+    audit: Arc<Audit>,
+    data_events: bool,
+    records: Arc<BucketRecords>,
+    owners: Arc<BucketOwners>,
+    regions: Regions,
+    region: Region,
+}
+
+/// The event of a request that goes on.
+pub struct PendingEvent {
+    trail: Arc<Trail>,
+    operation: Operation,
+    parameters: Fields,
+    response: Fields,
+    /// The bucket as it was before the request, where there may be none after it.
+    before: Option<Bucket>,
+    source: Option<CopySource>,
+    /// Whether the request itself names how its object is to be encrypted.
+    names_encryption: bool,
+    sse_applied: Option<&'static str>,
+}
+
+/// What requests are about, as far as it is cached.
+#[derive(Clone, Debug)]
+struct Bucket {
+    account: Option<AccountId>,
+    region: Region,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending<'a> {
+    /// The message of its error.
+    pub error_message: Option<&'a str>,
+    /// Bytes of its body that were received.
+    pub received_bytes: u64,
+}
+
+impl Trail {
+    /// A trail that hands events to `audit`, those of objects if `data_events`.
+    #[must_use]
+    pub const fn new(
+        audit: Arc<Audit>,
+        data_events: bool,
+        records: Arc<BucketRecords>,
+        owners: Arc<BucketOwners>,
+        regions: Regions,
+        region: Region,
+    ) -> Self {
+        Self {
+            audit,
+            data_events,
+            records,
+            owners,
+            regions,
+            region,
+        }
+    }
+
+    /// Begins the event of a request, if one is wanted. `target` has all of the query, `headers` what the operation
+    /// takes.
+    #[must_use]
+    pub fn begin(
+        self: &Arc<Self>,
+        operation: Operation,
+        target: &Target,
+        host: Option<&str>,
+        headers: &HeaderMap,
+    ) -> Option<PendingEvent> {
+        let is_wanted = self.data_events || event_name::category(operation) == Category::Management;
+        if !is_wanted {
+            return None;
+        }
+        let bucket = target.bucket.as_deref();
+        let ends_bucket = operation == Operation::DeleteBucket;
+        let copies = matches!(operation, Operation::CopyObject | Operation::UploadPartCopy);
+        let sse = [SSE, SSE_CUSTOMER];
+        Some(PendingEvent {
+            trail: Arc::clone(self),
+            operation,
+            parameters: parameters::of_request(operation.row(), target, host, headers),
+            response: Fields::default(),
+            before: bucket
+                .filter(|_| ends_bucket)
+                .and_then(|it| self.bucket(it)),
+            source: copies.then(|| CopySource::read(headers).ok()).flatten(),
+            names_encryption: sse.iter().any(|name| headers.contains_key(*name)),
+            sse_applied: None,
+        })
+    }
+
+    /// The bucket of that name. Nothing is read from the backend for it.
+    fn bucket(&self, name: &str) -> Option<Bucket> {
+        let record = self.records.cached(name)?;
+        if !record.is_in_use() {
+            return None;
+        }
+        let region = self.regions.of_location(record.location.as_deref());
+        Some(Bucket {
+            account: self.owners.owner_in(&record).parse().ok(),
+            region: region.parse().unwrap_or_else(|_| self.region.clone()),
+        })
+    }
+
+    fn hand_over(&self, event: Event) {
+        if !self.audit.offer(event) {
+            metrics::counter!("sealgate_audit_events_lost_total").increment(1);
+        }
+    }
+}
+
+impl PendingEvent {
+    /// Notes what the answer shows of what was written.
+    pub fn answer(&mut self, answer: &http::response::Parts) {
+        if !answer.status.is_success() || event_name::is_read_only(self.operation) {
+            return;
+        }
+        self.response = parameters::of_answer(&answer.headers);
+        if event_name::encrypts(self.operation) {
+            self.sse_applied = sse_applied(&answer.headers, self.names_encryption);
+        }
+    }
+
+    /// Hands over the event of a request that ended: to the trail of its caller's account, and to that of the bucket's
+    /// owner if that is another. An anonymous request is in the latter only.
+    pub fn end(mut self, request: &AnsweredRequest<'_>, ending: Ending<'_>) {
+        let trail = Arc::clone(&self.trail);
+        let name = request.target.bucket.as_deref();
+        let before = self.before.take();
+        let bucket = before.or_else(|| name.and_then(|name| trail.bucket(name)));
+        let owner = bucket.as_ref().and_then(|bucket| bucket.account.clone());
+        let identity = match request.caller.and_then(Caller::identity) {
+            Some(identity) => Identity::of_principal(identity),
+            None => Identity::anonymous(),
+        };
+        let Some(recipient) = identity.account.clone().or_else(|| owner.clone()) else {
+            return;
+        };
+        let region = bucket.map_or_else(|| trail.region.clone(), |bucket| bucket.region);
+        let error = request.error_code.map(|code| {
+            let message = ending.error_message.unwrap_or_default();
+            (code.into(), message.into())
+        });
+        let host = host(request).unwrap_or_default();
+        let mut event = Event {
+            time: request.head.received,
+            service: SERVICE,
+            name: event_name::event_name(self.operation),
+            category: event_name::category(self.operation),
+            read_only: event_name::is_read_only(self.operation),
+            region,
+            recipient_account: recipient,
+            identity,
+            source: Source::Address(request.connection.client),
+            user_agent: user_agent(request).into(),
+            resources: self.resources(request.target, owner),
+            additional: self.additional(request, ending.received_bytes),
+            request_parameters: self.parameters,
+            response_elements: self.response,
+            request_id: request.request_id.as_str().into(),
+            id: EventId::fresh(),
+            error,
+            shared_id: None,
+            tls: request.connection.tls.map(|tls| Tls {
+                session: TlsSession {
+                    version: tls.version,
+                    cipher_suite: tls.cipher_suite,
+                },
+                host: host.as_str().into(),
+            }),
+        };
+        if let Some(of_owner) = event.share_with_owner() {
+            trail.hand_over(of_owner);
+        }
+        trail.hand_over(event);
+    }
+
+    /// The object or the objects, the bucket, and what a copy was made from.
+    fn resources(&self, target: &Target, owner: Option<AccountId>) -> Vec<Resource> {
+        let partition = self.trail.region.partition();
+        let arn = |path: &str| format!("arn:{partition}:s3:::{path}");
+        let object = |bucket: &str, key: &str| {
+            Resource::new("AWS::S3::Object", arn(&format!("{bucket}/{key}")), None)
+        };
+        let Some(bucket) = &target.bucket else {
+            return Vec::new();
+        };
+        let mut resources = Vec::with_capacity(2);
+        if event_name::is_of_prefix(self.operation) {
+            let prefix = target.query.get("prefix").unwrap_or_default();
+            resources.push(Resource {
+                is_prefix: true,
+                ..object(bucket, prefix)
+            });
+        } else if let Some(key) = &target.key {
+            resources.push(object(bucket, key));
+        }
+        resources.push(Resource::new("AWS::S3::Bucket", arn(bucket), owner));
+        if let Some(source) = &self.source {
+            let owner = self.trail.bucket(&source.bucket);
+            let owner = owner.and_then(|bucket| bucket.account);
+            resources.push(object(&source.bucket, &source.key));
+            let arn = arn(&source.bucket);
+            resources.push(Resource::new("AWS::S3::Bucket", arn, owner));
+        }
+        resources
+    }
+
+    /// The value of `additionalEventData`.
+    fn additional(&self, request: &AnsweredRequest<'_>, received_bytes: u64) -> Fields {
+        let mut fields = Fields::default();
+        let authentication = request.head.authentication;
+        if let Some(version) = authentication.signature {
+            fields.push("SignatureVersion", &version);
+        }
+        if let Some(tls) = &request.connection.tls {
+            fields.push("CipherSuite", &tls.cipher_suite);
+        }
+        fields.push("bytesTransferredIn", &received_bytes);
+        if let Some(applied) = self.sse_applied {
+            fields.push("SSEApplied", &applied);
+        }
+        if let Some(kind) = authentication.kind {
+            fields.push("AuthenticationMethod", &kind);
+        }
+        fields.push("x-amz-id-2", &request.host_id);
+        fields.push("bytesTransferredOut", &request.sent_bytes);
+        fields
+    }
+}
+
+/// How an object was encrypted, by the headers of the answer.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-encryption-tracking.html>
+fn sse_applied(answer: &HeaderMap, is_named: bool) -> Option<&'static str> {
+    if answer.contains_key(SSE_CUSTOMER) {
+        return Some("SSE_C");
+    }
+    let [by_default, named] = match answer.get(SSE)?.as_bytes() {
+        b"AES256" => ["Default_SSE_S3", "SSE_S3"],
+        b"aws:kms" => ["Default_SSE_KMS", "SSE_KMS"],
+        b"aws:kms:dsse" => ["Default_DSSE_KMS", "DSSE_KMS"],
+        _ => return None,
+    };
+    Some(if is_named { named } else { by_default })
+}
+
+/// The value of `userAgent`: in brackets, as S3 records it.
+fn user_agent(request: &AnsweredRequest<'_>) -> String {
+    let agent = request.head.user_agent.as_ref();
+    let agent = agent.map_or(&[][..], |agent| agent.as_bytes());
+    format!("[{}]", String::from_utf8_lossy(agent))
+}
+
+fn host(request: &AnsweredRequest<'_>) -> Option<String> {
+    let host = request.head.host.as_ref()?;
+    Some(String::from_utf8_lossy(host.as_bytes()).into_owned())
+}
+
+/// The value of `eventSource`.
+const SERVICE: &str = "s3.amazonaws.com";
+const SSE: &str = "x-amz-server-side-encryption";
+const SSE_CUSTOMER: &str = "x-amz-server-side-encryption-customer-algorithm";
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderName;
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn the_encryption_that_was_applied_is_named_as_aws_names_it() {
+        for (header, value, is_named, expected) in [
+            (SSE, "AES256", false, Some("Default_SSE_S3")),
+            (SSE, "AES256", true, Some("SSE_S3")),
+            (SSE, "aws:kms", false, Some("Default_SSE_KMS")),
+            (SSE, "aws:kms", true, Some("SSE_KMS")),
+            (SSE, "aws:kms:dsse", false, Some("Default_DSSE_KMS")),
+            (SSE, "aws:kms:dsse", true, Some("DSSE_KMS")),
+            (SSE_CUSTOMER, "AES256", true, Some("SSE_C")),
+            ("etag", "AES256", true, None),
+        ] {
+            let pair = (
+                HeaderName::from_static(header),
+                HeaderValue::from_static(value),
+            );
+            assert_eq!(
+                sse_applied(&HeaderMap::from_iter([pair]), is_named),
+                expected
+            );
+        }
+    }
+}
