@@ -81,113 +81,95 @@ async fn a_put_makes_a_data_event_with_every_field() {
     assert_eq!(event, expected);
 }
 
-#[tokio::test]
-async fn each_operation_makes_one_event_of_its_kind() {
-    let trail = Trail::start().await;
+/// Requests in their order, each with the name and the kind of its event, and what it is about.
+fn requests() -> Vec<(Draft, &'static str, &'static str, &'static str)> {
     let draft = |method: &str, key: &str| Draft::new(method.parse().unwrap(), "bkt", key);
-    let prefix = json!({ "type": "AWS::S3::Object", "ARNPrefix": "arn:aws:s3:::bkt/p" });
-    let object = json!({ "type": "AWS::S3::Object", "ARN": "arn:aws:s3:::bkt/k" });
-    let copy = json!({ "type": "AWS::S3::Object", "ARN": "arn:aws:s3:::bkt/copy" });
-    let bucket =
-        json!({ "accountId": MAIN_ACCOUNT, "type": "AWS::S3::Bucket", "ARN": "arn:aws:s3:::bkt" });
     let versioning = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
     let block = "<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls></PublicAccessBlockConfiguration>";
-    for (request, name, is_management, read_only, resources) in [
+    let versioning = draft("PUT", "").query("versioning", "").body(versioning);
+    let block = draft("PUT", "").query("publicAccessBlock", "").body(block);
+    let location = draft("GET", "").query("location", "");
+    let list = draft("GET", "")
+        .query("list-type", "2")
+        .query("prefix", "p");
+    let copy = draft("PUT", "copy").header("x-amz-copy-source", "/bkt/k");
+    let upload = draft("POST", "k").query("uploads", "");
+    let buckets = Draft::raw(Method::GET, "/");
+    vec![
+        (buckets, "ListBuckets", "Management read", ""),
         (
-            Draft::raw(Method::GET, "/"),
-            "ListBuckets",
-            true,
-            true,
-            Value::Null,
-        ),
-        (
-            draft("PUT", "").query("versioning", "").body(versioning),
+            versioning,
             "PutBucketVersioning",
-            true,
-            false,
-            json!([bucket]),
+            "Management write",
+            "bucket",
         ),
+        (location, "GetBucketLocation", "Management read", "bucket"),
         (
-            draft("GET", "").query("location", ""),
-            "GetBucketLocation",
-            true,
-            true,
-            json!([bucket]),
-        ),
-        (
-            draft("PUT", "").query("publicAccessBlock", "").body(block),
+            block,
             "PutBucketPublicAccessBlock",
-            true,
-            false,
-            json!([bucket]),
+            "Management write",
+            "bucket",
         ),
-        (
-            draft("HEAD", ""),
-            "HeadBucket",
-            false,
-            true,
-            json!([bucket]),
-        ),
+        (draft("HEAD", ""), "HeadBucket", "Data read", "bucket"),
         (
             draft("PUT", "k").body("1"),
             "PutObject",
-            false,
-            false,
-            json!([object, bucket]),
+            "Data write",
+            "object bucket",
         ),
-        (
-            draft("GET", "k"),
-            "GetObject",
-            false,
-            true,
-            json!([object, bucket]),
-        ),
+        (draft("GET", "k"), "GetObject", "Data read", "object bucket"),
         (
             draft("HEAD", "k"),
             "HeadObject",
-            false,
-            true,
-            json!([object, bucket]),
+            "Data read",
+            "object bucket",
         ),
+        (list, "ListObjects", "Data read", "prefix bucket"),
         (
-            draft("GET", "")
-                .query("list-type", "2")
-                .query("prefix", "p"),
-            "ListObjects",
-            false,
-            true,
-            json!([prefix, bucket]),
-        ),
-        (
-            draft("PUT", "copy").header("x-amz-copy-source", "/bkt/k"),
+            copy,
             "CopyObject",
-            false,
-            false,
-            json!([copy, bucket, object, bucket]),
+            "Data write",
+            "copy bucket object bucket",
         ),
         (
-            draft("POST", "k").query("uploads", ""),
+            upload,
             "CreateMultipartUpload",
-            false,
-            false,
-            json!([object, bucket]),
+            "Data write",
+            "object bucket",
         ),
         (
             draft("DELETE", "k"),
             "DeleteObject",
-            false,
-            false,
-            json!([object, bucket]),
+            "Data write",
+            "object bucket",
         ),
-    ] {
+    ]
+}
+
+#[tokio::test]
+async fn each_operation_makes_one_event_of_its_kind() {
+    let trail = Trail::start().await;
+    let object =
+        |key: &str| json!({ "type": "AWS::S3::Object", "ARN": format!("arn:aws:s3:::bkt/{key}") });
+    let resource = |name: &str| match name {
+        "object" => object("k"),
+        "copy" => object("copy"),
+        "prefix" => json!({ "type": "AWS::S3::Object", "ARNPrefix": "arn:aws:s3:::bkt/p" }),
+        _ => {
+            json!({ "accountId": MAIN_ACCOUNT, "type": "AWS::S3::Bucket", "ARN": "arn:aws:s3:::bkt" })
+        }
+    };
+    for (request, name, kind, resources) in requests() {
         let answer = trail.send(request).await;
         assert!(answer.status().is_success(), "{name}: {answer:?}");
         let event = trail.event_of(name);
-        assert_eq!(event["managementEvent"], is_management, "{name}");
-        let category = if is_management { "Management" } else { "Data" };
+        let (category, access) = kind.split_once(' ').unwrap();
+        assert_eq!(event["managementEvent"], category == "Management", "{name}");
         assert_eq!(event["eventCategory"], category, "{name}");
-        assert_eq!(event["readOnly"], read_only, "{name}");
-        assert_eq!(event["resources"], resources, "{name}");
+        assert_eq!(event["readOnly"], access == "read", "{name}");
+        let expected: Vec<Value> = resources.split_whitespace().map(resource).collect();
+        let recorded = event["resources"].as_array().cloned().unwrap_or_default();
+        assert_eq!(recorded, expected, "{name}");
         assert_eq!(event["errorCode"], Value::Null, "{name}");
         let id = answer.headers()["x-amz-request-id"].to_str().unwrap();
         assert_eq!(event["requestID"], id, "{name}");
