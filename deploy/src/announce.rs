@@ -114,6 +114,7 @@ Paste these lines into a shell to use it with the AWS CLI:
   export AWS_DEFAULT_REGION={region}
   export AWS_CA_BUNDLE={ca}
   export AWS_ENDPOINT_URL_S3={s3_tls_endpoint}
+  export AWS_ENDPOINT_URL_GLACIER={s3_tls_endpoint}
   export AWS_ENDPOINT_URL_KMS={kms_endpoint}
   export AWS_ENDPOINT_URL_STS={kms_endpoint}
   export AWS_ENDPOINT_URL_CLOUDTRAIL={kms_admin}

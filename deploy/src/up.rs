@@ -25,7 +25,7 @@ use proto::iam::User;
 use proto::identity::Secret;
 use proto::mfa::VolatileMfa;
 use proto::session::SessionKey;
-use proto::time::Clock as _;
+use proto::time::Clock;
 use proto::time::SystemClock;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -115,9 +115,8 @@ impl Together {
             gateway_config.check_backend_credentials()?;
         }
 
-        let clock = Arc::new(SystemClock);
-        let kms = kms::server::start_with(kms_config, clock, Arc::clone(&iam)).await;
-        let kms = kms.map_err(ports::explain_kms)?;
+        let kms = kms::server::start_with(kms_config, Arc::new(SystemClock), Arc::clone(&iam));
+        let kms = kms.await.map_err(ports::explain_kms)?;
         let main = users.main();
         create_keys(&kms, seed.as_ref(), main, flags)?;
 
@@ -131,6 +130,7 @@ impl Together {
             store: backend.store,
             metrics: process::collect_metrics(),
             iam: Arc::clone(&iam),
+            movable_clock: Arc::clone(&kms.clock) as Arc<dyn Clock>,
         };
         let gateway = ReplaceableGateway::start(parts, &kms).await?;
         let listen = &gateway.config().listen;

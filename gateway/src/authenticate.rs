@@ -224,25 +224,7 @@ impl Authenticator {
             return Err(S3Error::invalid_request(message));
         };
         let hash = parse_hash(hash_text)?;
-        let timestamp = header_time(head.headers)?;
-        let now = self.clock.now();
-        if timestamp.distance(now) > sigv4::SKEW_MAX {
-            return Err(refusal::skewed(timestamp.basic(), now));
-        }
-
-        let authorization = Authorization::parse(value, &self.expected()).map_err(refuse)?;
-        authorization.check_date(timestamp).map_err(refuse)?;
-        let claim = Claim {
-            access_key_id: authorization.access_key_id,
-            scope: authorization.scope,
-            timestamp,
-            signed_headers: authorization.signed_headers,
-            signature: authorization.signature,
-            payload_hash: hash_text.to_owned(),
-        };
-        let query: Vec<(&str, &str)> = head.query.iter().collect();
-        let token = session::in_headers(head.headers)?;
-        let (caller, key) = self.check_claim(head, &query, &claim, token)?;
+        let (caller, key, claim) = self.check_signed(head, value, self.expected(), hash_text)?;
         let region = Some(claim.scope.region.clone());
         let coverage = coverage(hash, key, claim)?;
         Ok(Verified {
@@ -253,6 +235,58 @@ impl Authenticator {
             hoisted: Vec::new(),
             query: None,
         })
+    }
+
+    /// Judges the head of a request to another service than S3, signed in its `Authorization` header; who
+    /// signed, and for which Region. The body has the hash `payload_hash`, or is checked against it later.
+    ///
+    /// # Errors
+    ///
+    /// As [`Authenticator::check`].
+    pub fn check_service(
+        &self,
+        head: Head<'_>,
+        service: &'static str,
+        payload_hash: &str,
+    ) -> Result<(Caller, String), S3Error> {
+        let value = single_text(head.headers, &header::AUTHORIZATION)?.unwrap_or_default();
+        let expected = Expected {
+            service,
+            ..self.expected()
+        };
+        let (caller, _, claim) = self.check_signed(head, value, expected, payload_hash)?;
+        Ok((caller, claim.scope.region))
+    }
+
+    /// Checks a signature of Version 4 in the `Authorization` header; who signed what with which key.
+    fn check_signed(
+        &self,
+        head: Head<'_>,
+        value: &str,
+        expected: Expected<'_>,
+        payload_hash: &str,
+    ) -> Result<(Caller, Arc<SigningKey>, Claim), S3Error> {
+        let refuse = |error| refusal::authorization(&error, value);
+        let timestamp = header_time(head.headers)?;
+        let now = self.clock.now();
+        if timestamp.distance(now) > sigv4::SKEW_MAX {
+            return Err(refusal::skewed(timestamp.basic(), now));
+        }
+
+        let authorization = Authorization::parse(value, &expected).map_err(refuse)?;
+        authorization.check_date(timestamp).map_err(refuse)?;
+        let claim = Claim {
+            access_key_id: authorization.access_key_id,
+            scope: authorization.scope,
+            timestamp,
+            signed_headers: authorization.signed_headers,
+            signature: authorization.signature,
+            payload_hash: payload_hash.to_owned(),
+        };
+        let query: Vec<(&str, &str)> = head.query.iter().collect();
+        let token = session::in_headers(head.headers)?;
+        let (caller, key) = self.check_claim(head, &query, &claim, token)?;
+        Ok((caller, key, claim))
     }
 
     /// A presigned URL.
@@ -330,7 +364,10 @@ impl Authenticator {
         let canonical = CanonicalRequest {
             method: head.method.as_str(),
             path: head.uri.path(),
-            path_encoding: PathEncoding::Once,
+            path_encoding: match claim.scope.service == SERVICE {
+                true => PathEncoding::Once,
+                false => PathEncoding::Twice,
+            },
             query,
             headers: &headers,
             signed_headers: &claim.signed_headers,
@@ -386,7 +423,7 @@ impl Authenticator {
         Expected {
             region: Some(self.regions.own()),
             others: self.regions.others(),
-            service: "s3",
+            service: SERVICE,
         }
     }
 }
@@ -517,6 +554,9 @@ fn several_mechanisms() -> S3Error {
 
 /// The payload hash of a presigned URL that does not name one.
 const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
+
+/// S3, in the scope of signatures.
+const SERVICE: &str = "s3";
 
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");
 

@@ -23,6 +23,7 @@ use crate::payload::WireLimits;
 use crate::request::Regions;
 use crate::respond::Network;
 use crate::state;
+use crate::vault;
 
 /// How a gateway runs.
 #[derive(Clone, Debug, serde::Deserialize)]
@@ -87,6 +88,9 @@ pub struct Config {
 
     /// Which events are recorded as CloudTrail does, and where.
     pub audit: audit::config::Config,
+
+    /// How Glacier vaults behave.
+    pub vaults: vault::config::Config,
 }
 
 /// Where clients connect. A listener without an address is not opened: the default opens two, and a table
@@ -224,6 +228,7 @@ impl Default for Config {
             bucket_keys: bucket_key::Config::default(),
             access_logs: access_log::config::Config::default(),
             audit: audit::config::Config::default(),
+            vaults: vault::config::Config::default(),
         }
     }
 }

@@ -10,6 +10,7 @@
 //! | [`respond`] | one request, from its head to its answer |
 //! | [`audit`] | CloudTrail's events |
 //! | [`access_log`] | server access logs: records and their delivery |
+//! | [`vault`] | Glacier vaults: archives, jobs and Vault Lock |
 //! | [`operation`] | operations by their API names; only they spend permits |
 //! | [`authorize`] | whether the caller may; leaves a permit behind |
 //! | [`authenticate`] | who sent a request, and what of it they signed |
@@ -40,6 +41,7 @@ pub mod config;
 pub mod respond;
 pub mod audit;
 pub mod access_log;
+pub mod vault;
 pub mod operation;
 pub mod authorize;
 pub mod authenticate;

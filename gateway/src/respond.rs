@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering;
 
 use futures_util::FutureExt as _;
 use http::HeaderMap;
+use http::HeaderName;
 use http::HeaderValue;
 use http::Method;
 use http::Request;
@@ -57,6 +58,9 @@ use crate::respond::meters::Meters;
 use crate::route;
 use crate::route::BaseDomains;
 use crate::route::Operation;
+use crate::vault::service;
+use crate::vault::service::ReceivedRequest;
+use crate::vault::service::VaultService;
 
 mod answer;
 mod client;
@@ -75,6 +79,7 @@ pub use dispatch::Operations;
 /// Answers S3 requests.
 pub struct Responder {
     operations: Operations,
+    vaults: VaultService,
     authenticator: Authenticator,
     access_log: Arc<AccessLog>,
     trail: Option<Arc<Trail>>,
@@ -106,9 +111,10 @@ struct Ids {
 }
 
 impl Responder {
-    /// A responder over these operations. `trail`: records events, if any are wanted.
+    /// A responder over these operations and these vaults. `trail`: records events, if any are wanted.
     pub fn new(
         operations: Operations,
+        vaults: VaultService,
         authenticator: Authenticator,
         access_log: Arc<AccessLog>,
         trail: Option<Arc<Trail>>,
@@ -117,6 +123,7 @@ impl Responder {
         let host_id = format!("sealgate-{:016x}", settings.seed);
         Self {
             operations,
+            vaults,
             authenticator,
             access_log,
             trail,
@@ -170,8 +177,12 @@ impl Responder {
         let connection = self.settings.proxies.connection(peer, tls, &head.headers);
         let (body, last_byte) = TimedBody::new(body);
         let wire = Wire::new(body, self.settings.wire_limits);
-        let target = authenticate::check_head(&head.uri, &head.headers)
-            .and_then(|()| route::target(&head.uri, host(&head), &self.settings.bases));
+        let is_for_vaults = service::is_addressed(&head.headers);
+        let target = authenticate::check_head(&head.uri, &head.headers);
+        let target = target.and_then(|()| match is_for_vaults {
+            true => Ok(Target::default()),
+            false => route::target(&head.uri, host(&head), &self.settings.bases),
+        });
         let mut record = self.record(&head, &connection, target.as_ref().ok(), last_byte);
         let is_head = head.method == Method::HEAD;
         let mut for_page = HeaderMap::new();
@@ -179,7 +190,12 @@ impl Responder {
         let outcome = if record.in_flight.is_some() {
             let span = record.span.clone();
             let answer = async {
-                self.answer(head, target?, wire, connection, &mut record, &mut for_page)
+                let target = target?;
+                if is_for_vaults {
+                    let answer = self.answer_of_vaults(&head, wire, &connection, &mut record);
+                    return Ok(Box::pin(answer).await);
+                }
+                self.answer(head, target, wire, connection, &mut record, &mut for_page)
                     .await
             };
             let answer = AssertUnwindSafe(answer).catch_unwind();
@@ -192,8 +208,13 @@ impl Responder {
             Err(S3Error::new(S3Code::SlowDown)
                 .header(header::RETRY_AFTER, HeaderValue::from_static("1")))
         };
-        let mut response =
-            outcome.unwrap_or_else(|error| self.error_answer(error, is_head, &mut record));
+        let mut response = outcome.unwrap_or_else(|error| match is_for_vaults {
+            true => service::refuse(error),
+            false => self.error_answer(error, is_head, &mut record),
+        });
+        if is_for_vaults && let Ok(id) = HeaderValue::from_str(record.request_id.as_str()) {
+            response.headers_mut().insert(VAULT_REQUEST_ID, id);
+        }
         if !for_page.is_empty() {
             response.headers_mut().extend(for_page);
         }
@@ -220,6 +241,7 @@ impl Responder {
             head: received,
             connection: connection.clone(),
             operation: None,
+            vault_operation: None,
             target,
             caller: None,
             status: StatusCode::OK,
@@ -342,6 +364,30 @@ impl Responder {
         record.event = trail.begin(operation, &record.target, host, headers);
     }
 
+    /// The answer to a request for Glacier vaults.
+    async fn answer_of_vaults<B: WireBody>(
+        &self,
+        head: &http::request::Parts,
+        wire: Wire<B>,
+        connection: &Connection,
+        record: &mut Record,
+    ) -> Response<Body> {
+        self.take_changed_users();
+        let request = ReceivedRequest {
+            method: &head.method,
+            uri: &head.uri,
+            headers: &head.headers,
+            connection,
+            request_id: record.request_id,
+        };
+        let answer = self.vaults.respond(request, wire, &self.authenticator);
+        let (response, outcome) = answer.await;
+        record.vault_operation = outcome.operation;
+        record.caller = outcome.caller;
+        record.error_code = outcome.error_code.map(str::to_owned);
+        response
+    }
+
     /// The answer that reports an error.
     fn error_answer(&self, error: S3Error, is_head: bool, record: &mut Record) -> Response<Body> {
         record.error_code = Some(error.code_text().to_owned());
@@ -380,6 +426,9 @@ impl Ids {
         RequestId::from_number(number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 }
+
+/// Names a request to Glacier in its answer.
+const VAULT_REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// The host that a request names.
 fn host(head: &http::request::Parts) -> Option<&str> {

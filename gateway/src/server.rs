@@ -60,6 +60,8 @@ pub use tls::TlsError;
 pub struct Parts {
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
+    /// The time that Glacier vaults go by: ages of archives, locks and jobs. Absent, it is `clock`.
+    pub vault_clock: Option<Arc<dyn Clock>>,
     /// Where random bytes come from.
     pub random: Arc<dyn Random>,
     /// The certificate of the HTTPS listener, instead of the one in the configuration's files.
@@ -81,6 +83,7 @@ impl Default for Parts {
     fn default() -> Self {
         Self {
             clock: Arc::new(SystemClock),
+            vault_clock: None,
             random: Arc::new(SystemRandom),
             certificate: None,
             kms_secret: None,
@@ -131,6 +134,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
     config.check()?;
     let Parts {
         clock,
+        vault_clock,
         random,
         certificate,
         kms_secret,
@@ -142,7 +146,8 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
     let certificates = certificates(&config, certificate)?;
     // No other process reaches such a backend.
     let exclusive = backend.is_some();
-    let composed = compose::compose(&config, clock, &random, kms_secret, backend, iam, audit)?;
+    let clocks = (clock, vault_clock);
+    let composed = compose::compose(&config, clocks, &random, kms_secret, backend, iam, audit)?;
     let presence = upkeep::begin(&config, &composed.stored, &*random, exclusive).await?;
 
     let http = bind(config.listen.http)?;
@@ -157,25 +162,23 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
     let lifetime = Lifetime::default();
     let acceptor = Acceptor::new(&lifetime, config.limits.connections_max);
     let connections = acceptor.connections.clone();
-    let draining = CancellationToken::new();
     let shared = Arc::new(Shared {
         responder: composed.responder,
         limits: config.limits,
         certificates,
-        draining,
+        draining: CancellationToken::new(),
     });
     upkeep::run(composed.sweep, presence.clone(), random, &lifetime.closed);
     upkeep::deliver(&composed.logs, &lifetime.closed);
     serve_clients(&acceptor, &shared, http, https);
     let state = composed.stored.state.clone();
-    let readiness = Readiness::new(
+    let readiness = Arc::new(Readiness::new(
         composed.stored.state,
         composed.stored.installation,
         composed.kms,
         presence.clone(),
         lifetime.stopping.clone(),
-    );
-    let readiness = Arc::new(readiness);
+    ));
     if let Some(listener) = admin_listener {
         let admin = Arc::new(Admin::new(
             admin_hosts(admin_addr, &config.listen),

@@ -11,6 +11,8 @@
 //! | `buckets/<bucket>/uploads/<slot>` | the head of an upload ([`crate::records::uploads`]) | sealed |
 //! | `uploads/<slot>/...` | parts of uploads that are not complete ([`crate::records::uploads`]) | sealed |
 //! | `mfa/<digest>` | which codes of an MFA device were used ([`crate::records::mfa_codes`]) | sealed |
+//! | `vaults/<account>/<region>/<vault>` | a Glacier vault: its tags, policies and lock ([`crate::vault`]) | sealed |
+//! | `vault-contents/<incarnation>/...` | what is in a vault: archives, jobs, uploads ([`crate::vault`]) | sealed |
 //! | `gateways/<id>` | that a gateway runs ([`presence`]) | nothing |
 //! | `copies/<id>-...`, `trials/<id>...` | trials of the backend ([`copies`], [`crate::backend::capabilities`]), removed at once | nothing: they contain nothing |
 //!

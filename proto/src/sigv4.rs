@@ -29,6 +29,7 @@ use std::time::Duration;
 pub use authorization::Authorization;
 pub use authorization::AuthorizationError;
 pub use authorization::Mechanism;
+pub use authorization::claimed_service;
 pub use authorization::headers_not_signed;
 pub use authorization::mechanism;
 pub use canonical::CanonicalRequest;

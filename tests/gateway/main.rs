@@ -36,4 +36,5 @@ mod state;
 mod sweep;
 mod tamper;
 mod update_encryption;
+mod vaults;
 mod version_2;

@@ -68,6 +68,7 @@ const CONFIGURATIONS: [(&str, &[&str]); 2] = [
             "gateway/src/operation/config.rs",
             "gateway/src/bucket/encryption.rs",
             "gateway/src/keys/bucket_key.rs",
+            "gateway/src/vault/config.rs",
         ],
     ),
 ];

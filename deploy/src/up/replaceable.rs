@@ -16,7 +16,7 @@ use gateway::server::Running;
 use proto::audit::Audit;
 use proto::iam::Iam;
 use proto::identity::Secret;
-use proto::time::Clock as _;
+use proto::time::Clock;
 use proto::time::SystemClock;
 use tokio::sync::Mutex;
 
@@ -36,6 +36,8 @@ pub(super) struct GatewayParts {
     pub(super) metrics: Option<MetricsText>,
     /// The users and sessions, which the KMS has too.
     pub(super) iam: Arc<Iam>,
+    /// The KMS's clock, which can be moved: vaults go by it, too.
+    pub(super) movable_clock: Arc<dyn Clock>,
 }
 
 /// A gateway, and how to start it again.
@@ -140,6 +142,7 @@ impl GatewayParts {
             metrics: self.metrics.clone(),
             iam: Some(Arc::clone(&self.iam)),
             audit: Some(Arc::clone(audit)),
+            vault_clock: Some(Arc::clone(&self.movable_clock)),
             ..Parts::default()
         };
         let started = gateway::server::start(self.config.clone(), parts).await;

@@ -72,6 +72,8 @@ pub(super) struct Record {
     pub(super) head: ReceivedHead,
     pub(super) connection: Connection,
     pub(super) operation: Option<Operation>,
+    /// The operation of a request for Glacier vaults.
+    pub(super) vault_operation: Option<&'static str>,
     pub(super) target: Target,
     pub(super) caller: Option<Caller>,
     pub(super) status: StatusCode,
@@ -167,6 +169,12 @@ impl Record {
         }
     }
 
+    /// The name of the operation, whatever service it is of.
+    fn operation_name(&self) -> &'static str {
+        let name = self.operation.map(Operation::name).or(self.vault_operation);
+        name.unwrap_or("-")
+    }
+
     /// Takes the key that a form names.
     pub(super) fn set_key(&mut self, key: Option<&String>) {
         self.target.key = key.cloned();
@@ -204,7 +212,7 @@ impl Answer {
             request_id = record.request_id.as_str(),
             client = %record.connection.client,
             method = record.head.method.as_str(),
-            operation = record.operation.map_or("-", Operation::name),
+            operation = record.operation_name(),
             bucket = record.target.bucket.as_deref().unwrap_or("-"),
             // Quoted and escaped: a key may hold line ends and control sequences.
             key = ?record.target.key.as_deref().unwrap_or("-"),

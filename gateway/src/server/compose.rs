@@ -52,6 +52,7 @@ use crate::keys::kms::grpc::GrpcKeyService;
 use crate::keys::root_key::RootKeys;
 use crate::operation::promises::Promises;
 use crate::operation::store::ObjectStore;
+use crate::records::exclusive::ExclusiveRecords;
 use crate::records::mfa_codes::MfaCodes;
 use crate::records::record::Records;
 use crate::records::sweep::Sweep;
@@ -63,6 +64,9 @@ use crate::respond::TrustedProxies;
 use crate::route::BaseDomains;
 use crate::server::StartError;
 use crate::state::State;
+use crate::vault::service::VaultService;
+use crate::vault::store::VaultParts;
+use crate::vault::store::VaultStore;
 
 /// A gateway, put together.
 pub(super) struct Composed {
@@ -73,10 +77,10 @@ pub(super) struct Composed {
     pub(super) logs: Arc<Deliverer>,
 }
 
-/// Puts a gateway together.
+/// Puts a gateway together, by a clock for everything and one for vaults.
 pub(super) fn compose(
     config: &Config,
-    clock: Arc<dyn Clock>,
+    (clock, vault_clock): (Arc<dyn Clock>, Option<Arc<dyn Clock>>),
     random: &Arc<dyn Random>,
     kms_secret: Option<Secret>,
     local: Option<Arc<dyn LocalBackend>>,
@@ -91,6 +95,8 @@ pub(super) fn compose(
     let (operations, sweep) = operations(config, &users, &backend, &stored, shared, &clock, random);
     let (log, logs) = access_logs(config, &stored, &operations, &clock, random);
     let trail = trail(config, audit, &stored, &operations)?;
+    let vault_clock = vault_clock.unwrap_or_else(|| Arc::clone(&clock));
+    let vaults = vaults(config, &stored, &operations, &vault_clock, random);
 
     let mut seed = [0; 8];
     random.fill(&mut seed);
@@ -106,7 +112,7 @@ pub(super) fn compose(
     let signatures = config.authenticate;
     let authenticator = Authenticator::new(&config.users, iam, regions, clock, signatures);
     Ok(Composed {
-        responder: Responder::new(operations, authenticator, log, trail, settings),
+        responder: Responder::new(operations, vaults, authenticator, log, trail, settings),
         stored,
         kms,
         sweep,
@@ -168,6 +174,32 @@ fn trail(
         config.regions(),
         config.region.clone(),
     ))))
+}
+
+/// Glacier vaults, if there are any.
+fn vaults(
+    config: &Config,
+    stored: &StoredState,
+    operations: &Operations,
+    clock: &Arc<dyn Clock>,
+    random: &Arc<dyn Random>,
+) -> VaultService {
+    let parts = || VaultParts {
+        objects: Arc::clone(&operations.objects),
+        records: stored.sealed.clone(),
+        exclusive: ExclusiveRecords::new(
+            stored.sealed.clone(),
+            Arc::clone(&stored.capabilities),
+            config.state.gateways,
+        ),
+        capabilities: Arc::clone(&stored.capabilities),
+        state: stored.state.clone(),
+        installation: Arc::clone(&stored.installation),
+        clock: Arc::clone(clock),
+        random: Arc::clone(random),
+    };
+    let store = || Arc::new(VaultStore::new(config.vaults, parts()));
+    VaultService::new(config.vaults.enabled.then(store))
 }
 
 /// The users of a configuration and of its credentials file.

@@ -98,6 +98,16 @@ pub fn mechanism(header: &str) -> Result<Mechanism, AuthorizationError> {
     }
 }
 
+/// The service in the scope that an `Authorization` header of Version 4 names, whatever else is wrong with
+/// the header: it decides whose errors answer the request.
+#[must_use]
+pub fn claimed_service(header: &str) -> Option<&str> {
+    let (_, components) = split_once(header, Ascii::new(b' '))?;
+    let mut components = split(components, Ascii::new(b',')).map(|it| it.trim_matches(' '));
+    let credential = components.find_map(|it| it.strip_prefix("Credential="))?;
+    split(credential, Ascii::new(b'/')).nth(3)
+}
+
 /// The headers among `names` that S3 requires to be signed and `signed_headers` does not name:
 /// `host`, `content-md5` and every `x-amz-*` except `x-amz-content-sha256`. Sorted, in lower case,
 /// none twice.
@@ -326,6 +336,26 @@ mod tests {
         );
         let asymmetric = Authorization::parse("AWS4-ECDSA-P256-SHA256 x", &S3);
         assert_eq!(asymmetric, Err(AuthorizationError::Asymmetric));
+    }
+
+    #[test]
+    fn the_claimed_service_is_read_of_a_header_that_is_wrong_otherwise() {
+        for (header, service) in [
+            (
+                "AWS4-HMAC-SHA256 Credential=A/d/r/glacier/aws4_request, Signature=",
+                Some("glacier"),
+            ),
+            (
+                "AWS4-HMAC-SHA256 Signature=a,  Credential=A/d/r/s3",
+                Some("s3"),
+            ),
+            ("AWS4-HMAC-SHA256 Credential=A/d/r", None),
+            ("AWS4-HMAC-SHA256", None),
+            ("AWS a:b", None),
+            ("", None),
+        ] {
+            assert_eq!(claimed_service(header), service, "{header}");
+        }
     }
 
     #[test]
