@@ -31,6 +31,7 @@ CLIENTS = {
     "kms-model": Client("kms_model.py", stores=0),
     "kms-services": Client("kms_services.py", stores=0),
     "boto3": Client("with_boto3.py"),
+    "glacier": Client("with_glacier.py"),
     "encryption": Client("with_encryption.py"),
     "rclone": Client("rclone"),
     "s3cmd": Client("s3cmd"),
