@@ -1,5 +1,6 @@
 //! Glacier vaults: requests signed by hand as Glacier's clients sign them, and what the backend receives.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,9 @@ use http::Method;
 use http::Response;
 use proto::iam::Iam;
 use proto::iam::Principals;
+use proto::identity::PrincipalArn;
 use proto::mfa::MfaFile;
+use proto::session::Session;
 use proto::session::SessionKey;
 use proto::sigv4;
 use proto::sigv4::CanonicalRequest;
@@ -46,6 +49,7 @@ pub const STATE: &str = "sealgate-state";
 pub struct Glacier {
     pub world: World,
     pub clock: Arc<ManualClock>,
+    iam: Arc<Iam>,
     _folder: tempfile::TempDir,
 }
 
@@ -190,15 +194,17 @@ impl Glacier {
         let memory = Arc::new(MfaFile::new(&folder.path().join("mfa.json")));
         let principals = Principals::parse(&limited_user()).unwrap();
         let iam = Iam::in_memory(principals, SessionKey::random().unwrap(), memory);
+        let iam = Arc::new(iam);
         let world = World::setup()
             .clock(Arc::clone(&clock))
-            .iam(Arc::new(iam))
+            .iam(Arc::clone(&iam))
             .gateway(move |config| config.vaults.job_seconds = job_seconds)
             .start()
             .await;
         Self {
             world,
             clock,
+            iam,
             _folder: folder,
         }
     }
@@ -210,7 +216,30 @@ impl Glacier {
         glacier
     }
 
+    /// Credentials of a session of the user with few rights, for an hour.
+    pub fn session(&self, mfa: bool) -> Access {
+        let user: PrincipalArn = format!("arn:aws:iam::{MAIN_ACCOUNT}:user/few")
+            .parse()
+            .unwrap();
+        let now = self.clock.now();
+        let session = Session {
+            principal: user.clone(),
+            source: user,
+            user_id: "AIDAEXAMPLE".to_owned(),
+            issued: now,
+            expires: now.plus(Duration::from_secs(3_600)),
+            mfa,
+            policy: None,
+            source_identity: None,
+            tags: BTreeMap::new(),
+            transitive_tags: Vec::new(),
+        };
+        Access::of_session(&self.iam.sessions().issue(&session).unwrap())
+    }
+
     pub async fn send_as(&self, access: &Access, call: Call) -> Response<Bytes> {
+        let token = access.session_token.clone().unwrap_or_default();
+        let call = call.header("x-amz-security-token", &token);
         let signed = call.sign(access, self.clock.now(), &self.world.host());
         signed.send(&self.world.target()).await.unwrap()
     }

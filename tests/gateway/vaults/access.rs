@@ -125,3 +125,23 @@ async fn a_policy_of_the_vault_allows_a_user_what_its_own_do_not() {
     let upload = Call::post("vaults/v/archives").content("x");
     assert_eq!(glacier.send_as(&few(), upload).await.status(), 201);
 }
+
+#[tokio::test]
+async fn a_policy_of_the_vault_may_demand_a_second_factor_of_sessions() {
+    let glacier = Glacier::with_vault().await;
+    let demand = policy(json!({
+        "Effect": "Deny",
+        "Action": "glacier:DescribeVault",
+        "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}},
+    }));
+    let set = Call::put("vaults/v/access-policy").json(&demand);
+    glacier.expect(set, 204).await;
+    let describe = || Call::get("vaults/v");
+    let with = glacier.session(true);
+    assert_eq!(glacier.send_as(&with, describe()).await.status(), 200);
+    let without = glacier.session(false);
+    expect_error(&glacier.send_as(&without, describe()).await, DENIED, 403);
+    glacier.clock.advance(DAY);
+    let ended = glacier.send_as(&with, describe()).await;
+    expect_error(&ended, "ExpiredTokenException", 403);
+}

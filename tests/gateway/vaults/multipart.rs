@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use http::Method;
 use serde_json::Value;
 use serde_json::json;
+use tests::backend::Action;
+use tests::backend::Fault;
 use tests::expect::expect_no_canary;
 
 use crate::vaults::Call;
@@ -239,4 +242,28 @@ async fn the_age_of_an_archive_in_parts_counts_from_its_completion() {
     glacier.expect(complete(&upload, &[1; 10]), 201).await;
     glacier.clock.advance(Duration::from_secs(1));
     glacier.expect(delete(), 204).await;
+}
+
+#[tokio::test]
+async fn a_completion_that_broke_off_is_completed_by_its_repetition() {
+    let glacier = Glacier::with_vault().await;
+    let upload = glacier.begin_upload().await;
+    glacier.expect(part(&upload, &[1; 10], 0), 204).await;
+    let refusal = Action::Refuse(403, "AccessDenied");
+    let fault = Fault::on_path(Method::PUT, "/archives/", refusal);
+    glacier.world.backend.inject(fault);
+    let unavailable = "ServiceUnavailableException";
+    glacier
+        .refuse(complete(&upload, &[1; 10]), unavailable, 500)
+        .await;
+    glacier.world.backend.heal();
+    // It takes no parts any more, and is completed as it was.
+    glacier
+        .refuse(part(&upload, &[2; 10], 0), MISSING, 404)
+        .await;
+    let other = complete(&upload, &[2; 10]);
+    glacier.refuse(other, WRONG, 400).await;
+    let answer = glacier.expect(complete(&upload, &[1; 10]), 201).await;
+    let archive = header(&answer, "x-amz-archive-id");
+    assert_eq!(glacier.retrieve(&archive).await, [1; 10]);
 }
