@@ -160,7 +160,10 @@ pub fn permit<P: Purpose>(
         .identity
         .as_ref()
         .is_some_and(|it| !it.is_unlimited());
-    let Judgement { decision, by_key } = match snapshot.record.manager {
+    let Judgement {
+        decision,
+        refused_by,
+    } = match snapshot.record.manager {
         Manager::Customer if own && !is_limited && snapshot.is_open_to_its_account() => ALLOWED,
         Manager::Customer => decide(intent, &key, &snapshot, keys),
         Manager::Aws if own && !P::USES_MATERIAL => limit(intent, &key, &snapshot, keys),
@@ -169,7 +172,7 @@ pub fn permit<P: Purpose>(
         }
         Manager::AwsOwned if own && P::USES_MATERIAL && caller.is_s3_itself() => ALLOWED,
         Manager::Aws | Manager::AwsOwned => {
-            return Err(denied(intent, &key, false, Decision::NoMatch));
+            return Err(denied(intent, &key, false, RESOURCE_BASED));
         }
     };
     let permitted = |key| Permitted {
@@ -180,7 +183,7 @@ pub fn permit<P: Purpose>(
     if decision == Decision::Allow {
         return Ok(permitted(key));
     }
-    let error = denied(intent, &key, decision == Decision::Deny, by_key);
+    let error = denied(intent, &key, decision == Decision::Deny, refused_by);
     match enforcement {
         Enforcement::Open => Ok(permitted(key)),
         Enforcement::DenialsOnly if decision != Decision::Deny => Ok(permitted(key)),
@@ -243,30 +246,40 @@ fn decide<P: Purpose>(
         Decision::NoMatch
     };
     let by_key = verdict.decision.or(by_grant);
-    let decision = match caller.rights(&context) {
-        None => by_key,
-        Some(rights) => {
-            let (owner, by_resource) = (key.account().as_str(), Delegation::ByResource);
-            let decided = rights.decide_with(&verdict, owner, by_resource, &action, key.arn());
-            // A grant needs no policy of the principal.
-            decided.or(rights.limit(by_grant, &action, key.arn()))
-        }
+    let Some(rights) = caller.rights(&context) else {
+        return Judgement {
+            decision: by_key,
+            refused_by: RESOURCE_BASED,
+        };
     };
-    Judgement { decision, by_key }
+    let (owner, by_resource) = (key.account().as_str(), Delegation::ByResource);
+    let decided = rights.decide_with(&verdict, owner, by_resource, &action, key.arn());
+    Judgement {
+        // A grant needs no policy of the principal.
+        decision: decided.or(rights.limit(by_grant, &action, key.arn())),
+        // What the key allows, the caller's own policies refuse.
+        refused_by: match by_key {
+            Decision::Allow => rights.refusing_kind(&verdict, owner, &action, key.arn()),
+            Decision::Deny | Decision::NoMatch => RESOURCE_BASED,
+        },
+    }
 }
 
 /// What was decided.
 struct Judgement {
     /// By all policies and grants together.
     decision: Decision,
-    /// By the key's alone.
-    by_key: Decision,
+    /// The kind of policy that refuses, if one does, in AWS's words.
+    refused_by: &'static str,
 }
 
 const ALLOWED: Judgement = Judgement {
     decision: Decision::Allow,
-    by_key: Decision::Allow,
+    refused_by: RESOURCE_BASED,
 };
+
+/// The policy of a key.
+const RESOURCE_BASED: &str = "resource-based";
 
 /// What the caller's policies leave of the use of a key that AWS manages, whose own policy lets every
 /// principal of the account in.
@@ -278,11 +291,12 @@ fn limit<P: Purpose>(
 ) -> Judgement {
     let context = conditions(intent, key, snapshot, keys);
     let action = format!("kms:{}", intent.action);
-    let rights = intent.caller.rights(&context);
-    let limited = rights.map(|rights| rights.limit(Decision::Allow, &action, key.arn()));
+    let Some(rights) = intent.caller.rights(&context) else {
+        return ALLOWED;
+    };
     Judgement {
-        decision: limited.unwrap_or(Decision::Allow),
-        by_key: Decision::Allow,
+        decision: rights.limit(Decision::Allow, &action, key.arn()),
+        refused_by: rights.limiting_kind(&action, key.arn()),
     }
 }
 
@@ -308,14 +322,16 @@ pub fn permit_account(
     }
     request_conditions(caller, now, &mut context);
     let action = format!("kms:{action}");
-    let decision = caller
-        .rights(&context)
-        .map_or(Decision::Allow, |rights| rights.decide(&action, resource));
+    let Some(rights) = caller.rights(&context) else {
+        return Ok(());
+    };
+    let decision = rights.decide(&action, resource);
     match (decision, enforcement) {
         (Decision::Allow, _) | (_, Enforcement::Open | Enforcement::Off) => Ok(()),
         (Decision::NoMatch, Enforcement::DenialsOnly) => Ok(()),
         (decision, enforcement) => {
-            let why = reason(&action, decision == Decision::Deny, "identity-based");
+            let kind = rights.refusing_kind(&Verdict::NONE, "", &action, resource);
+            let why = reason(&action, decision == Decision::Deny, kind);
             let error = not_authorized(caller, &action, resource, &why);
             if enforcement == Enforcement::Warn {
                 tracing::warn!(%error, "allowed, because policies are not enforced");
@@ -415,23 +431,18 @@ fn is_service_of(caller: &Caller, key: &Key, keys: &Keys) -> bool {
         .is_some_and(|key_id| *key_id == **key.id())
 }
 
-/// The refusal of an action on a key, whose own policy and grants decided `by_key`.
-fn denied<P>(intent: &Intent<'_, P>, key: &Key, explicitly: bool, by_key: Decision) -> KmsError {
+/// The refusal of an action on a key by this kind of policy.
+fn denied<P>(intent: &Intent<'_, P>, key: &Key, explicitly: bool, kind: &str) -> KmsError {
     let action = format!("kms:{}", intent.action);
-    // What the key allows, the caller's own policies refuse.
-    let side = match by_key {
-        Decision::Allow => "identity-based",
-        Decision::Deny | Decision::NoMatch => "resource-based",
-    };
-    let why = reason(&action, explicitly, side);
+    let why = reason(&action, explicitly, kind);
     not_authorized(intent.caller, &action, key.arn(), &why)
 }
 
-fn reason(action: &str, explicitly: bool, side: &str) -> String {
-    match (explicitly, side) {
+fn reason(action: &str, explicitly: bool, kind: &str) -> String {
+    match (explicitly, kind) {
         (true, "identity-based") => "with an explicit deny in an identity-based policy".to_owned(),
-        (true, _) => "with an explicit deny in a resource-based policy".to_owned(),
-        (false, side) => format!("because no {side} policy allows the {action} action"),
+        (true, kind) => format!("with an explicit deny in a {kind} policy"),
+        (false, kind) => format!("because no {kind} policy allows the {action} action"),
     }
 }
 

@@ -68,8 +68,8 @@ pub(super) struct Refusal {
     action: &'static str,
     resource: String,
     decision: Decision,
-    /// Whether the bucket's policy decided, and not one of the caller's.
-    by_bucket: bool,
+    /// The kind of policy that refuses, in AWS's words.
+    kind: &'static str,
     /// The statement that decided.
     statement: Option<String>,
 }
@@ -169,11 +169,15 @@ impl BucketAccess {
             Decision::Deny => verdict.decision == Decision::Deny,
             _ => self.foreign && verdict.decision == Decision::NoMatch,
         };
+        let rights = prepared.caller.as_ref().filter(|_| !by_bucket);
+        let kind = rights.map_or("resource-based", |rights| {
+            rights.refusing_kind(&verdict, &self.owner, action, &resource)
+        });
         Err(Refusal {
             action,
             resource,
             decision,
-            by_bucket,
+            kind,
             statement: verdict.statement.map(ToString::to_string),
         })
     }
@@ -195,12 +199,12 @@ impl BucketAccess {
             return S3Error::access_denied();
         }
         let (action, resource) = (refusal.action, &refusal.resource);
-        let kind = match refusal.by_bucket {
-            true => "resource-based",
-            false => "identity-based",
-        };
-        let because = match refusal.decision {
-            Decision::Deny => format!("with an explicit deny in a {kind} policy"),
+        let kind = refusal.kind;
+        let because = match (refusal.decision, kind) {
+            (Decision::Deny, "identity-based") => {
+                "with an explicit deny in an identity-based policy".to_owned()
+            }
+            (Decision::Deny, kind) => format!("with an explicit deny in a {kind} policy"),
             _ => format!("because no {kind} policy allows the {action} action"),
         };
         let message = format!(

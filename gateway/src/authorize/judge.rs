@@ -3,6 +3,7 @@
 use http::HeaderName;
 use proto::arn;
 use proto::policy::Decision;
+use proto::policy::Verdict;
 
 use crate::authorize::Authorizer;
 use crate::authorize::access::BucketAccess;
@@ -143,9 +144,10 @@ impl Authorizer {
         let resource = arn::bucket(partition, request.target.bucket.as_deref().unwrap_or("*"));
         for action in needs::needed(operation.row().actions, &request.headers) {
             if rights.decide(action.name, &resource) != Decision::Allow {
+                let kind = rights.refusing_kind(&Verdict::NONE, "", action.name, &resource);
                 let message = format!(
                     "User: {} is not authorized to perform: {} on resource: \"{resource}\" because no \
-                     identity-based policy allows the {} action",
+                     {kind} policy allows the {} action",
                     identity.arn, action.name, action.name
                 );
                 return Err(S3Error::with_message(S3Code::AccessDenied, message));

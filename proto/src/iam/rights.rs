@@ -90,6 +90,45 @@ impl Rights {
         self.within_session(decision.or(denied), action, resource)
     }
 
+    /// The kind of policy that refuses what [`Rights::decide_with`] does not allow, as AWS's refusals name it, if it is
+    /// not that of the resource: `session` or `identity-based`.
+    ///
+    /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>
+    #[must_use]
+    pub fn refusing_kind(
+        &self,
+        verdict: &Verdict<'_>,
+        owner: &str,
+        action: &str,
+        resource: &str,
+    ) -> &'static str {
+        let is_named = verdict
+            .principal
+            .is_some_and(|it| it > PrincipalMatch::Account);
+        let needs_no_own = self.account == owner && is_named;
+        let is_allowed = verdict.decision == Decision::Allow && needs_no_own;
+        self.kind(is_allowed, action, resource)
+    }
+
+    /// The same of what [`Rights::limit`] does not leave of a decision that allows.
+    #[must_use]
+    pub fn limiting_kind(&self, action: &str, resource: &str) -> &'static str {
+        self.kind(true, action, resource)
+    }
+
+    /// `is_allowed`: without a policy of the user or role.
+    fn kind(&self, is_allowed: bool, action: &str, resource: &str) -> &'static str {
+        let own = self.own(action, resource);
+        let session = self.session.as_ref();
+        let session = session.map(|policy| policy.decide(action, resource).decision);
+        match (own, session) {
+            (Decision::Allow | Decision::NoMatch, Some(Decision::Deny))
+            | (Decision::Allow, Some(Decision::NoMatch)) => "session",
+            (Decision::NoMatch, Some(Decision::NoMatch)) if is_allowed => "session",
+            _ => "identity-based",
+        }
+    }
+
     /// What the policies of the user or role decide.
     fn own(&self, action: &str, resource: &str) -> Decision {
         let Some(policies) = &self.policies else {

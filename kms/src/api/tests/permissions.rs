@@ -303,11 +303,16 @@ fn where_the_key_policy_leaves_it_to_the_account_a_user_s_own_policies_decide() 
         refusal.ends_with("with an explicit deny in an identity-based policy"),
         "{refusal}"
     );
-    let refusal = encrypt(&world, &limited(&json!([allow]), Some(&deny)), &arn);
-    assert!(refusal.is_err());
+    let refusal = encrypt(&world, &limited(&json!([allow]), Some(&deny)), &arn).unwrap_err();
+    let text = "with an explicit deny in a session policy";
+    assert!(refusal.ends_with(text), "{refusal}");
     let other = json!({"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"});
-    let refusal = encrypt(&world, &limited(&json!([allow]), Some(&other)), &arn);
-    assert!(refusal.is_err(), "the session policy does not allow it");
+    let refusal = encrypt(&world, &limited(&json!([allow]), Some(&other)), &arn).unwrap_err();
+    let text = "because no session policy allows the kms:Encrypt action";
+    assert!(refusal.ends_with(text), "{refusal}");
+    let refusal = encrypt(&world, &limited(&json!([other]), Some(&other)), &arn).unwrap_err();
+    let text = "because no identity-based policy allows the kms:Encrypt action";
+    assert!(refusal.ends_with(text), "{refusal}");
     let wide = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
     let refusal = encrypt(&world, &limited(&json!([]), Some(&wide)), &arn);
     assert!(refusal.is_err(), "a session policy gives no right");

@@ -171,6 +171,39 @@ fn a_session_policy_narrows_and_never_widens() {
     );
 }
 
+#[test]
+fn a_refusal_names_the_session_policy_only_where_that_refuses() {
+    let ana = "arn:aws:iam::111122223333:user/ana";
+    let other = r#"{"Statement":[{"Effect":"Allow","Action":"s3:PutObject","Resource":"*"}]}"#;
+    let named = resource("Allow", ana);
+    let account = resource("Allow", "arn:aws:iam::111122223333:root");
+    for (policies, policy, by_resource, expected) in [
+        (None, other, None, "session"),
+        (None, DENY, None, "session"),
+        (Some(&[ALLOW][..]), other, None, "session"),
+        (Some(&[][..]), other, None, "identity-based"),
+        (Some(&[][..]), other, Some(&named), "session"),
+        (Some(&[][..]), other, Some(&account), "identity-based"),
+        (Some(&[DENY][..]), DENY, None, "identity-based"),
+        (Some(&[][..]), ALLOW, None, "identity-based"),
+    ] {
+        let identity = session(&user(policies), ana, Some(policy));
+        let context = Context::new();
+        let principal = identity.principal();
+        let action = "s3:GetObject";
+        let request = Request {
+            principal: &principal,
+            action,
+            resource: OBJECT,
+            context: &context,
+        };
+        let verdict = by_resource.map_or(Verdict::NONE, |policy| evaluate(policy, &request));
+        let rights = identity.for_request(&context);
+        let kind = rights.refusing_kind(&verdict, OWN, action, OBJECT);
+        assert_eq!(kind, expected, "{policies:?} {policy} {by_resource:?}");
+    }
+}
+
 const ROLE: &str = "[[role]]\nname = 'reader'\naccount = '111122223333'\npath = '/team/'\n\
     trust_policy = { Statement = { Effect = 'Allow', Action = 'sts:AssumeRole', Principal = '*' } }\n";
 
