@@ -1,4 +1,4 @@
-"""The services of an AWS SDK around KMS: CloudTrail, Service Quotas, STS. Run by tests/clients/run."""
+"""The services of an AWS SDK around KMS: CloudTrail, Service Quotas, STS and its sessions. Run by tests/clients/run."""
 import datetime
 import json
 import os
@@ -71,3 +71,22 @@ refused("NoSuchResourceException", quotas.get_service_quota, ServiceCode="kms", 
 # STS: the caller's identity.
 identity = boto3.client("sts", endpoint_url=ENDPOINT).get_caller_identity()
 assert identity["Account"] == key["AWSAccountId"] and identity["Arn"] == decrypted["userIdentity"]["arn"], identity
+
+# A session of the user: S3 and KMS accept it, and the trail shows its key.
+session = boto3.client("sts", endpoint_url=ENDPOINT).get_session_token(DurationSeconds=900)["Credentials"]
+temporary = boto3.Session(aws_access_key_id=session["AccessKeyId"], aws_session_token=session["SessionToken"],
+                          aws_secret_access_key=session["SecretAccessKey"])
+assert temporary.client("sts", endpoint_url=ENDPOINT).get_caller_identity()["Arn"] == identity["Arn"]
+assert temporary.client("kms").describe_key(KeyId=key["KeyId"])["KeyMetadata"]["Arn"] == key["Arn"]
+s3 = temporary.client("s3")
+s3.create_bucket(Bucket="of-a-session")
+s3.put_object(Bucket="of-a-session", Key="k", Body=b"body of the trail")
+assert s3.get_object(Bucket="of-a-session", Key="k")["Body"].read() == b"body of the trail"
+created, = events(ResourceName="of-a-session")
+assert created["EventName"] == "CreateBucket" and created["AccessKeyId"] == session["AccessKeyId"], created
+assert created["EventSource"] == "s3.amazonaws.com" and events(EventName="PutObject") == []
+recorded = json.loads(created["CloudTrailEvent"])
+assert recorded["userIdentity"]["sessionContext"]["attributes"]["mfaAuthenticated"] == "false", recorded
+assert recorded["userAgent"].startswith("[Boto3/") and session["SessionToken"] not in created["CloudTrailEvent"]
+s3.delete_object(Bucket="of-a-session", Key="k")
+s3.delete_bucket(Bucket="of-a-session")

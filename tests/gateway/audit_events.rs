@@ -458,3 +458,82 @@ async fn a_request_goes_on_when_no_more_events_find_room() {
     let lost = usize::try_from(trail.world.kms.audit.lost()).unwrap();
     assert!(recorded <= 20 && recorded + lost >= 20, "{recorded} {lost}");
 }
+
+/// LookupEvents with these members.
+fn lookup(trail: &Trail, request: &Value) -> Value {
+    let target = b"com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents";
+    let body = request.to_string();
+    let (status, answer) =
+        kms::services::cloud_trail::respond(&trail.world.kms.audit, target, body.as_bytes());
+    assert_eq!(status, 200, "{answer}");
+    answer
+}
+
+#[tokio::test]
+async fn lookup_events_has_the_management_events_of_both_services_and_no_data_events() {
+    let trail = Trail::start().await;
+    trail
+        .send(Draft::new(Method::PUT, "bkt", "k").body("1"))
+        .await;
+    trail
+        .send(Draft::new(Method::GET, "bkt", "").query("location", ""))
+        .await;
+    for (name, value, expected) in [
+        (
+            "EventSource",
+            "s3.amazonaws.com",
+            &["GetBucketLocation", "CreateBucket"][..],
+        ),
+        ("EventName", "CreateBucket", &["CreateBucket"]),
+        ("EventName", "PutObject", &[]),
+        (
+            "ResourceName",
+            "bkt",
+            &["GetBucketLocation", "CreateBucket"],
+        ),
+        (
+            "ResourceName",
+            "arn:aws:s3:::bkt",
+            &["GetBucketLocation", "CreateBucket"],
+        ),
+        ("ResourceName", "bk", &[]),
+        (
+            "ResourceType",
+            "AWS::S3::Bucket",
+            &["GetBucketLocation", "CreateBucket"],
+        ),
+        (
+            "AccessKeyId",
+            "MAINEXAMPLEACCESSKEY",
+            &["GetBucketLocation", "CreateBucket"],
+        ),
+        ("AccessKeyId", "ALTEXAMPLEACCESSKEY1", &[]),
+    ] {
+        let by = json!([{ "AttributeKey": name, "AttributeValue": value }]);
+        let answer = lookup(&trail, &json!({ "LookupAttributes": by }));
+        let events = answer["Events"].as_array().unwrap();
+        let names: Vec<&str> = events
+            .iter()
+            .map(|it| it["EventName"].as_str().unwrap())
+            .collect();
+        assert_eq!(names, expected, "{name} {value}");
+    }
+    let by_root = json!([{ "AttributeKey": "Username", "AttributeValue": "root" }]);
+    let first = lookup(
+        &trail,
+        &json!({ "LookupAttributes": by_root, "MaxResults": 1 }),
+    );
+    assert_eq!(first["Events"][0]["EventName"], "GetBucketLocation");
+    let bucket = json!([{ "ResourceType": "AWS::S3::Bucket", "ResourceName": "bkt" }]);
+    assert_eq!(first["Events"][0]["Resources"], bucket);
+    let token = first["NextToken"].clone();
+    let next = json!({ "LookupAttributes": by_root, "MaxResults": 1, "NextToken": token });
+    assert_eq!(
+        lookup(&trail, &next)["Events"][0]["EventName"],
+        "CreateBucket"
+    );
+    // The event history has services' calls, too: the gateway's own, of its root key.
+    let of_kms = json!([{ "AttributeKey": "EventSource", "AttributeValue": "kms.amazonaws.com" }]);
+    let answer = lookup(&trail, &json!({ "LookupAttributes": of_kms }));
+    assert!(!answer["Events"].as_array().unwrap().is_empty());
+}

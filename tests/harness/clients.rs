@@ -84,6 +84,19 @@ pub fn kms(endpoint: &str, access: &Access) -> aws_sdk_kms::Client {
     aws_sdk_kms::Client::from_conf(config.build())
 }
 
+/// An STS client: one attempt.
+#[must_use]
+pub fn sts(endpoint: &str, access: &Access) -> aws_sdk_sts::Client {
+    let config = aws_sdk_sts::Config::builder()
+        .behavior_version_latest()
+        .endpoint_url(endpoint)
+        .region(aws_sdk_sts::config::Region::new(access.region.clone()))
+        .credentials_provider(access.credentials())
+        .retry_config(aws_sdk_sts::config::retry::RetryConfig::disabled())
+        .http_client(http_client(None));
+    aws_sdk_sts::Client::from_conf(config.build())
+}
+
 fn http_client(ca_pem: Option<&str>) -> SharedHttpClient {
     let trust = match ca_pem {
         Some(pem) => TrustStore::empty().with_pem_certificate(pem.as_bytes()),

@@ -97,7 +97,7 @@ impl Setup {
         self
     }
 
-    /// Gives the gateway further users, roles and sessions.
+    /// Gives both services further users, roles and sessions.
     #[must_use]
     pub fn iam(mut self, iam: Arc<Iam>) -> Self {
         self.iam = Some(iam);
@@ -124,9 +124,12 @@ impl Setup {
         if let Some(change) = self.kms {
             change(&mut config);
         }
-        let kms = kms::server::start(config, Arc::new(SystemClock))
-            .await
-            .unwrap();
+        let clock = Arc::new(SystemClock);
+        let kms = match &self.iam {
+            Some(iam) => kms::server::start_with(config, clock, Arc::clone(iam)).await,
+            None => kms::server::start(config, clock).await,
+        };
+        let kms = kms.unwrap();
 
         let mut config = gateway_config(&backend, &kms, &main, &alt);
         config.audit.data_events = self.one_trail;
@@ -260,6 +263,12 @@ impl World {
     #[must_use]
     pub fn kms(&self) -> aws_sdk_kms::Client {
         clients::kms(&self.kms.endpoint, &self.main)
+    }
+
+    /// A user's STS client.
+    #[must_use]
+    pub fn sts_as(&self, access: &Access) -> aws_sdk_sts::Client {
+        clients::sts(&self.kms.endpoint, access)
     }
 
     /// `http://127.0.0.1:PORT` of the gateway.

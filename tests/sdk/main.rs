@@ -8,3 +8,4 @@ mod policies;
 mod public_access;
 mod regions;
 mod s3;
+mod sessions;
