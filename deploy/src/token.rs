@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use proto::iam::User;
 use proto::identity::Secret;
+use proto::session::is_temporary;
 use proto::time::Clock as _;
 use proto::time::SystemClock;
 use proto::token::issue_token;
@@ -137,6 +138,13 @@ fn from_environment(env: impl Fn(&str) -> Option<String>) -> anyhow::Result<Sign
             "whose token? Name a user by --user, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         );
     };
+    // The secret of a session follows from its session token, for which a bearer token has no place.
+    if env("AWS_SESSION_TOKEN").is_some() || is_temporary(&access_key_id) {
+        anyhow::bail!(
+            "a session has no bearer token: it calls the KMS by AWS JSON, signed by an SDK; for gRPC name a user by \
+             --user"
+        );
+    }
     Ok(Signer {
         name: None,
         access_key_id,
@@ -201,10 +209,29 @@ mod tests {
 
     #[test]
     fn without_a_user_the_access_key_of_the_environment_signs() {
-        let set = |name: &str| Some(format!("value of {name}"));
+        let set = |name: &str| match name {
+            "AWS_SESSION_TOKEN" => None,
+            name => Some(format!("value of {name}")),
+        };
         let signer = from_environment(set).unwrap();
         assert_eq!(signer.access_key_id, "value of AWS_ACCESS_KEY_ID");
         let refusal = from_environment(|_| None).err().unwrap().to_string();
         assert!(refusal.contains("--user"), "{refusal}");
+    }
+
+    #[test]
+    fn a_session_of_the_environment_gets_no_token_but_the_way_out() {
+        let with_token = |name: &str| Some(format!("value of {name}"));
+        let by_its_key = |name: &str| match name {
+            "AWS_SESSION_TOKEN" => None,
+            _ => Some("ASIAEXAMPLE".to_owned()),
+        };
+        for refused in [from_environment(with_token), from_environment(by_its_key)] {
+            let refusal = refused.err().unwrap().to_string();
+            assert!(
+                refusal.contains("AWS JSON") && refusal.contains("--user"),
+                "{refusal}"
+            );
+        }
     }
 }
