@@ -63,7 +63,7 @@ struct Bucket {
 pub struct Ending<'a> {
     /// The message of its error.
     pub error_message: Option<&'a str>,
-    /// Bytes of its body that were received.
+    /// Bytes of its body that were received; of an object that was written, the object's.
     pub received_bytes: u64,
 }
 

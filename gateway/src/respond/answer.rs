@@ -151,9 +151,11 @@ impl Record {
             logged.log.add(bucket, &answered);
         }
         if let Some(event) = event {
+            // The object's own bytes, where it was written: without the frames of `aws-chunked` or of a form.
+            let written = logged.payload_bytes.filter(|_| self.status.is_success());
             let ending = Ending {
                 error_message: self.error_message.as_deref(),
-                received_bytes: logged.last_byte.bytes(),
+                received_bytes: written.unwrap_or_else(|| logged.last_byte.bytes()),
             };
             event.end(&answered, ending);
         }
