@@ -24,6 +24,9 @@ pub(crate) struct EventFile<W = File> {
     lines_count: u64,
     /// Whether the file ends within a line.
     is_cut_off: bool,
+    /// The file again, whose lock every process shares while it writes: whoever opens the file and finds no lock
+    /// knows that a line without an end stays so.
+    lock: Option<File>,
 }
 
 impl EventFile {
@@ -34,9 +37,15 @@ impl EventFile {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path)?;
+        let lock = file.try_clone()?;
         // What cannot be read does not end within a line of an earlier process.
-        let is_cut_off = ends_within_a_line(path).unwrap_or(false);
-        Ok(Self::new(file, is_cut_off))
+        let is_cut_off = lock.try_lock().is_ok() && ends_within_a_line(path).unwrap_or(false);
+        // It fails where there are no locks, and then there was none.
+        drop(lock.unlock());
+        Ok(Self {
+            lock: Some(lock),
+            ..Self::new(file, is_cut_off)
+        })
     }
 }
 
@@ -47,6 +56,7 @@ impl<W: Write> EventFile<W> {
             lines: Vec::new(),
             lines_count: 0,
             is_cut_off,
+            lock: None,
         }
     }
 
@@ -74,7 +84,10 @@ impl<W: Write> EventFile<W> {
         if self.is_cut_off && !self.lines.is_empty() {
             self.lines.insert(0, b'\n');
         }
+        // Where there are no locks, the worst is an empty line.
+        drop(self.lock.as_ref().map(File::lock_shared));
         let result = self.write_lines();
+        drop(self.lock.as_ref().map(File::unlock));
         let count = std::mem::take(&mut self.lines_count);
         self.lines.clear();
         match result {
