@@ -12,17 +12,23 @@ use proto::identity::Region;
 use proto::policy::Context;
 use proto::time::Clock;
 
+use crate::access_point::AccessPoints;
+use crate::access_point::record::AccessPoint;
+use crate::access_point::resolution::RequestAccessPoints;
 use crate::authorize::access::BucketAccess;
 use crate::authorize::context::Encryption;
+use crate::authorize::through::AccessPointLayer;
 use crate::bucket::BucketConfigurations;
 use crate::bucket::owner::BucketOwners;
 use crate::bucket::policy::BucketPolicies;
+use crate::bucket::policy::BucketPolicy;
 use crate::bucket::public_access::PublicAccessBlocks;
 use crate::error::S3Error;
 use crate::protocol::copy_source::CopySource;
 use crate::protocol::document;
 use crate::records::uploads::UploadName;
 use crate::records::uploads::Uploads;
+use crate::request::Caller;
 use crate::request::Payload;
 use crate::request::S3Request;
 use crate::route::Action;
@@ -30,6 +36,7 @@ use crate::route::Operation;
 
 mod access;
 mod context;
+mod control;
 mod destination;
 mod judge;
 mod log_delivery;
@@ -37,6 +44,7 @@ mod needs;
 mod permit;
 mod public_acl;
 mod second_factor;
+mod through;
 
 pub use log_delivery::LogDelivery;
 pub use log_delivery::LogDeliveryError;
@@ -49,6 +57,7 @@ pub struct Authorizer {
     policies: Arc<BucketPolicies>,
     owners: Arc<BucketOwners>,
     public_access: Arc<PublicAccessBlocks>,
+    access_points: Option<Arc<AccessPoints>>,
     state_bucket: String,
     region: Region,
     clock: Arc<dyn Clock>,
@@ -69,11 +78,19 @@ impl Authorizer {
             policies: Arc::clone(&configurations.policies),
             owners: Arc::clone(&configurations.owners),
             public_access: Arc::clone(&configurations.public_access),
+            access_points: None,
             state_bucket: state_bucket.to_owned(),
             region,
             clock,
             second_factors: None,
         }
+    }
+
+    /// The same, with access points.
+    #[must_use]
+    pub fn with_access_points(mut self, access_points: Arc<AccessPoints>) -> Self {
+        self.access_points = Some(access_points);
+        self
     }
 
     /// The same, where `second_factors` checks what MFA Delete demands.
@@ -83,8 +100,8 @@ impl Authorizer {
         self
     }
 
-    /// Permits a request, or refuses it. `uploads` has the encryption that an upload was created
-    /// with.
+    /// Permits a request that goes through these access points, or refuses it. `uploads` has the encryption that
+    /// an upload was created with.
     ///
     /// # Errors
     ///
@@ -96,6 +113,7 @@ impl Authorizer {
         &self,
         operation: Operation,
         mut request: S3Request,
+        through: RequestAccessPoints,
         uploads: &Uploads,
     ) -> Result<Permitted<S3Request>, S3Error> {
         let second_factors = self.second_factors.as_ref();
@@ -108,22 +126,30 @@ impl Authorizer {
                 let source = operation.row().actions.iter().any(names_source);
                 let source = source.then(|| CopySource::read(&request.headers));
                 let source = source.transpose()?;
+                let named = NamedBucket {
+                    bucket: &bucket,
+                    through: through.target.as_ref(),
+                };
                 let access = self
-                    .access(&bucket, operation, &request, source.as_ref(), uploads)
+                    .access(named, operation, &request, source.as_ref(), uploads)
                     .await?;
                 access.check_owner(&request.headers, &EXPECTED_OWNER)?;
                 terms = match operation {
                     Operation::DeleteObjects => Box::pin(self.deletions(access, &request)).await?,
                     _ => {
+                        let source = source.map(|source| (source, through.source));
                         self.check_operation(operation, access, source, &mut request, uploads)
                             .await?
                     }
                 };
             }
             _ if request.caller.is_anonymous() => return Err(S3Error::access_denied()),
+            _ if request.target.control.is_some() => {
+                Box::pin(control::check(self, operation, &mut request)).await?;
+            }
             _ => {
                 self.check_without_bucket(operation, &request)?;
-                public_acl::check(self, operation, &mut request).await?;
+                public_acl::check(self, operation, &mut request, None).await?;
             }
         }
         terms.second_factor = second_factor;
@@ -133,12 +159,13 @@ impl Authorizer {
     /// What the caller of a request may do in a bucket.
     async fn access(
         &self,
-        bucket: &str,
+        named: NamedBucket<'_>,
         operation: Operation,
         request: &S3Request,
         source: Option<&CopySource>,
         uploads: &Uploads,
     ) -> Result<BucketAccess, S3Error> {
+        let bucket = named.bucket;
         let caller = request.caller.clone();
         let (owner, record) = match operation {
             Operation::DeleteBucket => self.owners.with_record_of_deleted(bucket).await?,
@@ -149,14 +176,14 @@ impl Authorizer {
         let mut context = Context::new();
         let mut restricted = false;
         let is_limited = caller.identity().is_some_and(|it| !it.is_unlimited());
-        if policy.is_some() || is_limited {
-            let of_upload = matches!(
-                operation,
-                Operation::UploadPart
-                    | Operation::UploadPartCopy
-                    | Operation::CompleteMultipartUpload
-            );
-            let upload = match of_upload {
+        let through = self
+            .layer(named, &caller, policy.as_deref(), request)
+            .await?;
+        let has_layer = through
+            .as_ref()
+            .is_some_and(|it| it.access_point.policy.is_some());
+        if policy.is_some() || is_limited || has_layer {
+            let upload = match is_of_upload(operation) {
                 true => Some(Box::pin(uploads.find(upload_name(request))).await?),
                 false => None,
             };
@@ -165,11 +192,16 @@ impl Authorizer {
                 None => Encryption::Requested(&self.region),
             };
             context = context::from_request(request, source, encryption, self.clock.now());
+            context.insert_all("aws:SourceVpc", self.vpc_of(request));
+            if let Some(through) = &through {
+                through::add_conditions(&mut context, &through.access_point);
+            }
             restricted = foreign
-                && policy.as_ref().is_some_and(|policy| policy.is_public())
-                && Box::pin(self.public_access.in_force(bucket))
-                    .await?
-                    .restrict_public_buckets;
+                && (through.as_ref().is_some_and(|it| it.restricts_bucket)
+                    || policy.as_ref().is_some_and(|policy| policy.is_public())
+                        && Box::pin(self.public_access.in_force(bucket))
+                            .await?
+                            .restrict_public_buckets);
         }
         Ok(BucketAccess {
             request_id: request.request_id,
@@ -183,8 +215,49 @@ impl Authorizer {
             prepared: OnceLock::new(),
             restricted,
             version_is_current: false,
+            through,
         })
     }
+
+    /// What the access point by which a request names a bucket, whose policy is `policy`, adds to its judgement.
+    async fn layer(
+        &self,
+        named: NamedBucket<'_>,
+        caller: &Caller,
+        policy: Option<&BucketPolicy>,
+        request: &S3Request,
+    ) -> Result<Option<AccessPointLayer>, S3Error> {
+        let Some(access_point) = named.through else {
+            return Ok(None);
+        };
+        let config = self.access_points.as_ref().map(|it| it.config());
+        through::check_request(config, access_point, request, self.vpc_of(request))?;
+        let public_access = &self.public_access;
+        let layer =
+            AccessPointLayer::new(public_access, access_point, named.bucket, caller, policy);
+        Ok(Some(Box::pin(layer).await?))
+    }
+
+    /// The VPC that a request comes from: the value of `aws:SourceVpc`.
+    fn vpc_of(&self, request: &S3Request) -> Option<&str> {
+        let access_points = self.access_points.as_ref()?;
+        access_points.config().vpc_of(request.connection.client)
+    }
+}
+
+/// A bucket, and the access point by which a request names it.
+#[derive(Clone, Copy)]
+struct NamedBucket<'a> {
+    bucket: &'a str,
+    through: Option<&'a Arc<AccessPoint>>,
+}
+
+/// Whether an operation is judged by the encryption that an upload was created with.
+const fn is_of_upload(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::UploadPart | Operation::UploadPartCopy | Operation::CompleteMultipartUpload
+    )
 }
 
 /// The upload that a request names.

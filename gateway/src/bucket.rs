@@ -39,6 +39,7 @@ use crate::request::Regions;
 use crate::request::S3Request;
 use crate::state::State;
 
+pub mod account_block;
 pub mod adoption;
 pub mod bucket_records;
 pub mod configuration;

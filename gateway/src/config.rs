@@ -12,6 +12,7 @@ use proto::identity::Region;
 use proto::identity::Secret;
 
 use crate::access_log;
+use crate::access_point;
 use crate::audit;
 use crate::authenticate;
 use crate::authenticate::User;
@@ -20,8 +21,8 @@ use crate::bucket;
 use crate::keys::bucket_key;
 use crate::operation;
 use crate::payload::WireLimits;
+use crate::request::Network;
 use crate::request::Regions;
-use crate::respond::Network;
 use crate::state;
 use crate::vault;
 
@@ -91,6 +92,9 @@ pub struct Config {
 
     /// How Glacier vaults behave.
     pub vaults: vault::config::Config,
+
+    /// How access points work.
+    pub access_points: access_point::config::Config,
 }
 
 /// Where clients connect. A listener without an address is not opened: the default opens two, and a table
@@ -229,6 +233,7 @@ impl Default for Config {
             access_logs: access_log::config::Config::default(),
             audit: audit::config::Config::default(),
             vaults: vault::config::Config::default(),
+            access_points: access_point::config::Config::default(),
         }
     }
 }

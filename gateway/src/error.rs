@@ -172,21 +172,45 @@ impl S3Error {
         response
     }
 
+    /// The whole HTTP answer of S3 Control.
+    pub fn into_control_response(self, request_id: &str, host_id: &str) -> Response<Bytes> {
+        let body = Bytes::from(self.to_control_xml(request_id, host_id));
+        let mut response = self.into_response(request_id, host_id, true);
+        *response.body_mut() = body;
+        response
+    }
+
     /// The XML body of the answer.
     ///
     /// AWS's documentation shows a `Resource`; no error that was recorded from AWS has one.
     pub fn to_xml(&self, request_id: &str, host_id: &str) -> String {
         let mut xml = String::with_capacity(512);
         xml.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>");
-        push_element(&mut xml, "Code", self.code_text());
-        push_element(&mut xml, "Message", &self.message);
-        for (element, value) in &self.details {
-            push_element(&mut xml, element, value);
-        }
+        self.push_elements(&mut xml);
         push_element(&mut xml, "RequestId", request_id);
         push_element(&mut xml, "HostId", host_id);
         xml.push_str("</Error>");
         xml
+    }
+
+    /// The XML body of the answer as S3 Control writes it: the error is wrapped.
+    pub fn to_control_xml(&self, request_id: &str, host_id: &str) -> String {
+        let mut xml = String::with_capacity(512);
+        xml.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ErrorResponse><Error>");
+        self.push_elements(&mut xml);
+        xml.push_str("</Error>");
+        push_element(&mut xml, "RequestId", request_id);
+        push_element(&mut xml, "HostId", host_id);
+        xml.push_str("</ErrorResponse>");
+        xml
+    }
+
+    fn push_elements(&self, xml: &mut String) {
+        push_element(xml, "Code", self.code_text());
+        push_element(xml, "Message", &self.message);
+        for (element, value) in &self.details {
+            push_element(xml, element, value);
+        }
     }
 }
 

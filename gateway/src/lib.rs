@@ -16,6 +16,7 @@
 //! | [`authenticate`] | who sent a request, and what of it they signed |
 //! | [`payload`] | bodies on the wire: framing, `aws-chunked`, `multipart/form-data` |
 //! | [`route`] | which bucket, object and operation a request names |
+//! | [`access_point`] | access points: named ways to a bucket, with policies of their own |
 //! | [`bucket`] | buckets: their default encryption, policies, owners and cross-origin rules |
 //! | [`sealed`] | sealed objects at the backend: written, described, opened, re-wrapped |
 //! | [`records`] | sealed records: configurations of buckets, uploads that are not complete |
@@ -47,6 +48,7 @@ pub mod authorize;
 pub mod authenticate;
 pub mod payload;
 pub mod route;
+pub mod access_point;
 pub mod bucket;
 pub mod sealed;
 pub mod records;

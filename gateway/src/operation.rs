@@ -4,6 +4,7 @@
 //! Those on objects translate between what a client sees and what the backend holds ([`crate::sealed`]): sizes, ETags,
 //! ranges, conditions, checksums, encryption.
 
+pub mod access_points;
 pub(crate) mod answer;
 pub mod bucket;
 pub mod bucket_configuration;

@@ -1,5 +1,6 @@
 //! Sealed records in the state bucket, and the uploads that are not complete.
 
+pub mod documents;
 pub mod exclusive;
 pub mod listed_etags;
 pub mod mfa_codes;

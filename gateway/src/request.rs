@@ -17,11 +17,17 @@ use proto::identity::AccountId;
 use proto::identity::PrincipalArn;
 use proto::time::Timestamp;
 
+mod access_point;
+mod network;
 mod payload;
 mod regions;
 mod served;
 mod target;
 
+pub use access_point::AccessPointAddress;
+pub use access_point::ControlPath;
+pub use network::Network;
+pub use network::NetworkError;
 pub use payload::Payload;
 pub use payload::PayloadStream;
 pub use regions::Regions;
@@ -29,6 +35,7 @@ pub use regions::region_of;
 pub use served::CopiedSource;
 pub use served::DeletedObject;
 pub use served::ServedObjects;
+pub use target::Addressing;
 pub use target::Query;
 pub use target::Target;
 

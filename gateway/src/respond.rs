@@ -28,6 +28,9 @@ use tracing::Instrument as _;
 use crate::access_log::log::AccessLog;
 use crate::access_log::request::Authentication;
 use crate::access_log::request::ReceivedHead;
+use crate::access_point::record::AccessPoint;
+use crate::access_point::resolution;
+use crate::access_point::resolution::RequestAccessPoints;
 use crate::audit::trail::Trail;
 use crate::authenticate;
 use crate::authenticate::Authenticator;
@@ -71,8 +74,6 @@ mod logged;
 mod meters;
 
 pub use answer::Answer;
-pub use client::Network;
-pub use client::NetworkError;
 pub use client::TrustedProxies;
 pub use dispatch::Operations;
 
@@ -181,7 +182,7 @@ impl Responder {
         let target = authenticate::check_head(&head.uri, &head.headers);
         let target = target.and_then(|()| match is_for_vaults {
             true => Ok(Target::default()),
-            false => route::target(&head.uri, host(&head), &self.settings.bases),
+            false => self.target(&head),
         });
         let mut record = self.record(&head, &connection, target.as_ref().ok(), last_byte);
         let is_head = head.method == Method::HEAD;
@@ -219,6 +220,13 @@ impl Responder {
             response.headers_mut().extend(for_page);
         }
         self.finish(response, record)
+    }
+
+    /// What a request is about.
+    fn target(&self, head: &http::request::Parts) -> Result<Target, S3Error> {
+        let (host, bases) = (host(head), &self.settings.bases);
+        let control = route::control_target(&head.uri, host, &head.headers, bases)?;
+        control.map_or_else(|| route::target(&head.uri, host, bases), Ok)
     }
 
     /// The request's part in the log, and its place among those in flight.
@@ -268,6 +276,7 @@ impl Responder {
         let asking = Asking::of(&head.method, &head.headers);
         if head.method == Method::OPTIONS {
             record.operation = Some(Operation::Preflight);
+            Box::pin(self.operations.resolve_target(&mut target)).await?;
             self.begin_event(Operation::Preflight, &head.headers, record);
             let cors = &self.operations.configurations.cors;
             return Box::pin(cors.preflight(&target, asking.as_ref())).await;
@@ -292,6 +301,8 @@ impl Responder {
         }
         record.caller = Some(caller.clone());
         // Not before: whoever signs wrongly costs the backend nothing.
+        let through = Box::pin(self.operations.resolve_target(&mut target)).await?;
+        record.set_bucket(&target);
         if let (Some(asking), Some(bucket)) = (asking, &target.bucket) {
             let cors = &self.operations.configurations.cors;
             *for_page = Box::pin(cors.allowance(bucket, &asking)).await;
@@ -304,17 +315,10 @@ impl Responder {
         headers.remove(authenticate::SECURITY_TOKEN);
         headers.extend(hoisted.into_iter().map(|(name, value)| (Some(name), value)));
 
-        route::check_headers(&headers)?;
-        let operation = route::operation(&method, &mut target, &headers)?;
-        route::keep_headers(operation, &mut headers);
-        record.operation = Some(operation);
-        // Who sent a form is not known yet.
-        if operation != Operation::PostObject {
-            self.begin_event(operation, &headers, record);
-        }
+        let named = self.named_operation(&method, &mut target, &mut headers, through, record);
+        let (operation, through) = Box::pin(named).await?;
         if coverage.is_chunked() && !operation.takes_chunked_body() {
-            let reason = "This operation does not take a chunked, signed payload.";
-            return Err(S3Error::not_implemented(reason));
+            return Err(S3Error::not_implemented(CHUNKED));
         }
         self.operations.check_target(&target)?;
 
@@ -336,7 +340,33 @@ impl Responder {
             request = Box::pin(self.read_form(request, record)).await?;
         }
         record.logged.begin(operation, &request);
-        self.operations.run(operation, request).await
+        self.operations.run(operation, request, through).await
+    }
+
+    /// The operation that a request names, and all access points that it names.
+    async fn named_operation(
+        &self,
+        method: &Method,
+        target: &mut Target,
+        headers: &mut HeaderMap,
+        through: Option<Arc<AccessPoint>>,
+        record: &mut Record,
+    ) -> Result<(Operation, RequestAccessPoints), S3Error> {
+        route::check_headers(headers)?;
+        let operation = route::operation(method, target, headers)?;
+        route::keep_headers(operation, headers);
+        record.operation = Some(operation);
+        // Who sent a form is not known yet.
+        if operation != Operation::PostObject {
+            self.begin_event(operation, headers, record);
+        }
+        let operations = &self.operations;
+        operations
+            .check_access_point(operation, method, target)
+            .await?;
+        let through = operations.resolve_all(operation, through, headers).await?;
+        record.set_source(headers, through.source.as_deref());
+        Ok((operation, through))
     }
 
     /// The request that a form stands for, whose sender and key are known only now.
@@ -390,13 +420,18 @@ impl Responder {
 
     /// The answer that reports an error.
     fn error_answer(&self, error: S3Error, is_head: bool, record: &mut Record) -> Response<Body> {
+        let error = resolution::explain_missing(error, &record.target);
         record.error_code = Some(error.code_text().to_owned());
         if record.event.is_some() {
             record.error_message = Some(error.message().to_owned());
         }
         let error = error_elements::complete(error, &record.head.method, &record.target);
         let host_id = self.host_id.to_str().unwrap_or_default();
-        let response = error.into_response(record.request_id.as_str(), host_id, is_head);
+        let request_id = record.request_id.as_str();
+        let response = match record.target.control.is_some() {
+            true => error.into_control_response(request_id, host_id),
+            false => error.into_response(request_id, host_id, is_head),
+        };
         response.map(full_body)
     }
 
@@ -429,6 +464,8 @@ impl Ids {
 
 /// Names a request to Glacier in its answer.
 const VAULT_REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
+const CHUNKED: &str = "This operation does not take a chunked, signed payload.";
 
 /// The host that a request names.
 fn host(head: &http::request::Parts) -> Option<&str> {

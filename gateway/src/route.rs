@@ -8,8 +8,11 @@ mod address;
 mod operation;
 mod reserved;
 
+pub use address::ACCOUNT_ID;
 pub use address::BaseDomains;
 pub use address::KEY_BYTES_MAX;
+pub use address::TAG_KEYS;
+pub use address::control_target;
 pub use address::target;
 pub use operation::Action;
 pub use operation::Handling;

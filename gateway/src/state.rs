@@ -10,6 +10,9 @@
 //! | `buckets/<bucket>/record` | all that is stored about a bucket ([`crate::bucket::record`]) | sealed |
 //! | `buckets/<bucket>/uploads/<slot>` | the head of an upload ([`crate::records::uploads`]) | sealed |
 //! | `uploads/<slot>/...` | parts of uploads that are not complete ([`crate::records::uploads`]) | sealed |
+//! | `access-points/<account>/<name>` | an access point ([`crate::access_point`]) | sealed |
+//! | `access-point-aliases/<alias>` | which access point has the alias | sealed |
+//! | `accounts/<account>/public-access-block` | what an account blocks of public access ([`crate::bucket::account_block`]) | sealed |
 //! | `mfa/<digest>` | which codes of an MFA device were used ([`crate::records::mfa_codes`]) | sealed |
 //! | `vaults/<account>/<region>/<vault>` | a Glacier vault: its tags, policies and lock ([`crate::vault`]) | sealed |
 //! | `vault-contents/<incarnation>/...` | what is in a vault: archives, jobs, uploads ([`crate::vault`]) | sealed |

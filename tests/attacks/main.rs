@@ -3,6 +3,7 @@
 //! `README.md` is the catalogue. Except in `bearer`, which is about the KMS's users, there is no KMS here:
 //! what is let in uses customer keys or passes through.
 
+mod access_points;
 mod answers;
 mod bearer;
 mod chunks;

@@ -215,7 +215,8 @@ async fn a_copy_source_that_names_no_object_is_refused_before_anything_is_asked(
     }
     let arn = "arn:aws:s3:us-east-1:000000000000:accesspoint/ap/object/key";
     let draft = Draft::new(Method::PUT, BUCKET, "key").header("x-amz-copy-source", arn);
-    gate.refuses(&gate.sign(draft), "NotImplemented", 501).await;
+    gate.refuses(&gate.sign(draft), "NoSuchAccessPoint", 404)
+        .await;
     let reserved = Draft::new(Method::PUT, BUCKET, "key");
     let reserved = reserved.header("x-amz-copy-source", "sealgate%2Dstate/root-keys/1");
     let response = gate.send(&gate.sign(reserved)).await;

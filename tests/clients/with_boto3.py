@@ -202,3 +202,28 @@ for number in range(3):
 keys = [{"Key": f"k{number}"} for number in range(3)]
 assert len(s3.delete_objects(Bucket="boto-gone", Delete={"Objects": keys})["Deleted"]) == 3
 s3.delete_bucket(Bucket="boto-gone")
+
+# Access points by ARN and alias. boto3 puts account or access point before the host, so the gateway is its proxy.
+if plain := os.environ.get("S3_PLAIN_ENDPOINT"):
+    own = plain.replace("127.0.0.1", "localhost")
+    proxied = {"endpoint_url": own, "config": Config(proxies={"http": plain}, signature_version="s3v4")}
+    control, through = boto3.client("s3control", **proxied), boto3.client("s3", **proxied)
+    account = boto3.client("sts").get_caller_identity()["Account"]
+    point = control.create_access_point(AccountId=account, Name="boto-ap", Bucket="boto")
+    arn, alias = point["AccessPointArn"], point["Alias"]
+    refused("AccessPointAlreadyOwnedByYou", control.create_access_point, AccountId=account, Name="boto-ap", Bucket="boto")
+    through.put_object(Bucket=arn, Key="through", Body=canary)
+    assert s3.get_object(Bucket=alias, Key="through")["Body"].read() == canary
+    s3.copy_object(Bucket="boto", Key="copied", CopySource={"Bucket": arn, "Key": "through"})
+    assert s3.get_object(Bucket="boto", Key="copied")["Body"].read() == canary
+    listed = control.list_access_points(AccountId=account, Bucket="boto")["AccessPointList"]
+    assert [each["Alias"] for each in listed] == [alias], listed
+    found = control.get_access_point(AccountId=account, Name="boto-ap")
+    assert found["PublicAccessBlockConfiguration"]["BlockPublicPolicy"] is True, found
+    control.tag_resource(AccountId=account, ResourceArn=arn, Tags=[{"Key": "team", "Value": "a"}])
+    control.untag_resource(AccountId=account, ResourceArn=arn, TagKeys=["other", "another"])
+    assert control.list_tags_for_resource(AccountId=account, ResourceArn=arn)["Tags"][0]["Value"] == "a"
+    refused("BucketHasAccessPointsAttached", s3.delete_bucket, Bucket="boto")
+    control.delete_access_point(AccountId=account, Name="boto-ap")
+    refused("NoSuchAccessPoint", through.get_object, Bucket=arn, Key="through")
+    refused("NoSuchAccessPoint", control.get_access_point, AccountId=account, Name="boto-ap")

@@ -342,6 +342,7 @@ impl Request {
                 bucket: Some(self.bucket),
                 key: Some(self.key).filter(|key| !key.is_empty()),
                 query: Query::from_pairs(self.query),
+                ..Target::default()
             },
             headers: self.headers,
             caller: match self.auth {

@@ -134,6 +134,7 @@ mod tests {
             bucket: Some("b".to_owned()),
             key: key.map(str::to_owned),
             query: Query::from_pairs(pairs.collect()),
+            ..Target::default()
         }
     }
 

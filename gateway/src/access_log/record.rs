@@ -42,6 +42,8 @@ struct Subject<'a> {
     /// Whether it is one of a batch, which has no request line, no times and no client of its own.
     is_of_batch: bool,
     acl_required: bool,
+    /// The ARN of the access point that it went through.
+    access_point: Option<&'a str>,
 }
 
 impl RecordWriter<'_> {
@@ -62,6 +64,7 @@ impl RecordWriter<'_> {
             object_bytes: request.object_bytes,
             is_of_batch: false,
             acl_required: request.sets_acl,
+            access_point: self.access_point(),
         })
     }
 
@@ -78,6 +81,7 @@ impl RecordWriter<'_> {
             object_bytes: Some(copied.object_bytes),
             is_of_batch: false,
             acl_required: false,
+            access_point: self.request.head.source_access_point.as_deref(),
         })
     }
 
@@ -99,7 +103,14 @@ impl RecordWriter<'_> {
             object_bytes: None,
             is_of_batch: true,
             acl_required: false,
+            access_point: self.access_point(),
         })
+    }
+
+    /// The ARN of the access point that the request went through.
+    fn access_point(&self) -> Option<&str> {
+        let access_point = self.request.target.access_point.as_ref();
+        access_point.map(|it| it.arn.as_str())
     }
 
     fn write(&self, subject: &Subject<'_>) -> String {
@@ -136,8 +147,7 @@ impl RecordWriter<'_> {
             .map(|host| String::from_utf8_lossy(host.as_bytes()));
         out.plain(host.as_deref());
         out.plain(tls.map(|tls| tls.version));
-        // There are no access points.
-        out.plain(None);
+        out.plain(subject.access_point);
         out.plain(subject.acl_required.then_some("Yes"));
         if self.source_region {
             // AWS names the Region that the caller is in; of one outside AWS nobody knows it.

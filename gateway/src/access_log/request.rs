@@ -40,6 +40,8 @@ pub struct ReceivedHead {
     pub host: Option<HeaderValue>,
     /// The header that names what is to be copied.
     pub copy_source: Option<HeaderValue>,
+    /// The ARN of the access point that names it.
+    pub source_access_point: Option<String>,
     /// How it claims to be signed.
     pub authentication: Authentication,
 }
@@ -100,6 +102,7 @@ impl ReceivedHead {
             user_agent: header(header::USER_AGENT),
             host: header(header::HOST),
             copy_source: header(COPY_SOURCE),
+            source_access_point: None,
             authentication: Authentication::of_head(&head.headers, query),
         }
     }

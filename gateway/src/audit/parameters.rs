@@ -125,6 +125,7 @@ mod tests {
             bucket: Some("b".to_owned()),
             key: Some("k".to_owned()),
             query: Query::from_pairs(pairs.collect()),
+            ..Target::default()
         };
         let headers = headers.iter().map(|name| {
             let name = HeaderName::from_static(name);

@@ -108,6 +108,7 @@ impl Authenticator {
                 bucket: Some(bucket),
                 key: Some(key),
                 query: Query::from_pairs(query),
+                ..Target::default()
             },
             headers,
             caller,

@@ -4,7 +4,11 @@
 //! user without policies of its own may do everything that the bucket's does not deny. Callers of another
 //! account need both. The anonymous caller has the bucket's alone.
 //!
-//! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
+//! A request through an access point is judged twice: on the bucket and on the access point, each with its own
+//! policy. Both must allow.
+//!
+//! Sources: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>,
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-policies.html>
 
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -23,6 +27,7 @@ use proto::policy::Prepared;
 use proto::policy::Principal;
 use proto::policy::Verdict;
 
+use crate::authorize::through::AccessPointLayer;
 use crate::bucket::document::policy::EXISTING_TAG;
 use crate::bucket::policy::BucketPolicy;
 use crate::error::S3Code;
@@ -51,6 +56,8 @@ pub(super) struct BucketAccess {
     /// Whether a version that a request names may be the current object: on a backend that has no
     /// versions.
     pub(super) version_is_current: bool,
+    /// The access point that the request goes through: it must allow as well.
+    pub(super) through: Option<AccessPointLayer>,
 }
 
 /// The policies that decide about one request.
@@ -58,6 +65,8 @@ pub(super) struct BucketAccess {
 pub(super) struct PreparedPolicies {
     /// The bucket's.
     bucket: Option<Prepared>,
+    /// The access point's.
+    access_point: Option<Prepared>,
     /// The caller's own and its session's; the anonymous caller has none.
     caller: Option<Rights>,
 }
@@ -103,21 +112,38 @@ impl BucketAccess {
 
     /// Whether the caller may do everything: it is of the owner's account, and no policy says otherwise.
     pub(super) fn is_full(&self) -> bool {
-        self.policy.is_none() && !self.foreign && self.caller.is_unlimited()
+        let is_full_there = |through: &AccessPointLayer| {
+            through.access_point.policy.is_none()
+                && self.caller.is_of(&through.access_point.account)
+        };
+        self.policy.is_none()
+            && !self.foreign
+            && self.caller.is_unlimited()
+            && self.through.as_ref().is_none_or(is_full_there)
     }
 
     /// Whether any policy decides, so that there must be a context.
     pub(super) fn has_policies(&self) -> bool {
-        self.policy.is_some() || self.caller.identity().is_some_and(|it| !it.is_unlimited())
+        self.policy.is_some()
+            || self.through_policy().is_some()
+            || self.caller.identity().is_some_and(|it| !it.is_unlimited())
     }
 
     /// Whether a policy looks at the tags that objects have.
     pub(super) fn looks_at_tags(&self) -> bool {
         let identity = self.caller.identity();
-        self.policy
-            .as_ref()
-            .is_some_and(|policy| policy.looks_at_tags())
+        let mut policies = self
+            .policy
+            .as_deref()
+            .into_iter()
+            .chain(self.through_policy());
+        policies.any(BucketPolicy::looks_at_tags)
             || identity.is_some_and(|identity| identity.looks_at(EXISTING_TAG))
+    }
+
+    /// The policy of the access point.
+    fn through_policy(&self) -> Option<&BucketPolicy> {
+        self.through.as_ref()?.access_point.policy.as_ref()
     }
 
     /// The context, to add to.
@@ -151,35 +177,35 @@ impl BucketAccess {
         let prepared = self.prepared.get_or_init(|| self.prepare());
         let mut verdict = match &prepared.bucket {
             Some(policy) => policy.decide(action, &resource),
-            None => NO_VERDICT,
+            None => Verdict::NONE,
         };
         if self.restricted && verdict.decision == Decision::Allow {
-            verdict = NO_VERDICT;
+            verdict = Verdict::NONE;
         }
-        let decision = match &prepared.caller {
-            Some(rights) => {
-                rights.decide_with(&verdict, &self.owner, Delegation::Always, action, &resource)
-            }
-            None => verdict.decision,
+        let layer = Layer {
+            verdict,
+            owner: &self.owner,
+            is_behind_access_point: self.through.is_some(),
         };
-        if decision == Decision::Allow {
+        layer.check(prepared.caller.as_ref(), self.foreign, action, resource)?;
+        let Some(through) = &self.through else {
             return Ok(());
-        }
-        let by_bucket = match decision {
-            Decision::Deny => verdict.decision == Decision::Deny,
-            _ => self.foreign && verdict.decision == Decision::NoMatch,
         };
-        let rights = prepared.caller.as_ref().filter(|_| !by_bucket);
-        let kind = rights.map_or("resource-based", |rights| {
-            rights.refusing_kind(&verdict, &self.owner, action, &resource)
-        });
-        Err(Refusal {
-            action,
-            resource,
-            decision,
-            kind,
-            statement: verdict.statement.map(ToString::to_string),
-        })
+        let resource = through.resource(key);
+        let mut verdict = match &prepared.access_point {
+            Some(policy) => policy.decide(action, &resource),
+            None => Verdict::NONE,
+        };
+        if through.restricted && verdict.decision == Decision::Allow {
+            verdict = Verdict::NONE;
+        }
+        let layer = Layer {
+            verdict,
+            owner: &through.access_point.account,
+            is_behind_access_point: false,
+        };
+        let foreign = !self.caller.is_of(&through.access_point.account);
+        layer.check(prepared.caller.as_ref(), foreign, action, resource)
     }
 
     /// Makes the policies ready.
@@ -189,6 +215,9 @@ impl BucketAccess {
         let policy = self.policy.as_ref();
         PreparedPolicies {
             bucket: policy.map(|policy| policy.policy().for_request(&principal, &self.context)),
+            access_point: self
+                .through_policy()
+                .map(|policy| policy.policy().for_request(&principal, &self.context)),
             caller: identity.map(|identity| identity.for_request(&self.context)),
         }
     }
@@ -229,6 +258,56 @@ impl BucketAccess {
     }
 }
 
+/// The policies of one resource, a bucket or an access point, and the caller's.
+struct Layer<'a> {
+    verdict: Verdict<'a>,
+    /// The account that the resource belongs to.
+    owner: &'a str,
+    /// Whether it is a bucket that the request names by an access point. The caller's own policies must allow the
+    /// action on that then; what the bucket's policy allows, they can only deny.
+    is_behind_access_point: bool,
+}
+
+impl Layer<'_> {
+    /// Refuses an action, unless it is allowed.
+    fn check(
+        &self,
+        rights: Option<&Rights>,
+        foreign: bool,
+        action: &'static str,
+        resource: String,
+    ) -> Result<(), Refusal> {
+        let verdict = &self.verdict;
+        let is_allowed_behind = self.is_behind_access_point && verdict.decision == Decision::Allow;
+        let decision = match rights {
+            Some(rights) if is_allowed_behind => rights.deny(verdict.decision, action, &resource),
+            Some(rights) => {
+                rights.decide_with(verdict, self.owner, Delegation::Always, action, &resource)
+            }
+            None => verdict.decision,
+        };
+        if decision == Decision::Allow {
+            return Ok(());
+        }
+        let by_resource = match decision {
+            Decision::Deny => verdict.decision == Decision::Deny,
+            _ => foreign && verdict.decision == Decision::NoMatch,
+        };
+        let rights = rights.filter(|_| !by_resource);
+        let kind = rights.map_or("resource-based", |rights| match is_allowed_behind {
+            true => rights.limiting_kind(action, &resource),
+            false => rights.refusing_kind(verdict, self.owner, action, &resource),
+        });
+        Err(Refusal {
+            action,
+            resource,
+            decision,
+            kind,
+            statement: verdict.statement.map(ToString::to_string),
+        })
+    }
+}
+
 /// Whether a header has the form of an account's number.
 fn is_account(value: &[u8]) -> bool {
     std::str::from_utf8(value).is_ok_and(|value| value.parse::<AccountId>().is_ok())
@@ -237,11 +316,3 @@ fn is_account(value: &[u8]) -> bool {
 /// The beginning of AWS's message for an owner that cannot be.
 const NO_ACCOUNT: &str =
     "The value of the expected bucket owner parameter must be an AWS Account ID";
-
-/// That of a bucket without a policy.
-const NO_VERDICT: Verdict<'static> = Verdict {
-    decision: Decision::NoMatch,
-    statement: None,
-    principal: None,
-    unresolved: false,
-};

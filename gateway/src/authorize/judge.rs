@@ -1,11 +1,15 @@
 //! All that has to be allowed for one request, judged in order.
 
+use std::sync::Arc;
+
 use http::HeaderName;
 use proto::arn;
 use proto::policy::Decision;
 use proto::policy::Verdict;
 
+use crate::access_point::record::AccessPoint;
 use crate::authorize::Authorizer;
+use crate::authorize::NamedBucket;
 use crate::authorize::access::BucketAccess;
 use crate::authorize::access::Subject;
 use crate::authorize::context;
@@ -31,13 +35,14 @@ impl Authorizer {
         &self,
         operation: Operation,
         access: BucketAccess,
-        source: Option<CopySource>,
+        source: Option<(CopySource, Option<Arc<AccessPoint>>)>,
         request: &mut S3Request,
         uploads: &Uploads,
     ) -> Result<Terms, S3Error> {
         let source = match source {
-            Some(source) => {
-                let access = Box::pin(self.source(&source, operation, request, uploads));
+            Some((source, through)) => {
+                let through = through.as_ref();
+                let access = Box::pin(self.source(&source, through, operation, request, uploads));
                 Some((access.await?, source))
             }
             None => None,
@@ -47,12 +52,14 @@ impl Authorizer {
         }
         let is_exempt = access.is_full() || needs::may_always(operation, &access);
         let is_source_exempt = source.as_ref().is_none_or(|(access, _)| access.is_full());
+        let through = access.through.as_ref();
+        let through = through.map(|through| Arc::clone(&through.access_point));
         let terms = match is_exempt && is_source_exempt {
             true => Terms::default(),
             // In a box: most requests need no more than the above.
             false => Box::pin(self.check_actions(operation, access, source, request)).await?,
         };
-        public_acl::check(self, operation, request).await?;
+        public_acl::check(self, operation, request, through.as_deref()).await?;
         destination::check(self, operation, request).await?;
         Ok(terms)
     }
@@ -138,7 +145,8 @@ impl Authorizer {
             return Ok(());
         }
         let encryption = Encryption::Requested(&self.region);
-        let context = context::from_request(request, None, encryption, self.clock.now());
+        let mut context = context::from_request(request, None, encryption, self.clock.now());
+        context.insert_all("aws:SourceVpc", self.vpc_of(request));
         let rights = identity.for_request(&context);
         let partition = self.policies.partition();
         let resource = arn::bucket(partition, request.target.bucket.as_deref().unwrap_or("*"));
@@ -160,6 +168,7 @@ impl Authorizer {
     async fn source(
         &self,
         source: &CopySource,
+        through: Option<&Arc<AccessPoint>>,
         operation: Operation,
         request: &S3Request,
         uploads: &Uploads,
@@ -167,8 +176,12 @@ impl Authorizer {
         if is_reserved(&source.bucket, &self.state_bucket) {
             return Err(S3Error::access_denied());
         }
+        let named = NamedBucket {
+            bucket: &source.bucket,
+            through,
+        };
         let access = self
-            .access(&source.bucket, operation, request, Some(source), uploads)
+            .access(named, operation, request, Some(source), uploads)
             .await?;
         access.check_owner(&request.headers, &EXPECTED_SOURCE_OWNER)?;
         Ok(access)

@@ -71,5 +71,9 @@ pub(super) fn may_always(operation: Operation, access: &BucketAccess) -> bool {
         operation,
         Operation::DeleteBucketPolicy | Operation::GetBucketPolicy | Operation::PutBucketPolicy
     );
-    of_policy && access.caller.is_root() && access.caller.is_unlimited() && !access.foreign
+    of_policy
+        && access.through.is_none()
+        && access.caller.is_root()
+        && access.caller.is_unlimited()
+        && !access.foreign
 }

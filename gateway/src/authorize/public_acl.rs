@@ -2,6 +2,7 @@
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html>
 
+use crate::access_point::record::AccessPoint;
 use crate::authorize::Authorizer;
 use crate::authorize::read_document;
 use crate::bucket::public_access;
@@ -13,7 +14,8 @@ use crate::request::S3Request;
 use crate::route::Needed;
 use crate::route::Operation;
 
-/// Refuses a request that sets a public access control list in a bucket that blocks these.
+/// Refuses a request that sets a public access control list in a bucket, or `through` an access point, that
+/// blocks these.
 ///
 /// # Errors
 ///
@@ -23,6 +25,7 @@ pub(super) async fn check(
     authorizer: &Authorizer,
     operation: Operation,
     request: &mut S3Request,
+    through: Option<&AccessPoint>,
 ) -> Result<(), S3Error> {
     let has_document = matches!(operation, Operation::PutBucketAcl | Operation::PutObjectAcl);
     let actions = operation.row().actions;
@@ -44,10 +47,18 @@ pub(super) async fn check(
     let Some(bucket) = request.target.bucket.as_deref().filter(|_| is_public) else {
         return Ok(());
     };
-    let blocks = match operation {
-        Operation::CreateBucket => authorizer.public_access.of_new_bucket(),
-        _ => Box::pin(authorizer.public_access.in_force(bucket)).await?,
+    let public_access = &authorizer.public_access;
+    let mut blocks = match operation {
+        Operation::CreateBucket => public_access.of_new_bucket(),
+        _ => Box::pin(public_access.in_force(bucket)).await?,
     };
+    if let Some(access_point) = through {
+        blocks = blocks.with(access_point.public_access_block);
+    }
+    if let (Operation::CreateBucket, Some(account)) = (operation, request.caller.account()) {
+        let of_account = Box::pin(public_access.of_account(account.as_str())).await?;
+        blocks = blocks.with(of_account);
+    }
     if blocks.block_public_acls {
         return Err(S3Error::access_denied());
     }

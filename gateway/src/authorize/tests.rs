@@ -47,6 +47,7 @@ fn access(caller: Caller, policy: Option<&str>) -> BucketAccess {
         prepared: OnceLock::new(),
         restricted: false,
         version_is_current: false,
+        through: None,
     }
 }
 

@@ -116,7 +116,7 @@ impl ConfigurationStore {
     /// # Errors
     ///
     /// What `edit` refuses; as [`BucketConfiguration::put`].
-    pub(super) async fn edit(
+    pub(crate) async fn edit(
         &self,
         bucket: &str,
         edit: impl Fn(&mut Configurations) -> Result<bool, S3Error> + Send + Sync,

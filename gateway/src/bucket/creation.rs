@@ -35,6 +35,7 @@ use crate::request::empty_body;
 ///
 /// # Errors
 ///
+/// `InvalidBucketName` for a name that ends like an alias of an access point;
 /// `BucketAlreadyExists` for another account's; `BucketAlreadyOwnedByYou` for the caller's own, but in
 /// `us-east-1`, which answers 200; `OperationAborted` while another account deletes it;
 /// `IllegalLocationConstraintException` and `InvalidLocationConstraint` for a Region that the bucket cannot
@@ -45,6 +46,9 @@ pub(crate) async fn create(
     mut request: S3Request,
 ) -> Result<Response<Body>, S3Error> {
     let bucket = request.target.bucket.clone().unwrap_or_default();
+    if RESERVED_ENDS.iter().any(|end| bucket.ends_with(end)) {
+        return Err(S3Error::new(S3Code::InvalidBucketName).detail("BucketName", bucket));
+    }
     let location = translate_location(buckets, &mut request).await?;
     let host = location
         .constraint
@@ -282,6 +286,11 @@ async fn translate_location(
     request.body = Payload::from_bytes(onward);
     Ok(found)
 }
+
+/// The ends of the aliases of access points, which no bucket's name may have.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
+const RESERVED_ENDS: [&str; 2] = ["-s3alias", "--ol-s3"];
 
 /// The Region where creating one's own bucket again succeeds.
 const UNNAMED_REGION: &str = "us-east-1";

@@ -21,7 +21,7 @@ use crate::request::S3Request;
 ///
 /// # Errors
 ///
-/// `BucketNotEmpty`, also where the backend would delete a bucket with its objects; `NoSuchBucket`;
+/// `BucketHasAccessPointsAttached` while access points of its owner's account are; `BucketNotEmpty`, also where the backend would delete a bucket with its objects; `NoSuchBucket`;
 /// `OperationAborted` if it became another bucket meanwhile; the backend's S3 error; `ServiceUnavailable`
 /// when it, or the state, gives no usable answer.
 pub(crate) async fn delete(
@@ -36,6 +36,16 @@ pub(crate) async fn delete(
         };
         if judged.as_ref().is_some_and(|it| *it != current.incarnation) {
             return Err(S3Error::new(S3Code::OperationAborted).detail("BucketName", &*bucket));
+        }
+        // Those of other accounts end with the bucket: else they could keep its owner from deleting it.
+        let owner = buckets.configurations.owners.owner_in(current);
+        if current
+            .access_points
+            .values()
+            .any(|account| **account == *owner)
+        {
+            let code = S3Code::BucketHasAccessPointsAttached;
+            return Err(S3Error::new(code).detail("BucketName", &*bucket));
         }
         Ok(match current.phase {
             Phase::Deleting => Edit::Keep,

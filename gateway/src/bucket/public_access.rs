@@ -9,6 +9,8 @@
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html>
 
+use std::sync::Arc;
+
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http::HeaderMap;
@@ -19,6 +21,7 @@ use serde::Deserialize;
 
 use crate::backend::BackendError;
 use crate::backend::BackendRequest;
+use crate::bucket::account_block::AccountBlocks;
 use crate::bucket::configuration::BucketConfiguration;
 use crate::bucket::configuration::ConfigurationStore;
 use crate::bucket::configuration::StoredConfigurations;
@@ -27,6 +30,7 @@ use crate::bucket::document;
 use crate::bucket::document::Document as _;
 use crate::bucket::document::public_access::PublicAccessBlock;
 use crate::bucket::document::public_access::StoredBlock;
+use crate::bucket::owner::BucketOwners;
 use crate::error::S3Error;
 use crate::protocol::xml::Element;
 use crate::request::Body;
@@ -49,6 +53,8 @@ impl Default for Config {
 pub struct PublicAccessBlocks {
     stored: StoredConfigurations<StoredBlock>,
     config: Config,
+    /// What accounts block, and whose buckets are.
+    accounts: Option<(Arc<AccountBlocks>, Arc<BucketOwners>)>,
 }
 
 impl PublicAccessBlocks {
@@ -58,17 +64,42 @@ impl PublicAccessBlocks {
         Self {
             stored: StoredConfigurations::new(store),
             config,
+            accounts: None,
         }
     }
 
-    /// What is in force for a bucket.
+    /// The same, with what the owners of buckets block for all of theirs.
+    #[must_use]
+    pub fn with_accounts(mut self, blocks: Arc<AccountBlocks>, owners: Arc<BucketOwners>) -> Self {
+        self.accounts = Some((blocks, owners));
+        self
+    }
+
+    /// What an account blocks for all that it has.
+    ///
+    /// # Errors
+    ///
+    /// `ServiceUnavailable` when the state cannot be read. The request must be refused then.
+    pub async fn of_account(&self, account: &str) -> Result<PublicAccessBlock, S3Error> {
+        let Some((blocks, _)) = &self.accounts else {
+            return Ok(PublicAccessBlock::default());
+        };
+        Ok(blocks.find(account).await?.unwrap_or_default())
+    }
+
+    /// What is in force for a bucket: its own block and that of its owner's account.
     ///
     /// # Errors
     ///
     /// `ServiceUnavailable` when neither the state nor the backend can be read, `InternalError` when
     /// the record is not as it was written. The request must be refused then.
     pub async fn in_force(&self, bucket: &str) -> Result<PublicAccessBlock, S3Error> {
-        Ok(self.find(bucket).await?.unwrap_or_default())
+        let block = self.find(bucket).await?.unwrap_or_default();
+        let Some((_, owners)) = &self.accounts else {
+            return Ok(block);
+        };
+        let owner = owners.of(bucket).await?;
+        Ok(block.with(self.of_account(&owner).await?))
     }
 
     /// What a bucket has that is about to be created.

@@ -9,6 +9,7 @@
 //!
 //! An unknown field, phase or version is an error: a gateway must not act on half of what was decided.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -41,6 +42,10 @@ pub struct BucketRecord {
     /// The `LocationConstraint` that it was created with, where that is not the gateway's own Region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
+    /// The access points that are attached to it: the account of each, by its alias. An access point that is not
+    /// among them does not exist.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub access_points: BTreeMap<String, String>,
     /// What its owner configured.
     pub configurations: Configurations,
 }
@@ -133,6 +138,7 @@ impl BucketRecord {
             owner: owner.to_owned(),
             listed_etags: false,
             location: None,
+            access_points: BTreeMap::new(),
             configurations: Configurations::default(),
         }
     }
@@ -159,6 +165,7 @@ impl BucketRecord {
             phase: Phase::Gone,
             listed_etags: false,
             location: None,
+            access_points: BTreeMap::new(),
             configurations: Configurations::default(),
             ..self.clone()
         }

@@ -62,6 +62,7 @@ impl S3Code {
 
 codes! {
     AccessDenied = "AccessDenied", 403, "Access Denied";
+    AccessPointAlreadyOwnedByYou = "AccessPointAlreadyOwnedByYou", 409, "Your previous request to create the named accesspoint succeeded and you already own it.";
     AccessForbidden = "AccessForbidden", 403, "CORSResponse: CORS is not enabled for this bucket.";
     AuthorizationHeaderMalformed = "AuthorizationHeaderMalformed", 400, "The authorization header that you provided is not valid.";
     AuthorizationQueryParametersError = "AuthorizationQueryParametersError", 400, "The authorization query parameters that you provided are not valid.";
@@ -69,6 +70,7 @@ codes! {
     BadRequest = "BadRequest", 400, "An error occurred when parsing the HTTP request.";
     BucketAlreadyExists = "BucketAlreadyExists", 409, "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.";
     BucketAlreadyOwnedByYou = "BucketAlreadyOwnedByYou", 409, "Your previous request to create the named bucket succeeded and you already own it.";
+    BucketHasAccessPointsAttached = "BucketHasAccessPointsAttached", 400, "The bucket you are attempting to delete has access points attached. Delete your access points and try again.";
     BucketNotEmpty = "BucketNotEmpty", 409, "The bucket you tried to delete is not empty";
     ConditionalRequestConflict = "ConditionalRequestConflict", 409, "A conflicting conditional operation is currently in progress against this resource. Please try again.";
     CrossLocationLoggingProhibited = "CrossLocationLoggingProhibitted", 403, "Cross S3 location logging not allowed. ";
@@ -119,6 +121,8 @@ codes! {
     MissingContentLength = "MissingContentLength", 411, "You must provide the Content-Length HTTP header.";
     MissingRequestBody = "MissingRequestBodyError", 400, "Request Body is empty";
     MissingSecurityHeader = "MissingSecurityHeader", 400, "Your request was missing a required header";
+    NoSuchAccessPoint = "NoSuchAccessPoint", 404, "The specified accesspoint does not exist";
+    NoSuchAccessPointPolicy = "NoSuchAccessPointPolicy", 404, "The specified accesspoint policy does not exist";
     NoSuchBucket = "NoSuchBucket", 404, "The specified bucket does not exist";
     NoSuchBucketPolicy = "NoSuchBucketPolicy", 404, "The bucket policy does not exist";
     NoSuchCorsConfiguration = "NoSuchCORSConfiguration", 404, "The CORS configuration does not exist";
@@ -126,6 +130,7 @@ codes! {
     NoSuchLifecycleConfiguration = "NoSuchLifecycleConfiguration", 404, "The lifecycle configuration does not exist";
     NoSuchObjectLockConfiguration = "NoSuchObjectLockConfiguration", 404, "The specified object does not have a ObjectLock configuration";
     NoSuchPublicAccessBlock = "NoSuchPublicAccessBlockConfiguration", 404, "The public access block configuration was not found";
+    NoSuchResource = "NoSuchResource", 404, "The specified resource doesn't exist.";
     NoSuchTagSet = "NoSuchTagSet", 404, "The TagSet does not exist";
     NoSuchUpload = "NoSuchUpload", 404, "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.";
     NoSuchVersion = "NoSuchVersion", 404, "The specified version does not exist.";
@@ -144,6 +149,7 @@ codes! {
     SignatureDoesNotMatch = "SignatureDoesNotMatch", 403, "The request signature we calculated does not match the signature you provided. Check your key and signing method.";
     SlowDown = "SlowDown", 503, "Please reduce your request rate.";
     TokenCodeInvalid = "TokenCodeInvalidError", 400, "The serial number and/or token code you provided is not valid.";
+    TooManyAccessPoints = "TooManyAccessPoints", 400, "You have attempted to create more access points than are allowed for an account.";
     TooManyBuckets = "TooManyBuckets", 400, "You have attempted to create more buckets than allowed";
     UnexpectedContent = "UnexpectedContent", 400, "This request does not support content";
     UnsupportedSignature = "UnsupportedSignature", 400, "The provided request is signed with an unsupported STS Token version or the signature version is not supported.";

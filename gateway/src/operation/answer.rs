@@ -9,6 +9,7 @@ use proto::time::Timestamp;
 
 use crate::protocol::headers;
 use crate::protocol::xml::Element;
+use crate::request::Addressing;
 use crate::request::Body;
 use crate::request::S3Request;
 use crate::request::full_body;
@@ -58,7 +59,8 @@ pub(crate) fn location(request: &S3Request, bucket: &str, path: &str) -> String 
         false => "http",
     };
     let host = request.header("host").unwrap_or_default();
-    if host.starts_with(&format!("{bucket}.")) {
+    let is_in_host = request.target.addressing != Addressing::Path;
+    if is_in_host || host.starts_with(&format!("{bucket}.")) {
         format!("{scheme}://{host}/{path}")
     } else {
         format!("{scheme}://{host}/{bucket}/{path}")

@@ -90,6 +90,9 @@ pub async fn list_objects(
         root.children_mut().extend(entries);
     }
     show(store, bucket, &mut root).await?;
+    if request.target.access_point.is_some() {
+        root.set_text_of("Name", request.target.shown_bucket());
+    }
     Ok(answer::document(&root))
 }
 

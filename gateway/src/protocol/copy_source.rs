@@ -8,6 +8,7 @@
 
 use http::HeaderMap;
 use percent_encoding::percent_decode;
+use proto::arn::Arn;
 
 use crate::error::S3Error;
 
@@ -27,47 +28,96 @@ impl CopySource {
     ///
     /// # Errors
     ///
-    /// `InvalidArgument` for a header that names no object; `NotImplemented` for ARNs.
+    /// `InvalidArgument` for a header that names no object, and for ARNs, which [`AccessPointSource`] reads.
     pub fn read(headers: &HeaderMap) -> Result<Self, S3Error> {
-        let mut values = headers.get_all(HEADER).iter();
-        let (Some(header), None) = (values.next(), values.next()) else {
-            return Err(S3Error::invalid_argument(MALFORMED, HEADER, "null"));
-        };
-        // The value that AWS reports is the name of the header.
-        let malformed = || S3Error::invalid_argument(MALFORMED, HEADER, HEADER);
-        let bytes = header.as_bytes();
-        let question_mark = bytes.iter().position(|byte| *byte == b'?');
-        let (path, query) = bytes.split_at(question_mark.unwrap_or(bytes.len()));
-
-        let path = decode(path).ok_or_else(malformed)?;
-        if path.starts_with("arn:") {
-            return Err(S3Error::not_implemented(
-                "A copy source cannot be named by an ARN.",
-            ));
-        }
+        let (path, version) = path_and_version(headers)?;
         let path = without_host(&path);
         let path = path.strip_prefix('/').unwrap_or(path);
         let (bucket, key) = path.split_once('/').ok_or_else(malformed)?;
         if !is_bucket(bucket) || key.is_empty() || key.len() > KEY_BYTES_MAX {
             return Err(malformed());
         }
-        let version = match query {
-            [] => None,
-            query => {
-                let version = query.strip_prefix(b"?versionId=").and_then(decode);
-                Some(
-                    version
-                        .filter(|id| !id.trim().is_empty())
-                        .ok_or_else(malformed)?,
-                )
-            }
-        };
         Ok(Self {
             bucket: bucket.to_owned(),
             key: key.to_owned(),
             version,
         })
     }
+}
+
+/// The source of a copy that is named by the ARN of an access point.
+///
+/// `arn:aws:s3:<region>:<account>:accesspoint/<name>/object/<key>`, encoded or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessPointSource {
+    /// The Region of the access point.
+    pub region: String,
+    /// Its account.
+    pub account: String,
+    /// Its name.
+    pub name: String,
+    /// The key.
+    pub key: String,
+    /// The version; the current one if absent.
+    pub version: Option<String>,
+}
+
+impl AccessPointSource {
+    /// The source that a request names, if it does so by an ARN.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument` for an ARN that names no object of an access point.
+    pub fn read(headers: &HeaderMap) -> Result<Option<Self>, S3Error> {
+        let (path, version) = path_and_version(headers)?;
+        let path = path.strip_prefix('/').unwrap_or(&path);
+        if !path.starts_with("arn:") {
+            return Ok(None);
+        }
+        let arn = Arn::parse(path).ok().filter(|arn| arn.service == "s3");
+        let arn = arn.ok_or_else(malformed)?;
+        let resource = arn.resource.strip_prefix("accesspoint");
+        let resource = resource.and_then(|rest| rest.strip_prefix(['/', ':']));
+        // At the first one: a key may hold the same.
+        let named = resource.and_then(|rest| rest.split_once("/object/"));
+        let (name, key) = named.ok_or_else(malformed)?;
+        if name.is_empty() || name.contains('/') || key.is_empty() || key.len() > KEY_BYTES_MAX {
+            return Err(malformed());
+        }
+        Ok(Some(Self {
+            name: name.to_owned(),
+            key: key.to_owned(),
+            region: arn.region,
+            account: arn.account,
+            version,
+        }))
+    }
+}
+
+/// The decoded path of the header, and the version behind it.
+fn path_and_version(headers: &HeaderMap) -> Result<(String, Option<String>), S3Error> {
+    let mut values = headers.get_all(HEADER).iter();
+    let (Some(header), None) = (values.next(), values.next()) else {
+        return Err(S3Error::invalid_argument(MALFORMED, HEADER, "null"));
+    };
+    let bytes = header.as_bytes();
+    let question_mark = bytes.iter().position(|byte| *byte == b'?');
+    let (path, query) = bytes.split_at(question_mark.unwrap_or(bytes.len()));
+    let path = decode(path).ok_or_else(malformed)?;
+    let version = match query {
+        [] => None,
+        query => {
+            let version = query.strip_prefix(b"?versionId=").and_then(decode);
+            let version = version.filter(|id| !id.trim().is_empty());
+            Some(version.ok_or_else(malformed)?)
+        }
+    };
+    Ok((path, version))
+}
+
+/// The value that AWS reports is the name of the header.
+fn malformed() -> S3Error {
+    S3Error::invalid_argument(MALFORMED, HEADER, HEADER)
 }
 
 /// The path of a source that is named by its whole address, which AWS takes. No bucket is named as a scheme.
@@ -97,7 +147,8 @@ fn is_bucket(text: &str) -> bool {
         && !text.contains("..")
 }
 
-const HEADER: &str = "x-amz-copy-source";
+/// The header that names the source of a copy.
+pub const HEADER: &str = "x-amz-copy-source";
 
 /// Longest key, in bytes.
 const KEY_BYTES_MAX: usize = 1_024;
@@ -109,6 +160,7 @@ mod tests {
     use http::HeaderMap;
     use http::HeaderValue;
 
+    use super::AccessPointSource;
     use super::CopySource;
     use crate::error::S3Error;
 
@@ -166,6 +218,48 @@ mod tests {
         }
     }
 
+    fn read_arn(header: &str) -> Result<Option<AccessPointSource>, S3Error> {
+        let mut headers = HeaderMap::new();
+        headers.insert(super::HEADER, HeaderValue::from_str(header).unwrap());
+        AccessPointSource::read(&headers)
+    }
+
+    #[test]
+    fn an_arn_of_an_access_point_is_read_encoded_or_not_up_to_its_first_object() {
+        let source = |key: &str, version: Option<&str>| AccessPointSource {
+            region: "eu-west-1".to_owned(),
+            account: "111122223333".to_owned(),
+            name: "my-ap".to_owned(),
+            key: key.to_owned(),
+            version: version.map(str::to_owned),
+        };
+        let plain = "arn:aws:s3:eu-west-1:111122223333:accesspoint/my-ap/object";
+        let encoded = "arn%3Aaws%3As3%3Aeu-west-1%3A111122223333%3Aaccesspoint/my-ap/object";
+        for start in [plain, encoded] {
+            for (end, expected) in [
+                ("/k", source("k", None)),
+                ("/a/object/b?versionId=v", source("a/object/b", Some("v"))),
+                ("/object/k", source("object/k", None)),
+                ("/a%20b", source("a b", None)),
+            ] {
+                let header = format!("{start}{end}");
+                assert_eq!(read_arn(&header), Ok(Some(expected)), "{header}");
+            }
+        }
+        assert_eq!(read_arn("bucket/arn:aws:s3"), Ok(None));
+        for header in [
+            "arn:aws:s3:::bucket/key",
+            "arn:aws:s3:r:1:accesspoint/a",
+            "arn:aws:s3:r:1:accesspoint/a/k/object/b",
+            "arn:aws:s3:r:1:accesspoint/a/object/",
+            "arn:aws:s3:r:1:accesspoint//object/k",
+            "arn:aws:s3-object-lambda:r:1:accesspoint/a/object/k",
+            "arn:aws:s3",
+        ] {
+            assert!(read_arn(header).is_err(), "{header}");
+        }
+    }
+
     #[test]
     fn what_names_no_object_is_refused() {
         let long = format!("demo/{}", "k".repeat(1_025));
@@ -189,6 +283,6 @@ mod tests {
             assert!(read(header).is_err(), "{header}");
         }
         let arn = read("arn:aws:s3:us-east-1:111122223333:accesspoint/p/object/a").unwrap_err();
-        assert_eq!(arn.code_text(), "NotImplemented");
+        assert_eq!(arn.code_text(), "InvalidArgument");
     }
 }

@@ -144,6 +144,15 @@ impl Records {
         self.state.write(name, &headers, body).await
     }
 
+    /// The names of all records that begin so, in order.
+    ///
+    /// # Errors
+    ///
+    /// `ServiceUnavailable` when the backend cannot be reached.
+    pub(crate) async fn names(&self, prefix: &str) -> Result<Vec<String>, S3Error> {
+        self.state.names(prefix).await
+    }
+
     /// Removes the record about `subject` of `bucket`, if there is one.
     ///
     /// # Errors

@@ -1,4 +1,7 @@
-//! What a request is about: a bucket, a key in it, and the query.
+//! What a request is about: a bucket, a key in it, and the query; or a path of S3 Control.
+
+use crate::request::AccessPointAddress;
+use crate::request::ControlPath;
 
 /// The bucket, the key and the query of a request, decoded once.
 ///
@@ -12,6 +15,35 @@ pub struct Target {
     pub key: Option<String>,
     /// The query: as it came, until the operation was found; then only what that takes.
     pub query: Query,
+    /// Where the bucket is named.
+    pub addressing: Addressing,
+    /// The access point that the request goes through, once it was found: then the bucket is that of it.
+    pub access_point: Option<AccessPointAddress>,
+    /// What a request to S3 Control names; it has neither bucket nor key.
+    pub control: Option<ControlPath>,
+}
+
+/// Where a request names its bucket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Addressing {
+    /// In its path.
+    #[default]
+    Path,
+    /// In its host, where an access point may be named as well.
+    Host,
+    /// In its host, which is one of those that AWS has for access points only.
+    AccessPointHost,
+}
+
+impl Target {
+    /// The bucket as answers name it: by the alias of the access point that the request goes through.
+    #[must_use]
+    pub fn shown_bucket(&self) -> &str {
+        match &self.access_point {
+            Some(access_point) => &access_point.alias,
+            None => self.bucket.as_deref().unwrap_or_default(),
+        }
+    }
 }
 
 /// The pairs of a query string, decoded, in their order. No name stands twice.

@@ -11,6 +11,7 @@ use std::task::ready;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http::HeaderValue;
 use http::StatusCode;
 use http_body::Frame;
@@ -22,8 +23,10 @@ use crate::access_log::log::AccessLog;
 use crate::access_log::pending::LoggedBucket;
 use crate::access_log::request::AnsweredRequest;
 use crate::access_log::request::ReceivedHead;
+use crate::access_point::record::AccessPoint;
 use crate::audit::trail::Ending;
 use crate::audit::trail::PendingEvent;
+use crate::protocol::copy_source::HEADER;
 use crate::request::Body;
 use crate::request::BoxError;
 use crate::request::Caller;
@@ -175,6 +178,23 @@ impl Record {
     fn operation_name(&self) -> &'static str {
         let name = self.operation.map(Operation::name).or(self.vault_operation);
         name.unwrap_or("-")
+    }
+
+    /// Takes the bucket of the access point that a request goes through.
+    pub(super) fn set_bucket(&mut self, target: &Target) {
+        if let Some(access_point) = &target.access_point {
+            self.target.bucket.clone_from(&target.bucket);
+            self.target.access_point = Some(access_point.clone());
+            self.span.record("bucket", target.bucket.as_deref());
+        }
+    }
+
+    /// Takes the source of a copy that is named by an access point.
+    pub(super) fn set_source(&mut self, headers: &HeaderMap, through: Option<&AccessPoint>) {
+        if let Some(access_point) = through {
+            self.head.copy_source = headers.get(HEADER).cloned();
+            self.head.source_access_point = Some(access_point.arn());
+        }
     }
 
     /// Takes the key that a form names.

@@ -4,13 +4,22 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use http::HeaderMap;
+use http::Method;
 use http::Response;
 
+use crate::access_point::AccessPoints;
+use crate::access_point::name;
+use crate::access_point::record::AccessPoint;
+use crate::access_point::resolution;
+use crate::access_point::resolution::RequestAccessPoints;
 use crate::authorize::Authorizer;
 use crate::authorize::Permitted;
 use crate::bucket::BucketConfigurations;
 use crate::bucket::Buckets;
+use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::operation::access_points::run_control;
 use crate::operation::bucket::run_on_bucket;
 use crate::operation::bucket_configuration::configure_bucket;
 use crate::operation::bucket_configuration::get_bucket_policy_status;
@@ -36,6 +45,7 @@ use crate::operation::upload::part_copy::upload_part_copy;
 use crate::operation::versioning::get_bucket_versioning;
 use crate::operation::versioning::put_bucket_lifecycle_configuration;
 use crate::operation::versioning::put_bucket_versioning;
+use crate::request::Addressing;
 use crate::request::Body;
 use crate::request::S3Request;
 use crate::request::Target;
@@ -50,6 +60,8 @@ pub struct Operations {
     pub buckets: Buckets,
     /// What is stored about buckets.
     pub configurations: BucketConfigurations,
+    /// Access points.
+    pub access_points: Arc<AccessPoints>,
     /// Who may do what.
     pub authorizer: Authorizer,
 }
@@ -61,16 +73,72 @@ impl Operations {
         bucket.map_or(Ok(()), |bucket| self.buckets.refuse_reserved(bucket))
     }
 
+    /// The access point that a request goes through, if it names one; the bucket of the target is that of it then.
+    pub(super) async fn resolve_target(
+        &self,
+        target: &mut Target,
+    ) -> Result<Option<Arc<AccessPoint>>, S3Error> {
+        resolution::resolve_target(&self.access_points, target).await
+    }
+
+    /// All access points of a request: also that of a copy's source, whose bucket the header names then.
+    pub(super) async fn resolve_all(
+        &self,
+        operation: Operation,
+        target: Option<Arc<AccessPoint>>,
+        headers: &mut HeaderMap,
+    ) -> Result<RequestAccessPoints, S3Error> {
+        let mut actions = operation.row().actions.iter();
+        let source = match actions.any(|action| action.resource.is_of_source()) {
+            true => resolution::resolve_source(&self.access_points, headers).await?,
+            false => None,
+        };
+        Ok(RequestAccessPoints { target, source })
+    }
+
+    /// Refuses an operation that does not work through an access point, and a bucket whose host is that of one.
+    pub(super) async fn check_access_point(
+        &self,
+        operation: Operation,
+        method: &Method,
+        target: &Target,
+    ) -> Result<(), S3Error> {
+        let bucket = target.bucket.as_deref().unwrap_or_default();
+        if target.access_point.is_some() && !operation.works_through_access_point() {
+            if operation == Operation::CreateBucket && target.addressing == Addressing::Path {
+                return Err(S3Error::new(S3Code::InvalidBucketName));
+            }
+            return Err(S3Error::new(S3Code::MethodNotAllowed)
+                .detail("Method", method.as_str())
+                .detail("ResourceType", "ACCESSPOINT"));
+        }
+        if operation != Operation::CreateBucket {
+            return Ok(());
+        }
+        match name::in_host_label(bucket) {
+            Some((name, account))
+                if self
+                    .access_points
+                    .find(account.as_str(), name)
+                    .await?
+                    .is_some() =>
+            {
+                Err(S3Error::new(S3Code::BucketAlreadyExists).detail("BucketName", bucket))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Does an operation, if it is permitted.
     pub(super) fn run(
         &self,
         operation: Operation,
         request: S3Request,
+        through: RequestAccessPoints,
     ) -> BoxFuture<'_, Result<Response<Body>, S3Error>> {
         async move {
-            let permit = self
-                .authorizer
-                .permit(operation, request, &self.objects.uploads);
+            let uploads = &self.objects.uploads;
+            let permit = self.authorizer.permit(operation, request, through, uploads);
             let mut permitted = permit.await?;
             let bucket = permitted.request_mut().target.bucket.clone();
             let _turn = self
@@ -81,6 +149,10 @@ impl Operations {
                 Handling::Configure(configuration, verb) => {
                     let configurations = &self.configurations;
                     configure_bucket(configurations, configuration, verb, permitted).boxed()
+                }
+                Handling::Control => {
+                    let (points, buckets) = (&self.access_points, &self.configurations);
+                    run_control(points, buckets, operation, permitted).boxed()
                 }
                 Handling::Pass => pass_through(&self.buckets, operation, permitted).boxed(),
                 Handling::Own | Handling::Refuse(_) => self.run_own(operation, permitted),

@@ -76,6 +76,7 @@ mod tests {
             bucket: Some("b".to_owned()),
             key: key.map(str::to_owned),
             query: Query::from_pairs(pairs.to_vec()),
+            ..Target::default()
         };
         complete(error, &Method::PUT, &target).details().to_vec()
     }

@@ -5,11 +5,15 @@
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>
 
+use http::HeaderMap;
+use http::HeaderName;
 use http::Uri;
 use proto::sigv4;
 
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::request::Addressing;
+use crate::request::ControlPath;
 use crate::request::Query;
 use crate::request::Target;
 
@@ -25,6 +29,12 @@ impl BaseDomains {
         // The longest first, so that the bucket is never taken to be a part of the base.
         names.sort_by_key(|name| std::cmp::Reverse(name.len()));
         Self(names)
+    }
+
+    /// What a `Host` header names, and where: also one of AWS's hosts for access points.
+    fn named(&self, host: &str) -> Option<(String, Addressing)> {
+        let bucket = self.bucket(host).map(|bucket| (bucket, Addressing::Host));
+        bucket.or_else(|| Some((access_point_label(host)?, Addressing::AccessPointHost)))
     }
 
     /// The bucket in a `Host` header; `None` for a base domain itself and for every other host,
@@ -53,8 +63,12 @@ pub fn target(uri: &Uri, host: Option<&str>, bases: &BaseDomains) -> Result<Targ
     let path = decode_path(uri.path())?;
     let path = path.strip_prefix('/').ok_or(S3Code::InvalidUri)?;
 
-    let (bucket, key) = match host.and_then(|host| bases.bucket(host)) {
-        Some(bucket) => (Some(bucket), path),
+    let named = host.and_then(|host| bases.named(host));
+    let addressing = named
+        .as_ref()
+        .map_or(Addressing::Path, |(_, addressing)| *addressing);
+    let (bucket, key) = match named {
+        Some((bucket, _)) => (Some(bucket), path),
         None => match path.split_once('/') {
             Some((bucket, key)) => (Some(bucket.to_owned()), key),
             None if path.is_empty() => (None, ""),
@@ -72,7 +86,63 @@ pub fn target(uri: &Uri, host: Option<&str>, bases: &BaseDomains) -> Result<Targ
 
     let key = (!key.is_empty()).then(|| key.to_owned());
     let query = query(uri.query().unwrap_or_default())?;
-    Ok(Target { bucket, key, query })
+    Ok(Target {
+        bucket,
+        key,
+        query,
+        addressing,
+        ..Target::default()
+    })
+}
+
+/// Reads the target of a request to S3 Control, which may come to any host; `None` for another request.
+///
+/// Its paths are also those of a bucket that is named in the host, and of the bucket `v20180820`: what is
+/// meant is shown by the header that names the account. Without one such a path is S3 Control's, unless the
+/// host names a bucket.
+///
+/// # Errors
+///
+/// `InvalidURI` for a path or query that is not percent-encoded UTF-8 or holds NUL; `InvalidArgument` for a query
+/// name that stands twice.
+pub fn control_target(
+    uri: &Uri,
+    host: Option<&str>,
+    headers: &HeaderMap,
+    bases: &BaseDomains,
+) -> Result<Option<Target>, S3Error> {
+    if !uri.path().starts_with(CONTROL_PATH) {
+        return Ok(None);
+    }
+    let names_bucket = host.and_then(|host| bases.named(host)).is_some();
+    if names_bucket && !headers.contains_key(ACCOUNT_ID) {
+        return Ok(None);
+    }
+    let path = decode_path(uri.path())?;
+    let path = path.strip_prefix(CONTROL_PATH).ok_or(S3Code::InvalidUri)?;
+    let raw = uri.query().unwrap_or_default();
+    let pairs = sigv4::decode_query(raw).map_err(|_| S3Error::new(S3Code::InvalidUri))?;
+    // The one parameter that is a list.
+    let once = pairs.iter().filter(|(name, _)| name != TAG_KEYS);
+    check_names(once.map(|(name, value)| (name.as_str(), value.as_str())))?;
+    Ok(Some(Target {
+        query: Query::from_pairs(pairs),
+        control: Some(ControlPath::parse(path)),
+        ..Target::default()
+    }))
+}
+
+/// The first label of a host that AWS has for access points.
+///
+/// Source: <https://docs.aws.amazon.com/general/latest/gr/s3.html>
+fn access_point_label(host: &str) -> Option<String> {
+    let name = host_name(host).trim_end_matches('.').to_ascii_lowercase();
+    let rest = name.strip_suffix(".cn").unwrap_or(&name);
+    let rest = rest.strip_suffix(".amazonaws.com")?;
+    let (label, service) = rest.split_once('.')?;
+    let service = service.split('.').next().unwrap_or_default();
+    let is_one = matches!(service, "s3-accesspoint" | "s3-accesspoint-fips");
+    is_one.then(|| label.to_owned())
 }
 
 /// The host of a `Host` header without its port.
@@ -96,8 +166,18 @@ fn decode_path(path: &str) -> Result<String, S3Error> {
 /// Decodes a query and refuses names that stand twice: which one counts would depend on who reads.
 fn query(raw: &str) -> Result<Query, S3Error> {
     let pairs = sigv4::decode_query(raw).map_err(|_| S3Error::new(S3Code::InvalidUri))?;
-    for (at, (name, value)) in pairs.iter().enumerate() {
-        let mut earlier = pairs.iter().take(at);
+    check_names(
+        pairs
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str())),
+    )?;
+    Ok(Query::from_pairs(pairs))
+}
+
+/// Refuses names that stand twice.
+fn check_names<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Result<(), S3Error> {
+    for (at, (name, value)) in pairs.clone().enumerate() {
+        let mut earlier = pairs.clone().take(at);
         if earlier.any(|(other, _)| other.eq_ignore_ascii_case(name)) {
             let is_signing = name.to_ascii_lowercase().starts_with("x-amz-");
             let message = "A query parameter must not be given more than once.";
@@ -108,7 +188,7 @@ fn query(raw: &str) -> Result<Query, S3Error> {
             });
         }
     }
-    Ok(Query::from_pairs(pairs))
+    Ok(())
 }
 
 /// Checks that a bucket's name follows the rules for general purpose buckets.
@@ -128,6 +208,15 @@ fn check_bucket(name: &str) -> Result<(), S3Error> {
     }
     Err(S3Error::new(S3Code::InvalidBucketName).detail("BucketName", name))
 }
+
+/// The start of S3 Control's paths: the version of its API.
+const CONTROL_PATH: &str = "/v20180820/";
+
+/// The header by which requests to S3 Control name the account.
+pub const ACCOUNT_ID: HeaderName = HeaderName::from_static("x-amz-account-id");
+
+/// The parameter of UntagResource.
+pub const TAG_KEYS: &str = "tagKeys";
 
 /// The longest key, in bytes of UTF-8.
 ///
@@ -177,6 +266,61 @@ mod tests {
         assert_eq!(names("a.b.example.com", "/k"), some("a.b", "k"));
         assert_eq!(names("s3.example.com", "/demo/k"), some("demo", "k"));
         assert_eq!(names("evilexample.com", "/demo/k"), some("demo", "k"));
+    }
+
+    #[test]
+    fn a_host_of_aws_for_access_points_names_one() {
+        for host in [
+            "my-ap-111122223333.s3-accesspoint.eu-west-1.amazonaws.com",
+            "My-Ap-111122223333.S3-AccessPoint.eu-west-1.amazonaws.com:443",
+            "my-ap-111122223333.s3-accesspoint-fips.dualstack.us-gov-west-1.amazonaws.com.",
+            "my-ap-111122223333.s3-accesspoint.cn-north-1.amazonaws.com.cn",
+        ] {
+            let read = parse(host, "/a/b").unwrap();
+            assert_eq!(read.addressing, Addressing::AccessPointHost, "{host}");
+            let named = (read.bucket.as_deref(), read.key.as_deref());
+            assert_eq!(named, (Some("my-ap-111122223333"), Some("a/b")), "{host}");
+        }
+        for host in [
+            "s3-accesspoint.eu-west-1.amazonaws.com",
+            "my-ap-111122223333.s3-accesspoint.eu-west-1.example.org",
+            "my-ap-111122223333.s3-accesspoints.eu-west-1.amazonaws.com",
+            "a.s3-accesspoint.eu-west-1.amazonaws.com.example.org",
+        ] {
+            let read = parse(host, "/demo/b").unwrap();
+            assert_eq!(read.addressing, Addressing::Path, "{host}");
+        }
+    }
+
+    #[test]
+    fn a_path_of_s3_control_is_read_at_any_host() {
+        let bases = BaseDomains::new(["localhost".to_owned()]);
+        let read = |host: &str, uri: &str, has_account: bool| {
+            let mut headers = HeaderMap::new();
+            if has_account {
+                headers.insert(ACCOUNT_ID, http::HeaderValue::from_static("111122223333"));
+            }
+            let uri = uri.parse().unwrap();
+            let target = control_target(&uri, Some(host), &headers, &bases).unwrap();
+            target.and_then(|target| target.control)
+        };
+        let one = || Some(ControlPath::AccessPoint("a".to_owned()));
+        let path = "/v20180820/accesspoint/a";
+        for host in [
+            "111122223333.localhost:9070",
+            "111122223333.s3-control.eu-west-1.amazonaws.com",
+            "127.0.0.1:9070",
+            "localhost",
+        ] {
+            assert_eq!(read(host, path, true), one(), "{host}");
+        }
+        assert_eq!(read("127.0.0.1", path, false), one());
+        assert_eq!(read("demo.localhost", path, false), None);
+        assert_eq!(read("127.0.0.1", "/v20180820", true), None);
+        assert_eq!(read("127.0.0.1", "/demo/v20180820/a", true), None);
+        let arn = "/v20180820/tags/arn%3Aaws%3As3%3Ar%3A1%3Aaccesspoint%2Fa?tagKeys=a&tagKeys=b";
+        let named = ControlPath::Tags("arn:aws:s3:r:1:accesspoint/a".to_owned());
+        assert_eq!(read("127.0.0.1", arn, true), Some(named));
     }
 
     #[test]

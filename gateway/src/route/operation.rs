@@ -24,6 +24,7 @@ use crate::bucket::configuration::Configuration;
 use crate::bucket::configuration::Verb;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::request::ControlPath;
 use crate::request::Query;
 use crate::request::Target;
 
@@ -68,6 +69,22 @@ pub enum Level {
     Bucket,
     /// A key in a bucket.
     Object,
+    /// The access points of an account.
+    AccessPoints,
+    /// An access point.
+    AccessPoint,
+    /// The policy of an access point.
+    AccessPointPolicy,
+    /// Whether that is public.
+    AccessPointPolicyStatus,
+    /// The scope of an access point of a directory bucket.
+    AccessPointScope,
+    /// What an account blocks of public access.
+    AccountPublicAccessBlock,
+    /// The tags of an access point.
+    ResourceTags,
+    /// What S3 Control has beside these.
+    OtherControl,
 }
 
 /// What chooses between rows of one method and subresource.
@@ -90,6 +107,8 @@ pub enum Handling {
     Own,
     /// The gateway, as with all configurations of buckets that it stores itself.
     Configure(Configuration, Verb),
+    /// The gateway: an operation of S3 Control.
+    Control,
     /// The backend: it neither shows nor changes the bytes of an object.
     Pass,
     /// Nobody, with the reason: it would leak or bypass encryption.
@@ -100,6 +119,13 @@ impl Operation {
     /// Whether its body may be `aws-chunked`; S3 takes that for the bytes of objects only.
     pub fn takes_chunked_body(self) -> bool {
         matches!(self, Self::PutObject | Self::UploadPart)
+    }
+
+    /// Whether it works through an access point.
+    ///
+    /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-service-api-support.html>
+    pub fn works_through_access_point(self) -> bool {
+        THROUGH_ACCESS_POINTS.contains(&self)
     }
 }
 
@@ -122,6 +148,18 @@ impl Selector {
 
 impl Level {
     fn of_target(target: &Target) -> Self {
+        if let Some(control) = &target.control {
+            return match control {
+                ControlPath::AccessPoints => Self::AccessPoints,
+                ControlPath::AccessPoint(_) => Self::AccessPoint,
+                ControlPath::Policy(_) => Self::AccessPointPolicy,
+                ControlPath::PolicyStatus(_) => Self::AccessPointPolicyStatus,
+                ControlPath::Scope(_) => Self::AccessPointScope,
+                ControlPath::PublicAccessBlock => Self::AccountPublicAccessBlock,
+                ControlPath::Tags(_) => Self::ResourceTags,
+                ControlPath::Other => Self::OtherControl,
+            };
+        }
         match (&target.bucket, &target.key) {
             (None, _) => Self::Service,
             (Some(_), None) => Self::Bucket,
@@ -135,6 +173,14 @@ impl Level {
             Self::Service => "SERVICE",
             Self::Bucket => "BUCKET",
             Self::Object => "OBJECT",
+            Self::AccessPoints => "ACCESSPOINTS",
+            Self::AccessPoint => "ACCESSPOINT",
+            Self::AccessPointPolicy => "ACCESSPOINTPOLICY",
+            Self::AccessPointPolicyStatus => "ACCESSPOINTPOLICYSTATUS",
+            Self::AccessPointScope => "ACCESSPOINTSCOPE",
+            Self::AccountPublicAccessBlock => "ACCOUNTPUBLICACCESSBLOCK",
+            Self::ResourceTags => "TAGS",
+            Self::OtherControl => "CONTROL",
         }
     }
 }
@@ -153,6 +199,9 @@ pub fn operation(
     headers: &HeaderMap,
 ) -> Result<Operation, S3Error> {
     let level = Level::of_target(target);
+    if level == Level::OtherControl {
+        return Err(refused("This operation of S3 Control", OTHER_CONTROL));
+    }
     let query = &target.query;
     let is_read = *method == Method::GET || *method == Method::HEAD;
     let subresource = subresource(query)?;
@@ -302,9 +351,48 @@ fn method_not_allowed(method: &Method, resource_type: &str) -> S3Error {
         .detail("ResourceType", resource_type)
 }
 
+/// The operations that work through an access point.
+const THROUGH_ACCESS_POINTS: [Operation; 33] = [
+    Operation::AbortMultipartUpload,
+    Operation::CompleteMultipartUpload,
+    Operation::CopyObject,
+    Operation::CreateMultipartUpload,
+    Operation::DeleteObject,
+    Operation::DeleteObjectTagging,
+    Operation::DeleteObjects,
+    Operation::GetBucketAcl,
+    Operation::GetBucketCors,
+    Operation::GetBucketLocation,
+    Operation::GetBucketNotificationConfiguration,
+    Operation::GetBucketPolicy,
+    Operation::GetObject,
+    Operation::GetObjectAcl,
+    Operation::GetObjectAttributes,
+    Operation::GetObjectLegalHold,
+    Operation::GetObjectRetention,
+    Operation::GetObjectTagging,
+    Operation::HeadBucket,
+    Operation::HeadObject,
+    Operation::ListMultipartUploads,
+    Operation::ListObjectVersions,
+    Operation::ListObjects,
+    Operation::ListObjectsV2,
+    Operation::ListParts,
+    Operation::PutObject,
+    Operation::PutObjectAcl,
+    Operation::PutObjectLegalHold,
+    Operation::PutObjectRetention,
+    Operation::PutObjectTagging,
+    Operation::RestoreObject,
+    Operation::UploadPart,
+    Operation::UploadPartCopy,
+];
+
 const VERSION: &str = "versionId";
 
 const FORM: &str = "with a query: a form says everything itself.";
+const OTHER_CONTROL: &str =
+    "the gateway has access points, tags of these, and the public access block of an account.";
 const UNKNOWN: &str = "the gateway does not know whether it would touch unsealed bytes.";
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ use proto::time::Clock;
 
 use crate::access_log::delivery::Deliverer;
 use crate::access_log::log::AccessLog;
+use crate::access_point;
+use crate::access_point::AccessPoints;
 use crate::audit::trail::Trail;
 use crate::authenticate;
 use crate::authenticate::Authenticator;
@@ -24,6 +26,7 @@ use crate::backend::LocalBackend;
 use crate::backend::capabilities::Capabilities;
 use crate::bucket::BucketConfigurations;
 use crate::bucket::Buckets;
+use crate::bucket::account_block::AccountBlocks;
 use crate::bucket::bucket_records::BucketRecords;
 use crate::bucket::configuration::ConfigurationStore;
 use crate::bucket::cors::BucketCors;
@@ -52,6 +55,7 @@ use crate::keys::kms::grpc::GrpcKeyService;
 use crate::keys::root_key::RootKeys;
 use crate::operation::promises::Promises;
 use crate::operation::store::ObjectStore;
+use crate::records::documents::DocumentStore;
 use crate::records::exclusive::ExclusiveRecords;
 use crate::records::mfa_codes::MfaCodes;
 use crate::records::record::Records;
@@ -235,22 +239,16 @@ impl ConfiguredUsers {
 fn configurations(
     config: &Config,
     users: &ConfiguredUsers,
-    records: &Arc<BucketRecords>,
-    backend: &Arc<Backend>,
-    random: &Arc<dyn Random>,
+    stored: &StoredState,
 ) -> BucketConfigurations {
-    let store = ConfigurationStore {
-        backend: Arc::clone(backend),
-        records: Arc::clone(records),
-        random: Arc::clone(random),
-        first_account: users.first_account().to_owned(),
-        region: config.region.to_string(),
-    };
-    let public_access = PublicAccessBlocks::new(store.clone(), config.public_access_block);
+    let (store, records) = (stored.bucket_store.clone(), &stored.buckets);
+    let backend = Arc::clone(&store.backend);
+    let owners = BucketOwners::new(backend, Arc::clone(records), users.accounts());
+    let owners = Arc::new(owners);
+    let public_access = PublicAccessBlocks::new(store.clone(), config.public_access_block)
+        .with_accounts(Arc::clone(&stored.account_blocks), Arc::clone(&owners));
     let public_access = Arc::new(public_access);
     let encryptions = DefaultEncryptions::new(store.clone(), config.default_encryption);
-    let owners = BucketOwners::new(Arc::clone(backend), Arc::clone(records), users.accounts());
-    let owners = Arc::new(owners);
     let state_bucket = config.state.bucket.as_str();
     let logging = BucketLogging::new(store.clone(), Arc::clone(&owners), state_bucket);
     let etags = ListingMarks::new(Arc::clone(records), config.state.gateways);
@@ -266,6 +264,28 @@ fn configurations(
     }
 }
 
+/// The access points to buckets.
+fn access_points(
+    config: &Config,
+    stored: &StoredState,
+    configurations: &BucketConfigurations,
+    random: &Arc<dyn Random>,
+    clock: &Arc<dyn Clock>,
+) -> AccessPoints {
+    AccessPoints::new(access_point::Parts {
+        store: stored.documents.clone(),
+        account_blocks: Arc::clone(&stored.account_blocks),
+        records: Arc::clone(&stored.buckets),
+        buckets: configurations.clone(),
+        bucket_store: stored.bucket_store.clone(),
+        state: stored.state.clone(),
+        regions: config.regions(),
+        random: Arc::clone(random),
+        clock: Arc::clone(clock),
+        config: config.access_points.clone(),
+    })
+}
+
 /// What is stored at the backend beside objects.
 pub(super) struct StoredState {
     pub(super) state: State,
@@ -274,6 +294,9 @@ pub(super) struct StoredState {
     pub(super) capabilities: Arc<Capabilities>,
     pub(super) installation: Arc<Installation>,
     pub(super) buckets: Arc<BucketRecords>,
+    bucket_store: ConfigurationStore,
+    documents: DocumentStore,
+    account_blocks: Arc<AccountBlocks>,
 }
 
 impl StoredState {
@@ -311,13 +334,26 @@ impl StoredState {
         let fresh = Duration::from_millis(config.state.fresh_ms);
         let cache = RecordCache::new(now(), fresh, config.state.cached_max);
         let buckets = BucketRecords::new(Arc::clone(&installation), store, cache);
+        let buckets = Arc::new(buckets);
+        let bucket_store = ConfigurationStore {
+            backend: Arc::clone(backend),
+            records: Arc::clone(&buckets),
+            random: random(),
+            first_account: users.first_account().to_owned(),
+            region: config.region.to_string(),
+        };
+        let shared = Arc::clone(&capabilities);
+        let documents = DocumentStore::new(sealed.clone(), shared, now(), &config.state);
         Self {
+            bucket_store,
+            account_blocks: Arc::new(AccountBlocks::new(documents.clone())),
+            documents,
             state,
             root_keys,
             sealed,
             capabilities,
             installation,
-            buckets: Arc::new(buckets),
+            buckets,
         }
     }
 }
@@ -343,7 +379,9 @@ fn operations(
     } = stored;
     let sweep = Sweep::new(state.clone(), sealed.clone(), now(), &config.state)
         .at_backend_of(Arc::clone(capabilities));
-    let configurations = configurations(config, users, records, backend, &random());
+    let configurations = configurations(config, users, stored);
+    let access_points = access_points(config, stored, &configurations, &random(), clock);
+    let access_points = Arc::new(access_points);
 
     let fresh = Duration::from_millis(config.state.fresh_ms);
     let promises = Promises::new(
@@ -384,6 +422,7 @@ fn operations(
         config.region.clone(),
         now(),
     )
+    .with_access_points(Arc::clone(&access_points))
     .demanding(second_factors);
     let buckets = Buckets::new(
         config.regions(),
@@ -396,6 +435,7 @@ fn operations(
         objects: Arc::new(objects),
         buckets,
         configurations,
+        access_points,
         authorizer,
     };
     (operations, sweep)

@@ -129,6 +129,18 @@ impl Rights {
         }
     }
 
+    /// What is left of a `decision` that the policies of the principal and of its session may only deny.
+    #[must_use]
+    pub fn deny(&self, decision: Decision, action: &str, resource: &str) -> Decision {
+        let own = without_allow(self.own(action, resource));
+        let session = self
+            .session
+            .as_ref()
+            .map(|it| it.decide(action, resource).decision);
+        let session = session.map_or(Decision::NoMatch, without_allow);
+        decision.or(own).or(session)
+    }
+
     /// What the policies of the user or role decide.
     fn own(&self, action: &str, resource: &str) -> Decision {
         let Some(policies) = &self.policies else {

@@ -22,15 +22,26 @@ impl Policy {
     /// One public statement makes the policy public, whatever other statements deny.
     #[must_use]
     pub fn is_public(&self) -> bool {
-        self.statements().iter().any(is_public)
+        self.statements().iter().any(|it| is_public(it, &[]))
+    }
+
+    /// The same for the policy of an access point, all requests of which go through that access point: to name
+    /// it, or its account, confines nothing.
+    #[must_use]
+    pub fn is_public_at_access_point(&self) -> bool {
+        self.statements()
+            .iter()
+            .any(|it| is_public(it, &OF_ACCESS_POINTS))
     }
 }
 
-fn is_public(statement: &Statement) -> bool {
+/// Whether a statement is public, where conditions on the keys `without` confine nothing.
+fn is_public(statement: &Statement, without: &[&str]) -> bool {
     let wildcard = statement
         .principal()
         .is_some_and(PrincipalElement::is_wildcard);
-    let confined = statement.conditions().iter().any(confines);
+    let mut conditions = statement.conditions().iter();
+    let confined = conditions.any(|it| !without.contains(&it.key()) && confines(it));
     statement.effect() == Effect::Allow && wildcard && !confined
 }
 
@@ -72,6 +83,9 @@ fn is_of_one_account(value: &str) -> bool {
         of_account && arn.resource.starts_with("accesspoint/") && !arn.resource.contains("${")
     })
 }
+
+/// The keys that every request through one access point has the same values of, in lower case.
+const OF_ACCESS_POINTS: [&str; 2] = ["s3:dataaccesspointaccount", "s3:dataaccesspointarn"];
 
 /// The keys that confine a statement by a fixed value, in lower case. The first four are what AWS's
 /// list calls a principal, user, role or service principal; `aws:SourceIp` and the two with rules of

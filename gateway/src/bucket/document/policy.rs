@@ -80,28 +80,8 @@ impl Document for BucketPolicy {
 
     /// A policy that can be judged, for `bucket`.
     fn parse(document: &[u8], bucket: &str, partition: &str) -> Result<Self, S3Error> {
-        let text = std::str::from_utf8(document).map_err(|_| malformed(NOT_JSON))?;
-        if text.len() > POLICY_BYTES_MAX {
-            return Err(malformed(TOO_LARGE));
-        }
-        let policy = Policy::parse(text, PolicyKind::Resource)
-            .map_err(|error| malformed(error.fault.to_string()))?;
-        let bucket_arn = arn::bucket(partition, bucket);
-        for statement in policy.statements() {
-            let foreign = |action: &str| action != "*" && !action.to_lowercase().starts_with("s3:");
-            if statement.actions().any(foreign) {
-                return Err(malformed("Policy has invalid action"));
-            }
-            if !statement.resources().all(|it| may_mean(it, &bucket_arn)) {
-                return Err(malformed("Policy has invalid resource"));
-            }
-            if let Some(key) = statement.condition_keys().find(|key| !is_judged(key)) {
-                let reason = format!("The condition key {key} is not judged by this gateway.");
-                return Err(S3Error::not_implemented(reason));
-            }
-        }
-        let text = text.to_owned();
-        Ok(Self { text, policy })
+        let bucket = arn::bucket(partition, bucket);
+        Self::parse_for(document, &bucket, &format!("{bucket}/"))
     }
 
     fn to_response(&self) -> Response<Body> {
@@ -112,12 +92,49 @@ impl Document for BucketPolicy {
     }
 }
 
-/// Whether a pattern can match the bucket or objects in it.
-fn may_mean(pattern: &str, bucket_arn: &str) -> bool {
+impl BucketPolicy {
+    /// The text, as it was put.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// A policy that can be judged, whose resources can mean the resource `arn` or those whose ARNs begin with
+    /// `objects`.
+    ///
+    /// # Errors
+    ///
+    /// `MalformedPolicy`; `NotImplemented` for a condition that the gateway cannot evaluate.
+    pub(crate) fn parse_for(document: &[u8], arn: &str, objects: &str) -> Result<Self, S3Error> {
+        let text = std::str::from_utf8(document).map_err(|_| malformed(NOT_JSON))?;
+        if text.len() > POLICY_BYTES_MAX {
+            return Err(malformed(TOO_LARGE));
+        }
+        let policy = Policy::parse(text, PolicyKind::Resource)
+            .map_err(|error| malformed(error.fault.to_string()))?;
+        for statement in policy.statements() {
+            let foreign = |action: &str| action != "*" && !action.to_lowercase().starts_with("s3:");
+            if statement.actions().any(foreign) {
+                return Err(malformed("Policy has invalid action"));
+            }
+            if !statement.resources().all(|it| may_mean(it, arn, objects)) {
+                return Err(malformed("Policy has invalid resource"));
+            }
+            if let Some(key) = statement.condition_keys().find(|key| !is_judged(key)) {
+                let reason = format!("The condition key {key} is not judged by this gateway.");
+                return Err(S3Error::not_implemented(reason));
+            }
+        }
+        let text = text.to_owned();
+        Ok(Self { text, policy })
+    }
+}
+
+/// Whether a pattern can match the resource or objects in it.
+fn may_mean(pattern: &str, arn: &str, objects: &str) -> bool {
     let literal = pattern.split(['*', '?', '$']).next().unwrap_or_default();
-    let objects = format!("{bucket_arn}/");
-    pattern == bucket_arn
-        || literal.starts_with(&objects)
+    pattern == arn
+        || literal.starts_with(objects)
         || (literal.len() < pattern.len() && objects.starts_with(literal))
 }
 
@@ -137,7 +154,7 @@ fn malformed(message: impl Into<std::borrow::Cow<'static, str>>) -> S3Error {
 ///
 /// Sources: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>,
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
-const CONDITION_KEYS: [&str; 44] = [
+const CONDITION_KEYS: [&str; 48] = [
     "aws:currenttime",
     "aws:epochtime",
     "aws:multifactorauthage",
@@ -153,11 +170,15 @@ const CONDITION_KEYS: [&str; 44] = [
     "aws:sourcearn",
     "aws:sourceidentity",
     "aws:sourceip",
+    "aws:sourcevpc",
     "aws:tokenissuetime",
     "aws:useragent",
     "aws:userid",
     "aws:username",
+    "s3:accesspointnetworkorigin",
     "s3:authtype",
+    "s3:dataaccesspointaccount",
+    "s3:dataaccesspointarn",
     "s3:delimiter",
     "s3:max-keys",
     "s3:object-lock-legal-hold",
@@ -214,7 +235,11 @@ mod tests {
             ("arn:aws:s3:::a", false),
             ("arn:aws:s3:::", false),
         ] {
-            assert_eq!(may_mean(pattern, bucket), fits, "{pattern}");
+            assert_eq!(
+                may_mean(pattern, bucket, "arn:aws:s3:::b/"),
+                fits,
+                "{pattern}"
+            );
         }
     }
 }

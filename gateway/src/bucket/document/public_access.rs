@@ -43,6 +43,12 @@ impl PublicAccessBlock {
         if !root.is_named(ROOT) {
             return Err(malformed());
         }
+        Self::from_element(&root)
+    }
+
+    /// The settings that are the children of an element; those that are left out are off.
+    pub(crate) fn from_element(root: &Element) -> Result<Self, S3Error> {
+        let malformed = || S3Error::new(S3Code::MalformedXml);
         let mut block = Self::default();
         let mut seen = Vec::new();
         for child in root.children() {
@@ -66,9 +72,25 @@ impl PublicAccessBlock {
         Ok(block)
     }
 
+    /// What is blocked where both are in force.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self {
+            block_public_acls: self.block_public_acls || other.block_public_acls,
+            ignore_public_acls: self.ignore_public_acls || other.ignore_public_acls,
+            block_public_policy: self.block_public_policy || other.block_public_policy,
+            restrict_public_buckets: self.restrict_public_buckets || other.restrict_public_buckets,
+        }
+    }
+
     pub(crate) fn to_xml(self) -> Element {
+        self.write(Element::root(ROOT))
+    }
+
+    /// An element with the settings as its children.
+    pub(crate) fn write(self, element: Element) -> Element {
         let setting = |name: &'static str, value: bool| Element::with_text(name, value.to_string());
-        Element::root(ROOT)
+        element
             .with(setting("BlockPublicAcls", self.block_public_acls))
             .with(setting("IgnorePublicAcls", self.ignore_public_acls))
             .with(setting("BlockPublicPolicy", self.block_public_policy))
@@ -101,7 +123,8 @@ impl Document for StoredBlock {
     }
 }
 
-const ROOT: &str = "PublicAccessBlockConfiguration";
+/// The name of the element that has the settings.
+pub(crate) const ROOT: &str = "PublicAccessBlockConfiguration";
 
 #[cfg(test)]
 mod tests {

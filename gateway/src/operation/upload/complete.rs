@@ -279,10 +279,11 @@ impl CompletedObject {
         let name = &upload.name;
         let path = sigv4::encode_path(name.key.as_bytes());
         let path = path.trim_start_matches('/');
-        let location = answer::location(request, &name.bucket, path);
+        let bucket = request.target.shown_bucket();
+        let location = answer::location(request, bucket, path);
         let mut result = Element::root("CompleteMultipartUploadResult")
             .field("Location", location)
-            .field("Bucket", &name.bucket)
+            .field("Bucket", bucket)
             .field("Key", &name.key)
             .field("ETag", self.etag.as_str());
         // One that the client did not choose is shown of SSE-S3 only (recorded from AWS).

@@ -95,7 +95,7 @@ pub async fn create_multipart_upload(
     }
 
     let result = Element::root("InitiateMultipartUploadResult")
-        .field("Bucket", &name.bucket)
+        .field("Bucket", request.target.shown_bucket())
         .field("Key", &name.key)
         .field("UploadId", upload_id);
     let mut response = answer::document(&result);

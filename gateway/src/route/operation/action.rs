@@ -29,6 +29,10 @@ pub enum Resource {
     Source,
     /// The bucket of that object.
     SourceBucket,
+    /// The access point that a request to S3 Control names.
+    AccessPoint,
+    /// The account; nothing in it.
+    Account,
 }
 
 impl Resource {
@@ -109,6 +113,16 @@ pub(super) const fn bucket(name: &'static str) -> Action {
 /// An action on the object.
 pub(super) const fn object(name: &'static str) -> Action {
     Action::new(name, Resource::Object)
+}
+
+/// An action on the access point.
+pub(super) const fn access_point(name: &'static str) -> Action {
+    Action::new(name, Resource::AccessPoint)
+}
+
+/// An action on nothing but the account.
+pub(super) const fn account(name: &'static str) -> Action {
+    Action::new(name, Resource::Account)
 }
 
 /// An action on the object whose tags policies may look at; `of_version` on a version of it.

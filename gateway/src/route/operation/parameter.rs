@@ -75,6 +75,12 @@ pub(super) const PARTS: &[&str] = &["encoding-type", "max-parts", "part-number-m
 /// Those of UploadPart and UploadPartCopy.
 pub(super) const PART: &[&str] = &["partNumber"];
 
+/// Those of ListAccessPoints.
+pub(super) const ACCESS_POINTS: &[&str] = &["bucket", "maxResults", "nextToken"];
+
+/// Those of UntagResource.
+pub(super) const TAGS: &[&str] = &["tagKeys"];
+
 /// Those of SelectObjectContent.
 pub(super) const SELECT: &[&str] = &["select-type"];
 

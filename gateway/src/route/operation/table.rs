@@ -10,6 +10,7 @@
 
 use super::Handling;
 use super::Handling::Configure;
+use super::Handling::Control;
 use super::Handling::Own;
 use super::Handling::Pass;
 use super::Handling::Refuse;
@@ -17,6 +18,8 @@ use super::Level;
 use super::Row;
 use super::Selector;
 use super::action;
+use super::action::access_point;
+use super::action::account;
 use super::action::bucket;
 use super::action::object;
 use super::header;
@@ -207,6 +210,25 @@ operations! {
     PutObjectTagging: "PUT" Object "tagging", parameter::VERSION, action::TAGGING_WRITE, Pass;
     DeleteObjectTagging: "DELETE" Object "tagging", parameter::VERSION, action::TAGGING_DELETE, Pass;
 
+    // S3 Control.
+    ListAccessPoints: "GET" AccessPoints "", parameter::ACCESS_POINTS, &[account("s3:ListAccessPoints")], Control;
+    CreateAccessPoint: "PUT" AccessPoint "", NONE, &[access_point("s3:CreateAccessPoint")], Control;
+    GetAccessPoint: "GET" AccessPoint "", NONE, &[access_point("s3:GetAccessPoint")], Control;
+    DeleteAccessPoint: "DELETE" AccessPoint "", NONE, &[access_point("s3:DeleteAccessPoint")], Control;
+    GetAccessPointPolicy: "GET" AccessPointPolicy "", NONE, &[access_point("s3:GetAccessPointPolicy")], Control;
+    PutAccessPointPolicy: "PUT" AccessPointPolicy "", NONE, &[access_point("s3:PutAccessPointPolicy")], Control;
+    DeleteAccessPointPolicy: "DELETE" AccessPointPolicy "", NONE, &[access_point("s3:DeleteAccessPointPolicy")], Control;
+    GetAccessPointPolicyStatus: "GET" AccessPointPolicyStatus "", NONE, &[access_point("s3:GetAccessPointPolicyStatus")], Control;
+    GetAccessPointScope: "GET" AccessPointScope "", NONE, action::NO_ACTION, Refuse(SCOPE);
+    PutAccessPointScope: "PUT" AccessPointScope "", NONE, action::NO_ACTION, Refuse(SCOPE);
+    DeleteAccessPointScope: "DELETE" AccessPointScope "", NONE, action::NO_ACTION, Refuse(SCOPE);
+    GetAccountPublicAccessBlock: "GET" AccountPublicAccessBlock "", NONE, &[account("s3:GetAccountPublicAccessBlock")], Control;
+    PutAccountPublicAccessBlock: "PUT" AccountPublicAccessBlock "", NONE, &[account("s3:PutAccountPublicAccessBlock")], Control;
+    DeleteAccountPublicAccessBlock: "DELETE" AccountPublicAccessBlock "", NONE, &[account("s3:PutAccountPublicAccessBlock")], Control;
+    ListTagsForResource: "GET" ResourceTags "", NONE, &[access_point("s3:ListTagsForResource")], Control;
+    TagResource: "POST" ResourceTags "", NONE, &[access_point("s3:TagResource")], Control;
+    UntagResource: "DELETE" ResourceTags "", parameter::TAGS, &[access_point("s3:UntagResource")], Control;
+
     // Before a browser sends a request of a page.
     Preflight: "OPTIONS" Service "", NONE, action::NO_ACTION, Own;
 }
@@ -217,6 +239,7 @@ const OBJECT_LAMBDA: &str = "the gateway has no Object Lambda access points.";
 const RENAME: &str = "an object is sealed under its own name; copy it instead.";
 const REPLICATION: &str =
     "an object is sealed under its own bucket's name, so a replica could not be opened.";
+const SCOPE: &str = "it belongs to the access points of directory buckets.";
 const SELECT: &str = "the backend would search the sealed bytes.";
 const SESSION: &str = "it belongs to directory buckets, whose requests sign with session keys.";
 const TORRENT: &str = "the backend would share the sealed bytes.";

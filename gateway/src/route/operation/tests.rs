@@ -5,6 +5,7 @@ use http::HeaderValue;
 
 use super::*;
 use crate::route::BaseDomains;
+use crate::route::control_target;
 use crate::route::target;
 
 fn route(line: &str, headers: &[(&'static str, &'static str)]) -> Result<Operation, S3Error> {
@@ -225,6 +226,14 @@ fn every_operation_is_found_by_its_own_row() {
             Level::Service => "/",
             Level::Bucket => "/demo",
             Level::Object => "/demo/k",
+            Level::AccessPoints => "/v20180820/accesspoint",
+            Level::AccessPoint => "/v20180820/accesspoint/abc",
+            Level::AccessPointPolicy => "/v20180820/accesspoint/abc/policy",
+            Level::AccessPointPolicyStatus => "/v20180820/accesspoint/abc/policyStatus",
+            Level::AccessPointScope => "/v20180820/accesspoint/abc/scope",
+            Level::AccountPublicAccessBlock => "/v20180820/configuration/publicAccessBlock",
+            Level::ResourceTags => "/v20180820/tags/arn",
+            Level::OtherControl => "/v20180820/jobs",
         };
         let mut query = vec![row.subresource.to_owned()];
         let mut headers = HeaderMap::new();
@@ -243,7 +252,9 @@ fn every_operation_is_found_by_its_own_row() {
         }
         query.retain(|pair| !pair.is_empty());
         let uri = format!("{path}?{}", query.join("&")).parse().unwrap();
-        let mut target = target(&uri, None, &BaseDomains::default()).unwrap();
+        let bases = BaseDomains::default();
+        let control = control_target(&uri, None, &headers, &bases).unwrap();
+        let mut target = control.unwrap_or_else(|| target(&uri, None, &bases).unwrap());
         let found = super::operation(&row.method.parse().unwrap(), &mut target, &headers);
         match row.handling {
             Handling::Refuse(reason) => {
