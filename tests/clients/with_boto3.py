@@ -208,7 +208,8 @@ if plain := os.environ.get("S3_PLAIN_ENDPOINT"):
     own = plain.replace("127.0.0.1", "localhost")
     proxied = {"endpoint_url": own, "config": Config(proxies={"http": plain}, signature_version="s3v4")}
     control, through = boto3.client("s3control", **proxied), boto3.client("s3", **proxied)
-    account = boto3.client("sts").get_caller_identity()["Account"]
+    sts = boto3.client("sts", endpoint_url=os.environ["AWS_ENDPOINT_URL_KMS"])
+    account = sts.get_caller_identity()["Account"]
     point = control.create_access_point(AccountId=account, Name="boto-ap", Bucket="boto")
     arn, alias = point["AccessPointArn"], point["Alias"]
     refused("AccessPointAlreadyOwnedByYou", control.create_access_point, AccountId=account, Name="boto-ap", Bucket="boto")
