@@ -36,7 +36,6 @@ use proto::sigv4::SignedHeaders;
 use proto::sigv4::SigningKey;
 use proto::time::Clock;
 use proto::time::Timestamp;
-use proto::time::TimestampError;
 
 use crate::authenticate::refusal::CONTENT_SHA256;
 use crate::authenticate::session::ClaimedCredentials;
@@ -44,6 +43,8 @@ use crate::authenticate::session::Sessions;
 use crate::authenticate::users::Users;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::object_lambda::waiting::InputUrl;
+use crate::object_lambda::waiting::WaitingRequests;
 use crate::payload::ChunkSigning;
 use crate::payload::Coverage;
 use crate::protocol::single_header::single_text;
@@ -54,6 +55,7 @@ use crate::request::Regions;
 use crate::request::SignatureVersion;
 use crate::route::BaseDomains;
 
+mod date;
 mod form;
 mod head;
 mod hoisted;
@@ -78,6 +80,7 @@ pub struct Authenticator {
     regions: Regions,
     clock: Arc<dyn Clock>,
     config: Config,
+    functions: Option<Arc<WaitingRequests>>,
 }
 
 /// Which signatures are accepted.
@@ -96,6 +99,10 @@ pub struct Verified {
     pub auth: AuthType,
     /// The Region that was signed for, where the signature names one.
     pub region: Option<String>,
+    /// Whether it was signed for Object Lambda and not for S3.
+    pub is_for_object_lambda: bool,
+    /// Whether it is a presigned URL that the gateway gave to a function.
+    pub is_of_function: bool,
     /// How the body is to be checked.
     pub coverage: Coverage,
     /// Headers to be treated as if they had come: those that a presigned URL carries in its query,
@@ -147,7 +154,15 @@ impl Authenticator {
             regions,
             clock,
             config,
+            functions: None,
         }
+    }
+
+    /// The same, which accepts the presigned URLs of the functions of these requests.
+    #[must_use]
+    pub fn with_functions(mut self, waiting: Arc<WaitingRequests>) -> Self {
+        self.functions = Some(waiting);
+        self
     }
 
     /// The time that signatures are compared with.
@@ -224,13 +239,17 @@ impl Authenticator {
             return Err(S3Error::invalid_request(message));
         };
         let hash = parse_hash(hash_text)?;
-        let (caller, key, claim) = self.check_signed(head, value, self.expected(), hash_text)?;
+        let (caller, key, claim) =
+            self.check_signed(head, value, self.expected(value), hash_text)?;
         let region = Some(claim.scope.region.clone());
+        let is_for_object_lambda = claim.scope.service == OBJECT_LAMBDA;
         let coverage = coverage(hash, key, claim)?;
         Ok(Verified {
             caller,
             auth: AuthType::Header(SignatureVersion::V4),
             region,
+            is_for_object_lambda,
+            is_of_function: false,
             coverage,
             hoisted: Vec::new(),
             query: None,
@@ -252,7 +271,7 @@ impl Authenticator {
         let value = single_text(head.headers, &header::AUTHORIZATION)?.unwrap_or_default();
         let expected = Expected {
             service,
-            ..self.expected()
+            ..self.expected("")
         };
         let (caller, _, claim) = self.check_signed(head, value, expected, payload_hash)?;
         Ok((caller, claim.scope.region))
@@ -267,7 +286,7 @@ impl Authenticator {
         payload_hash: &str,
     ) -> Result<(Caller, Arc<SigningKey>, Claim), S3Error> {
         let refuse = |error| refusal::authorization(&error, value);
-        let timestamp = header_time(head.headers)?;
+        let timestamp = date::signed_at(head.headers)?;
         let now = self.clock.now();
         if timestamp.distance(now) > sigv4::SKEW_MAX {
             return Err(refusal::skewed(timestamp.basic(), now));
@@ -292,7 +311,8 @@ impl Authenticator {
     /// A presigned URL.
     fn check_query(&self, head: Head<'_>) -> Result<Verified, S3Error> {
         let pairs = head.query.pairs();
-        let presigned = Presigned::parse(pairs, &self.expected(), self.clock.now())
+        let credential = head.query.get("X-Amz-Credential").unwrap_or_default();
+        let presigned = Presigned::parse(pairs, &self.expected(credential), self.clock.now())
             .map_err(|error| refusal::presigned(&error))?;
 
         let header_hash = single_text(head.headers, &CONTENT_SHA256)?;
@@ -332,6 +352,8 @@ impl Authenticator {
             caller,
             auth,
             region: Some(claim.scope.region.clone()),
+            is_for_object_lambda: claim.scope.service == OBJECT_LAMBDA,
+            is_of_function: self.function(&claim.access_key_id).is_some(),
             coverage: coverage(hash, key, claim)?,
             hoisted,
             query: has_conditions.then(|| head.query.only(|name| !hoisted::is_condition(name))),
@@ -364,9 +386,9 @@ impl Authenticator {
         let canonical = CanonicalRequest {
             method: head.method.as_str(),
             path: head.uri.path(),
-            path_encoding: match claim.scope.service == SERVICE {
-                true => PathEncoding::Once,
-                false => PathEncoding::Twice,
+            path_encoding: match claim.scope.service.as_str() {
+                SERVICE | OBJECT_LAMBDA => PathEncoding::Once,
+                _ => PathEncoding::Twice,
             },
             query,
             headers: &headers,
@@ -408,6 +430,13 @@ impl Authenticator {
                 false => Err(mismatch()),
             };
         }
+        if let Some(input) = self.function(access_key_id) {
+            let key = SigningKey::derive(input.secret.expose(), scope);
+            return match key.verify(text, signature) {
+                true => Ok((input.caller.clone(), Arc::new(key))),
+                false => Err(mismatch()),
+            };
+        }
         let users = self.users.load();
         let (signer, exists) = users.find(access_key_id);
         let key = signer.key(scope);
@@ -418,12 +447,20 @@ impl Authenticator {
         }
     }
 
-    /// What scopes must name.
-    fn expected(&self) -> Expected<'_> {
+    /// What a presigned URL with this access key id was made for, if a function has it.
+    fn function(&self, access_key_id: &str) -> Option<Arc<InputUrl>> {
+        self.functions.as_ref()?.reader(access_key_id)
+    }
+
+    /// What the scope in this text must name: Object Lambda, if that is what it claims.
+    fn expected(&self, text: &str) -> Expected<'_> {
         Expected {
             region: Some(self.regions.own()),
             others: self.regions.others(),
-            service: SERVICE,
+            service: match text.contains("/s3-object-lambda/aws4_request") {
+                true => OBJECT_LAMBDA,
+                false => SERVICE,
+            },
         }
     }
 }
@@ -481,6 +518,8 @@ fn anonymous(head: Head<'_>) -> Result<Verified, S3Error> {
         caller: Caller::Anonymous,
         auth: AuthType::Anonymous,
         region: None,
+        is_for_object_lambda: false,
+        is_of_function: false,
         coverage,
         hoisted: unsigned_payload(head.headers),
         query: None,
@@ -515,29 +554,6 @@ fn presigned_hash(in_query: Option<&str>, in_header: Option<&str>) -> Result<Pay
     Ok(chosen)
 }
 
-/// The time at which a request was signed by its own account.
-fn header_time(headers: &HeaderMap) -> Result<Timestamp, S3Error> {
-    let parse = |text: &str| {
-        let time = Timestamp::parse_basic(text).or_else(|_| mail_date(text));
-        time.map_err(|_| refusal::no_date())
-    };
-    match single_text(headers, &DATE)? {
-        Some(text) => parse(text),
-        None => single_text(headers, &header::DATE)?.map_or_else(|| Err(refusal::no_date()), parse),
-    }
-}
-
-/// Reads an HTTP date, whose zone may be written as in mail: boto3 signs `-0000` for `GMT`.
-fn mail_date(text: &str) -> Result<Timestamp, TimestampError> {
-    let zoneless = [" -0000", " +0000"]
-        .into_iter()
-        .find_map(|zone| text.strip_suffix(zone));
-    match zoneless {
-        Some(text) => Timestamp::parse_http_date(&format!("{text} GMT")),
-        None => Timestamp::parse_http_date(text),
-    }
-}
-
 /// Reads a value of `x-amz-content-sha256`.
 fn parse_hash(text: &str) -> Result<PayloadHash, S3Error> {
     PayloadHash::parse(text).map_err(|error| refusal::payload_hash(error, text))
@@ -558,7 +574,8 @@ const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 /// S3, in the scope of signatures.
 const SERVICE: &str = "s3";
 
-const DATE: HeaderName = HeaderName::from_static("x-amz-date");
+/// The service of requests through Object Lambda access points.
+const OBJECT_LAMBDA: &str = "s3-object-lambda";
 
 #[cfg(test)]
 mod tests;

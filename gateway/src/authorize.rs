@@ -24,6 +24,7 @@ use crate::bucket::policy::BucketPolicies;
 use crate::bucket::policy::BucketPolicy;
 use crate::bucket::public_access::PublicAccessBlocks;
 use crate::error::S3Error;
+use crate::object_lambda::waiting::WaitingRequests;
 use crate::protocol::copy_source::CopySource;
 use crate::protocol::document;
 use crate::records::uploads::UploadName;
@@ -41,6 +42,7 @@ mod destination;
 mod judge;
 mod log_delivery;
 mod needs;
+mod object_lambda;
 mod permit;
 mod public_acl;
 mod second_factor;
@@ -48,6 +50,8 @@ mod through;
 
 pub use log_delivery::LogDelivery;
 pub use log_delivery::LogDeliveryError;
+pub use object_lambda::check_object_lambda;
+pub use object_lambda::permit_transformed;
 pub use permit::Permitted;
 pub use permit::Terms;
 pub use second_factor::SecondFactors;
@@ -58,6 +62,7 @@ pub struct Authorizer {
     owners: Arc<BucketOwners>,
     public_access: Arc<PublicAccessBlocks>,
     access_points: Option<Arc<AccessPoints>>,
+    functions: Option<Arc<WaitingRequests>>,
     state_bucket: String,
     region: Region,
     clock: Arc<dyn Clock>,
@@ -79,6 +84,7 @@ impl Authorizer {
             owners: Arc::clone(&configurations.owners),
             public_access: Arc::clone(&configurations.public_access),
             access_points: None,
+            functions: None,
             state_bucket: state_bucket.to_owned(),
             region,
             clock,
@@ -90,6 +96,13 @@ impl Authorizer {
     #[must_use]
     pub fn with_access_points(mut self, access_points: Arc<AccessPoints>) -> Self {
         self.access_points = Some(access_points);
+        self
+    }
+
+    /// The same, for functions that answer these requests.
+    #[must_use]
+    pub fn with_functions(mut self, waiting: Arc<WaitingRequests>) -> Self {
+        self.functions = Some(waiting);
         self
     }
 
@@ -144,6 +157,9 @@ impl Authorizer {
                 };
             }
             _ if request.caller.is_anonymous() => return Err(S3Error::access_denied()),
+            _ if operation == Operation::WriteGetObjectResponse => {
+                object_lambda::check_function(self, &request)?;
+            }
             _ if request.target.control.is_some() => {
                 Box::pin(control::check(self, operation, &mut request)).await?;
             }

@@ -19,6 +19,7 @@ use crate::authenticate::User;
 use crate::backend;
 use crate::bucket;
 use crate::keys::bucket_key;
+use crate::object_lambda;
 use crate::operation;
 use crate::payload::WireLimits;
 use crate::request::Network;
@@ -83,6 +84,9 @@ pub struct Config {
 
     /// How long bucket keys are used.
     pub bucket_keys: bucket_key::Config,
+
+    /// How Object Lambda works.
+    pub object_lambda: object_lambda::config::Config,
 
     /// How access logs are delivered.
     pub access_logs: access_log::config::Config,
@@ -230,6 +234,7 @@ impl Default for Config {
             default_encryption: bucket::encryption::Config::default(),
             public_access_block: bucket::public_access::Config::default(),
             bucket_keys: bucket_key::Config::default(),
+            object_lambda: object_lambda::config::Config::default(),
             access_logs: access_log::config::Config::default(),
             audit: audit::config::Config::default(),
             vaults: vault::config::Config::default(),
@@ -372,6 +377,9 @@ impl Config {
             let what = "is 0: no event would be recorded";
             return Err(ConfigError::Field("audit.queue_events_max", what));
         }
+        self.object_lambda
+            .check()
+            .map_err(|(field, what)| ConfigError::Part(field, what))?;
         if self.limits.connections_max == 0 || self.limits.requests_in_flight_max == 0 {
             return Err(ConfigError::Field("limits", "lets nobody in"));
         }
@@ -466,6 +474,10 @@ pub enum ConfigError {
     /// A field that cannot work.
     #[error("{0} {1}")]
     Field(&'static str, &'static str),
+
+    /// A field of a part, and what is wrong with it.
+    #[error("{0}: {1}")]
+    Part(String, String),
 }
 
 #[cfg(test)]

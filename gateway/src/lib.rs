@@ -15,6 +15,7 @@
 //! | [`authorize`] | whether the caller may; leaves a permit behind |
 //! | [`authenticate`] | who sent a request, and what of it they signed |
 //! | [`payload`] | bodies on the wire: framing, `aws-chunked`, `multipart/form-data` |
+//! | [`object_lambda`] | access points on which a function transforms what is read |
 //! | [`route`] | which bucket, object and operation a request names |
 //! | [`access_point`] | access points: named ways to a bucket, with policies of their own |
 //! | [`bucket`] | buckets: their default encryption, policies, owners and cross-origin rules |
@@ -47,6 +48,7 @@ pub mod operation;
 pub mod authorize;
 pub mod authenticate;
 pub mod payload;
+pub mod object_lambda;
 pub mod route;
 pub mod access_point;
 pub mod bucket;

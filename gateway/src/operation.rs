@@ -20,6 +20,7 @@ pub(crate) mod listed_entry;
 mod listed_folders;
 mod listing_query;
 mod lock_digest;
+pub mod object_lambda;
 mod parts_page;
 pub mod pass_through;
 pub mod post_object;

@@ -57,6 +57,9 @@ pub struct S3Request {
     pub signed_region: Option<String>,
     /// The connection that the request came on.
     pub connection: Connection,
+    /// Whether Object Lambda makes it for the caller: it goes through an Object Lambda access point, or a function
+    /// reads by it.
+    pub is_by_object_lambda: bool,
     /// When its head was received.
     pub received: Timestamp,
     /// Names the request in answers and logs.

@@ -37,7 +37,6 @@ use crate::authenticate::Authenticator;
 use crate::authenticate::Head;
 use crate::authenticate::User;
 use crate::authenticate::UsersError;
-use crate::authenticate::Verified;
 use crate::bucket::cors::Asking;
 use crate::error::S3Code;
 use crate::error::S3Error;
@@ -275,33 +274,25 @@ impl Responder {
     ) -> Result<Response<Body>, S3Error> {
         let asking = Asking::of(&head.method, &head.headers);
         if head.method == Method::OPTIONS {
-            record.operation = Some(Operation::Preflight);
-            Box::pin(self.operations.resolve_target(&mut target)).await?;
-            self.begin_event(Operation::Preflight, &head.headers, record);
-            let cors = &self.operations.configurations.cors;
-            return Box::pin(cors.preflight(&target, asking.as_ref())).await;
+            let preflight = self.preflight(&mut target, &head.headers, asking.as_ref(), record);
+            return Box::pin(preflight).await;
         }
         self.take_changed_users();
-        let Verified {
-            caller,
-            auth,
-            region,
-            coverage,
-            hoisted,
-            query,
-        } = self.authenticator.check(Head {
+        let verified = self.authenticator.check(Head {
             method: &head.method,
             uri: &head.uri,
             query: &target.query,
             headers: &head.headers,
             bases: &self.settings.bases,
         })?;
-        if let Some(query) = query {
+        if let Some(query) = verified.query {
             target.query = query;
         }
-        record.caller = Some(caller.clone());
+        record.caller = Some(verified.caller.clone());
         // Not before: whoever signs wrongly costs the backend nothing.
-        let through = Box::pin(self.operations.resolve_target(&mut target)).await?;
+        let (operations, for_lambda) = (&self.operations, verified.is_for_object_lambda);
+        let lambda = Box::pin(operations.resolve_lambda(&mut target, for_lambda)).await?;
+        let through = Box::pin(operations.resolve_target(&mut target)).await?;
         record.set_bucket(&target);
         if let (Some(asking), Some(bucket)) = (asking, &target.bucket) {
             let cors = &self.operations.configurations.cors;
@@ -313,24 +304,26 @@ impl Responder {
             ..
         } = head;
         headers.remove(authenticate::SECURITY_TOKEN);
-        headers.extend(hoisted.into_iter().map(|(name, value)| (Some(name), value)));
+        let hoisted = verified.hoisted.into_iter();
+        headers.extend(hoisted.map(|(name, value)| (Some(name), value)));
 
         let named = self.named_operation(&method, &mut target, &mut headers, through, record);
         let (operation, through) = Box::pin(named).await?;
-        if coverage.is_chunked() && !operation.takes_chunked_body() {
+        if verified.coverage.is_chunked() && !operation.takes_chunked_body() {
             return Err(S3Error::not_implemented(CHUNKED));
         }
         self.operations.check_target(&target)?;
 
-        let body = payload::covered(wire, &headers, coverage)?;
+        let body = payload::covered(wire, &headers, verified.coverage)?;
         let request_id = record.request_id;
         let mut request = S3Request {
             method,
             target,
             headers,
-            caller,
-            auth,
-            signed_region: region,
+            caller: verified.caller,
+            auth: verified.auth,
+            signed_region: verified.region,
+            is_by_object_lambda: verified.is_of_function || lambda.is_some(),
             received: record.head.received,
             connection,
             request_id,
@@ -340,7 +333,28 @@ impl Responder {
             request = Box::pin(self.read_form(request, record)).await?;
         }
         record.logged.begin(operation, &request);
-        self.operations.run(operation, request, through).await
+        match lambda {
+            None => self.operations.run(operation, request, through),
+            Some(lambda) => self
+                .operations
+                .run_by_lambda(operation, request, through, lambda),
+        }
+        .await
+    }
+
+    /// The answer to a browser that asks before it sends a request of a page.
+    async fn preflight(
+        &self,
+        target: &mut Target,
+        headers: &HeaderMap,
+        asking: Option<&Asking>,
+        record: &mut Record,
+    ) -> Result<Response<Body>, S3Error> {
+        record.operation = Some(Operation::Preflight);
+        self.operations.resolve_target(target).await?;
+        self.begin_event(Operation::Preflight, headers, record);
+        let cors = &self.operations.configurations.cors;
+        cors.preflight(target, asking).await
     }
 
     /// The operation that a request names, and all access points that it names.

@@ -165,7 +165,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn new(response: Response<Bytes>) -> Self {
+    pub fn new(response: Response<Bytes>) -> Self {
         Self {
             status: response.status().as_u16(),
             text: String::from_utf8_lossy(response.body()).into_owned(),

@@ -351,6 +351,7 @@ impl Request {
             },
             auth: self.auth,
             signed_region: None,
+            is_by_object_lambda: false,
             received: SystemClock.now(),
             connection: Connection {
                 secure: self.secure,

@@ -24,6 +24,7 @@ mod mfa_delete;
 mod installation;
 mod listing;
 mod multipart;
+mod object_lambda;
 mod object_locks;
 mod post_form;
 mod presigned;

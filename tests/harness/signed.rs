@@ -114,10 +114,22 @@ impl Draft {
 
     /// Signs for S3 in the header.
     #[must_use]
-    pub fn sign(mut self, access: &Access, now: Timestamp, host: &str) -> Signed {
+    pub fn sign(self, access: &Access, now: Timestamp, host: &str) -> Signed {
+        self.sign_for(access, now, host, "s3")
+    }
+
+    /// Signs for this service in the header.
+    #[must_use]
+    pub fn sign_for(
+        mut self,
+        access: &Access,
+        now: Timestamp,
+        host: &str,
+        service: &str,
+    ) -> Signed {
         let payload_hash = self.announce();
         let added = self.outbound(&payload_hash, host, |outbound| {
-            sigv4::sign_request(outbound, &credentials(access), &access.region, "s3", now)
+            sigv4::sign_request(outbound, &credentials(access), &access.region, service, now)
         });
         let body = match &self.cover {
             Cover::Hash | Cover::Unsigned => self.body.clone(),

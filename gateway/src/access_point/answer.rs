@@ -104,7 +104,9 @@ fn origin(access_point: &AccessPoint) -> Vec<Element> {
     elements
 }
 
-fn root(name: &'static str) -> Element {
+/// The root of an answer of S3 Control.
+#[must_use]
+pub fn root(name: &'static str) -> Element {
     Element::new(name).with_attribute("xmlns", NAMESPACE)
 }
 

@@ -49,7 +49,7 @@ impl AccessPoints {
             region: self.region_of(&request.bucket).await?,
             bucket: request.bucket,
             incarnation: record.incarnation.clone(),
-            alias: name::new_alias(name, &*self.parts.random),
+            alias: name::new_alias(name, name::ALIAS_END, &*self.parts.random),
             vpc: request.vpc,
             public_access_block: request.public_access_block,
             created: self.parts.clock.now().iso8601(),

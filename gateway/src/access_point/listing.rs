@@ -24,6 +24,39 @@ pub struct Page {
     pub next_token: Option<String>,
 }
 
+/// Which page a query names.
+pub struct PageQuery {
+    /// How many entries it has at most.
+    pub most: usize,
+    after: Option<String>,
+}
+
+impl PageQuery {
+    /// Reads `maxResults` and `nextToken`.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument` for a page that cannot be.
+    pub fn read(query: &Query) -> Result<Self, S3Error> {
+        Ok(Self {
+            most: most(query.get("maxResults"))?,
+            after: query.get("nextToken").map(read_token).transpose()?,
+        })
+    }
+
+    /// Whether an entry of this name is on this page or a later one.
+    #[must_use]
+    pub fn is_after(&self, name: &str) -> bool {
+        self.after.as_deref().is_none_or(|after| name > after)
+    }
+
+    /// The token of the page that begins behind an entry.
+    #[must_use]
+    pub fn token(last: &str) -> String {
+        URL_SAFE_NO_PAD.encode(last)
+    }
+}
+
 /// The page that a query names.
 ///
 /// # Errors
@@ -34,14 +67,14 @@ pub async fn page(
     account: &str,
     query: &Query,
 ) -> Result<Page, S3Error> {
-    let most = most(query.get("maxResults"))?;
-    let after = query.get("nextToken").map(read_token).transpose()?;
+    let page = PageQuery::read(query)?;
+    let most = page.most;
     let bucket = query.get("bucket");
     let prefix = document_name(account, "");
     let mut names = access_points.documents.names(&prefix).await?;
     names.retain(|name| {
         let name = name.strip_prefix(&prefix);
-        name.is_some_and(|name| after.as_deref().is_none_or(|after| name > after))
+        name.is_some_and(|name| page.is_after(name))
     });
     let is_listed = |it: &Arc<AccessPoint>| bucket.is_none_or(|bucket| it.bucket == bucket);
     let found = stream::iter(names)
@@ -54,7 +87,7 @@ pub async fn page(
     found.truncate(most);
     let last = found.last().filter(|_| more);
     Ok(Page {
-        next_token: last.map(|last| URL_SAFE_NO_PAD.encode(&last.name)),
+        next_token: last.map(|last| PageQuery::token(&last.name)),
         access_points: found,
     })
 }

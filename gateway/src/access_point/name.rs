@@ -35,6 +35,14 @@ fn is_name(name: &str) -> bool {
         && !RESERVED_ENDS.iter().any(|end| name.ends_with(end))
 }
 
+/// Whether this can be the name of an Object Lambda access point.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/olap-create.html>
+#[must_use]
+pub fn is_lambda_name(name: &str) -> bool {
+    name.len() <= LAMBDA_NAME_MAX && is_name(name)
+}
+
 /// Name and account in the first label of a host: `NAME-ACCOUNT`, read from the right.
 #[must_use]
 pub fn in_host_label(label: &str) -> Option<(&str, AccountId)> {
@@ -43,8 +51,9 @@ pub fn in_host_label(label: &str) -> Option<(&str, AccountId)> {
     is_name(name).then_some((name, account))
 }
 
-/// A new alias for an access point of this name.
-pub(super) fn new_alias(name: &str, random: &dyn Random) -> String {
+/// A new alias for an access point of this name, with this end.
+#[must_use]
+pub fn new_alias(name: &str, end: &str, random: &dyn Random) -> String {
     let start: String = name.chars().take(ALIAS_START_MAX).collect();
     let mut alias = format!("{start}-");
     while alias.len() < start.len() + 1 + ALIAS_RANDOM {
@@ -56,7 +65,7 @@ pub(super) fn new_alias(name: &str, random: &dyn Random) -> String {
         let missing = start.len() + 1 + ALIAS_RANDOM - alias.len();
         alias.extend(characters.take(missing).map(|byte| char::from(*byte)));
     }
-    alias.push_str(ALIAS_END);
+    alias.push_str(end);
     alias
 }
 
@@ -67,13 +76,17 @@ pub fn is_alias(name: &str) -> bool {
 }
 
 const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
-const ALIAS_END: &str = "-s3alias";
+/// The end of the aliases of access points.
+pub(super) const ALIAS_END: &str = "-s3alias";
 
 /// Characters of the name that its alias begins with, at most.
 const ALIAS_START_MAX: usize = 20;
 
 /// Random characters of an alias.
 const ALIAS_RANDOM: usize = 34;
+
+/// Longest name of an Object Lambda access point.
+const LAMBDA_NAME_MAX: usize = 45;
 
 /// Ends that AWS reserves.
 const RESERVED_ENDS: [&str; 5] = ["-s3alias", "--ol-s3", "--op-s3", "--xa-s3", "--x-s3"];
@@ -119,7 +132,7 @@ mod tests {
 
     #[test]
     fn an_alias_has_the_form_of_a_bucket_name() {
-        let alias = new_alias("my-ap", &SystemRandom);
+        let alias = new_alias("my-ap", ALIAS_END, &SystemRandom);
         let random = alias.strip_prefix("my-ap-").unwrap();
         let random = random.strip_suffix("-s3alias").unwrap();
         let is_random = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
@@ -127,7 +140,10 @@ mod tests {
             random.len() == 34 && random.chars().all(is_random),
             "{alias}"
         );
-        assert_eq!(new_alias(&"a".repeat(50), &SystemRandom).len(), 63);
-        assert_ne!(alias, new_alias("my-ap", &SystemRandom));
+        assert_eq!(
+            new_alias(&"a".repeat(50), ALIAS_END, &SystemRandom).len(),
+            63
+        );
+        assert_ne!(alias, new_alias("my-ap", ALIAS_END, &SystemRandom));
     }
 }

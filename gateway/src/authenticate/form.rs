@@ -170,7 +170,7 @@ impl Authenticator {
         let Credential {
             access_key_id,
             scope,
-        } = Credential::parse(credential, &self.expected())
+        } = Credential::parse(credential, &self.expected(""))
             .map_err(|error| bad_credential(&error, credential))?;
 
         let mismatch = || refusal::form_mismatch(&access_key_id, signature, policy);

@@ -153,11 +153,11 @@ fn the_time_of_a_signature_is_read_from_either_header_in_the_forms_that_clients_
     ] {
         let mut headers = HeaderMap::new();
         headers.insert(name, HeaderValue::from_static(text));
-        let time = header_time(&headers).unwrap();
+        let time = date::signed_at(&headers).unwrap();
         assert_eq!(time.basic(), NOW, "{name}: {text}");
     }
     let mut elsewhere = HeaderMap::new();
     let text = HeaderValue::from_static("Sun, 15 Jun 2025 12:00:00 +0200");
     elsewhere.insert("date", text);
-    assert!(header_time(&elsewhere).is_err());
+    assert!(date::signed_at(&elsewhere).is_err());
 }

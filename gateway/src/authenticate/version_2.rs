@@ -19,11 +19,11 @@ use proto::sigv4::SignedHeaders;
 use proto::time::Timestamp;
 
 use crate::authenticate::Authenticator;
-use crate::authenticate::DATE;
 use crate::authenticate::Head;
 use crate::authenticate::Verified;
+use crate::authenticate::date::DATE;
+use crate::authenticate::date::signed_at;
 use crate::authenticate::head;
-use crate::authenticate::header_time;
 use crate::authenticate::hoisted;
 use crate::authenticate::parse_hash;
 use crate::authenticate::refusal;
@@ -50,7 +50,7 @@ impl Authenticator {
         let authorization = Authorization::parse(value);
         let authorization =
             authorization.map_err(|error| refusal::authorization_version_2(error, value))?;
-        let time = header_time(head.headers)?;
+        let time = signed_at(head.headers)?;
         if time < Timestamp::UNIX_EPOCH {
             return Err(refusal::no_date());
         }
@@ -70,6 +70,8 @@ impl Authenticator {
             caller: self.check_version_2(head, Place::Header, credentials, signature)?,
             auth: AuthType::Header(SignatureVersion::V2),
             region: None,
+            is_for_object_lambda: false,
+            is_of_function: false,
             coverage: coverage(head.headers)?,
             hoisted: unsigned_payload(head.headers),
             query: None,
@@ -104,6 +106,8 @@ impl Authenticator {
             caller,
             auth,
             region: None,
+            is_for_object_lambda: false,
+            is_of_function: false,
             coverage: coverage(head.headers)?,
             hoisted,
             query: Some(head.query.only(is_operations)),

@@ -147,6 +147,11 @@ fn add_caller(context: &mut Context, request: &S3Request, now: Timestamp) {
         AuthType::Post(_) => "POST",
         AuthType::Anonymous => return,
     };
+    if request.is_by_object_lambda {
+        for key in ["aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast"] {
+            context.insert(key, OBJECT_LAMBDA);
+        }
+    }
     context.insert("s3:authType", auth_type);
     let version = request.auth.version().map(|version| match version {
         SignatureVersion::V2 => "AWS",
@@ -220,6 +225,9 @@ const HEADERS: [&str; 12] = [
     "x-amz-object-lock-retain-until-date",
     "x-amz-storage-class",
 ];
+
+/// Object Lambda, as a service that calls S3 for a caller.
+const OBJECT_LAMBDA: &str = "s3-object-lambda.amazonaws.com";
 
 #[cfg(test)]
 mod tests {

@@ -15,9 +15,11 @@ use crate::authorize::read_document;
 use crate::authorize::through;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::object_lambda::record as lambda_record;
 use crate::request::ControlPath;
 use crate::request::S3Request;
 use crate::route::ACCOUNT_ID;
+use crate::route::Handling;
 use crate::route::Operation;
 use crate::route::Resource;
 
@@ -93,6 +95,10 @@ async fn add_access_point(
     let Some(name) = control.as_ref().and_then(ControlPath::access_point) else {
         return Ok(None);
     };
+    if operation.row().handling == Handling::LambdaControl {
+        let region = authorizer.region.as_str();
+        return Ok(Some(lambda_record::arn(region, account, name)));
+    }
     if operation == Operation::CreateAccessPoint {
         let document = read_document(request).await?;
         let creation = CreationRequest::parse(&document)?;

@@ -73,6 +73,7 @@ codes! {
     BucketHasAccessPointsAttached = "BucketHasAccessPointsAttached", 400, "The bucket you are attempting to delete has access points attached. Delete your access points and try again.";
     BucketNotEmpty = "BucketNotEmpty", 409, "The bucket you tried to delete is not empty";
     ConditionalRequestConflict = "ConditionalRequestConflict", 409, "A conflicting conditional operation is currently in progress against this resource. Please try again.";
+    ConnectionClosedByRequester = "ConnectionClosedByRequester", 400, "The caller closed its connection before it had received the response.";
     CrossLocationLoggingProhibited = "CrossLocationLoggingProhibitted", 403, "Cross S3 location logging not allowed. ";
     DeviceNotActive = "DeviceNotActiveError", 400, "The device is not currently active.";
     EntityTooLarge = "EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed size";
@@ -109,6 +110,13 @@ codes! {
     KmsInvalidState = "KMS.KMSInvalidStateException", 400, "The request was rejected because the state of the specified resource is not valid for this request.";
     KmsInvalidStateLegacy = "KMS.InvalidStateException", 400, "The request was rejected because the state of the specified resource is not valid for this request.";
     KmsNotFound = "KMS.NotFoundException", 400, "The request was rejected because the specified KMS key could not be found.";
+    LambdaInvalidResponse = "LambdaInvalidResponse", 400, "The AWS Lambda function returned a malformed response.";
+    LambdaInvocationFailed = "LambdaInvocationFailed", 400, "The invocation of the AWS Lambda function failed.";
+    LambdaNotFound = "LambdaNotFound", 404, "The AWS Lambda function was not found.";
+    LambdaPermissionError = "LambdaPermissionError", 403, "The caller is not authorized to invoke the AWS Lambda function.";
+    LambdaResponseNotReceived = "LambdaResponseNotReceived", 500, "The AWS Lambda function did not call WriteGetObjectResponse.";
+    LambdaRuntimeError = "LambdaRuntimeError", 500, "The AWS Lambda function failed.";
+    LambdaTimeout = "LambdaTimeout", 500, "The AWS Lambda function did not respond in the allowed time.";
     MalformedAcl = "MalformedACLError", 400, "The XML you provided was not well-formed or did not validate against our published schema";
     MalformedPolicy = "MalformedPolicy", 400, "Policies must be valid JSON and the first byte must be '{'";
     MalformedPostRequest = "MalformedPOSTRequest", 400, "The body of your POST request is not well-formed multipart/form-data.";
@@ -153,6 +161,7 @@ codes! {
     TooManyBuckets = "TooManyBuckets", 400, "You have attempted to create more buckets than allowed";
     UnexpectedContent = "UnexpectedContent", 400, "This request does not support content";
     UnsupportedSignature = "UnsupportedSignature", 400, "The provided request is signed with an unsupported STS Token version or the signature version is not supported.";
+    ValidationError = "ValidationError", 400, "The response of the function is not valid.";
     XAmzContentSha256Mismatch = "XAmzContentSHA256Mismatch", 400, "The provided 'x-amz-content-sha256' header does not match what was computed.";
 }
 

@@ -6,7 +6,6 @@
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_AWS_S3_Control.html>
 
 use http::Response;
-use http::StatusCode;
 
 use crate::access_point::AccessPoints;
 use crate::access_point::answer;
@@ -19,6 +18,7 @@ use crate::bucket::BucketConfigurations;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::operation::answer::document;
+use crate::operation::answer::no_content;
 use crate::protocol;
 use crate::protocol::xml::Element;
 use crate::request::Body;
@@ -181,12 +181,6 @@ impl ControlCall<'_> {
         blocks.set(self.account, None).await?;
         Ok(no_content())
     }
-}
-
-fn no_content() -> Response<Body> {
-    let mut response = Response::new(empty_body());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    response
 }
 
 fn not_done(operation: Operation) -> S3Error {

@@ -4,6 +4,7 @@ use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
 use http::Response;
+use http::StatusCode;
 use http::header;
 use proto::time::Timestamp;
 
@@ -12,6 +13,7 @@ use crate::protocol::xml::Element;
 use crate::request::Addressing;
 use crate::request::Body;
 use crate::request::S3Request;
+use crate::request::empty_body;
 use crate::request::full_body;
 use crate::sse::request::Encryption;
 
@@ -20,6 +22,13 @@ pub(crate) fn document(root: &Element) -> Response<Body> {
     let mut response = Response::new(full_body(root.to_document()));
     let xml = HeaderValue::from_static("application/xml");
     response.headers_mut().insert(header::CONTENT_TYPE, xml);
+    response
+}
+
+/// An answer of status 204.
+pub(crate) fn no_content() -> Response<Body> {
+    let mut response = Response::new(empty_body());
+    *response.status_mut() = StatusCode::NO_CONTENT;
     response
 }
 

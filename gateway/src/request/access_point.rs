@@ -28,6 +28,18 @@ pub enum ControlPath {
     PublicAccessBlock,
     /// `/v20180820/tags/ARN`.
     Tags(String),
+    /// `/v20180820/accesspointforobjectlambda`: all Object Lambda access points of the account.
+    LambdaAccessPoints,
+    /// `/v20180820/accesspointforobjectlambda/NAME`.
+    LambdaAccessPoint(String),
+    /// `/v20180820/accesspointforobjectlambda/NAME/configuration`.
+    LambdaConfiguration(String),
+    /// `/v20180820/accesspointforobjectlambda/NAME/policy`.
+    LambdaPolicy(String),
+    /// `/v20180820/accesspointforobjectlambda/NAME/policyStatus`.
+    LambdaPolicyStatus(String),
+    /// `/WriteGetObjectResponse`, not of S3 Control: where functions send their answers.
+    FunctionAnswer,
     /// Any other: what the gateway does not have.
     Other,
 }
@@ -47,6 +59,11 @@ impl ControlPath {
             ["accesspoint", name, "policyStatus"] => Self::PolicyStatus((*name).to_owned()),
             ["accesspoint", name, "scope"] => Self::Scope((*name).to_owned()),
             ["configuration", "publicAccessBlock"] => Self::PublicAccessBlock,
+            [LAMBDA] => Self::LambdaAccessPoints,
+            [LAMBDA, name] => Self::LambdaAccessPoint((*name).to_owned()),
+            [LAMBDA, name, "configuration"] => Self::LambdaConfiguration((*name).to_owned()),
+            [LAMBDA, name, "policy"] => Self::LambdaPolicy((*name).to_owned()),
+            [LAMBDA, name, "policyStatus"] => Self::LambdaPolicyStatus((*name).to_owned()),
             _ => Self::Other,
         }
     }
@@ -58,11 +75,22 @@ impl ControlPath {
             Self::AccessPoint(name)
             | Self::Policy(name)
             | Self::PolicyStatus(name)
-            | Self::Scope(name) => Some(name),
-            Self::AccessPoints | Self::PublicAccessBlock | Self::Tags(_) | Self::Other => None,
+            | Self::Scope(name)
+            | Self::LambdaAccessPoint(name)
+            | Self::LambdaConfiguration(name)
+            | Self::LambdaPolicy(name)
+            | Self::LambdaPolicyStatus(name) => Some(name),
+            Self::AccessPoints
+            | Self::PublicAccessBlock
+            | Self::Tags(_)
+            | Self::LambdaAccessPoints
+            | Self::FunctionAnswer
+            | Self::Other => None,
         }
     }
 }
+
+const LAMBDA: &str = "accesspointforobjectlambda";
 
 #[cfg(test)]
 mod tests {

@@ -15,10 +15,15 @@ use crate::access_point::resolution;
 use crate::access_point::resolution::RequestAccessPoints;
 use crate::authorize::Authorizer;
 use crate::authorize::Permitted;
+use crate::authorize::check_object_lambda;
+use crate::authorize::permit_transformed;
 use crate::bucket::BucketConfigurations;
 use crate::bucket::Buckets;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::object_lambda::ObjectLambda;
+use crate::object_lambda::configuration::SupportingAccessPoint;
+use crate::object_lambda::record::LambdaAccessPoint;
 use crate::operation::access_points::run_control;
 use crate::operation::bucket::run_on_bucket;
 use crate::operation::bucket_configuration::configure_bucket;
@@ -30,6 +35,10 @@ use crate::operation::get_object::get_object;
 use crate::operation::get_object::head_object;
 use crate::operation::get_object_attributes::get_object_attributes;
 use crate::operation::list_objects::list_objects;
+use crate::operation::object_lambda::Transformed;
+use crate::operation::object_lambda::run_lambda_control;
+use crate::operation::object_lambda::transform;
+use crate::operation::object_lambda::write_get_object_response;
 use crate::operation::pass_through::pass_through;
 use crate::operation::post_object::post_object;
 use crate::operation::put_object::put_object;
@@ -47,6 +56,7 @@ use crate::operation::versioning::put_bucket_lifecycle_configuration;
 use crate::operation::versioning::put_bucket_versioning;
 use crate::request::Addressing;
 use crate::request::Body;
+use crate::request::Payload;
 use crate::request::S3Request;
 use crate::request::Target;
 use crate::route::Handling;
@@ -62,6 +72,8 @@ pub struct Operations {
     pub configurations: BucketConfigurations,
     /// Access points.
     pub access_points: Arc<AccessPoints>,
+    /// Object Lambda access points.
+    pub object_lambda: Arc<ObjectLambda>,
     /// Who may do what.
     pub authorizer: Authorizer,
 }
@@ -154,6 +166,10 @@ impl Operations {
                     let (points, buckets) = (&self.access_points, &self.configurations);
                     run_control(points, buckets, operation, permitted).boxed()
                 }
+                Handling::LambdaControl => {
+                    let (lambda, points) = (&self.object_lambda, &self.access_points);
+                    run_lambda_control(lambda, points, operation, permitted).boxed()
+                }
                 Handling::Pass => pass_through(&self.buckets, operation, permitted).boxed(),
                 Handling::Own | Handling::Refuse(_) => self.run_own(operation, permitted),
             }
@@ -161,6 +177,69 @@ impl Operations {
             // Also after a failure, whose outcome at the backend may be unknown.
             self.objects.note_done(operation, bucket.as_deref());
             answer
+        }
+        .boxed()
+    }
+
+    /// The Object Lambda access point that a request goes through, if it names one; the target names the access
+    /// point behind it then.
+    pub(super) async fn resolve_lambda(
+        &self,
+        target: &mut Target,
+        is_for_object_lambda: bool,
+    ) -> Result<Option<Arc<LambdaAccessPoint>>, S3Error> {
+        let resolved = self.object_lambda.resolve(target, is_for_object_lambda);
+        let Some(found) = resolved.await? else {
+            return Ok(None);
+        };
+        let supporting = self.supporting(&found).await?;
+        // By its alias, as any request that names it in its path.
+        target.bucket = Some(supporting.alias.clone());
+        target.addressing = Addressing::Path;
+        Ok(Some(found))
+    }
+
+    async fn supporting(&self, found: &LambdaAccessPoint) -> Result<Arc<AccessPoint>, S3Error> {
+        let named = SupportingAccessPoint::parse(&found.configuration.supporting);
+        let named = named.ok_or_else(S3Error::internal)?;
+        let existing = self.access_points.existing(&named.account, &named.name);
+        existing.await
+    }
+
+    /// Does an operation through an Object Lambda access point, if it is permitted: by a function, if that
+    /// transforms it, and on the access point behind otherwise.
+    pub(super) fn run_by_lambda(
+        &self,
+        operation: Operation,
+        request: S3Request,
+        through: RequestAccessPoints,
+        access_point: Arc<LambdaAccessPoint>,
+    ) -> BoxFuture<'_, Result<Response<Body>, S3Error>> {
+        async move {
+            let transformation = access_point.configuration.transformation(operation);
+            let Some(transformation) = transformation.cloned() else {
+                let authorizer = &self.authorizer;
+                check_object_lambda(authorizer, operation, &request, &access_point)?;
+                return self.run(operation, request, through).await;
+            };
+            let supporting = through.target.clone().ok_or_else(S3Error::internal)?;
+            let original = original_of(&request);
+            let permitted = permit_transformed(
+                &self.authorizer,
+                operation,
+                request,
+                &access_point,
+                &supporting,
+                &transformation.function,
+            )?;
+            let transformed = Transformed {
+                access_point,
+                supporting,
+                transformation,
+            };
+            let read = Box::new(move || self.run(Operation::GetObject, original, through));
+            let (lambda, objects) = (&self.object_lambda, transformed);
+            transform(lambda, operation, objects, permitted, read).await
         }
         .boxed()
     }
@@ -207,6 +286,9 @@ impl Operations {
             Operation::UpdateObjectEncryption => update_object_encryption(store, permitted).boxed(),
             Operation::UploadPart => upload_part(store, permitted).boxed(),
             Operation::UploadPartCopy => upload_part_copy(store, permitted).boxed(),
+            Operation::WriteGetObjectResponse => {
+                write_get_object_response(&self.object_lambda, permitted).boxed()
+            }
             Operation::GetBucketPolicyStatus => {
                 get_bucket_policy_status(&self.configurations, permitted).boxed()
             }
@@ -221,6 +303,32 @@ impl Operations {
             }
             _ => run_on_bucket(&self.buckets, operation, permitted).boxed(),
         }
+    }
+}
+
+/// The read of the object as it is stored, without what is done with the transformed one: ranges, conditions.
+fn original_of(request: &S3Request) -> S3Request {
+    let mut headers = HeaderMap::new();
+    for name in ["host", "x-amz-expected-bucket-owner", "x-amz-request-payer"] {
+        if let Some(value) = request.headers.get(name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    S3Request {
+        method: Method::GET,
+        target: Target {
+            query: request.target.query.only(|name| name == "versionId"),
+            ..request.target.clone()
+        },
+        headers,
+        caller: request.caller.clone(),
+        auth: request.auth,
+        signed_region: request.signed_region.clone(),
+        is_by_object_lambda: true,
+        received: request.received,
+        connection: request.connection.clone(),
+        request_id: request.request_id,
+        body: Payload::empty(),
     }
 }
 

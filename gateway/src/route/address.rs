@@ -111,6 +111,14 @@ pub fn control_target(
     headers: &HeaderMap,
     bases: &BaseDomains,
 ) -> Result<Option<Target>, S3Error> {
+    if uri.path() == FUNCTION_ANSWER_PATH && headers.contains_key(REQUEST_ROUTE) {
+        // Functions may put the route before the host's name.
+        return Ok(Some(Target {
+            query: query(uri.query().unwrap_or_default())?,
+            control: Some(ControlPath::FunctionAnswer),
+            ..Target::default()
+        }));
+    }
     if !uri.path().starts_with(CONTROL_PATH) {
         return Ok(None);
     }
@@ -141,7 +149,10 @@ fn access_point_label(host: &str) -> Option<String> {
     let rest = rest.strip_suffix(".amazonaws.com")?;
     let (label, service) = rest.split_once('.')?;
     let service = service.split('.').next().unwrap_or_default();
-    let is_one = matches!(service, "s3-accesspoint" | "s3-accesspoint-fips");
+    let is_one = matches!(
+        service,
+        "s3-accesspoint" | "s3-accesspoint-fips" | "s3-object-lambda" | "s3-object-lambda-fips"
+    );
     is_one.then(|| label.to_owned())
 }
 
@@ -210,6 +221,10 @@ fn check_bucket(name: &str) -> Result<(), S3Error> {
 }
 
 /// The start of S3 Control's paths: the version of its API.
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_WriteGetObjectResponse.html>
+const FUNCTION_ANSWER_PATH: &str = "/WriteGetObjectResponse";
+const REQUEST_ROUTE: &str = "x-amz-request-route";
+
 const CONTROL_PATH: &str = "/v20180820/";
 
 /// The header by which requests to S3 Control name the account.

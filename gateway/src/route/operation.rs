@@ -83,6 +83,18 @@ pub enum Level {
     AccountPublicAccessBlock,
     /// The tags of an access point.
     ResourceTags,
+    /// The Object Lambda access points of an account.
+    LambdaAccessPoints,
+    /// An Object Lambda access point.
+    LambdaAccessPoint,
+    /// The configuration of an Object Lambda access point.
+    LambdaConfiguration,
+    /// The policy of an Object Lambda access point.
+    LambdaPolicy,
+    /// Whether that is public.
+    LambdaPolicyStatus,
+    /// Where functions send their answers.
+    FunctionAnswer,
     /// What S3 Control has beside these.
     OtherControl,
 }
@@ -109,6 +121,8 @@ pub enum Handling {
     Configure(Configuration, Verb),
     /// The gateway: an operation of S3 Control.
     Control,
+    /// The gateway: an operation of S3 Control on Object Lambda access points.
+    LambdaControl,
     /// The backend: it neither shows nor changes the bytes of an object.
     Pass,
     /// Nobody, with the reason: it would leak or bypass encryption.
@@ -118,7 +132,10 @@ pub enum Handling {
 impl Operation {
     /// Whether its body may be `aws-chunked`; S3 takes that for the bytes of objects only.
     pub fn takes_chunked_body(self) -> bool {
-        matches!(self, Self::PutObject | Self::UploadPart)
+        matches!(
+            self,
+            Self::PutObject | Self::UploadPart | Self::WriteGetObjectResponse
+        )
     }
 
     /// Whether it works through an access point.
@@ -157,6 +174,12 @@ impl Level {
                 ControlPath::Scope(_) => Self::AccessPointScope,
                 ControlPath::PublicAccessBlock => Self::AccountPublicAccessBlock,
                 ControlPath::Tags(_) => Self::ResourceTags,
+                ControlPath::LambdaAccessPoints => Self::LambdaAccessPoints,
+                ControlPath::LambdaAccessPoint(_) => Self::LambdaAccessPoint,
+                ControlPath::LambdaConfiguration(_) => Self::LambdaConfiguration,
+                ControlPath::LambdaPolicy(_) => Self::LambdaPolicy,
+                ControlPath::LambdaPolicyStatus(_) => Self::LambdaPolicyStatus,
+                ControlPath::FunctionAnswer => Self::FunctionAnswer,
                 ControlPath::Other => Self::OtherControl,
             };
         }
@@ -180,6 +203,12 @@ impl Level {
             Self::AccessPointScope => "ACCESSPOINTSCOPE",
             Self::AccountPublicAccessBlock => "ACCOUNTPUBLICACCESSBLOCK",
             Self::ResourceTags => "TAGS",
+            Self::LambdaAccessPoints => "OBJECTLAMBDAACCESSPOINTS",
+            Self::LambdaAccessPoint => "OBJECTLAMBDAACCESSPOINT",
+            Self::LambdaConfiguration => "OBJECTLAMBDACONFIGURATION",
+            Self::LambdaPolicy => "OBJECTLAMBDAPOLICY",
+            Self::LambdaPolicyStatus => "OBJECTLAMBDAPOLICYSTATUS",
+            Self::FunctionAnswer => "OBJECTLAMBDARESPONSE",
             Self::OtherControl => "CONTROL",
         }
     }
@@ -391,8 +420,8 @@ const THROUGH_ACCESS_POINTS: [Operation; 33] = [
 const VERSION: &str = "versionId";
 
 const FORM: &str = "with a query: a form says everything itself.";
-const OTHER_CONTROL: &str =
-    "the gateway has access points, tags of these, and the public access block of an account.";
+const OTHER_CONTROL: &str = "the gateway has access points, tags of these, Object Lambda access points, and the public access block of \
+     an account.";
 const UNKNOWN: &str = "the gateway does not know whether it would touch unsealed bytes.";
 
 #[cfg(test)]

@@ -53,6 +53,8 @@ use crate::keys::kms::endpoint::GrpcEndpoint;
 use crate::keys::kms::endpoint::TlsFiles;
 use crate::keys::kms::grpc::GrpcKeyService;
 use crate::keys::root_key::RootKeys;
+use crate::object_lambda::ObjectLambda;
+use crate::object_lambda::waiting::WaitingRequests;
 use crate::operation::promises::Promises;
 use crate::operation::store::ObjectStore;
 use crate::records::documents::DocumentStore;
@@ -96,7 +98,8 @@ pub(super) fn compose(
     let users = ConfiguredUsers::new(config, iam)?;
     let stored = StoredState::new(config, &users, &backend, Arc::clone(&kms), &clock, random);
     let shared = Arc::clone(&kms);
-    let (operations, sweep) = operations(config, &users, &backend, &stored, shared, &clock, random);
+    let (operations, sweep) =
+        operations(config, &users, &backend, &stored, shared, &clock, random)?;
     let (log, logs) = access_logs(config, &stored, &operations, &clock, random);
     let trail = trail(config, audit, &stored, &operations)?;
     let vault_clock = vault_clock.unwrap_or_else(|| Arc::clone(&clock));
@@ -114,7 +117,9 @@ pub(super) fn compose(
     let regions = config.regions();
     let ConfiguredUsers { iam, .. } = users;
     let signatures = config.authenticate;
-    let authenticator = Authenticator::new(&config.users, iam, regions, clock, signatures);
+    let functions = Arc::clone(operations.object_lambda.waiting());
+    let authenticator = Authenticator::new(&config.users, iam, regions, clock, signatures)
+        .with_functions(functions);
     Ok(Composed {
         responder: Responder::new(operations, vaults, authenticator, log, trail, settings),
         stored,
@@ -358,6 +363,50 @@ impl StoredState {
     }
 }
 
+/// Object Lambda access points, and the functions that are configured.
+fn object_lambda(
+    config: &Config,
+    stored: &StoredState,
+    random: &Arc<dyn Random>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<ObjectLambda>, StartError> {
+    let object_lambda = ObjectLambda::new(
+        stored.documents.clone(),
+        Arc::new(WaitingRequests::new(Arc::clone(random))),
+        &config.object_lambda,
+        Arc::clone(random),
+        Arc::clone(clock),
+    );
+    let object_lambda = object_lambda.map_err(|cause| StartError::Part("object_lambda", cause))?;
+    Ok(Arc::new(object_lambda))
+}
+
+/// Who may do what in buckets, with the second factor that MFA Delete demands.
+fn authorizer(
+    config: &Config,
+    users: &ConfiguredUsers,
+    stored: &StoredState,
+    configurations: &BucketConfigurations,
+    clock: &Arc<dyn Clock>,
+) -> Authorizer {
+    let used_codes = MfaCodes::new(
+        stored.sealed.clone(),
+        Arc::clone(&stored.capabilities),
+        config.state.gateways,
+    );
+    let second_factors = SecondFactors::new(
+        configurations,
+        users.iam.clone(),
+        Arc::new(used_codes),
+        Arc::clone(clock),
+        config.objects.allow_insecure_sse,
+    );
+    let state_bucket = stored.state.bucket();
+    let region = config.region.clone();
+    Authorizer::new(configurations, state_bucket, region, Arc::clone(clock))
+        .demanding(second_factors)
+}
+
 /// What does operations, over one backend and one KMS, and what clears up behind them.
 fn operations(
     config: &Config,
@@ -367,7 +416,7 @@ fn operations(
     kms: Arc<dyn KeyService>,
     clock: &Arc<dyn Clock>,
     random: &Arc<dyn Random>,
-) -> (Operations, Sweep) {
+) -> Result<(Operations, Sweep), StartError> {
     let (random, now) = (|| Arc::clone(random), || Arc::clone(clock));
     let StoredState {
         state,
@@ -382,6 +431,7 @@ fn operations(
     let configurations = configurations(config, users, stored);
     let access_points = access_points(config, stored, &configurations, &random(), clock);
     let access_points = Arc::new(access_points);
+    let object_lambda = object_lambda(config, stored, &random(), clock)?;
 
     let fresh = Duration::from_millis(config.state.fresh_ms);
     let promises = Promises::new(
@@ -404,26 +454,9 @@ fn operations(
     .reserving(state.bucket())
     .listing_by(Arc::clone(&configurations.etags) as _)
     .with_promises(promises);
-    let used_codes = MfaCodes::new(
-        sealed.clone(),
-        Arc::clone(capabilities),
-        config.state.gateways,
-    );
-    let second_factors = SecondFactors::new(
-        &configurations,
-        users.iam.clone(),
-        Arc::new(used_codes),
-        now(),
-        config.objects.allow_insecure_sse,
-    );
-    let authorizer = Authorizer::new(
-        &configurations,
-        state.bucket(),
-        config.region.clone(),
-        now(),
-    )
-    .with_access_points(Arc::clone(&access_points))
-    .demanding(second_factors);
+    let authorizer = authorizer(config, users, stored, &configurations, clock)
+        .with_access_points(Arc::clone(&access_points))
+        .with_functions(Arc::clone(object_lambda.waiting()));
     let buckets = Buckets::new(
         config.regions(),
         state.clone(),
@@ -436,9 +469,10 @@ fn operations(
         buckets,
         configurations,
         access_points,
+        object_lambda,
         authorizer,
     };
-    (operations, sweep)
+    Ok((operations, sweep))
 }
 
 /// The way to the backend, which may be one in this process.

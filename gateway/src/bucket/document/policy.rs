@@ -106,6 +106,24 @@ impl BucketPolicy {
     ///
     /// `MalformedPolicy`; `NotImplemented` for a condition that the gateway cannot evaluate.
     pub(crate) fn parse_for(document: &[u8], arn: &str, objects: &str) -> Result<Self, S3Error> {
+        Self::parse_of_service(document, "s3:", arn, objects)
+    }
+
+    /// The same for an Object Lambda access point, whose objects have no ARNs.
+    ///
+    /// # Errors
+    ///
+    /// `MalformedPolicy`; `NotImplemented` for a condition that the gateway cannot evaluate.
+    pub(crate) fn parse_for_object_lambda(document: &[u8], arn: &str) -> Result<Self, S3Error> {
+        Self::parse_of_service(document, "s3-object-lambda:", arn, arn)
+    }
+
+    fn parse_of_service(
+        document: &[u8],
+        service: &str,
+        arn: &str,
+        objects: &str,
+    ) -> Result<Self, S3Error> {
         let text = std::str::from_utf8(document).map_err(|_| malformed(NOT_JSON))?;
         if text.len() > POLICY_BYTES_MAX {
             return Err(malformed(TOO_LARGE));
@@ -113,7 +131,8 @@ impl BucketPolicy {
         let policy = Policy::parse(text, PolicyKind::Resource)
             .map_err(|error| malformed(error.fault.to_string()))?;
         for statement in policy.statements() {
-            let foreign = |action: &str| action != "*" && !action.to_lowercase().starts_with("s3:");
+            let foreign =
+                |action: &str| action != "*" && !action.to_lowercase().starts_with(service);
             if statement.actions().any(foreign) {
                 return Err(malformed("Policy has invalid action"));
             }
@@ -154,7 +173,10 @@ fn malformed(message: impl Into<std::borrow::Cow<'static, str>>) -> S3Error {
 ///
 /// Sources: <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html>,
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
-const CONDITION_KEYS: [&str; 48] = [
+const CONDITION_KEYS: [&str; 51] = [
+    "aws:calledvia",
+    "aws:calledviafirst",
+    "aws:calledvialast",
     "aws:currenttime",
     "aws:epochtime",
     "aws:multifactorauthage",

@@ -78,6 +78,9 @@ pub(super) const PART: &[&str] = &["partNumber"];
 /// Those of ListAccessPoints.
 pub(super) const ACCESS_POINTS: &[&str] = &["bucket", "maxResults", "nextToken"];
 
+/// Those of ListAccessPointsForObjectLambda.
+pub(super) const LAMBDA_ACCESS_POINTS: &[&str] = &["maxResults", "nextToken"];
+
 /// Those of UntagResource.
 pub(super) const TAGS: &[&str] = &["tagKeys"];
 

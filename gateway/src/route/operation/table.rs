@@ -11,6 +11,7 @@
 use super::Handling;
 use super::Handling::Configure;
 use super::Handling::Control;
+use super::Handling::LambdaControl;
 use super::Handling::Own;
 use super::Handling::Pass;
 use super::Handling::Refuse;
@@ -87,7 +88,6 @@ macro_rules! operations {
 operations! {
     // The service.
     ListBuckets: "GET" Service "", parameter::BUCKETS, &[bucket("s3:ListAllMyBuckets")], Own;
-    WriteGetObjectResponse: "POST" Service "", NONE, action::NO_ACTION, Refuse(OBJECT_LAMBDA);
 
     // Buckets and what is in them.
     PostObject: "POST" Bucket "" if Selector::Form, NONE, action::WRITE, Own, header::NEW_OBJECT;
@@ -229,13 +229,25 @@ operations! {
     TagResource: "POST" ResourceTags "", NONE, &[access_point("s3:TagResource")], Control;
     UntagResource: "DELETE" ResourceTags "", parameter::TAGS, &[access_point("s3:UntagResource")], Control;
 
+    // S3 Object Lambda.
+    ListAccessPointsForObjectLambda: "GET" LambdaAccessPoints "", parameter::LAMBDA_ACCESS_POINTS, &[account("s3:ListAccessPointsForObjectLambda")], LambdaControl;
+    CreateAccessPointForObjectLambda: "PUT" LambdaAccessPoint "", NONE, &[access_point("s3:CreateAccessPointForObjectLambda")], LambdaControl;
+    GetAccessPointForObjectLambda: "GET" LambdaAccessPoint "", NONE, &[access_point("s3:GetAccessPointForObjectLambda")], LambdaControl;
+    DeleteAccessPointForObjectLambda: "DELETE" LambdaAccessPoint "", NONE, &[access_point("s3:DeleteAccessPointForObjectLambda")], LambdaControl;
+    GetAccessPointConfigurationForObjectLambda: "GET" LambdaConfiguration "", NONE, &[access_point("s3:GetAccessPointConfigurationForObjectLambda")], LambdaControl;
+    PutAccessPointConfigurationForObjectLambda: "PUT" LambdaConfiguration "", NONE, &[access_point("s3:PutAccessPointConfigurationForObjectLambda")], LambdaControl;
+    GetAccessPointPolicyForObjectLambda: "GET" LambdaPolicy "", NONE, &[access_point("s3:GetAccessPointPolicyForObjectLambda")], LambdaControl;
+    PutAccessPointPolicyForObjectLambda: "PUT" LambdaPolicy "", NONE, &[access_point("s3:PutAccessPointPolicyForObjectLambda")], LambdaControl;
+    DeleteAccessPointPolicyForObjectLambda: "DELETE" LambdaPolicy "", NONE, &[access_point("s3:DeleteAccessPointPolicyForObjectLambda")], LambdaControl;
+    GetAccessPointPolicyStatusForObjectLambda: "GET" LambdaPolicyStatus "", NONE, &[access_point("s3:GetAccessPointPolicyStatusForObjectLambda")], LambdaControl;
+    WriteGetObjectResponse: "POST" FunctionAnswer "", NONE, &[account("s3-object-lambda:WriteGetObjectResponse")], Own;
+
     // Before a browser sends a request of a page.
     Preflight: "OPTIONS" Service "", NONE, action::NO_ACTION, Own;
 }
 
 const ANNOTATION: &str = "the backend would store it unsealed.";
 const APPEND: &str = "a sealed object has one length, fixed when it is written.";
-const OBJECT_LAMBDA: &str = "the gateway has no Object Lambda access points.";
 const RENAME: &str = "an object is sealed under its own name; copy it instead.";
 const REPLICATION: &str =
     "an object is sealed under its own bucket's name, so a replica could not be opened.";

@@ -233,6 +233,12 @@ fn every_operation_is_found_by_its_own_row() {
             Level::AccessPointScope => "/v20180820/accesspoint/abc/scope",
             Level::AccountPublicAccessBlock => "/v20180820/configuration/publicAccessBlock",
             Level::ResourceTags => "/v20180820/tags/arn",
+            Level::LambdaAccessPoints => "/v20180820/accesspointforobjectlambda",
+            Level::LambdaAccessPoint => "/v20180820/accesspointforobjectlambda/abc",
+            Level::LambdaConfiguration => "/v20180820/accesspointforobjectlambda/abc/configuration",
+            Level::LambdaPolicy => "/v20180820/accesspointforobjectlambda/abc/policy",
+            Level::LambdaPolicyStatus => "/v20180820/accesspointforobjectlambda/abc/policyStatus",
+            Level::FunctionAnswer => "/WriteGetObjectResponse",
             Level::OtherControl => "/v20180820/jobs",
         };
         let mut query = vec![row.subresource.to_owned()];
@@ -249,6 +255,9 @@ fn every_operation_is_found_by_its_own_row() {
                     drop(headers.insert(CONTENT_TYPE, form));
                 }
             }
+        }
+        if row.level == Level::FunctionAnswer {
+            headers.insert("x-amz-request-route", HeaderValue::from_static("v"));
         }
         query.retain(|pair| !pair.is_empty());
         let uri = format!("{path}?{}", query.join("&")).parse().unwrap();
