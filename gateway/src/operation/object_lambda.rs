@@ -199,11 +199,13 @@ impl Call {
     async fn answer(mut self, action: Action) -> Result<Response<Body>, S3Error> {
         let token = self.waiting.token.clone();
         let route = self.route.clone();
-        let (function, event) = (Arc::clone(&self.function), self.event.clone());
+        let (function, event, until) = (Arc::clone(&self.function), self.event.clone(), self.until);
         // A task: the call goes on while its answer is read.
         let mut call = tokio::spawn(async move {
             let expects = (action == Action::GetObject).then_some((&*route, &*token));
-            function.call(event, expects).await
+            // Also when nobody waits any more: else a function that never answers holds a connection for good.
+            let call = tokio::time::timeout_at(until, function.call(event, expects));
+            call.await.unwrap_or(Err(S3Code::LambdaTimeout.into()))
         })
         .map(|joined| joined.unwrap_or_else(|_| Err(S3Error::internal())))
         .boxed();
