@@ -80,8 +80,8 @@ async fn get_caller_identity_names_who_signed() {
     let arn = format!("arn:aws:iam::{MAIN_ACCOUNT}:user/ana");
     assert_eq!(identity.arn(), Some(arn.as_str()));
     assert_eq!(identity.account(), Some(MAIN_ACCOUNT));
-    let stranger = Access::new("KEYOFANA", "another secret");
-    let refused = world.sts_as(&stranger).get_caller_identity().send().await;
+    let forger = Access::new("KEYOFANA", "another secret");
+    let refused = world.sts_as(&forger).get_caller_identity().send().await;
     assert_eq!(refused.unwrap_err().code(), Some("SignatureDoesNotMatch"));
 }
 

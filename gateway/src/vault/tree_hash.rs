@@ -94,8 +94,8 @@ impl TreeHasher {
     /// Takes in the next bytes.
     pub(crate) fn update(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let room = LEAF_BYTES - self.filled;
-            let (now, later) = bytes.split_at(room.min(bytes.len()));
+            let free = LEAF_BYTES - self.filled;
+            let (now, later) = bytes.split_at(free.min(bytes.len()));
             self.leaf.update(now);
             self.filled += now.len();
             bytes = later;
