@@ -16,17 +16,22 @@ use crate::access_point::AccessPoints;
 use crate::access_point::record::AccessPoint;
 use crate::access_point::resolution::RequestAccessPoints;
 use crate::authorize::access::BucketAccess;
+use crate::authorize::acl::AclAccess;
 use crate::authorize::context::Encryption;
 use crate::authorize::through::AccessPointLayer;
 use crate::bucket::BucketConfigurations;
+use crate::bucket::acl::BucketAcl;
 use crate::bucket::owner::BucketOwners;
+use crate::bucket::ownership::OwnershipControls;
 use crate::bucket::policy::BucketPolicies;
 use crate::bucket::policy::BucketPolicy;
 use crate::bucket::public_access::PublicAccessBlocks;
+use crate::bucket::record::BucketRecord;
 use crate::error::S3Error;
 use crate::object_lambda::waiting::WaitingRequests;
 use crate::protocol::copy_source::CopySource;
 use crate::protocol::document;
+use crate::records::object_acls::ObjectAcls;
 use crate::records::uploads::UploadName;
 use crate::records::uploads::Uploads;
 use crate::request::Caller;
@@ -36,6 +41,7 @@ use crate::route::Action;
 use crate::route::Operation;
 
 mod access;
+mod acl;
 mod context;
 mod control;
 mod destination;
@@ -44,10 +50,11 @@ mod log_delivery;
 mod needs;
 mod object_lambda;
 mod permit;
-mod public_acl;
+mod request_acl;
 mod second_factor;
 mod through;
 
+pub use acl::AclTerms;
 pub use log_delivery::LogDelivery;
 pub use log_delivery::LogDeliveryError;
 pub use object_lambda::check_object_lambda;
@@ -63,6 +70,8 @@ pub struct Authorizer {
     public_access: Arc<PublicAccessBlocks>,
     access_points: Option<Arc<AccessPoints>>,
     functions: Option<Arc<WaitingRequests>>,
+    ownership: Arc<OwnershipControls>,
+    object_acls: Option<Arc<ObjectAcls>>,
     state_bucket: String,
     region: Region,
     clock: Arc<dyn Clock>,
@@ -85,6 +94,8 @@ impl Authorizer {
             public_access: Arc::clone(&configurations.public_access),
             access_points: None,
             functions: None,
+            ownership: Arc::clone(&configurations.ownership),
+            object_acls: None,
             state_bucket: state_bucket.to_owned(),
             region,
             clock,
@@ -103,6 +114,14 @@ impl Authorizer {
     #[must_use]
     pub fn with_functions(mut self, waiting: Arc<WaitingRequests>) -> Self {
         self.functions = Some(waiting);
+        self
+    }
+
+    /// The same, where the objects of buckets whose lists count have these lists. Without it none of their lists can be
+    /// read.
+    #[must_use]
+    pub fn with_object_acls(mut self, acls: Arc<ObjectAcls>) -> Self {
+        self.object_acls = Some(acls);
         self
     }
 
@@ -165,7 +184,7 @@ impl Authorizer {
             }
             _ => {
                 self.check_without_bucket(operation, &request)?;
-                public_acl::check(self, operation, &mut request, None).await?;
+                terms.acl = request_acl::check(self, operation, None, None, &mut request).await?;
             }
         }
         terms.second_factor = second_factor;
@@ -189,6 +208,9 @@ impl Authorizer {
         };
         let foreign = !caller.is_of(&owner);
         let policy = BucketPolicies::in_record(record.as_deref());
+        let acl = self
+            .acl_access(&owner, named, record.as_deref(), &caller)
+            .await?;
         let mut context = Context::new();
         let mut restricted = false;
         let is_limited = caller.identity().is_some_and(|it| !it.is_unlimited());
@@ -232,7 +254,28 @@ impl Authorizer {
             restricted,
             version_is_current: false,
             through,
+            bucket_acl: acl.0,
+            acl: acl.1,
         })
+    }
+
+    /// What of a bucket decides about access control lists, and its lists where they count.
+    async fn acl_access(
+        &self,
+        owner: &str,
+        named: NamedBucket<'_>,
+        record: Option<&BucketRecord>,
+        caller: &Caller,
+    ) -> Result<(Arc<BucketAcl>, Option<Box<AclAccess>>), S3Error> {
+        let acl = Arc::new(BucketAcl::new(owner, record));
+        if !acl.is_enabled() {
+            return Ok((acl, None));
+        }
+        let through = named.through.map(|it| &**it);
+        let blocks = through::blocks(&self.public_access, named.bucket, through);
+        let ignores_public = Box::pin(blocks).await?.ignore_public_acls;
+        let lists = AclAccess::new(Arc::clone(&acl), caller, ignores_public);
+        Ok((acl, Some(Box::new(lists))))
     }
 
     /// What the access point by which a request names a bucket, whose policy is `policy`, adds to its judgement.

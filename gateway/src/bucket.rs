@@ -2,8 +2,9 @@
 //!
 //! All that is stored about a bucket is in one record ([`record`]): whose it is ([`owner`]), its default
 //! encryption ([`encryption`]), which the backend must not do itself, its policy ([`policy`]), which the
-//! backend would hold against the gateway, what it blocks of public access ([`public_access`]), its MFA
-//! Delete ([`versioning`]), which pages may use it ([`cors`]), and where its access log goes ([`logging`]).
+//! backend would hold against the gateway, what it blocks of public access ([`public_access`]), who owns its
+//! objects ([`ownership`]), its access control list ([`acl`]), its MFA Delete ([`versioning`]), which pages may use it
+//! ([`cors`]), and where its access log goes ([`logging`]).
 //! Everything else about a bucket is the backend's, except for the state
 //! bucket, which does not exist for clients ([`Buckets`]).
 
@@ -17,6 +18,7 @@ use http::Response;
 use proto::arn;
 
 use crate::backend::Backend;
+use crate::bucket::acl::BucketAcls;
 use crate::bucket::bucket_records::BucketRecords;
 use crate::bucket::configuration::BucketConfiguration;
 use crate::bucket::configuration::Configuration;
@@ -25,6 +27,7 @@ use crate::bucket::encryption::DefaultEncryptions;
 use crate::bucket::listing_marks::ListingMarks;
 use crate::bucket::logging::BucketLogging;
 use crate::bucket::owner::BucketOwners;
+use crate::bucket::ownership::OwnershipControls;
 use crate::bucket::page::Page;
 use crate::bucket::policy::BucketPolicies;
 use crate::bucket::public_access::PublicAccessBlocks;
@@ -32,6 +35,7 @@ use crate::bucket::versioning::BucketVersioning;
 use crate::chunks::random::Random;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::protocol::acl::Acl;
 use crate::protocol::xml::Element;
 use crate::request::Body;
 use crate::request::Caller;
@@ -40,6 +44,7 @@ use crate::request::S3Request;
 use crate::state::State;
 
 pub mod account_block;
+pub mod acl;
 pub mod adoption;
 pub mod bucket_records;
 pub mod configuration;
@@ -55,6 +60,7 @@ mod location;
 pub mod logging;
 pub mod object_lock;
 pub mod owner;
+pub mod ownership;
 mod page;
 pub mod policy;
 pub mod public_access;
@@ -78,6 +84,10 @@ pub struct BucketConfigurations {
     pub public_access: Arc<PublicAccessBlocks>,
     /// Where their access logs go.
     pub logging: Arc<BucketLogging>,
+    /// Who owns their objects.
+    pub ownership: Arc<OwnershipControls>,
+    /// Their access control lists.
+    pub acls: Arc<BucketAcls>,
     /// Their versioning, with MFA Delete.
     pub versioning: Arc<BucketVersioning>,
     /// Whose they are.
@@ -94,6 +104,7 @@ impl BucketConfigurations {
             Configuration::Cors => &*self.cors,
             Configuration::Encryption => &*self.encryptions,
             Configuration::Logging => &*self.logging,
+            Configuration::OwnershipControls => &*self.ownership,
             Configuration::Policy => &*self.policies,
             Configuration::PublicAccessBlock => &*self.public_access,
         }
@@ -152,6 +163,9 @@ impl Buckets {
     pub(crate) async fn list(&self, request: &S3Request) -> Result<Response<Body>, S3Error> {
         let page = Page::from_query(&request.target.query, &self.regions)?;
         let mut root = requests::list(&self.backend).await?;
+        if let (Some(owner), Some(account)) = (root.child_mut("Owner"), request.caller.account()) {
+            *owner.children_mut() = vec![Element::with_text("ID", account.canonical_user_id())];
+        }
         let all = root.child_mut("Buckets").map(Element::children_mut);
         let mut buckets = all.map(std::mem::take).unwrap_or_default();
         let names = buckets
@@ -265,16 +279,20 @@ impl Buckets {
         }
     }
 
-    /// `CreateBucket`, for the caller's account.
+    /// `CreateBucket`, for the caller's account, with this access control list or a private one.
     ///
     /// # Errors
     ///
     /// `BucketAlreadyExists` for another account's; `BucketAlreadyOwnedByYou`;
     /// `IllegalLocationConstraintException` and `InvalidLocationConstraint`; the backend's S3
     /// error; `ServiceUnavailable` when it, or the state, gives no usable answer.
-    pub(crate) async fn create(&self, request: S3Request) -> Result<Response<Body>, S3Error> {
+    pub(crate) async fn create(
+        &self,
+        request: S3Request,
+        acl: Option<Acl>,
+    ) -> Result<Response<Body>, S3Error> {
         let bucket = request.target.bucket.clone().unwrap_or_default();
-        let mut answer = creation::create(self, request).await?;
+        let mut answer = creation::create(self, request, acl).await?;
         self.name_in(&mut answer, &bucket);
         Ok(answer)
     }

@@ -82,6 +82,9 @@ pub struct Config {
     /// How public access is blocked.
     pub public_access_block: bucket::public_access::Config,
 
+    /// Who owns the objects of new buckets, and so whether their access control lists count.
+    pub object_ownership: bucket::ownership::Config,
+
     /// How long bucket keys are used.
     pub bucket_keys: bucket_key::Config,
 
@@ -233,6 +236,7 @@ impl Default for Config {
             objects: operation::config::Config::default(),
             default_encryption: bucket::encryption::Config::default(),
             public_access_block: bucket::public_access::Config::default(),
+            object_ownership: bucket::ownership::Config::default(),
             bucket_keys: bucket_key::Config::default(),
             object_lambda: object_lambda::config::Config::default(),
             access_logs: access_log::config::Config::default(),

@@ -5,6 +5,7 @@
 //! ranges, conditions, checksums, encryption.
 
 pub mod access_points;
+pub mod acl;
 pub(crate) mod answer;
 pub mod bucket;
 pub mod bucket_configuration;
@@ -18,6 +19,7 @@ mod if_range;
 pub mod list_objects;
 pub(crate) mod listed_entry;
 mod listed_folders;
+mod listed_owners;
 mod listing_query;
 mod lock_digest;
 pub mod object_lambda;

@@ -8,9 +8,11 @@
 //! | [`checksum`] | `Content-MD5`, `x-amz-checksum-*`, and the digests behind them |
 //! | [`single_header`] | headers that a request must not repeat |
 //! | [`headers`] | which headers pass between client and backend with an object |
+//! | [`acl`] | access control lists |
 //! | [`copy_source`] | `x-amz-copy-source` |
 //! | [`xml`], [`document`] | documents |
 
+pub mod acl;
 pub mod checksum;
 pub mod conditions;
 pub mod copy_source;

@@ -4,6 +4,7 @@ pub mod documents;
 pub mod exclusive;
 pub mod listed_etags;
 pub mod mfa_codes;
+pub mod object_acls;
 pub mod record;
 pub mod sweep;
 pub mod uploads;

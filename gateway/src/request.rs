@@ -32,6 +32,7 @@ pub use payload::Payload;
 pub use payload::PayloadStream;
 pub use regions::Regions;
 pub use regions::region_of;
+pub use served::AclRequired;
 pub use served::CopiedSource;
 pub use served::DeletedObject;
 pub use served::ServedObjects;

@@ -9,6 +9,7 @@
 //! | `root-keys/<id>` | a root key of SSE-S3 ([`crate::keys::root_key`]) | wrapped by the KMS |
 //! | `buckets/<bucket>/record` | all that is stored about a bucket ([`crate::bucket::record`]) | sealed |
 //! | `buckets/<bucket>/uploads/<slot>` | the head of an upload ([`crate::records::uploads`]) | sealed |
+//! | `buckets/<bucket>/acls/...` | access control lists of objects ([`crate::records::object_acls`]) | sealed |
 //! | `uploads/<slot>/...` | parts of uploads that are not complete ([`crate::records::uploads`]) | sealed |
 //! | `access-points/<account>/<name>` | an access point ([`crate::access_point`]) | sealed |
 //! | `access-point-aliases/<alias>` | which access point has the alias | sealed |

@@ -150,14 +150,15 @@ async fn target_grants_need_a_target_with_access_control_lists() {
             "<OwnershipControls><Rule><ObjectOwnership>{ownership}</ObjectOwnership></Rule></OwnershipControls>"
         )
     };
-    let backend = &logs.world.backend;
-    backend.set_subresource("dst", "ownershipControls", &controls("BucketOwnerEnforced"));
+    let name = "ownershipControls";
+    let enforced = controls("BucketOwnerEnforced");
+    logs.put("dst", "", name, &enforced).await;
     let answer = put(&logs, "src", &document).await;
     expect_s3_error(&answer, "InvalidArgument", 400);
     let text = String::from_utf8_lossy(answer.body());
     let message = "Target grants not allowed for bucket owner enforced buckets";
     assert!(text.contains(message), "{text}");
-    backend.set_subresource("dst", "ownershipControls", &controls("ObjectWriter"));
+    logs.put("dst", "", name, &controls("ObjectWriter")).await;
     let answer = put(&logs, "src", &document).await;
     assert_eq!(answer.status(), 200, "{answer:?}");
     assert_eq!(get(&logs, "src").await, document);

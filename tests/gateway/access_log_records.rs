@@ -317,8 +317,10 @@ async fn a_user_is_logged_by_its_arn_and_tls_by_its_names() {
     let logs = Logs::start_with(setup).await;
     let target = logs.world.tls_target();
     let host = target.address.to_string();
+    let owner: AccountId = MAIN_ACCOUNT.parse().unwrap();
+    let full_control = format!("id={}", owner.canonical_user_id());
     let put = Draft::new(Method::PUT, "src", "k")
-        .header("x-amz-acl", "private")
+        .header("x-amz-grant-full-control", &full_control)
         .body("1");
     let put = put.sign(&anna, logs.world.now(), &host);
     assert_eq!(put.send(&target).await.unwrap().status(), 200);

@@ -136,6 +136,14 @@ impl Points {
         assert_eq!(answer.outcome(), (204, ""), "{}", answer.text);
     }
 
+    /// Lets the bucket's access control lists count, public ones too.
+    pub async fn let_lists_count(&self) {
+        let controls = "<OwnershipControls><Rule><ObjectOwnership>ObjectWriter</ObjectOwnership></Rule>\
+                        </OwnershipControls>";
+        let put = Draft::new(Method::PUT, BUCKET, "").query("ownershipControls", "");
+        assert_eq!(self.send(put.body(controls)).await.status, 200);
+    }
+
     /// Puts an object, by the bucket.
     pub async fn put(&self, key: &str, body: &'static str) {
         let put = Draft::new(Method::PUT, BUCKET, key).body(body);

@@ -87,7 +87,9 @@ async fn every_key_is_one_name_for_client_list_and_backend() {
 async fn a_backend_that_lies_about_an_operation_that_passes_through_is_not_believed() {
     let world = World::start().await;
     world.create_bucket("demo").await;
-    let request = || Draft::new(Method::GET, "demo", "").query("acl", "");
+    let tags = "<Tagging><TagSet></TagSet></Tagging>";
+    world.backend.set_subresource("demo", "tagging", tags);
+    let request = || Draft::new(Method::GET, "demo", "").query("tagging", "");
     for action in [
         Action::Drop,
         Action::Refuse(301, "PermanentRedirect"),
@@ -108,6 +110,8 @@ async fn a_backend_that_lies_about_an_operation_that_passes_through_is_not_belie
 async fn an_answer_that_passes_through_says_nothing_of_the_backend() {
     let world = World::start().await;
     world.create_bucket("demo").await;
+    let tags = "<Tagging><TagSet></TagSet></Tagging>";
+    world.backend.set_subresource("demo", "tagging", tags);
     for (name, value) in [
         ("server", "secret-backend"),
         ("set-cookie", "secret-backend=1"),
@@ -123,7 +127,7 @@ async fn an_answer_that_passes_through_says_nothing_of_the_backend() {
             .inject(Fault::always(Action::SetHeader(name, value.to_owned())));
     }
     for draft in [
-        Draft::new(Method::GET, "demo", "").query("acl", ""),
+        Draft::new(Method::GET, "demo", "").query("tagging", ""),
         Draft::new(Method::HEAD, "demo", ""),
         Draft::new(Method::GET, "demo", ""),
         Draft::new(Method::GET, "", ""),

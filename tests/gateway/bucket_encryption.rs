@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use gateway::bucket::BucketConfigurations;
 use gateway::bucket::Buckets;
+use gateway::bucket::acl::BucketAcls;
 use gateway::bucket::configuration::BucketConfiguration;
 use gateway::bucket::cors::BucketCors;
 use gateway::bucket::encryption::Config;
@@ -14,6 +15,7 @@ use gateway::bucket::encryption::DefaultEncryptions;
 use gateway::bucket::listing_marks::ListingMarks;
 use gateway::bucket::logging::BucketLogging;
 use gateway::bucket::owner::BucketOwners;
+use gateway::bucket::ownership::OwnershipControls;
 use gateway::bucket::policy::BucketPolicies;
 use gateway::bucket::public_access::PublicAccessBlocks;
 use gateway::bucket::versioning::BucketVersioning;
@@ -65,11 +67,14 @@ impl World {
         );
         let owners = Arc::new(owners);
         let logging = BucketLogging::new(store.clone(), owners.clone(), gateway.state.bucket());
+        let ownership = gateway::bucket::ownership::Config::default();
         let configurations = BucketConfigurations {
             logging: Arc::new(logging),
             encryptions: encryptions.clone(),
             policies: Arc::new(BucketPolicies::new(store.clone(), public_access.clone())),
             public_access,
+            ownership: Arc::new(OwnershipControls::new(store.clone(), ownership)),
+            acls: Arc::new(BucketAcls::new(store.clone(), owners.clone())),
             versioning: Arc::new(BucketVersioning::new(store.clone())),
             cors: Arc::new(BucketCors::new(store)),
             owners,

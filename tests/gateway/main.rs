@@ -7,6 +7,7 @@ mod access_log_records;
 mod audit;
 mod audit_events;
 mod access_points;
+mod acls;
 mod backend_way;
 mod bucket_encryption;
 mod bucket_records;

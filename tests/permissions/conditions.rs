@@ -115,7 +115,7 @@ const CASES: &[Case] = &[
     case("s3:x-amz-content-sha256", "UNSIGNED-PAYLOAD", "PutObject").presigned(),
     case("s3:x-amz-content-sha256", "UNSIGNED-PAYLOAD", "GetObject").presigned(),
     case("s3:x-amz-acl", "private", "PutObject").headers(&[("x-amz-acl", "private")]),
-    case("s3:x-amz-acl", "private", "PutBucketAcl"),
+    case("s3:x-amz-acl", "bucket-owner-full-control", "PutBucketAcl"),
     case("s3:x-amz-grant-read", "id=\"a\"", "PutObject")
         .headers(&[("x-amz-grant-read", "id=\"a\"")]),
     case("s3:x-amz-storage-class", "STANDARD_IA", "PutObject")

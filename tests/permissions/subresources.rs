@@ -260,7 +260,6 @@ async fn the_backend_receives_no_parameter_but_those_of_the_operation() {
         (Method::GET, "", "tagging", ""),
         (Method::PUT, KEY, "tagging", TAGS),
         (Method::GET, KEY, "tagging", ""),
-        (Method::GET, KEY, "acl", ""),
         (Method::DELETE, KEY, "tagging", ""),
     ] {
         let mut draft = Draft::new(method.clone(), &buckets.bucket, key).query(known, "");

@@ -5,6 +5,7 @@ use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ObjectCannedAcl;
 use aws_sdk_s3::types::PublicAccessBlockConfiguration;
+use gateway::bucket::ownership::ObjectOwnership;
 use tests::world::World;
 
 const PUBLIC: &str = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
@@ -12,7 +13,10 @@ const PUBLIC: &str = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allo
 
 async fn world(new_buckets: bool) -> World {
     let world = World::setup()
-        .gateway(move |config| config.public_access_block.new_buckets = new_buckets)
+        .gateway(move |config| {
+            config.public_access_block.new_buckets = new_buckets;
+            config.object_ownership.new_buckets = ObjectOwnership::ObjectWriter;
+        })
         .start()
         .await;
     world.create_bucket("demo").await;

@@ -214,6 +214,7 @@ impl Deliverer {
         let data_key = new_key.await?;
         let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"))];
         let object = NewObject {
+            acl: None,
             name,
             headers: HeaderMap::from_iter(headers),
             key: data_key,

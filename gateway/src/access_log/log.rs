@@ -6,7 +6,6 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use http::HeaderMap;
-use proto::identity::AccountId;
 use proto::time::Clock;
 use tokio::sync::Notify;
 
@@ -21,6 +20,7 @@ use crate::access_log::request::AnsweredRequest;
 use crate::bucket::bucket_records::BucketRecords;
 use crate::bucket::owner::BucketOwners;
 use crate::error::S3Error;
+use crate::protocol::acl::canonical_user_id;
 use crate::protocol::copy_source::CopySource;
 use crate::request::Regions;
 
@@ -190,12 +190,6 @@ impl AccessLog {
     fn pending(&self) -> MutexGuard<'_, PendingLogs> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The canonical user id of an account; nothing for what is no account.
-fn canonical_user_id(account: &str) -> String {
-    let account = account.parse::<AccountId>();
-    account.map_or_else(|_| String::new(), |account| account.canonical_user_id())
 }
 
 const SOURCE: &str = "x-amz-copy-source";

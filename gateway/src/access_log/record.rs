@@ -63,7 +63,7 @@ impl RecordWriter<'_> {
             sent_bytes: request.sent_bytes,
             object_bytes: request.object_bytes,
             is_of_batch: false,
-            acl_required: request.sets_acl,
+            acl_required: request.acl_required,
             access_point: self.access_point(),
         })
     }

@@ -82,8 +82,8 @@ pub struct AnsweredRequest<'a> {
     pub total: Duration,
     /// From the last byte of the request to the first one of the answer.
     pub turn_around: Option<Duration>,
-    /// Whether it set an access control list.
-    pub sets_acl: bool,
+    /// Whether it set an access control list, or one permitted it.
+    pub acl_required: bool,
     /// What was done to objects.
     pub objects: &'a ServedObjects,
 }

@@ -27,7 +27,9 @@ use proto::policy::Prepared;
 use proto::policy::Principal;
 use proto::policy::Verdict;
 
+use crate::authorize::acl::AclAccess;
 use crate::authorize::through::AccessPointLayer;
+use crate::bucket::acl::BucketAcl;
 use crate::bucket::document::policy::EXISTING_TAG;
 use crate::bucket::policy::BucketPolicy;
 use crate::error::S3Code;
@@ -35,6 +37,7 @@ use crate::error::S3Error;
 use crate::request::Caller;
 use crate::request::RequestId;
 use crate::route::Action;
+use crate::route::Needed;
 
 /// Everything that decides what one request may do in one bucket.
 #[derive(Debug)]
@@ -58,6 +61,11 @@ pub(super) struct BucketAccess {
     pub(super) version_is_current: bool,
     /// The access point that the request goes through: it must allow as well.
     pub(super) through: Option<AccessPointLayer>,
+    /// What of the bucket decides about access control lists.
+    pub(super) bucket_acl: Arc<BucketAcl>,
+    /// Its lists, where they count.
+    // In a box: few buckets have lists that count.
+    pub(super) acl: Option<Box<AclAccess>>,
 }
 
 /// The policies that decide about one request.
@@ -110,16 +118,23 @@ impl BucketAccess {
         }
     }
 
-    /// Whether the caller may do everything: it is of the owner's account, and no policy says otherwise.
+    /// Whether the caller may do everything: it is of the owner's account, and no policy says otherwise, nor can the
+    /// owner of an object.
     pub(super) fn is_full(&self) -> bool {
         let is_full_there = |through: &AccessPointLayer| {
             through.access_point.policy.is_none()
                 && self.caller.is_of(&through.access_point.account)
         };
         self.policy.is_none()
+            && self.acl.is_none()
             && !self.foreign
             && self.caller.is_unlimited()
             && self.through.as_ref().is_none_or(is_full_there)
+    }
+
+    /// Whether an access control list permitted what no policy does.
+    pub(super) fn used_acl(&self) -> bool {
+        self.acl.as_ref().is_some_and(|acl| acl.has_permitted())
     }
 
     /// Whether any policy decides, so that there must be a context.
@@ -159,14 +174,20 @@ impl BucketAccess {
     /// [`Refusal`].
     pub(super) fn check(&self, action: &Action, subject: Subject<'_>) -> Result<(), Refusal> {
         let of_version = action.name(subject.version.is_some());
-        self.check_name(of_version, subject.key)?;
+        let of_new_object = action.needed == Needed::Acl;
+        self.check_name(of_version, subject.key, of_new_object)?;
         if self.version_is_current && subject.version.is_some() && of_version != action.name {
-            self.check_name(action.name, subject.key)?;
+            self.check_name(action.name, subject.key, of_new_object)?;
         }
         Ok(())
     }
 
-    fn check_name(&self, action: &'static str, key: Option<&str>) -> Result<(), Refusal> {
+    fn check_name(
+        &self,
+        action: &'static str,
+        key: Option<&str>,
+        of_new_object: bool,
+    ) -> Result<(), Refusal> {
         if self.is_full() {
             return Ok(());
         }
@@ -182,9 +203,15 @@ impl BucketAccess {
         if self.restricted && verdict.decision == Decision::Allow {
             verdict = Verdict::NONE;
         }
+        let mut owner = &*self.owner;
+        // Of a public policy that is restricted nothing is left to other accounts, not by lists either.
+        if let (Some(acl), false) = (&self.acl, self.restricted) {
+            let own = self.caller.account().map(AccountId::as_str);
+            (verdict, owner) = acl.judge(verdict, action, of_new_object, (owner, own));
+        }
         let layer = Layer {
             verdict,
-            owner: &self.owner,
+            owner,
             is_behind_access_point: self.through.is_some(),
         };
         layer.check(prepared.caller.as_ref(), self.foreign, action, resource)?;

@@ -211,7 +211,7 @@ fn tags(header: &str) -> impl Iterator<Item = (String, String)> {
 }
 
 /// Headers that are condition keys under their own name.
-const HEADERS: [&str; 12] = [
+const HEADERS: [&str; 13] = [
     "x-amz-acl",
     "x-amz-content-sha256",
     "x-amz-grant-full-control",
@@ -223,6 +223,7 @@ const HEADERS: [&str; 12] = [
     "x-amz-object-lock-legal-hold",
     "x-amz-object-lock-mode",
     "x-amz-object-lock-retain-until-date",
+    "x-amz-object-ownership",
     "x-amz-storage-class",
 ];
 

@@ -17,8 +17,8 @@ use crate::authorize::context::Encryption;
 use crate::authorize::destination;
 use crate::authorize::needs;
 use crate::authorize::permit::Terms;
-use crate::authorize::public_acl;
 use crate::authorize::read_document;
+use crate::authorize::request_acl;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::protocol::copy_source::CopySource;
@@ -50,16 +50,22 @@ impl Authorizer {
         if access.foreign && needs::is_for_owners_only(operation) {
             return Err(self.refusal(&access, S3Error::access_denied()).await);
         }
+        let bucket_acl = Arc::clone(&access.bucket_acl);
         let is_exempt = access.is_full() || needs::may_always(operation, &access);
         let is_source_exempt = source.as_ref().is_none_or(|(access, _)| access.is_full());
         let through = access.through.as_ref();
         let through = through.map(|through| Arc::clone(&through.access_point));
-        let terms = match is_exempt && is_source_exempt {
+        let mut terms = match is_exempt && is_source_exempt {
             true => Terms::default(),
             // In a box: most requests need no more than the above.
-            false => Box::pin(self.check_actions(operation, access, source, request)).await?,
+            false => {
+                Box::pin(self.check_actions(operation, access, source, request, uploads)).await?
+            }
         };
-        public_acl::check(self, operation, request, through.as_deref()).await?;
+        terms.bucket_acl = Some(Arc::clone(&bucket_acl));
+        let bucket = Some(bucket_acl);
+        terms.acl =
+            request_acl::check(self, operation, bucket, through.as_deref(), request).await?;
         destination::check(self, operation, request).await?;
         Ok(terms)
     }
@@ -71,6 +77,7 @@ impl Authorizer {
         mut access: BucketAccess,
         source: Option<(BucketAccess, CopySource)>,
         request: &mut S3Request,
+        uploads: &Uploads,
     ) -> Result<Terms, S3Error> {
         if operation == Operation::PutObjectTagging && access.has_policies() {
             let document = read_document(request).await?;
@@ -85,6 +92,9 @@ impl Authorizer {
         let (on_source, on_target): (Vec<_>, Vec<_>) = actions
             .into_iter()
             .partition(|action| action.resource.is_of_source());
+        let mut judged =
+            request_acl::read_object_list(self, &mut access, subject, &on_target).await?;
+        request_acl::read_upload_list(self, operation, &mut access, request, uploads).await?;
         self.check_all(&access, subject, &on_target, false).await?;
         let mut terms = Terms {
             withheld: needs::withheld(&access, subject, &on_target),
@@ -97,8 +107,11 @@ impl Authorizer {
                 version: source.version.as_deref(),
             };
             self.prepare(&mut of_source, of_object, &on_source).await?;
+            judged =
+                request_acl::read_object_list(self, &mut of_source, of_object, &on_source).await?;
             self.check_all(&of_source, of_object, &on_source, false)
                 .await?;
+            terms.acl_required |= of_source.used_acl();
             terms.hides_absence = needs::hides_absence(&of_source, &on_source);
             // Whether the source has tags costs a request, so it is looked up last.
             let target = self.check_all(&access, subject, &on_target, true).await;
@@ -109,6 +122,8 @@ impl Authorizer {
                 return Err(error);
             }
         }
+        terms.acl_required |= access.used_acl();
+        terms.judged = judged;
         Ok(terms)
     }
 
@@ -127,7 +142,7 @@ impl Authorizer {
         access.version_is_current = !self.policies.has_versions(&access.bucket).await?;
         let actions = needs::needed(Operation::DeleteObjects.row().actions, &request.headers);
         Ok(Terms {
-            deletions: Some((access, actions)),
+            deletions: Some(Box::new((access, actions))),
             ..Terms::default()
         })
     }

@@ -1,8 +1,8 @@
 //! Whether S3's log service may write the access log of one bucket into another.
 //!
 //! It has no rights of its own: the policy of the target must allow it to, and is given the account and the bucket
-//! that the log is about, so that it can tell its own logs from those of others. Access control lists, by which AWS
-//! lets the service write where they are enabled, permit nothing here.
+//! that the log is about, so that it can tell its own logs from those of others. Where access control lists count, the
+//! target's may let the group `LogDelivery` write and read the list instead, as AWS demands both.
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html>,
 //! "Permissions for log delivery". The context is what service principals have by the documentation of each key.
@@ -13,8 +13,10 @@ use proto::policy::Decision;
 use proto::policy::Principal;
 
 use crate::authorize::Authorizer;
+use crate::bucket::acl::BucketAcl;
 use crate::bucket::policy::BucketPolicies;
 use crate::error::S3Error;
+use crate::protocol::acl::Permission;
 use crate::request::region_of;
 use crate::state::is_reserved;
 
@@ -88,8 +90,12 @@ impl Authorizer {
         if region != delivery.region {
             return Err(LogDeliveryError::Refused(OTHER_REGION));
         }
+        let lists = BucketAcl::new(&owner, record.as_deref());
+        let permits = |permission| lists.acl.permits_log_delivery(permission);
+        let by_acl = permits(Permission::Write) && permits(Permission::ReadAcp);
+        let refused = LogDeliveryError::Refused(NOT_ALLOWED);
         let Some(policy) = BucketPolicies::in_record(record.as_deref()) else {
-            return Err(LogDeliveryError::Refused(NOT_ALLOWED));
+            return by_acl.then_some(()).ok_or(refused);
         };
         let partition = self.policies.partition();
         let now = self.clock.now();
@@ -106,7 +112,8 @@ impl Authorizer {
         let object = arn::object(partition, target, delivery.key);
         match prepared.decide("s3:PutObject", &object).decision {
             Decision::Allow => Ok(()),
-            _ => Err(LogDeliveryError::Refused(NOT_ALLOWED)),
+            Decision::NoMatch if by_acl => Ok(()),
+            Decision::Deny | Decision::NoMatch => Err(refused),
         }
     }
 }

@@ -1,11 +1,19 @@
 //! What a check leaves behind: the permit, and what it does not cover.
 
+use std::sync::Arc;
+
 use http::HeaderMap;
 
 use crate::authorize::access::BucketAccess;
 use crate::authorize::access::Subject;
+use crate::authorize::acl::AclTerms;
 use crate::authorize::second_factor::SecondFactor;
+use crate::bucket::acl::BucketAcl;
+use crate::bucket::record::Incarnation;
 use crate::error::S3Error;
+use crate::protocol::acl::Acl;
+use crate::records::object_acls::JudgedObject;
+use crate::records::object_acls::NewObjectAcl;
 use crate::route::Action;
 
 /// A `T` that the caller was allowed to use for one operation.
@@ -36,6 +44,11 @@ impl<T> Permitted<T> {
         &mut self.inner
     }
 
+    /// Whether an access control list permitted what no policy does, for the access log.
+    pub(crate) const fn acl_required(&self) -> bool {
+        self.terms.acl_required
+    }
+
     /// Spends the permit. Called in [`crate::operation`] only, which `tests/tidy` checks: what
     /// comes before cannot look into a permit, and so cannot do an operation by itself.
     pub(crate) fn spend(self) -> (T, Terms) {
@@ -47,11 +60,20 @@ impl<T> Permitted<T> {
 #[derive(Debug, Default)]
 pub struct Terms {
     /// What decides about the objects that DeleteObjects names; all are covered if absent.
-    pub(super) deletions: Option<(BucketAccess, Vec<&'static Action>)>,
+    // In a box: every permit has the space, and few are for deletions.
+    pub(super) deletions: Option<Box<(BucketAccess, Vec<&'static Action>)>>,
     /// Headers of the answer that the caller may not see.
     pub(super) withheld: Vec<&'static str>,
     /// Whether the caller may not see that there is no such object.
     pub(super) hides_absence: bool,
+    /// What the operation does with access control lists, where they count and it can set one.
+    pub(super) acl: Option<Box<AclTerms>>,
+    /// The object that the request may read, where its access control list was looked at.
+    pub(super) judged: Option<Arc<JudgedObject>>,
+    /// What of the bucket decides about access control lists.
+    pub(super) bucket_acl: Option<Arc<BucketAcl>>,
+    /// Whether an access control list permitted what no policy does.
+    pub(super) acl_required: bool,
     /// What the request has of the second factor that MFA Delete demands, where it may.
     pub(super) second_factor: Option<SecondFactor>,
 }
@@ -60,7 +82,7 @@ impl Terms {
     /// Whether the caller may delete the object `key`, or the named version of it.
     #[must_use]
     pub fn may_delete(&self, key: &str, version: Option<&str>) -> bool {
-        let Some((access, actions)) = &self.deletions else {
+        let Some((access, actions)) = self.deletions.as_deref() else {
             return true;
         };
         let key = Some(key);
@@ -101,6 +123,56 @@ impl Terms {
             Some(factor) => Box::pin(factor.demand()).await,
             None => Err(S3Error::access_denied()),
         }
+    }
+
+    /// What the operation does with access control lists; nothing where they are disabled.
+    #[must_use]
+    pub fn acl(&self) -> Option<&AclTerms> {
+        self.acl.as_deref()
+    }
+
+    /// The access control list of the object that the request writes, if it needs one.
+    ///
+    /// # Errors
+    ///
+    /// As [`AclTerms::of_new_object`].
+    pub fn of_new_object(&self) -> Result<Option<NewObjectAcl>, S3Error> {
+        match self.acl() {
+            Some(acl) => acl.of_new_object(),
+            None => Ok(None),
+        }
+    }
+
+    /// The access control list of the bucket that the request creates, if it is not private.
+    ///
+    /// # Errors
+    ///
+    /// As [`AclTerms::of_new_object`].
+    pub fn of_new_bucket(&self) -> Result<Option<Acl>, S3Error> {
+        let Some(acl) = self.acl() else {
+            return Ok(None);
+        };
+        let owner = &acl.bucket().owner;
+        let list = acl.requested().resolve(owner, owner)?;
+        Ok((list != Acl::private(owner)).then_some(list))
+    }
+
+    /// The object that the request may read; any, where no access control list decides.
+    #[must_use]
+    pub fn judged(&self) -> Option<&Arc<JudgedObject>> {
+        self.judged.as_ref()
+    }
+
+    /// Which of the buckets of the name it is, where its objects may have access control lists.
+    #[must_use]
+    pub fn incarnation_with_acls(&self) -> Option<&Incarnation> {
+        self.bucket_acl.as_ref()?.incarnation_with_acls()
+    }
+
+    /// What of the bucket decides about access control lists, and its owner.
+    #[must_use]
+    pub fn bucket_acl(&self) -> Option<&BucketAcl> {
+        self.bucket_acl.as_deref()
     }
 
     /// Whether `AccessDenied` stands in place of the answer that there is no such object.

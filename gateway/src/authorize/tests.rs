@@ -48,6 +48,8 @@ fn access(caller: Caller, policy: Option<&str>) -> BucketAccess {
         restricted: false,
         version_is_current: false,
         through: None,
+        bucket_acl: Arc::new(BucketAcl::new("111122223333", None)),
+        acl: None,
     }
 }
 

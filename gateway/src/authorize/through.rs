@@ -11,6 +11,7 @@ use crate::access_point::config::Config;
 use crate::access_point::record;
 use crate::access_point::record::AccessPoint;
 use crate::bucket::document::policy::BucketPolicy;
+use crate::bucket::document::public_access::PublicAccessBlock;
 use crate::bucket::public_access::PublicAccessBlocks;
 use crate::error::S3Error;
 use crate::request::Caller;
@@ -49,13 +50,8 @@ impl AccessPointLayer {
         let is_public = access_point.is_public();
         let restricts = match is_public || is_bucket_public {
             true => {
-                let in_force = public_access.in_force(bucket).await?;
-                let account = access_point.account.as_str();
-                let of_account = public_access.of_account(account).await?;
-                let all = in_force
-                    .with(of_account)
-                    .with(access_point.public_access_block);
-                all.restrict_public_buckets
+                let blocks = blocks(public_access, bucket, Some(access_point)).await?;
+                blocks.restrict_public_buckets
             }
             false => false,
         };
@@ -66,6 +62,29 @@ impl AccessPointLayer {
             access_point: Arc::clone(access_point),
         })
     }
+}
+
+/// What of public access is blocked in a bucket, by requests through this access point: by the bucket, by both their
+/// accounts, or by the access point.
+///
+/// # Errors
+///
+/// `ServiceUnavailable` when it cannot be found out.
+pub(super) async fn blocks(
+    public_access: &PublicAccessBlocks,
+    bucket: &str,
+    through: Option<&AccessPoint>,
+) -> Result<PublicAccessBlock, S3Error> {
+    let in_force = public_access.in_force(bucket).await?;
+    let Some(access_point) = through else {
+        return Ok(in_force);
+    };
+    let of_account = public_access
+        .of_account(access_point.account.as_str())
+        .await?;
+    Ok(in_force
+        .with(of_account)
+        .with(access_point.public_access_block))
 }
 
 /// Refuses a request that no access point takes: of nobody, signed with Version 2, from another network than its,

@@ -68,8 +68,9 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<String> {
 /// Not here, with a reason: everything about server-side encryption (the gateway's own business),
 /// `x-amz-copy-source*` (a copy is two operations of the gateway), `x-amz-mfa` (a credential),
 /// `x-amz-expected-bucket-owner` (accounts are the gateway's), `origin` (so is CORS), `expect`
-/// (answered by the gateway), `x-amz-meta-*` (only objects have it).
-const REQUEST: [&str; 22] = [
+/// (answered by the gateway), `x-amz-acl`, `x-amz-grant-*` and `x-amz-object-ownership` (so are access control lists:
+/// all objects at the backend are the gateway's), `x-amz-meta-*` (only objects have it).
+const REQUEST: [&str; 20] = [
     "cache-control",
     "content-disposition",
     "content-language",
@@ -80,12 +81,10 @@ const REQUEST: [&str; 22] = [
     "if-modified-since",
     "if-none-match",
     "if-unmodified-since",
-    "x-amz-acl",
     "x-amz-bucket-object-lock-enabled",
     "x-amz-bucket-object-lock-token",
     "x-amz-bypass-governance-retention",
     "x-amz-confirm-remove-self-bucket-access",
-    "x-amz-object-ownership",
     "x-amz-optional-object-attributes",
     "x-amz-request-payer",
     "x-amz-sdk-checksum-algorithm",
@@ -94,8 +93,8 @@ const REQUEST: [&str; 22] = [
     "x-amz-restore-output-path",
 ];
 
-/// Families of request headers that pass: access control, and checksums of an unchanged body.
-const REQUEST_PREFIXES: [&str; 2] = ["x-amz-grant-", "x-amz-checksum-"];
+/// Families of request headers that pass: checksums of an unchanged body.
+const REQUEST_PREFIXES: [&str; 1] = ["x-amz-checksum-"];
 
 /// Headers of answers that pass, besides `x-amz-*`.
 ///
@@ -169,16 +168,26 @@ mod tests {
             ("content-length", "5"),
             ("x-forwarded-for", "1"),
             ("content-md5", "m"),
-            ("x-amz-grant-read", "g"),
+            ("x-amz-checksum-crc32", "c"),
         ]);
         let passed = request_headers(&sent);
         let names: Vec<_> = passed.keys().map(HeaderName::as_str).collect();
-        assert_eq!(names, ["content-md5", "x-amz-grant-read"]);
+        assert_eq!(names, ["content-md5", "x-amz-checksum-crc32"]);
     }
 
     #[test]
     fn a_header_that_connection_names_does_not_pass() {
-        let sent = headers(&[("connection", "close, X-Amz-Acl"), ("x-amz-acl", "private")]);
+        let sent = headers(&[("connection", "close, Expires"), ("expires", "never")]);
+        assert!(request_headers(&sent).is_empty());
+    }
+
+    #[test]
+    fn the_backend_receives_no_access_control_list() {
+        let sent = headers(&[
+            ("x-amz-acl", "public-read"),
+            ("x-amz-grant-read", "id=1"),
+            ("x-amz-object-ownership", "ObjectWriter"),
+        ]);
         assert!(request_headers(&sent).is_empty());
     }
 

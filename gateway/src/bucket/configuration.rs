@@ -35,6 +35,8 @@ pub enum Configuration {
     Encryption,
     /// Where its access log goes.
     Logging,
+    /// Who owns its objects.
+    OwnershipControls,
     /// Its policy.
     Policy,
     /// What it blocks of public access.

@@ -18,12 +18,15 @@ use crate::bucket::Buckets;
 use crate::bucket::bucket_records::Edit;
 use crate::bucket::creation_tags;
 use crate::bucket::location::Location;
+use crate::bucket::ownership::OwnershipControls;
 use crate::bucket::record::BucketRecord;
+use crate::bucket::record::Configurations;
 use crate::bucket::record::Incarnation;
 use crate::bucket::record::Phase;
 use crate::bucket::requests;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::protocol::acl::Acl;
 use crate::protocol::xml::Limits;
 use crate::request::Body;
 use crate::request::Payload;
@@ -44,11 +47,19 @@ use crate::request::empty_body;
 pub(crate) async fn create(
     buckets: &Buckets,
     mut request: S3Request,
+    acl: Option<Acl>,
 ) -> Result<Response<Body>, S3Error> {
     let bucket = request.target.bucket.clone().unwrap_or_default();
     if RESERVED_ENDS.iter().any(|end| bucket.ends_with(end)) {
         return Err(S3Error::new(S3Code::InvalidBucketName).detail("BucketName", bucket));
     }
+    let controls = &buckets.configurations.ownership;
+    let ownership = controls.of_new_bucket(&request.headers)?;
+    let configurations = Configurations {
+        ownership: OwnershipControls::stored_of_new_bucket(ownership).map(Arc::new),
+        acl: acl.map(Arc::new),
+        ..Configurations::default()
+    };
     let location = translate_location(buckets, &mut request).await?;
     let host = location
         .constraint
@@ -56,8 +67,12 @@ pub(crate) async fn create(
         .and_then(|_| virtual_host(&bucket, request.header("host")?));
     let account = request.caller.account().cloned();
     let account = account.ok_or_else(S3Error::access_denied)?;
+    let new = NewBucket {
+        location: &location,
+        configurations,
+    };
     let exists = requests::exists(&buckets.backend, &bucket).await?;
-    let reserved = reserve(buckets, &bucket, account.as_str(), &location, exists).await?;
+    let reserved = reserve(buckets, &bucket, account.as_str(), &new, exists).await?;
     if exists {
         return already_owned(&bucket, &location);
     }
@@ -134,7 +149,7 @@ async fn reserve(
     buckets: &Buckets,
     bucket: &str,
     account: &str,
-    location: &BucketLocation,
+    new: &NewBucket<'_>,
     exists: bool,
 ) -> Result<Option<Incarnation>, S3Error> {
     let refuse = |code: S3Code| Err(S3Error::new(code).detail("BucketName", bucket));
@@ -145,7 +160,7 @@ async fn reserve(
                 // Nobody's, which no request makes somebody's.
                 true if several => refuse(S3Code::BucketAlreadyExists),
                 true => Ok(Edit::Keep),
-                false => Ok(Edit::replace(new_record(buckets, None, account, location))),
+                false => Ok(Edit::replace(new_record(buckets, None, account, new))),
             };
         };
         let is_own = current.owner == account || !several;
@@ -156,7 +171,7 @@ async fn reserve(
                 buckets,
                 Some(current),
                 account,
-                location,
+                new,
             ))),
             Phase::Deleting if !is_own => refuse(S3Code::OperationAborted),
             _ if !is_own => refuse(S3Code::BucketAlreadyExists),
@@ -166,7 +181,7 @@ async fn reserve(
                 buckets,
                 Some(current),
                 account,
-                location,
+                new,
             ))),
             Phase::Creating if exists => Ok(Edit::replace(current.in_phase(Phase::Live))),
             // A creation that broke off, perhaps of a bucket in another Region.
@@ -174,7 +189,7 @@ async fn reserve(
                 buckets,
                 Some(current),
                 account,
-                location,
+                new,
             ))),
             Phase::Live => Ok(Edit::Keep),
         }
@@ -188,10 +203,11 @@ fn new_record(
     buckets: &Buckets,
     former: Option<&BucketRecord>,
     account: &str,
-    location: &BucketLocation,
+    new: &NewBucket<'_>,
 ) -> BucketRecord {
     let mut record = BucketRecord::new(account, Phase::Creating, &*buckets.random);
-    record.location.clone_from(&location.constraint);
+    record.location.clone_from(&new.location.constraint);
+    record.configurations = new.configurations.clone();
     record.listed_etags = buckets.configurations.etags.of_new_bucket(former);
     let block = buckets.configurations.public_access.stored_of_new_bucket();
     record.configurations.public_access_block = block.map(Arc::new);
@@ -242,6 +258,12 @@ fn already_owned(bucket: &str, location: &BucketLocation) -> Result<Response<Bod
         response.headers_mut().insert(header::LOCATION, location);
     }
     Ok(response)
+}
+
+/// What a bucket is created with.
+struct NewBucket<'a> {
+    location: &'a BucketLocation,
+    configurations: Configurations,
 }
 
 /// Where a bucket is to be created.

@@ -14,6 +14,7 @@ use crate::bucket::record::Phase;
 use crate::bucket::requests;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::records::object_acls;
 use crate::request::Body;
 use crate::request::S3Request;
 
@@ -53,11 +54,18 @@ pub(crate) async fn delete(
         })
     });
     let marked = marked.await?;
+    let controls = marked
+        .as_ref()
+        .map(|record| &record.configurations.ownership);
+    let has_acls = controls.is_some_and(Option::is_some);
     let incarnation = marked.map(|record| record.incarnation.clone());
     let incarnation = incarnation.as_ref();
     match delete_at_backend(buckets, &bucket, request).await {
         Ok(response) => {
             end(buckets, &bucket, incarnation, BucketRecord::tombstone).await?;
+            if let (true, Some(incarnation)) = (has_acls, incarnation) {
+                remove_acls(buckets, &bucket, incarnation).await;
+            }
             Ok(response)
         }
         Err(error) if error.status() == StatusCode::NOT_FOUND => {
@@ -71,6 +79,14 @@ pub(crate) async fn delete(
         }
         // Whether it was deleted is unknown: the next attempt finds out.
         Err(error) => Err(error),
+    }
+}
+
+/// Removes the access control lists that the objects of a deleted bucket had. Those that stay behind mean nothing.
+async fn remove_acls(buckets: &Buckets, bucket: &str, incarnation: &Incarnation) {
+    let prefix = object_acls::prefix(bucket, incarnation.as_str());
+    if let Err(error) = Box::pin(buckets.state.remove_all(&prefix)).await {
+        tracing::warn!(bucket, %error, "access control lists of a deleted bucket stay behind");
     }
 }
 

@@ -18,6 +18,7 @@ use crate::request::full_body;
 pub mod cors;
 pub mod encryption;
 pub mod logging;
+pub mod ownership;
 pub mod policy;
 pub mod public_access;
 pub mod versioning;

@@ -15,20 +15,17 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use http::Method;
 use http::Response;
 
-use crate::backend::BackendError;
-use crate::backend::BackendRequest;
 use crate::bucket::configuration::BucketConfiguration;
 use crate::bucket::configuration::ConfigurationStore;
 use crate::bucket::configuration::StoredConfigurations;
 use crate::bucket::document::Document as _;
 use crate::bucket::owner::BucketOwners;
+use crate::bucket::ownership::ObjectOwnership;
+use crate::bucket::ownership::OwnershipControls;
 use crate::error::S3Code;
 use crate::error::S3Error;
-use crate::protocol::xml::Element;
-use crate::protocol::xml::Limits;
 use crate::request::Body;
 use crate::request::region_of;
 use crate::state::is_reserved;
@@ -110,26 +107,11 @@ impl BucketLogging {
         Err(error)
     }
 
-    /// Whether access control lists are disabled in a bucket; they are where the backend has no ownership
-    /// controls, since grants would not be carried out.
+    /// Whether access control lists are disabled in a bucket: then grants would not be carried out.
     async fn is_owner_enforced(&self, bucket: &str) -> Result<bool, S3Error> {
-        let request = BackendRequest::bucket(Method::GET, bucket).query("ownershipControls", "");
-        match self.stored.backend().fetch(request).await {
-            Ok(answer) => {
-                let controls = Element::parse(answer.body(), Limits::ANSWER).ok();
-                let rule = controls
-                    .as_ref()
-                    .and_then(|controls| controls.child("Rule"));
-                let ownership = rule.and_then(|rule| rule.text_of("ObjectOwnership"));
-                Ok(!matches!(
-                    ownership.map(str::trim),
-                    Some("BucketOwnerPreferred" | "ObjectWriter")
-                ))
-            }
-            Err(BackendError::Refused(error)) if error.code_text() == NO_CONTROLS => Ok(false),
-            Err(BackendError::Refused(_)) => Ok(true),
-            Err(error) => Err(error.into()),
-        }
+        let (_, record) = self.owners.with_record(bucket).await?;
+        let ownership = OwnershipControls::in_record(record.as_deref());
+        Ok(ownership == ObjectOwnership::BucketOwnerEnforced)
     }
 }
 
@@ -175,5 +157,3 @@ const OTHER_OWNER: &str =
 
 /// AWS's text; its code is not documented.
 const GRANTS: &str = "Target grants not allowed for bucket owner enforced buckets";
-
-const NO_CONTROLS: &str = "OwnershipControlsNotFoundError";

@@ -5,15 +5,12 @@
 //! otherwise. Of a bucket about which nothing is stored here the backend's own block counts; one that
 //! cannot be read blocks everything.
 //!
-//! `IgnorePublicAcls` is always as good as on: access control lists permit nothing at this gateway.
-//!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html>
 
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use http::HeaderMap;
 use http::Method;
 use http::Response;
 use http::StatusCode;
@@ -32,7 +29,6 @@ use crate::bucket::document::public_access::PublicAccessBlock;
 use crate::bucket::document::public_access::StoredBlock;
 use crate::bucket::owner::BucketOwners;
 use crate::error::S3Error;
-use crate::protocol::xml::Element;
 use crate::request::Body;
 
 /// How public access is blocked.
@@ -168,57 +164,5 @@ impl BucketConfiguration for PublicAccessBlocks {
     }
 }
 
-/// Whether headers set a public access control list.
-pub(crate) fn is_public_in_headers(headers: &HeaderMap) -> bool {
-    let is_public = |value: &http::HeaderValue| {
-        let text = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();
-        PUBLIC_CANNED.contains(&text.trim()) || text.contains(PUBLIC_GROUPS)
-    };
-    headers.iter().any(|(name, value)| {
-        let name = name.as_str();
-        (name == "x-amz-acl" || name.starts_with("x-amz-grant-")) && is_public(value)
-    })
-}
-
-/// Whether a document grants something to one of the public groups, wherever it says so.
-pub(crate) fn is_public_in_document(element: &Element) -> bool {
-    element.text().to_ascii_lowercase().contains(PUBLIC_GROUPS)
-        || element.children().iter().any(is_public_in_document)
-}
-
-/// Canned access control lists that are public.
-const PUBLIC_CANNED: [&str; 3] = ["public-read", "public-read-write", "authenticated-read"];
-
-/// What the URIs of the groups "all users" and "authenticated users" have in common.
-const PUBLIC_GROUPS: &str = "acs.amazonaws.com/groups/global/";
-
 /// Answers of a backend that has no block for a bucket, or has none at all.
 const NOT_CONFIGURED: [StatusCode; 2] = [StatusCode::NOT_FOUND, StatusCode::NOT_IMPLEMENTED];
-
-#[cfg(test)]
-mod tests {
-    use http::HeaderValue;
-
-    use super::*;
-
-    #[test]
-    fn a_list_is_public_if_it_grants_to_all_or_to_all_who_sign() {
-        let all = "uri=\"http://acs.amazonaws.com/groups/global/AllUsers\"";
-        let signed = "id=\"1\", uri=\"http://acs.amazonaws.com/groups/global/AuthenticatedUsers\"";
-        for (name, value, public) in [
-            ("x-amz-acl", "private", false),
-            ("x-amz-acl", "bucket-owner-full-control", false),
-            ("x-amz-acl", "public-read", true),
-            ("x-amz-acl", "Public-Read-Write", true),
-            ("x-amz-acl", "authenticated-read", true),
-            ("x-amz-grant-read", "id=\"1\"", false),
-            ("x-amz-grant-read", all, true),
-            ("x-amz-grant-full-control", signed, true),
-            ("x-amz-meta-a", "public-read", false),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(name, HeaderValue::from_static(value));
-            assert_eq!(is_public_in_headers(&headers), public, "{name}: {value}");
-        }
-    }
-}

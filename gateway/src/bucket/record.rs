@@ -19,10 +19,12 @@ use crate::bucket::document::Document;
 use crate::bucket::document::cors::Rules;
 use crate::bucket::document::encryption::Rule;
 use crate::bucket::document::logging::LoggingStatus;
+use crate::bucket::document::ownership::StoredOwnership;
 use crate::bucket::document::policy::BucketPolicy;
 use crate::bucket::document::public_access::StoredBlock;
 use crate::bucket::document::versioning::MfaDelete;
 use crate::chunks::random::Random;
+use crate::protocol::acl::Acl;
 
 /// What is stored about a bucket.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -72,6 +74,12 @@ pub struct Configurations {
     /// Its MFA Delete, once that was configured. A gateway that does not support it refuses the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mfa_delete: Option<MfaDelete>,
+    /// Who owns its objects, where that is or was not the owner of the bucket alone.
+    #[serde(default, with = "shared", skip_serializing_if = "Option::is_none")]
+    pub ownership: Option<Arc<StoredOwnership>>,
+    /// Its access control list, once one was set. It counts where `ownership` lets it.
+    #[serde(default, with = "shared", skip_serializing_if = "Option::is_none")]
+    pub acl: Option<Arc<Acl>>,
 }
 
 /// How far a bucket is created or deleted.
@@ -99,6 +107,12 @@ impl Incarnation {
         let mut bytes = [0; 16];
         random.fill(&mut bytes);
         Self(hex::encode(bytes))
+    }
+
+    /// The digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -202,6 +216,7 @@ places! {
     Rule: encryption;
     StoredBlock: public_access_block;
     LoggingStatus: logging;
+    StoredOwnership: ownership;
 }
 
 /// Documents that are shared with the requests that use them, in JSON.

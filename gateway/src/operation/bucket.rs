@@ -23,9 +23,9 @@ pub async fn run_on_bucket(
     operation: Operation,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, _) = permitted.spend();
+    let (request, terms) = permitted.spend();
     match operation {
-        Operation::CreateBucket => buckets.create(request).await,
+        Operation::CreateBucket => buckets.create(request, terms.of_new_bucket()?).await,
         Operation::DeleteBucket => buckets.delete(request).await,
         Operation::GetBucketLocation => {
             let bucket = request.target.bucket.unwrap_or_default();

@@ -31,6 +31,7 @@ use crate::protocol::conditions::Conditions;
 use crate::protocol::copy_source::CopySource;
 use crate::protocol::headers;
 use crate::protocol::xml::Element;
+use crate::records::object_acls::NewObjectAcl;
 use crate::request::Body;
 use crate::request::CopiedSource;
 use crate::request::S3Request;
@@ -64,6 +65,8 @@ struct CopyRequest {
     received: Timestamp,
     /// The headers of the request.
     headers: HeaderMap,
+    /// The access control list of the target; that of the source is not copied.
+    acl: Option<NewObjectAcl>,
 }
 
 /// Copies an object, or a version of one.
@@ -79,6 +82,8 @@ pub async fn copy_object(
     let (request, terms) = permitted.spend();
     let mut request = CopyRequest::from_request(store, request).await?;
     request.reader.hides_absence = terms.hides_absence();
+    request.reader.judged = terms.judged().cloned();
+    request.acl = terms.of_new_object()?;
     let (written, source, object_bytes) = match rewrapped(store, &request).await? {
         Some(copied) => copied,
         None => resealed(store, &request).await?,
@@ -130,6 +135,7 @@ impl CopyRequest {
             replaces_tags,
             received: request.received,
             headers: request.headers,
+            acl: None,
         })
     }
 
@@ -201,6 +207,7 @@ async fn rewrap_once(
         headers,
         encryption: &request.encryption,
         requester: &reader.requester,
+        acl: request.acl.clone(),
     };
     let written = rewrap::rewrap(objects, reader, &source, target).await?;
     let bytes = source.object.plaintext_bytes;
@@ -230,6 +237,7 @@ async fn resealed(store: &ObjectStore, request: &CopyRequest) -> Result<Copied, 
         expected: Expected::nothing(request.algorithm.or(algorithm)),
         plaintext_bytes,
         digest,
+        acl: request.acl.clone().map(Box::new),
     };
     let written = writer::write(objects, object, body).await?;
     Ok((written, head, plaintext_bytes))

@@ -24,6 +24,7 @@ use crate::backend::BackendRequest;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::keys::data_key::ObjectName;
+use crate::operation::acl;
 use crate::operation::answer;
 use crate::operation::store::ObjectStore;
 use crate::protocol::conditions::not_implemented;
@@ -65,7 +66,15 @@ pub async fn delete_object(
     }
     // Last, since a code is good for one request.
     terms.check_second_factor(version.is_some()).await?;
-    store.backend.forward_request(onward).await
+    let Some(incarnation) = terms.incarnation_with_acls() else {
+        return store.backend.forward_request(onward).await;
+    };
+    let list = acl::of_deleted(store, &name, version).await;
+    let answer = store.backend.forward_request(onward).await?;
+    if let Some(envelope) = list.filter(|_| !acl::stays(&answer, version)) {
+        acl::remove(store, &name, incarnation.as_str(), &envelope).await;
+    }
+    Ok(answer)
 }
 
 /// Refuses conditions that S3 does not take on an object: those of directory buckets, and any on a version.

@@ -97,6 +97,7 @@ async fn answer(
     let (request, terms) = permitted.spend();
     let mut request = GetRequest::from_request(store, request)?;
     request.reader.hides_absence = terms.hides_absence();
+    request.reader.judged = terms.judged().cloned();
     let mut response = read_settled(store, &mut request, is_head).await?;
     terms.withhold(response.headers_mut());
     Ok(response)

@@ -52,6 +52,7 @@ pub async fn get_object_attributes(
     let name = store.name(&request.target)?;
     let mut reader = Reader::from_request(&request, name, customer_key, transport);
     reader.hides_absence = terms.hides_absence();
+    reader.judged = terms.judged().cloned();
     settled(|| attributes(store, &reader, &requested, page)).await
 }
 

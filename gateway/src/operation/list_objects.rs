@@ -5,8 +5,8 @@
 //! held one is listed by one request, and one more that shows it ([`crate::records::listed_etags`]). In other
 //! buckets ETags come from memory, from the listing itself where the backend is MinIO, which shows
 //! metadata in listings (`metadata=true`), or else from a bounded number of HEAD requests side by side
-//! ([`crate::operation::config::Listing::heads_max`]); never from the KMS. Everything else (owners,
-//! storage classes, prefixes, tokens) passes as it is.
+//! ([`crate::operation::config::Listing::heads_max`]); never from the KMS. Owners are accounts
+//! ([`crate::operation::listed_owners`]). Everything else (storage classes, prefixes, tokens) passes as it is.
 //!
 //! Sources: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>,
 //! `gateway/FORMAT.md` for sizes.
@@ -33,6 +33,7 @@ use crate::operation::answer;
 use crate::operation::config::ListETag;
 use crate::operation::listed_entry::key_and_etag;
 use crate::operation::listed_folders;
+use crate::operation::listed_owners;
 use crate::operation::listing_query;
 use crate::operation::store::ObjectStore;
 use crate::protocol::document;
@@ -68,7 +69,7 @@ pub async fn list_objects(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, _) = permitted.spend();
+    let (request, terms) = permitted.spend();
     let request = &request;
     let bucket = request.target.bucket.as_deref().unwrap_or_default();
     let mut onward = BackendRequest::bucket(Method::GET, bucket);
@@ -93,12 +94,19 @@ pub async fn list_objects(
     if request.target.access_point.is_some() {
         root.set_text_of("Name", request.target.shown_bucket());
     }
+    if let Some(of_bucket) = terms.bucket_acl() {
+        let encoded = is_encoded(&root);
+        Box::pin(listed_owners::show(
+            store, bucket, of_bucket, &mut root, encoded,
+        ))
+        .await?;
+    }
     Ok(answer::document(&root))
 }
 
 /// Puts what clients see in place of what the backend lists.
 async fn show(store: &ObjectStore, bucket: &str, root: &mut Element) -> Result<(), S3Error> {
-    let encoded = root.text_of("EncodingType") == Some("url");
+    let encoded = is_encoded(root);
     listed_folders::remove_folders(store, bucket, root, encoded).await;
     let adopted = store.sealed.adopts(bucket);
     let exact = store.config.listing.list_etag == ListETag::Exact;
@@ -155,6 +163,10 @@ async fn show(store: &ObjectStore, bucket: &str, root: &mut Element) -> Result<(
         true => Ok(()),
         false => Box::pin(look_up(store, unknown, root)).await,
     }
+}
+
+fn is_encoded(root: &Element) -> bool {
+    root.text_of("EncodingType") == Some("url")
 }
 
 /// Looks at objects, and shows what they have.

@@ -17,6 +17,7 @@ use crate::operation::store::ObjectStore;
 use crate::operation::write_conditions;
 use crate::protocol::checksum::digests::Expected;
 use crate::protocol::headers;
+use crate::records::object_acls::NewObjectAcl;
 use crate::request::Body;
 use crate::request::S3Request;
 use crate::request::empty_body;
@@ -36,17 +37,22 @@ pub async fn put_object(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, _) = permitted.spend();
-    let (written, encryption) = write(store, request).await?;
+    let (request, acl) = {
+        let (request, terms) = permitted.spend();
+        (request, terms.of_new_object()?.map(Box::new))
+    };
+    // In a box of its own: with it this would be larger than a page.
+    let (written, encryption) = Box::pin(write(store, request, acl)).await?;
     let mut response = Response::new(empty_body());
     *response.headers_mut() = answer_headers(&written, &encryption);
     Ok(response)
 }
 
-/// As [`put_object`]: what was written, and by which encryption.
+/// As [`put_object`], with this access control list: what was written, and by which encryption.
 pub(crate) async fn write(
     store: &ObjectStore,
     request: S3Request,
+    acl: Option<Box<NewObjectAcl>>,
 ) -> Result<(WrittenObject, Encryption), S3Error> {
     let name = store.name(&request.target)?;
     let plaintext_bytes = body_length(&request)?;
@@ -70,6 +76,7 @@ pub(crate) async fn write(
         expected,
         plaintext_bytes,
         digest,
+        acl,
     };
     let written = Box::pin(writer::write(&store.sealed, object, request.body)).await?;
     Ok((written, encryption))

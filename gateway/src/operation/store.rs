@@ -21,6 +21,7 @@ use crate::operation::lock_digest;
 use crate::operation::promises::Promises;
 use crate::operation::promises::Turn;
 use crate::records::listed_etags::ListedETags;
+use crate::records::object_acls::ObjectAcls;
 use crate::records::uploads::Uploads;
 use crate::request::S3Request;
 use crate::request::Target;
@@ -108,6 +109,13 @@ impl ObjectStore {
     #[must_use]
     pub fn listing_by(mut self, etags: Arc<dyn ListedETags>) -> Self {
         self.sealed.listed_etags = Some(etags);
+        self
+    }
+
+    /// The same, where objects have these access control lists.
+    #[must_use]
+    pub fn with_acls(mut self, acls: Arc<ObjectAcls>) -> Self {
+        self.sealed.acls = Some(acls);
         self
     }
 

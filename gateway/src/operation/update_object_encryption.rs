@@ -15,6 +15,7 @@ use http::header;
 use proto::arn::KeyArn;
 
 use crate::authorize::Permitted;
+use crate::bucket::record::Incarnation;
 use crate::envelope::Mode;
 use crate::error::S3Code;
 use crate::error::S3Error;
@@ -23,6 +24,7 @@ use crate::operation::store::ObjectStore;
 use crate::protocol::conditions::Conditions;
 use crate::protocol::document;
 use crate::protocol::headers;
+use crate::protocol::headers::ENVELOPE;
 use crate::request::Body;
 use crate::request::Caller;
 use crate::request::S3Request;
@@ -46,7 +48,7 @@ pub async fn update_object_encryption(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (mut request, _) = permitted.spend();
+    let (mut request, terms) = permitted.spend();
     let name = store.name(&request.target)?;
     let transport = store.transport(&request);
     document::require_digest(&request)?;
@@ -57,12 +59,19 @@ pub async fn update_object_encryption(
     if !store.sealed.copies.are_faithful().await {
         return Err(S3Error::not_implemented(COPIES));
     }
-    let updated = settled(|| update(store, &reader, &choice)).await;
+    let incarnation = terms.incarnation_with_acls().map(Incarnation::as_str);
+    let updated = settled(|| update(store, &reader, &choice, incarnation)).await;
     updated.map_err(copy_source::delete_marker)?;
     Ok(Response::new(empty_body()))
 }
 
-async fn update(store: &ObjectStore, reader: &Reader, choice: &KmsChoice) -> Result<(), ReadError> {
+/// `incarnation` is that of the bucket, where its objects may have access control lists.
+async fn update(
+    store: &ObjectStore,
+    reader: &Reader,
+    choice: &KmsChoice,
+    incarnation: Option<&str>,
+) -> Result<(), ReadError> {
     let objects = &store.sealed;
     let head = rewrap::head(objects, reader).await?;
     let unencrypted = || S3Error::invalid_request(UNENCRYPTED);
@@ -83,12 +92,20 @@ async fn update(store: &ObjectStore, reader: &Reader, choice: &KmsChoice) -> Res
         }
         None => copy_source::copy_tags(objects, reader, &head, &mut headers).await?,
     }
+    let acl = match incarnation {
+        Some(incarnation) => {
+            let envelope = head.headers.get(ENVELOPE);
+            objects.acl_of(&reader.name, incarnation, envelope).await?
+        }
+        None => None,
+    };
     let source = rewrap::unlock(objects, reader, head, Conditions::none()).await?;
     let target = RewrapTarget {
         name: &reader.name,
         headers,
         encryption: &encryption,
         requester: &reader.requester,
+        acl,
     };
     rewrap::rewrap(objects, reader, &source, target).await?;
     Ok(())

@@ -198,13 +198,8 @@ const DESCRIPTION: [&str; 6] = [
     "expires",
 ];
 
-/// Where and how an object is stored, and by whom it may be read.
-const PLACEMENT: [&str; 12] = [
-    "x-amz-acl",
-    "x-amz-grant-full-control",
-    "x-amz-grant-read",
-    "x-amz-grant-read-acp",
-    "x-amz-grant-write-acp",
+/// Where and how an object is stored. Access control lists are the gateway's own.
+const PLACEMENT: [&str; 7] = [
     "x-amz-object-lock-legal-hold",
     "x-amz-object-lock-mode",
     "x-amz-object-lock-retain-until-date",

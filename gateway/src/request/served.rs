@@ -16,6 +16,10 @@ pub struct ServedObjects {
     pub deletions: Vec<DeletedObject>,
 }
 
+/// That an access control list permitted a request, and no policy. It travels as [`ServedObjects`] does.
+#[derive(Clone, Copy, Debug)]
+pub struct AclRequired;
+
 /// The source of a copy, after it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CopiedSource {

@@ -105,7 +105,7 @@ pub(super) struct LoggedRequest {
     /// Length of the body that the client sends, in bytes.
     pub(super) payload_bytes: Option<u64>,
     pub(super) object_bytes: Option<u64>,
-    pub(super) sets_acl: bool,
+    pub(super) acl_required: bool,
     pub(super) objects: ServedObjects,
 }
 
@@ -147,7 +147,7 @@ impl Record {
             object_bytes: logged.objects.object_bytes.or(logged.object_bytes),
             total,
             turn_around,
-            sets_acl: logged.sets_acl,
+            acl_required: logged.acl_required,
             objects: &logged.objects,
         };
         if is_logged {

@@ -25,6 +25,10 @@ use crate::object_lambda::ObjectLambda;
 use crate::object_lambda::configuration::SupportingAccessPoint;
 use crate::object_lambda::record::LambdaAccessPoint;
 use crate::operation::access_points::run_control;
+use crate::operation::acl::get_bucket_acl;
+use crate::operation::acl::get_object_acl;
+use crate::operation::acl::put_bucket_acl;
+use crate::operation::acl::put_object_acl;
 use crate::operation::bucket::run_on_bucket;
 use crate::operation::bucket_configuration::configure_bucket;
 use crate::operation::bucket_configuration::get_bucket_policy_status;
@@ -54,6 +58,7 @@ use crate::operation::upload::part_copy::upload_part_copy;
 use crate::operation::versioning::get_bucket_versioning;
 use crate::operation::versioning::put_bucket_lifecycle_configuration;
 use crate::operation::versioning::put_bucket_versioning;
+use crate::request::AclRequired;
 use crate::request::Addressing;
 use crate::request::Body;
 use crate::request::Payload;
@@ -153,6 +158,7 @@ impl Operations {
             let permit = self.authorizer.permit(operation, request, through, uploads);
             let mut permitted = permit.await?;
             let bucket = permitted.request_mut().target.bucket.clone();
+            let acl_required = permitted.acl_required();
             let _turn = self
                 .objects
                 .check_promises(operation, &mut permitted)
@@ -176,7 +182,11 @@ impl Operations {
             .await;
             // Also after a failure, whose outcome at the backend may be unknown.
             self.objects.note_done(operation, bucket.as_deref());
-            answer
+            let mut answer = answer?;
+            if acl_required {
+                answer.extensions_mut().insert(AclRequired);
+            }
+            Ok(answer)
         }
         .boxed()
     }
@@ -291,6 +301,14 @@ impl Operations {
             }
             Operation::GetBucketPolicyStatus => {
                 get_bucket_policy_status(&self.configurations, permitted).boxed()
+            }
+            Operation::GetBucketAcl => get_bucket_acl(&self.configurations, permitted).boxed(),
+            Operation::PutBucketAcl => put_bucket_acl(&self.configurations, permitted).boxed(),
+            Operation::GetObjectAcl => {
+                get_object_acl(store, &self.configurations, permitted).boxed()
+            }
+            Operation::PutObjectAcl => {
+                put_object_acl(store, &self.configurations, permitted).boxed()
             }
             Operation::GetBucketVersioning => {
                 get_bucket_versioning(&self.configurations, permitted).boxed()

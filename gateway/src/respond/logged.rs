@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::access_log::log::AccessLog;
 use crate::protocol::headers;
 use crate::protocol::range::ContentRange;
+use crate::request::AclRequired;
 use crate::request::S3Request;
 use crate::request::ServedObjects;
 use crate::respond::answer::LoggedRequest;
@@ -31,7 +32,7 @@ impl LoggedRequest {
             first_byte: None,
             payload_bytes: None,
             object_bytes: None,
-            sets_acl: false,
+            acl_required: false,
             objects: ServedObjects::default(),
         }
     }
@@ -54,7 +55,7 @@ impl LoggedRequest {
             }
             _ => {}
         }
-        self.sets_acl = sets_acl(&request.headers);
+        self.acl_required = sets_acl(&request.headers);
     }
 
     /// Notes what the head of the answer shows.
@@ -64,6 +65,9 @@ impl LoggedRequest {
             return;
         }
         self.object_bytes = self.payload_bytes;
+        if head.extensions.remove::<AclRequired>().is_some() {
+            self.acl_required = true;
+        }
         if (*method == Method::GET || *method == Method::HEAD) && is_object(&head.headers) {
             self.object_bytes = object_bytes(head);
         }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use http::HeaderValue;
+
 use crate::backend::Backend;
 use crate::chunks::SALT_BYTES;
 use crate::chunks::random::Random;
@@ -14,6 +16,9 @@ use crate::keys::data_key::ObjectName;
 use crate::keys::kms::Requester;
 use crate::protocol::etag::ETag;
 use crate::records::listed_etags::ListedETags;
+use crate::records::object_acls::AclKey;
+use crate::records::object_acls::NewObjectAcl;
+use crate::records::object_acls::ObjectAcls;
 use crate::sealed::cache;
 use crate::sealed::cache::FactsCache;
 use crate::sealed::cache::FooterCache;
@@ -48,6 +53,8 @@ pub struct SealedObjects {
     pub(crate) copies: Copies,
     /// Which buckets' listings show the ETags that clients see.
     pub(crate) listed_etags: Option<Arc<dyn ListedETags>>,
+    /// Their access control lists. Without it no object that needs one can be written.
+    pub(crate) acls: Option<Arc<ObjectAcls>>,
     /// Digests by the salt of the segment they belong to, which no two segments share.
     records: moka::sync::Cache<[u8; SALT_BYTES], Arc<Record>>,
     pub(crate) facts: FactsCache,
@@ -69,6 +76,7 @@ impl SealedObjects {
             facts: FactsCache::new(settings.facts_max_bytes),
             footers: cache::footers(),
             listed_etags: None,
+            acls: None,
             settings,
             backend,
             data_keys,
@@ -138,6 +146,57 @@ impl SealedObjects {
             Some(marks) if !backend_etag.bare().contains('-') => marks.unmark(bucket).await,
             _ => Ok(()),
         }
+    }
+
+    /// Stores the access control list of an object with this envelope, before the object is there.
+    ///
+    /// # Errors
+    ///
+    /// `ServiceUnavailable` when the state cannot be written; the object must not be written then.
+    pub(crate) async fn store_acl(
+        &self,
+        name: &ObjectName,
+        envelope: &HeaderValue,
+        acl: Option<NewObjectAcl>,
+    ) -> Result<(), S3Error> {
+        let Some(NewObjectAcl { incarnation, acl }) = acl else {
+            return Ok(());
+        };
+        let key = AclKey {
+            bucket: &name.bucket,
+            incarnation: &incarnation,
+            key: &name.key,
+        };
+        let acls = self.acls.as_ref().ok_or_else(S3Error::internal)?;
+        // In a box: few objects have one.
+        Box::pin(acls.store(key, envelope, acl)).await
+    }
+
+    /// The access control list of the object with this envelope in the bucket of an incarnation, for another envelope of
+    /// the same object.
+    ///
+    /// # Errors
+    ///
+    /// As [`ObjectAcls::find`].
+    pub(crate) async fn acl_of(
+        &self,
+        name: &ObjectName,
+        incarnation: &str,
+        envelope: Option<&HeaderValue>,
+    ) -> Result<Option<NewObjectAcl>, S3Error> {
+        let (Some(envelope), Some(acls)) = (envelope, &self.acls) else {
+            return Ok(None);
+        };
+        let key = AclKey {
+            bucket: &name.bucket,
+            incarnation,
+            key: &name.key,
+        };
+        let found = Box::pin(acls.find(key, envelope)).await?;
+        Ok(found.map(|acl| NewObjectAcl {
+            incarnation: incarnation.to_owned(),
+            acl,
+        }))
     }
 
     /// Remembers the record of a segment, for reads to come.

@@ -133,15 +133,18 @@ impl SealedObjects {
     /// # Errors
     ///
     /// `InternalError` for an object that is not as the gateway writes them, or without an envelope unless
-    /// the bucket was adopted.
+    /// the bucket was adopted; `ServiceUnavailable` for one that the request was not judged by.
     fn describe(
         &self,
-        bucket: &str,
+        reader: &Reader,
         status: StatusCode,
         headers: HeaderMap,
     ) -> Result<(Box<ObjectHead>, Range<u64>), S3Error> {
+        if let Some(judged) = &reader.judged {
+            judged.check(&headers)?;
+        }
         let (head, body) = ObjectHead::from_answer(status, headers)?;
-        if head.envelope.is_none() && !self.adopts(bucket) {
+        if head.envelope.is_none() && !self.adopts(&reader.name.bucket) {
             return Err(refuse_tampered(&"it has no envelope"));
         }
         Ok((Box::new(head), body))
@@ -156,7 +159,7 @@ impl SealedObjects {
         let answer = Box::pin(self.backend.call(reader.request(Method::HEAD))).await;
         let answer = answer.map_err(|error| reader.refusal(error))?;
         let headers = answer.into_parts().0.headers;
-        let (head, _) = self.describe(&reader.name.bucket, StatusCode::OK, headers)?;
+        let (head, _) = self.describe(reader, StatusCode::OK, headers)?;
         Ok(head)
     }
 
@@ -203,7 +206,7 @@ impl SealedObjects {
             }
         }
         let (parts, body) = answer.into_parts();
-        let (head, range) = self.describe(&reader.name.bucket, parts.status, parts.headers)?;
+        let (head, range) = self.describe(reader, parts.status, parts.headers)?;
         let stored = Some(StoredBytes { range, body });
         Ok(Fetched { head, stored })
     }

@@ -1,6 +1,7 @@
 //! Who reads an object, by which means, and what to do when it changes meanwhile.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use http::HeaderValue;
 use http::Method;
@@ -14,6 +15,7 @@ use crate::error::S3Error;
 use crate::keys::data_key::ObjectName;
 use crate::keys::kms::Requester;
 use crate::protocol::etag::ETag;
+use crate::records::object_acls::JudgedObject;
 use crate::request::S3Request;
 use crate::sse::customer_key::CustomerKey;
 use crate::sse::request::Transport;
@@ -27,6 +29,8 @@ pub(crate) struct Reader {
     pub(crate) transport: Transport,
     /// Whether the answer that there is no such object is `AccessDenied`.
     pub(crate) hides_absence: bool,
+    /// The object that may be read; any if absent.
+    pub(crate) judged: Option<Arc<JudgedObject>>,
 }
 
 impl Reader {
@@ -44,6 +48,7 @@ impl Reader {
             requester: Requester::of(request),
             transport,
             hides_absence: false,
+            judged: None,
         }
     }
 
@@ -56,6 +61,7 @@ impl Reader {
             requester: Requester::Gateway(None),
             transport: Transport::INTERNAL,
             hides_absence: false,
+            judged: None,
         }
     }
 

@@ -44,6 +44,7 @@ use crate::keys::kms::Requester;
 use crate::protocol::conditions::Conditions;
 use crate::protocol::etag::ETag;
 use crate::protocol::headers::ENVELOPE;
+use crate::records::object_acls::NewObjectAcl;
 use crate::sealed::assembly;
 use crate::sealed::cache::Facts;
 use crate::sealed::cache::Revision;
@@ -73,6 +74,8 @@ pub(crate) struct RewrapTarget<'a> {
     pub(crate) headers: HeaderMap,
     pub(crate) encryption: &'a Encryption,
     pub(crate) requester: &'a Requester,
+    /// Its access control list, if it has one.
+    pub(crate) acl: Option<NewObjectAcl>,
 }
 
 /// Whether a whole object can come from a mode to another one as it is.
@@ -154,6 +157,7 @@ pub(crate) async fn rewrap(
         mut headers,
         encryption,
         requester,
+        acl,
     } = target;
     let protection = objects
         .data_keys
@@ -164,7 +168,9 @@ pub(crate) async fn rewrap(
         protection,
         record: claims.record,
     };
-    headers.insert(ENVELOPE, sealed_header(&envelope, &keys.data, name)?);
+    let header = sealed_header(&envelope, &keys.data, name)?;
+    objects.store_acl(name, &header, acl).await?;
+    headers.insert(ENVELOPE, header);
     let headers = match &object.footer {
         None => copy_whole(objects, reader, head, name, headers).await?,
         Some(footer) => {

@@ -42,6 +42,7 @@ use crate::protocol::checksum::digests::Digests;
 use crate::protocol::checksum::digests::Expected;
 use crate::protocol::etag::ETag;
 use crate::protocol::headers::ENVELOPE;
+use crate::records::object_acls::NewObjectAcl;
 use crate::request::Payload;
 use crate::sealed::cache::Facts;
 use crate::sealed::cache::Revision;
@@ -61,6 +62,9 @@ pub(crate) struct NewObject {
     pub(crate) plaintext_bytes: u64,
     /// Whether the backend receives a digest of what is stored.
     pub(crate) digest: Digest,
+    /// Its access control list, if it has one.
+    // In a box: few objects have one.
+    pub(crate) acl: Option<Box<NewObjectAcl>>,
 }
 
 /// An object that was written.
@@ -93,6 +97,7 @@ pub(crate) async fn write(
         expected,
         plaintext_bytes,
         digest,
+        acl,
     } = object;
     let digester = SegmentDigester::new(expected, None, etag::is_md5(&protection));
     let place = (Kind::Whole, plaintext_bytes);
@@ -119,7 +124,11 @@ pub(crate) async fn write(
         )
     };
 
-    headers.insert(ENVELOPE, sealed_header(&envelope, &keys.data, &name)?);
+    let header = sealed_header(&envelope, &keys.data, &name)?;
+    objects
+        .store_acl(&name, &header, acl.map(|acl| *acl))
+        .await?;
+    headers.insert(ENVELOPE, header);
     drop(keys);
     let mut request = BackendRequest::object(Method::PUT, &name.bucket, &name.key)
         .body(body)

@@ -27,6 +27,7 @@ use crate::backend::capabilities::Capabilities;
 use crate::bucket::BucketConfigurations;
 use crate::bucket::Buckets;
 use crate::bucket::account_block::AccountBlocks;
+use crate::bucket::acl::BucketAcls;
 use crate::bucket::bucket_records::BucketRecords;
 use crate::bucket::configuration::ConfigurationStore;
 use crate::bucket::cors::BucketCors;
@@ -36,6 +37,7 @@ use crate::bucket::listing_marks::ListingMarks;
 use crate::bucket::logging::BucketLogging;
 use crate::bucket::object_lock::ObjectLocks;
 use crate::bucket::owner::BucketOwners;
+use crate::bucket::ownership::OwnershipControls;
 use crate::bucket::policy::BucketPolicies;
 use crate::bucket::public_access::PublicAccessBlocks;
 use crate::bucket::record_cache::RecordCache;
@@ -60,6 +62,7 @@ use crate::operation::store::ObjectStore;
 use crate::records::documents::DocumentStore;
 use crate::records::exclusive::ExclusiveRecords;
 use crate::records::mfa_codes::MfaCodes;
+use crate::records::object_acls::ObjectAcls;
 use crate::records::record::Records;
 use crate::records::sweep::Sweep;
 use crate::records::uploads::Uploads;
@@ -256,10 +259,14 @@ fn configurations(
     let encryptions = DefaultEncryptions::new(store.clone(), config.default_encryption);
     let state_bucket = config.state.bucket.as_str();
     let logging = BucketLogging::new(store.clone(), Arc::clone(&owners), state_bucket);
+    let ownership = OwnershipControls::new(store.clone(), config.object_ownership);
+    let acls = BucketAcls::new(store.clone(), Arc::clone(&owners));
     let etags = ListingMarks::new(Arc::clone(records), config.state.gateways);
     BucketConfigurations {
         public_access: Arc::clone(&public_access),
         encryptions: Arc::new(encryptions),
+        ownership: Arc::new(ownership),
+        acls: Arc::new(acls),
         policies: Arc::new(BucketPolicies::new(store.clone(), public_access)),
         versioning: Arc::new(BucketVersioning::new(store.clone())),
         cors: Arc::new(BucketCors::new(store)),
@@ -441,6 +448,7 @@ fn operations(
     );
     let bucket_keys = BucketKeys::new(config.bucket_keys, now());
     let data_keys = DataKeys::new(kms, Arc::clone(root_keys), bucket_keys, random());
+    let object_acls = Arc::new(ObjectAcls::new(state.clone(), sealed.clone()));
     let uploads = Arc::new(Uploads::new(state.clone(), sealed.clone(), random(), now()));
     let objects = ObjectStore::new(
         config.objects.clone(),
@@ -452,11 +460,13 @@ fn operations(
         Arc::clone(&uploads),
     )
     .reserving(state.bucket())
+    .with_acls(Arc::clone(&object_acls))
     .listing_by(Arc::clone(&configurations.etags) as _)
     .with_promises(promises);
     let authorizer = authorizer(config, users, stored, &configurations, clock)
         .with_access_points(Arc::clone(&access_points))
-        .with_functions(Arc::clone(object_lambda.waiting()));
+        .with_functions(Arc::clone(object_lambda.waiting()))
+        .with_object_acls(object_acls);
     let buckets = Buckets::new(
         config.regions(),
         state.clone(),

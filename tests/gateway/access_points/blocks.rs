@@ -15,6 +15,7 @@ use super::delegation;
 use super::point_policy;
 use super::policy;
 use super::readers;
+use super::user_arn;
 
 const NO_BLOCK: &str = "<PublicAccessBlockConfiguration/>";
 const ACCOUNT: &str = "configuration/publicAccessBlock";
@@ -129,13 +130,55 @@ async fn a_public_policy_lets_no_other_account_in_where_it_is_restricted() {
 #[tokio::test]
 async fn a_public_acl_is_refused_where_the_access_point_blocks_it() {
     let points = Points::start().await;
+    points.let_lists_count().await;
     points.create(NAME, BUCKET).await;
-    let put = Draft::raw(Method::PUT, "/k")
-        .header("x-amz-acl", "public-read")
-        .body("text");
+    points.send(creation("open", BUCKET, NO_BLOCK)).await;
+    let put = || {
+        Draft::raw(Method::PUT, "/k")
+            .header("x-amz-acl", "public-read")
+            .body("text")
+    };
     let main = points.world.main.clone();
-    let refused = points.send_to(&main, &points.host_of(NAME), put).await;
+    let refused = points.send_to(&main, &points.host_of(NAME), put()).await;
     assert_eq!(refused.outcome(), (403, "AccessDenied"));
+    let taken = points.send_to(&main, &points.host_of("open"), put()).await;
+    assert_eq!(taken.outcome(), (200, ""));
+    block_account(&points, "BlockPublicAcls").await;
+    let refused = points.send_to(&main, &points.host_of("open"), put()).await;
+    assert_eq!(refused.outcome(), (403, "AccessDenied"));
+}
+
+#[tokio::test]
+async fn a_list_permits_through_an_access_point_what_its_policy_allows_as_well() {
+    let points = Points::start().await;
+    points.let_lists_count().await;
+    let main = points.world.main.clone();
+    let trusted = points.trusted.clone();
+    for name in [NAME, "open"] {
+        points.send(creation(name, BUCKET, NO_BLOCK)).await;
+    }
+    let allowing = readers("open", &user_arn(ALT_ACCOUNT, "trusted"));
+    points.put_point_policy("open", &allowing).await;
+    let put = |key: &str, list: &str| {
+        Draft::raw(Method::PUT, &format!("/{key}"))
+            .header("x-amz-acl", list)
+            .body("text")
+    };
+    let host = points.host_of("open");
+    for (key, list) in [("shared", "authenticated-read"), ("private", "private")] {
+        let stored = points.send_to(&main, &host, put(key, list)).await;
+        assert_eq!(stored.outcome(), (200, ""));
+    }
+    let get = async |name: &str, key: &str| {
+        let get = Draft::raw(Method::GET, &format!("/{key}"));
+        let host = points.host_of(name);
+        points.send_to(&trusted, &host, get).await.status
+    };
+    assert_eq!(get("open", "shared").await, 200);
+    assert_eq!(get("open", "private").await, 403);
+    assert_eq!(get(NAME, "shared").await, 403);
+    block_account(&points, "IgnorePublicAcls").await;
+    assert_eq!(get("open", "shared").await, 403);
 }
 
 #[tokio::test]

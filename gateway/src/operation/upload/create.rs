@@ -43,7 +43,7 @@ pub async fn create_multipart_upload(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, _) = permitted.spend();
+    let (request, terms) = permitted.spend();
     let name = store.name(&request.target)?;
     let transport = store.transport(&request);
     let default = store.defaults.default_of(&name.bucket).await?;
@@ -71,6 +71,9 @@ pub async fn create_multipart_upload(
     };
     let sealed = envelope.seal(&new.keys.data, &name.arn);
     let value = HeaderValue::from_str(&sealed).map_err(|_| S3Error::internal())?;
+    // The envelope is the one of the object to be.
+    let acl = terms.of_new_object()?;
+    store.sealed.store_acl(&name, &value, acl).await?;
     let onward = onward.header(ENVELOPE, value).query("uploads", "");
     let answer = store.backend.fetch(onward).await?;
     let upload_id = assembly::upload_id(answer.body())?;

@@ -42,7 +42,7 @@ pub async fn list_parts(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, _) = permitted.spend();
+    let (request, terms) = permitted.spend();
     let query = &request.target.query;
     let parameter = |name| (name, query.get(name).filter(|text| !text.is_empty()));
     let page = PartsPage::read(parameter("part-number-marker"), parameter("max-parts"))?;
@@ -73,6 +73,9 @@ pub async fn list_parts(
             result = result.with(child.clone());
         }
     }
+    if let Some(bucket) = terms.bucket_acl() {
+        set_owners(&mut result, &bucket.owner);
+    }
     if let Some(checksum) = chosen {
         let (algorithm, kind) = (checksum.algorithm.name(), checksum.kind.name());
         result = result
@@ -91,7 +94,7 @@ pub async fn list_multipart_uploads(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, _) = permitted.spend();
+    let (request, terms) = permitted.spend();
     let bucket = request.target.bucket.as_deref().unwrap_or_default();
     let mut onward = BackendRequest::bucket(Method::GET, bucket);
     onward.query = listing_query::for_backend(request.target.query.clone())?;
@@ -116,7 +119,22 @@ pub async fn list_multipart_uploads(
             upload.set_text_of("ChecksumType", checksum.kind.name());
         }
     }
+    if let Some(of_bucket) = terms.bucket_acl() {
+        for upload in root.children_mut() {
+            set_owners(upload, &of_bucket.owner);
+        }
+    }
     Ok(answer::document(&root))
+}
+
+/// Shows the owner of a bucket in the place of the backend's. Who created an upload is not known; it is shown as the
+/// same.
+fn set_owners(element: &mut Element, owner: &str) {
+    for name in ["Initiator", "Owner"] {
+        if let Some(shown) = element.child_mut(name) {
+            *shown.children_mut() = vec![Element::with_text("ID", owner)];
+        }
+    }
 }
 
 /// The key of a listed upload, decoded, and its id.

@@ -59,6 +59,7 @@ pub async fn upload_part_copy(
     let reader = Reader {
         version: source_name.version,
         hides_absence: terms.hides_absence(),
+        judged: terms.judged().cloned(),
         ..Reader::from_request(&request, name_of_source, source_key, transport)
     };
     let conditions = Conditions::of_copy_source(&request.headers, request.received);

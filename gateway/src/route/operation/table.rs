@@ -29,6 +29,7 @@ use super::parameter::NONE;
 use crate::bucket::configuration::Configuration::Cors;
 use crate::bucket::configuration::Configuration::Encryption;
 use crate::bucket::configuration::Configuration::Logging;
+use crate::bucket::configuration::Configuration::OwnershipControls;
 use crate::bucket::configuration::Configuration::Policy;
 use crate::bucket::configuration::Configuration::PublicAccessBlock;
 use crate::bucket::configuration::Verb::Delete;
@@ -108,9 +109,14 @@ operations! {
     GetBucketEncryption: "GET" Bucket "encryption", NONE, &[bucket("s3:GetEncryptionConfiguration")], Configure(Encryption, Get);
     PutBucketEncryption: "PUT" Bucket "encryption", NONE, &[bucket("s3:PutEncryptionConfiguration")], Configure(Encryption, Put);
     DeleteBucketEncryption: "DELETE" Bucket "encryption", NONE, &[bucket("s3:PutEncryptionConfiguration")], Configure(Encryption, Delete);
+    GetBucketAcl: "GET" Bucket "acl", NONE, &[bucket("s3:GetBucketAcl")], Own;
+    PutBucketAcl: "PUT" Bucket "acl", NONE, &[bucket("s3:PutBucketAcl")], Own, header::ACL;
     GetBucketLocation: "GET" Bucket "location", NONE, &[bucket("s3:GetBucketLocation")], Own;
     GetBucketLogging: "GET" Bucket "logging", NONE, &[bucket("s3:GetBucketLogging")], Configure(Logging, Get);
     PutBucketLogging: "PUT" Bucket "logging", NONE, &[bucket("s3:PutBucketLogging")], Configure(Logging, Put);
+    GetBucketOwnershipControls: "GET" Bucket "ownershipControls", NONE, &[bucket("s3:GetBucketOwnershipControls")], Configure(OwnershipControls, Get);
+    PutBucketOwnershipControls: "PUT" Bucket "ownershipControls", NONE, &[bucket("s3:PutBucketOwnershipControls")], Configure(OwnershipControls, Put);
+    DeleteBucketOwnershipControls: "DELETE" Bucket "ownershipControls", NONE, &[bucket("s3:PutBucketOwnershipControls")], Configure(OwnershipControls, Delete);
     GetBucketPolicy: "GET" Bucket "policy", NONE, &[bucket("s3:GetBucketPolicy")], Configure(Policy, Get);
     PutBucketPolicy: "PUT" Bucket "policy", NONE, &[bucket("s3:PutBucketPolicy")], Configure(Policy, Put), header::REMOVE_SELF;
     DeleteBucketPolicy: "DELETE" Bucket "policy", NONE, &[bucket("s3:DeleteBucketPolicy")], Configure(Policy, Delete);
@@ -124,8 +130,6 @@ operations! {
     PutBucketAbac: "PUT" Bucket "abac", NONE, &[bucket("s3:PutBucketAbac")], Pass;
     GetBucketAccelerateConfiguration: "GET" Bucket "accelerate", NONE, &[bucket("s3:GetAccelerateConfiguration")], Pass;
     PutBucketAccelerateConfiguration: "PUT" Bucket "accelerate", NONE, &[bucket("s3:PutAccelerateConfiguration")], Pass;
-    GetBucketAcl: "GET" Bucket "acl", NONE, &[bucket("s3:GetBucketAcl")], Pass;
-    PutBucketAcl: "PUT" Bucket "acl", NONE, &[bucket("s3:PutBucketAcl")], Pass, header::ACL;
     GetBucketAnalyticsConfiguration: "GET" Bucket "analytics" if Selector::Present("id"), parameter::ID, &[bucket("s3:GetAnalyticsConfiguration")], Pass;
     ListBucketAnalyticsConfigurations: "GET" Bucket "analytics", parameter::PAGE, &[bucket("s3:GetAnalyticsConfiguration")], Pass;
     PutBucketAnalyticsConfiguration: "PUT" Bucket "analytics", parameter::ID, &[bucket("s3:PutAnalyticsConfiguration")], Pass;
@@ -155,9 +159,6 @@ operations! {
     PutBucketNotificationConfiguration: "PUT" Bucket "notification", NONE, &[bucket("s3:PutBucketNotification")], Pass;
     GetObjectLockConfiguration: "GET" Bucket "object-lock", NONE, &[bucket("s3:GetBucketObjectLockConfiguration")], Pass;
     PutObjectLockConfiguration: "PUT" Bucket "object-lock", NONE, &[bucket("s3:PutBucketObjectLockConfiguration")], Pass, header::LOCK_TOKEN;
-    GetBucketOwnershipControls: "GET" Bucket "ownershipControls", NONE, &[bucket("s3:GetBucketOwnershipControls")], Pass;
-    PutBucketOwnershipControls: "PUT" Bucket "ownershipControls", NONE, &[bucket("s3:PutBucketOwnershipControls")], Pass;
-    DeleteBucketOwnershipControls: "DELETE" Bucket "ownershipControls", NONE, &[bucket("s3:PutBucketOwnershipControls")], Pass;
     GetBucketReplication: "GET" Bucket "replication", NONE, &[bucket("s3:GetReplicationConfiguration")], Pass;
     PutBucketReplication: "PUT" Bucket "replication", NONE, action::NO_ACTION, Refuse(REPLICATION);
     DeleteBucketReplication: "DELETE" Bucket "replication", NONE, &[bucket("s3:PutReplicationConfiguration")], Pass;
@@ -199,8 +200,8 @@ operations! {
     ListParts: "GET" Object "uploadId", parameter::PARTS, &[object("s3:ListMultipartUploadParts")], Own;
 
     // What the backend notes about objects.
-    GetObjectAcl: "GET" Object "acl", parameter::VERSION, action::ACL_READ, Pass;
-    PutObjectAcl: "PUT" Object "acl", parameter::VERSION, action::ACL_WRITE, Pass, header::ACL;
+    GetObjectAcl: "GET" Object "acl", parameter::VERSION, action::ACL_READ, Own;
+    PutObjectAcl: "PUT" Object "acl", parameter::VERSION, action::ACL_WRITE, Own, header::ACL;
     GetObjectLegalHold: "GET" Object "legal-hold", parameter::VERSION, action::LEGAL_HOLD_READ, Pass;
     PutObjectLegalHold: "PUT" Object "legal-hold", parameter::VERSION, action::LEGAL_HOLD_WRITE, Pass;
     RestoreObject: "POST" Object "restore", parameter::VERSION, &[object("s3:RestoreObject")], Pass;

@@ -56,7 +56,6 @@ fn the_operations_done_here_are_recognised() {
 fn the_operations_without_bytes_of_objects_pass_through() {
     for (line, expected) in [
         ("PUT /demo?tagging", "PutBucketTagging"),
-        ("PUT /demo/k?acl&versionId=v", "PutObjectAcl"),
         ("GET /demo/k?tagging", "GetObjectTagging"),
         ("GET /demo?inventory", "ListBucketInventoryConfigurations"),
         (

@@ -65,6 +65,7 @@ pub(crate) async fn write(
         computed: Arc::clone(&computed),
     };
     let object = NewObject {
+        acl: None,
         name,
         headers: HeaderMap::new(),
         key: data_key,

@@ -1,0 +1,206 @@
+//! Lists of objects: what they permit, to which object they belong, and what of them a write keeps.
+
+use super::*;
+
+/// Reading an object, its list, and writing its list.
+async fn permitted(lists: &Lists, sender: Sender, owner: &str) -> [bool; 3] {
+    let list = || document(owner, &[("CanonicalUser", owner, "FULL_CONTROL")]);
+    let mut permitted = [false; 3];
+    let drafts = [get("k"), get_acl("k"), put_acl("k").body(list())];
+    for (may, draft) in permitted.iter_mut().zip(drafts) {
+        let status = lists.status(sender, draft).await;
+        assert!(status == 200 || status == 403, "{sender:?}: {status}");
+        *may = status == 200;
+    }
+    permitted
+}
+
+#[tokio::test]
+async fn a_canned_list_of_an_object_permits_what_aws_says() {
+    let lists = Lists::of_object_writers().await;
+    let read = [true, false, false];
+    for (acl, alt, anonymous) in [
+        ("private", [false; 3], [false; 3]),
+        ("public-read", read, read),
+        ("public-read-write", read, read),
+        ("authenticated-read", read, [false; 3]),
+        ("aws-exec-read", [false; 3], [false; 3]),
+        ("bucket-owner-read", [false; 3], [false; 3]),
+        ("bucket-owner-full-control", [false; 3], [false; 3]),
+    ] {
+        lists.does(Sender::Main, canned(put("k"), acl)).await;
+        assert_eq!(
+            permitted(&lists, Sender::Alt, &main_id()).await,
+            alt,
+            "{acl}"
+        );
+        let found = permitted(&lists, Sender::Anonymous, &main_id()).await;
+        assert_eq!(found, anonymous, "{acl}");
+        assert_eq!(permitted(&lists, Sender::Main, &main_id()).await, [true; 3]);
+        // The same after the object was there.
+        lists.does(Sender::Main, canned(put_acl("k"), acl)).await;
+        assert_eq!(
+            permitted(&lists, Sender::Alt, &main_id()).await,
+            alt,
+            "{acl}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_grant_on_an_object_permits_its_grantee_its_permission() {
+    let lists = Lists::of_object_writers().await;
+    for (permission, expected) in [
+        ("READ", [true, false, false]),
+        ("WRITE", [false, false, false]),
+        ("READ_ACP", [false, true, false]),
+        ("WRITE_ACP", [false, false, true]),
+        ("FULL_CONTROL", [true; 3]),
+    ] {
+        lists.does(Sender::Main, put("k")).await;
+        let grants = [("CanonicalUser", &*alt_id(), permission)];
+        let list = document(&main_id(), &grants);
+        lists.does(Sender::Main, put_acl("k").body(list)).await;
+        let shown = lists.does(Sender::Main, get_acl("k")).await;
+        assert!(shown.contains(&alt_id()) && shown.contains(permission));
+        let found = permitted(&lists, Sender::Alt, &main_id()).await;
+        assert_eq!(found, expected, "{permission}");
+    }
+}
+
+#[tokio::test]
+async fn another_accounts_object_is_its_own_to_read_and_the_bucket_owners_to_remove() {
+    let lists = Lists::of_object_writers().await;
+    lists
+        .does(Sender::Main, canned(put_acl(""), "public-read-write"))
+        .await;
+    lists.does(Sender::Alt, put("k")).await;
+    let policy = format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{MAIN_ACCOUNT}"}},
+           "Action":"s3:*","Resource":"arn:aws:s3:::lists/*"}}]}}"#
+    );
+    for with_policy in [false, true] {
+        if with_policy {
+            let policy = Draft::new(Method::PUT, BUCKET, "")
+                .query("policy", "")
+                .body(policy.clone());
+            lists.does(Sender::Main, policy).await;
+        }
+        for sender in [Sender::Main, Sender::Anonymous] {
+            let found = permitted(&lists, sender, &alt_id()).await;
+            assert_eq!(found, [false; 3], "{sender:?}");
+            let attributes = get("k")
+                .query("attributes", "")
+                .header("x-amz-object-attributes", "ObjectSize");
+            lists
+                .is_refused(sender, attributes, "AccessDenied", 403)
+                .await;
+            let copy =
+                Draft::new(Method::PUT, BUCKET, "copy").header("x-amz-copy-source", "/lists/k");
+            lists.is_refused(sender, copy, "AccessDenied", 403).await;
+        }
+        assert_eq!(permitted(&lists, Sender::Alt, &alt_id()).await, [true; 3]);
+    }
+    lists
+        .does(Sender::Alt, canned(put_acl("k"), "bucket-owner-read"))
+        .await;
+    lists.does(Sender::Main, get("k")).await;
+    lists.does(Sender::Main, delete("k")).await;
+    // Its owner may remove it, too, and no other writer may.
+    lists.does(Sender::Alt, put("k")).await;
+    lists
+        .is_refused(Sender::Anonymous, delete("k"), "AccessDenied", 403)
+        .await;
+    lists.does(Sender::Alt, delete("k")).await;
+}
+
+#[tokio::test]
+async fn an_upload_has_the_list_that_it_was_created_with() {
+    let lists = Lists::of_object_writers().await;
+    let create = Draft::new(Method::POST, BUCKET, "k").query("uploads", "");
+    let created = lists
+        .does(Sender::Main, canned(create, "public-read"))
+        .await;
+    let upload = created.split("<UploadId>").nth(1).unwrap();
+    let upload = upload.split('<').next().unwrap().to_owned();
+    let part = put("k").query("partNumber", "1").query("uploadId", &upload);
+    let part = lists.send(Sender::Main, part).await;
+    let etag = part.headers()["etag"].to_str().unwrap().to_owned();
+    let parts = format!(
+        "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part>\
+         </CompleteMultipartUpload>"
+    );
+    let complete = Draft::new(Method::POST, BUCKET, "k").query("uploadId", &upload);
+    lists.does(Sender::Main, complete.body(parts)).await;
+    assert_eq!(lists.does(Sender::Anonymous, get("k")).await, "an object");
+}
+
+#[tokio::test]
+async fn a_copy_has_the_list_of_its_request_and_not_of_its_source() {
+    let lists = Lists::of_object_writers().await;
+    lists
+        .does(Sender::Main, canned(put("k"), "public-read"))
+        .await;
+    let copy = |key| Draft::new(Method::PUT, BUCKET, key).header("x-amz-copy-source", "/lists/k");
+    lists.does(Sender::Main, copy("private")).await;
+    lists
+        .does(Sender::Main, canned(copy("open"), "public-read"))
+        .await;
+    assert_eq!(lists.status(Sender::Anonymous, get("private")).await, 403);
+    assert_eq!(lists.status(Sender::Anonymous, get("open")).await, 200);
+    // Onto itself, as with any other write.
+    let onto_itself = copy("k").header("x-amz-metadata-directive", "REPLACE");
+    lists.does(Sender::Main, onto_itself).await;
+    assert_eq!(lists.status(Sender::Anonymous, get("k")).await, 403);
+}
+
+#[tokio::test]
+async fn versions_have_lists_of_their_own_and_delete_markers_none() {
+    let lists = Lists::of_object_writers().await;
+    let backend = &lists.world.backend;
+    backend.set_versioning(BUCKET, tests::backend::Versioning::Enabled);
+    let first = lists
+        .send(Sender::Main, canned(put("k"), "public-read"))
+        .await;
+    let first = first.headers()["x-amz-version-id"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    lists.does(Sender::Main, put("k")).await;
+    assert_eq!(lists.status(Sender::Anonymous, get("k")).await, 403);
+    let of_first = |draft: Draft| draft.query("versionId", &first);
+    assert_eq!(
+        lists.status(Sender::Anonymous, of_first(get("k"))).await,
+        200
+    );
+    let private = canned(of_first(put_acl("k")), "private");
+    lists.does(Sender::Main, private).await;
+    assert_eq!(
+        lists.status(Sender::Anonymous, of_first(get("k"))).await,
+        403
+    );
+    let marker = lists.send(Sender::Main, delete("k")).await;
+    let marker = marker.headers()["x-amz-version-id"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    for draft in [get_acl("k"), canned(put_acl("k"), "private")] {
+        let of_marker = draft.clone().query("versionId", &marker);
+        lists
+            .is_refused(Sender::Main, of_marker, "MethodNotAllowed", 405)
+            .await;
+        lists
+            .is_refused(Sender::Main, draft, "NoSuchKey", 404)
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn an_absent_object_is_shown_to_those_who_may_list() {
+    let lists = Lists::of_object_writers().await;
+    for (acl, status) in [("private", 403), ("public-read", 404)] {
+        lists.does(Sender::Main, canned(put_acl(""), acl)).await;
+        assert_eq!(lists.status(Sender::Anonymous, get("none")).await, status);
+        assert_eq!(lists.status(Sender::Alt, get("none")).await, status);
+    }
+}
