@@ -53,6 +53,15 @@ pub struct Announcement {
     pub kms_admin_token_file: Option<PathBuf>,
 }
 
+/// What a fixture reads.
+#[derive(Serialize)]
+struct FixtureLine<'a> {
+    #[serde(flatten)]
+    announcement: &'a Announcement,
+    /// As `--version` prints it.
+    version: &'static str,
+}
+
 impl Announcement {
     /// One line of JSON.
     ///
@@ -60,8 +69,15 @@ impl Announcement {
     ///
     /// When a path is not UTF-8.
     pub fn print_json(&self) -> anyhow::Result<()> {
-        print_line(&serde_json::to_string(self)?);
+        print_line(&serde_json::to_string(&self.line())?);
         Ok(())
+    }
+
+    const fn line(&self) -> FixtureLine<'_> {
+        FixtureLine {
+            announcement: self,
+            version: env!("CARGO_PKG_VERSION"),
+        }
     }
 
     /// For terminals: endpoints, credentials, and lines to paste into a shell.
@@ -173,7 +189,7 @@ mod tests {
 
     #[test]
     fn the_fixture_line_has_the_promised_names() {
-        let json = serde_json::to_value(announcement()).unwrap();
+        let json = serde_json::to_value(announcement().line()).unwrap();
         let mut names: Vec<_> = json.as_object().unwrap().keys().cloned().collect();
         names.sort();
         assert_eq!(
@@ -197,6 +213,7 @@ mod tests {
                 "s3_endpoint",
                 "s3_tls_endpoint",
                 "secret_access_key",
+                "version",
             ]
         );
     }

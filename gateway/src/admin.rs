@@ -23,8 +23,10 @@ use proto::hosts::Hosts;
 use tokio::net::TcpStream;
 
 use crate::access_log::delivery::Deliverer;
+use crate::request_counts::RequestCounts;
 
 mod readiness;
+mod requests;
 
 pub(crate) use readiness::Readiness;
 
@@ -37,6 +39,7 @@ pub(crate) struct Admin {
     readiness: Arc<Readiness>,
     metrics: Option<MetricsText>,
     logs: Arc<Deliverer>,
+    counts: Arc<RequestCounts>,
 }
 
 impl Admin {
@@ -46,12 +49,14 @@ impl Admin {
         readiness: Arc<Readiness>,
         metrics: Option<MetricsText>,
         logs: Arc<Deliverer>,
+        counts: Arc<RequestCounts>,
     ) -> Self {
         Self {
             hosts,
             readiness,
             metrics,
             logs,
+            counts,
         }
     }
 
@@ -77,6 +82,24 @@ impl Admin {
         }
     }
 
+    /// Counts of requests, and marks. No web page may use them.
+    fn requests<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+        if request.headers().contains_key(header::ORIGIN) {
+            return text(
+                StatusCode::FORBIDDEN,
+                "web pages may not use the admin port\n",
+            );
+        }
+        match (request.method(), request.uri().path()) {
+            (&Method::POST, MARK) => requests::mark(&self.counts),
+            (&Method::GET, REQUESTS) => requests::counted(&self.counts, request.uri().query()),
+            _ => text(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "POST to /admin/mark, GET of /admin/requests\n",
+            ),
+        }
+    }
+
     /// Answers one request. Paths are exact.
     async fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         if let Err(error) = self.hosts.check(request) {
@@ -91,10 +114,13 @@ impl Admin {
             );
             return self::text(StatusCode::OK, text);
         }
+        if path == MARK || path == REQUESTS {
+            return self.requests(request);
+        }
         if method != Method::GET && method != Method::HEAD {
             return text(
                 StatusCode::METHOD_NOT_ALLOWED,
-                "only GET, and POST to /access-logs/flush\n",
+                "only GET, and POST to /access-logs/flush and /admin/mark\n",
             );
         }
         match path {
@@ -111,6 +137,12 @@ impl Admin {
         }
     }
 }
+
+/// Where a mark is set to count requests from.
+const MARK: &str = "/admin/mark";
+
+/// Where requests are counted.
+const REQUESTS: &str = "/admin/requests";
 
 /// Where the delivery of access logs is demanded.
 const FLUSH: &str = "/access-logs/flush";

@@ -30,6 +30,9 @@ use crate::backend::pool::Lent;
 use crate::backend::pool::Pool;
 use crate::backend::reply::Lease;
 use crate::backend::signing::Line;
+use crate::request_counts::BackendKind;
+use crate::request_counts::RequestCounts;
+use crate::request_counts::Resource;
 
 mod address;
 mod body;
@@ -154,6 +157,8 @@ pub struct Backend {
     clock: Arc<dyn Clock>,
     stall: Duration,
     digests: Digests,
+    /// What requests are counted in, if at all.
+    counts: Option<Arc<RequestCounts>>,
     /// Called instead of connected to.
     local: Option<Arc<dyn LocalBackend>>,
 }
@@ -186,6 +191,7 @@ impl Backend {
             clock,
             stall,
             digests: config.digests,
+            counts: None,
             local: None,
         })
     }
@@ -194,6 +200,13 @@ impl Backend {
     #[must_use]
     pub fn in_process(mut self, local: Arc<dyn LocalBackend>) -> Self {
         self.local = Some(local);
+        self
+    }
+
+    /// The same, whose requests are counted there.
+    #[must_use]
+    pub fn counted(mut self, counts: Arc<RequestCounts>) -> Self {
+        self.counts = Some(counts);
         self
     }
 
@@ -210,6 +223,16 @@ impl Backend {
     /// [`BackendError`], of any kind but [`BackendError::Refused`]. After one, nothing that the
     /// backend could commit was sent whole, or it is unknown (the answer did not arrive).
     pub async fn send(&self, request: BackendRequest) -> Result<BackendResponse, BackendError> {
+        let counted = self.counts.as_ref().map(|counts| (counts, kind(&request)));
+        let answer = Box::pin(self.exchange(request)).await;
+        if let Some((counts, mut kind)) = counted {
+            kind.status = answer.as_ref().ok().map(http::Response::status);
+            counts.sent(kind);
+        }
+        answer
+    }
+
+    async fn exchange(&self, request: BackendRequest) -> Result<BackendResponse, BackendError> {
         let BackendRequest {
             method,
             bucket,
@@ -483,6 +506,21 @@ fn is_repeatable(method: &Method, headers: &HeaderMap) -> bool {
 /// from it, which it does while a request waits for a lock for 30 seconds. Such a connection is as
 /// good as closed: in the pool, it would fail every later request.
 const CLIENT_GONE: u16 = 499;
+
+/// What a request is counted by, before its answer.
+fn kind(request: &BackendRequest) -> BackendKind {
+    let resource = match (&request.bucket, &request.key) {
+        (_, Some(_)) => Resource::Object,
+        (Some(_), None) => Resource::Bucket,
+        (None, None) => Resource::Service,
+    };
+    BackendKind {
+        method: request.method.clone(),
+        resource,
+        bucket: request.bucket.as_deref().map(Arc::from),
+        status: None,
+    }
+}
 
 /// Whether the backend does work of its own before it answers, and sends nothing meanwhile: it
 /// copies, or puts the parts of an upload together, which S3 says may take minutes.

@@ -51,6 +51,7 @@ use crate::request::S3Request;
 use crate::request::Target;
 use crate::request::TlsParameters;
 use crate::request::full_body;
+use crate::request_counts::RequestCounts;
 use crate::respond::answer::InFlight;
 use crate::respond::answer::LoggedRequest;
 use crate::respond::answer::Record;
@@ -86,6 +87,7 @@ pub struct Responder {
     settings: Settings,
     in_flight: Arc<AtomicUsize>,
     meters: Arc<Meters>,
+    counts: Arc<RequestCounts>,
     ids: Ids,
     host_id: HeaderValue,
 }
@@ -129,12 +131,20 @@ impl Responder {
             trail,
             in_flight: Arc::default(),
             meters: Arc::default(),
+            counts: Arc::default(),
             ids: Ids {
                 next: AtomicU64::new(settings.seed),
             },
             host_id: HeaderValue::try_from(host_id).expect("hex digits are a header value"),
             settings,
         }
+    }
+
+    /// The same, whose answers are counted there.
+    #[must_use]
+    pub fn counted(mut self, counts: Arc<RequestCounts>) -> Self {
+        self.counts = counts;
+        self
     }
 
     /// Takes other users of the configuration from the next request on, and what the credentials file has now.
@@ -460,6 +470,9 @@ impl Responder {
         head.headers
             .insert(header::SERVER, HeaderValue::from_static("Sealgate"));
         record.status = head.status;
+        // Before the answer is sent, so that whoever has it finds it counted.
+        let operation = record.operation_name();
+        self.counts.answered(operation, head.status);
         record.logged.answer(&mut head, &record.head.method);
         if let Some(event) = &mut record.event {
             event.answer(&head);

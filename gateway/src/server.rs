@@ -40,6 +40,7 @@ use crate::config::ConfigError;
 use crate::config::Listen;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::request_counts::RequestCounts;
 use crate::server::connection::Shared;
 use crate::server::tls::Certificates;
 use crate::state::State;
@@ -77,6 +78,8 @@ pub struct Parts {
     pub backend: Option<Arc<dyn LocalBackend>>,
     /// Gives the metrics that the process collects.
     pub metrics: Option<MetricsText>,
+    /// What requests are counted in, which may be an earlier gateway's of this process.
+    pub counts: Arc<RequestCounts>,
 }
 
 impl Default for Parts {
@@ -91,6 +94,7 @@ impl Default for Parts {
             audit: None,
             backend: None,
             metrics: None,
+            counts: Arc::default(),
         }
     }
 }
@@ -142,11 +146,13 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         audit,
         backend,
         metrics,
+        counts,
     } = parts;
     let certificates = certificates(&config, certificate)?;
     // No other process reaches such a backend.
     let exclusive = backend.is_some();
     let clocks = (clock, vault_clock);
+    let backend = (backend, &counts);
     let composed = compose::compose(&config, clocks, &random, kms_secret, backend, iam, audit)?;
     let presence = upkeep::begin(&config, &composed.stored, &*random, exclusive).await?;
 
@@ -180,15 +186,10 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         lifetime.stopping.clone(),
     ));
     if let Some(listener) = admin_listener {
-        let admin = Arc::new(Admin::new(
-            admin_hosts(admin_addr, &config.listen),
-            Arc::clone(&readiness),
-            metrics,
-            Arc::clone(&composed.logs),
-        ));
-        let acceptor = acceptor.for_admin();
-        let serve = move |stream, _| Arc::clone(&admin).serve(stream);
-        tokio::spawn(acceptor.run(listener, serve));
+        let hosts = admin_hosts(admin_addr, &config.listen);
+        let (readiness, logs) = (Arc::clone(&readiness), Arc::clone(&composed.logs));
+        let admin = Admin::new(hosts, readiness, metrics, logs, counts);
+        serve_admin(&acceptor, listener, admin);
     }
     Ok(Running {
         s3_addr,
@@ -202,6 +203,13 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         state,
         logs: composed.logs,
     })
+}
+
+/// Serves health, metrics and counts.
+fn serve_admin(acceptor: &Acceptor, listener: TcpListener, admin: Admin) {
+    let (acceptor, admin) = (acceptor.for_admin(), Arc::new(admin));
+    let serve = move |stream, _| Arc::clone(&admin).serve(stream);
+    tokio::spawn(acceptor.run(listener, serve));
 }
 
 impl Running {

@@ -13,6 +13,10 @@
 //! | `POST /admin/clock` | freezes, moves or releases that clock |
 //! | `GET /admin/faults` | failures on purpose, and how many calls each has struck |
 //! | `PUT /admin/faults` | puts a fault plan in force from its beginning |
+//! | `POST /admin/faults/add` | adds one rule: `{"fault": {..}}` or `{"latency": {..}}`; returns its id |
+//! | `POST /admin/faults/remove` | removes one: `{"id"}`; returns how many calls it struck |
+//! | `GET /admin/calls` | exact counts of calls: `?operation=&key=&outcome=&caller=&since=` |
+//! | `POST /admin/mark` | a number for `since=` |
 //! | `GET /admin/events` | audit events: `?category=&name=&key=&account=&limit=` |
 //! | `POST /` | CloudTrail's LookupEvents, for AWS SDKs |
 //! | `GET /admin/snapshots` | snapshots of all keys, and forks |
@@ -29,6 +33,7 @@
 //! page can use them, and demand the token if one is configured. What reads or destroys keys demands
 //! a token always, unless the keys are in memory only: any process of the machine can reach the port.
 
+mod calls;
 mod controls;
 mod snapshots;
 
@@ -275,6 +280,10 @@ async fn control_of(control: &Control, named: (&str, &str), query: &str, body: &
         ("POST", "/admin/clock") => controls::move_clock(control, body),
         ("GET", "/admin/faults") => Ok(controls::faults(control)),
         ("PUT", "/admin/faults") => controls::set_faults(control, body),
+        ("POST", "/admin/faults/add") => controls::add_fault(control, body),
+        ("POST", "/admin/faults/remove") => controls::remove_fault(control, body),
+        ("GET", "/admin/calls") => calls::count(control, query),
+        ("POST", "/admin/mark") => Ok(calls::mark(control)),
         ("GET", "/admin/events") => controls::events(control, query),
         ("GET", "/admin/snapshots") => Ok(snapshots::list(control)),
         ("POST", "/admin/snapshots") => snapshots::take(control, body),

@@ -15,6 +15,7 @@
 mod algorithm;
 mod alias;
 mod call;
+pub mod call_counts;
 mod call_record;
 mod conditions;
 mod constraints;

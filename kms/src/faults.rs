@@ -9,11 +9,15 @@ mod plan;
 use std::cell::LazyCell;
 use std::f64::consts::TAU;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use serde::Deserialize;
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::api::Operation;
@@ -30,14 +34,64 @@ pub use crate::faults::plan::PlanError;
 #[derive(Default)]
 pub struct Faults {
     running: ArcSwapOption<RunningPlan>,
+    /// The next id. Locked while the plan is changed.
+    change: Mutex<u64>,
 }
 
-/// A plan and how far it has got.
+/// A plan and how far it has got. Rules that stay when the plan changes go on counting.
+#[derive(Clone, Default)]
 struct RunningPlan {
-    plan: Plan,
-    /// Matching calls so far, for each fault and then for each latency.
-    matched: Vec<AtomicU64>,
-    struck: Vec<AtomicU64>,
+    seed: u64,
+    faults: Vec<Arc<Rule<Fault>>>,
+    latencies: Vec<Arc<Rule<Latency>>>,
+}
+
+/// A fault or latency in force.
+struct Rule<T> {
+    /// By which it can be removed.
+    id: u64,
+    rule: T,
+    /// Which of the chances that the seed gives are its own.
+    stream: u64,
+    /// Matching calls so far.
+    matched: AtomicU64,
+    /// Calls that were struck.
+    struck: AtomicU64,
+}
+
+impl<T> Rule<T> {
+    fn new(id: u64, stream: u64, rule: T) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            rule,
+            stream,
+            matched: AtomicU64::new(0),
+            struck: AtomicU64::new(0),
+        })
+    }
+}
+
+/// A plan in force, as it is reported.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct PlanState {
+    /// The plan.
+    pub plan: Plan,
+    /// How many calls each of its faults has struck.
+    pub struck: Vec<u64>,
+    /// The id of each fault.
+    pub ids: Vec<u64>,
+    /// The id of each latency.
+    pub latency_ids: Vec<u64>,
+}
+
+/// One rule to be added to the plan in force.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Addition {
+    /// Calls that fail.
+    Fault(Fault),
+    /// Calls that take longer.
+    Latency(Latency),
 }
 
 /// What happens to one call.
@@ -51,6 +105,15 @@ pub struct Effect {
     pub drop_connection: bool,
 }
 
+impl Addition {
+    fn check(&self) -> Result<(), PlanError> {
+        match self {
+            Self::Fault(fault) => fault.check(),
+            Self::Latency(latency) => latency.check(),
+        }
+    }
+}
+
 impl Faults {
     /// Puts a plan in force from its beginning; an empty one has no effect.
     ///
@@ -59,37 +122,93 @@ impl Faults {
     /// [`PlanError`] for a number that means nothing; then the old plan goes on.
     pub fn set(&self, plan: Plan) -> Result<(), PlanError> {
         plan.check()?;
-        if plan.faults.is_empty() && plan.latencies.is_empty() {
-            self.running.store(None);
-            return Ok(());
+        let mut next = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut streams = 0..;
+        let mut running = RunningPlan {
+            seed: plan.seed,
+            ..RunningPlan::default()
+        };
+        for (fault, stream) in plan.faults.into_iter().zip(&mut streams) {
+            running
+                .faults
+                .push(Rule::new(take(&mut next), stream, fault));
         }
-
-        let count = || AtomicU64::new(0);
-        let matched = (0..plan.faults.len() + plan.latencies.len())
-            .map(|_| count())
-            .collect();
-        let struck = plan.faults.iter().map(|_| count()).collect();
-        self.running.store(Some(Arc::new(RunningPlan {
-            plan,
-            matched,
-            struck,
-        })));
+        for (latency, stream) in plan.latencies.into_iter().zip(&mut streams) {
+            let rule = Rule::new(take(&mut next), stream, latency);
+            running.latencies.push(rule);
+        }
+        self.put_in_force(running);
         Ok(())
+    }
+
+    /// Adds one rule after those in force, and returns its id. The others go on counting.
+    ///
+    /// # Errors
+    ///
+    /// As [`Faults::set`]; and when there are too many.
+    pub fn add(&self, addition: Addition) -> Result<u64, PlanError> {
+        addition.check()?;
+        let mut next = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.current();
+        if running.faults.len() + running.latencies.len() >= RULES_MAX {
+            return Err(PlanError::Full);
+        }
+        let id = take(&mut next);
+        let stream = ADDED_STREAMS | id;
+        match addition {
+            Addition::Fault(fault) => running.faults.push(Rule::new(id, stream, fault)),
+            Addition::Latency(latency) => running.latencies.push(Rule::new(id, stream, latency)),
+        }
+        self.put_in_force(running);
+        Ok(id)
+    }
+
+    /// Removes one rule, and returns how many calls it has struck; none if there is no such rule.
+    pub fn remove(&self, id: u64) -> Option<u64> {
+        let _change = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.current();
+        let fault = running.faults.iter().position(|rule| rule.id == id);
+        let struck = if let Some(index) = fault {
+            running.faults.remove(index).struck.load(Ordering::Relaxed)
+        } else {
+            let mut latencies = running.latencies.iter();
+            let index = latencies.position(|rule| rule.id == id)?;
+            let removed = running.latencies.remove(index);
+            removed.matched.load(Ordering::Relaxed)
+        };
+        self.put_in_force(running);
+        Some(struck)
+    }
+
+    fn current(&self) -> RunningPlan {
+        let running = self.running.load();
+        running.as_deref().cloned().unwrap_or_default()
+    }
+
+    fn put_in_force(&self, running: RunningPlan) {
+        let is_empty = running.faults.is_empty() && running.latencies.is_empty();
+        self.running.store((!is_empty).then(|| Arc::new(running)));
     }
 
     /// The plan in force, and how many calls each fault has struck.
     #[must_use]
-    pub fn state(&self) -> (Plan, Vec<u64>) {
-        self.running
-            .load()
-            .as_ref()
-            .map_or_else(Default::default, |running| {
-                let struck = running
-                    .struck
-                    .iter()
-                    .map(|count| count.load(Ordering::Relaxed));
-                (running.plan.clone(), struck.collect())
-            })
+    pub fn state(&self) -> PlanState {
+        let RunningPlan {
+            seed,
+            faults,
+            latencies,
+        } = self.current();
+        let struck = faults.iter().map(|it| it.struck.load(Ordering::Relaxed));
+        PlanState {
+            struck: struck.collect(),
+            ids: faults.iter().map(|fault| fault.id).collect(),
+            latency_ids: latencies.iter().map(|latency| latency.id).collect(),
+            plan: Plan {
+                seed,
+                faults: faults.iter().map(|it| it.rule.clone()).collect(),
+                latencies: latencies.iter().map(|it| it.rule.clone()).collect(),
+            },
+        }
     }
 
     /// What happens to this call; usually nothing. `names` gives all names of the keys it is
@@ -120,11 +239,12 @@ impl RunningPlan {
             delay: self.latency(operation.name()),
             ..Effect::default()
         };
-        for (index, fault) in self.plan.faults.iter().enumerate() {
-            if fault.matches(caller, operation, names) && self.strikes(index, fault) {
-                effect.delay += Duration::from_millis(fault.delay_ms);
-                effect.drop_connection = fault.drop_connection;
-                effect.error = fault.error.map(|code| fault.error(code));
+        for fault in &self.faults {
+            let Rule { rule, .. } = &**fault;
+            if rule.matches(caller, operation, names) && self.strikes(fault) {
+                effect.delay += Duration::from_millis(rule.delay_ms);
+                effect.drop_connection = rule.drop_connection;
+                effect.error = rule.error.map(|code| rule.error(code));
                 break;
             }
         }
@@ -133,57 +253,49 @@ impl RunningPlan {
     }
 
     /// Counts a matching call; whether it is struck.
-    fn strikes(&self, index: usize, fault: &Fault) -> bool {
-        let (Some(matched), Some(struck)) = (self.matched.get(index), self.struck.get(index))
-        else {
+    fn strikes(&self, fault: &Rule<Fault>) -> bool {
+        let before = fault.matched.fetch_add(1, Ordering::Relaxed);
+        let Some(since_first) = (before + 1).checked_sub(fault.rule.first) else {
             return false;
         };
-        let before = matched.fetch_add(1, Ordering::Relaxed);
-        let Some(since_first) = (before + 1).checked_sub(fault.first) else {
-            return false;
-        };
-        if since_first % fault.every != 0 || self.chance(index, before) >= fault.probability {
+        let chance = self.chance(fault.stream, before);
+        if since_first % fault.rule.every != 0 || chance >= fault.rule.probability {
             return false;
         }
 
-        let limit = fault.times.unwrap_or(u64::MAX);
+        let limit = fault.rule.times.unwrap_or(u64::MAX);
         let more = |count| (count < limit).then_some(count + 1);
-        struck
+        fault
+            .struck
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
             .is_ok()
     }
 
     /// How long a call takes besides its work.
     fn latency(&self, operation: OperationName) -> Duration {
-        let fits = |latency: &&Latency| latency.operation.is_none_or(|o| o == operation);
-        let mut latencies = self.plan.latencies.iter();
-        let Some(position) = latencies.position(|latency| fits(&latency)) else {
+        let fits = |latency: &Latency| latency.operation.is_none_or(|o| o == operation);
+        let mut latencies = self.latencies.iter();
+        let Some(latency) = latencies.find(|latency| fits(&latency.rule)) else {
             return Duration::ZERO;
         };
-        let index = self.plan.faults.len() + position;
-        let (Some(latency), Some(matched)) =
-            (self.plan.latencies.get(position), self.matched.get(index))
-        else {
-            return Duration::ZERO;
-        };
-        let count = matched.fetch_add(1, Ordering::Relaxed);
+        let count = latency.matched.fetch_add(1, Ordering::Relaxed);
         // Box and Muller's way from two even chances to a normal one.
         let (first, second) = (
-            self.chance(index, count * 2),
-            self.chance(index, count * 2 + 1),
+            self.chance(latency.stream, count * 2),
+            self.chance(latency.stream, count * 2 + 1),
         );
         let normal = (-2.0 * (1.0 - first).ln()).sqrt() * (TAU * second).cos();
-        let millis = latency.median_ms * (latency.sigma * normal).exp();
+        let rule = &latency.rule;
+        let millis = rule.median_ms * (rule.sigma * normal).exp();
         let millis = millis
-            .min(latency.max_ms.unwrap_or(DELAY_MS_MAX))
+            .min(rule.max_ms.unwrap_or(DELAY_MS_MAX))
             .min(DELAY_MS_MAX);
         Duration::try_from_secs_f64(millis / 1_000.0).unwrap_or_default()
     }
 
-    /// A number from 0 to 1, the same for the same seed, rule and count.
-    fn chance(&self, index: usize, count: u64) -> f64 {
-        let index = u64::try_from(index).unwrap_or(u64::MAX);
-        let mixed = mix(mix(mix(self.plan.seed) ^ index) ^ count);
+    /// A number from 0 to 1, the same for the same seed, stream and count.
+    fn chance(&self, stream: u64, count: u64) -> f64 {
+        let mixed = mix(mix(mix(self.seed) ^ stream) ^ count);
         let bits = u32::try_from(mixed >> 32).expect("half of 64 bits are 32");
         f64::from(bits) / (f64::from(u32::MAX) + 1.0)
     }
@@ -248,6 +360,18 @@ fn mix(seed: u64) -> u64 {
     seed ^ (seed >> 31)
 }
 
+/// Takes the next id.
+const fn take(next: &mut u64) -> u64 {
+    *next += 1;
+    *next
+}
+
+/// Most rules in force that additions may lead to.
+const RULES_MAX: usize = 1_000;
+
+/// Chances of rules that were added are apart from those of a plan, which count from 0.
+const ADDED_STREAMS: u64 = 1 << 63;
+
 /// No planned delay is longer, in milliseconds.
 const DELAY_MS_MAX: f64 = 600_000.0;
 
@@ -255,11 +379,15 @@ const DELAY_MS_MAX: f64 = 600_000.0;
 mod tests {
     use proto::kms::v1;
 
+    use super::Addition;
     use super::Effect;
     use super::Fault;
     use super::Faults;
     use super::Latency;
     use super::Plan;
+    use super::PlanError;
+    use super::PlanState;
+    use super::RULES_MAX;
     use crate::api::Operation;
     use crate::api::OperationName;
     use crate::caller::Caller;
@@ -310,7 +438,7 @@ mod tests {
             struck(&faults, &decrypt("arn:aws:kms:us-east-1:1:key/k"), 10),
             [5]
         );
-        assert_eq!(faults.state().1, [1]);
+        assert_eq!(faults.state().struck, [1]);
     }
 
     #[test]
@@ -385,5 +513,36 @@ mod tests {
             error: Some(Code::KeyUnavailableException),
             ..Fault::default()
         }));
+    }
+
+    #[test]
+    fn rules_that_are_added_and_removed_leave_the_counts_of_others_alone() {
+        let faults = Faults::default();
+        let fault = |first| Fault {
+            first,
+            times: Some(1),
+            error: Some(Code::ThrottlingException),
+            ..Fault::default()
+        };
+        let third = faults.add(Addition::Fault(fault(3))).unwrap();
+        assert!(struck(&faults, &decrypt("k"), 2).is_empty());
+        let first = faults.add(Addition::Fault(fault(1))).unwrap();
+        assert_eq!(faults.state().ids, [third, first]);
+        // The third call of all strikes the older rule, and the fourth the newer.
+        assert_eq!(struck(&faults, &decrypt("k"), 3), [1, 2]);
+        assert_eq!(faults.remove(third), Some(1));
+        assert_eq!(faults.remove(third), None);
+        assert_eq!(faults.remove(first), Some(1));
+        assert_eq!(faults.state(), PlanState::default());
+        let senseless = fault(0);
+        assert!(faults.add(Addition::Fault(senseless)).is_err());
+    }
+
+    #[test]
+    fn rules_cannot_be_added_without_end() {
+        let faults = Faults::default();
+        let add = || faults.add(Addition::Fault(Fault::default()));
+        (0..RULES_MAX).for_each(|_| assert!(add().is_ok()));
+        assert_eq!(add(), Err(PlanError::Full));
     }
 }

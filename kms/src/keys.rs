@@ -38,6 +38,7 @@ use crate::keys::key_sealer::OpenRow;
 use crate::keys::key_store::KeyStore;
 pub use crate::keys::partition::Alias;
 use crate::keys::partition::Partitions;
+use crate::keys::place::alias_arn;
 use crate::keys::record::MaterialRecord;
 use crate::keys::record::Record;
 use crate::keys::state::KeyState;
@@ -146,6 +147,28 @@ impl Keys {
     pub fn aliases_of(&self, key: &Key) -> Vec<String> {
         let names = self.partitions.aliases_of(key);
         names.iter().map(ToString::to_string).collect()
+    }
+
+    /// The ARNs of the keys that go by this id, ARN, alias or ARN of an alias, in any account and Region.
+    #[must_use]
+    pub fn arns_named(&self, name: &str) -> Vec<Arc<str>> {
+        let mut arns = Vec::new();
+        for (account, region, partition) in self.partitions.all() {
+            let alias = match name.rsplit_once(":alias/") {
+                Some((_, alias)) => Some(format!("alias/{alias}"))
+                    .filter(|alias| alias_arn(&account, &region, alias) == name),
+                None => Some(name.to_owned()),
+            };
+            let named = alias.and_then(|alias| partition.alias(&alias));
+            let id = match (&named, name.rsplit_once(":key/")) {
+                (Some(alias), _) => &alias.key_id,
+                (None, Some((_, id))) => id,
+                (None, None) => name,
+            };
+            let key = partition.key(id).map(|key| Arc::clone(key.arn()));
+            arns.extend(key.filter(|arn| !name.contains(":key/") || **arn == *name));
+        }
+        arns
     }
 
     /// All aliases of an account in a Region, in the order of their names.

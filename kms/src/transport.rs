@@ -36,6 +36,8 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::api::Answer;
 use crate::api::Kms;
 use crate::api::Operation;
+use crate::api::call_counts::CallKind;
+use crate::api::names::arns_of_keys;
 use crate::api::names::names_of_keys;
 use crate::authenticate::Authenticator;
 pub use crate::authenticate::Connection;
@@ -229,6 +231,10 @@ impl Core {
         if let Some(effect) = self.faults.effect(&caller, &operation, names)
             && let Some(error) = apply(effect, connection).await
         {
+            // It does not reach the KMS, which counts all others.
+            let arns: Vec<Arc<str>> = arns_of_keys(&self.kms, &caller, &operation);
+            let kind = CallKind::new(&caller, name, &arns, Some(&error));
+            self.kms.counts().count(kind);
             self.metrics
                 .count(&caller, protocol, name, Some(&error), start.elapsed());
             return Err(error);

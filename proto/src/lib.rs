@@ -25,6 +25,7 @@
 //! | [`hosts`] | which host names a server on loopback answers to |
 //! | [`listen`] | addresses to listen on, in configuration files |
 //! | [`identity`] | accounts, Regions, principals, and the secrets that prove them |
+//! | [`ledger`] | exact counts since marks, in bounded memory |
 //! | [`time`] | the one type of time, its wire forms, and the clock that is passed in |
 
 pub mod kms;
@@ -56,5 +57,7 @@ pub mod hosts;
 pub mod listen;
 
 pub mod identity;
+
+pub mod ledger;
 
 pub mod time;

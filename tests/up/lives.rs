@@ -15,7 +15,7 @@ use crate::get;
 use crate::put_and_get;
 
 /// Resets everything by the KMS's admin port; what became of the backend.
-async fn reset(up: &Up) -> String {
+pub(crate) async fn reset(up: &Up) -> String {
     let client: legacy::Client<_, Full<bytes::Bytes>> =
         legacy::Client::builder(TokioExecutor::new()).build_http();
     let token = up.text("kms_admin_token");

@@ -1,5 +1,6 @@
 //! `sealgate up` as a process: what it prints, what it refuses, and what a life leaves for the next one.
 
+mod counts;
 mod lab;
 mod lives;
 mod readiness;

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use gateway::admin::MetricsText;
 use gateway::backend::LocalBackend;
 use gateway::config::Config;
+use gateway::request_counts::RequestCounts;
 use gateway::server::Certificate;
 use gateway::server::Parts;
 use gateway::server::Running;
@@ -45,6 +46,8 @@ pub(super) struct ReplaceableGateway {
     parts: GatewayParts,
     /// The KMS's trail, which is the gateway's, too.
     audit: Arc<Audit>,
+    /// Counts go on through a reset.
+    counts: Arc<RequestCounts>,
     running: Mutex<Option<Running>>,
 }
 
@@ -59,7 +62,8 @@ impl ReplaceableGateway {
         kms: &kms::server::Running,
     ) -> anyhow::Result<Arc<Self>> {
         let audit = Arc::clone(&kms.audit);
-        let running = parts.start(&audit).await?;
+        let counts = Arc::default();
+        let running = parts.start(&audit, &counts).await?;
         let listen = &mut parts.config.listen;
         listen.http = running.s3_addr;
         listen.https = running.tls_addr;
@@ -68,6 +72,7 @@ impl ReplaceableGateway {
         let gateway = Arc::new(Self {
             parts,
             audit,
+            counts,
             running,
         });
         let replaced = Arc::clone(&gateway);
@@ -121,7 +126,7 @@ impl ReplaceableGateway {
             gateway.stop().await;
         }
         let cleared = store.clear().await;
-        let started = self.parts.start(&self.audit).await;
+        let started = self.parts.start(&self.audit, &self.counts).await;
         *running = Some(started.map_err(|error| format!("no gateway runs any more: {error:#}"))?);
         cleared.map_err(|fault| format!("the backend was not emptied: {fault:?}"))?;
         Ok(EMPTIED.to_owned())
@@ -129,7 +134,11 @@ impl ReplaceableGateway {
 }
 
 impl GatewayParts {
-    async fn start(&self, audit: &Arc<Audit>) -> anyhow::Result<Running> {
+    async fn start(
+        &self,
+        audit: &Arc<Audit>,
+        counts: &Arc<RequestCounts>,
+    ) -> anyhow::Result<Running> {
         let issued = self.authority.issue(&LOCAL_NAMES, SystemClock.now());
         let issued = issued.context("the certificate for loopback")?;
         let parts = Parts {
@@ -140,6 +149,7 @@ impl GatewayParts {
             kms_secret: Some(self.secret.clone()),
             backend: self.local.clone(),
             metrics: self.metrics.clone(),
+            counts: Arc::clone(counts),
             iam: Some(Arc::clone(&self.iam)),
             audit: Some(Arc::clone(audit)),
             vault_clock: Some(Arc::clone(&self.movable_clock)),

@@ -175,7 +175,7 @@ impl Record {
     }
 
     /// The name of the operation, whatever service it is of.
-    fn operation_name(&self) -> &'static str {
+    pub(super) fn operation_name(&self) -> &'static str {
         let name = self.operation.map(Operation::name).or(self.vault_operation);
         name.unwrap_or("-")
     }

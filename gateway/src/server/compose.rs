@@ -66,6 +66,7 @@ use crate::records::object_acls::ObjectAcls;
 use crate::records::record::Records;
 use crate::records::sweep::Sweep;
 use crate::records::uploads::Uploads;
+use crate::request_counts::RequestCounts;
 use crate::respond::Operations;
 use crate::respond::Responder;
 use crate::respond::Settings;
@@ -92,11 +93,12 @@ pub(super) fn compose(
     (clock, vault_clock): (Arc<dyn Clock>, Option<Arc<dyn Clock>>),
     random: &Arc<dyn Random>,
     kms_secret: Option<Secret>,
-    local: Option<Arc<dyn LocalBackend>>,
+    (local, counts): (Option<Arc<dyn LocalBackend>>, &Arc<RequestCounts>),
     iam: Option<Arc<Iam>>,
     audit: Option<Arc<Audit>>,
 ) -> Result<Composed, StartError> {
-    let backend = Arc::new(backend(config, Arc::clone(&clock), local)?);
+    let backend = backend(config, Arc::clone(&clock), local)?;
+    let backend = Arc::new(backend.counted(Arc::clone(counts)));
     let kms = key_service(config, kms_secret, &clock)?;
     let users = ConfiguredUsers::new(config, iam)?;
     let stored = StoredState::new(config, &users, &backend, Arc::clone(&kms), &clock, random);
@@ -124,7 +126,8 @@ pub(super) fn compose(
     let authenticator = Authenticator::new(&config.users, iam, regions, clock, signatures)
         .with_functions(functions);
     Ok(Composed {
-        responder: Responder::new(operations, vaults, authenticator, log, trail, settings),
+        responder: Responder::new(operations, vaults, authenticator, log, trail, settings)
+            .counted(Arc::clone(counts)),
         stored,
         kms,
         sweep,

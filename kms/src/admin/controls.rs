@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::admin::Control;
 use crate::admin::Outcome;
 use crate::admin::Refusal;
+use crate::faults::Addition;
 use crate::faults::Plan;
 use crate::quota;
 use crate::quota::Adjustment;
@@ -117,8 +118,7 @@ pub(crate) fn move_clock(control: &Control, body: &[u8]) -> Outcome {
 
 /// The fault plan in force, and how many calls each fault has struck.
 pub(crate) fn faults(control: &Control) -> Value {
-    let (plan, struck) = control.faults.state();
-    json!({ "plan": plan, "struck": struck })
+    json!(control.faults.state())
 }
 
 /// Puts a fault plan in force from its beginning.
@@ -128,6 +128,26 @@ pub(crate) fn set_faults(control: &Control, body: &[u8]) -> Outcome {
         .set(read::<Plan>(body)?)
         .map_err(Refusal::bad)?;
     Ok(faults(control))
+}
+
+/// Adds one rule to the plan in force.
+pub(crate) fn add_fault(control: &Control, body: &[u8]) -> Outcome {
+    let added = control.faults.add(read::<Addition>(body)?);
+    Ok(json!({ "id": added.map_err(Refusal::bad)? }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleId {
+    id: u64,
+}
+
+/// Removes one rule of the plan in force.
+pub(crate) fn remove_fault(control: &Control, body: &[u8]) -> Outcome {
+    let RuleId { id } = read(body)?;
+    let struck = control.faults.remove(id);
+    let struck = struck.ok_or_else(|| Refusal::bad(format!("there is no rule {id}")))?;
+    Ok(json!({ "id": id, "struck": struck }))
 }
 
 /// Audit events of one category, newest first.

@@ -79,6 +79,11 @@ impl CallRecord {
         self.resources.push(resource);
     }
 
+    /// ARNs of the keys that the call is about.
+    pub(crate) fn key_arns(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.resources.iter().map(|resource| &resource.arn)
+    }
+
     /// Hands what happened to the audit trail; to that of the key's account, too, if it is another.
     pub(crate) fn hand_over(
         self,

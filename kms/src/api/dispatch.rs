@@ -3,6 +3,7 @@
 use crate::api::Kms;
 use crate::api::alias;
 use crate::api::call::Call;
+use crate::api::call_counts::CallKind;
 use crate::api::conditions;
 use crate::api::data_key;
 use crate::api::data_key_pair;
@@ -42,6 +43,8 @@ impl Kms {
         }
         let (name, now) = (call.name, call.now);
         let error = answer.as_ref().err();
+        let kind = CallKind::new(caller, name, call.record.key_arns(), error);
+        self.counts().count(kind);
         call.record.hand_over(&self.audit, caller, name, now, error);
         answer
     }

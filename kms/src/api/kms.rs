@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 use proto::audit::Audit;
 use proto::time::Clock;
 
+use crate::api::call_counts::CallCounts;
 use crate::authorize::Enforcement;
 use crate::compat::Compat;
 use crate::crypto::root_key::RootKey;
@@ -28,6 +29,7 @@ pub struct Kms {
     enforcement: ArcSwap<Enforcement>,
     compat: Compat,
     regions: Arc<Regions>,
+    counts: CallCounts,
 }
 
 impl Kms {
@@ -52,6 +54,7 @@ impl Kms {
             enforcement: ArcSwap::from_pointee(Enforcement::default()),
             compat: Compat::Aws,
             regions: Arc::default(),
+            counts: CallCounts::default(),
         };
         if let Err(error) = upkeep::sweep(&kms.keys, kms.clock.now()) {
             tracing::warn!(%error, "keys whose waiting period is over are still in the store");
@@ -90,6 +93,18 @@ impl Kms {
     #[must_use]
     pub const fn regions(&self) -> &Arc<Regions> {
         &self.regions
+    }
+
+    /// How often it was called.
+    #[must_use]
+    pub const fn counts(&self) -> &CallCounts {
+        &self.counts
+    }
+
+    /// The ARNs of the keys that go by this id, ARN, alias or ARN of an alias now, in any account and Region.
+    #[must_use]
+    pub fn arns_of_keys_named(&self, name: &str) -> Vec<Arc<str>> {
+        self.keys.arns_named(name)
     }
 
     /// Whether the keys are stored, and not in memory only.
@@ -159,6 +174,7 @@ impl Kms {
             enforcement: ArcSwap::from_pointee(self.enforcement()),
             compat: self.compat,
             regions: Arc::clone(&self.regions),
+            counts: CallCounts::default(),
         }
     }
 }

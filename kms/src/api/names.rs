@@ -18,6 +18,19 @@ use crate::keys::place::alias_arn;
 /// aliases' ARNs. A ciphertext names its key, too.
 #[must_use]
 pub fn names_of_keys(kms: &Kms, caller: &Caller, operation: &Operation) -> Vec<String> {
+    let keys = keys_of(kms, caller, operation);
+    keys.iter().flat_map(|key| names(&kms.keys, key)).collect()
+}
+
+/// The ARNs of the keys which a request is about.
+#[must_use]
+pub fn arns_of_keys(kms: &Kms, caller: &Caller, operation: &Operation) -> Vec<Arc<str>> {
+    let keys = keys_of(kms, caller, operation);
+    keys.iter().map(|key| Arc::clone(key.arn())).collect()
+}
+
+/// The keys which a request is about.
+fn keys_of(kms: &Kms, caller: &Caller, operation: &Operation) -> Vec<Arc<Key>> {
     let (keys, now) = (&kms.keys, kms.clock.now());
     let request = operation.to_value();
     let named = MEMBERS
@@ -33,10 +46,8 @@ pub fn names_of_keys(kms: &Kms, caller: &Caller, operation: &Operation) -> Vec<S
         let account = blob.key.account.parse().ok()?;
         keys.find(&account, &caller.region, blob.key.key_id, now)
     });
-    named
-        .chain(sealed)
-        .flat_map(|key| names(keys, &key))
-        .collect()
+    // ReEncrypt opens under the key that sealed it first.
+    sealed.into_iter().chain(named).collect()
 }
 
 fn names(keys: &Keys, key: &Arc<Key>) -> Vec<String> {

@@ -109,23 +109,29 @@ pub struct Latency {
 impl Plan {
     /// Checks every number.
     pub(crate) fn check(&self) -> Result<(), PlanError> {
-        for fault in &self.faults {
-            if !(0.0..=1.0).contains(&fault.probability) || fault.first == 0 || fault.every == 0 {
-                return Err(PlanError::Number);
-            }
-        }
+        self.faults.iter().try_for_each(Fault::check)?;
+        self.latencies.iter().try_for_each(Latency::check)
+    }
+}
 
-        let positive = |number: f64| number.is_finite() && number >= 0.0;
-        let sound = |latency: &Latency| {
-            positive(latency.median_ms)
-                && positive(latency.sigma)
-                && latency.max_ms.is_none_or(positive)
-        };
-        if self.latencies.iter().all(sound) {
-            Ok(())
-        } else {
-            Err(PlanError::Number)
+impl Fault {
+    /// Checks every number.
+    pub(super) fn check(&self) -> Result<(), PlanError> {
+        if !(0.0..=1.0).contains(&self.probability) || self.first == 0 || self.every == 0 {
+            return Err(PlanError::Number);
         }
+        Ok(())
+    }
+}
+
+impl Latency {
+    /// Checks every number.
+    pub(super) fn check(&self) -> Result<(), PlanError> {
+        let positive = |number: f64| number.is_finite() && number >= 0.0;
+        if positive(self.median_ms) && positive(self.sigma) && self.max_ms.is_none_or(positive) {
+            return Ok(());
+        }
+        Err(PlanError::Number)
     }
 }
 
@@ -136,4 +142,7 @@ pub enum PlanError {
     /// A number is out of its range.
     #[error("a probability is from 0 to 1, `first` and `every` from 1, times are not negative")]
     Number,
+    /// No rule can be added.
+    #[error("there are 1,000 rules in force; remove some")]
+    Full,
 }

@@ -36,6 +36,7 @@ use crate::quota::Shape;
 
 mod admin_state;
 mod both_protocols;
+mod calls;
 mod controls;
 mod grpc_calls;
 mod grpc_services;
