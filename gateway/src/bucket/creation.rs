@@ -27,6 +27,7 @@ use crate::bucket::requests;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::protocol::acl::Acl;
+use crate::protocol::acl::canonical_user_id;
 use crate::protocol::xml::Limits;
 use crate::request::Body;
 use crate::request::Payload;
@@ -47,7 +48,7 @@ use crate::request::empty_body;
 pub(crate) async fn create(
     buckets: &Buckets,
     mut request: S3Request,
-    acl: Option<Acl>,
+    requested: Option<Acl>,
 ) -> Result<Response<Body>, S3Error> {
     let bucket = request.target.bucket.clone().unwrap_or_default();
     if RESERVED_ENDS.iter().any(|end| bucket.ends_with(end)) {
@@ -57,7 +58,7 @@ pub(crate) async fn create(
     let ownership = controls.of_new_bucket(&request.headers)?;
     let configurations = Configurations {
         ownership: OwnershipControls::stored_of_new_bucket(ownership).map(Arc::new),
-        acl: acl.map(Arc::new),
+        acl: requested.clone().map(Arc::new),
         ..Configurations::default()
     };
     let location = translate_location(buckets, &mut request).await?;
@@ -74,7 +75,9 @@ pub(crate) async fn create(
     let exists = requests::exists(&buckets.backend, &bucket).await?;
     let reserved = reserve(buckets, &bucket, account.as_str(), &new, exists).await?;
     if exists {
-        return already_owned(&bucket, &location);
+        let answer = already_owned(&bucket, &location)?;
+        reset_acl(buckets, &bucket, account.as_str(), requested).await?;
+        return Ok(answer);
     }
     let outcome = buckets.backend.forward(request).await;
     match outcome {
@@ -258,6 +261,29 @@ fn already_owned(bucket: &str, location: &BucketLocation) -> Result<Response<Bod
         response.headers_mut().insert(header::LOCATION, location);
     }
     Ok(response)
+}
+
+/// Gives a bucket that is created again the access control list of the request, private if it names none, where lists
+/// count: "Amazon S3 returns 200 OK and resets the bucket access control lists".
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html>, BucketAlreadyOwnedByYou
+async fn reset_acl(
+    buckets: &Buckets,
+    bucket: &str,
+    account: &str,
+    requested: Option<Acl>,
+) -> Result<(), S3Error> {
+    let configurations = &buckets.configurations;
+    let current = configurations.acls.of(bucket).await?;
+    let acl = requested.unwrap_or_else(|| Acl::private(&canonical_user_id(account)));
+    if !current.is_enabled() || current.acl == acl {
+        return Ok(());
+    }
+    let blocks = configurations.public_access.in_force(bucket).await?;
+    if blocks.block_public_acls && acl.is_public() {
+        return Err(S3Error::access_denied());
+    }
+    configurations.acls.put(bucket, acl).await
 }
 
 /// What a bucket is created with.

@@ -185,3 +185,52 @@ async fn a_denial_by_a_policy_outweighs_a_list() {
             .await;
     }
 }
+
+#[tokio::test]
+async fn to_create_a_bucket_again_resets_its_list() {
+    let lists = Lists::of_object_writers().await;
+    let create = || Draft::new(Method::PUT, BUCKET, "");
+    let public = || canned(put_acl(""), "public-read");
+    lists.does(Sender::Main, public()).await;
+    lists.does(Sender::Main, create()).await;
+    lists
+        .is_refused(Sender::Alt, get(""), "AccessDenied", 403)
+        .await;
+    lists
+        .does(Sender::Main, canned(create(), "public-read"))
+        .await;
+    lists.does(Sender::Alt, get("")).await;
+    // Not by a list that is blocked by now, nor where lists are disabled.
+    lists.does(Sender::Main, create()).await;
+    lists.does(Sender::Main, block(&["BlockPublicAcls"])).await;
+    lists
+        .is_refused(
+            Sender::Main,
+            canned(create(), "public-read"),
+            "AccessDenied",
+            403,
+        )
+        .await;
+    lists
+        .is_refused(Sender::Alt, get(""), "AccessDenied", 403)
+        .await;
+    lists
+        .is_refused(Sender::Alt, create(), "BucketAlreadyExists", 409)
+        .await;
+}
+
+#[tokio::test]
+async fn a_missing_bucket_is_missing_to_every_account_and_refused_to_nobody_in_particular() {
+    let lists = Lists::of_object_writers().await;
+    for method in [Method::GET, Method::PUT, Method::DELETE] {
+        let draft = Draft::new(method, "missing", "k");
+        for sender in [Sender::Main, Sender::Alt] {
+            lists
+                .is_refused(sender, draft.clone(), "NoSuchBucket", 404)
+                .await;
+        }
+        lists
+            .is_refused(Sender::Anonymous, draft, "AccessDenied", 403)
+            .await;
+    }
+}

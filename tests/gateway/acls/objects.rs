@@ -115,6 +115,28 @@ async fn another_accounts_object_is_its_own_to_read_and_the_bucket_owners_to_rem
 }
 
 #[tokio::test]
+async fn many_objects_are_deleted_by_policies_and_the_buckets_owner_alone() {
+    use base64::Engine as _;
+    use md5::Digest as _;
+    let lists = Lists::of_object_writers().await;
+    lists
+        .does(Sender::Main, canned(put_acl(""), "public-read-write"))
+        .await;
+    lists.does(Sender::Alt, put("k")).await;
+    let body = "<Delete><Object><Key>k</Key></Object></Delete>";
+    let md5 = base64::engine::general_purpose::STANDARD.encode(md5::Md5::digest(body));
+    let many = || {
+        let draft = Draft::new(Method::POST, BUCKET, "").query("delete", "");
+        draft.header("content-md5", &md5).body(body)
+    };
+    lists
+        .is_refused(Sender::Alt, many(), "AccessDenied", 403)
+        .await;
+    let deleted = lists.does(Sender::Main, many()).await;
+    assert!(deleted.contains("<Deleted>"), "{deleted}");
+}
+
+#[tokio::test]
 async fn an_upload_has_the_list_that_it_was_created_with() {
     let lists = Lists::of_object_writers().await;
     let create = Draft::new(Method::POST, BUCKET, "k").query("uploads", "");
@@ -131,6 +153,10 @@ async fn an_upload_has_the_list_that_it_was_created_with() {
          </CompleteMultipartUpload>"
     );
     let complete = Draft::new(Method::POST, BUCKET, "k").query("uploadId", &upload);
+    let shown = get("k").query("uploadId", &upload);
+    let shown = lists.does(Sender::Main, shown).await;
+    let initiator = format!("<Initiator><ID>{}</ID></Initiator>", main_id());
+    assert!(shown.contains(&initiator), "{shown}");
     lists.does(Sender::Main, complete.body(parts)).await;
     assert_eq!(lists.does(Sender::Anonymous, get("k")).await, "an object");
 }

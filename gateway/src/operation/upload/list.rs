@@ -68,13 +68,13 @@ pub async fn list_parts(
         .field("Key", &upload.name.key)
         .field("UploadId", &upload.id);
     let mut result = page.write(result, shown, show);
+    // Of backends that show no owner, too.
+    let shown_owner = terms.bucket_acl().map(|bucket| bucket.owner.as_str());
     for name in ["Initiator", "Owner", "StorageClass"] {
-        if let Some(child) = held.document.child(name) {
-            result = result.with(child.clone());
-        }
-    }
-    if let Some(bucket) = terms.bucket_acl() {
-        set_owners(&mut result, &bucket.owner);
+        let child = held.document.child(name).cloned();
+        let owner = shown_owner.filter(|_| name != "StorageClass");
+        let owner = owner.map(|owner| Element::new(name).field("ID", owner));
+        result = result.with_all(owner.or(child));
     }
     if let Some(checksum) = chosen {
         let (algorithm, kind) = (checksum.algorithm.name(), checksum.kind.name());
