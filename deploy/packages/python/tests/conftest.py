@@ -1,0 +1,2 @@
+"""Has pytest find the plugin without an installation."""
+pytest_plugins = ["sealgate.pytest_plugin"]
