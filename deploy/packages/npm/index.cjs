@@ -74,9 +74,10 @@ class Sealgate {
     this.line = JSON.parse(line);
     // A program that forgets to stop it can end all the same, and ends it by that.
     for (const handle of [child, child.stdin, child.stdout]) handle.unref();
+    await this._ready();
     await this._kmsAdmin("POST", "/admin/snapshots", { name: SNAPSHOT });
     this._quotas = (await this._kmsAdmin("GET", "/admin/quotas")).config;
-    this._marks = [0, 0];
+    await this.mark();
   }
 
   async stop() {
@@ -100,6 +101,7 @@ class Sealgate {
     await this._kmsAdmin("PUT", "/admin/quotas", this._quotas);
     await this._kmsAdmin("POST", "/admin/reset", {});
     await this._kmsAdmin("POST", "/admin/snapshots/restore", { name: SNAPSHOT });
+    await this._ready();
     await this.mark();
   }
 
@@ -257,6 +259,11 @@ class Sealgate {
     return new Rule(this, (await this._kmsAdmin("POST", "/admin/faults/add", rule)).id);
   }
 
+  /** The gateway makes its keys when it gets ready, which is not to be within what a test counts. */
+  _ready() {
+    return this._admin(this.line.admin_endpoint, "GET", "/readyz");
+  }
+
   _kmsAdmin(method, path, body) {
     return this._admin(this.line.kms_admin_endpoint, method, path, body);
   }
@@ -268,7 +275,7 @@ class Sealgate {
     const answer = await fetch(endpoint + path, { method, headers, body: body && JSON.stringify(body) });
     const text = await answer.text();
     if (!answer.ok) throw new SealgateError(`${method} ${path}: ${answer.status} ${text.trim()}`);
-    return JSON.parse(text);
+    return answer.headers.get("content-type") === "application/json" ? JSON.parse(text) : text;
   }
 }
 

@@ -29,6 +29,7 @@ def without_retries(sealgate: Sealgate):
 def test_01_it_starts_on_free_ports_has_the_version_and_ends_with_status_0():
     sealgate = package.start()
     assert sealgate.line["version"]
+    assert sealgate.calls() == 0, "what the gateway does at its start is not the test's"
     assert sealgate.kms.list_aliases()["Aliases"]
     assert sealgate.stop() == 0
 
@@ -173,6 +174,8 @@ def test_17_a_reset_puts_everything_back_to_the_start(sealgate):
     sealgate.quota("CryptographicOperationsSymmetric", 1)
     sealgate.reset()
     assert sealgate.calls() == 0
+    sealgate.s3.list_buckets()
+    assert sealgate.calls() == 0, "the gateway made its keys before"
     assert not sealgate.s3.list_buckets()["Buckets"]
     assert code(sealgate.kms.describe_key, KeyId=key) == "NotFoundException"
     sealgate.s3.create_bucket(Bucket="again")

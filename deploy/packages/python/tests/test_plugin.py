@@ -26,14 +26,14 @@ def test_four_workers_run_200_tests_and_leave_no_process(pytester):
     pytester.makepyfile(MANY)
     # A Region that no other test has: it is what the processes are found by.
     pytester.makeini("[pytest]\nsealgate_args = --region ap-southeast-7\n")
-    result = pytester.runpytest_subprocess("-n", "4", "-q", "-p", "sealgate.pytest_plugin", timeout=300)
+    result = pytester.runpytest_subprocess("-n", "4", "-q", timeout=300)
     result.assert_outcomes(passed=200)
     assert running("ap-southeast-7") == 0
 
 
 def test_a_failure_is_reported_with_the_events_and_the_log(pytester):
     pytester.makepyfile("def test_it(sealgate):\n    sealgate.kms.list_aliases()\n    assert False\n")
-    result = pytester.runpytest_subprocess("-p", "sealgate.pytest_plugin")
+    result = pytester.runpytest_subprocess()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*KMS events, newest first*", "*ListAliases OK", "*Sealgate's log*"])
 
@@ -44,7 +44,7 @@ def test_a_marker_that_would_have_no_effect_is_an_error(pytester):
         "@pytest.mark.sealgate(quota_scale=1)\ndef test_shared(sealgate): pass\n"
         "@pytest.mark.sealgate(quotas=1)\ndef test_misspelt(sealgate_fresh): pass\n"
     )
-    result = pytester.runpytest_subprocess("-p", "sealgate.pytest_plugin")
+    result = pytester.runpytest_subprocess()
     result.assert_outcomes(errors=2)
     result.stdout.fnmatch_lines(["*for tests that request `sealgate_fresh`*", "*quotas is none of*"])
 
@@ -52,7 +52,7 @@ def test_a_marker_that_would_have_no_effect_is_an_error(pytester):
 def test_nothing_is_started_and_boto3_is_not_imported_without_a_test_that_requests_it(pytester):
     pytester.makepyfile("import sys\ndef test_it(): assert 'boto3' not in sys.modules\n")
     pytester.makeini("[pytest]\n")
-    result = pytester.runpytest_subprocess("-p", "sealgate.pytest_plugin", "--sealgate-binary", "/no/binary")
+    result = pytester.runpytest_subprocess("--sealgate-binary", "/no/binary")
     result.assert_outcomes(passed=1)
     program = "import sys, sealgate; assert not {'boto3', 'http.client'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -1,2 +1,0 @@
-"""Has pytest find the plugin without an installation."""
-pytest_plugins = ["sealgate.pytest_plugin"]
