@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 /// All that a client needs. As JSON, this is the line that a fixture reads: its names are stable.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub struct Announcement {
     /// KMS: AWS JSON and gRPC.
     pub kms_endpoint: String,
@@ -48,9 +48,15 @@ pub struct Announcement {
     /// The token for what reads or destroys keys on the KMS's admin port; empty if the keys are in memory
     /// only, which needs none.
     pub kms_admin_token: String,
-    /// The file of that token, if it is not in the configuration.
+    /// The token for what changes anything on either admin port; empty if they demand none.
+    pub admin_token: String,
+    /// Where that token is, for people; none if no one has to be shown it.
     #[serde(skip)]
-    pub kms_admin_token_file: Option<PathBuf>,
+    pub admin_token_place: Option<String>,
+    /// How a shell gets at the main user's secret, if it is the environment's: what is given there is not
+    /// printed.
+    #[serde(skip)]
+    pub secret_in_shell: Option<String>,
 }
 
 /// What a fixture reads.
@@ -101,6 +107,7 @@ impl Announcement {
         };
         let (admin, kms_admin) = (&self.admin_endpoint, &self.kms_admin_endpoint);
         let (id, secret) = (&self.access_key_id, &self.secret_access_key);
+        let secret = self.secret_in_shell.as_ref().unwrap_or(secret);
         let backend = match self.backend_endpoint.as_str() {
             "" => String::new(),
             endpoint => format!("\n  sealed objects are at {endpoint}"),
@@ -112,10 +119,8 @@ impl Announcement {
         let grpc = kms_endpoint.rsplit('/').next().unwrap_or_default();
         let is_plain = kms_endpoint.starts_with("http:");
         let plaintext = if is_plain { " -plaintext" } else { "" };
-        let token = self.kms_admin_token_file.as_deref();
-        let token = token.map_or_else(String::new, |file| {
-            format!("\n  admin token for keys: {}", file.display())
-        });
+        let token = self.admin_token_place.as_deref();
+        let token = token.map_or_else(String::new, |place| format!("\n  admin token: {place}"));
         format!(
             "Sealgate is up. {data}
 
@@ -183,7 +188,9 @@ mod tests {
             data_dir: "data".into(),
             is_stored: true,
             kms_admin_token: "token".into(),
-            kms_admin_token_file: None,
+            admin_token: "token".into(),
+            admin_token_place: None,
+            secret_in_shell: None,
         }
     }
 
@@ -197,6 +204,7 @@ mod tests {
             [
                 "access_key_id",
                 "admin_endpoint",
+                "admin_token",
                 "alt_access_key_id",
                 "alt_grpc_token",
                 "alt_secret_access_key",
@@ -225,6 +233,22 @@ mod tests {
         assert!(!text.contains("alt-secret") && !text.contains("backend-secret"));
         assert!(text.contains(" 127.0.0.1:9080 \\\n") && !text.contains("main-token"));
         assert!(text.contains("grpcurl -plaintext -H"), "{text}");
+    }
+
+    #[test]
+    fn a_secret_of_the_environment_is_not_printed() {
+        let announcement = Announcement {
+            secret_in_shell: Some("\"$SECRET\"".into()),
+            admin_token_place: Some("made-at-start".into()),
+            ..announcement()
+        };
+        let text = announcement.text();
+        assert!(!text.contains("main-secret"), "{text}");
+        assert!(
+            text.contains("export AWS_SECRET_ACCESS_KEY=\"$SECRET\"\n"),
+            "{text}"
+        );
+        assert!(text.contains("admin token: made-at-start\n"), "{text}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! `ca.key`, readable by the owner alone): clients trust `ca.pem` once. The server's certificate
 //! is issued anew at each start and its key never touches the disk.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -77,11 +78,12 @@ impl LocalAuthority {
     /// # Errors
     ///
     /// When a name is not valid.
-    pub fn issue(&self, names: &[&str], now: Timestamp) -> anyhow::Result<ServerCertificate> {
-        let names = names
-            .iter()
-            .map(|name| (*name).to_owned())
-            .collect::<Vec<_>>();
+    pub fn issue<N: AsRef<str>>(
+        &self,
+        names: &[N],
+        now: Timestamp,
+    ) -> anyhow::Result<ServerCertificate> {
+        let names: Vec<String> = names.iter().map(|name| name.as_ref().to_owned()).collect();
         let mut params = CertificateParams::new(names)?;
         params
             .distinguished_name
@@ -121,6 +123,19 @@ fn offset_date_time(now: Timestamp) -> anyhow::Result<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).context("the clock is out of range")
 }
 
+/// [`LOCAL_NAMES`], and `hosts` with the names of buckets below them. An address has none below it.
+#[must_use]
+pub fn names(hosts: &[String]) -> Vec<String> {
+    let mut names: Vec<String> = LOCAL_NAMES.map(str::to_owned).to_vec();
+    for host in hosts {
+        names.push(host.clone());
+        if host.parse::<IpAddr>().is_err() {
+            names.push(format!("*.{host}"));
+        }
+    }
+    names
+}
+
 /// Names under which the gateway on this machine is reached, path-style and virtual-hosted.
 pub const LOCAL_NAMES: [&str; 5] = [
     "localhost",
@@ -151,7 +166,10 @@ mod tests {
             first.issuer.key().serialize_pem(),
             again.issuer.key().serialize_pem()
         );
-        assert!(again.issue(&LOCAL_NAMES, now).unwrap().chain.len() == 1);
+        let names = names(&["s3.example.com".to_owned(), "fd00::1".to_owned()]);
+        assert!(names.contains(&"*.s3.example.com".to_owned()));
+        assert!(!names.contains(&"*.fd00::1".to_owned()));
+        assert!(again.issue(&names, now).unwrap().chain.len() == 1);
         assert_eq!(files::mode(&directory.path().join(KEY_FILE)), 0o600);
     }
 }

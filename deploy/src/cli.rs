@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ pub enum Command {
     /// Enable or disable the MFA devices of users of `up`.
     #[command(subcommand)]
     Mfa(MfaTask),
+    /// Report whether the services here are ready: exit status 0, or 1 with the reason.
+    Health(Health),
     /// Print a bearer token by which a user calls the KMS over gRPC.
     Token(Token),
 }
@@ -66,6 +69,26 @@ pub struct Up {
     /// The Region of both services.
     #[arg(long, env = "SEALGATE_REGION", default_value = "us-east-1")]
     pub region: Region,
+    /// The address of every port whose address the file of --config does not set. Beyond loopback the admin
+    /// ports need a token: that of SEALGATE_ADMIN_TOKEN, or one that is made at start.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "SEALGATE_LISTEN",
+        default_value = "127.0.0.1"
+    )]
+    pub listen: IpAddr,
+    /// A name or an address under which clients reach this machine or container, besides loopback's: for the
+    /// certificate, for buckets as `bucket.NAME`, and among the names that the KMS and the admin ports answer
+    /// to. May be repeated; the variable has commas between them.
+    #[arg(
+        long = "host",
+        value_name = "NAME",
+        env = "SEALGATE_HOSTS",
+        value_delimiter = ',',
+        value_parser = host_name
+    )]
+    pub hosts: Vec<String>,
     /// Allow SSE-C and SSE-KMS over plain HTTP: customer keys then cross the network in clear.
     #[arg(long)]
     pub allow_insecure_sse: bool,
@@ -98,6 +121,21 @@ fn data_folder(flag: Option<&PathBuf>) -> PathBuf {
     let variable = || std::env::var_os("SEALGATE_DATA").map(PathBuf::from);
     let folder = flag.cloned().or_else(variable);
     folder.unwrap_or_else(|| PathBuf::from("sealgate-data"))
+}
+
+/// Reads the name of a host, or an address.
+fn host_name(text: &str) -> Result<String, String> {
+    let is_label = |label: &str| {
+        let is_within = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        (1..=63).contains(&label.len()) && label.bytes().all(is_within)
+    };
+    let is_name = text.len() <= 253 && text.split('.').all(is_label);
+    if is_name || text.parse::<IpAddr>().is_ok() {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err(format!(
+        "`{text}` is no name such as sealgate or s3.example.com, and no address; it has no scheme and no port"
+    ))
 }
 
 /// Reads a factor on request quotas.
@@ -170,6 +208,21 @@ pub enum GatewayTask {
         #[arg(long)]
         from: String,
     },
+}
+
+/// Flags of `health`.
+#[derive(Args)]
+pub struct Health {
+    /// Only whether the processes answer, not whether they reach what they need.
+    #[arg(long)]
+    pub live: bool,
+    /// The TOML file of `up`, of the KMS or of the gateway, which names the admin ports. Without it and without
+    /// a URL, those of the default ports 9090 and 9091 that are there must be ready.
+    #[arg(long, value_name = "FILE", env = "SEALGATE_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Admin ports, such as http://127.0.0.1:9090.
+    #[arg(value_name = "URL")]
+    pub urls: Vec<String>,
 }
 
 /// Flags of `token`.
@@ -317,6 +370,25 @@ mod tests {
             );
         }
         assert!(Arguments::try_parse_from(["sealgate", "--quota-scale", "0.001"]).is_ok());
+    }
+
+    #[test]
+    fn hosts_are_names_or_addresses_without_a_port() {
+        let parse = |hosts: &[&str]| {
+            let flags = hosts.iter().map(|host| format!("--host={host}"));
+            let arguments =
+                Arguments::try_parse_from(["sealgate".to_owned()].into_iter().chain(flags));
+            arguments.map(|arguments| arguments.up.hosts)
+        };
+        let hosts = parse(&["Sealgate", "s3.example.com,10.1.2.3", "fd00::1"]).unwrap();
+        assert_eq!(hosts, ["sealgate", "s3.example.com", "10.1.2.3", "fd00::1"]);
+        for host in ["", "a:1", "https://a", "*.a", "a..b", "a b", "a/b", "a."] {
+            let refusal = parse(&[host]).unwrap_err().to_string();
+            assert!(
+                refusal.contains("no scheme and no port"),
+                "{host}: {refusal}"
+            );
+        }
     }
 
     #[test]

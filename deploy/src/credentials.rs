@@ -15,6 +15,7 @@ use proto::identity::AccountId;
 use proto::identity::PrincipalArn;
 use proto::identity::Secret;
 
+use crate::environment::AccessKey;
 use crate::files;
 
 /// The users and roles of a data directory; the first user is printed at start.
@@ -22,18 +23,18 @@ use crate::files;
 pub struct Users(Principals);
 
 impl Users {
-    /// Reads the users of `directory`, or creates `main` and `alt`.
+    /// Reads the users of `directory`, or creates `main`, with that access key if there is one, and `alt`.
     ///
     /// # Errors
     ///
     /// When the file cannot be read, is readable by others, is not a file of users, or has fewer
     /// than two.
-    pub fn open_or_create(directory: &Path) -> anyhow::Result<Self> {
+    pub fn open_or_create(directory: &Path, key: Option<&AccessKey>) -> anyhow::Result<Self> {
         let file = file(directory);
         if file.exists() {
             return Self::open(directory);
         }
-        let users = Self::random()?;
+        let users = Self::random(key)?;
         let text: String = users.all().iter().map(|user| entry(user)).collect();
         files::write_private(&file, text.as_bytes())?;
         Ok(users)
@@ -63,21 +64,24 @@ impl Users {
         Ok(Self(principals))
     }
 
-    /// `main` and `alt` with fresh keys: the root users of two accounts.
+    /// `main` and `alt` with fresh keys, or `main` with the given one: the root users of two accounts.
     ///
     /// # Errors
     ///
     /// When the system has no randomness.
-    pub fn random() -> anyhow::Result<Self> {
-        let user = |name: &str, account: &str| -> anyhow::Result<User> {
+    pub fn random(key: Option<&AccessKey>) -> anyhow::Result<Self> {
+        let user = |name: &str, account: &str, key: Option<&AccessKey>| -> anyhow::Result<User> {
             let account: AccountId = account.parse()?;
             let root = PrincipalArn::account_root("aws", &account);
-            let secret = Secret::new(secret_access_key()?);
-            let mut user = User::new(root, &access_key_id()?, secret);
+            let mut user = match key {
+                Some(key) => User::new(root, &key.id, key.secret.clone()),
+                None => User::new(root, &access_key_id()?, Secret::new(secret_access_key()?)),
+            };
             name.clone_into(&mut user.name);
             Ok(user)
         };
-        let users = [user("main", MAIN_ACCOUNT)?, user("alt", ALT_ACCOUNT)?];
+        let main = user("main", MAIN_ACCOUNT, key)?;
+        let users = [main, user("alt", ALT_ACCOUNT, None)?];
         Ok(Self(Principals::of_users(users)))
     }
 
@@ -199,8 +203,8 @@ mod tests {
     #[test]
     fn users_are_created_once_stored_privately_and_differ() {
         let directory = tempfile::tempdir().unwrap();
-        let first = Users::open_or_create(directory.path()).unwrap();
-        let again = Users::open_or_create(directory.path()).unwrap();
+        let first = Users::open_or_create(directory.path(), None).unwrap();
+        let again = Users::open_or_create(directory.path(), None).unwrap();
         assert_eq!(
             first.main().secret_access_key.expose(),
             again.main().secret_access_key.expose()
@@ -233,9 +237,9 @@ mod tests {
         };
         let text = user("main", "A") + &user("alt", "B");
         files::write_private(&file(directory.path()), text.as_bytes()).unwrap();
-        let users = Users::open_or_create(directory.path()).unwrap();
+        let users = Users::open_or_create(directory.path(), None).unwrap();
         assert_eq!(users.main().arn, "arn:aws:iam::000000000000:user/main");
-        assert!(Users::random().unwrap().main().arn.is_root());
+        assert!(Users::random(None).unwrap().main().arn.is_root());
     }
 
     #[test]
@@ -244,7 +248,7 @@ mod tests {
         let text = "[[user]]\nname='a'\naccess_key_id='b'\nsecret_access_key='c'\naccount='000000000000'\n\
                     admin=true\n";
         files::write_private(&directory.path().join(FILE), text.as_bytes()).unwrap();
-        let refusal = Users::open_or_create(directory.path()).err().unwrap();
+        let refusal = Users::open_or_create(directory.path(), None).err().unwrap();
         assert!(format!("{refusal:#}").contains("unknown field `admin`"));
     }
 }

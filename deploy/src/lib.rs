@@ -8,6 +8,7 @@
 //! | [`single`] | one service alone |
 //! | [`users`] | the commands that edit the file of users |
 //! | [`token`] | bearer tokens of users |
+//! | [`health`] | whether the services here are ready |
 //! | [`cli`] | the command line |
 //! | [`announce`] | what is printed |
 //! | [`process`] | logs, core dumps, signals |
@@ -15,6 +16,7 @@
 //! | [`embedded`] | a backend in a folder |
 //! | [`certificate`] | the local authority and the gateway's certificate |
 //! | [`credentials`] | users, created on first start |
+//! | [`environment`] | secrets that the environment gives |
 //! | [`files`] | files with the permissions they need |
 
 // In the order of the table; `tests/tidy` reads it.
@@ -22,6 +24,7 @@ pub mod up;
 pub mod single;
 pub mod users;
 pub mod token;
+pub mod health;
 pub mod cli;
 pub mod announce;
 pub mod process;
@@ -29,4 +32,5 @@ pub mod seed;
 pub mod embedded;
 pub mod certificate;
 pub mod credentials;
+pub mod environment;
 pub mod files;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use sealgate::cli::Arguments;
 use sealgate::cli::Command;
+use sealgate::health;
 use sealgate::process;
 use sealgate::single;
 use sealgate::token;
@@ -33,15 +34,19 @@ fn main() -> ExitCode {
 
 /// Runs the command until it ends.
 fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let mut runtime = match &arguments.command {
+        // It runs every few seconds beside the services: no threads for it.
+        Some(Command::Health(_)) => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = runtime.enable_all().build()?;
     let done = runtime.block_on(async {
         match arguments.command {
             None => Box::pin(up::run(arguments.up)).await,
             Some(Command::Up(flags)) => Box::pin(up::run(flags)).await,
             Some(Command::Kms(flags)) => single::kms(&flags).await,
             Some(Command::Gateway(flags)) => Box::pin(single::gateway(&flags)).await,
+            Some(Command::Health(flags)) => health::run(&flags),
             Some(Command::Token(flags)) => token::run(&flags),
             Some(Command::User(task)) => users::user(&task),
             Some(Command::Mfa(task)) => users::mfa(&task),

@@ -8,7 +8,6 @@ use anyhow::Context as _;
 use gateway::server::operate;
 use kms::config::Compat;
 use kms::regions::Regions;
-use proto::identity::Secret;
 use proto::time::SystemClock;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
@@ -17,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::Gateway;
 use crate::cli::GatewayTask;
 use crate::cli::Kms;
+use crate::environment;
 use crate::files;
 use crate::process;
 use crate::seed::Seed;
@@ -29,7 +29,7 @@ use crate::seed::Seed;
 pub async fn kms(flags: &Kms) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     process::stop_on_signals(stop.clone())?;
-    let (config, seed) = kms_config(flags, |name| std::env::var(name).ok())?;
+    let (config, seed) = kms_config(flags, environment::variable)?;
     let (account, region) = (
         config.authenticate.account.clone(),
         config.authenticate.region.clone(),
@@ -80,10 +80,11 @@ fn kms_config(
         }
     };
     scale_quotas(&mut config, flags.quota_scale);
-    if let Some(file) = env("SEALGATE_SERVICE_SECRET_FILE") {
-        let read = || format!("reading {file}");
-        let secret = std::fs::read_to_string(&file).with_context(read)?;
-        config.authenticate.service_secret = Some(Secret::new(secret.trim()));
+    if let Some(secret) = environment::secret(&env, environment::SERVICE_SECRET)? {
+        config.authenticate.service_secret = Some(secret);
+    }
+    if let Some(token) = environment::admin_token(&env)? {
+        config.admin.token = Some(token);
     }
     config.check()?;
     Ok((config, seed))
@@ -192,11 +193,15 @@ fn gateway_config(file: &Path) -> anyhow::Result<gateway::config::Config> {
     let text = std::fs::read_to_string(file).with_context(context)?;
     let mut config = gateway::config::Config::from_toml(&text).with_context(context)?;
     let credentials = &mut config.backend_credentials;
-    if let Ok(id) = std::env::var("SEALGATE_BACKEND_ACCESS_KEY_ID") {
+    if let Some(id) = environment::variable(environment::BACKEND_ID) {
         credentials.access_key_id = id;
     }
-    if let Ok(secret) = std::env::var("SEALGATE_BACKEND_SECRET_ACCESS_KEY") {
-        credentials.secret_access_key = secret.into();
+    let secret = environment::secret(environment::variable, environment::BACKEND_SECRET)?;
+    if let Some(secret) = secret {
+        credentials.secret_access_key = secret;
+    }
+    if let Some(token) = environment::admin_token(environment::variable)? {
+        config.listen.admin_token = Some(token);
     }
     config.check_backend_credentials()?;
     if Regions::default().find(config.region.as_str()).is_none() {

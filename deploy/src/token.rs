@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn a_user_of_the_data_folder_is_found_by_name_or_access_key() {
         let folder = tempfile::tempdir().unwrap();
-        let users = Users::open_or_create(folder.path()).unwrap();
+        let users = Users::open_or_create(folder.path(), None).unwrap();
         let alt = users.alt();
         for name in ["alt", &alt.access_key_id] {
             let mut flags = flags(name);

@@ -4,6 +4,7 @@
 //! and what a first start creates (users, certificate, root key). Fields of the `[gateway]`
 //! and `[kms]` tables of the config file that this does not set stay as they are written.
 
+mod admin_token;
 mod backend;
 mod demo;
 mod folder;
@@ -12,13 +13,13 @@ mod reload;
 mod replaceable;
 mod settings;
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use gateway::config::Listen;
 use gateway::object_lambda::config::Callee;
 use gateway::object_lambda::config::Function;
 use gateway::state::EPHEMERAL_BUCKETS;
@@ -37,15 +38,19 @@ use crate::certificate::LocalAuthority;
 use crate::cli::Up;
 use crate::credentials;
 use crate::credentials::Users;
+use crate::environment;
+use crate::environment::AccessKey;
 use crate::process;
 use crate::seed::Seed;
 use crate::single;
 use crate::token;
+use crate::up::admin_token::AdminToken;
 use crate::up::backend::ChosenBackend;
 use crate::up::folder::DataFolder;
 use crate::up::replaceable::GatewayParts;
 use crate::up::replaceable::ReplaceableGateway;
 use crate::up::settings::Settings;
+use crate::users;
 
 /// Runs until a signal, or until standard input closes when it is a fixture.
 ///
@@ -97,7 +102,8 @@ impl Together {
         // Everything that can be wrong is checked before the first port is bound.
         let settings = Settings::read(flags.config.as_deref())?;
         let seed = flags.seed.as_deref().map(Seed::read).transpose()?;
-        let users = users(flags, data)?;
+        let key = AccessKey::read(environment::variable)?;
+        let users = users(flags, data, key.as_ref())?;
         let iam = Arc::new(iam(&users, flags, data)?);
         let authority = LocalAuthority::open_or_create(data, SystemClock.now())?;
         let secret = service_secret(&settings)?;
@@ -105,7 +111,6 @@ impl Together {
             kms: kms_config,
             gateway: mut gateway_config,
             admin_token,
-            admin_token_file,
             has_own_state,
         } = Configurations::new(&settings, flags, data, &users, &secret)?;
 
@@ -119,14 +124,16 @@ impl Together {
 
         let kms = kms::server::start_with(kms_config, Arc::new(SystemClock), Arc::clone(&iam));
         let kms = kms.await.map_err(ports::explain_kms)?;
-        let main = users.main();
-        create_keys(&kms, seed.as_ref(), main, flags)?;
+        create_keys(&kms, seed.as_ref(), users.main(), flags)?;
 
-        gateway_config.kms.url = format!("grpc://{}", kms.address);
+        gateway_config.kms.url = format!("grpc://{}", ports::reachable(kms.address));
+        // Whatever its address is, it is this process's.
+        gateway_config.kms.allow_plain = true;
         let ca_file = std::path::absolute(authority.certificate_file())?;
         let parts = GatewayParts {
             config: gateway_config,
             authority,
+            hosts: certificate_hosts(flags),
             secret,
             local: backend.local,
             store: backend.store,
@@ -135,28 +142,18 @@ impl Together {
             movable_clock: Arc::clone(&kms.clock) as Arc<dyn Clock>,
         };
         let gateway = ReplaceableGateway::start(parts, &kms).await?;
-        let listen = &gateway.config().listen;
         let announcement = Announcement {
-            kms_endpoint: kms.endpoint.clone(),
-            kms_admin_endpoint: kms.admin_endpoint.clone(),
-            s3_endpoint: endpoint("http", listen.http),
-            s3_tls_endpoint: endpoint("https", listen.https),
-            admin_endpoint: endpoint("http", listen.admin),
             ca_file,
-            region: flags.region.to_string(),
-            access_key_id: main.access_key_id.clone(),
-            secret_access_key: main.secret_access_key.expose().to_owned(),
-            grpc_token: token::for_fixture(main)?.expose().to_owned(),
-            alt_access_key_id: users.alt().access_key_id.clone(),
-            alt_secret_access_key: users.alt().secret_access_key.expose().to_owned(),
-            alt_grpc_token: token::for_fixture(users.alt())?.expose().to_owned(),
             backend_endpoint: backend.url.unwrap_or_default(),
             backend_access_key_id: port.access_key_id,
             backend_secret_access_key: port.secret_access_key.expose().to_owned(),
             data_dir: std::path::absolute(data)?,
             is_stored: !flags.ephemeral,
-            kms_admin_token: admin_token,
-            kms_admin_token_file: admin_token_file,
+            kms_admin_token: admin_token.for_keys,
+            admin_token: admin_token.for_all,
+            admin_token_place: admin_token.place,
+            secret_in_shell: key.map(|_| AccessKey::secret_in_shell(environment::variable)),
+            ..endpoints_and_keys(&kms, &gateway.config().listen, &users, flags)?
         };
         Ok(Self {
             announcement,
@@ -176,12 +173,50 @@ impl Together {
     }
 }
 
-/// The users, whose file the first start creates.
-fn users(flags: &Up, data: &Path) -> anyhow::Result<Users> {
-    match flags.ephemeral {
-        true => Users::random(),
-        false => Users::open_or_create(data),
+/// Where clients reach the services, and by which access keys.
+fn endpoints_and_keys(
+    kms: &kms::server::Running,
+    listen: &Listen,
+    users: &Users,
+    flags: &Up,
+) -> anyhow::Result<Announcement> {
+    let (kms_scheme, _) = kms.endpoint.split_once("://").unwrap_or_default();
+    let (main, alt) = (users.main(), users.alt());
+    Ok(Announcement {
+        kms_endpoint: endpoint(kms_scheme, Some(kms.address)),
+        kms_admin_endpoint: endpoint("http", Some(kms.admin_address)),
+        s3_endpoint: endpoint("http", listen.http),
+        s3_tls_endpoint: endpoint("https", listen.https),
+        admin_endpoint: endpoint("http", listen.admin),
+        region: flags.region.to_string(),
+        access_key_id: main.access_key_id.clone(),
+        secret_access_key: main.secret_access_key.expose().to_owned(),
+        grpc_token: token::for_fixture(main)?.expose().to_owned(),
+        alt_access_key_id: alt.access_key_id.clone(),
+        alt_secret_access_key: alt.secret_access_key.expose().to_owned(),
+        alt_grpc_token: token::for_fixture(alt)?.expose().to_owned(),
+        ..Announcement::default()
+    })
+}
+
+/// The users, whose file the first start creates. The first one has `key`, if there is one.
+fn users(flags: &Up, data: &Path, key: Option<&AccessKey>) -> anyhow::Result<Users> {
+    if flags.ephemeral {
+        return Users::random(key);
     }
+    let users = Users::open_or_create(data, key)?;
+    let Some(key) = key else {
+        return Ok(users);
+    };
+    users::give_main_key(data, key)?;
+    Users::open(data)
+}
+
+/// The names of the certificate besides those of loopback.
+fn certificate_hosts(flags: &Up) -> Vec<String> {
+    let own = Some(flags.listen).filter(|ip| !ip.is_loopback() && !ip.is_unspecified());
+    let own = own.as_ref().map(IpAddr::to_string);
+    flags.hosts.iter().cloned().chain(own).collect()
 }
 
 /// Has changes of the users' file take effect, if there is one.
@@ -229,8 +264,7 @@ fn service_secret(settings: &Settings) -> anyhow::Result<Secret> {
 struct Configurations {
     kms: kms::config::Config,
     gateway: gateway::config::Config,
-    admin_token: String,
-    admin_token_file: Option<PathBuf>,
+    admin_token: AdminToken,
     has_own_state: bool,
 }
 
@@ -247,9 +281,17 @@ impl Configurations {
             "in [gateway.audit]: both services write one trail, so its file is set in [kms.audit]"
         );
         let mut kms = kms_config(settings, flags, data, users, secret);
-        let admin_token_file = protect_stored_keys(&mut kms, data)?;
-        let mut gateway = gateway_config(settings, flags, users);
-        let has_own_state = flags.ephemeral && flags.backend.is_some() && !settings.names_state;
+        let mut gateway = gateway_config(settings, flags);
+        ports::set_addresses(flags.listen, settings, &mut kms, &mut gateway);
+        // On loopback, where its users look around first.
+        kms.authenticate.open_reflection |= kms.listen.ip().is_loopback();
+        object_lambda(&mut gateway, users);
+        gateway.kms.account = users.main().arn.account();
+        let given = environment::admin_token(environment::variable)?;
+        let admin_token = AdminToken::demand(given, &mut kms, &mut gateway, data)?;
+        let has_own_state = flags.ephemeral
+            && flags.backend.is_some()
+            && !settings.sets(&["gateway", "state", "bucket"]);
         if has_own_state {
             // The root keys of an ephemeral KMS open nothing after it, and must not mix with those of
             // another life or of a gateway that stores its keys.
@@ -257,15 +299,14 @@ impl Configurations {
             gateway.state.bucket = format!("{EPHEMERAL_BUCKETS}{random}");
         }
         if flags.fixture {
-            ports::take_free(&mut kms, &mut gateway);
+            ports::take_free(flags.listen, &mut kms, &mut gateway);
         }
         kms.check().context("in [kms]")?;
         gateway.check().context("in [gateway]")?;
         Ok(Self {
-            admin_token: admin_token(&kms),
             kms,
             gateway,
-            admin_token_file,
+            admin_token,
             has_own_state,
         })
     }
@@ -282,8 +323,7 @@ fn kms_config(
     config.authenticate.service_secret = Some(secret.clone());
     // Its tokens are made for one test, whose container may be another machine to it.
     config.authenticate.plain_tokens |= flags.fixture;
-    // On loopback, where its users look around first.
-    config.authenticate.open_reflection |= config.listen.ip().is_loopback();
+    config.hosts.extend(flags.hosts.iter().cloned());
     config.authenticate.account = users.main().arn.account();
     config.authenticate.region = flags.region.clone();
     single::scale_quotas(&mut config, flags.quota_scale);
@@ -300,34 +340,13 @@ fn kms_config(
     config
 }
 
-/// Demands a token for what reads or destroys stored keys; returns where the token is. Keys in memory
-/// need none.
-fn protect_stored_keys(
-    config: &mut kms::config::Config,
-    data: &Path,
-) -> anyhow::Result<Option<PathBuf>> {
-    if config.store.file.is_none() || config.admin.keys_token.is_some() {
-        return Ok(None);
-    }
-    let token = credentials::admin_token(data)?;
-    config.admin.keys_token = Some(Secret::new(token));
-    Ok(Some(data.join(credentials::ADMIN_TOKEN_FILE)))
-}
-
-/// The token that the KMS's admin port demands for what reads or destroys keys; empty if it demands none.
-fn admin_token(config: &kms::config::Config) -> String {
-    let token = config.admin.keys_token.as_ref();
-    let token = token.or(config.admin.token.as_ref());
-    token.map_or_else(String::new, |token| token.expose().to_owned())
-}
-
 /// Lets functions read by the plain endpoint, and has one for the lesson about them.
 fn object_lambda(config: &mut gateway::config::Config, users: &Users) {
     let settings = &mut config.object_lambda;
     if let (None, Some(http)) = (&settings.public_url, config.listen.http)
         && http.port() != 0
     {
-        settings.public_url = Some(format!("http://{http}"));
+        settings.public_url = Some(format!("http://{}", ports::reachable(http)));
     }
     if settings.functions.is_empty() {
         let account = users.main().arn.account();
@@ -339,34 +358,35 @@ fn object_lambda(config: &mut gateway::config::Config, users: &Users) {
     }
 }
 
-fn gateway_config(settings: &Settings, flags: &Up, users: &Users) -> gateway::config::Config {
+fn gateway_config(settings: &Settings, flags: &Up) -> gateway::config::Config {
     let mut config = settings.gateway.clone();
-    if !settings.delays_end {
+    if !settings.sets(&["gateway", "limits", "drain_delay_ms"]) {
         // There is no load balancer that must notice the end, and a fixture's test waits for it.
         config.limits.drain_delay_ms = 0;
     }
-    if flags.fixture && !settings.limits_end {
+    if flags.fixture && !settings.sets(&["gateway", "limits", "drain_timeout_ms"]) {
         config.limits.drain_timeout_ms = FIXTURE_DRAIN_MS;
     }
-    if !settings.sets_sigv2 {
+    if !settings.sets(&["gateway", "authenticate", "sigv2"]) {
         // As AWS does in its oldest Regions: clients presign with it by default.
         config.authenticate.sigv2 = true;
     }
-    if !settings.sets_data_events {
+    if !settings.sets(&["gateway", "audit", "data_events"]) {
         // A learner looks at them, and they stay in memory unless there is a file.
         config.audit.data_events = true;
     }
-    if !settings.sets_log_interval {
+    if !settings.sets(&["gateway", "access_logs", "interval_seconds"]) {
         // Who looks at a log of their own is waiting for it.
         config.access_logs.interval_seconds = LOG_INTERVAL_SECONDS;
     }
-    object_lambda(&mut config, users);
     config.region = flags.region.clone();
-    config.kms.account = users.main().arn.account();
+    let is_name = |host: &&String| host.parse::<IpAddr>().is_err();
+    let names = flags.hosts.iter().filter(is_name);
+    config.base_domains.extend(names.cloned());
     config
         .listen
-        .https
-        .get_or_insert(SocketAddr::from((Ipv4Addr::LOCALHOST, HTTPS_PORT)));
+        .admin_hosts
+        .extend(flags.hosts.iter().cloned());
     if flags.ephemeral || flags.fixture {
         config.state.first_start = gateway::state::FirstStart::Any;
     }
@@ -379,14 +399,13 @@ fn gateway_config(settings: &Settings, flags: &Up, users: &Users) -> gateway::co
 
 /// The URL of a listener; empty if the configuration switches it off.
 fn endpoint(scheme: &str, address: Option<SocketAddr>) -> String {
-    address.map_or_else(String::new, |address| format!("{scheme}://{address}"))
+    address.map_or_else(String::new, |address| ports::url(scheme, address))
 }
 
 /// KMS keys, sealed under the root key.
 const KEY_STORE_FILE: &str = "keys.redb";
 /// The root key. Without it the keys are lost; whoever has it and the store has the keys.
 const ROOT_KEY_FILE: &str = "root.key";
-const HTTPS_PORT: u16 = 9443;
 /// How long records of access logs wait for others, in seconds.
 const LOG_INTERVAL_SECONDS: u64 = 10;
 /// How long requests in flight may delay the end of a fixture, in milliseconds.

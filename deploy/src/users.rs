@@ -28,6 +28,7 @@ use crate::cli::MfaTask;
 use crate::cli::UserTask;
 use crate::credentials;
 use crate::credentials::Users;
+use crate::environment::AccessKey;
 use crate::files;
 
 /// Adds, lists or removes users.
@@ -93,6 +94,26 @@ pub fn mfa(task: &MfaTask) -> anyhow::Result<()> {
             file.save()?;
         }
     }
+    Ok(())
+}
+
+/// Gives the first user of `folder` that access key, unless it has it.
+///
+/// # Errors
+///
+/// When the file cannot be read or written, or another user has that access key id.
+pub fn give_main_key(folder: &Path, key: &AccessKey) -> anyhow::Result<()> {
+    let mut file = UsersFile::open(folder)?;
+    let main = file.users.main();
+    let has_secret = main.secret_access_key.expose() == key.secret.expose();
+    if has_secret && main.access_key_id == key.id {
+        return Ok(());
+    }
+    let entry = file.entry(0)?;
+    entry.insert("access_key_id", value(&key.id));
+    entry.insert("secret_access_key", value(key.secret.expose()));
+    file.save()?;
+    tracing::info!("the first user has the access key of the environment");
     Ok(())
 }
 
@@ -283,14 +304,47 @@ const SECRET_LETTERS: usize = 32;
 
 #[cfg(test)]
 mod tests {
+    use proto::identity::Secret;
+
     use super::*;
     use crate::cli::UsersFolder;
 
     fn folder() -> (tempfile::TempDir, PathBuf) {
         let directory = tempfile::tempdir().unwrap();
-        Users::open_or_create(directory.path()).unwrap();
+        Users::open_or_create(directory.path(), None).unwrap();
         let path = directory.path().to_owned();
         (directory, path)
+    }
+
+    #[test]
+    fn a_key_of_the_environment_becomes_the_first_users_and_nothing_else_changes() {
+        let (_directory, folder) = folder();
+        let before = Users::open(&folder).unwrap();
+        let key = |id: &str| AccessKey {
+            id: id.to_owned(),
+            secret: Secret::new("chosen/by+the=test0"),
+        };
+        give_main_key(&folder, &key("CHOSENBYTHETEST0")).unwrap();
+        let text = std::fs::read_to_string(credentials::file(&folder)).unwrap();
+        give_main_key(&folder, &key("CHOSENBYTHETEST0")).unwrap();
+        assert_eq!(
+            std::fs::read_to_string(credentials::file(&folder)).unwrap(),
+            text
+        );
+        let after = Users::open(&folder).unwrap();
+        assert_eq!(after.main().access_key_id, "CHOSENBYTHETEST0");
+        assert_eq!(
+            after.main().secret_access_key.expose(),
+            "chosen/by+the=test0"
+        );
+        assert_eq!(after.main().arn, before.main().arn);
+        assert_eq!(after.alt().access_key_id, before.alt().access_key_id);
+        let of_alt = key(&before.alt().access_key_id);
+        assert!(give_main_key(&folder, &of_alt).is_err());
+        assert_eq!(
+            std::fs::read_to_string(credentials::file(&folder)).unwrap(),
+            text
+        );
     }
 
     fn add(folder: &Path, name: &str, root: bool) -> anyhow::Result<()> {
@@ -373,14 +427,14 @@ mod tests {
 
     #[test]
     fn an_authenticator_app_reads_the_uri_and_its_code_is_the_device_s() {
-        let users = Users::random().unwrap();
+        let users = Users::random(None).unwrap();
         let device = Device::new(users.main()).unwrap();
         let uri = format!(
             "otpauth://totp/Sealgate:main%40123456789012?secret={}&issuer=Sealgate",
             device.secret
         );
         assert_eq!(device.uri, uri);
-        let secret = proto::identity::Secret::new(&*device.secret);
+        let secret = Secret::new(&*device.secret);
         assert!(MfaDevice::new(&device.serial, &secret).is_ok());
         assert!(device.text().unwrap().contains(&uri));
     }

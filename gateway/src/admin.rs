@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http::HeaderValue;
 use http::Method;
 use http::Request;
@@ -16,10 +17,12 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
+use proto::admin_token;
 use proto::connection;
 use proto::connection::UnreadBody;
 use proto::connection::stream;
 use proto::hosts::Hosts;
+use proto::identity::Secret;
 use tokio::net::TcpStream;
 
 use crate::access_log::delivery::Deliverer;
@@ -35,24 +38,34 @@ pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// What the admin listener serves.
 pub(crate) struct Admin {
-    hosts: Hosts,
+    access: AdminAccess,
     readiness: Arc<Readiness>,
     metrics: Option<MetricsText>,
     logs: Arc<Deliverer>,
     counts: Arc<RequestCounts>,
 }
 
+/// Who may use the admin listener, and for what.
+pub(crate) struct AdminAccess {
+    /// The names that it answers to.
+    pub(crate) hosts: Hosts,
+    /// The bearer token of all but health and metrics.
+    pub(crate) token: Option<Secret>,
+    /// Whether other machines reach the listener: there is nothing else without a token then.
+    pub(crate) is_exposed: bool,
+}
+
 impl Admin {
-    /// What is served to requests under one of the names in `hosts`.
+    /// What is served to those who have `access`.
     pub(crate) fn new(
-        hosts: Hosts,
+        access: AdminAccess,
         readiness: Arc<Readiness>,
         metrics: Option<MetricsText>,
         logs: Arc<Deliverer>,
         counts: Arc<RequestCounts>,
     ) -> Self {
         Self {
-            hosts,
+            access,
             readiness,
             metrics,
             logs,
@@ -82,13 +95,10 @@ impl Admin {
         }
     }
 
-    /// Counts of requests, and marks. No web page may use them.
+    /// Counts of requests, and marks.
     fn requests<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
-        if request.headers().contains_key(header::ORIGIN) {
-            return text(
-                StatusCode::FORBIDDEN,
-                "web pages may not use the admin port\n",
-            );
+        if let Err((status, why)) = self.access.check_control(request.headers()) {
+            return text(status, why);
         }
         match (request.method(), request.uri().path()) {
             (&Method::POST, MARK) => requests::mark(&self.counts),
@@ -102,11 +112,18 @@ impl Admin {
 
     /// Answers one request. Paths are exact.
     async fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
-        if let Err(error) = self.hosts.check(request) {
+        let (method, path) = (request.method(), request.uri().path());
+        let checked = match HEALTH.contains(&path) {
+            true => self.access.hosts.check_probe(request),
+            false => self.access.hosts.check(request),
+        };
+        if let Err(error) = checked {
             return text(error.status(), format!("{error}\n"));
         }
-        let (method, path) = (request.method(), request.uri().path());
         if (method, path) == (&Method::POST, FLUSH) {
+            if let Err((status, why)) = self.access.check_control(request.headers()) {
+                return text(status, why);
+            }
             let delivered = self.logs.flush().await;
             let text = format!(
                 "{} log objects written, {} refused, {} waiting\n",
@@ -137,6 +154,31 @@ impl Admin {
         }
     }
 }
+
+impl AdminAccess {
+    /// Checks that a request with these headers may do more than look at health and metrics; the answer if it
+    /// may not. No web page may.
+    fn check_control(&self, headers: &HeaderMap) -> Result<(), (StatusCode, &'static str)> {
+        if headers.contains_key(header::ORIGIN) {
+            return Err((
+                StatusCode::FORBIDDEN,
+                "web pages may not use the admin port\n",
+            ));
+        }
+        match &self.token {
+            Some(token) if admin_token::is_presented(headers, token) => Ok(()),
+            Some(_) => Err((StatusCode::UNAUTHORIZED, WRONG_TOKEN)),
+            None if self.is_exposed => Err((StatusCode::FORBIDDEN, NO_TOKEN)),
+            None => Ok(()),
+        }
+    }
+}
+
+const WRONG_TOKEN: &str = "the admin token is missing or wrong\n";
+const NO_TOKEN: &str = "beyond loopback this needs a token: set listen.admin_token\n";
+
+/// Paths that show whether requests are served, and nothing else.
+const HEALTH: [&str; 2] = ["/livez", "/readyz"];
 
 /// Where a mark is set to count requests from.
 const MARK: &str = "/admin/mark";

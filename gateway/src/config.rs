@@ -3,7 +3,6 @@
 //! [`Config`] is one TOML document. Unknown fields are refused, every field has a default but the
 //! users, and [`Config::check`] finds what cannot work before a port is bound.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -26,6 +25,10 @@ use crate::request::Network;
 use crate::request::Regions;
 use crate::state;
 use crate::vault;
+
+mod listen;
+
+pub use listen::Listen;
 
 /// How a gateway runs.
 #[derive(Clone, Debug, serde::Deserialize)]
@@ -102,36 +105,6 @@ pub struct Config {
 
     /// How access points work.
     pub access_points: access_point::config::Config,
-}
-
-/// Where clients connect. A listener without an address is not opened: the default opens two, and a table
-/// opens those that it names.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Listen {
-    /// Address of the plain HTTP listener.
-    #[serde(default, deserialize_with = "proto::listen::optional_address")]
-    pub http: Option<SocketAddr>,
-
-    /// Address of the HTTPS listener.
-    #[serde(default, deserialize_with = "proto::listen::optional_address")]
-    pub https: Option<SocketAddr>,
-
-    /// Address of the listener for health and metrics. Never the one of clients.
-    #[serde(default, deserialize_with = "proto::listen::optional_address")]
-    pub admin: Option<SocketAddr>,
-
-    /// Host names that the admin listener answers to, besides those of loopback. Without any, one
-    /// beyond loopback answers to every name; one on loopback never does, so that no web page reaches
-    /// it by a name of its own that resolves to 127.0.0.1.
-    #[serde(default)]
-    pub admin_hosts: Vec<String>,
-
-    /// PEM file with the certificate chain of the HTTPS listener, the leaf first.
-    pub certificate_file: Option<PathBuf>,
-
-    /// PEM file with the leaf's private key.
-    pub private_key_file: Option<PathBuf>,
 }
 
 /// What connections and requests may cost.
@@ -271,20 +244,6 @@ impl Default for BackendCredentials {
     }
 }
 
-impl Default for Listen {
-    fn default() -> Self {
-        let loopback = |port| Some(SocketAddr::from(([127, 0, 0, 1], port)));
-        Self {
-            http: loopback(9070),
-            https: None,
-            admin: loopback(9090),
-            admin_hosts: Vec::new(),
-            certificate_file: None,
-            private_key_file: None,
-        }
-    }
-}
-
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -362,13 +321,7 @@ impl Config {
         for (at, user) in self.users.iter().enumerate() {
             self.check_user(user, at)?;
         }
-        if self.listen.http.is_none() && self.listen.https.is_none() {
-            return Err(ConfigError::Field("listen", "has neither http nor https"));
-        }
-        if self.listen.certificate_file.is_some() != self.listen.private_key_file.is_some() {
-            let what = "has only one of certificate_file and private_key_file";
-            return Err(ConfigError::Field("listen", what));
-        }
+        self.listen.check(&self.trusted_proxies)?;
         if !is_bucket_name(&self.state.bucket) {
             let what = "is no name of a bucket: 3 to 63 small letters, digits, dots and hyphens";
             return Err(ConfigError::Field("state.bucket", what));

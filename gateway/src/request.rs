@@ -220,16 +220,30 @@ pub enum SignatureVersion {
 /// The connection that a request came on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {
-    /// Whether the client's bytes were protected by TLS: `aws:SecureTransport`.
+    /// Whether nobody between the client and the gateway can read or change the bytes:
+    /// `aws:SecureTransport`.
     ///
     /// From the connection itself; from `X-Forwarded-Proto` only when a listed proxy sent it.
     pub secure: bool,
+    /// Whether the client's URL is `https`. One over loopback that counts as secure is `http`.
+    pub is_https: bool,
     /// The other end of the TCP connection.
     pub peer: SocketAddr,
     /// The client's address: the peer's, unless that is a listed proxy which named another.
     pub client: IpAddr,
     /// TLS version and cipher suite of our own listener, `None` on plain HTTP.
     pub tls: Option<TlsParameters>,
+}
+
+impl Connection {
+    /// The scheme of the client's URL.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        match self.is_https {
+            true => "https",
+            false => "http",
+        }
+    }
 }
 
 /// What a TLS handshake agreed on.

@@ -27,6 +27,7 @@ use tokio_util::task::TaskTracker;
 use crate::access_log::delivery::Delivered;
 use crate::access_log::delivery::Deliverer;
 use crate::admin::Admin;
+use crate::admin::AdminAccess;
 use crate::admin::MetricsText;
 use crate::admin::Readiness;
 use crate::authenticate::UsersError;
@@ -186,9 +187,9 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         lifetime.stopping.clone(),
     ));
     if let Some(listener) = admin_listener {
-        let hosts = admin_hosts(admin_addr, &config.listen);
+        let access = admin_access(admin_addr, &config.listen);
         let (readiness, logs) = (Arc::clone(&readiness), Arc::clone(&composed.logs));
-        let admin = Admin::new(hosts, readiness, metrics, logs, counts);
+        let admin = Admin::new(access, readiness, metrics, logs, counts);
         serve_admin(&acceptor, listener, admin);
     }
     Ok(Running {
@@ -461,10 +462,14 @@ fn bind(address: Option<SocketAddr>) -> Result<Option<TcpListener>, StartError> 
         .map_err(|cause| StartError::Bind { address, cause })
 }
 
-/// The names that the admin listener answers to.
-fn admin_hosts(address: Option<SocketAddr>, listen: &Listen) -> Hosts {
+/// Who may use the admin listener.
+fn admin_access(address: Option<SocketAddr>, listen: &Listen) -> AdminAccess {
     let address = address.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip());
-    Hosts::for_listener(address, &listen.admin_hosts)
+    AdminAccess {
+        hosts: Hosts::for_listener(address, &listen.admin_hosts),
+        token: listen.admin_token.clone(),
+        is_exposed: !address.is_loopback(),
+    }
 }
 
 /// The address that a listener got.

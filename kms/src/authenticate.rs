@@ -113,6 +113,8 @@ pub enum Signatures {
 pub struct Connection {
     /// Address of the client.
     pub peer: IpAddr,
+    /// Address of this end.
+    pub local: IpAddr,
     /// How it is secured; none on plain HTTP.
     pub tls: Option<TlsSession>,
     /// Cancelled to close the connection without an answer.
@@ -122,6 +124,14 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// Whether nobody outside the machine can read what crosses it: it comes from loopback, or from the
+    /// very address that it goes to.
+    #[must_use]
+    pub fn is_within_machine(&self) -> bool {
+        let peer = self.peer.to_canonical();
+        peer.is_loopback() || peer == self.local.to_canonical()
+    }
+
     /// How a request that came over it was secured, if it was.
     #[must_use]
     pub fn secured(&self, uri: &Uri, headers: &HeaderMap) -> Option<Tls> {

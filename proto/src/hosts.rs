@@ -35,6 +35,20 @@ impl Hosts {
         }
     }
 
+    /// As [`check`](Self::check) for requests that change and show nothing but health: an address passes,
+    /// since a kubelet calls a pod by its address, and no web page has a name of its own that is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check).
+    pub fn check_probe<B>(&self, request: &Request<B>) -> Result<(), HostError> {
+        let host = without_port(named_host(request)?);
+        match bare(host).parse::<IpAddr>() {
+            Ok(_) => Ok(()),
+            Err(_) => self.check(request),
+        }
+    }
+
     /// Checks that the request names one host, and that it is one of these.
     ///
     /// # Errors
@@ -101,13 +115,18 @@ fn named_host<B>(request: &Request<B>) -> Result<&str, HostError> {
 
 /// Whether the host is loopback's or one of `names`.
 fn is_name(names: &[String], host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let bare = bare(host);
     if let Ok(address) = bare.parse::<IpAddr>() {
         return address.is_loopback() || names.iter().any(|name| name == bare);
     }
 
     let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
     host == "localhost" || host.ends_with(".localhost") || names.contains(&host)
+}
+
+/// An address of IPv6 without its brackets.
+fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 /// A host without its port. An IPv6 address keeps its brackets.
@@ -168,6 +187,31 @@ mod tests {
         ] {
             assert!(check(&hosts, host).is_err(), "{host}");
         }
+    }
+
+    #[test]
+    fn a_probe_may_name_any_address_and_no_other_name() {
+        let hosts = Hosts::for_listener(
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            &["kms.internal".to_owned()],
+        );
+        let probe = |host: &str| {
+            let request = Request::get("/livez").header("host", host);
+            hosts.check_probe(&request.body(()).unwrap())
+        };
+        for host in [
+            "10.1.2.3:9091",
+            "10.1.2.3",
+            "[fd00::1]:9091",
+            "kms.internal",
+        ] {
+            assert_eq!(probe(host), Ok(()), "{host}");
+        }
+        for host in ["evil.example", "10.1.2.3.evil.example:9091"] {
+            assert_eq!(probe(host), Err(HostError::Other), "{host}");
+        }
+        assert_eq!(probe(""), Err(HostError::Ambiguous));
+        assert_eq!(check(&hosts, "10.1.2.3:9091"), Err(HostError::Other));
     }
 
     #[test]

@@ -16,6 +16,7 @@
 //! | [`iam`] | users and roles, and who a request comes from |
 //! | [`session`] | session tokens of STS: to make one and to check one |
 //! | [`mfa`] | MFA devices, their codes, and that a code is accepted once |
+//! | [`admin_token`] | the bearer token of admin ports: whether a request presents it |
 //! | [`policy`] | the IAM policy language and its one evaluator |
 //! | [`sigv2`] | AWS Signature Version 2: to check a request |
 //! | [`sigv4`] | AWS Signature Version 4: to check a request and to sign one |
@@ -39,6 +40,8 @@ pub mod iam;
 pub mod session;
 
 pub mod mfa;
+
+pub mod admin_token;
 
 pub mod policy;
 

@@ -16,6 +16,7 @@ mod names;
 mod payload;
 mod pressure;
 mod sessions;
+mod sidecar;
 mod targets;
 mod time;
 mod tls;

@@ -355,6 +355,7 @@ impl Request {
             received: SystemClock.now(),
             connection: Connection {
                 secure: self.secure,
+                is_https: self.secure,
                 peer: "127.0.0.1:5000".parse().unwrap(),
                 client: "127.0.0.1".parse().unwrap(),
                 tls: None,

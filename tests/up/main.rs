@@ -1,5 +1,6 @@
 //! `sealgate up` as a process: what it prints, what it refuses, and what a life leaves for the next one.
 
+mod container;
 mod counts;
 mod lab;
 mod lives;
@@ -32,7 +33,17 @@ struct Up {
 impl Up {
     /// Starts the binary with these arguments, in `folder`, where its log is the file `log`.
     fn start<A: AsRef<OsStr>>(folder: &Path, arguments: &[A]) -> Self {
+        Self::start_with(folder, arguments, &[])
+    }
+
+    /// The same with these variables in its environment.
+    fn start_with<A: AsRef<OsStr>>(
+        folder: &Path,
+        arguments: &[A],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let mut command = command(folder);
+        command.envs(variables.iter().copied());
         command.args(["up", "--fixture"]).args(arguments);
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let log = std::fs::OpenOptions::new()
@@ -89,6 +100,13 @@ fn command(folder: &Path) -> Command {
         "SEALGATE_CONFIG",
         "SEALGATE_BACKEND",
         "SEALGATE_REGION",
+        "SEALGATE_LISTEN",
+        "SEALGATE_HOSTS",
+        "SEALGATE_ADMIN_TOKEN",
+        "SEALGATE_ADMIN_TOKEN_FILE",
+        "SEALGATE_ACCESS_KEY_ID",
+        "SEALGATE_SECRET_ACCESS_KEY",
+        "SEALGATE_SECRET_ACCESS_KEY_FILE",
     ] {
         command.env_remove(name);
     }

@@ -19,6 +19,7 @@ use crate::embedded::service::Service;
 use crate::embedded::store::Store;
 use crate::embedded::sweep;
 use crate::embedded::takeover;
+use crate::environment;
 use crate::files;
 use crate::up::settings::EmbeddedBackend;
 
@@ -101,13 +102,12 @@ fn credentials_of_other(file: Option<&Path>) -> anyhow::Result<BackendCredential
         let text = files::read_secret(file)?;
         return toml::from_str(&text).with_context(|| format!("in {}", file.display()));
     }
-    let read = |name: &str| {
-        std::env::var(name)
-            .with_context(|| format!("--backend needs {name}, or --backend-credentials"))
-    };
+    let missing = |name: &str| format!("--backend needs {name}, or --backend-credentials");
+    let (id, secret) = (environment::BACKEND_ID, environment::BACKEND_SECRET);
     Ok(BackendCredentials {
-        access_key_id: read("SEALGATE_BACKEND_ACCESS_KEY_ID")?,
-        secret_access_key: read("SEALGATE_BACKEND_SECRET_ACCESS_KEY")?.into(),
+        access_key_id: environment::variable(id).with_context(|| missing(id))?,
+        secret_access_key: environment::secret(environment::variable, secret)?
+            .with_context(|| missing(secret))?,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::fs::TryLockError;
+use std::io::ErrorKind;
 use std::io::Read as _;
 use std::io::Seek as _;
 use std::io::Write as _;
@@ -36,9 +37,10 @@ impl DataFolder {
                 std::env::temp_dir().join(format!("sealgate-{name}"))
             }
         };
-        files::private_directory(&path)?;
-        files::private_entries(&path)?;
-        let lock = lock(&path)?;
+        let prepared = files::private_directory(&path)
+            .and_then(|()| files::private_entries(&path))
+            .and_then(|()| lock(&path));
+        let lock = prepared.map_err(|error| unwritable(error, &path, flags.ephemeral))?;
         Ok(Self {
             path,
             is_temporary: flags.ephemeral,
@@ -55,6 +57,30 @@ impl Drop for DataFolder {
             tracing::warn!(%error, folder = %self.path.display(), "could not be removed");
         }
     }
+}
+
+/// Adds the way out to an error of a folder that cannot be written.
+fn unwritable(error: anyhow::Error, folder: &Path, is_temporary: bool) -> anyhow::Error {
+    let io = error.downcast_ref::<std::io::Error>();
+    let kind = io.map(std::io::Error::kind);
+    if !matches!(
+        kind,
+        Some(ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied)
+    ) {
+        return error;
+    }
+    let way = match is_temporary {
+        true => "mount a tmpfs there, or name a folder that can be written in TMPDIR",
+        false => {
+            "mount a volume there, name another folder with --data, or store nothing with --ephemeral"
+        }
+    };
+    // The folder above a temporary one, which does not exist.
+    let folder = folder.parent().filter(|_| is_temporary).unwrap_or(folder);
+    anyhow::anyhow!(
+        "the folder {} cannot be written ({error:#}): {way}",
+        folder.display()
+    )
 }
 
 /// Locks the folder for this process, whose id the lock's file has. The system ends the lock with the

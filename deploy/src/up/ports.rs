@@ -1,17 +1,67 @@
-//! The ports of `up`.
+//! The ports of `up`: where they listen, and the URLs that clients reach them by.
 
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
 use std::net::SocketAddr;
 
+use crate::up::settings::Settings;
+
+/// Sets the address of the listeners whose address the file does not set.
+pub(super) fn set_addresses(
+    listen: IpAddr,
+    settings: &Settings,
+    kms: &mut kms::config::Config,
+    gateway: &mut gateway::config::Config,
+) {
+    let https = SocketAddr::new(listen, HTTPS_PORT);
+    gateway.listen.https.get_or_insert(https);
+    let set = |path: &[&str], address: &mut SocketAddr| {
+        if !settings.sets(path) {
+            address.set_ip(listen);
+        }
+    };
+    set(&["kms", "listen"], &mut kms.listen);
+    set(&["kms", "admin", "listen"], &mut kms.admin.listen);
+    for (name, address) in [
+        ("http", &mut gateway.listen.http),
+        ("https", &mut gateway.listen.https),
+        ("admin", &mut gateway.listen.admin),
+    ] {
+        if let Some(address) = address {
+            set(&["gateway", "listen", name], address);
+        }
+    }
+}
+
 /// Sets ports that are free, for a fixture.
-pub(super) fn take_free(kms: &mut kms::config::Config, gateway: &mut gateway::config::Config) {
-    let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+pub(super) fn take_free(
+    listen: IpAddr,
+    kms: &mut kms::config::Config,
+    gateway: &mut gateway::config::Config,
+) {
+    let free = SocketAddr::new(listen, 0);
     kms.listen = free;
     kms.admin.listen = free;
     gateway.listen.http = Some(free);
     gateway.listen.https = Some(free);
     gateway.listen.admin = Some(free);
+}
+
+/// Where a client of this machine reaches a listener on `address`, which may be every address of it.
+pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// The URL by which a client of this machine reaches a listener.
+pub(super) fn url(scheme: &str, address: SocketAddr) -> String {
+    format!("{scheme}://{}", reachable(address))
 }
 
 /// Why the KMS does not start.
@@ -53,9 +103,42 @@ fn taken(address: SocketAddr) -> anyhow::Error {
     )
 }
 
+/// The port of S3 over TLS.
+const HTTPS_PORT: u16 = 9443;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_listener_on_every_address_is_announced_by_loopback() {
+        for (address, expected) in [
+            ("0.0.0.0:1", "http://127.0.0.1:1"),
+            ("[::]:1", "http://[::1]:1"),
+            ("127.0.0.1:1", "http://127.0.0.1:1"),
+            ("10.1.2.3:1", "http://10.1.2.3:1"),
+        ] {
+            assert_eq!(url("http", address.parse().unwrap()), expected);
+        }
+    }
+
+    #[test]
+    fn an_address_that_the_file_sets_stays_and_the_others_follow_the_flag() {
+        let text = "[kms.admin]\nlisten = \"127.0.0.1:9091\"\n[gateway.listen]\nhttp = \"127.0.0.1:9070\"\n";
+        let settings = Settings::parse(text).unwrap();
+        let (mut kms, mut gateway) = (settings.kms.clone(), settings.gateway.clone());
+        set_addresses(
+            "0.0.0.0".parse().unwrap(),
+            &settings,
+            &mut kms,
+            &mut gateway,
+        );
+        assert_eq!(kms.listen.to_string(), "0.0.0.0:9080");
+        assert_eq!(kms.admin.listen.to_string(), "127.0.0.1:9091");
+        assert_eq!(gateway.listen.http.unwrap().to_string(), "127.0.0.1:9070");
+        assert_eq!(gateway.listen.https.unwrap().to_string(), "0.0.0.0:9443");
+        assert_eq!(gateway.listen.admin, None, "the table does not name it");
+    }
 
     #[test]
     fn a_port_that_is_taken_is_reported_with_the_field_that_sets_another() {

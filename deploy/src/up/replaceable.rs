@@ -21,7 +21,7 @@ use proto::time::Clock;
 use proto::time::SystemClock;
 use tokio::sync::Mutex;
 
-use crate::certificate::LOCAL_NAMES;
+use crate::certificate;
 use crate::certificate::LocalAuthority;
 use crate::embedded::store::Store;
 use crate::up::ports;
@@ -30,6 +30,8 @@ use crate::up::ports;
 pub(super) struct GatewayParts {
     pub(super) config: Config,
     pub(super) authority: LocalAuthority,
+    /// Names of the certificate besides those of loopback.
+    pub(super) hosts: Vec<String>,
     pub(super) secret: Secret,
     pub(super) local: Option<Arc<dyn LocalBackend>>,
     /// What the embedded backend stores.
@@ -139,8 +141,9 @@ impl GatewayParts {
         audit: &Arc<Audit>,
         counts: &Arc<RequestCounts>,
     ) -> anyhow::Result<Running> {
-        let issued = self.authority.issue(&LOCAL_NAMES, SystemClock.now());
-        let issued = issued.context("the certificate for loopback")?;
+        let names = certificate::names(&self.hosts);
+        let issued = self.authority.issue(&names, SystemClock.now());
+        let issued = issued.context("the certificate")?;
         let parts = Parts {
             certificate: Some(Certificate {
                 chain: issued.chain,

@@ -15,24 +15,9 @@ pub(super) struct Settings {
     pub(super) gateway: gateway::config::Config,
     pub(super) kms: kms::config::Config,
     pub(super) embedded: EmbeddedBackend,
-    /// Whether the file sets how long the end is delayed for load balancers.
+    /// The file as it is written.
     #[serde(skip)]
-    pub(super) delays_end: bool,
-    /// Whether the file sets how long requests in flight may delay the end.
-    #[serde(skip)]
-    pub(super) limits_end: bool,
-    /// Whether the file sets whether Signature Version 2 is accepted.
-    #[serde(skip)]
-    pub(super) sets_sigv2: bool,
-    /// Whether the file sets how long records of access logs wait.
-    #[serde(skip)]
-    pub(super) sets_log_interval: bool,
-    /// Whether the file sets whether data events are recorded.
-    #[serde(skip)]
-    pub(super) sets_data_events: bool,
-    /// Whether the file names the state bucket.
-    #[serde(skip)]
-    pub(super) names_state: bool,
+    written: toml::Table,
 }
 
 /// The embedded backend.
@@ -54,21 +39,19 @@ impl Settings {
         Self::parse(&text).with_context(context)
     }
 
-    fn parse(text: &str) -> Result<Self, toml::de::Error> {
-        let table: toml::Table = toml::from_str(text)?;
-        let has = |section: &str, field: &str| {
-            let section = table.get("gateway").and_then(|table| table.get(section));
-            section.is_some_and(|table| table.get(field).is_some())
-        };
+    pub(super) fn parse(text: &str) -> Result<Self, toml::de::Error> {
         Ok(Self {
-            delays_end: has("limits", "drain_delay_ms"),
-            limits_end: has("limits", "drain_timeout_ms"),
-            sets_sigv2: has("authenticate", "sigv2"),
-            sets_log_interval: has("access_logs", "interval_seconds"),
-            sets_data_events: has("audit", "data_events"),
-            names_state: has("state", "bucket"),
+            written: toml::from_str(text)?,
             ..toml::from_str(text)?
         })
+    }
+
+    /// Whether the file sets the field at that path, such as `["gateway", "listen", "http"]`.
+    pub(super) fn sets(&self, path: &[&str]) -> bool {
+        let mut names = path.iter();
+        let first = names.next().and_then(|name| self.written.get(*name));
+        let field = names.try_fold(first, |table, name| Some(table?.get(*name)));
+        field.flatten().is_some()
     }
 }
 
@@ -83,13 +66,21 @@ mod tests {
         }
         let settings = Settings::parse("[kms.quotas]\nscale = 0.5\n").unwrap();
         assert!((settings.kms.quotas.scale - 0.5).abs() < f64::EPSILON);
-        assert!(!settings.delays_end && !settings.limits_end && !settings.names_state);
+        assert!(settings.sets(&["kms", "quotas", "scale"]) && !settings.sets(&["gateway"]));
     }
 
     #[test]
     fn what_the_file_sets_itself_is_seen() {
         let text = "[gateway.authenticate]\nsigv2 = false\n[gateway.limits]\ndrain_delay_ms = 0\n[gateway.state]\nbucket = \"mine\"\n";
         let settings = Settings::parse(text).unwrap();
-        assert!(settings.delays_end && settings.names_state && settings.sets_sigv2);
+        for path in [
+            ["gateway", "authenticate", "sigv2"],
+            ["gateway", "limits", "drain_delay_ms"],
+            ["gateway", "state", "bucket"],
+        ] {
+            assert!(settings.sets(&path), "{path:?}");
+        }
+        assert!(!settings.sets(&["gateway", "limits", "drain_timeout_ms"]));
+        assert!(!settings.sets(&["gateway", "limits", "drain_delay_ms", "deeper"]));
     }
 }

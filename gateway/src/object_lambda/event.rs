@@ -129,10 +129,7 @@ impl Event {
 
 /// The URL that the caller requested, without its signature.
 fn url(request: &S3Request) -> String {
-    let scheme = match request.connection.secure {
-        true => "https",
-        false => "http",
-    };
+    let scheme = request.connection.scheme();
     let host = request.header("host").unwrap_or_default();
     let key = request.target.key.as_deref().unwrap_or_default();
     let path = sigv4::encode_path(key.as_bytes());

@@ -63,10 +63,7 @@ pub(crate) fn write_source_version(
 
 /// The object's URL, as the client addressed its bucket; `path` is its key, encoded.
 pub(crate) fn location(request: &S3Request, bucket: &str, path: &str) -> String {
-    let scheme = match request.connection.secure {
-        true => "https",
-        false => "http",
-    };
+    let scheme = request.connection.scheme();
     let host = request.header("host").unwrap_or_default();
     let is_in_host = request.target.addressing != Addressing::Path;
     if is_in_host || host.starts_with(&format!("{bucket}.")) {

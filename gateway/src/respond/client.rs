@@ -13,12 +13,26 @@ use crate::request::TlsParameters;
 ///
 /// From everyone else, `X-Forwarded-*` headers mean nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TrustedProxies(Vec<Network>);
+pub struct TrustedProxies {
+    networks: Vec<Network>,
+    /// Whether plain HTTP from loopback counts as secure.
+    loopback_is_secure: bool,
+}
 
 impl TrustedProxies {
     /// The proxies in these networks.
     pub fn new(networks: Vec<Network>) -> Self {
-        Self(networks)
+        Self {
+            networks,
+            loopback_is_secure: false,
+        }
+    }
+
+    /// Has plain HTTP from loopback peers count as secure, for a listener on loopback.
+    #[must_use]
+    pub fn with_secure_loopback(mut self, is_secure: bool) -> Self {
+        self.loopback_is_secure = is_secure;
+        self
     }
 
     /// The connection of a request from `peer`.
@@ -31,13 +45,18 @@ impl TrustedProxies {
         tls: Option<TlsParameters>,
         headers: &HeaderMap,
     ) -> Connection {
+        let client = peer.ip().to_canonical();
+        let is_listed = self.contains(client);
+        let is_within_machine = self.loopback_is_secure && client.is_loopback() && !is_listed;
         let mut connection = Connection {
-            secure: tls.is_some(),
+            // By the socket alone. A listed proxy's clients may be elsewhere.
+            secure: tls.is_some() || is_within_machine,
+            is_https: tls.is_some(),
             peer,
-            client: peer.ip().to_canonical(),
+            client,
             tls,
         };
-        if self.0.is_empty() || !self.contains(connection.client) {
+        if !is_listed {
             return connection;
         }
 
@@ -60,13 +79,16 @@ impl TrustedProxies {
         let mut protocols = list("x-forwarded-proto");
         if let (Some(protocol), None) = (protocols.next(), protocols.next()) {
             connection.secure = protocol.trim().eq_ignore_ascii_case("https");
+            connection.is_https = connection.secure;
         }
         connection
     }
 
     /// Whether an address is a listed proxy's.
     fn contains(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(address))
+        self.networks
+            .iter()
+            .any(|network| network.contains(address))
     }
 }
 
@@ -116,6 +138,38 @@ mod tests {
         let headers = [("x-forwarded-for", "6.6.6.6, 203.0.113.7, 192.0.2.9")];
         let connection = connection(&["192.0.2.0/24"], "192.0.2.1:1000", &headers);
         assert_eq!(connection.client.to_string(), "203.0.113.7");
+    }
+
+    #[test]
+    fn loopback_is_secure_by_the_socket_and_by_no_header() {
+        let connection = |peer: &str, headers: &[(&'static str, &'static str)]| {
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                map.append(*name, HeaderValue::from_static(value));
+            }
+            let proxies = TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]);
+            let proxies = proxies.with_secure_loopback(true);
+            proxies.connection(peer.parse().unwrap(), None, &map)
+        };
+        for peer in [
+            "127.0.0.1:1",
+            "127.9.9.9:1",
+            "[::1]:1",
+            "[::ffff:127.0.0.1]:1",
+        ] {
+            for headers in [&[][..], &[("x-forwarded-proto", "http")], &FORWARDED] {
+                let connection = connection(peer, headers);
+                assert!(connection.secure, "{peer} {headers:?}");
+                assert_eq!(connection.scheme(), "http");
+            }
+        }
+        let from_loopback = [("x-forwarded-for", "127.0.0.1")];
+        let forwarded = [("forwarded", "for=127.0.0.1;proto=https")];
+        for peer in ["192.0.2.1:1", "10.1.1.1:1", "[2001:db8::1]:1"] {
+            for headers in [&[][..], &from_loopback, &forwarded] {
+                assert!(!connection(peer, headers).secure, "{peer} {headers:?}");
+            }
+        }
     }
 
     #[test]

@@ -114,7 +114,8 @@ pub(super) fn compose(
     random.fill(&mut seed);
     let settings = Settings {
         bases: BaseDomains::new(config.base_domains.iter().cloned()),
-        proxies: TrustedProxies::new(config.trusted_proxies.clone()),
+        proxies: TrustedProxies::new(config.trusted_proxies.clone())
+            .with_secure_loopback(config.listen.loopback_is_secure),
         wire_limits: config.limits.wire(),
         in_flight_max: config.limits.requests_in_flight_max,
         seed: u64::from_le_bytes(seed),

@@ -70,7 +70,7 @@ impl Authenticator {
         tls: Option<Tls>,
         request_id: Arc<str>,
     ) -> Result<Caller, KmsError> {
-        let is_exposed = tls.is_none() && !connection.peer.to_canonical().is_loopback();
+        let is_exposed = tls.is_none() && !connection.is_within_machine();
         if is_exposed && !self.plain_tokens && metadata.contains_key(AUTHORIZATION) {
             return Err(invalid_token(PLAIN));
         }

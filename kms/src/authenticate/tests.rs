@@ -110,6 +110,7 @@ fn check(parts: &Parts, body: &[u8]) -> Result<Caller, KmsError> {
 fn connection() -> Connection {
     Connection {
         peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        local: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9)),
         tls: None,
         cut: CancellationToken::new(),
         unauthenticated: Arc::new(Semaphore::new(1)),
@@ -457,6 +458,7 @@ fn a_token_in_clear_from_another_machine_is_refused_unless_the_configuration_say
         (IpAddr::V4(Ipv4Addr::LOCALHOST), true),
         (IpAddr::V6(mapped), true),
         ("::1".parse().unwrap(), true),
+        ("192.0.2.9".parse().unwrap(), true),
         ("192.0.2.1".parse().unwrap(), false),
     ] {
         let connection = Connection {

@@ -1,6 +1,8 @@
 //! Accepts connections on one port and serves HTTP/1.1 and HTTP/2 on each.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -172,10 +174,12 @@ impl Serving {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
 
+        let local = stream.local_addr().map_or(UNKNOWN, |address| address.ip());
         let unauthenticated_max = self.unauthenticated_max;
         let connection = |tls| {
             Arc::new(Connection {
                 peer: peer.ip(),
+                local,
                 tls,
                 cut: CancellationToken::new(),
                 unauthenticated: Arc::new(Semaphore::new(unauthenticated_max)),
@@ -256,6 +260,9 @@ impl Serving {
         }
     }
 }
+
+/// Stands for an address that the system does not report: no peer has it.
+const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// Largest head of an HTTP/1.1 request, in bytes.
 const HEAD_BYTES_MAX: usize = 64 << 10;

@@ -1,0 +1,171 @@
+//! Secrets that the environment gives: in a variable, or in the file that the variable `NAME_FILE` names, as
+//! containers and orchestrators mount them.
+
+use anyhow::Context as _;
+use proto::identity::Secret;
+
+/// A variable of this process; none if it is not there, is empty or is not UTF-8.
+#[must_use]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The secret `name` of an environment, without white space at its ends; none if neither `name` nor `name_FILE` is
+/// set there.
+///
+/// # Errors
+///
+/// When both are set, or the file cannot be read or is empty.
+pub fn secret(env: impl Fn(&str) -> Option<String>, name: &str) -> anyhow::Result<Option<Secret>> {
+    let in_file = format!("{name}_FILE");
+    match (env(name), env(&in_file)) {
+        (Some(_), Some(_)) => anyhow::bail!("{name} and {in_file} are both set: set one of them"),
+        (Some(text), None) => Ok(Some(Secret::new(text.trim()))),
+        (None, Some(file)) => {
+            // No look at its rights: what an orchestrator mounts is often readable by every user there.
+            let text = std::fs::read_to_string(&file);
+            let text = Secret::new(text.with_context(|| format!("{in_file}: reading {file}"))?);
+            let text = text.expose().trim();
+            anyhow::ensure!(!text.is_empty(), "{in_file}: {file} is empty");
+            Ok(Some(Secret::new(text)))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+/// The access key of the main user of `up`.
+#[derive(Clone, Debug)]
+pub struct AccessKey {
+    /// The access key id.
+    pub id: String,
+    /// The secret access key.
+    pub secret: Secret,
+}
+
+impl AccessKey {
+    /// That of `SEALGATE_ACCESS_KEY_ID` and `SEALGATE_SECRET_ACCESS_KEY`; none if neither is set.
+    ///
+    /// # Errors
+    ///
+    /// When one is missing, or is so short or has such characters that it is no access key.
+    pub fn read(env: impl Fn(&str) -> Option<String>) -> anyhow::Result<Option<Self>> {
+        let (id, secret) = (env(ID), secret(&env, SECRET)?);
+        let (id, secret) = match (id, secret) {
+            (None, None) => return Ok(None),
+            (Some(id), Some(secret)) => (id, secret),
+            (Some(_), None) => anyhow::bail!("{ID} is set without {SECRET} or {SECRET}_FILE"),
+            (None, Some(_)) => anyhow::bail!("{SECRET} is set without {ID}"),
+        };
+        // API_AccessKey of the IAM API Reference: 16 to 128 characters, letters, digits and underscores.
+        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        anyhow::ensure!(
+            (16..=128).contains(&id.len()) && id.bytes().all(is_word),
+            "{ID} is no access key id: 16 to 128 letters, digits and underscores"
+        );
+        let text = secret.expose();
+        let is_printed = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+        anyhow::ensure!(
+            (SECRET_BYTES_MIN..=128).contains(&text.len()) && text.bytes().all(is_printed),
+            "{SECRET} is no secret access key: {SECRET_BYTES_MIN} to 128 letters, digits and signs, such as \
+             `head -c 30 /dev/urandom | base64` prints; without it, one is made at the first start"
+        );
+        Ok(Some(Self { id, secret }))
+    }
+
+    /// How a shell gets at the secret, where this process has it from the environment `env`.
+    #[must_use]
+    pub fn secret_in_shell(env: impl Fn(&str) -> Option<String>) -> String {
+        let in_file = format!("{SECRET}_FILE");
+        match env(&in_file) {
+            Some(_) => format!("\"$(cat \"${in_file}\")\""),
+            None => format!("\"${SECRET}\""),
+        }
+    }
+}
+
+const ID: &str = "SEALGATE_ACCESS_KEY_ID";
+const SECRET: &str = "SEALGATE_SECRET_ACCESS_KEY";
+/// The shortest secret that nobody guesses, in bytes.
+pub const SECRET_BYTES_MIN: usize = 16;
+/// The access key id at the backend.
+pub const BACKEND_ID: &str = "SEALGATE_BACKEND_ACCESS_KEY_ID";
+/// Its secret.
+pub const BACKEND_SECRET: &str = "SEALGATE_BACKEND_SECRET_ACCESS_KEY";
+/// The secret that gateway and KMS share.
+pub const SERVICE_SECRET: &str = "SEALGATE_SERVICE_SECRET";
+/// The token of the admin ports.
+pub const ADMIN_TOKEN: &str = "SEALGATE_ADMIN_TOKEN";
+
+/// The token of the admin ports that an environment gives.
+///
+/// # Errors
+///
+/// As [`secret`], and when it is too short.
+pub fn admin_token(env: impl Fn(&str) -> Option<String>) -> anyhow::Result<Option<Secret>> {
+    let token = secret(env, ADMIN_TOKEN)?;
+    let is_short = |token: &Secret| token.expose().len() < SECRET_BYTES_MIN;
+    anyhow::ensure!(
+        !token.as_ref().is_some_and(is_short),
+        "{ADMIN_TOKEN} is shorter than {SECRET_BYTES_MIN} characters"
+    );
+    Ok(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(pairs: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
+        let pairs: Vec<_> = pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        move |name| {
+            let pair = pairs.iter().find(|(other, _)| other == name);
+            pair.map(|(_, value)| value.clone())
+        }
+    }
+
+    #[test]
+    fn a_secret_is_in_a_variable_or_in_a_file_and_not_in_both() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        std::fs::write(&file, "sixteen-letters!\n").unwrap();
+        let path = file.to_str().unwrap();
+        let read = |pairs: &[(&str, &str)]| secret(env(pairs), "S");
+        let text = |pairs: &[(&str, &str)]| read(pairs).unwrap().map(|s| s.expose().to_owned());
+        assert_eq!(text(&[]), None);
+        assert_eq!(text(&[("S", "given")]).unwrap(), "given");
+        assert_eq!(text(&[("S_FILE", path)]).unwrap(), "sixteen-letters!");
+        let refusal = |pairs: &[(&str, &str)]| format!("{:#}", read(pairs).unwrap_err());
+        assert!(refusal(&[("S", "given"), ("S_FILE", path)]).contains("both set"));
+        assert!(refusal(&[("S_FILE", "/nowhere")]).contains("S_FILE: reading /nowhere"));
+        std::fs::write(&file, " \n").unwrap();
+        assert!(refusal(&[("S_FILE", path)]).contains("is empty"));
+        assert!(admin_token(env(&[("SEALGATE_ADMIN_TOKEN", "short")])).is_err());
+    }
+
+    #[test]
+    fn an_access_key_that_could_be_guessed_or_is_half_is_refused() {
+        let (id, secret) = ("CHOSENBYTHETEST0", "chosen/by+the=test0");
+        let read = |id: &str, secret: &str| AccessKey::read(env(&[(ID, id), (SECRET, secret)]));
+        assert_eq!(read(id, secret).unwrap().unwrap().id, id);
+        assert!(AccessKey::read(env(&[])).unwrap().is_none());
+        for (id, secret) in [
+            ("test", "test"),
+            (id, "test"),
+            ("minioadmin", secret),
+            (id, "with \"quotes\" in it"),
+            (id, "two\nlines of a secret"),
+            ("of-other-signs-0", secret),
+        ] {
+            let refusal = read(id, secret).unwrap_err().to_string();
+            assert!(refusal.contains("is no"), "{refusal}");
+            assert!(!refusal.contains(secret), "{refusal}");
+        }
+        for pair in [(ID, id), (SECRET, secret)] {
+            let refusal = AccessKey::read(env(&[pair])).unwrap_err().to_string();
+            assert!(refusal.contains("is set without"), "{refusal}");
+        }
+    }
+}
