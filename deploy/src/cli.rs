@@ -1,5 +1,9 @@
 //! The command line.
 
+pub mod load;
+pub mod plan;
+pub mod threshold;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,6 +11,8 @@ use std::time::Duration;
 use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
+use kms::quota::Adjustment;
+use kms::quota::Class;
 use proto::identity::AccountId;
 use proto::identity::Region;
 
@@ -41,6 +47,10 @@ pub enum Command {
     Mfa(MfaTask),
     /// Report whether the services here are ready: exit status 0, or 1 with the reason.
     Health(Health),
+    /// Call a KMS at a fixed rate, and show what its quotas did: deploy/LOAD.md.
+    Load(load::Load),
+    /// Compute how many KMS calls a use of S3 makes, and what the quota does to them: deploy/PLAN.md.
+    Plan(plan::Plan),
     /// Print a bearer token by which a user calls the KMS over gRPC.
     Token(Token),
 }
@@ -95,6 +105,10 @@ pub struct Up {
     /// Factor on every KMS request quota: at 0.001, 100 requests a second act as AWS's 100,000.
     #[arg(long, value_name = "FACTOR", value_parser = factor)]
     pub quota_scale: Option<f64>,
+    /// The rate of one quota in requests a second, such as CryptographicOperationsSymmetric=50; may be
+    /// repeated. It is not scaled.
+    #[arg(long, value_name = "CLASS=RATE", value_parser = quota)]
+    pub quota: Vec<Adjustment>,
     /// KMS keys to create at start: TOML, or local-kms's YAML.
     #[arg(long, value_name = "FILE")]
     pub seed: Option<PathBuf>,
@@ -151,6 +165,24 @@ fn factor(text: &str) -> Result<f64, String> {
     ))
 }
 
+/// Reads the rate of one quota.
+fn quota(text: &str) -> Result<Adjustment, String> {
+    let form = || format!("`{text}` is not of the form CryptographicOperationsSymmetric=50");
+    let (name, rate) = text.split_once('=').ok_or_else(form)?;
+    let rate = rate.parse::<f64>().map_err(|_| form())?;
+    kms::quota::Rate::per_second(rate).map_err(|error| error.to_string())?;
+    let class = Class::from_name(name).ok_or_else(|| match Class::for_operation(name, None) {
+        Some(class) => format!("{name} counts against the quota {}", class.name()),
+        None => format!("there is no quota `{name}`: GET /admin/quotas lists them"),
+    })?;
+    Ok(Adjustment {
+        class,
+        account: None,
+        region: None,
+        rate,
+    })
+}
+
 /// Flags of the KMS alone.
 #[derive(Args)]
 pub struct Kms {
@@ -172,6 +204,10 @@ pub struct Kms {
     /// Factor on every KMS request quota: at 0.001, 100 requests a second act as AWS's 100,000.
     #[arg(long, value_name = "FACTOR", value_parser = factor)]
     pub quota_scale: Option<f64>,
+    /// The rate of one quota in requests a second, such as CryptographicOperationsSymmetric=50; may be
+    /// repeated. It is not scaled.
+    #[arg(long, value_name = "CLASS=RATE", value_parser = quota)]
+    pub quota: Vec<Adjustment>,
 }
 
 /// Flags of the gateway alone.

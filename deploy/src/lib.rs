@@ -4,12 +4,17 @@
 //!
 //! | Module | Its one job |
 //! |---|---|
+//! | [`plan`] | how many KMS calls a use of S3 makes |
+//! | [`load`] | calls at a fixed rate, and what quotas did to them |
+//! | [`schedule`] | when requests are due |
 //! | [`up`] | both services and a backend, together |
 //! | [`single`] | one service alone |
 //! | [`users`] | the commands that edit the file of users |
 //! | [`token`] | bearer tokens of users |
 //! | [`health`] | whether the services here are ready |
 //! | [`cli`] | the command line |
+//! | [`chart`] | charts as SVG |
+//! | [`retry`] | how SDKs retry |
 //! | [`announce`] | what is printed |
 //! | [`process`] | logs, core dumps, signals |
 //! | [`seed`] | KMS keys to create at start |
@@ -20,12 +25,17 @@
 //! | [`files`] | files with the permissions they need |
 
 // In the order of the table; `tests/tidy` reads it.
+pub mod plan;
+pub mod load;
+pub mod schedule;
 pub mod up;
 pub mod single;
 pub mod users;
 pub mod token;
 pub mod health;
 pub mod cli;
+pub mod chart;
+pub mod retry;
 pub mod announce;
 pub mod process;
 pub mod seed;

@@ -6,6 +6,8 @@ use clap::Parser as _;
 use sealgate::cli::Arguments;
 use sealgate::cli::Command;
 use sealgate::health;
+use sealgate::load;
+use sealgate::plan;
 use sealgate::process;
 use sealgate::single;
 use sealgate::token;
@@ -23,7 +25,7 @@ fn main() -> ExitCode {
     process::raise_file_limit();
     process::refuse_huge_pages();
     match run(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // One line without a backtrace: the cause is mostly the configuration.
             tracing::error!("{}", process::sentence(&error));
@@ -33,7 +35,7 @@ fn main() -> ExitCode {
 }
 
 /// Runs the command until it ends.
-fn run(arguments: Arguments) -> anyhow::Result<()> {
+fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut runtime = match &arguments.command {
         // It runs every few seconds beside the services: no threads for it.
         Some(Command::Health(_)) => tokio::runtime::Builder::new_current_thread(),
@@ -47,10 +49,14 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             Some(Command::Kms(flags)) => single::kms(&flags).await,
             Some(Command::Gateway(flags)) => Box::pin(single::gateway(&flags)).await,
             Some(Command::Health(flags)) => health::run(&flags),
+            // Its results decide the status.
+            Some(Command::Load(flags)) => return Box::pin(load::run(&flags)).await,
+            Some(Command::Plan(flags)) => plan::run(&flags),
             Some(Command::Token(flags)) => token::run(&flags),
             Some(Command::User(task)) => users::user(&task),
             Some(Command::Mfa(task)) => users::mfa(&task),
         }
+        .map(|()| ExitCode::SUCCESS)
     });
     // Tasks that still have connections must not delay the exit.
     runtime.shutdown_background();

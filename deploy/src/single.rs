@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use gateway::server::operate;
 use kms::config::Compat;
+use kms::quota::Adjustment;
 use kms::regions::Regions;
 use proto::time::SystemClock;
 use tokio::signal::unix::SignalKind;
@@ -79,7 +80,7 @@ fn kms_config(
             config
         }
     };
-    scale_quotas(&mut config, flags.quota_scale);
+    set_quotas(&mut config.quotas, flags.quota_scale, &flags.quota);
     if let Some(secret) = environment::secret(&env, environment::SERVICE_SECRET)? {
         config.authenticate.service_secret = Some(secret);
     }
@@ -90,14 +91,19 @@ fn kms_config(
     Ok((config, seed))
 }
 
-/// Scales every request quota if there is a factor, and switches on quotas that were off.
-pub fn scale_quotas(config: &mut kms::config::Config, factor: Option<f64>) {
-    let Some(factor) = factor else {
+/// Scales every request quota if there is a factor, sets the rates of some, and switches on quotas that
+/// were off.
+pub fn set_quotas(config: &mut kms::quota::Config, factor: Option<f64>, rates: &[Adjustment]) {
+    if factor.is_none() && rates.is_empty() {
         return;
-    };
-    config.quotas.scale = factor;
-    if config.quotas.shape == kms::quota::Shape::Off {
-        config.quotas.shape = kms::quota::Shape::Window;
+    }
+    config.scale = factor.unwrap_or(config.scale);
+    for rate in rates {
+        config.rates.retain(|earlier| !rate.replaces(earlier));
+        config.rates.push(rate.clone());
+    }
+    if config.shape == kms::quota::Shape::Off {
+        config.shape = kms::quota::Shape::Window;
     }
 }
 
@@ -221,6 +227,7 @@ mod tests {
             compat: compat.map(str::to_owned),
             seed: None,
             quota_scale: None,
+            quota: Vec::new(),
         }
     }
 

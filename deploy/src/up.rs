@@ -326,7 +326,7 @@ fn kms_config(
     config.hosts.extend(flags.hosts.iter().cloned());
     config.authenticate.account = users.main().arn.account();
     config.authenticate.region = flags.region.clone();
-    single::scale_quotas(&mut config, flags.quota_scale);
+    single::set_quotas(&mut config.quotas, flags.quota_scale, &flags.quota);
     if !flags.ephemeral {
         let file = || data.join(KEY_STORE_FILE);
         config.store.file.get_or_insert_with(file);

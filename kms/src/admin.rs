@@ -5,7 +5,7 @@
 //! | `GET /livez` | the process answers |
 //! | `GET /readyz` | requests are served; 503 once the server is stopping |
 //! | `GET /metrics` | Prometheus's text format |
-//! | `GET /admin/quotas` | quotas in force and what was used |
+//! | `GET /admin/quotas` | quotas in force and what was used; rates are those of `?account=&region=` |
 //! | `PUT /admin/quotas` | puts a quota configuration in force |
 //! | `POST /admin/quotas/adjust` | changes one rate |
 //! | `POST /admin/quotas/restart` | forgets what was used |
@@ -58,6 +58,8 @@ use http_body_util::Limited;
 use proto::admin_token;
 use proto::audit::Audit;
 use proto::hosts::Hosts;
+use proto::identity::AccountId;
+use proto::identity::Region;
 use proto::identity::Secret;
 use serde_json::Value;
 use serde_json::json;
@@ -81,6 +83,8 @@ pub struct Control {
     pub hosts: Hosts,
     /// Bearer tokens of the controls.
     pub tokens: Tokens,
+    /// Whose rates in force are reported unless a request names another: the KMS's own account and Region.
+    pub home: (AccountId, Region),
     /// Request quotas.
     pub quotas: Arc<Quotas>,
     /// Audit trail.
@@ -268,7 +272,7 @@ fn check_token(
 /// Does what a control's method and path name.
 async fn control_of(control: &Control, named: (&str, &str), query: &str, body: &[u8]) -> Outcome {
     match named {
-        ("GET", "/admin/quotas") => Ok(controls::quotas(control)),
+        ("GET", "/admin/quotas") => controls::quotas_of(control, query),
         ("PUT", "/admin/quotas") => controls::configure(control, body),
         ("POST", "/admin/quotas/adjust") => controls::adjust(control, body),
         ("POST", "/admin/quotas/restart") => {

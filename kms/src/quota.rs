@@ -16,6 +16,7 @@ mod class;
 mod meter;
 mod partitions;
 mod profile;
+mod seconds;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub use crate::quota::profile::Profile;
 pub use crate::quota::profile::ProfileError;
 pub use crate::quota::profile::Rate;
 pub use crate::quota::profile::Row;
+pub use crate::quota::seconds::SecondUsage;
 
 /// Which quotas apply, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,7 +106,8 @@ impl Adjustment {
     }
 
     /// Whether both are about the same quota of the same accounts and Regions.
-    fn replaces(&self, other: &Self) -> bool {
+    #[must_use]
+    pub fn replaces(&self, other: &Self) -> bool {
         self.class == other.class && self.account == other.account && self.region == other.region
     }
 }
@@ -306,6 +309,7 @@ impl Quotas {
                     used: meter.used(now_ms),
                     allowed,
                     throttled,
+                    previous_second: meter.previous_second(now_ms),
                 };
                 usage.insert((account.clone(), region.clone(), *class), row);
             }
@@ -417,6 +421,8 @@ pub struct Usage {
     pub allowed: u64,
     /// Requests that were refused since the start.
     pub throttled: u64,
+    /// What was counted in the last full second.
+    pub previous_second: SecondUsage,
 }
 
 /// A quota is used up. The answer is ThrottlingException.

@@ -15,6 +15,8 @@ use proto::audit::Audit;
 use proto::hosts::Hosts;
 use proto::iam::Iam;
 use proto::iam::Principals;
+use proto::identity::AccountId;
+use proto::identity::Region;
 use proto::mfa::VolatileMfa;
 use proto::session::SessionKey;
 use proto::time::Clock;
@@ -148,7 +150,7 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
     let (listener, address) = bind(config.listen)?;
     let (admin_listener, admin_address) = bind(config.admin.listen)?;
 
-    let metrics = Arc::new(Metrics::new());
+    let (metrics, stop) = (Arc::new(Metrics::new()), CancellationToken::new());
     let faults = Arc::new(Faults::default());
     faults.set(config.faults.clone())?;
     let protocols = Protocols::new(
@@ -160,12 +162,12 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
         &config.limits,
         Hosts::for_listener(address.ip(), &config.hosts),
     );
-    let stop = CancellationToken::new();
     let protocols = Arc::new(protocols.until(stop.clone()));
     let beside_reset = Arc::new(OnceLock::new());
     let control = Arc::new(Control {
         hosts: Hosts::for_listener(admin_address.ip(), &config.hosts),
         tokens: tokens(&config.admin),
+        home: home(&config),
         quotas: Arc::clone(&quotas),
         audit: Arc::clone(&audit),
         clock: Arc::clone(&clock),
@@ -203,6 +205,12 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
         stop,
         tasks,
     })
+}
+
+/// The KMS's own account and Region.
+fn home(config: &Config) -> (AccountId, Region) {
+    let own = &config.authenticate;
+    (own.account.clone(), own.region.clone())
 }
 
 /// What the admin port demands.

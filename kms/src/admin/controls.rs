@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use proto::audit::Event;
+use proto::identity::AccountId;
+use proto::identity::Region;
 use proto::sigv4::decode_query;
 use proto::time::Clock as _;
 use proto::time::Timestamp;
@@ -19,19 +21,41 @@ use crate::faults::Plan;
 use crate::quota;
 use crate::quota::Adjustment;
 
-/// The quotas in force and what was used of them.
+/// The quotas in force and what was used of them, with the rates of the KMS's own account and Region.
 pub(crate) fn quotas(control: &Control) -> Value {
+    quotas_in_force(control, &control.home)
+}
+
+/// As [`quotas`], with the rates of the account and the Region that the query names.
+pub(crate) fn quotas_of(control: &Control, query: &str) -> Outcome {
+    let pairs = decode_query(query).map_err(|_| Refusal::bad("the query cannot be decoded"))?;
+    let (mut account, mut region) = control.home.clone();
+    for (name, value) in pairs {
+        match &*name {
+            "account" => account = value.parse().map_err(Refusal::bad)?,
+            "region" => region = value.parse().map_err(Refusal::bad)?,
+            _ => return Err(Refusal::bad("the query has account and region only")),
+        }
+    }
+    Ok(quotas_in_force(control, &(account, region)))
+}
+
+fn quotas_in_force(control: &Control, (account, region): &(AccountId, Region)) -> Value {
     let profile = control.quotas.profile();
     let row = |row: &quota::Row| {
+        let rate = control.quotas.rate(account, region, row.class);
         json!({
             "class": row.class.name(),
             "name": row.name,
             "code": row.code,
-            "default": row.rate.as_per_second(),
+            "default": row.rate_in(region).as_per_second(),
+            "rate": rate.as_per_second(),
             "adjustable": row.adjustable,
         })
     };
     json!({
+        "account": account,
+        "region": region,
         "config": control.quotas.config(),
         "usage": control.quotas.usage(),
         "quotas": profile.rows().iter().map(row).collect::<Vec<_>>(),

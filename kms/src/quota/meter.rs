@@ -17,6 +17,8 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::quota::profile::Rate;
+use crate::quota::seconds::SecondUsage;
+use crate::quota::seconds::Seconds;
 
 /// How a rate is enforced over time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +48,7 @@ pub(crate) struct Meter {
     charged_ms: AtomicU64,
     allowed: AtomicU64,
     throttled: AtomicU64,
+    seconds: Seconds,
 }
 
 impl Meter {
@@ -58,6 +61,7 @@ impl Meter {
             charged_ms: AtomicU64::new(0),
             allowed: AtomicU64::new(0),
             throttled: AtomicU64::new(0),
+            seconds: Seconds::default(),
         };
         meter.set(rate, shape, clock);
         meter
@@ -90,23 +94,30 @@ impl Meter {
     pub(crate) fn charge(&self, cost: u32, shape: Shape, now_ms: u64) -> Result<(), Duration> {
         self.charged_ms.store(now_ms, Ordering::Relaxed);
         let rate = self.rate();
+        let second = second(now_ms);
         let outcome = match shape {
-            Shape::Off => Ok(()),
+            Shape::Off => Ok(second),
             _ if rate.requests == 0 => Err(Duration::from_secs(u64::from(rate.seconds))),
             Shape::Window => self.charge_window(cost.min(rate.requests), rate, now_ms),
             Shape::Bucket => self
                 .bucket
                 .load()
                 .as_ref()
-                .map_or(Ok(()), |bucket| bucket.charge(cost.min(rate.requests))),
+                .map_or(Ok(()), |bucket| bucket.charge(cost.min(rate.requests)))
+                .map(|()| second),
         };
-        let count = if outcome.is_ok() {
-            &self.allowed
-        } else {
-            &self.throttled
+        let total = match &outcome {
+            Ok(counted_in) => {
+                self.seconds.allow(*counted_in, cost);
+                &self.allowed
+            }
+            Err(_) => {
+                self.seconds.throttle(second, cost);
+                &self.throttled
+            }
         };
-        count.fetch_add(u64::from(cost), Ordering::Relaxed);
-        outcome
+        total.fetch_add(u64::from(cost), Ordering::Relaxed);
+        outcome.map(|_| ())
     }
 
     /// The rate in force.
@@ -124,6 +135,11 @@ impl Meter {
             self.allowed.load(Ordering::Relaxed),
             self.throttled.load(Ordering::Relaxed),
         )
+    }
+
+    /// What was counted in the second before that of `now_ms`.
+    pub(crate) fn previous_second(&self, now_ms: u64) -> SecondUsage {
+        self.seconds.get(second(now_ms).saturating_sub(1))
     }
 
     /// Requests that passed in the window `now_ms` falls into.
@@ -147,8 +163,9 @@ impl Meter {
     /// Counts in the current fixed window.
     ///
     /// A clock that steps back a little goes on counting in the latest window it has seen, so that
-    /// stepping gains nothing; one that was set back further starts anew.
-    fn charge_window(&self, cost: u32, rate: Rate, now_ms: u64) -> Result<(), Duration> {
+    /// stepping gains nothing; one that was set back further starts anew. Returns the second that it was
+    /// counted in.
+    fn charge_window(&self, cost: u32, rate: Rate, now_ms: u64) -> Result<u32, Duration> {
         let now_index = window_index(rate, now_ms);
         let mut seen = self.window.load(Ordering::Relaxed);
         loop {
@@ -171,7 +188,9 @@ impl Meter {
                 Ordering::Relaxed,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => return Ok(()),
+                // The window of a stepped-back clock is a later second than its own.
+                Ok(_) if stepped_back && rate.seconds == 1 => return Ok(index),
+                Ok(_) => return Ok(second(now_ms)),
                 Err(changed) => seen = changed,
             }
         }
@@ -217,6 +236,11 @@ impl governor::clock::Clock for Ticks {
     fn now(&self) -> Duration {
         Duration::from_millis(self.0.now().unix_millis().max(0).unsigned_abs())
     }
+}
+
+/// The second that `now_ms` falls into, counted from 1970.
+fn second(now_ms: u64) -> u32 {
+    u32::try_from(now_ms / 1_000).unwrap_or(u32::MAX)
 }
 
 /// Number of the window `now_ms` falls into, counted from 1970. Good for 136 years of seconds.

@@ -91,5 +91,5 @@ impl Partition {
 /// Bytes of an account id and of the longest name of a Region that is served.
 const PARTITION_BYTES: usize = 12 + REGION_BYTES_MAX;
 
-/// Most accounts and Regions that are counted at once, of about 3 KiB each.
+/// Most accounts and Regions that are counted at once, of about 5 KiB each.
 pub(crate) const PARTITIONS_MAX: usize = 4_096;

@@ -340,3 +340,26 @@ fn made_up_accounts_and_regions_neither_fill_the_memory_nor_get_fresh_quotas() {
     assert_eq!(passed(&quotas, &account(0), REGION, class, 6), 5);
     assert!(quotas.usage().len() < PARTITIONS_MAX);
 }
+
+#[test]
+fn the_usage_of_a_full_second_is_exact_until_the_next_one_ends() {
+    for shape in [Shape::Window, Shape::Bucket, Shape::Off] {
+        let (quotas, clock) = quotas(Config {
+            shape,
+            ..Config::default()
+        });
+        assert_eq!(
+            passed(&quotas, ACCOUNT, REGION, Class::CreateKey, 9) < 9,
+            shape != Shape::Off
+        );
+        clock.advance(Duration::from_millis(1_999));
+        let _ = charge(&quotas, ACCOUNT, REGION, Class::CreateKey);
+        let usage = quotas.usage();
+        let second = usage.first().unwrap().previous_second;
+        assert_eq!(second.unix_s, 1_800_000_000);
+        assert_eq!(second.allowed + second.throttled, 9, "{shape:?}");
+        assert_eq!(second.allowed == 5, shape != Shape::Off, "{shape:?}");
+        clock.advance(Duration::from_secs(2));
+        assert_eq!(quotas.usage().first().unwrap().previous_second.allowed, 0);
+    }
+}

@@ -234,3 +234,30 @@ async fn a_fault_about_a_key_strikes_by_whichever_name_the_key_is_called() {
     }
     assert_eq!(statuses, [200, 200, 500, 200]);
 }
+
+#[tokio::test]
+async fn the_quotas_have_the_rate_in_force_of_the_account_and_region_of_the_query() {
+    let running = serve(Signatures::Accepted).await;
+    let adjusted = serde_json::from_value(json!({ "class": "CreateKey", "rate": 0.1 }));
+    running.quotas.adjust(adjusted.unwrap()).unwrap();
+    let get = |query: &str| {
+        let url = format!("http://{}/admin/quotas{query}", running.admin_address);
+        send(Request::get(url).body(Full::default()).unwrap())
+    };
+    let value = |answer: Answer| serde_json::from_slice::<Value>(answer.body()).unwrap();
+    let rate = |quotas: &Value, class: &str| {
+        let mut rows = quotas["quotas"].as_array().unwrap().iter();
+        let row = rows.find(|row| row["class"] == class).unwrap();
+        row["rate"].as_f64().unwrap()
+    };
+    let home = value(get("").await);
+    assert!((rate(&home, "CreateKey") - 0.1).abs() < 1e-9);
+    let symmetric = "CryptographicOperationsSymmetric";
+    for (region, expected) in [("eu-west-1", 100_000.0), ("eu-west-3", 10_000.0)] {
+        let there = value(get(&format!("?region={region}")).await);
+        assert_eq!(there["region"], region);
+        assert!((rate(&there, symmetric) - expected).abs() < 1e-9);
+    }
+    let unknown = get("?key=k").await;
+    assert_eq!(unknown.status(), StatusCode::BAD_REQUEST);
+}

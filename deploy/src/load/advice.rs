@@ -1,0 +1,101 @@
+//! What AWS recommends against throttling, with the figures of a run, and the command that repeats it.
+//!
+//! Source of the list: AWS re:Post, "How do I troubleshoot ThrottlingExceptions in AWS KMS?"; of the price:
+//! <https://aws.amazon.com/kms/pricing/>.
+
+use crate::load::results::QuotaResult;
+use crate::load::results::Results;
+
+/// One line for each recommendation.
+pub(super) fn lines(results: &Results) -> Vec<String> {
+    let quota = results.quotas.iter().max_by_key(|quota| quota.throttled);
+    let Some(quota) = quota else {
+        return vec!["No quota was used.".to_owned()];
+    };
+    let summary = &results.summary;
+    let mut lines = vec![
+        format!(
+            "Look at usage: the busiest second had {} requests, {:.0} % of {}/s; CloudWatch's minute would have shown \
+             {:.0} %.",
+            quota.peak_second,
+            quota.peak_second as f64 / quota.rate.max(f64::MIN_POSITIVE) * 100.0,
+            quota.rate,
+            quota.minute_percent
+        ),
+        format!(
+            "Back off: clients made {:.2} attempts of each request and gave {} of {} up; --retry compares policies.",
+            summary.amplification, summary.given_up, summary.offered
+        ),
+    ];
+    let calls = &results.kms.by_operation;
+    let data_keys: u64 = ["GenerateDataKey", "Decrypt"]
+        .iter()
+        .filter_map(|operation| calls.get(operation))
+        .sum();
+    if data_keys > 0 {
+        lines.push(format!(
+            "Call less: {data_keys} of {} attempts were GenerateDataKey or Decrypt, which S3 Bucket Keys and data key \
+             caching save where they protect objects or messages.",
+            summary.sent
+        ));
+    }
+    lines.push(raise(quota));
+    lines.push(format!(
+        "Alarm: on throttled requests, not on usage a minute; the first came in second {}.",
+        quota
+            .first_throttled_s
+            .map_or("none".to_owned(), |first| first.to_string())
+    ));
+    let served = results.quotas.iter().map(|quota| quota.served).sum::<u64>();
+    let monthly = served as f64 / summary.duration_s.max(1.0) * SECONDS_A_MONTH;
+    lines.push(format!(
+        "Cost: at this rate {:.1} million requests a month, about ${:.0} at ${PRICE_10_000} for 10,000.",
+        monthly / 1e6,
+        (monthly - FREE_A_MONTH).max(0.0) / 10_000.0 * PRICE_10_000
+    ));
+    lines
+}
+
+/// Raising the quota.
+fn raise(quota: &QuotaResult) -> String {
+    let wanted = (quota.peak_second as f64).max(quota.rate);
+    match &quota.code {
+        Some(code) => format!(
+            "Raise the quota: aws service-quotas request-service-quota-increase --service-code kms --quota-code {code} \
+             --region {} --desired-value {wanted}",
+            quota.region
+        ),
+        None => format!("Raise the quota: ask AWS for {wanted}/s of {}.", quota.name),
+    }
+}
+
+/// The command that repeats the run.
+pub(super) fn command(results: &Results) -> String {
+    let flags = results
+        .scenario
+        .iter()
+        .filter(|(name, value)| **name != "target" && !value.is_empty());
+    let flags = flags.flat_map(|(name, value)| {
+        let name = name.replace('_', "-");
+        // Flags that are repeated are joined in the results.
+        let repeated = name == "quota" || name == "ramp";
+        let values = if repeated {
+            value.split(',').collect()
+        } else {
+            vec![value.as_str()]
+        };
+        values
+            .into_iter()
+            .map(move |value| format!(" --{name} {value}"))
+            .collect::<Vec<_>>()
+    });
+    format!("sealgate load kms{}", flags.collect::<String>())
+}
+
+/// Dollars for 10,000 requests with symmetric keys.
+const PRICE_10_000: f64 = 0.03;
+
+/// Requests a month that cost nothing.
+const FREE_A_MONTH: f64 = 20_000.0;
+
+const SECONDS_A_MONTH: f64 = 30.0 * 86_400.0;

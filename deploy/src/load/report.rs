@@ -1,0 +1,320 @@
+//! The report of a run: one HTML file without a script, which requests nothing.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use maud::DOCTYPE;
+use maud::Markup;
+use maud::PreEscaped;
+use maud::html;
+
+use crate::chart::Chart;
+use crate::chart::Form;
+use crate::chart::Series;
+use crate::load::advice;
+use crate::load::results::Results;
+use crate::load::results::Second;
+use crate::load::text;
+
+/// The page of those results.
+pub(super) fn page(results: &Results) -> anyhow::Result<String> {
+    let digest = hex::decode(proto::sigv4::sha256_hex(STYLE.as_bytes()))?;
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
+        STANDARD.encode(digest)
+    );
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(policy);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="referrer" content="no-referrer";
+                title { "Load on a KMS: Sealgate" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body { main { (content(results)) } }
+        }
+    };
+    Ok(page.into_string())
+}
+
+fn content(results: &Results) -> Markup {
+    html! {
+        h1 { "Load on a KMS" }
+        p.verdict { (text::verdict(results)) }
+        @if !results.generator.valid {
+            p.warning {
+                "This run is not valid: the generator was late in " (results.generator.late_seconds)
+                " of its seconds, so that the load was not what it should have been."
+            }
+        }
+        (cards(results))
+        h2 { "Requests a second" }
+        (figure(&requests(results)))
+        h2 { "First attempts and retries" }
+        (figure(&attempts(results)))
+        h2 { "Latency" }
+        (figure(&latency(results)))
+        (latencies(results))
+        h2 { "Quotas" }
+        (quotas(results))
+        h2 { "Calls by operation" }
+        (pairs(("Operation", "Attempts"), results.kms.by_operation.iter()))
+        @if !results.errors.is_empty() {
+            h2 { "Errors" }
+            (pairs(("Code", "Attempts"), results.errors.iter()))
+        }
+        @if !results.thresholds.is_empty() { h2 { "Thresholds" } (thresholds(results)) }
+        h2 { "What AWS recommends, with the figures of this run" }
+        ol { @for line in advice::lines(results) { li { (line) } } }
+        h2 { "The run again" }
+        pre { (advice::command(results)) }
+        details { summary { "Every second" } (seconds(results)) }
+    }
+}
+
+fn cards(results: &Results) -> Markup {
+    let summary = &results.summary;
+    let cards = [
+        ("offered", summary.offered.to_string()),
+        ("served", summary.served.to_string()),
+        (
+            "throttled attempts",
+            format!("{:.1} %", summary.throttled_ratio * 100.0),
+        ),
+        ("given up", summary.given_up.to_string()),
+        (
+            "attempts a request",
+            format!("{:.2}", summary.amplification),
+        ),
+        (
+            "p99 from due",
+            format!("{:.0} ms", results.latency_ms.from_due.p99),
+        ),
+    ];
+    html! {
+        dl.cards { @for (name, value) in cards { div { dt { (name) } dd { (value) } } } }
+    }
+}
+
+fn figure(chart: &Chart) -> Markup {
+    html! {
+        figure {
+            (PreEscaped(chart.svg()))
+            ul.legend { (PreEscaped(chart.legend())) }
+        }
+    }
+}
+
+/// A figure of each second.
+fn over_time(results: &Results, value: impl Fn(&Second) -> f64) -> Vec<(f64, f64)> {
+    let point = |row: &Second| (row.t as f64, value(row));
+    results.seconds.iter().map(point).collect()
+}
+
+fn series(name: &'static str, class: &'static str, form: Form, points: Vec<(f64, f64)>) -> Series {
+    Series {
+        name,
+        class,
+        form,
+        points,
+    }
+}
+
+fn requests(results: &Results) -> Chart {
+    let of = |value: fn(&Second) -> u64| over_time(results, |row| value(row) as f64);
+    Chart {
+        title: "Requests a second".to_owned(),
+        description: text::verdict(results),
+        unit: "a second",
+        logarithmic: false,
+        series: vec![
+            series("served", "a", Form::Area, of(|row| row.served)),
+            series("throttled", "b", Form::Line, of(|row| row.throttled)),
+            series("sent", "c", Form::Line, of(|row| row.sent)),
+            series("offered", "d", Form::Line, of(|row| row.offered)),
+            series(
+                "quota",
+                "limit",
+                Form::Line,
+                over_time(results, |row| row.quota),
+            ),
+        ],
+    }
+}
+
+fn attempts(results: &Results) -> Chart {
+    let of = |value: fn(&Second) -> u64| over_time(results, |row| value(row) as f64);
+    Chart {
+        title: "First attempts and retries a second".to_owned(),
+        description: format!(
+            "{} attempts were sent, {} of them retries.",
+            results.summary.sent, results.summary.retries
+        ),
+        unit: "a second",
+        logarithmic: false,
+        series: vec![
+            series("retries, on top", "b", Form::Area, of(|row| row.sent)),
+            series(
+                "first attempts",
+                "d",
+                Form::Area,
+                of(|row| row.first_attempts),
+            ),
+        ],
+    }
+}
+
+fn latency(results: &Results) -> Chart {
+    let all = &results.latency_ms.from_due;
+    Chart {
+        title: "Latency from when a request was due".to_owned(),
+        description: format!("Median {:.1} ms, 99 of 100 {:.1} ms.", all.p50, all.p99),
+        unit: "ms, logarithmic",
+        logarithmic: true,
+        series: vec![
+            series("p99", "b", Form::Line, over_time(results, |row| row.p99_ms)),
+            series("p50", "a", Form::Line, over_time(results, |row| row.p50_ms)),
+        ],
+    }
+}
+
+fn latencies(results: &Results) -> Markup {
+    let latency = &results.latency_ms;
+    html! {
+        div.wide { table {
+            caption { "Of requests that were served, in milliseconds. From due: what a user waited, retries included. \
+                       Service: the attempt that was served, alone." }
+            thead { tr { th scope="col" {} @for name in ["p50", "p90", "p95", "p99", "p99.9", "max", "mean"] {
+                th scope="col" { (name) } } } }
+            tbody { @for (name, it) in [("from due", &latency.from_due), ("service", &latency.service)] {
+                tr {
+                    th scope="row" { (name) }
+                    @for value in [it.p50, it.p90, it.p95, it.p99, it.p99_9, it.max, it.mean] {
+                        td { (format!("{value:.1}")) }
+                    }
+                }
+            } }
+        } }
+    }
+}
+
+fn quotas(results: &Results) -> Markup {
+    html! {
+        div.wide { table {
+            caption { "CloudWatch and Service Quotas sum usage a minute: a burst of a second is throttled while they show \
+                       less than 100 %." }
+            thead { tr { @for name in ["Quota", "Code", "Region", "Rate", "Peak second", "CloudWatch's minute", "Served",
+                                       "Throttled", "First"] { th scope="col" { (name) } } } }
+            tbody { @for it in &results.quotas { tr {
+                th scope="row" { (it.name) }
+                td { (it.code.as_deref().unwrap_or_default()) }
+                td { (it.region) }
+                td { (it.rate) "/s" }
+                td { (it.peak_second) }
+                td { (format!("{:.0} %", it.minute_percent)) }
+                td { (it.served) }
+                td { (it.throttled) }
+                td { @if let Some(first) = it.first_throttled_s { "second " (first) } }
+            } } }
+        } }
+    }
+}
+
+fn pairs<'a, N: AsRef<str> + 'a>(
+    heads: (&str, &str),
+    rows: impl Iterator<Item = (&'a N, &'a u64)>,
+) -> Markup {
+    html! {
+        table {
+            thead { tr { th scope="col" { (heads.0) } th scope="col" { (heads.1) } } }
+            tbody { @for (name, count) in rows { tr { th scope="row" { (name.as_ref()) } td { (count) } } } }
+        }
+    }
+}
+
+fn thresholds(results: &Results) -> Markup {
+    html! {
+        table {
+            thead { tr { th scope="col" { "Threshold" } th scope="col" { "Figure" } th scope="col" { "Holds" } } }
+            tbody { @for it in &results.thresholds { tr {
+                th scope="row" { (it.expression) }
+                td { @if let Some(value) = it.value { (format!("{value:.4}")) } @else { "nothing to compare" } }
+                td { @if it.ok { "yes" } @else { strong { "no" } } }
+            } } }
+        }
+    }
+}
+
+fn seconds(results: &Results) -> Markup {
+    let names = [
+        "t",
+        "offered",
+        "sent",
+        "retries",
+        "served",
+        "throttled",
+        "failed",
+        "in flight",
+        "p50 ms",
+        "p99 ms",
+    ];
+    html! {
+        @if results.seconds.len() > ROWS_MAX {
+            p { "The first " (ROWS_MAX) " of " (results.seconds.len()) " seconds; --json has all." }
+        }
+        div.wide { table {
+            thead { tr { @for name in names { th scope="col" { (name) } } } }
+            tbody { @for it in results.seconds.iter().take(ROWS_MAX) { tr {
+                th scope="row" { (it.t) @if it.late { " (late)" } }
+                @for count in [it.offered, it.sent, it.retries, it.served, it.throttled, it.failed, it.in_flight] {
+                    td { (count) }
+                }
+                @for ms in [it.p50_ms, it.p99_ms] { td { (format!("{ms:.1}")) } }
+            } } }
+        } }
+    }
+}
+
+/// Most seconds in the table: a page of an hour stays below 300 KiB.
+const ROWS_MAX: usize = 600;
+
+const STYLE: &str = include_str!("report.css");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::results::fixture;
+
+    #[test]
+    fn the_page_requests_nothing_runs_nothing_and_escapes_what_it_is_given() {
+        let mut results = fixture::results(&["throttled<1%"]);
+        results
+            .errors
+            .insert("<script>alert(1)</script>".to_owned(), 1);
+        let page = page(&results).unwrap();
+        assert!(!page.contains("<script") && page.contains("&lt;script&gt;"));
+        assert!(!page.contains("http://") && !page.contains("https://"));
+        // The policy blocks attributes with styles.
+        assert!(!page.contains(" style=") && page.contains("style-src 'sha256-"));
+        assert!(page.contains("L-6E3AF000"));
+    }
+
+    #[test]
+    fn the_page_of_an_hour_is_at_most_300_kib() {
+        let mut results = fixture::results(&[]);
+        let row = |t| Second {
+            t,
+            offered: 123_456,
+            sent: 123_456,
+            served: 100_000,
+            throttled: 23_456,
+            p99_ms: 1_234.567,
+            ..Second::default()
+        };
+        results.seconds = (0..3_600).map(row).collect();
+        let bytes = page(&results).unwrap().len();
+        assert!(bytes <= 300 << 10, "{bytes}");
+    }
+}

@@ -1,0 +1,53 @@
+//! Results of runs that were made up, against their schema and their rules.
+
+use serde_json::Value;
+
+use super::fixture::results;
+
+#[test]
+fn the_results_are_as_their_schema_says() {
+    let schema: Value = serde_json::from_str(include_str!("../../../load.schema.json")).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let json = serde_json::to_value(results(&["throttled<1%"])).unwrap();
+    let errors: Vec<_> = validator
+        .iter_errors(&json)
+        .map(|it| it.to_string())
+        .collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    let mut wrong = json;
+    wrong["summary"]["served"] = "many".into();
+    assert!(!validator.is_valid(&wrong));
+}
+
+#[test]
+fn a_second_in_which_the_generator_was_late_is_left_out_of_what_was_served_of_the_quota() {
+    let results = results(&["served>=99% of quota"]);
+    assert!(results.thresholds.first().unwrap().ok, "{results:?}");
+    assert_eq!(results.generator.late_seconds, 1);
+    assert!(!results.generator.valid, "one second in three is late");
+}
+
+#[test]
+fn a_threshold_is_judged_by_its_figure() {
+    let results = results(&[
+        "throttled<44%",
+        "throttled<45%",
+        "served>=30",
+        "amplification<=1.2",
+        "given_up<=14",
+    ]);
+    let ok: Vec<_> = results.thresholds.iter().map(|it| it.ok).collect();
+    assert_eq!(ok, [false, true, true, true, false]);
+}
+
+#[test]
+fn a_minute_shows_less_than_its_worst_second() {
+    let results = results(&[]);
+    let quota = results.quotas.first().unwrap();
+    assert_eq!(quota.peak_second, 18);
+    assert_eq!(quota.first_throttled_s, Some(0));
+    assert!(
+        (quota.minute_percent - 4.0).abs() < 1e-9,
+        "24 of 600 passed"
+    );
+}
