@@ -20,8 +20,8 @@ PYTHON = {
     "data": ["boto3==1.43.117", "deltalake", "duckdb==1.5.5", "duckdb-extension-httpfs==1.5.5", "obstore", "polars",
              "pyarrow", "pyiceberg[sql-sqlite]", "s3fs==2026.9.0"],
 }
-NODE = ["@aws-sdk/client-kms@3", "@aws-sdk/client-s3@3", "@aws-sdk/lib-storage@3", "@aws-sdk/s3-presigned-post@3",
-        "@aws-sdk/s3-request-presigner@3", "playwright-core@1"]
+NODE = ["@aws-sdk/client-kms@3", "@aws-sdk/client-s3@3", "@aws-sdk/client-s3-control@3", "@aws-sdk/lib-storage@3",
+        "@aws-sdk/s3-presigned-post@3", "@aws-sdk/s3-request-presigner@3", "playwright-core@1"]
 HADOOP = [("org.apache.hadoop", "hadoop-aws", "3.4.1"), ("org.apache.hadoop", "hadoop-client-api", "3.4.1"),
           ("org.apache.hadoop", "hadoop-client-runtime", "3.4.1"), ("org.apache.commons", "commons-lang3", "3.17.0")]
 MC = "github.com/minio/mc@v0.0.0-20250313080218-cf909e1063a9"

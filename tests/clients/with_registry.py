@@ -104,7 +104,8 @@ def main():
     s3, kms = boto3.client("s3"), boto3.client("kms")
     key = kms.create_key()["KeyMetadata"]["KeyId"]
     for bucket, mode in (("sse-s3", "AES256"), ("sse-kms", "aws:kms")):
-        s3.create_bucket(Bucket=bucket)
+        # The registry sends `x-amz-acl: private`, which AWS refuses where lists are disabled.
+        s3.create_bucket(Bucket=bucket, ObjectOwnership="ObjectWriter")
         if mode == "aws:kms":
             rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": mode, "KMSMasterKeyID": key}}
             s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})

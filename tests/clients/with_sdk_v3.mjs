@@ -1,13 +1,16 @@
-// The AWS SDK for JavaScript v3: checksums by trailer, parts, ranges, presigned URLs, listings.
+// The AWS SDK for JavaScript v3: checksums by trailer, parts, ranges, presigned URLs, listings,
+// access points.
 // Run by tests/clients/run.
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
+import http from "node:http";
 import { createRequire } from "node:module";
 import { Readable } from "node:stream";
 
 const require = createRequire(process.env.NODE_MODULES + "/");
 const s3sdk = require("@aws-sdk/client-s3");
 const kmssdk = require("@aws-sdk/client-kms");
+const controlsdk = require("@aws-sdk/client-s3-control");
 const { Upload } = require("@aws-sdk/lib-storage");
 const { getSignedUrl } = require("@aws-sdk/s3-request-presigner");
 
@@ -75,3 +78,30 @@ const customer = {
 await send("PutObject", { Bucket: "sse-s3", Key: "mine", Body: text, ...customer });
 assert.deepEqual(await bytes(await send("GetObject", { Bucket: "sse-s3", Key: "mine", ...customer })), text);
 await assert.rejects(send("GetObject", { Bucket: "sse-s3", Key: "mine" }));
+
+// Access points by ARN and alias. The SDK puts account or access point before the host, and many machines do not
+// resolve names under localhost, so these clients look none up.
+const plain = process.env.S3_PLAIN_ENDPOINT;
+if (plain) {
+  const here = (_name, options, done) =>
+    options.all ? done(null, [{ address: "127.0.0.1", family: 4 }]) : done(null, "127.0.0.1", 4);
+  const requestHandler = { httpAgent: new http.Agent({ lookup: here }) };
+  const by = { endpoint: plain.replace("127.0.0.1", "localhost"), requestHandler };
+  const control = new controlsdk.S3ControlClient(by);
+  const ask = (name, input) => control.send(new controlsdk[`${name}Command`](input));
+  const through = new s3sdk.S3Client(by);
+  const AccountId = KeyMetadata.Arn.split(":")[4];
+  const { AccessPointArn, Alias } = await ask("CreateAccessPoint", { AccountId, Name: "js-ap", Bucket: "sse-s3" });
+  const sent = { Bucket: AccessPointArn, Key: "through" };
+  const stored = await through.send(new s3sdk.PutObjectCommand({ ...sent, Body: text }));
+  assert.equal(stored.ServerSideEncryption, "AES256");
+  assert.deepEqual(await bytes(await through.send(new s3sdk.GetObjectCommand(sent))), text);
+  assert.deepEqual(await bytes(await send("GetObject", { Bucket: Alias, Key: "through" })), text);
+  await send("CopyObject", { Bucket: "sse-kms", Key: "copied", CopySource: `${AccessPointArn}/object/through` });
+  assert.deepEqual(await bytes(await send("GetObject", { Bucket: "sse-kms", Key: "copied" })), text);
+  const { AccessPointList } = await ask("ListAccessPoints", { AccountId, Bucket: "sse-s3" });
+  assert.deepEqual(AccessPointList.map((each) => each.Alias), [Alias]);
+  await assert.rejects(send("DeleteBucket", { Bucket: "sse-s3" }));
+  await ask("DeleteAccessPoint", { AccountId, Name: "js-ap" });
+  await assert.rejects(through.send(new s3sdk.GetObjectCommand(sent)), { name: "NoSuchAccessPoint" });
+}

@@ -7,6 +7,7 @@
 
 use http::HeaderMap;
 use http::HeaderValue;
+use http::Method;
 use http::Response;
 
 use crate::authorize::Permitted;
@@ -22,6 +23,7 @@ use crate::protocol::acl::Acl;
 use crate::protocol::headers;
 use crate::protocol::headers::ENVELOPE;
 use crate::protocol::headers::VERSION_ID;
+use crate::records::object_acls;
 use crate::records::object_acls::AclKey;
 use crate::records::object_acls::JudgedObject;
 use crate::records::object_acls::ObjectAcls;
@@ -135,6 +137,10 @@ async fn find(
     let current = acls(store)?.current(&name.bucket, &name.key, version);
     let (object, headers) = current.await?;
     let JudgedObject::Present(envelope) = object else {
+        // Recorded: to set the list of a delete marker that is current is refused as that, to read it is not.
+        if request.method == Method::PUT && object_acls::is_behind_marker(&headers) {
+            return Err(object_acls::is_marker());
+        }
         configurations.acls.check_exists(&name.bucket).await?;
         return Err(S3Error::new(match version {
             Some(_) => S3Code::NoSuchVersion,

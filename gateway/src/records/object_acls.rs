@@ -54,6 +54,19 @@ pub struct NewObjectAcl {
     pub acl: Acl,
 }
 
+/// The refusal of what no delete marker takes.
+pub(crate) fn is_marker() -> S3Error {
+    let error = S3Error::new(S3Code::MethodNotAllowed);
+    error.header(DELETE_MARKER, HeaderValue::from_static("true"))
+}
+
+/// Whether an object that is not there is behind a delete marker, by the headers of [`ObjectAcls::current`].
+pub(crate) fn is_behind_marker(headers: &HeaderMap) -> bool {
+    headers.contains_key(DELETE_MARKER)
+}
+
+const DELETE_MARKER: http::HeaderName = http::HeaderName::from_static("x-amz-delete-marker");
+
 /// An object as a request was judged by its list: only this one may be read with the permit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JudgedObject {
@@ -97,7 +110,8 @@ impl ObjectAcls {
         }
     }
 
-    /// The object of a name, or the version of it, that is at the backend now.
+    /// The object of a name, or the version of it, that is at the backend now, and its headers; without an object, that
+    /// of a delete marker.
     ///
     /// # Errors
     ///
@@ -121,13 +135,14 @@ impl ObjectAcls {
                 Ok((JudgedObject::Present(envelope), headers))
             }
             Err(error) if error.is_refused_as(StatusCode::NOT_FOUND) => {
-                Ok((JudgedObject::Absent, HeaderMap::new()))
+                let mut headers = HeaderMap::new();
+                let refusal = error.refusal();
+                if refusal.is_some_and(|error| error.has_header(&DELETE_MARKER)) {
+                    headers.insert(DELETE_MARKER, HeaderValue::from_static("true"));
+                }
+                Ok((JudgedObject::Absent, headers))
             }
-            Err(error) if error.is_refused_as(StatusCode::METHOD_NOT_ALLOWED) => {
-                let error = S3Error::new(S3Code::MethodNotAllowed);
-                let marker = http::HeaderName::from_static("x-amz-delete-marker");
-                Err(error.header(marker, HeaderValue::from_static("true")))
-            }
+            Err(error) if error.is_refused_as(StatusCode::METHOD_NOT_ALLOWED) => Err(is_marker()),
             Err(error) => Err(error.into()),
         }
     }

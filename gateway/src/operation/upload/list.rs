@@ -73,8 +73,7 @@ pub async fn list_parts(
     for name in ["Initiator", "Owner", "StorageClass"] {
         let child = held.document.child(name).cloned();
         let owner = shown_owner.filter(|_| name != "StorageClass");
-        let owner = owner.map(|owner| Element::new(name).field("ID", owner));
-        result = result.with_all(owner.or(child));
+        result = result.with_all(owner.map(|owner| owner_element(name, owner)).or(child));
     }
     if let Some(checksum) = chosen {
         let (algorithm, kind) = (checksum.algorithm.name(), checksum.kind.name());
@@ -128,12 +127,21 @@ pub async fn list_multipart_uploads(
 }
 
 /// Shows the owner of a bucket in the place of the backend's. Who created an upload is not known; it is shown as the
-/// same.
+/// root user of the same account.
 fn set_owners(element: &mut Element, owner: &str) {
     for name in ["Initiator", "Owner"] {
         if let Some(shown) = element.child_mut(name) {
-            *shown.children_mut() = vec![Element::with_text("ID", owner)];
+            *shown = owner_element(name, owner);
         }
+    }
+}
+
+fn owner_element(name: &'static str, owner: &str) -> Element {
+    let element = Element::new(name).field("ID", owner);
+    match name {
+        // Owners have no name at AWS since November 2025, initiators have.
+        "Initiator" => element.field("DisplayName", "root"),
+        _ => element,
     }
 }
 

@@ -74,31 +74,27 @@ impl Grantee {
         }
     }
 
-    /// The account with this canonical user id.
+    /// The account with this canonical user id, from the argument of this name.
     ///
     /// # Errors
     ///
     /// `InvalidArgument` for what can be no such id. Whether any account has it is not looked at.
-    pub(super) fn user(id: &str) -> Result<Self, S3Error> {
+    pub(super) fn user(id: &str, argument: &'static str) -> Result<Self, S3Error> {
         let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         if id.len() == ID_DIGITS && id.bytes().all(is_digit) {
             return Ok(Self::User(id.to_owned()));
         }
-        Err(S3Error::invalid_argument(
-            "Invalid id",
-            "CanonicalUser/ID",
-            id,
-        ))
+        Err(S3Error::invalid_argument("Invalid id", argument, id))
     }
 
-    /// The group of this URI.
+    /// The group of this URI, from the argument of this name.
     ///
     /// # Errors
     ///
     /// `InvalidArgument`.
-    pub(super) fn group(uri: &str) -> Result<Self, S3Error> {
+    pub(super) fn group(uri: &str, argument: &'static str) -> Result<Self, S3Error> {
         let group = Group::from_uri(uri).map(Self::Group);
-        group.ok_or_else(|| S3Error::invalid_argument("Invalid group uri", "Group/URI", uri))
+        group.ok_or_else(|| S3Error::invalid_argument("Invalid group uri", argument, uri))
     }
 }
 
@@ -110,8 +106,8 @@ fn parse_grant(grant: &Element) -> Result<Grant, S3Error> {
         .find(|it| it.name() == permission);
     let text = |name| grantee.text_of(name).map(str::trim).ok_or_else(malformed);
     let grantee = match grantee.attribute("type") {
-        Some("CanonicalUser") => Grantee::user(text("ID")?)?,
-        Some("Group") => Grantee::group(text("URI")?)?,
+        Some("CanonicalUser") => Grantee::user(text("ID")?, "CanonicalUser/ID")?,
+        Some("Group") => Grantee::group(text("URI")?, "Group/URI")?,
         Some("AmazonCustomerByEmail") => return Err(S3Code::MethodNotAllowed.into()),
         _ => return Err(malformed()),
     };

@@ -216,18 +216,20 @@ fn grants(request: &HeaderMap) -> Result<Vec<Grant>, S3Error> {
         if !request.contains_key(permission.header()) {
             continue;
         }
-        let invalid =
-            || S3Error::invalid_argument("Argument format not recognized", permission.header(), "");
-        if request.get_all(permission.header()).iter().count() != 1 {
+        let text = headers::text(request, permission.header());
+        let value = text.unwrap_or_default();
+        // The names of arguments are those that AWS answered with (recorded by LocalStack).
+        let unknown = "Argument format not recognized";
+        let invalid = || S3Error::invalid_argument(unknown, permission.header(), value);
+        if text.is_none() || request.get_all(permission.header()).iter().count() != 1 {
             return Err(invalid());
         }
-        let value = headers::text(request, permission.header()).ok_or_else(invalid)?;
         for entry in value.split(',') {
             let (kind, grantee) = entry.split_once('=').ok_or_else(invalid)?;
             let grantee = grantee.trim().trim_matches('"');
             let grantee = match kind.trim() {
-                kind if kind.eq_ignore_ascii_case("id") => Grantee::user(grantee)?,
-                kind if kind.eq_ignore_ascii_case("uri") => Grantee::group(grantee)?,
+                kind if kind.eq_ignore_ascii_case("id") => Grantee::user(grantee, "id")?,
+                kind if kind.eq_ignore_ascii_case("uri") => Grantee::group(grantee, "uri")?,
                 kind if kind.eq_ignore_ascii_case("emailAddress") => {
                     return Err(S3Code::MethodNotAllowed.into());
                 }
@@ -359,6 +361,26 @@ mod tests {
             (RequestedAcl::Document(Acl::private("b")), false),
         ] {
             assert_eq!(list.is_of_bucket_owner(ID), taken, "{list:?}");
+        }
+    }
+
+    #[test]
+    fn a_grant_in_a_header_is_refused_by_the_names_that_aws_gives() {
+        let group = "http://acs.amazonaws.com/groups/s3/FakeGroup";
+        let uri: &'static str = "uri=\"http://acs.amazonaws.com/groups/s3/FakeGroup\"";
+        let cases = [
+            (uri, "uri", group),
+            ("id=\"wrong-id\"", "id", "wrong-id"),
+            ("fakekey=\"1234\"", "x-amz-grant-write", "fakekey=\"1234\""),
+        ];
+        for (value, name, shown) in cases {
+            let request = headers(&[("x-amz-grant-write", value)]);
+            let error = RequestedAcl::read(&request, None, Level::Bucket).unwrap_err();
+            let named = [
+                ("ArgumentName", name.to_owned()),
+                ("ArgumentValue", shown.to_owned()),
+            ];
+            assert_eq!(error.details(), named, "{value}");
         }
     }
 }
