@@ -42,7 +42,7 @@ pub(crate) struct Admin {
     readiness: Arc<Readiness>,
     metrics: Option<MetricsText>,
     logs: Arc<Deliverer>,
-    counts: Arc<RequestCounts>,
+    counts: Option<Arc<RequestCounts>>,
 }
 
 /// Who may use the admin listener, and for what.
@@ -62,7 +62,7 @@ impl Admin {
         readiness: Arc<Readiness>,
         metrics: Option<MetricsText>,
         logs: Arc<Deliverer>,
-        counts: Arc<RequestCounts>,
+        counts: Option<Arc<RequestCounts>>,
     ) -> Self {
         Self {
             access,
@@ -100,9 +100,15 @@ impl Admin {
         if let Err((status, why)) = self.access.check_control(request.headers()) {
             return text(status, why);
         }
+        let Some(counts) = &self.counts else {
+            return text(
+                StatusCode::NOT_FOUND,
+                "requests are counted by `sealgate up` only\n",
+            );
+        };
         match (request.method(), request.uri().path()) {
-            (&Method::POST, MARK) => requests::mark(&self.counts),
-            (&Method::GET, REQUESTS) => requests::counted(&self.counts, request.uri().query()),
+            (&Method::POST, MARK) => requests::mark(counts),
+            (&Method::GET, REQUESTS) => requests::counted(counts, request.uri().query()),
             _ => text(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "POST to /admin/mark, GET of /admin/requests\n",

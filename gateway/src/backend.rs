@@ -203,10 +203,10 @@ impl Backend {
         self
     }
 
-    /// The same, whose requests are counted there.
+    /// The same, whose requests are counted there, if at all.
     #[must_use]
-    pub fn counted(mut self, counts: Arc<RequestCounts>) -> Self {
-        self.counts = Some(counts);
+    pub fn counted(mut self, counts: Option<Arc<RequestCounts>>) -> Self {
+        self.counts = counts;
         self
     }
 

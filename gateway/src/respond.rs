@@ -87,7 +87,7 @@ pub struct Responder {
     settings: Settings,
     in_flight: Arc<AtomicUsize>,
     meters: Arc<Meters>,
-    counts: Arc<RequestCounts>,
+    counts: Option<Arc<RequestCounts>>,
     ids: Ids,
     host_id: HeaderValue,
 }
@@ -131,7 +131,7 @@ impl Responder {
             trail,
             in_flight: Arc::default(),
             meters: Arc::default(),
-            counts: Arc::default(),
+            counts: None,
             ids: Ids {
                 next: AtomicU64::new(settings.seed),
             },
@@ -140,9 +140,9 @@ impl Responder {
         }
     }
 
-    /// The same, whose answers are counted there.
+    /// The same, whose answers are counted there, if at all.
     #[must_use]
-    pub fn counted(mut self, counts: Arc<RequestCounts>) -> Self {
+    pub fn counted(mut self, counts: Option<Arc<RequestCounts>>) -> Self {
         self.counts = counts;
         self
     }
@@ -470,9 +470,10 @@ impl Responder {
         head.headers
             .insert(header::SERVER, HeaderValue::from_static("Sealgate"));
         record.status = head.status;
-        // Before the answer is sent, so that whoever has it finds it counted.
-        let operation = record.operation_name();
-        self.counts.answered(operation, head.status);
+        if let Some(counts) = &self.counts {
+            // Before the answer is sent, so that whoever has it finds it counted.
+            counts.answered(record.operation_name(), head.status);
+        }
         record.logged.answer(&mut head, &record.head.method);
         if let Some(event) = &mut record.event {
             event.answer(&head);

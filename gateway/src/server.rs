@@ -79,8 +79,9 @@ pub struct Parts {
     pub backend: Option<Arc<dyn LocalBackend>>,
     /// Gives the metrics that the process collects.
     pub metrics: Option<MetricsText>,
-    /// What requests are counted in, which may be an earlier gateway's of this process.
-    pub counts: Arc<RequestCounts>,
+    /// What requests are counted in, which may be an earlier gateway's of this process. None: they are not, and
+    /// the names of buckets are not on the admin port.
+    pub counts: Option<Arc<RequestCounts>>,
 }
 
 impl Default for Parts {
@@ -95,7 +96,7 @@ impl Default for Parts {
             audit: None,
             backend: None,
             metrics: None,
-            counts: Arc::default(),
+            counts: None,
         }
     }
 }
@@ -153,7 +154,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
     // No other process reaches such a backend.
     let exclusive = backend.is_some();
     let clocks = (clock, vault_clock);
-    let backend = (backend, &counts);
+    let backend = (backend, counts.as_ref());
     let composed = compose::compose(&config, clocks, &random, kms_secret, backend, iam, audit)?;
     let presence = upkeep::begin(&config, &composed.stored, &*random, exclusive).await?;
 

@@ -4,17 +4,23 @@ use http::Method;
 use http::StatusCode;
 use serde_json::Value;
 use serde_json::json;
+use tests::world::World;
 
 use crate::Up;
 use crate::lives::reset;
 use crate::put_and_get;
 
-/// A request to the gateway's admin port, with these headers.
+/// A request to the gateway's admin port; `page`: by a web page.
 async fn admin(up: &Up, method: Method, path: &str, page: bool) -> (StatusCode, Value) {
+    request(up.text("admin_endpoint"), method, path, page).await
+}
+
+/// A request to an admin port.
+async fn request(endpoint: &str, method: Method, path: &str, page: bool) -> (StatusCode, Value) {
     use http_body_util::BodyExt as _;
     use hyper_util::client::legacy::Client;
     use hyper_util::rt::TokioExecutor;
-    let uri = format!("{}{path}", up.text("admin_endpoint"));
+    let uri = format!("{endpoint}{path}");
     let mut request = http::Request::builder().method(method).uri(uri);
     if page {
         request = request.header("origin", "https://example.com");
@@ -108,4 +114,13 @@ async fn counts_are_for_no_web_page_and_a_mark_that_was_not_set_is_refused() {
     }
     assert_eq!(admin(&up, Method::GET, "/admin/mark", false).await.0, 405);
     up.end();
+}
+
+#[tokio::test]
+async fn a_gateway_that_serves_no_test_counts_nothing_and_names_no_bucket() {
+    let world = World::start().await;
+    let gateway = world.another_gateway().await;
+    let endpoint = format!("http://{}", gateway.admin_addr.unwrap());
+    let (status, _) = request(&endpoint, Method::GET, "/admin/requests", false).await;
+    assert_eq!(status, 404);
 }

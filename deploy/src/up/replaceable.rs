@@ -152,7 +152,7 @@ impl GatewayParts {
             kms_secret: Some(self.secret.clone()),
             backend: self.local.clone(),
             metrics: self.metrics.clone(),
-            counts: Arc::clone(counts),
+            counts: Some(Arc::clone(counts)),
             iam: Some(Arc::clone(&self.iam)),
             audit: Some(Arc::clone(audit)),
             vault_clock: Some(Arc::clone(&self.movable_clock)),

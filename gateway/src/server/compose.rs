@@ -93,12 +93,12 @@ pub(super) fn compose(
     (clock, vault_clock): (Arc<dyn Clock>, Option<Arc<dyn Clock>>),
     random: &Arc<dyn Random>,
     kms_secret: Option<Secret>,
-    (local, counts): (Option<Arc<dyn LocalBackend>>, &Arc<RequestCounts>),
+    (local, counts): (Option<Arc<dyn LocalBackend>>, Option<&Arc<RequestCounts>>),
     iam: Option<Arc<Iam>>,
     audit: Option<Arc<Audit>>,
 ) -> Result<Composed, StartError> {
     let backend = backend(config, Arc::clone(&clock), local)?;
-    let backend = Arc::new(backend.counted(Arc::clone(counts)));
+    let backend = Arc::new(backend.counted(counts.cloned()));
     let kms = key_service(config, kms_secret, &clock)?;
     let users = ConfiguredUsers::new(config, iam)?;
     let stored = StoredState::new(config, &users, &backend, Arc::clone(&kms), &clock, random);
@@ -128,7 +128,7 @@ pub(super) fn compose(
         .with_functions(functions);
     Ok(Composed {
         responder: Responder::new(operations, vaults, authenticator, log, trail, settings)
-            .counted(Arc::clone(counts)),
+            .counted(counts.cloned()),
         stored,
         kms,
         sweep,
