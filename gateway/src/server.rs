@@ -50,11 +50,13 @@ use crate::state::presence::PresenceError;
 
 mod compose;
 mod connection;
+mod listeners;
 pub mod operate;
 mod timed;
 mod tls;
 mod upkeep;
 
+pub use listeners::Listeners;
 pub use tls::Certificate;
 pub use tls::TlsError;
 
@@ -82,6 +84,8 @@ pub struct Parts {
     /// What requests are counted in, which may be an earlier gateway's of this process. None: they are not, and
     /// the names of buckets are not on the admin port.
     pub counts: Option<Arc<RequestCounts>>,
+    /// Ports that are open already, instead of those of the configuration.
+    pub listeners: Option<Listeners>,
 }
 
 impl Default for Parts {
@@ -97,6 +101,7 @@ impl Default for Parts {
             backend: None,
             metrics: None,
             counts: None,
+            listeners: None,
         }
     }
 }
@@ -149,6 +154,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         backend,
         metrics,
         counts,
+        listeners,
     } = parts;
     let certificates = certificates(&config, certificate)?;
     // No other process reaches such a backend.
@@ -158,9 +164,8 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
     let composed = compose::compose(&config, clocks, &random, kms_secret, backend, iam, audit)?;
     let presence = upkeep::begin(&config, &composed.stored, &*random, exclusive).await?;
 
-    let http = bind(config.listen.http)?;
-    let https = bind(config.listen.https)?;
-    let admin_listener = bind(config.listen.admin)?;
+    let served = listeners::serve(listeners, &config.listen)?;
+    let (http, https, admin_listener) = (served.http, served.https, served.admin);
     let (s3_addr, tls_addr, admin_addr) = (
         address(http.as_ref())?,
         address(https.as_ref())?,
@@ -451,16 +456,6 @@ fn serve_clients(
         let serve = move |stream, peer| connection::serve_tls(Arc::clone(&shared), stream, peer);
         tokio::spawn(acceptor.clone().run(listener, serve));
     }
-}
-
-/// Opens a port.
-fn bind(address: Option<SocketAddr>) -> Result<Option<TcpListener>, StartError> {
-    let Some(address) = address else {
-        return Ok(None);
-    };
-    proto::listen::bind(address)
-        .map(Some)
-        .map_err(|cause| StartError::Bind { address, cause })
 }
 
 /// Who may use the admin listener.

@@ -1,5 +1,10 @@
 //! What resets and lives without memory leave: a Sealgate that works.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+
 use aws_sdk_s3::Client;
 use http::Method;
 use http::Request;
@@ -67,6 +72,30 @@ async fn after_a_reset_everything_is_gone_and_works_before_and_after_a_restart()
     assert_eq!(get(&s3, "mine", "after").await.unwrap(), b"a secret");
     s3.create_bucket().bucket("another").send().await.unwrap();
     put_and_get(&s3, "another", "object").await;
+    up.end();
+}
+
+#[tokio::test]
+async fn no_other_program_takes_the_ports_during_a_reset() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = Up::start(folder.path(), &["--ephemeral"]);
+    let port = up.text("s3_endpoint").rsplit(':').next().unwrap().parse();
+    let address = ([127, 0, 0, 1], port.unwrap());
+    let ended = Arc::new(AtomicBool::new(false));
+    let until = Arc::clone(&ended);
+    let other = std::thread::spawn(move || {
+        let mut taken = 0;
+        while !until.load(Ordering::Relaxed) {
+            taken += usize::from(std::net::TcpListener::bind(SocketAddr::from(address)).is_ok());
+        }
+        taken
+    });
+    for _ in 0..10 {
+        reset(&up).await;
+        assert_eq!(buckets(&up.s3()).await, 0);
+    }
+    ended.store(true, Ordering::Relaxed);
+    assert_eq!(other.join().unwrap(), 0);
     up.end();
 }
 

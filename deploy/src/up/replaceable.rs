@@ -12,6 +12,7 @@ use gateway::backend::LocalBackend;
 use gateway::config::Config;
 use gateway::request_counts::RequestCounts;
 use gateway::server::Certificate;
+use gateway::server::Listeners;
 use gateway::server::Parts;
 use gateway::server::Running;
 use proto::audit::Audit;
@@ -50,6 +51,8 @@ pub(super) struct ReplaceableGateway {
     audit: Arc<Audit>,
     /// Counts go on through a reset.
     counts: Arc<RequestCounts>,
+    /// The ports, open until the end: between two gateways nobody else can take them.
+    listeners: Mutex<Option<Listeners>>,
     running: Mutex<Option<Running>>,
 }
 
@@ -65,7 +68,9 @@ impl ReplaceableGateway {
     ) -> anyhow::Result<Arc<Self>> {
         let audit = Arc::clone(&kms.audit);
         let counts = Arc::default();
-        let running = parts.start(&audit, &counts).await?;
+        let listeners = Listeners::open(&parts.config.listen);
+        let listeners = listeners.map_err(ports::explain_gateway)?;
+        let running = parts.start(&audit, &counts, &listeners).await?;
         let listen = &mut parts.config.listen;
         listen.http = running.s3_addr;
         listen.https = running.tls_addr;
@@ -75,6 +80,7 @@ impl ReplaceableGateway {
             parts,
             audit,
             counts,
+            listeners: Mutex::new(Some(listeners)),
             running,
         });
         let replaced = Arc::clone(&gateway);
@@ -104,6 +110,8 @@ impl ReplaceableGateway {
 
     /// Ends it; `removes_state` removes its state bucket, too.
     pub(super) async fn stop(&self, removes_state: bool) {
+        // Else clients would wait at a port that nobody serves.
+        self.listeners.lock().await.take();
         let Some(gateway) = self.running.lock().await.take() else {
             return;
         };
@@ -124,11 +132,13 @@ impl ReplaceableGateway {
             return Ok(KEPT.to_owned());
         };
         let mut running = self.running.lock().await;
+        let listeners = self.listeners.lock().await;
+        let listeners = listeners.as_ref().ok_or("it is about to end")?;
         if let Some(gateway) = running.take() {
             gateway.stop().await;
         }
         let cleared = store.clear().await;
-        let started = self.parts.start(&self.audit, &self.counts).await;
+        let started = self.parts.start(&self.audit, &self.counts, listeners).await;
         *running = Some(started.map_err(|error| format!("no gateway runs any more: {error:#}"))?);
         cleared.map_err(|fault| format!("the backend was not emptied: {fault:?}"))?;
         Ok(EMPTIED.to_owned())
@@ -140,6 +150,7 @@ impl GatewayParts {
         &self,
         audit: &Arc<Audit>,
         counts: &Arc<RequestCounts>,
+        listeners: &Listeners,
     ) -> anyhow::Result<Running> {
         let names = certificate::names(&self.hosts);
         let issued = self.authority.issue(&names, SystemClock.now());
@@ -153,6 +164,7 @@ impl GatewayParts {
             backend: self.local.clone(),
             metrics: self.metrics.clone(),
             counts: Some(Arc::clone(counts)),
+            listeners: Some(listeners.try_clone().context("the ports")?),
             iam: Some(Arc::clone(&self.iam)),
             audit: Some(Arc::clone(audit)),
             vault_clock: Some(Arc::clone(&self.movable_clock)),
