@@ -2,6 +2,7 @@
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_AccessControlPolicy.html>
 
+use super::ANONYMOUS;
 use super::Acl;
 use super::Grant;
 use super::Grantee;
@@ -17,7 +18,7 @@ impl Acl {
     ///
     /// # Errors
     ///
-    /// `MalformedACLError`; `InvalidArgument` for a grantee that cannot be; `MethodNotAllowed` for one by e-mail
+    /// `MalformedACLError`; `InvalidArgument` for an owner or a grantee that cannot be; `MethodNotAllowed` for one by e-mail
     /// address, which AWS takes no more since October 2025.
     pub(super) fn parse(document: &[u8]) -> Result<Self, S3Error> {
         let root = Element::parse(document, Limits::REQUEST).map_err(|_| malformed())?;
@@ -41,8 +42,12 @@ impl Acl {
             }
             parse_grant(grant)
         });
+        let owner = owner.ok_or_else(malformed)?.trim();
+        if owner != ANONYMOUS {
+            Grantee::user(owner, USER_ID)?;
+        }
         Ok(Self {
-            owner: owner.ok_or_else(malformed)?.trim().to_owned(),
+            owner: owner.to_owned(),
             grants: grants.collect::<Result<_, _>>()?,
         })
     }
@@ -106,7 +111,7 @@ fn parse_grant(grant: &Element) -> Result<Grant, S3Error> {
         .find(|it| it.name() == permission);
     let text = |name| grantee.text_of(name).map(str::trim).ok_or_else(malformed);
     let grantee = match grantee.attribute("type") {
-        Some("CanonicalUser") => Grantee::user(text("ID")?, "CanonicalUser/ID")?,
+        Some("CanonicalUser") => Grantee::user(text("ID")?, USER_ID)?,
         Some("Group") => Grantee::group(text("URI")?, "Group/URI")?,
         Some("AmazonCustomerByEmail") => return Err(S3Code::MethodNotAllowed.into()),
         _ => return Err(malformed()),
@@ -128,6 +133,9 @@ const ROOT: &str = "AccessControlPolicy";
 ///
 /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html>
 pub(super) const GRANTS_MAX: usize = 100;
+
+/// AWS's name of a canonical user id in a document (recorded by LocalStack).
+const USER_ID: &str = "CanonicalUser/ID";
 
 /// Length of a canonical user id.
 const ID_DIGITS: usize = 64;
@@ -195,5 +203,18 @@ mod tests {
             let bad = document(&grant(kind, grantee, "READ"));
             assert_eq!(Acl::parse(bad.as_bytes()).unwrap_err().code(), code);
         }
+    }
+
+    #[test]
+    fn an_owner_that_cannot_be_is_refused_and_the_anonymous_one_is_taken() {
+        let good = document("").replace(
+            "<AccessControlList></AccessControlList>",
+            "<AccessControlList/>",
+        );
+        let named = |owner: &str| good.replace(&"a".repeat(64), owner);
+        let error = Acl::parse(named("wrong-id").as_bytes()).unwrap_err();
+        assert_eq!(error.code(), S3Code::InvalidArgument);
+        assert_eq!(error.details()[0], ("ArgumentName", USER_ID.to_owned()));
+        assert!(Acl::parse(named(ANONYMOUS).as_bytes()).is_ok());
     }
 }
