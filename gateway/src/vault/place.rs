@@ -131,10 +131,15 @@ impl Contents<'_> {
     }
 }
 
-/// A random id of so many characters of `[A-Za-z0-9_-]`.
+/// A random id of so many characters of `[A-Za-z0-9_-]`, the first of them a letter.
 pub(crate) fn random_id(random: &dyn Random, chars: usize) -> String {
     let mut bytes = vec![0; chars];
     random.fill(&mut bytes);
+    // Six bits make a character, and a letter when the first is 0. The AWS CLI takes a word that begins with
+    // a hyphen for an option of its own (`--job-id -abc`: "expected one argument").
+    if let Some(first) = bytes.first_mut() {
+        *first &= 0x7f;
+    }
     let mut id = URL_SAFE_NO_PAD.encode(bytes);
     id.truncate(chars);
     id
@@ -201,6 +206,23 @@ mod tests {
     fn an_arn_names_region_account_and_vault() {
         let arn = "arn:aws:glacier:us-east-1:111122223333:vaults/v";
         assert_eq!(place("v").arn(), arn);
+    }
+
+    #[test]
+    fn no_id_begins_with_a_hyphen_which_the_aws_cli_takes_for_an_option() {
+        struct Same(u8);
+        impl Random for Same {
+            fn fill(&self, out: &mut [u8]) {
+                out.fill(self.0);
+            }
+        }
+        for byte in 0..=u8::MAX {
+            let id = random_id(&Same(byte), JOB_ID_CHARS);
+            assert!(
+                id.starts_with(|first: char| first.is_ascii_alphabetic()),
+                "{id}"
+            );
+        }
     }
 
     #[test]
