@@ -13,6 +13,8 @@ pub struct Announcement {
     pub s3_endpoint: String,
     /// S3 over HTTPS.
     pub s3_tls_endpoint: String,
+    /// S3 Control over HTTPS, before whose host SDKs put the account (`111122223333.s3.localhost`).
+    pub s3_control_endpoint: String,
     /// PEM of the authority that signed the HTTPS certificate.
     pub ca_file: PathBuf,
     /// The gateway's health and metrics.
@@ -21,6 +23,8 @@ pub struct Announcement {
     pub kms_admin_endpoint: String,
     /// Region of both services.
     pub region: String,
+    /// Account id of the main user, 12 digits.
+    pub account: String,
     /// The main user.
     pub access_key_id: String,
     /// The main user's secret.
@@ -96,7 +100,9 @@ impl Announcement {
             kms_endpoint,
             s3_endpoint,
             s3_tls_endpoint,
+            s3_control_endpoint,
             region,
+            account,
             ..
         } = self;
         let (ca, data) = (self.ca_file.display(), self.data_dir.display());
@@ -119,6 +125,8 @@ impl Announcement {
         let grpc = kms_endpoint.rsplit('/').next().unwrap_or_default();
         let is_plain = kms_endpoint.starts_with("http:");
         let plaintext = if is_plain { " -plaintext" } else { "" };
+        let (_, control_name) = s3_control_endpoint.split_once("//").unwrap_or_default();
+        let control_name = control_name.split(':').next().unwrap_or_default();
         let token = self.admin_token_place.as_deref();
         let token = token.map_or_else(String::new, |place| format!("\n  admin token: {place}"));
         format!(
@@ -135,6 +143,7 @@ Paste these lines into a shell to use it with the AWS CLI:
   export AWS_DEFAULT_REGION={region}
   export AWS_CA_BUNDLE={ca}
   export AWS_ENDPOINT_URL_S3={s3_tls_endpoint}
+  export AWS_ENDPOINT_URL_S3_CONTROL={s3_control_endpoint}
   export AWS_ENDPOINT_URL_GLACIER={s3_tls_endpoint}
   export AWS_ENDPOINT_URL_KMS={kms_endpoint}
   export AWS_ENDPOINT_URL_STS={kms_endpoint}
@@ -143,6 +152,10 @@ Paste these lines into a shell to use it with the AWS CLI:
   aws s3 mb s3://demo
   echo 'a secret' | aws s3 cp - s3://demo/note.txt --sse aws:kms --sse-kms-key-id alias/demo
   aws s3 cp s3://demo/note.txt -
+
+For S3 Control a client puts the account before the host. Where that name is not found, /etc/hosts takes it:
+
+  127.0.0.1 {account}.{control_name}
 
 The same user calls the KMS over gRPC by a bearer token, for 12 hours:
 
@@ -172,10 +185,12 @@ mod tests {
             kms_endpoint: "http://127.0.0.1:9080".into(),
             s3_endpoint: "http://127.0.0.1:9070".into(),
             s3_tls_endpoint: "https://127.0.0.1:9443".into(),
+            s3_control_endpoint: "https://s3.localhost:9443".into(),
             ca_file: "data/ca.pem".into(),
             admin_endpoint: "http://127.0.0.1:9090".into(),
             kms_admin_endpoint: "http://127.0.0.1:9091".into(),
             region: "us-east-1".into(),
+            account: "123456789012".into(),
             access_key_id: "MAIN".into(),
             secret_access_key: "main-secret".into(),
             grpc_token: "main-token".into(),
@@ -203,6 +218,7 @@ mod tests {
             names,
             [
                 "access_key_id",
+                "account",
                 "admin_endpoint",
                 "admin_token",
                 "alt_access_key_id",
@@ -218,6 +234,7 @@ mod tests {
                 "kms_admin_token",
                 "kms_endpoint",
                 "region",
+                "s3_control_endpoint",
                 "s3_endpoint",
                 "s3_tls_endpoint",
                 "secret_access_key",
@@ -233,6 +250,15 @@ mod tests {
         assert!(!text.contains("alt-secret") && !text.contains("backend-secret"));
         assert!(text.contains(" 127.0.0.1:9080 \\\n") && !text.contains("main-token"));
         assert!(text.contains("grpcurl -plaintext -H"), "{text}");
+    }
+
+    #[test]
+    fn the_text_names_what_s3_control_is_reached_by() {
+        let text = announcement().text();
+        let variable = "export AWS_ENDPOINT_URL_S3_CONTROL=https://s3.localhost:9443\n";
+        assert!(text.contains(variable), "{text}");
+        let hosts = "\n  127.0.0.1 123456789012.s3.localhost\n";
+        assert!(text.contains(hosts), "{text}");
     }
 
     #[test]

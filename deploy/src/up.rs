@@ -187,8 +187,10 @@ fn endpoints_and_keys(
         kms_admin_endpoint: endpoint("http", Some(kms.admin_address)),
         s3_endpoint: endpoint("http", listen.http),
         s3_tls_endpoint: endpoint("https", listen.https),
+        s3_control_endpoint: control_endpoint(listen.https, &flags.hosts),
         admin_endpoint: endpoint("http", listen.admin),
         region: flags.region.to_string(),
+        account: main.arn.account().to_string(),
         access_key_id: main.access_key_id.clone(),
         secret_access_key: main.secret_access_key.expose().to_owned(),
         grpc_token: token::for_fixture(main)?.expose().to_owned(),
@@ -196,6 +198,16 @@ fn endpoints_and_keys(
         alt_secret_access_key: alt.secret_access_key.expose().to_owned(),
         alt_grpc_token: token::for_fixture(alt)?.expose().to_owned(),
         ..Announcement::default()
+    })
+}
+
+/// Where SDKs find S3 Control, whose host they put the account before: a name, as nothing can stand before an
+/// address, and one whose certificate has the names below it.
+fn control_endpoint(https: Option<SocketAddr>, hosts: &[String]) -> String {
+    let host = hosts.iter().find(|host| host.parse::<IpAddr>().is_err());
+    let host = host.map_or("s3.localhost", String::as_str);
+    https.map_or_else(String::new, |https| {
+        format!("https://{host}:{}", https.port())
     })
 }
 

@@ -47,6 +47,7 @@ func (s *Sealgate) Env() map[string]string {
 		"AWS_REGION":                  s.Line.Region,
 		"AWS_DEFAULT_REGION":          s.Line.Region,
 		"AWS_ENDPOINT_URL_S3":         s.Line.S3TLSEndpoint,
+		"AWS_ENDPOINT_URL_S3_CONTROL": s.Line.S3ControlEndpoint,
 		"AWS_ENDPOINT_URL_GLACIER":    s.Line.S3TLSEndpoint,
 		"AWS_ENDPOINT_URL_KMS":        s.Line.KMSEndpoint,
 		"AWS_ENDPOINT_URL_STS":        s.Line.KMSEndpoint,

@@ -26,6 +26,7 @@ type Line struct {
 	KMSEndpoint            string `json:"kms_endpoint"`
 	S3Endpoint             string `json:"s3_endpoint"`
 	S3TLSEndpoint          string `json:"s3_tls_endpoint"`
+	S3ControlEndpoint      string `json:"s3_control_endpoint"`
 	CAFile                 string `json:"ca_file"`
 	AdminEndpoint          string `json:"admin_endpoint"`
 	KMSAdminEndpoint       string `json:"kms_admin_endpoint"`

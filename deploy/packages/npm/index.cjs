@@ -127,6 +127,7 @@ class Sealgate {
       AWS_REGION: line.region,
       AWS_DEFAULT_REGION: line.region,
       AWS_ENDPOINT_URL_S3: line.s3_tls_endpoint,
+      AWS_ENDPOINT_URL_S3_CONTROL: line.s3_control_endpoint,
       AWS_ENDPOINT_URL_GLACIER: line.s3_tls_endpoint,
       AWS_ENDPOINT_URL_KMS: line.kms_endpoint,
       AWS_ENDPOINT_URL_STS: line.kms_endpoint,

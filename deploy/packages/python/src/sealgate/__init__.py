@@ -186,6 +186,7 @@ class Sealgate:
             "AWS_REGION": line["region"],
             "AWS_DEFAULT_REGION": line["region"],
             "AWS_ENDPOINT_URL_S3": tls,
+            "AWS_ENDPOINT_URL_S3_CONTROL": line["s3_control_endpoint"],
             "AWS_ENDPOINT_URL_GLACIER": tls,
             "AWS_ENDPOINT_URL_KMS": kms,
             "AWS_ENDPOINT_URL_STS": kms,
