@@ -44,6 +44,7 @@ mod access;
 mod acl;
 mod context;
 mod control;
+mod deletions;
 mod destination;
 mod judge;
 mod log_delivery;

@@ -27,6 +27,7 @@ use proto::policy::Verdict;
 
 use crate::bucket::acl::BucketAcl;
 use crate::error::S3Error;
+use crate::protocol::acl;
 use crate::protocol::acl::Acl;
 use crate::protocol::acl::Permission;
 use crate::protocol::acl::RequestedAcl;
@@ -134,21 +135,24 @@ impl AclAccess {
         }
     }
 
+    /// Whether the bucket's list lets the caller write.
+    pub(super) fn permits_writing(&self) -> bool {
+        self.permits(Mapped::Bucket(Permission::Write))
+    }
+
     fn permits(&self, mapped: Mapped) -> bool {
-        let by = |acl: &Acl, permission| {
-            acl.permits(self.caller.as_deref(), permission, self.ignores_public)
-        };
-        let is_own = |acl: &Acl| Some(acl.owner.as_str()) == self.caller.as_deref();
+        let caller = self.caller.as_deref();
+        let by = |acl: &Acl, permission| acl.permits(caller, permission, self.ignores_public);
         match (mapped, &self.object) {
             (Mapped::Bucket(permission), _) => by(&self.bucket.acl, permission),
             // Whoever may list the bucket sees that there is no such object.
             (Mapped::Object(_), ObjectList::Absent) => by(&self.bucket.acl, Permission::Read),
             (Mapped::Object(permission), ObjectList::Of(acl)) => by(acl, permission),
             (Mapped::OwnDeletion, ObjectList::Of(acl)) => {
-                is_own(acl) && by(&self.bucket.acl, Permission::Write)
+                acl.owner == caller.unwrap_or(acl::ANONYMOUS) && self.permits_writing()
             }
-            (Mapped::OwnDeletion, ObjectList::Absent) => by(&self.bucket.acl, Permission::Write),
-            (Mapped::Initiator, ObjectList::Of(acl)) => is_own(acl),
+            (Mapped::OwnDeletion, ObjectList::Absent) => self.permits_writing(),
+            (Mapped::Initiator, ObjectList::Of(acl)) => Some(acl.owner.as_str()) == caller,
             (Mapped::ObjectOwner, _) | (_, ObjectList::Unread | ObjectList::Absent) => false,
         }
     }

@@ -14,6 +14,8 @@ use crate::authorize::access::BucketAccess;
 use crate::authorize::access::Subject;
 use crate::authorize::context;
 use crate::authorize::context::Encryption;
+use crate::authorize::deletions;
+use crate::authorize::deletions::Deletions;
 use crate::authorize::destination;
 use crate::authorize::needs;
 use crate::authorize::permit::Terms;
@@ -92,8 +94,9 @@ impl Authorizer {
         let (on_source, on_target): (Vec<_>, Vec<_>) = actions
             .into_iter()
             .partition(|action| action.resource.is_of_source());
+        let acls = self.object_acls.as_deref();
         let mut judged =
-            request_acl::read_object_list(self, &mut access, subject, &on_target).await?;
+            request_acl::read_object_list(acls, &mut access, subject, &on_target).await?;
         request_acl::read_upload_list(self, operation, &mut access, request, uploads).await?;
         self.check_all(&access, subject, &on_target, false).await?;
         let mut terms = Terms {
@@ -108,7 +111,7 @@ impl Authorizer {
             };
             self.prepare(&mut of_source, of_object, &on_source).await?;
             judged =
-                request_acl::read_object_list(self, &mut of_source, of_object, &on_source).await?;
+                request_acl::read_object_list(acls, &mut of_source, of_object, &on_source).await?;
             self.check_all(&of_source, of_object, &on_source, false)
                 .await?;
             terms.acl_required |= of_source.used_acl();
@@ -133,7 +136,7 @@ impl Authorizer {
         mut access: BucketAccess,
         request: &S3Request,
     ) -> Result<Terms, S3Error> {
-        if access.policy.is_none() && access.foreign {
+        if access.foreign && !deletions::may_be_permitted(&access) {
             return Err(self.refusal(&access, S3Error::access_denied()).await);
         }
         if access.is_full() {
@@ -141,8 +144,9 @@ impl Authorizer {
         }
         access.version_is_current = !self.policies.has_versions(&access.bucket).await?;
         let actions = needs::needed(Operation::DeleteObjects.row().actions, &request.headers);
+        let acls = self.object_acls.clone();
         Ok(Terms {
-            deletions: Some(Box::new((access, actions))),
+            deletions: Some(Box::new(Deletions::new(access, actions, acls))),
             ..Terms::default()
         })
     }

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
-use crate::authorize::access::BucketAccess;
-use crate::authorize::access::Subject;
 use crate::authorize::acl::AclTerms;
+use crate::authorize::deletions::Deletions;
 use crate::authorize::second_factor::SecondFactor;
 use crate::bucket::acl::BucketAcl;
 use crate::bucket::record::Incarnation;
@@ -14,7 +13,6 @@ use crate::error::S3Error;
 use crate::protocol::acl::Acl;
 use crate::records::object_acls::JudgedObject;
 use crate::records::object_acls::NewObjectAcl;
-use crate::route::Action;
 
 /// A `T` that the caller was allowed to use for one operation.
 ///
@@ -61,7 +59,7 @@ impl<T> Permitted<T> {
 pub struct Terms {
     /// What decides about the objects that DeleteObjects names; all are covered if absent.
     // In a box: every permit has the space, and few are for deletions.
-    pub(super) deletions: Option<Box<(BucketAccess, Vec<&'static Action>)>>,
+    pub(super) deletions: Option<Box<Deletions>>,
     /// Headers of the answer that the caller may not see.
     pub(super) withheld: Vec<&'static str>,
     /// Whether the caller may not see that there is no such object.
@@ -79,21 +77,19 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// Whether the caller may delete the object `key`, or the named version of it.
-    #[must_use]
-    pub fn may_delete(&self, key: &str, version: Option<&str>) -> bool {
-        let Some((access, actions)) = self.deletions.as_deref() else {
-            return true;
-        };
-        let key = Some(key);
-        let subject = Subject { key, version };
-        let check = |action: &&Action| access.check(action, subject);
-        match actions.iter().try_for_each(check) {
-            Ok(()) => true,
-            Err(refusal) => {
-                access.log(&refusal);
-                false
-            }
+    /// Refuses to delete the object `key`, or the named version of it, if the caller may not.
+    ///
+    /// # Errors
+    ///
+    /// `AccessDenied`; `ServiceUnavailable` when the object's access control list decides and cannot be read.
+    pub async fn check_deletion(
+        &mut self,
+        key: &str,
+        version: Option<&str>,
+    ) -> Result<(), S3Error> {
+        match self.deletions.as_deref_mut() {
+            Some(deletions) => deletions.check(key, version).await,
+            None => Ok(()),
         }
     }
 

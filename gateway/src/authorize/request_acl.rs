@@ -6,6 +6,7 @@ use crate::access_point::record::AccessPoint;
 use crate::authorize::Authorizer;
 use crate::authorize::access::BucketAccess;
 use crate::authorize::access::Subject;
+use crate::authorize::acl::AclAccess;
 use crate::authorize::acl::AclTerms;
 use crate::authorize::acl::Mapped;
 use crate::authorize::acl::ObjectList;
@@ -24,6 +25,7 @@ use crate::protocol::acl::Level;
 use crate::protocol::acl::RequestedAcl;
 use crate::records::object_acls::AclKey;
 use crate::records::object_acls::JudgedObject;
+use crate::records::object_acls::ObjectAcls;
 use crate::records::uploads::Uploads;
 use crate::request::S3Request;
 use crate::route::Action;
@@ -32,17 +34,18 @@ use crate::route::Operation;
 
 /// Reads the list of the object that a request is about, where one may decide.
 pub(super) async fn read_object_list(
-    authorizer: &Authorizer,
+    acls: Option<&ObjectAcls>,
     access: &mut BucketAccess,
     subject: Subject<'_>,
     actions: &[&Action],
 ) -> Result<Option<Arc<JudgedObject>>, S3Error> {
-    let is_foreign = access.foreign;
+    let lists = access.acl.as_deref().filter(|_| access.foreign);
+    let may_write = lists.is_some_and(AclAccess::permits_writing);
     let decides = |action: &&Action| {
         let of_new_object = action.needed == Needed::Acl;
         match mapped(action.name, of_new_object) {
             Some(Mapped::Object(_) | Mapped::ObjectOwner) => true,
-            Some(Mapped::OwnDeletion) => is_foreign,
+            Some(Mapped::OwnDeletion) => may_write,
             _ => false,
         }
     };
@@ -52,10 +55,7 @@ pub(super) async fn read_object_list(
     if !actions.iter().any(decides) {
         return Ok(None);
     }
-    let acls = authorizer
-        .object_acls
-        .as_ref()
-        .ok_or_else(S3Error::internal)?;
+    let acls = acls.ok_or_else(S3Error::internal)?;
     let current = Box::pin(acls.current(&access.bucket, key, subject.version));
     let judged = match current.await {
         Ok((judged, _)) => judged,

@@ -105,9 +105,8 @@ pub async fn delete_objects(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (mut request, terms) = permitted.spend();
+    let (mut request, mut terms) = permitted.spend();
     let request = &mut request;
-    let may = |key: &str, version: Option<&str>| terms.may_delete(key, version);
     document::require_digest(request)?;
     let bytes = document::read(request).await?;
     let bucket = request.target.bucket.clone().unwrap_or_default();
@@ -120,9 +119,9 @@ pub async fn delete_objects(
     let mut deletion = Element::root("Delete");
     for object in requested.all("Object") {
         let (key, version) = key_and_version(object);
-        let entry = match may(key, version) {
-            true => translate_entry(store, &bucket, object).await,
-            false => Err(S3Error::access_denied()),
+        let entry = match terms.check_deletion(key, version).await {
+            Ok(()) => translate_entry(store, &bucket, object).await,
+            Err(refused) => Err(refused),
         };
         match entry {
             Ok(entry) => deletion.children_mut().push(entry),

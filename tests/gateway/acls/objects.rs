@@ -115,25 +115,61 @@ async fn another_accounts_object_is_its_own_to_read_and_the_bucket_owners_to_rem
 }
 
 #[tokio::test]
-async fn many_objects_are_deleted_by_policies_and_the_buckets_owner_alone() {
+async fn many_objects_are_deleted_by_their_owners_where_the_buckets_list_lets_them_write() {
+    let lists = Lists::of_object_writers().await;
+    let open = |canned_list| canned(put_acl(""), canned_list);
+    lists.does(Sender::Main, open("public-read-write")).await;
+    let owners = [
+        (Sender::Main, "main"),
+        (Sender::Alt, "alt"),
+        (Sender::Anonymous, "nobody"),
+    ];
+    for (sender, key) in owners {
+        lists.does(sender, put(key)).await;
+    }
+    let deleted = |key: &str| format!("<Deleted><Key>{key}</Key></Deleted>");
+    let refused = |key: &str| format!("<Error><Key>{key}</Key><Code>AccessDenied</Code>");
+    for (sender, own) in [(Sender::Alt, "alt"), (Sender::Anonymous, "nobody")] {
+        // One that is not there is anyone's who may write.
+        let named = ["main", "alt", "nobody", "none"];
+        let answer = lists.does(sender, many(&named, "")).await;
+        for key in named {
+            let expected = match key == own || key == "none" {
+                true => deleted(key),
+                false => refused(key),
+            };
+            assert!(answer.contains(&expected), "{expected}: {answer}");
+        }
+        lists.does(Sender::Main, get("main")).await;
+        lists.does(sender, put(own)).await;
+    }
+    // A version is the bucket owner's to delete, as by DeleteObject.
+    let answer = lists.does(Sender::Alt, many(&["alt"], "null")).await;
+    assert!(answer.contains("<Code>AccessDenied</Code>"), "{answer}");
+    lists.does(Sender::Main, open("public-read")).await;
+    for sender in [Sender::Alt, Sender::Anonymous] {
+        lists
+            .is_refused(sender, many(&["alt", "nobody"], ""), "AccessDenied", 403)
+            .await;
+    }
+    let answer = lists.does(Sender::Main, many(&["alt"], "")).await;
+    assert!(answer.contains(&deleted("alt")), "{answer}");
+}
+
+/// DeleteObjects of these keys, each in this version if it is not empty.
+fn many(keys: &[&str], version: &str) -> Draft {
     use base64::Engine as _;
     use md5::Digest as _;
-    let lists = Lists::of_object_writers().await;
-    lists
-        .does(Sender::Main, canned(put_acl(""), "public-read-write"))
-        .await;
-    lists.does(Sender::Alt, put("k")).await;
-    let body = "<Delete><Object><Key>k</Key></Object></Delete>";
-    let md5 = base64::engine::general_purpose::STANDARD.encode(md5::Md5::digest(body));
-    let many = || {
-        let draft = Draft::new(Method::POST, BUCKET, "").query("delete", "");
-        draft.header("content-md5", &md5).body(body)
+    let version = match version {
+        "" => String::new(),
+        version => format!("<VersionId>{version}</VersionId>"),
     };
-    lists
-        .is_refused(Sender::Alt, many(), "AccessDenied", 403)
-        .await;
-    let deleted = lists.does(Sender::Main, many()).await;
-    assert!(deleted.contains("<Deleted>"), "{deleted}");
+    let named = |key: &&str| format!("<Object><Key>{key}</Key>{version}</Object>");
+    let objects: String = keys.iter().map(named).collect();
+    let body = format!("<Delete>{objects}</Delete>");
+    let md5 = base64::engine::general_purpose::STANDARD.encode(md5::Md5::digest(&body));
+    let draft = Draft::new(Method::POST, BUCKET, "").query("delete", "");
+    draft.header("content-md5", &md5).body(body)
 }
 
 #[tokio::test]
