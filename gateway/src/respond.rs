@@ -434,11 +434,17 @@ impl Responder {
             connection,
             request_id: record.request_id,
         };
-        let answer = self.vaults.respond(request, wire, &self.authenticator);
+        let received = record.head.received;
+        let answer = self
+            .vaults
+            .respond(request, received, wire, &self.authenticator);
         let (response, outcome) = answer.await;
         record.vault_operation = outcome.operation;
         record.caller = outcome.caller;
         record.error_code = outcome.error_code.map(str::to_owned);
+        if let (Some(trail), Some(event)) = (&self.trail, outcome.event) {
+            trail.hand_over(event);
+        }
         response
     }
 

@@ -7,6 +7,7 @@
 //! | module | its one job |
 //! |---|---|
 //! | [`service`] | one request, from its verified head to its answer |
+//! | [`event`] | what the trail records of a request |
 //! | [`operation`] | operations by their API names; only they spend permits |
 //! | [`authorize`] | whether the caller may, by identity, access policy and lock; leaves a permit behind |
 //! | [`archive`] | content and facts of archives: written, read, listed |
@@ -20,6 +21,7 @@
 //! <https://docs.aws.amazon.com/amazonglacier/latest/dev/vault-lock.html>
 
 pub mod service;
+pub(crate) mod event;
 pub(crate) mod operation;
 pub(crate) mod authorize;
 pub(crate) mod archive;

@@ -34,6 +34,7 @@ use tests::world::World;
 
 mod access;
 mod archives;
+mod events;
 mod jobs;
 mod locks;
 mod multipart;

@@ -133,7 +133,8 @@ impl Trail {
         })
     }
 
-    fn hand_over(&self, event: Event) {
+    /// Hands over an event that is whole.
+    pub fn hand_over(&self, event: Event) {
         if !self.audit.offer(event) {
             metrics::counter!("sealgate_audit_events_lost_total").increment(1);
         }

@@ -28,6 +28,20 @@ macro_rules! operations {
         }
 
         impl VaultOperation {
+    /// The API's name of the id in its address, if it has one.
+    pub(crate) const fn id_parameter(self) -> Option<&'static str> {
+        match self {
+            Self::AbortMultipartUpload
+            | Self::CompleteMultipartUpload
+            | Self::ListParts
+            | Self::UploadMultipartPart => Some("uploadId"),
+            Self::CompleteVaultLock => Some("lockId"),
+            Self::DeleteArchive => Some("archiveId"),
+            Self::DescribeJob | Self::GetJobOutput => Some("jobId"),
+            _ => None,
+        }
+    }
+
             /// Its name in the API, which also is that of its action.
             pub(crate) const fn name(self) -> &'static str {
                 match self {

@@ -13,8 +13,10 @@ use http::Method;
 use http::Response;
 use http::Uri;
 use http::header;
+use proto::audit::Event;
 use proto::sigv4;
 use proto::sigv4::PayloadHash;
+use proto::time::Timestamp;
 
 use crate::authenticate::Authenticator;
 use crate::authenticate::Head;
@@ -34,6 +36,7 @@ use crate::route::BaseDomains;
 use crate::vault::authorize;
 use crate::vault::error::VaultCode;
 use crate::vault::error::VaultError;
+use crate::vault::event::Answered;
 use crate::vault::operation;
 use crate::vault::request::DOCUMENT_BYTES_MAX;
 use crate::vault::request::VaultRequest;
@@ -70,6 +73,15 @@ pub struct VaultOutcome {
     pub caller: Option<Caller>,
     /// The code of the error.
     pub error_code: Option<&'static str>,
+    /// What the trail records of it; nothing of a request whose caller was not found out.
+    pub event: Option<Event>,
+}
+
+/// What is known of a request once its signature was checked.
+struct Signed {
+    address: VaultAddress,
+    caller: Caller,
+    region: String,
 }
 
 /// Whether a request is for vaults: its signature names the service, or it has no signature and the header
@@ -96,16 +108,34 @@ impl VaultService {
         Self { store }
     }
 
-    /// Answers a request; also, what is logged of it.
+    /// Answers a request that was `received` then; also, what is logged of it.
     pub async fn respond<B: WireBody>(
         &self,
         request: ReceivedRequest<'_>,
+        received: Timestamp,
         wire: Wire<B>,
         authenticator: &Authenticator,
     ) -> (Response<Body>, VaultOutcome) {
         let mut outcome = VaultOutcome::default();
-        let answer = self.answer(request, wire, authenticator, &mut outcome);
-        let response = answer.await.unwrap_or_else(|error| {
+        let mut signed = None;
+        let answer = self.answer(&request, wire, authenticator, (&mut outcome, &mut signed));
+        let answer = answer.await;
+        let event = signed.as_ref().and_then(|signed| {
+            let answered = Answered {
+                method: request.method,
+                headers: request.headers,
+                connection: request.connection,
+                request_id: request.request_id,
+                address: &signed.address,
+                caller: &signed.caller,
+                region: &signed.region,
+                time: received,
+            };
+            answered.event(answer.as_ref().map(Response::headers))
+        });
+        outcome.event = event;
+        outcome.caller = signed.map(|signed| signed.caller);
+        let response = answer.unwrap_or_else(|error| {
             outcome.error_code = Some(error.code_text());
             error.into_response()
         });
@@ -114,10 +144,10 @@ impl VaultService {
 
     async fn answer<B: WireBody>(
         &self,
-        request: ReceivedRequest<'_>,
+        request: &ReceivedRequest<'_>,
         wire: Wire<B>,
         authenticator: &Authenticator,
-        outcome: &mut VaultOutcome,
+        (outcome, signed): (&mut VaultOutcome, &mut Option<Signed>),
     ) -> Result<Response<Body>, VaultError> {
         if !request.headers.contains_key(header::AUTHORIZATION) {
             return Err(authorize::unauthenticated());
@@ -134,7 +164,11 @@ impl VaultService {
             bases: &BaseDomains::default(),
         };
         let (caller, region) = authenticator.check_service(head, SERVICE, &payload_hash)?;
-        outcome.caller = Some(caller.clone());
+        *signed = Some(Signed {
+            address: address.clone(),
+            caller: caller.clone(),
+            region: region.clone(),
+        });
         check_version(request.headers)?;
         let disabled = || VaultError::new(VaultCode::BadRequest, DISABLED);
         let store = self.store.as_ref().ok_or_else(disabled)?;
