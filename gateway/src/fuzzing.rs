@@ -28,6 +28,13 @@ pub mod layout {
     pub use crate::chunks::layout::stored_bytes_in_parts;
 }
 
+/// Access control lists as requests name them.
+pub mod acl {
+    pub use crate::protocol::acl::Level;
+    pub use crate::protocol::acl::Permission;
+    pub use crate::protocol::acl::RequestedAcl;
+}
+
 /// A footer that was sealed.
 pub struct Footer {
     /// As it is stored, without the padding before it.
