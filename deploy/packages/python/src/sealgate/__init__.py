@@ -17,7 +17,7 @@ import time
 import urllib.parse
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-__all__ = ["Encryption", "Rule", "Sealgate", "SealgateError", "find_binary", "start"]
+__all__ = ["Encryption", "Rule", "Sealgate", "SealgateError", "attach", "find_binary", "start"]
 
 # How long a start, the end, and an answer of the admin ports may take, in seconds.
 _PATIENCE = 30.0
@@ -87,30 +87,44 @@ def start(
     return sealgate
 
 
+def attach(line: Dict[str, Any]) -> "Sealgate":
+    """A Sealgate that runs already, such as in a container: `line` has the names of the fixture line."""
+    sealgate = Sealgate.__new__(Sealgate)
+    sealgate._process = None
+    sealgate._log = tempfile.TemporaryFile()
+    sealgate._begin(line)
+    return sealgate
+
+
 class Sealgate:
     """A Sealgate that runs."""
 
     #: The fixture line: endpoints, credentials, files.
     line: Dict[str, Any]
+    #: None if another program started it.
+    _process: Optional["subprocess.Popen[bytes]"]
 
     def __init__(self, command: Sequence[str], log: Optional[str] = None) -> None:
         self._log = open(log, "ab+") if log else tempfile.TemporaryFile()
-        self._clients: Dict[Tuple[str, bool], Any] = {}
         try:
-            self._process = subprocess.Popen(
+            process = self._process = subprocess.Popen(
                 list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log
             )
         except OSError as error:
             self._log.close()
             raise SealgateError(f"{command[0]} does not start: {error}") from error
-        assert self._process.stdout
-        text = self._process.stdout.readline()
+        assert process.stdout
+        text = process.stdout.readline()
         if not text:
-            self._process.wait(_PATIENCE)
+            process.wait(_PATIENCE)
             reason = self.log()
             self.stop()
-            raise SealgateError(f"sealgate ended with status {self._process.returncode}:\n{reason}")
-        self.line = json.loads(text)
+            raise SealgateError(f"sealgate ended with status {process.returncode}:\n{reason}")
+        self._begin(json.loads(text))
+
+    def _begin(self, line: Dict[str, Any]) -> None:
+        self.line = line
+        self._clients: Dict[Tuple[str, bool], Any] = {}
         self._gateway_admin("GET", "/readyz")
         self._kms_admin("POST", "/admin/snapshots", {"name": _SNAPSHOT})
         self._quotas = self._kms_admin("GET", "/admin/quotas")["config"]
@@ -123,7 +137,10 @@ class Sealgate:
         self.stop()
 
     def stop(self) -> int:
-        """Ends it. Returns its exit status, which is 0. A second call does nothing."""
+        """Ends it, if this program started it. Returns its exit status, which is 0. A second call does nothing."""
+        if self._process is None:
+            self._log.close()
+            return 0
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe:
                 pipe.close()
@@ -170,6 +187,8 @@ class Sealgate:
         import boto3
 
         prefix = "alt_" if alt else ""
+        if prefix + "access_key_id" not in self.line:
+            raise SealgateError("the user of another account is made in the container and not known here")
         return boto3.Session(
             aws_access_key_id=self.line[prefix + "access_key_id"],
             aws_secret_access_key=self.line[prefix + "secret_access_key"],
@@ -314,8 +333,8 @@ class Sealgate:
     def _backend(self) -> Any:
         import boto3
 
-        if not self.line["backend_access_key_id"]:
-            raise SealgateError("the credentials of another backend are not known here")
+        if not self.line.get("backend_access_key_id"):
+            raise SealgateError("the backend of a container, or another one, is not reached from here")
         return boto3.client(
             "s3",
             endpoint_url=self.line["backend_endpoint"],
@@ -350,7 +369,7 @@ class Sealgate:
         import http.client
 
         headers = {"content-type": "application/json"}
-        token = self.line.get("admin_token") or self.line["kms_admin_token"]
+        token = self.line.get("admin_token") or self.line.get("kms_admin_token")
         if token:
             headers["authorization"] = f"Bearer {token}"
         connection = http.client.HTTPConnection(endpoint.split("//", 1)[1], timeout=_PATIENCE)
