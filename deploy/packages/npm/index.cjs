@@ -49,6 +49,13 @@ async function startSealgate(options = {}) {
   return sealgate;
 }
 
+/** A Sealgate that runs already, such as in a container: `line` has the names of the fixture line. */
+async function attachSealgate(line) {
+  const sealgate = new Sealgate();
+  await sealgate._begin(line);
+  return sealgate;
+}
+
 /** A Sealgate that runs. */
 class Sealgate {
   async _start(binary, args, log) {
@@ -71,9 +78,13 @@ class Sealgate {
       fs.closeSync(log);
       throw error;
     });
-    this.line = JSON.parse(line);
     // A program that forgets to stop it can end all the same, and ends it by that.
     for (const handle of [child, child.stdin, child.stdout]) handle.unref();
+    await this._begin(JSON.parse(line));
+  }
+
+  async _begin(line) {
+    this.line = line;
     await this._ready();
     await this._kmsAdmin("POST", "/admin/snapshots", { name: SNAPSHOT });
     this._quotas = (await this._kmsAdmin("GET", "/admin/quotas")).config;
@@ -81,6 +92,7 @@ class Sealgate {
   }
 
   async stop() {
+    if (!this._child) return 0;
     if (!this._stopped) {
       this._child.ref();
       this._child.stdin.end();
@@ -172,6 +184,7 @@ class Sealgate {
   }
 
   log(lines = 40) {
+    if (!this._child) return "";
     const { size } = fs.fstatSync(this._log);
     const text = Buffer.alloc(Math.min(size, LOG_BYTES));
     fs.readSync(this._log, text, 0, text.length, size - text.length);
@@ -222,7 +235,7 @@ class Sealgate {
   async assertBackendLacks(text) {
     const { S3Client, ListBucketsCommand, GetObjectCommand, ListObjectVersionsCommand } = await loadS3();
     const { line } = this;
-    if (!line.backend_access_key_id) throw new SealgateError("the credentials of another backend are not known here");
+    if (!line.backend_access_key_id) throw new SealgateError("the backend of a container, or another one, is not reached from here");
     const credentials = { accessKeyId: line.backend_access_key_id, secretAccessKey: line.backend_secret_access_key };
     const { region, backend_endpoint: endpoint } = line;
     const client = new S3Client({ credentials, region, endpoint, forcePathStyle: true });
@@ -253,6 +266,7 @@ class Sealgate {
     const [accessKeyId, secretAccessKey] = alt
       ? [line.alt_access_key_id, line.alt_secret_access_key]
       : [line.access_key_id, line.secret_access_key];
+    if (!accessKeyId) throw new SealgateError("the user of another account is made in the container and not known here");
     return { region: line.region, credentials: { accessKeyId, secretAccessKey } };
   }
 
@@ -295,4 +309,4 @@ function parameters(values) {
   return new URLSearchParams(Object.entries(values).filter(([, value]) => value !== undefined));
 }
 
-module.exports = { Rule, Sealgate, SealgateError, findBinary: () => findBinary(false), startSealgate };
+module.exports = { Rule, Sealgate, SealgateError, attachSealgate, findBinary: () => findBinary(false), startSealgate };

@@ -6,6 +6,9 @@ export function findBinary(): string;
 /** Starts a Sealgate on free ports that stores nothing. */
 export function startSealgate(options?: StartOptions): Promise<Sealgate>;
 
+/** A Sealgate that runs already, such as in a container: `line` has the names of the fixture line. */
+export function attachSealgate(line: Record<string, string>): Promise<Sealgate>;
+
 export interface StartOptions {
   /** All KMS quotas times this number. */
   quotaScale?: number;
@@ -59,7 +62,7 @@ export interface ClientConfig {
 export class Sealgate {
   /** The fixture line: endpoints, credentials, files. */
   readonly line: Readonly<Record<string, string>>;
-  /** Ends it. Returns its exit status, which is 0. */
+  /** Ends it, if this program started it. Returns its exit status, which is 0. */
   stop(): Promise<number | null>;
   [Symbol.asyncDispose](): Promise<void>;
   /** Puts everything back to the start: keys, buckets, objects, quotas, faults, the clock. Sets a mark, too. */

@@ -1,3 +1,3 @@
 import sealgate from "./index.cjs";
 
-export const { Rule, Sealgate, SealgateError, findBinary, startSealgate } = sealgate;
+export const { Rule, Sealgate, SealgateError, attachSealgate, findBinary, startSealgate } = sealgate;
