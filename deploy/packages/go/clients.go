@@ -76,7 +76,7 @@ func (s *Sealgate) EncryptionOf(ctx context.Context, bucket, key string) (Encryp
 // metadata.
 func (s *Sealgate) BackendLacks(ctx context.Context, text []byte) error {
 	if s.Line.BackendAccessKeyID == "" {
-		return errors.New("the credentials of another backend are not known here")
+		return errors.New("the backend of a container, or another one, is not reached from here")
 	}
 	backend := s3.New(s3.Options{
 		Region: s.Line.Region, BaseEndpoint: &s.Line.BackendEndpoint, UsePathStyle: true,

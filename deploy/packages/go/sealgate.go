@@ -127,6 +127,12 @@ func StartProcess(with ...Option) (*Sealgate, error) {
 	return s, nil
 }
 
+// Attach is one that runs already, such as in a container. Stop does not end it.
+func Attach(line Line) (*Sealgate, error) {
+	s := &Sealgate{Line: line}
+	return s, s.prepare("")
+}
+
 func (s *Sealgate) begin(clock string) error {
 	input, err := s.command.StdinPipe()
 	if err != nil {
@@ -149,6 +155,10 @@ func (s *Sealgate) begin(clock string) error {
 	if err := json.Unmarshal(line, &s.Line); err != nil {
 		return fmt.Errorf("the fixture line: %w", err)
 	}
+	return s.prepare(clock)
+}
+
+func (s *Sealgate) prepare(clock string) error {
 	if err := s.ready(); err != nil {
 		return err
 	}
@@ -183,8 +193,11 @@ func findBinary(named string) (string, error) {
 	return found, nil
 }
 
-// Stop ends it. A second call does nothing.
+// Stop ends it, if this program started it. A second call does nothing.
 func (s *Sealgate) Stop() error {
+	if s.command == nil {
+		return nil
+	}
 	defer func() { _ = s.log.Close() }()
 	if s.stopped || s.command.Process == nil {
 		return nil
@@ -196,8 +209,11 @@ func (s *Sealgate) Stop() error {
 	return s.command.Wait()
 }
 
-// Log is the end of its log: so many lines.
+// Log is the end of its log: so many lines. Of one that this program did not start, nothing.
 func (s *Sealgate) Log(lines int) string {
+	if s.log == nil {
+		return ""
+	}
 	end, err := s.log.Stat()
 	if err != nil {
 		return err.Error()
