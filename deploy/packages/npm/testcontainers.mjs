@@ -90,6 +90,8 @@ export class StartedSealgateContainer extends AbstractStartedContainer {
     this.sealgate = await attachSealgate({
       s3_endpoint: this.getConnectionUri(),
       s3_tls_endpoint: this.getS3ConnectionUri(),
+      // Whatever the host's name is, loopback is among those of the certificate.
+      s3_control_endpoint: `https://s3.localhost:${this.getMappedPort(S3_TLS)}`,
       kms_endpoint: this.getKmsConnectionUri(),
       admin_endpoint: this._url("http", GATEWAY_ADMIN),
       kms_admin_endpoint: this._url("http", KMS_ADMIN),

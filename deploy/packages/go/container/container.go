@@ -149,6 +149,12 @@ func (c *Container) attach(ctx context.Context, line sealgate.Line) error {
 		}
 		*endpoint = url
 	}
+	// Whatever the host's name is, loopback is among those of the certificate.
+	published, err := c.MappedPort(ctx, portS3TLS)
+	if err != nil {
+		return err
+	}
+	line.S3ControlEndpoint = fmt.Sprintf("https://s3.localhost:%d", published.Num())
 	content, err := c.CopyFileFromContainer(ctx, "/var/lib/sealgate/ca.pem")
 	if err != nil {
 		return err

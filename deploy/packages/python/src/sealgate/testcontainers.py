@@ -95,6 +95,8 @@ class SealgateContainer(DockerContainer):
         return {
             "s3_endpoint": self.get_url(),
             "s3_tls_endpoint": self.get_s3_url(),
+            # Whatever the host's name is, loopback is among those of the certificate.
+            "s3_control_endpoint": f"https://s3.localhost:{self.get_exposed_port(_S3_TLS)}",
             "kms_endpoint": self.get_kms_url(),
             "admin_endpoint": self._url("http", _GATEWAY_ADMIN),
             "kms_admin_endpoint": self._url("http", _KMS_ADMIN),

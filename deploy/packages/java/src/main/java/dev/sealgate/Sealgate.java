@@ -160,6 +160,7 @@ public final class Sealgate implements AutoCloseable {
                 Map.entry("AWS_REGION", line.get("region")),
                 Map.entry("AWS_DEFAULT_REGION", line.get("region")),
                 Map.entry("AWS_ENDPOINT_URL_S3", line.get("s3_tls_endpoint")),
+                Map.entry("AWS_ENDPOINT_URL_S3_CONTROL", line.get("s3_control_endpoint")),
                 Map.entry("AWS_ENDPOINT_URL_GLACIER", line.get("s3_tls_endpoint")),
                 Map.entry("AWS_ENDPOINT_URL_KMS", line.get("kms_endpoint")),
                 Map.entry("AWS_ENDPOINT_URL_STS", line.get("kms_endpoint")),

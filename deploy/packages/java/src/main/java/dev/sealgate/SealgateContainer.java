@@ -130,6 +130,8 @@ public class SealgateContainer extends GenericContainer<SealgateContainer> {
         var line = new LinkedHashMap<String, String>();
         line.put("s3_endpoint", getEndpoint());
         line.put("s3_tls_endpoint", getS3Endpoint());
+        // Whatever the host's name is, loopback is among those of the certificate.
+        line.put("s3_control_endpoint", "https://s3.localhost:" + getMappedPort(S3_TLS));
         line.put("kms_endpoint", getKmsEndpoint());
         line.put("admin_endpoint", url("http", GATEWAY_ADMIN));
         line.put("kms_admin_endpoint", url("http", KMS_ADMIN));
