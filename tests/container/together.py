@@ -117,7 +117,9 @@ def forwarded(name, ports):
 
 def gateway_toml(address, key, listen, more=""):
     return (f'[listen]\nhttp = "{listen}:9070"\nadmin = "0.0.0.0:9090"\n{more}'
-            f'[backend]\nurl = "http://{address}:9000"\n[kms]\nurl = "grpc://{address}:9080"\nallow_plain = true\nsecret_file = "/run/secrets/sealgate/service"\n'
+            f'[backend]\nurl = "http://{address}:9000"\n'
+            f'[kms]\nurl = "grpc://{address}:9080"\nallow_plain = true\n'
+            f'secret_file = "/run/secrets/sealgate/service"\n'
             f'account = "{ACCOUNT}"\n[state]\nbucket = "state-of-the-gateways"\nfirst_start = "any"\n'
             f'gateways = "many"\n[[users]]\n{user(key)}')
 
