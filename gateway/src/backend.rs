@@ -196,6 +196,18 @@ impl Backend {
         })
     }
 
+    /// Checks that this is the URL of a backend.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    pub fn check_url(url: &str) -> Result<(), &'static str> {
+        match Address::parse(url) {
+            Err(SetupError::Url { why, .. }) => Err(why),
+            _ => Ok(()),
+        }
+    }
+
     /// The same with a backend in this process, which is called instead of connected to.
     #[must_use]
     pub fn in_process(mut self, local: Arc<dyn LocalBackend>) -> Self {

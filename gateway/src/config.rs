@@ -26,8 +26,10 @@ use crate::request::Regions;
 use crate::state;
 use crate::vault;
 
+mod check;
 mod listen;
 
+pub use check::ConfigError;
 pub use listen::Listen;
 
 /// How a gateway runs.
@@ -312,129 +314,11 @@ impl Config {
         Ok(config)
     }
 
-    /// Finds what cannot work.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`] for the first such thing.
-    pub fn check(&self) -> Result<(), ConfigError> {
-        for (at, user) in self.users.iter().enumerate() {
-            self.check_user(user, at)?;
-        }
-        self.listen.check(&self.trusted_proxies)?;
-        if !is_bucket_name(&self.state.bucket) {
-            let what = "is no name of a bucket: 3 to 63 small letters, digits, dots and hyphens";
-            return Err(ConfigError::Field("state.bucket", what));
-        }
-        if self.access_logs.interval_seconds == 0 {
-            let what = "is 0: every request would be a log object";
-            return Err(ConfigError::Field("access_logs.interval_seconds", what));
-        }
-        if self.audit.queue_events_max == 0 {
-            let what = "is 0: no event would be recorded";
-            return Err(ConfigError::Field("audit.queue_events_max", what));
-        }
-        self.object_lambda
-            .check()
-            .map_err(|(field, what)| ConfigError::Part(field, what))?;
-        if self.limits.connections_max == 0 || self.limits.requests_in_flight_max == 0 {
-            return Err(ConfigError::Field("limits", "lets nobody in"));
-        }
-        Ok(())
-    }
-
     /// The Regions whose buckets the gateway has.
     #[must_use]
     pub fn regions(&self) -> Regions {
         Regions::new(self.region.clone(), &self.other_regions)
     }
-
-    /// Checks that there are credentials for the backend, which may come from elsewhere than the file.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`] for credentials that are empty.
-    pub fn check_backend_credentials(&self) -> Result<(), ConfigError> {
-        let credentials = &self.backend_credentials;
-        let what = "is empty: the backend would refuse every request";
-        if credentials.access_key_id.trim().is_empty() {
-            return Err(ConfigError::Field(
-                "backend_credentials.access_key_id",
-                what,
-            ));
-        }
-        if credentials.secret_access_key.expose().trim().is_empty() {
-            let field = "backend_credentials.secret_access_key";
-            return Err(ConfigError::Field(field, what));
-        }
-        Ok(())
-    }
-
-    /// Checks one user.
-    fn check_user(&self, user: &User, at: usize) -> Result<(), ConfigError> {
-        let id = &user.access_key_id;
-        if id.is_empty()
-            || !id
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
-        {
-            return Err(ConfigError::Field(
-                "users.access_key_id",
-                "is not an access key id",
-            ));
-        }
-        let arn = user.principal_arn.as_ref();
-        if arn.is_some_and(|arn| arn.account() != user.account) {
-            return Err(ConfigError::Field(
-                "users.principal_arn",
-                "is of another account than users.account",
-            ));
-        }
-        if user.secret_access_key.expose().len() < 8 {
-            let what = "is shorter than 8 characters";
-            return Err(ConfigError::Field("users.secret_access_key", what));
-        }
-        if self
-            .users
-            .iter()
-            .take(at)
-            .any(|other| other.access_key_id == *id)
-        {
-            return Err(ConfigError::Field(
-                "users.access_key_id",
-                "stands there twice",
-            ));
-        }
-        Ok(())
-    }
-}
-
-/// Whether S3 takes this as the name of a bucket.
-///
-/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
-fn is_bucket_name(name: &str) -> bool {
-    let is_end = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    (3..=63).contains(&name.len())
-        && name.starts_with(is_end)
-        && name.ends_with(is_end)
-        && name.chars().all(|c| is_end(c) || c == '.' || c == '-')
-}
-
-/// Why a configuration cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// Not TOML, or with unknown or wrong fields.
-    #[error("{0}")]
-    Syntax(String),
-
-    /// A field that cannot work.
-    #[error("{0} {1}")]
-    Field(&'static str, &'static str),
-
-    /// A field of a part, and what is wrong with it.
-    #[error("{0}: {1}")]
-    Part(String, String),
 }
 
 #[cfg(test)]

@@ -410,7 +410,7 @@ fn certificates(
     let certificates = match (given, files) {
         (Some(certificate), _) => Certificates::fixed(certificate)?,
         (None, (Some(chain), Some(key))) => Certificates::from_files(chain.clone(), key.clone())?,
-        (None, _) => return Err(ConfigError::Field("listen.https", "has no certificate").into()),
+        (None, _) => return Err(ConfigError::Field("listen.https", NO_CERTIFICATE).into()),
     };
     Ok(Some(certificates))
 }
@@ -489,11 +489,11 @@ fn way_out(cause: &io::Error) -> &'static str {
 #[non_exhaustive]
 pub enum StartError {
     /// The configuration cannot work.
-    #[error("configuration: {0}")]
+    #[error(transparent)]
     Config(#[from] ConfigError),
 
     /// There are no users, or not those of the credentials file.
-    #[error("configuration: {0}")]
+    #[error(transparent)]
     Users(#[from] UsersError),
 
     /// A part cannot be set up.
@@ -533,6 +533,24 @@ pub enum StartError {
     #[error("a listener has no address: {0}")]
     Address(io::Error),
 }
+
+impl StartError {
+    /// The field of the configuration that it is about; empty if it is about none.
+    #[must_use]
+    pub fn field(&self) -> &str {
+        match self {
+            Self::Config(error) => error.field(),
+            Self::Users(_) => "users",
+            Self::Part(field, _) => field,
+            Self::Tls(_) => "listen.certificate_file",
+            Self::NotShared(_) => "state.gateways",
+            _ => "",
+        }
+    }
+}
+
+/// What is wrong with a listener for HTTPS alone.
+const NO_CERTIFICATE: &str = "needs listen.certificate_file and listen.private_key_file";
 
 /// How long removing the state bucket may take.
 const REMOVE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -9,14 +9,16 @@ use proto::identity::Region;
 use proto::identity::Secret;
 use serde::Deserialize;
 
+mod check;
+
 use crate::authenticate;
 pub use crate::authenticate::Credential;
 pub use crate::authenticate::Signatures;
 pub use crate::authorize::Enforcement;
 pub use crate::compat::Compat;
+pub use crate::config::check::ConfigError;
 use crate::faults;
 use crate::quota;
-use crate::regions::REGION_BYTES_MAX;
 use crate::regions::Regions;
 pub use crate::transport::Limits;
 
@@ -191,46 +193,6 @@ impl Config {
         config
     }
 
-    /// Checks what cannot be seen in one field alone.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`] for a configuration that would be unsafe or could not work.
-    pub fn check(&self) -> Result<(), ConfigError> {
-        let accepted = self.authenticate.signatures == Signatures::Accepted;
-        if accepted && !self.listen.ip().is_loopback() {
-            return Err(ConfigError::AcceptedBeyondLoopback);
-        }
-
-        if self.admin.token.is_none() && !self.admin.listen.ip().is_loopback() {
-            return Err(ConfigError::AdminBeyondLoopback);
-        }
-
-        let secret = self.authenticate.service_secret.as_ref();
-        if secret.is_some_and(|secret| secret.expose().len() < SECRET_BYTES_MIN) {
-            return Err(ConfigError::ShortSecret);
-        }
-
-        let region = &self.authenticate.region;
-        if self.regions()?.find(region.as_str()).is_none() {
-            return Err(ConfigError::UnknownRegion {
-                region: region.clone(),
-            });
-        }
-
-        let root_keys = [
-            self.store.root_key.is_some(),
-            self.store.root_key_file.is_some(),
-        ];
-        if self.store.file.is_some() && root_keys == [false, false] {
-            return Err(ConfigError::NoRootKey);
-        }
-
-        Ok(())
-    }
-}
-
-impl Config {
     /// The Regions to serve.
     ///
     /// # Errors
@@ -272,39 +234,6 @@ impl Config {
         open.map(|(_, text)| text).collect()
     }
 }
-
-/// Why a configuration is refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// Anybody on the network could do anything.
-    #[error("signatures can be accepted unchecked on loopback only")]
-    AcceptedBeyondLoopback,
-    /// Anybody on the network could change quotas and the clock.
-    #[error("an admin port beyond loopback needs a token")]
-    AdminBeyondLoopback,
-    /// The store could not be sealed.
-    #[error("a key store file needs a root key, or a file for one")]
-    NoRootKey,
-    /// A Region with too long a name.
-    #[error("the name of the Region `{region}` has more than {REGION_BYTES_MAX} bytes")]
-    Region {
-        /// The Region.
-        region: Region,
-    },
-    /// A Region that neither AWS has nor the configuration adds.
-    #[error("AWS has no Region `{region}`; to use it, add it to `regions`")]
-    UnknownRegion {
-        /// The Region.
-        region: Region,
-    },
-    /// A secret that could be guessed.
-    #[error("the service secret needs at least {SECRET_BYTES_MIN} bytes")]
-    ShortSecret,
-}
-
-/// Shortest shared secret that is taken, in bytes.
-const SECRET_BYTES_MIN: usize = 16;
 
 #[cfg(test)]
 mod tests {

@@ -34,6 +34,7 @@ use crate::authenticate::Authenticator;
 use crate::clock::MovableClock;
 use crate::config;
 use crate::config::Config;
+use crate::config::ConfigError;
 use crate::config::Store;
 use crate::crypto::root_key::RootKey;
 use crate::faults::Faults;
@@ -109,7 +110,9 @@ pub async fn start_with(
     let clock = Arc::new(MovableClock::new(Arc::clone(&real_clock)));
     let quotas = Quotas::new(config.quotas.clone(), Arc::clone(&clock) as Arc<dyn Clock>)?;
     let quotas = Arc::new(quotas);
-    let audit = Arc::new(Audit::open(&config.audit).map_err(StartError::Audit)?);
+    let audit = Arc::new(
+        Audit::open(&config.audit).map_err(|error| StartError::audit(&config.audit, error))?,
+    );
     let kms = open(&config.store, &clock, &quotas, &audit)?;
     let kms = Arc::new(kms.compatible(config.compat).in_regions(config.regions()?));
     kms.enforce(config.enforce);
@@ -288,9 +291,10 @@ fn open(
         return Ok(Kms::ephemeral(clock, quotas, audit));
     };
     let root_key = match (&store.root_key, &store.root_key_file) {
-        (Some(hex), _) => RootKey::from_hex(hex.expose()).ok_or(StartError::RootKey)?,
+        (Some(hex), _) => RootKey::from_hex(hex.expose())
+            .ok_or_else(|| StartError::RootKey("store.root_key".to_owned()))?,
         (None, Some(path)) => root_key(path, !file.exists())?,
-        (None, None) => return Err(StartError::RootKey),
+        (None, None) => return Err(ConfigError::NoRootKey.into()),
     };
     let redb = RedbStore::open(file).map_err(|error| StartError::Store(Box::new(error)))?;
     Kms::open(Box::new(redb), &root_key, clock, quotas, audit)
@@ -302,7 +306,8 @@ fn root_key(path: &Path, store_is_new: bool) -> Result<RootKey, StartError> {
     let failed = |error| StartError::file(path, error);
     if path.exists() || !store_is_new {
         let text = zeroize::Zeroizing::new(std::fs::read_to_string(path).map_err(failed)?);
-        return RootKey::from_hex(&text).ok_or(StartError::RootKey);
+        let none = || StartError::RootKey(format!("{} (store.root_key_file)", path.display()));
+        return RootKey::from_hex(&text).ok_or_else(none);
     }
 
     let key = RootKey::generate();

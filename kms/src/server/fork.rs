@@ -64,7 +64,9 @@ fn start(
         }
         let shared = || Arc::clone(&clock) as Arc<dyn Clock>;
         let quotas = Arc::new(Quotas::new(config.quotas.clone(), shared())?);
-        let audit = Arc::new(Audit::open(&config.audit).map_err(StartError::Audit)?);
+        let audit = Arc::new(
+            Audit::open(&config.audit).map_err(|error| StartError::audit(&config.audit, error))?,
+        );
         let kms = origin.fork(&image, shared(), Arc::clone(&quotas), Arc::clone(&audit));
         let parts = Parts {
             kms: Arc::new(kms),

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 
+use proto::audit;
 use proto::iam::IamError;
 use proto::session::SessionKeyError;
 
@@ -18,8 +19,13 @@ use crate::quota::ProfileError;
 #[non_exhaustive]
 pub enum StartError {
     /// The audit file cannot be written.
-    #[error("the audit trail cannot be opened: {0}")]
-    Audit(io::Error),
+    #[error("audit.file cannot be opened: {}: {error}", path.display())]
+    Audit {
+        /// The file; empty if there is none, and no thread could be started.
+        path: PathBuf,
+        /// The system's error.
+        error: io::Error,
+    },
     /// A port is taken or not ours to take.
     #[error("cannot listen on {address}: {error}{}", way_out(error))]
     Bind {
@@ -48,9 +54,9 @@ pub enum StartError {
     /// A quota has no such class, rate or profile.
     #[error(transparent)]
     Quota(#[from] ProfileError),
-    /// The root key is not 64 hex digits.
-    #[error("the root key must be 64 hex digits")]
-    RootKey,
+    /// A root key that is not 64 hexadecimal digits, or of which there is none.
+    #[error("{0} has no root key, which is 64 hexadecimal digits")]
+    RootKey(String),
     /// No key of sessions can be made.
     #[error("the key of sessions: {0}")]
     SessionKey(SessionKeyError),
@@ -76,6 +82,20 @@ fn way_out(error: &io::Error) -> &'static str {
 }
 
 impl StartError {
+    /// The field of the configuration that it is about; empty if it is about none.
+    #[must_use]
+    pub fn field(&self) -> &str {
+        match self {
+            Self::Audit { .. } => "audit.file",
+            Self::Config(error) => error.field(),
+            Self::Iam(_) => "authenticate.credentials_file",
+            Self::RootKey(_) => "store.root_key_file",
+            Self::Store(_) => "store.file",
+            Self::Tls { .. } => "tls",
+            _ => "",
+        }
+    }
+
     /// A port that could not be taken.
     pub(crate) fn bind(address: SocketAddr, error: io::Error) -> Self {
         Self::Bind { address, error }
@@ -86,6 +106,14 @@ impl StartError {
         Self::Tls {
             path: path.to_owned(),
             error: error.into(),
+        }
+    }
+
+    /// A trail that could not be opened.
+    pub(crate) fn audit(config: &audit::Config, error: io::Error) -> Self {
+        Self::Audit {
+            path: config.file.clone().unwrap_or_default(),
+            error,
         }
     }
 
