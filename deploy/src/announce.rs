@@ -83,6 +83,15 @@ impl Announcement {
         Ok(())
     }
 
+    /// What [`print_json`](Self::print_json) prints.
+    ///
+    /// # Errors
+    ///
+    /// When a path is not UTF-8.
+    pub fn json(&self) -> anyhow::Result<serde_json::Value> {
+        Ok(serde_json::to_value(self.line())?)
+    }
+
     const fn line(&self) -> FixtureLine<'_> {
         FixtureLine {
             announcement: self,

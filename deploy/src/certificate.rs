@@ -72,6 +72,19 @@ impl LocalAuthority {
         &self.certificate
     }
 
+    /// Writes the authorities of the system and this one into `ca-bundle.pem` in `directory`, for clients that know one
+    /// file of authorities and reach other services, too.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written, or this authority's file cannot be read.
+    pub fn write_bundle(&self, directory: &Path, system: &str) -> anyhow::Result<()> {
+        let own = std::fs::read_to_string(&self.certificate)
+            .with_context(|| format!("reading {}", self.certificate.display()))?;
+        let bundle = directory.join(BUNDLE_FILE);
+        files::write_private(&bundle, format!("{own}\n{system}").as_bytes())
+    }
+
     /// Issues a certificate for `names` (DNS names, wildcards, IP addresses), valid from a day
     /// before `now` for 397 days, the longest some clients accept.
     ///
@@ -146,6 +159,8 @@ pub const LOCAL_NAMES: [&str; 5] = [
 ];
 const CERTIFICATE_FILE: &str = "ca.pem";
 const KEY_FILE: &str = "ca.key";
+/// Where [`LocalAuthority::write_bundle`] writes to.
+pub const BUNDLE_FILE: &str = "ca-bundle.pem";
 
 #[cfg(test)]
 mod tests {
@@ -171,5 +186,11 @@ mod tests {
         assert!(!names.contains(&"*.fd00::1".to_owned()));
         assert!(again.issue(&names, now).unwrap().chain.len() == 1);
         assert_eq!(files::mode(&directory.path().join(KEY_FILE)), 0o600);
+        again
+            .write_bundle(directory.path(), "of the system")
+            .unwrap();
+        let bundle = directory.path().join(BUNDLE_FILE);
+        let bundle = std::fs::read_to_string(bundle).unwrap();
+        assert!(bundle.contains(&pem) && bundle.ends_with("of the system"));
     }
 }

@@ -1,5 +1,7 @@
 //! The command line.
 
+pub mod check;
+pub mod env;
 pub mod load;
 pub mod plan;
 pub mod threshold;
@@ -51,6 +53,11 @@ pub enum Command {
     Load(load::Load),
     /// Compute how many KMS calls a use of S3 makes, and what the quota does to them: deploy/PLAN.md.
     Plan(plan::Plan),
+    /// Report what a start would refuse in files, with line and field, and what it would accept and should not: exit
+    /// status 0, or 1 if one of them would be refused.
+    Check(check::Check),
+    /// Print the environment by which SDKs and the AWS CLI reach the `up` that runs here: eval "$(sealgate env)".
+    Env(env::Env),
     /// Print a bearer token by which a user calls the KMS over gRPC.
     Token(Token),
 }

@@ -10,6 +10,12 @@ pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Whether this process has the secret `name`, in a variable or in a file.
+#[must_use]
+pub fn is_set(name: &str) -> bool {
+    variable(name).is_some() || variable(&format!("{name}_FILE")).is_some()
+}
+
 /// The secret `name` of an environment, without white space at its ends; none if neither `name` nor `name_FILE` is
 /// set there.
 ///
@@ -32,6 +38,24 @@ pub fn secret(env: impl Fn(&str) -> Option<String>, name: &str) -> anyhow::Resul
         (None, None) => Ok(None),
     }
 }
+
+/// The authorities that this system trusts, PEM: of the file that the environment names in `SSL_CERT_FILE`, or of the
+/// first one where systems have it. Empty if there is none, as in an image of one binary.
+#[must_use]
+pub fn system_authorities(env: impl Fn(&str) -> Option<String>) -> String {
+    let named = env("SSL_CERT_FILE");
+    let files = named.as_deref().into_iter().chain(SYSTEM_AUTHORITIES);
+    let mut texts = files.filter_map(|file| std::fs::read_to_string(file).ok());
+    texts.next().unwrap_or_default()
+}
+
+/// Where Debian and Alpine, Fedora, SUSE, and BSD and macOS have them.
+const SYSTEM_AUTHORITIES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
 
 /// The access key of the main user of `up`.
 #[derive(Clone, Debug)]
@@ -143,6 +167,15 @@ mod tests {
         std::fs::write(&file, " \n").unwrap();
         assert!(refusal(&[("S_FILE", path)]).contains("is empty"));
         assert!(admin_token(env(&[("SEALGATE_ADMIN_TOKEN", "short")])).is_err());
+    }
+
+    #[test]
+    fn the_file_that_the_environment_names_comes_before_the_systems() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("roots.pem");
+        std::fs::write(&file, "of the company").unwrap();
+        let pair = [("SSL_CERT_FILE", file.to_str().unwrap())];
+        assert_eq!(system_authorities(env(&pair)), "of the company");
     }
 
     #[test]

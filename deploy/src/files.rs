@@ -64,6 +64,24 @@ pub fn private_entries(directory: &Path) -> anyhow::Result<()> {
 ///
 /// When it cannot be written, or a symbolic link is in its place.
 pub fn write_private(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    replace(file, bytes, |_| Ok(())).map(drop)
+}
+
+/// As [`write_private`]; holds a lock on the file, from before it is in its place, until the returned one is closed.
+///
+/// # Errors
+///
+/// As [`write_private`].
+pub fn write_locked(file: &Path, bytes: &[u8]) -> anyhow::Result<File> {
+    replace(file, bytes, File::lock)
+}
+
+/// Writes a file that only its owner can read, and puts it in its place when it is whole and `prepare` was done.
+fn replace(
+    file: &Path,
+    bytes: &[u8],
+    prepare: impl FnOnce(&File) -> std::io::Result<()>,
+) -> anyhow::Result<File> {
     let context = || format!("writing {}", file.display());
     // Renamed when it is complete: a crash leaves the old file or none.
     let temporary = file.with_extension("new");
@@ -81,7 +99,9 @@ pub fn write_private(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let mut open = options.open(&temporary).with_context(context)?;
     open.write_all(bytes).with_context(context)?;
     open.sync_all().with_context(context)?;
-    std::fs::rename(&temporary, file).with_context(context)
+    prepare(&open).with_context(context)?;
+    std::fs::rename(&temporary, file).with_context(context)?;
+    Ok(open)
 }
 
 /// Opens a file for reading and writing; makes it, for its owner alone, if it is not there.

@@ -16,11 +16,11 @@ use std::path::Path;
 use std::time::Duration;
 use std::time::Instant;
 
-use anyhow::Context as _;
 use http::Uri;
 
 use crate::announce::print_line;
 use crate::cli::Health;
+use crate::configuration::ConfigurationFile;
 
 /// Prints who is ready.
 ///
@@ -89,9 +89,7 @@ fn default_ports(listen: IpAddr) -> Vec<AdminPort> {
 
 /// The admin ports of a configuration file: of `up`, of the KMS or of the gateway, which differ by their tables.
 fn in_file(file: &Path, listen: IpAddr) -> anyhow::Result<Vec<AdminPort>> {
-    let context = || format!("in {}", file.display());
-    let text = std::fs::read_to_string(file).with_context(context)?;
-    let table: toml::Table = toml::from_str(&text).with_context(context)?;
+    let table: toml::Table = ConfigurationFile::read(file)?.parse()?;
     let at = |path: &[&str]| {
         let mut names = path.iter();
         let first = names.next().and_then(|name| table.get(*name));

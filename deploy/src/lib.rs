@@ -4,6 +4,7 @@
 //!
 //! | Module | Its one job |
 //! |---|---|
+//! | [`check`] | what is wrong with configuration files, without a start |
 //! | [`plan`] | how many KMS calls a use of S3 makes |
 //! | [`load`] | calls at a fixed rate, and what quotas did to them |
 //! | [`schedule`] | when requests are due |
@@ -11,10 +12,12 @@
 //! | [`single`] | one service alone |
 //! | [`users`] | the commands that edit the file of users |
 //! | [`token`] | bearer tokens of users |
+//! | [`env`] | the environment for clients of a running `up` |
 //! | [`health`] | whether the services here are ready |
 //! | [`cli`] | the command line |
 //! | [`chart`] | charts as SVG |
 //! | [`retry`] | how SDKs retry |
+//! | [`running`] | the file by which commands find a running `up` |
 //! | [`announce`] | what is printed |
 //! | [`process`] | logs, core dumps, signals |
 //! | [`seed`] | KMS keys to create at start |
@@ -22,9 +25,11 @@
 //! | [`certificate`] | the local authority and the gateway's certificate |
 //! | [`credentials`] | users, created on first start |
 //! | [`environment`] | secrets that the environment gives |
+//! | [`configuration`] | configuration files, and sentences about mistakes in them |
 //! | [`files`] | files with the permissions they need |
 
 // In the order of the table; `tests/tidy` reads it.
+pub mod check;
 pub mod plan;
 pub mod load;
 pub mod schedule;
@@ -32,10 +37,12 @@ pub mod up;
 pub mod single;
 pub mod users;
 pub mod token;
+pub mod env;
 pub mod health;
 pub mod cli;
 pub mod chart;
 pub mod retry;
+pub mod running;
 pub mod announce;
 pub mod process;
 pub mod seed;
@@ -43,4 +50,5 @@ pub mod embedded;
 pub mod certificate;
 pub mod credentials;
 pub mod environment;
+pub mod configuration;
 pub mod files;

@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use sealgate::check;
 use sealgate::cli::Arguments;
 use sealgate::cli::Command;
+use sealgate::env;
 use sealgate::health;
 use sealgate::load;
 use sealgate::plan;
@@ -49,9 +51,11 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Some(Command::Kms(flags)) => single::kms(&flags).await,
             Some(Command::Gateway(flags)) => Box::pin(single::gateway(&flags)).await,
             Some(Command::Health(flags)) => health::run(&flags),
-            // Its results decide the status.
+            // Their results decide the status.
+            Some(Command::Check(flags)) => return check::run(&flags),
             Some(Command::Load(flags)) => return Box::pin(load::run(&flags)).await,
             Some(Command::Plan(flags)) => plan::run(&flags),
+            Some(Command::Env(flags)) => env::run(&flags),
             Some(Command::Token(flags)) => token::run(&flags),
             Some(Command::User(task)) => users::user(&task),
             Some(Command::Mfa(task)) => users::mfa(&task),

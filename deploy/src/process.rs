@@ -16,6 +16,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::configuration::nearest;
 use crate::process::plain_fields::PlainFields;
 
 mod plain_fields;
@@ -122,7 +123,7 @@ pub fn write_for_owner_alone() {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
 }
 
-/// An error and its causes in one line. A cause that an error before has in its text stands there once.
+/// An error and its causes in one line, with the nearest name to an unknown one. A cause that an error before has in its text stands there once.
 #[must_use]
 pub fn sentence(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
@@ -131,7 +132,7 @@ pub fn sentence(error: &anyhow::Error) -> String {
             text = format!("{text}: {cause}");
         }
     }
-    text
+    nearest(&text)
 }
 
 /// Cancels `stop` on the first SIGINT or SIGTERM; ends the process on the second.

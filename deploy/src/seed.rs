@@ -44,6 +44,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
+use crate::configuration::ConfigurationFile;
 use crate::seed::local_kms::LocalKmsSeed;
 
 /// Keys to create.
@@ -86,16 +87,15 @@ impl Seed {
     /// When it cannot be read, has unknown fields, or an alias without `alias/`.
     pub fn read(file: &Path) -> anyhow::Result<Self> {
         let context = || format!("in the seed file {}", file.display());
-        let text = Zeroizing::new(std::fs::read_to_string(file).with_context(context)?);
+        let written = ConfigurationFile::read(file)?;
         let yaml = file
             .extension()
             .is_some_and(|kind| kind == "yaml" || kind == "yml");
-        let seed = if yaml {
-            Self::parse_yaml(&text)
-        } else {
-            Self::parse(&text)
-        };
-        seed.with_context(context)
+        if !yaml {
+            let seed: SeedFile = written.parse()?;
+            return Self::from_keys(seed.key).with_context(context);
+        }
+        Self::parse_yaml(written.text()).with_context(context)
     }
 
     /// Ours has its keys under `key`, local-kms's under `Keys`.
@@ -104,11 +104,6 @@ impl Seed {
             return LocalKmsSeed::parse(text);
         }
         let seed: SeedFile = serde_saphyr::from_str(text)?;
-        Self::from_keys(seed.key)
-    }
-
-    fn parse(text: &str) -> anyhow::Result<Self> {
-        let seed: SeedFile = toml::from_str(text)?;
         Self::from_keys(seed.key)
     }
 
@@ -220,13 +215,18 @@ mod tests {
     use super::*;
 
     fn seeds(text: &str) -> Vec<kms::api::seed::Seed> {
-        let seed = Seed::parse(text).unwrap();
+        let seed = parse(text).unwrap();
         seed.keys.iter().map(seed_of).collect()
     }
 
     fn seed_of(key: &SeedKey) -> kms::api::seed::Seed {
         let (account, region) = ("123456789012".parse(), "eu-west-1".parse());
         key.seed(&account.unwrap(), &region.unwrap()).unwrap()
+    }
+
+    fn parse(text: &str) -> anyhow::Result<Seed> {
+        let file: SeedFile = toml::from_str(text)?;
+        Seed::from_keys(file.key)
     }
 
     #[test]
@@ -284,7 +284,7 @@ mod tests {
             "region='US_EAST'",
         ] {
             assert!(
-                Seed::parse(&format!("[[key]]\nid='a'\n{line}\n")).is_err(),
+                parse(&format!("[[key]]\nid='a'\n{line}\n")).is_err(),
                 "{line}"
             );
         }

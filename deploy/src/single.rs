@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::Gateway;
 use crate::cli::GatewayTask;
 use crate::cli::Kms;
+use crate::configuration::ConfigurationFile;
 use crate::environment;
 use crate::files;
 use crate::process;
@@ -30,13 +31,15 @@ use crate::seed::Seed;
 pub async fn kms(flags: &Kms) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     process::stop_on_signals(stop.clone())?;
-    let (config, seed) = kms_config(flags, environment::variable)?;
+    let (config, seed, written) = kms_config(flags, environment::variable)?;
     let (account, region) = (
         config.authenticate.account.clone(),
         config.authenticate.region.clone(),
     );
     let seed = seed.as_deref().map(Seed::read).transpose()?;
-    let running = kms::server::start(config, Arc::new(SystemClock)).await?;
+    let running = kms::server::start(config, Arc::new(SystemClock)).await;
+    let running =
+        running.map_err(|error| written.explain(error, kms::server::StartError::field))?;
     if let Some(seed) = &seed {
         seed.plant(&running.kms, &account, &region)?;
     }
@@ -56,19 +59,19 @@ pub async fn kms(flags: &Kms) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The KMS's configuration and the seed file, if there is one. Without a configuration file, the
-/// environment takes precedence over the emulator's own values.
+/// The KMS's configuration, the seed file, if there is one, and the configuration as it is written. Without a
+/// configuration file, the environment takes precedence over the emulator's own values.
 fn kms_config(
     flags: &Kms,
     env: impl Fn(&str) -> Option<String>,
-) -> anyhow::Result<(kms::config::Config, Option<PathBuf>)> {
+) -> anyhow::Result<(kms::config::Config, Option<PathBuf>, ConfigurationFile)> {
     let compat = flags.compat.as_deref().and_then(Compat::from_name);
     let mut seed = flags.seed.clone();
+    let mut written = ConfigurationFile::default();
     let mut config = match &flags.config {
         Some(file) => {
-            let context = || format!("in {}", file.display());
-            let text = std::fs::read_to_string(file).with_context(context)?;
-            let mut config: kms::config::Config = toml::from_str(&text).with_context(context)?;
+            written = ConfigurationFile::read(file)?;
+            let mut config: kms::config::Config = written.parse()?;
             config.compat = compat.unwrap_or(config.compat);
             config
         }
@@ -87,8 +90,10 @@ fn kms_config(
     if let Some(token) = environment::admin_token(&env)? {
         config.admin.token = Some(token);
     }
-    config.check()?;
-    Ok((config, seed))
+    config
+        .check()
+        .map_err(|error| written.explain(error, kms::config::ConfigError::field))?;
+    Ok((config, seed, written))
 }
 
 /// Scales every request quota if there is a factor, sets the rates of some, and switches on quotas that
@@ -141,10 +146,10 @@ fn from_local_kms_environment(
 /// When the file is wrong or a port is taken.
 pub async fn gateway(flags: &Gateway) -> anyhow::Result<()> {
     let file = flags.config.as_path();
-    let config = gateway_config(file)?;
+    let (config, written) = gateway_config(file)?;
     match &flags.task {
         Some(task) => Box::pin(operate(config, task)).await,
-        None => Box::pin(serve(config, file)).await,
+        None => Box::pin(serve(config, file, &written)).await,
     }
 }
 
@@ -168,14 +173,20 @@ async fn operate(config: gateway::config::Config, task: &GatewayTask) -> anyhow:
     Ok(())
 }
 
-async fn serve(config: gateway::config::Config, file: &Path) -> anyhow::Result<()> {
+async fn serve(
+    config: gateway::config::Config,
+    file: &Path,
+    written: &ConfigurationFile,
+) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     process::stop_on_signals(stop.clone())?;
     let parts = gateway::server::Parts {
         metrics: process::collect_metrics(),
         ..gateway::server::Parts::default()
     };
-    let running = gateway::server::start(config, parts).await?;
+    let running = gateway::server::start(config, parts).await;
+    let running =
+        running.map_err(|error| written.explain(error, gateway::server::StartError::field))?;
     // What it needs may start later: it serves from then on.
     if let Some(Err(reason)) = stop.run_until_cancelled(running.readiness()).await {
         tracing::error!("not ready: {reason}");
@@ -184,7 +195,7 @@ async fn serve(config: gateway::config::Config, file: &Path) -> anyhow::Result<(
 
     let mut hangup = signal(SignalKind::hangup())?;
     while let Some(Some(())) = stop.run_until_cancelled(hangup.recv()).await {
-        let reloaded = gateway_config(file).and_then(|config| Ok(running.reload(&config)?));
+        let reloaded = gateway_config(file).and_then(|(config, _)| Ok(running.reload(&config)?));
         match reloaded {
             Ok(()) => tracing::info!("users and certificate were read again"),
             Err(cause) => tracing::error!(?cause, "users and certificate are unchanged"),
@@ -194,10 +205,12 @@ async fn serve(config: gateway::config::Config, file: &Path) -> anyhow::Result<(
     Ok(())
 }
 
-fn gateway_config(file: &Path) -> anyhow::Result<gateway::config::Config> {
-    let context = || format!("in {}", file.display());
-    let text = std::fs::read_to_string(file).with_context(context)?;
-    let mut config = gateway::config::Config::from_toml(&text).with_context(context)?;
+/// The gateway's configuration, and as it is written.
+fn gateway_config(file: &Path) -> anyhow::Result<(gateway::config::Config, ConfigurationFile)> {
+    let written = ConfigurationFile::read(file)?;
+    let mut config: gateway::config::Config = written.parse()?;
+    let explain = |error| written.explain(error, gateway::config::ConfigError::field);
+    config.check().map_err(explain)?;
     let credentials = &mut config.backend_credentials;
     if let Some(id) = environment::variable(environment::BACKEND_ID) {
         credentials.access_key_id = id;
@@ -209,12 +222,12 @@ fn gateway_config(file: &Path) -> anyhow::Result<gateway::config::Config> {
     if let Some(token) = environment::admin_token(environment::variable)? {
         config.listen.admin_token = Some(token);
     }
-    config.check_backend_credentials()?;
+    config.check_backend_credentials().map_err(explain)?;
     if Regions::default().find(config.region.as_str()).is_none() {
         let region = &config.region;
         tracing::warn!(%region, "AWS has no such Region: the KMS must have it among its `regions`");
     }
-    Ok(config)
+    Ok((config, written))
 }
 
 #[cfg(test)]
@@ -247,13 +260,13 @@ mod tests {
             };
             Some(value.to_owned())
         };
-        let (config, found) = kms_config(&flags(Some("local-kms"), None), env).unwrap();
+        let (config, found, _) = kms_config(&flags(Some("local-kms"), None), env).unwrap();
         assert_eq!(config.listen.port(), 18_099);
         assert_eq!(config.authenticate.account, "222233334444");
         assert_eq!(config.authenticate.region, "eu-west-1");
         assert_eq!(config.store.file, Some(folder.path().join("keys.redb")));
         assert_eq!(found, Some(seed.clone()));
-        let (config, found) = kms_config(&flags(Some("moto"), None), env).unwrap();
+        let (config, found, _) = kms_config(&flags(Some("moto"), None), env).unwrap();
         assert_eq!((config.listen.port(), found), (5_000, None));
     }
 
@@ -262,7 +275,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("kms.toml");
         std::fs::write(&file, "listen = '127.0.0.1:18098'").unwrap();
-        let (config, _) = kms_config(&flags(Some("localstack"), Some(file)), |_| None).unwrap();
+        let (config, ..) = kms_config(&flags(Some("localstack"), Some(file)), |_| None).unwrap();
         assert_eq!(config.compat, Compat::LocalStack);
         assert_eq!(config.listen.port(), 18_098);
         assert!(config.openings().is_empty(), "signatures stay checked");
@@ -276,7 +289,7 @@ mod tests {
             std::fs::write(&file, "quotas.scale = 1.0").unwrap();
             let mut flags = flags(compat, compat.is_none().then_some(file));
             flags.quota_scale = Some(0.001);
-            let (config, _) = kms_config(&flags, |_| None).unwrap();
+            let (config, ..) = kms_config(&flags, |_| None).unwrap();
             assert_eq!(config.quotas.shape, kms::quota::Shape::Window);
             assert!((config.quotas.scale - 0.001).abs() < f64::EPSILON);
         }

@@ -17,6 +17,7 @@ use serde::Deserialize;
 
 use crate::announce;
 use crate::cli::Token;
+use crate::configuration::ConfigurationFile;
 use crate::credentials::Users;
 
 /// Prints a token.
@@ -108,9 +109,7 @@ struct UsersOfTable {
 
 /// The users of a configuration file. Their names are the last part of their ARNs.
 fn of_configuration(file: &Path) -> anyhow::Result<Vec<Signer>> {
-    let context = || format!("in {}", file.display());
-    let text = std::fs::read_to_string(file).with_context(context)?;
-    let users: UsersOfFile = toml::from_str(&text).with_context(context)?;
+    let users: UsersOfFile = ConfigurationFile::read(file)?.parse()?;
     let alone = users.authenticate.credentials;
     let credentials = alone.into_iter().chain(users.kms.authenticate.credentials);
     Ok(credentials

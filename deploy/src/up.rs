@@ -18,7 +18,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use gateway::config::Listen;
 use gateway::object_lambda::config::Callee;
 use gateway::object_lambda::config::Function;
@@ -34,13 +33,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::announce::Announcement;
+use crate::certificate;
 use crate::certificate::LocalAuthority;
 use crate::cli::Up;
+use crate::configuration::ConfigurationFile;
+use crate::configuration::Mistake;
 use crate::credentials;
 use crate::credentials::Users;
 use crate::environment;
 use crate::environment::AccessKey;
 use crate::process;
+use crate::running::RunFile;
 use crate::seed::Seed;
 use crate::single;
 use crate::token;
@@ -65,6 +68,8 @@ pub async fn run(flags: Up) -> anyhow::Result<()> {
     }
     let folder = DataFolder::open(&flags)?;
     let running = Together::start(&flags, &folder.path).await?;
+    let bundle = running.announcement.data_dir.join(certificate::BUNDLE_FILE);
+    let run_file = RunFile::write(&folder.path, &running.announcement, &bundle)?;
     if flags.fixture {
         running.announcement.print_json()?;
     } else {
@@ -75,8 +80,22 @@ pub async fn run(flags: Up) -> anyhow::Result<()> {
         tracing::error!("not ready: {reason}");
     }
     stop.cancelled().await;
+    // From now on nobody should begin to use it.
+    drop(run_file);
     running.stop().await;
     Ok(())
+}
+
+/// The configurations of the KMS and of the gateway in a file of `up`.
+///
+/// # Errors
+///
+/// [`Mistake`] for a file that is none.
+pub fn configurations(
+    file: &ConfigurationFile,
+) -> Result<(kms::config::Config, gateway::config::Config), Mistake> {
+    let settings = Settings::parse(file.clone())?;
+    Ok((settings.kms, settings.gateway))
 }
 
 /// Both services and the backend, running.
@@ -106,6 +125,10 @@ impl Together {
         let users = users(flags, data, key.as_ref())?;
         let iam = Arc::new(iam(&users, flags, data)?);
         let authority = LocalAuthority::open_or_create(data, SystemClock.now())?;
+        authority.write_bundle(
+            data,
+            &environment::system_authorities(environment::variable),
+        )?;
         let secret = service_secret(&settings)?;
         let Configurations {
             kms: kms_config,
@@ -288,10 +311,11 @@ impl Configurations {
         users: &Users,
         secret: &Secret,
     ) -> anyhow::Result<Self> {
-        anyhow::ensure!(
-            settings.gateway.audit.file.is_none(),
-            "in [gateway.audit]: both services write one trail, so its file is set in [kms.audit]"
-        );
+        if settings.gateway.audit.file.is_some() {
+            let what =
+                "audit.file is one file of both services, which [kms.audit] names: set it there";
+            return Err(settings.explain("gateway", "audit.file", what));
+        }
         let mut kms = kms_config(settings, flags, data, users, secret);
         let mut gateway = gateway_config(settings, flags);
         ports::set_addresses(flags.listen, settings, &mut kms, &mut gateway);
@@ -313,8 +337,11 @@ impl Configurations {
         if flags.fixture {
             ports::take_free(flags.listen, &mut kms, &mut gateway);
         }
-        kms.check().context("in [kms]")?;
-        gateway.check().context("in [gateway]")?;
+        kms.check()
+            .map_err(|error| settings.explain("kms", error.field(), &error.to_string()))?;
+        gateway
+            .check()
+            .map_err(|error| settings.explain("gateway", error.field(), &error.to_string()))?;
         Ok(Self {
             kms,
             gateway,

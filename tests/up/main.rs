@@ -2,12 +2,14 @@
 
 mod container;
 mod counts;
+mod env;
 mod lab;
 mod lives;
 mod readiness;
 mod refusals;
 mod start;
 mod tokens;
+mod wrong;
 
 use std::ffi::OsStr;
 use std::io::BufRead as _;

@@ -27,6 +27,7 @@ fn everything_in_the_data_folder_is_for_its_owner_alone() {
         "ca.key",
         "ca.pem",
         "credentials.toml",
+        "ca-bundle.pem",
         "keys.redb",
         "root.key",
     ] {

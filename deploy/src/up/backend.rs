@@ -10,6 +10,7 @@ use proto::time::SystemClock;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Up;
+use crate::configuration::ConfigurationFile;
 use crate::embedded;
 use crate::embedded::disk::Durability;
 use crate::embedded::expiration;
@@ -99,8 +100,8 @@ impl ChosenBackend {
 
 fn credentials_of_other(file: Option<&Path>) -> anyhow::Result<BackendCredentials> {
     if let Some(file) = file {
-        let text = files::read_secret(file)?;
-        return toml::from_str(&text).with_context(|| format!("in {}", file.display()));
+        let written = ConfigurationFile::of(file, files::read_secret(file)?);
+        return Ok(written.parse()?);
     }
     let missing = |name: &str| format!("--backend needs {name}, or --backend-credentials");
     let (id, secret) = (environment::BACKEND_ID, environment::BACKEND_SECRET);

@@ -108,7 +108,10 @@ const HTTPS_PORT: u16 = 9443;
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::configuration::ConfigurationFile;
 
     #[test]
     fn a_listener_on_every_address_is_announced_by_loopback() {
@@ -125,7 +128,8 @@ mod tests {
     #[test]
     fn an_address_that_the_file_sets_stays_and_the_others_follow_the_flag() {
         let text = "[kms.admin]\nlisten = \"127.0.0.1:9091\"\n[gateway.listen]\nhttp = \"127.0.0.1:9070\"\n";
-        let settings = Settings::parse(text).unwrap();
+        let file = ConfigurationFile::of(Path::new("up.toml"), text.to_owned());
+        let settings = Settings::parse(file).unwrap();
         let (mut kms, mut gateway) = (settings.kms.clone(), settings.gateway.clone());
         set_addresses(
             "0.0.0.0".parse().unwrap(),

@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
 use serde::Deserialize;
 
+use crate::configuration::ConfigurationFile;
+use crate::configuration::Mistake;
 use crate::embedded::disk::Durability;
 
 /// The configurations of both services and of the embedded backend, before `up` sets its own fields.
@@ -17,7 +18,7 @@ pub(super) struct Settings {
     pub(super) embedded: EmbeddedBackend,
     /// The file as it is written.
     #[serde(skip)]
-    written: toml::Table,
+    written: ConfigurationFile,
 }
 
 /// The embedded backend.
@@ -34,24 +35,29 @@ impl Settings {
         let Some(file) = file else {
             return Ok(Self::default());
         };
-        let context = || format!("in the config file {}", file.display());
-        let text = std::fs::read_to_string(file).with_context(context)?;
-        Self::parse(&text).with_context(context)
+        Ok(Self::parse(ConfigurationFile::read(file)?)?)
     }
 
-    pub(super) fn parse(text: &str) -> Result<Self, toml::de::Error> {
+    /// Reads what a file describes.
+    pub(super) fn parse(written: ConfigurationFile) -> Result<Self, Mistake> {
+        let settings = written.parse()?;
         Ok(Self {
-            written: toml::from_str(text)?,
-            ..toml::from_str(text)?
+            written,
+            ..settings
         })
     }
 
     /// Whether the file sets the field at that path, such as `["gateway", "listen", "http"]`.
     pub(super) fn sets(&self, path: &[&str]) -> bool {
-        let mut names = path.iter();
-        let first = names.next().and_then(|name| self.written.get(*name));
-        let field = names.try_fold(first, |table, name| Some(table?.get(*name)));
-        field.flatten().is_some()
+        self.written.sets(&path.join("."))
+    }
+
+    /// An error about a field of `table`, `kms` or `gateway`, with its place if the file sets it.
+    pub(super) fn explain(&self, table: &str, field: &str, error: &str) -> anyhow::Error {
+        match self.written.mistake(&format!("{table}.{field}"), error) {
+            Some(mistake) => anyhow::anyhow!("{mistake}, in [{table}]"),
+            None => anyhow::anyhow!("in [{table}]: {error}"),
+        }
     }
 }
 
@@ -59,12 +65,16 @@ impl Settings {
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Settings {
+        Settings::parse(ConfigurationFile::of(Path::new("up.toml"), text.to_owned())).unwrap()
+    }
+
     #[test]
     fn unknown_fields_are_refused_at_every_level() {
         for text in ["port = 1", "[gateway]\nport = 1", "[kms.quotas]\nlimit = 1"] {
             assert!(toml::from_str::<Settings>(text).is_err(), "{text}");
         }
-        let settings = Settings::parse("[kms.quotas]\nscale = 0.5\n").unwrap();
+        let settings = parse("[kms.quotas]\nscale = 0.5\n");
         assert!((settings.kms.quotas.scale - 0.5).abs() < f64::EPSILON);
         assert!(settings.sets(&["kms", "quotas", "scale"]) && !settings.sets(&["gateway"]));
     }
@@ -72,7 +82,7 @@ mod tests {
     #[test]
     fn what_the_file_sets_itself_is_seen() {
         let text = "[gateway.authenticate]\nsigv2 = false\n[gateway.limits]\ndrain_delay_ms = 0\n[gateway.state]\nbucket = \"mine\"\n";
-        let settings = Settings::parse(text).unwrap();
+        let settings = parse(text);
         for path in [
             ["gateway", "authenticate", "sigv2"],
             ["gateway", "limits", "drain_delay_ms"],
