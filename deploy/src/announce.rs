@@ -185,6 +185,12 @@ pub fn print_line(text: &str) {
     let _ = std::io::stdout().flush();
 }
 
+/// Prints a text that ends its own last line.
+#[allow(clippy::print_stdout, reason = "what a command prints is its output")]
+pub fn print_text(text: &str) {
+    print!("{text}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

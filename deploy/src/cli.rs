@@ -22,8 +22,19 @@ use proto::identity::Region;
 ///
 /// Without a command it is `up`: both, and a backend in a folder, on this machine.
 #[derive(Parser)]
-#[command(name = "sealgate", version, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "sealgate",
+    version,
+    disable_version_flag = true,
+    args_conflicts_with_subcommands = true
+)]
 pub struct Arguments {
+    /// Print the version.
+    #[arg(short = 'V', long)]
+    pub version: bool,
+    /// With --version: the commit, the compiler, the target and the quota tables of this build, too.
+    #[arg(long, requires = "version")]
+    pub verbose: bool,
     /// What to run.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -58,6 +69,17 @@ pub enum Command {
     Check(check::Check),
     /// Print the environment by which SDKs and the AWS CLI reach the `up` that runs here: eval "$(sealgate env)".
     Env(env::Env),
+    /// Print the script by which a shell completes commands and flags.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages into a folder, or print the one of all commands.
+    Man {
+        /// The folder, which is created.
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
+    },
     /// Print a bearer token by which a user calls the KMS over gRPC.
     Token(Token),
 }

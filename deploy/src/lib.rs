@@ -12,8 +12,9 @@
 //! | [`single`] | one service alone |
 //! | [`users`] | the commands that edit the file of users |
 //! | [`token`] | bearer tokens of users |
-//! | [`env`] | the environment for clients of a running `up` |
+//! | [`mod@env`] | the environment for clients of a running `up` |
 //! | [`health`] | whether the services here are ready |
+//! | [`manual`] | version, manual pages, completions |
 //! | [`cli`] | the command line |
 //! | [`chart`] | charts as SVG |
 //! | [`retry`] | how SDKs retry |
@@ -39,6 +40,7 @@ pub mod users;
 pub mod token;
 pub mod env;
 pub mod health;
+pub mod manual;
 pub mod cli;
 pub mod chart;
 pub mod retry;

@@ -9,6 +9,7 @@ use sealgate::cli::Command;
 use sealgate::env;
 use sealgate::health;
 use sealgate::load;
+use sealgate::manual;
 use sealgate::plan;
 use sealgate::process;
 use sealgate::single;
@@ -21,6 +22,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if arguments.version {
+        manual::version(arguments.verbose);
+        return ExitCode::SUCCESS;
+    }
     process::start_logs();
     process::write_for_owner_alone();
     process::forbid_core_dumps();
@@ -56,6 +61,11 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Some(Command::Load(flags)) => return Box::pin(load::run(&flags)).await,
             Some(Command::Plan(flags)) => plan::run(&flags),
             Some(Command::Env(flags)) => env::run(&flags),
+            Some(Command::Completions { shell }) => {
+                manual::completions(shell);
+                Ok(())
+            }
+            Some(Command::Man { folder }) => manual::pages(folder.as_deref()),
             Some(Command::Token(flags)) => token::run(&flags),
             Some(Command::User(task)) => users::user(&task),
             Some(Command::Mfa(task)) => users::mfa(&task),

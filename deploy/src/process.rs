@@ -1,10 +1,15 @@
 //! The process: its logs, its core dumps, and the signals that stop it.
 
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::admin::MetricsText;
 use metrics_exporter_prometheus::PrometheusBuilder;
+use proto::time::Clock as _;
+use proto::time::SystemClock;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 use tokio_util::sync::CancellationToken;
@@ -31,7 +36,7 @@ pub fn start_logs() {
     let filtered = Registry::default()
         .with(levels)
         .with(FilterFn::new(is_without_heads));
-    let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let json = std::env::var("SEALGATE_LOG").is_ok_and(|form| form == "json");
     let logs = if json {
         logs.json().boxed()
@@ -61,6 +66,7 @@ pub fn collect_metrics() -> Option<MetricsText> {
         .set_buckets(&BUCKETS_SECONDS)
         .ok()?;
     let handle = builder.install_recorder().ok()?;
+    gateway::measured::describe();
     let folding = handle.clone();
     std::thread::spawn(move || {
         loop {
@@ -152,6 +158,7 @@ pub fn stop_on_signals(stop: CancellationToken) -> anyhow::Result<()> {
                 _ = terminate.recv() => {}
             }
             if first {
+                notify("STOPPING=1");
                 tracing::info!(
                     "stopping: requests in flight may finish; a second signal stops at once"
                 );
@@ -167,9 +174,45 @@ pub fn stop_on_signals(stop: CancellationToken) -> anyhow::Result<()> {
 pub fn stop_with_input(stop: CancellationToken) {
     // A thread, not a task: a read from a terminal cannot be cancelled, and nothing joins this.
     std::thread::spawn(move || {
-        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
         stop.cancel();
     });
+}
+
+/// Counts a reload of users, or of users and certificate, that was done or refused.
+pub fn count_reload(is_done: bool) {
+    use gateway::measured::CONFIG_RELOAD_FAILED;
+    use gateway::measured::CONFIG_RELOAD_TIME;
+    if !is_done {
+        metrics::counter!(CONFIG_RELOAD_FAILED).increment(1);
+        return;
+    }
+    metrics::gauge!(CONFIG_RELOAD_TIME).set(SystemClock.now().unix_seconds_f64());
+}
+
+/// Reports a state to the service manager that started this process, if it wants that: `READY=1`, `RELOADING=1`,
+/// `STOPPING=1`.
+///
+/// Source: sd_notify(3)
+pub fn notify(state: &str) {
+    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else {
+        return;
+    };
+    if let Err(error) = send_state(&path, state.as_bytes()) {
+        tracing::warn!(%error, "the service manager did not take {state}");
+    }
+}
+
+fn send_state(path: &OsStr, state: &[u8]) -> io::Result<usize> {
+    let socket = UnixDatagram::unbound()?;
+    // A name that begins with `@` is no file.
+    #[cfg(target_os = "linux")]
+    if let Some(name) = path.as_encoded_bytes().strip_prefix(b"@") {
+        use std::os::linux::net::SocketAddrExt as _;
+        let address = std::os::unix::net::SocketAddr::from_abstract_name(name)?;
+        return socket.send_to_addr(state, &address);
+    }
+    socket.send_to(state, path)
 }
 
 /// Libraries that print heads of requests.
@@ -185,8 +228,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_state_is_sent_to_a_socket_that_is_a_file_and_to_one_that_is_a_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("notify");
+        let received = |socket: UnixDatagram| {
+            let mut text = [0; 16];
+            let length = socket.recv(&mut text).unwrap();
+            text[..length].to_vec()
+        };
+        let socket = UnixDatagram::bind(&file).unwrap();
+        send_state(file.as_os_str(), b"READY=1").unwrap();
+        assert_eq!(received(socket), b"READY=1");
+        #[cfg(target_os = "linux")]
+        {
+            use std::os::linux::net::SocketAddrExt as _;
+            let name = format!("sealgate-test-{}", std::process::id());
+            let address = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
+            let socket = UnixDatagram::bind_addr(&address).unwrap();
+            send_state(OsStr::new(&format!("@{name}")), b"STOPPING=1").unwrap();
+            assert_eq!(received(socket), b"STOPPING=1");
+        }
+    }
+
+    #[test]
     fn a_cause_is_reported_once() {
-        let cause = || std::io::Error::other("no such folder");
+        let cause = || io::Error::other("no such folder");
         let outer = || Err::<(), _>(cause()).context("the key store failed: no such folder");
         let error = outer().unwrap_err();
         assert_eq!(sentence(&error), "the key store failed: no such folder");

@@ -49,11 +49,14 @@ pub async fn kms(flags: &Kms) -> anyhow::Result<()> {
         "the KMS is up"
     );
     let mut hangup = signal(SignalKind::hangup())?;
+    process::notify("READY=1");
     while let Some(Some(())) = stop.run_until_cancelled(hangup.recv()).await {
+        process::notify("RELOADING=1");
         match running.iam.reload() {
             Ok(()) => tracing::info!("users were read again"),
             Err(error) => tracing::error!(%error, "users are unchanged"),
         }
+        process::notify("READY=1");
     }
     running.stop().await;
     Ok(())
@@ -194,12 +197,19 @@ async fn serve(
     tracing::info!(s3 = ?running.s3_addr, tls = ?running.tls_addr, "the gateway is up");
 
     let mut hangup = signal(SignalKind::hangup())?;
+    process::notify("READY=1");
     while let Some(Some(())) = stop.run_until_cancelled(hangup.recv()).await {
+        process::notify("RELOADING=1");
         let reloaded = gateway_config(file).and_then(|(config, _)| Ok(running.reload(&config)?));
-        match reloaded {
+        match &reloaded {
             Ok(()) => tracing::info!("users and certificate were read again"),
-            Err(cause) => tracing::error!(?cause, "users and certificate are unchanged"),
+            Err(cause) => {
+                let cause = process::sentence(cause);
+                tracing::error!(cause, "users and certificate are unchanged");
+            }
         }
+        process::count_reload(reloaded.is_ok());
+        process::notify("READY=1");
     }
     running.stop().await;
     Ok(())

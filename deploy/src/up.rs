@@ -75,6 +75,7 @@ pub async fn run(flags: Up) -> anyhow::Result<()> {
     } else {
         running.announcement.print_text();
     }
+    process::notify("READY=1");
     let readiness = stop.run_until_cancelled(running.gateway.readiness());
     if let Some(Err(reason)) = readiness.await {
         tracing::error!("not ready: {reason}");

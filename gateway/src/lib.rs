@@ -28,6 +28,7 @@
 //! | [`envelope`] | the header by which an object's data key is found |
 //! | [`chunks`] | the sealed form of an object, pure |
 //! | [`protocol`] | S3's words: headers, documents, digests |
+//! | [`measured`] | every metric, with what it counts or measures |
 //! | [`request_counts`] | exact counts of requests, for tests |
 //! | [`request`] | a request as the operations see it |
 //! | [`error`] | S3's error answers |
@@ -62,6 +63,7 @@ pub mod backend;
 pub mod envelope;
 pub mod chunks;
 pub mod protocol;
+pub mod measured;
 pub mod request_counts;
 pub mod request;
 pub mod error;

@@ -17,6 +17,7 @@ use metrics::Label;
 use metrics::Level;
 use metrics::Metadata;
 use metrics::Recorder as _;
+use metrics::Unit;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use metrics_exporter_prometheus::PrometheusHandle;
 use metrics_exporter_prometheus::PrometheusRecorder;
@@ -78,17 +79,23 @@ impl Metrics {
             .set_buckets(BUCKETS_SECONDS)
             .expect("the list of buckets is not empty")
             .build_recorder();
-        let describe = |name: &'static str, text: &'static str| {
-            recorder.describe_counter(name.into(), None, text.into());
-        };
-        describe(
-            REQUESTS,
-            "Requests by account, Region, protocol, operation and outcome.",
-        );
-        describe(
-            QUOTA_REQUESTS,
-            "Requests charged to a quota since the start, by outcome.",
-        );
+        for (name, meaning) in METRICS {
+            match name {
+                DURATION => {
+                    recorder.describe_histogram(name.into(), Some(Unit::Seconds), meaning.into())
+                }
+                USAGE_CALL_COUNT | QUOTA_RATE | BUILD_INFO => {
+                    recorder.describe_gauge(name.into(), None, meaning.into());
+                }
+                _ => recorder.describe_counter(name.into(), None, meaning.into()),
+            }
+        }
+        let version = vec![Label::from_static_parts(
+            "version",
+            env!("CARGO_PKG_VERSION"),
+        )];
+        let info = recorder.register_gauge(&Key::from_parts(BUILD_INFO, version), &METADATA);
+        info.set(1.0);
         let handle = recorder.handle();
         let duration = |operation: &OperationName| {
             let labels = vec![Label::from_static_parts("operation", operation.as_str())];
@@ -226,25 +233,55 @@ impl Default for Metrics {
 const METADATA: Metadata<'static> = Metadata::new("kms", Level::INFO, None);
 
 /// Answered requests.
-const REQUESTS: &str = "kms_requests_total";
+const REQUESTS: &str = "sealgate_kms_requests_total";
 
 /// Requests refused before they had a caller.
-const REFUSED: &str = "kms_refused_total";
+const REFUSED: &str = "sealgate_kms_refused_total";
 
 /// Seconds from the request's last byte to the answer's first.
-const DURATION: &str = "kms_request_duration_seconds";
+const DURATION: &str = "sealgate_kms_request_duration_seconds";
 
 /// Requests that passed in the current window.
 const USAGE_CALL_COUNT: &str = "aws_usage_call_count";
 
 /// Requests per second a quota allows.
-const QUOTA_RATE: &str = "kms_quota_requests_per_second";
+const QUOTA_RATE: &str = "sealgate_kms_quota_requests_per_second";
 
 /// Requests charged to a quota.
-const QUOTA_REQUESTS: &str = "kms_quota_requests_total";
+const QUOTA_REQUESTS: &str = "sealgate_kms_quota_requests_total";
 
 /// Audit events that could not be written.
-const AUDIT_LOST: &str = "kms_audit_events_lost_total";
+const AUDIT_LOST: &str = "sealgate_kms_audit_events_lost_total";
+
+/// What was built, by its version.
+const BUILD_INFO: &str = "sealgate_build_info";
+
+/// Every metric, with what it counts or measures; `deploy/METRICS.md` has them, too.
+pub const METRICS: [(&str, &str); 8] = [
+    (
+        REQUESTS,
+        "Requests by account, Region, protocol, operation and outcome.",
+    ),
+    (
+        REFUSED,
+        "Requests refused before they had a caller or an operation, by error.",
+    ),
+    (
+        DURATION,
+        "Time from a request's last byte to the answer's first.",
+    ),
+    (
+        USAGE_CALL_COUNT,
+        "Requests in the current second, as CloudWatch's AWS/Usage names them.",
+    ),
+    (QUOTA_RATE, "Requests per second that a quota allows."),
+    (
+        QUOTA_REQUESTS,
+        "Requests charged to a quota since the start, by outcome.",
+    ),
+    (AUDIT_LOST, "Audit events that could not be written."),
+    (BUILD_INFO, "1, by the version that was built."),
+];
 
 /// Most combinations of labels that requests, and quotas, are counted by.
 const SERIES_MAX: usize = 10_000;
@@ -264,6 +301,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_metric_is_shown_with_its_meaning() {
+        let metrics = Metrics::new();
+        let config = crate::quota::Config::default();
+        let quotas = Quotas::new(config, Arc::new(proto::time::SystemClock)).unwrap();
+        let caller = Caller::fixture("111122223333", "us-east-1");
+        let took = Duration::from_millis(1);
+        metrics.count(&caller, Protocol::Json, OperationName::Encrypt, None, took);
+        metrics.count_refused(Code::ThrottlingException);
+        let class = Class::CryptographicOperationsSymmetric;
+        quotas
+            .charge(&caller.account, &caller.region, class)
+            .unwrap();
+        let text = metrics.render(&quotas, 0);
+        for (name, meaning) in METRICS {
+            assert!(
+                text.contains(&format!("# HELP {name} {meaning}")),
+                "{name}: {text}"
+            );
+        }
+        let helps = text.lines().filter(|line| line.starts_with("# HELP"));
+        assert_eq!(helps.count(), METRICS.len(), "{text}");
+    }
+
+    #[test]
     fn made_up_accounts_do_not_make_series_without_end() {
         let metrics = Metrics::new();
         let config = crate::quota::Config::default();
@@ -277,7 +338,7 @@ mod tests {
         let text = metrics.render(&quotas, 0);
         let series = text
             .lines()
-            .filter(|line| line.starts_with("kms_requests_total{"));
+            .filter(|line| line.starts_with("sealgate_kms_requests_total{"));
         assert_eq!(series.count(), SERIES_MAX + 1);
         let other = text.lines().find(|line| line.contains("account=\"other\""));
         assert!(other.unwrap().ends_with(" 100"), "{other:?}");

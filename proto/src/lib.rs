@@ -22,6 +22,7 @@
 //! | [`sigv4`] | AWS Signature Version 4: to check a request and to sign one |
 //! | [`token`] | bearer tokens of users, for gRPC: to make one and to check one |
 //! | [`arn`] | Amazon Resource Names |
+//! | [`certificate`] | when a certificate ends |
 //! | [`connection`] | HTTP/1.1 connections whose requests are answered before their bodies were read |
 //! | [`hosts`] | which host names a server on loopback answers to |
 //! | [`listen`] | addresses to listen on, in configuration files |
@@ -52,6 +53,8 @@ pub mod sigv4;
 pub mod token;
 
 pub mod arn;
+
+pub mod certificate;
 
 pub mod connection;
 

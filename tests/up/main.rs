@@ -1,10 +1,12 @@
 //! `sealgate up` as a process: what it prints, what it refuses, and what a life leaves for the next one.
 
+mod check;
 mod container;
 mod counts;
 mod env;
 mod lab;
 mod lives;
+mod measured;
 mod readiness;
 mod refusals;
 mod start;

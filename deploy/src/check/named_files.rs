@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::path::PathBuf;
 
+use proto::certificate::not_after;
 use proto::iam::Principals;
 use proto::time::Clock as _;
 use proto::time::SystemClock;
@@ -11,8 +12,6 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::sign::CertifiedKey;
-use x509_parser::prelude::FromDer as _;
-use x509_parser::prelude::X509Certificate;
 
 use crate::check::findings::OfService;
 use crate::configuration::nearest;
@@ -112,13 +111,12 @@ fn expiry(
     certificate: (&str, &Path),
     first: Option<&CertificateDer<'_>>,
 ) {
-    let Some(Ok((_, parsed))) = first.map(|der| X509Certificate::from_der(der)) else {
+    let Some(end) = first.and_then(|leaf| not_after(leaf)) else {
         return;
     };
-    let end = parsed.validity().not_after;
-    let now_seconds = SystemClock.now().unix_millis() / 1_000;
-    let days = (end.timestamp() - now_seconds).div_euclid(86_400);
-    let (field, file) = (certificate.0, certificate.1.display());
+    let left_seconds = end.unix_seconds() - SystemClock.now().unix_seconds();
+    let days = left_seconds.div_euclid(DAY_SECONDS);
+    let (field, file, end) = (certificate.0, certificate.1.display(), end.iso8601());
     if days < 0 {
         found.error(field, &format!("{field}: {file} ended at {end}"));
     } else if days < EXPIRY_DAYS {
@@ -135,3 +133,5 @@ fn sentence((field, file): (&str, &Path), error: &anyhow::Error) -> String {
 
 /// A certificate that ends within so many days is reported: those of most authorities last 90, and are renewed 30 before.
 const EXPIRY_DAYS: i64 = 30;
+/// A day.
+const DAY_SECONDS: i64 = 86_400;

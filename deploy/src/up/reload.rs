@@ -9,6 +9,8 @@ use proto::iam::Iam;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::process;
+
 /// Watches a file of users until `stop`, and has `iam` read it when it is another.
 pub(super) fn watch(
     iam: Arc<Iam>,
@@ -24,7 +26,9 @@ pub(super) fn watch(
                 continue;
             }
             seen = now;
-            match iam.reload() {
+            let reloaded = iam.reload();
+            process::count_reload(reloaded.is_ok());
+            match reloaded {
                 Ok(()) => tracing::info!("users were read again"),
                 Err(error) => tracing::error!(%error, "users are unchanged"),
             }

@@ -26,6 +26,7 @@ pub mod aws_json;
 pub mod endpoint;
 pub mod grpc;
 mod messages;
+pub mod metered;
 mod retry;
 
 pub use retry::RetryPolicy;

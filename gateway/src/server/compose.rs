@@ -54,6 +54,7 @@ use crate::keys::kms::aws_json::AwsKeyService;
 use crate::keys::kms::endpoint::GrpcEndpoint;
 use crate::keys::kms::endpoint::TlsFiles;
 use crate::keys::kms::grpc::GrpcKeyService;
+use crate::keys::kms::metered::Metered;
 use crate::keys::root_key::RootKeys;
 use crate::object_lambda::ObjectLambda;
 use crate::object_lambda::waiting::WaitingRequests;
@@ -99,7 +100,7 @@ pub(super) fn compose(
 ) -> Result<Composed, StartError> {
     let backend = backend(config, Arc::clone(&clock), local)?;
     let backend = Arc::new(backend.counted(counts.cloned()));
-    let kms = key_service(config, kms_secret, &clock)?;
+    let kms: Arc<dyn KeyService> = Arc::new(Metered::new(key_service(config, kms_secret, &clock)?));
     let users = ConfiguredUsers::new(config, iam)?;
     let stored = StoredState::new(config, &users, &backend, Arc::clone(&kms), &clock, random);
     let shared = Arc::clone(&kms);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use proto::audit::openssl_name;
+use proto::certificate::not_after;
 use rustls::ServerConfig;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::PrivateKeyDer;
@@ -17,6 +18,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::measured::CERTIFICATE_EXPIRY;
 use crate::request::TlsParameters;
 
 /// A certificate chain, the leaf first, and the leaf's key.
@@ -100,11 +102,15 @@ fn from_files(chain: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
 
 /// TLS 1.2 and 1.3 with a certificate, for HTTP/1.1.
 fn server_config(certificate: Certificate) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let end = certificate.chain.first().and_then(|leaf| not_after(leaf));
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(certificate.chain, certificate.key)?;
+    if let Some(end) = end {
+        metrics::gauge!(CERTIFICATE_EXPIRY).set(end.unix_seconds_f64());
+    }
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

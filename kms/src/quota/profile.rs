@@ -136,11 +136,14 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// The profiles that there are, the default first.
+    pub const NAMES: [&str; 2] = ["2026", "2023"];
+
     /// The built-in profile of that name: `2026` or `2023`.
     ///
     /// # Errors
     ///
-    /// [`ProfileError::UnknownProfile`] for any other name.
+    /// [`ProfileError::UnknownProfile`] for a name that is not in [`Self::NAMES`].
     pub fn from_name(name: &str) -> Result<Self, ProfileError> {
         match name {
             "2026" => Self::parse(AWS_2026),

@@ -53,7 +53,10 @@ async fn the_admin_port_returns_health_metrics_quotas_clock_and_events() {
     ))
     .await;
     let metrics = String::from_utf8(get("/metrics").await.body().to_vec()).unwrap();
-    assert!(metrics.contains("kms_requests_total{"), "{metrics}");
+    assert!(
+        metrics.contains("sealgate_kms_requests_total{"),
+        "{metrics}"
+    );
     assert!(
         metrics.contains(r#"operation="GenerateRandom""#),
         "{metrics}"
