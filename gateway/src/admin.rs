@@ -12,7 +12,7 @@ use http::Request;
 use http::Response;
 use http::StatusCode;
 use http::header;
-use http_body_util::Full;
+use http_body::Body;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -23,6 +23,9 @@ use proto::connection::UnreadBody;
 use proto::connection::stream;
 use proto::hosts::Hosts;
 use proto::identity::Secret;
+use proto::pages;
+use proto::pages::PageBody;
+use proto::pages::Pages;
 use tokio::net::TcpStream;
 
 use crate::access_log::delivery::Deliverer;
@@ -30,6 +33,7 @@ use crate::request_counts::RequestCounts;
 
 mod readiness;
 mod requests;
+pub mod view;
 
 pub(crate) use readiness::Readiness;
 
@@ -43,6 +47,7 @@ pub(crate) struct Admin {
     metrics: Option<MetricsText>,
     logs: Arc<Deliverer>,
     counts: Option<Arc<RequestCounts>>,
+    pages: Option<Arc<dyn Pages>>,
 }
 
 /// Who may use the admin listener, and for what.
@@ -70,7 +75,13 @@ impl Admin {
             metrics,
             logs,
             counts,
+            pages: None,
         }
+    }
+
+    /// The same, which answers requests for pages by `pages`.
+    pub(crate) fn with_pages(self, pages: Option<Arc<dyn Pages>>) -> Self {
+        Self { pages, ..self }
     }
 
     /// Serves one connection.
@@ -78,7 +89,7 @@ impl Admin {
         let (admin, unread) = (&self, UnreadBody::default());
         let (stream, returned) = stream::returning(stream);
         let service = service_fn(|request: Request<hyper::body::Incoming>| async {
-            let answer = |request| async move { admin.answer(&request).await };
+            let answer = |request| async move { admin.answer(request).await };
             Ok::<_, Infallible>(connection::answer(request, &unread, answer).await)
         });
         let connection = http1::Builder::new()
@@ -96,7 +107,7 @@ impl Admin {
     }
 
     /// Counts of requests, and marks.
-    fn requests<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+    fn requests<B>(&self, request: &Request<B>) -> Response<PageBody> {
         if let Err((status, why)) = self.access.check_control(request.headers()) {
             return text(status, why);
         }
@@ -117,15 +128,27 @@ impl Admin {
     }
 
     /// Answers one request. Paths are exact.
-    async fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
-        let (method, path) = (request.method(), request.uri().path());
-        let checked = match HEALTH.contains(&path) {
-            true => self.access.hosts.check_probe(request),
-            false => self.access.hosts.check(request),
+    async fn answer<B>(&self, request: Request<B>) -> Response<PageBody>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let checked = match HEALTH.contains(&request.uri().path()) {
+            true => self.access.hosts.check_probe(&request),
+            false => self.access.hosts.check(&request),
         };
         if let Err(error) = checked {
             return text(error.status(), format!("{error}\n"));
         }
+        match &self.pages {
+            Some(console) if pages::is_page(&request) => pages::respond(&**console, request).await,
+            _ => self.own(&request).await,
+        }
+    }
+
+    /// Answers a request that is not for pages.
+    async fn own<B>(&self, request: &Request<B>) -> Response<PageBody> {
+        let (method, path) = (request.method(), request.uri().path());
         if (method, path) == (&Method::POST, FLUSH) {
             if let Err((status, why)) = self.access.check_control(request.headers()) {
                 return text(status, why);
@@ -196,8 +219,8 @@ const REQUESTS: &str = "/admin/requests";
 const FLUSH: &str = "/access-logs/flush";
 
 /// An answer of plain text.
-fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body.into()));
+fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<PageBody> {
+    let mut response = Response::new(pages::whole(body));
     *response.status_mut() = status;
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, plain);

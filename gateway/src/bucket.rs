@@ -61,6 +61,7 @@ pub mod logging;
 pub mod object_lock;
 pub mod owner;
 pub mod ownership;
+pub mod overview;
 mod page;
 pub mod policy;
 pub mod public_access;

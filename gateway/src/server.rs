@@ -16,6 +16,7 @@ use proto::audit::Audit;
 use proto::hosts::Hosts;
 use proto::iam::Iam;
 use proto::identity::Secret;
+use proto::pages::Pages;
 use proto::time::Clock;
 use proto::time::SystemClock;
 use tokio::net::TcpListener;
@@ -30,6 +31,7 @@ use crate::admin::Admin;
 use crate::admin::AdminAccess;
 use crate::admin::MetricsText;
 use crate::admin::Readiness;
+use crate::admin::view::View;
 use crate::authenticate::UsersError;
 use crate::backend::LocalBackend;
 use crate::backend::capabilities::Capability;
@@ -84,6 +86,8 @@ pub struct Parts {
     /// What requests are counted in, which may be an earlier gateway's of this process. None: they are not, and
     /// the names of buckets are not on the admin port.
     pub counts: Option<Arc<RequestCounts>>,
+    /// What answers requests for pages on the admin port.
+    pub pages: Option<Arc<dyn Pages>>,
     /// Ports that are open already, instead of those of the configuration.
     pub listeners: Option<Listeners>,
 }
@@ -101,6 +105,7 @@ impl Default for Parts {
             backend: None,
             metrics: None,
             counts: None,
+            pages: None,
             listeners: None,
         }
     }
@@ -121,6 +126,7 @@ pub struct Running {
     readiness: Arc<Readiness>,
     state: State,
     logs: Arc<Deliverer>,
+    view: View,
 }
 
 /// The stages of the end.
@@ -154,6 +160,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         backend,
         metrics,
         counts,
+        pages,
         listeners,
     } = parts;
     let certificates = certificates(&config, certificate)?;
@@ -192,11 +199,12 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         presence.clone(),
         lifetime.stopping.clone(),
     ));
+    let view = View::new(&readiness, counts.clone(), &state, composed.stored.buckets);
     if let Some(listener) = admin_listener {
         let access = admin_access(admin_addr, &config.listen);
         let (readiness, logs) = (Arc::clone(&readiness), Arc::clone(&composed.logs));
         let admin = Admin::new(access, readiness, metrics, logs, counts);
-        serve_admin(&acceptor, listener, admin);
+        serve_admin(&acceptor, listener, admin.with_pages(pages));
     }
     Ok(Running {
         s3_addr,
@@ -209,6 +217,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         readiness,
         state,
         logs: composed.logs,
+        view,
     })
 }
 
@@ -232,6 +241,11 @@ impl Running {
     /// Why not, in a sentence.
     pub async fn readiness(&self) -> Result<(), String> {
         self.readiness.check().await
+    }
+
+    /// What a console shows of it.
+    pub fn view(&self) -> View {
+        self.view.clone()
     }
 
     /// Delivers the records of access logs that wait, without waiting for more.

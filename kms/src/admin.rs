@@ -18,7 +18,9 @@
 //! | `GET /admin/calls` | exact counts of calls: `?operation=&key=&outcome=&caller=&since=` |
 //! | `POST /admin/mark` | a number for `since=` |
 //! | `GET /admin/events` | audit events: `?category=&name=&key=&account=&limit=` |
+//! | `GET /admin/keys` | keys without their material: `?q=&skip=&limit=`, or one by `?key=` |
 //! | `POST /` | CloudTrail's LookupEvents, for AWS SDKs |
+//! | `GET /`, `/console/...` | the pages that [`Running::serve_pages`](crate::server::Running::serve_pages) was given |
 //! | `GET /admin/snapshots` | snapshots of all keys, and forks |
 //! | `POST /admin/snapshots` | takes one: `{"name"}` |
 //! | `POST /admin/snapshots/restore` | puts one in the place of all keys: `{"name"}` |
@@ -34,7 +36,9 @@
 //! a token always, unless the keys are in memory only: any process of the machine can reach the port.
 
 mod calls;
+mod console;
 mod controls;
+mod keys;
 mod snapshots;
 
 use std::convert::Infallible;
@@ -43,7 +47,6 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::HeaderMap;
 use http::HeaderValue;
 use http::Method;
@@ -53,7 +56,6 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use http::header::ORIGIN;
 use http_body_util::BodyExt as _;
-use http_body_util::Full;
 use http_body_util::Limited;
 use proto::admin_token;
 use proto::audit::Audit;
@@ -61,10 +63,14 @@ use proto::hosts::Hosts;
 use proto::identity::AccountId;
 use proto::identity::Region;
 use proto::identity::Secret;
+use proto::pages;
+use proto::pages::PageBody;
+use proto::pages::Pages;
 use serde_json::Value;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+pub use crate::admin::console::Controls;
 pub use crate::admin::snapshots::Fork;
 pub use crate::admin::snapshots::Forker;
 pub use crate::admin::snapshots::Snapshots;
@@ -99,10 +105,19 @@ pub struct Control {
     pub kms: Arc<Kms>,
     /// Snapshots of its keys, and its forks.
     pub snapshots: Snapshots,
-    /// What else a reset empties.
-    pub beside_reset: Arc<OnceLock<BesideReset>>,
+    /// What was given to the port after it was opened.
+    pub hooks: Arc<Hooks>,
     /// Set when the server is stopping.
     pub stopping: CancellationToken,
+}
+
+/// What is given to the admin port after it was opened, once each.
+#[derive(Default)]
+pub struct Hooks {
+    /// What else a reset empties.
+    pub beside_reset: OnceLock<BesideReset>,
+    /// What answers requests for pages.
+    pub pages: OnceLock<Arc<dyn Pages>>,
 }
 
 /// Empties what runs beside this KMS, and returns what became of it; or why it could not.
@@ -110,6 +125,7 @@ pub type BesideReset =
     Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<String, String>> + Send>> + Send + Sync>;
 
 /// Bearer tokens of the controls.
+#[derive(Clone)]
 pub struct Tokens {
     /// For all of them.
     pub all: Option<Secret>,
@@ -148,7 +164,7 @@ impl Refusal {
 pub(crate) async fn respond(
     control: Arc<Control>,
     mut request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+) -> Result<Response<PageBody>, Infallible> {
     mark_credentials(request.headers_mut());
     let path = request.uri().path();
     let checked = match HEALTH.contains(&path) {
@@ -157,6 +173,11 @@ pub(crate) async fn respond(
     };
     if let Err(error) = checked {
         return Ok(text(error.status(), format!("{error}\n")));
+    }
+    if let Some(console) = control.hooks.pages.get()
+        && pages::is_page(&request)
+    {
+        return Ok(pages::respond(&**console, request).await);
     }
 
     Ok(match (request.method(), path) {
@@ -253,7 +274,7 @@ fn check_token(
         })
     };
     let Tokens { all, keys } = &control.tokens;
-    let uses_keys = method != Method::GET && KEY_CONTROLS.iter().any(|p| path.starts_with(p));
+    let uses_keys = method != Method::GET && uses_keys(path);
     let token = keys.as_ref().filter(|_| uses_keys).or(all.as_ref());
     let Some(token) = token else {
         if uses_keys && control.kms.is_durable() {
@@ -267,6 +288,11 @@ fn check_token(
     }
     let message = "the admin token is missing or wrong";
     refused(StatusCode::UNAUTHORIZED, message)
+}
+
+/// Whether a control of that path reads or destroys keys, unless it is a GET.
+fn uses_keys(path: &str) -> bool {
+    KEY_CONTROLS.iter().any(|prefix| path.starts_with(prefix))
 }
 
 /// Does what a control's method and path name.
@@ -288,6 +314,7 @@ async fn control_of(control: &Control, named: (&str, &str), query: &str, body: &
         ("GET", "/admin/calls") => calls::count(control, query),
         ("POST", "/admin/mark") => Ok(calls::mark(control)),
         ("GET", "/admin/events") => controls::events(control, query),
+        ("GET", "/admin/keys") => keys::respond(control, query),
         ("GET", "/admin/snapshots") => Ok(snapshots::list(control)),
         ("POST", "/admin/snapshots") => snapshots::take(control, body),
         ("POST", "/admin/snapshots/restore") => snapshots::restore(control, body),
@@ -305,19 +332,19 @@ async fn control_of(control: &Control, named: (&str, &str), query: &str, body: &
 }
 
 /// A text answer.
-fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
+fn text(status: StatusCode, body: String) -> Response<PageBody> {
     typed(status, "text/plain; charset=utf-8", body.into_bytes())
 }
 
 /// A JSON answer.
-fn json_answer(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
+fn json_answer(status: StatusCode, body: &Value) -> Response<PageBody> {
     let body = serde_json::to_vec(body).expect("a JSON value is JSON");
     typed(status, "application/json", body)
 }
 
 /// An answer of one content type.
-fn typed(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+fn typed(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response<PageBody> {
+    let mut response = Response::new(pages::whole(body));
     *response.status_mut() = status;
     response
         .headers_mut()

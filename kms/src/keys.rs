@@ -36,6 +36,7 @@ use crate::keys::key_sealer::KeySealer;
 use crate::keys::key_sealer::OpenError;
 use crate::keys::key_sealer::OpenRow;
 use crate::keys::key_store::KeyStore;
+use crate::keys::metadata::Manager;
 pub use crate::keys::partition::Alias;
 use crate::keys::partition::Partitions;
 use crate::keys::place::alias_arn;
@@ -140,6 +141,31 @@ impl Keys {
         keys.retain(|key| !key.snapshot().record.is_deleted(now));
         keys.sort_unstable_by(|a, b| a.id().cmp(b.id()));
         keys
+    }
+
+    /// All keys that are not deleted, except those that AWS owns, each with the names of its aliases in order.
+    #[must_use]
+    pub fn all_with_aliases(&self, now: Timestamp) -> Vec<(Arc<Key>, Vec<String>)> {
+        let mut all = Vec::new();
+        for (_, _, partition) in self.partitions.all() {
+            let mut names: HashMap<String, Vec<String>> = HashMap::new();
+            for (name, alias) in partition.aliases() {
+                names
+                    .entry(alias.key_id)
+                    .or_default()
+                    .push(name.to_string());
+            }
+            for key in partition.keys() {
+                let snapshot = key.snapshot();
+                let is_listed = snapshot.record.manager != Manager::AwsOwned;
+                if is_listed && !snapshot.record.is_deleted(now) {
+                    let mut aliases = names.remove(&**key.id()).unwrap_or_default();
+                    aliases.sort_unstable();
+                    all.push((Arc::clone(&key), aliases));
+                }
+            }
+        }
+        all
     }
 
     /// The names of a key's aliases.

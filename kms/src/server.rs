@@ -8,7 +8,6 @@ mod tls;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use proto::audit::Audit;
@@ -18,6 +17,7 @@ use proto::iam::Principals;
 use proto::identity::AccountId;
 use proto::identity::Region;
 use proto::mfa::VolatileMfa;
+use proto::pages::Pages;
 use proto::session::SessionKey;
 use proto::time::Clock;
 use tokio::net::TcpListener;
@@ -27,6 +27,8 @@ use tokio_util::sync::CancellationToken;
 use crate::admin;
 use crate::admin::BesideReset;
 use crate::admin::Control;
+use crate::admin::Controls;
+use crate::admin::Hooks;
 use crate::admin::Snapshots;
 use crate::admin::Tokens;
 use crate::api::Kms;
@@ -68,7 +70,9 @@ pub struct Running {
     pub clock: Arc<MovableClock>,
     /// The users, roles and sessions, which a changed credentials file replaces.
     pub iam: Arc<Iam>,
-    beside_reset: Arc<OnceLock<BesideReset>>,
+    /// The controls of the admin port, for pages.
+    pub controls: Controls,
+    hooks: Arc<Hooks>,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -154,8 +158,7 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
     let (admin_listener, admin_address) = bind(config.admin.listen)?;
 
     let (metrics, stop) = (Arc::new(Metrics::new()), CancellationToken::new());
-    let faults = Arc::new(Faults::default());
-    faults.set(config.faults.clone())?;
+    let faults = faults(&config)?;
     let protocols = Protocols::new(
         Arc::clone(&kms),
         authenticator,
@@ -166,7 +169,7 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
         Hosts::for_listener(address.ip(), &config.hosts),
     );
     let protocols = Arc::new(protocols.until(stop.clone()));
-    let beside_reset = Arc::new(OnceLock::new());
+    let hooks = Arc::new(Hooks::default());
     let control = Arc::new(Control {
         hosts: Hosts::for_listener(admin_address.ip(), &config.hosts),
         tokens: tokens(&config.admin),
@@ -178,10 +181,10 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
         faults,
         kms: Arc::clone(&kms),
         snapshots,
-        beside_reset: Arc::clone(&beside_reset),
+        hooks: Arc::clone(&hooks),
         stopping: stop.clone(),
     });
-    let scheme = if tls.is_some() { "https" } else { "http" };
+    let controls = Controls::new(&control);
     let listener = Listener::new(listener, tls, &config.limits, stop.clone());
     let admin_listener = Listener::new(admin_listener, None, &config.limits, stop.clone());
     let tasks = vec![
@@ -196,7 +199,7 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
     ];
     Ok(Running {
         address,
-        endpoint: format!("{scheme}://{address}"),
+        endpoint: format!("{}://{address}", scheme(&config)),
         admin_address,
         admin_endpoint: format!("http://{admin_address}"),
         kms,
@@ -204,10 +207,26 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
         audit,
         clock,
         iam,
-        beside_reset,
+        controls,
+        hooks,
         stop,
         tasks,
     })
+}
+
+/// How both protocols are reached.
+const fn scheme(config: &Config) -> &'static str {
+    match config.tls {
+        Some(_) => "https",
+        None => "http",
+    }
+}
+
+/// The failures on purpose of a configuration.
+fn faults(config: &Config) -> Result<Arc<Faults>, StartError> {
+    let faults = Arc::new(Faults::default());
+    faults.set(config.faults.clone())?;
+    Ok(faults)
 }
 
 /// The KMS's own account and Region.
@@ -251,8 +270,15 @@ fn services(parts: &Parts) -> Services {
 impl Running {
     /// Has `POST /admin/reset` empty what runs beside this KMS too. The first call counts.
     pub fn reset_beside(&self, reset: BesideReset) {
-        if self.beside_reset.set(reset).is_err() {
+        if self.hooks.beside_reset.set(reset).is_err() {
             tracing::warn!("there is something else that a reset empties");
+        }
+    }
+
+    /// Has the admin port answer requests for pages by `pages`, from now on. The first call counts.
+    pub fn serve_pages(&self, pages: Arc<dyn Pages>) {
+        if self.hooks.pages.set(pages).is_err() {
+            tracing::warn!("there are other pages on the admin port");
         }
     }
 

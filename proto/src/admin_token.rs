@@ -20,11 +20,33 @@ pub fn is_presented(headers: &HeaderMap, token: &Secret) -> bool {
     expected.as_bytes().ct_eq(presented.as_bytes()).into()
 }
 
+/// Whether a text is this token. Takes as long for every wrong one.
+#[must_use]
+pub fn is_equal(text: &str, token: &Secret) -> bool {
+    let expected = sha256_hex(token.expose().as_bytes());
+    let given = sha256_hex(text.as_bytes());
+    expected.as_bytes().ct_eq(given.as_bytes()).into()
+}
+
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
 
     use super::*;
+
+    #[test]
+    fn only_the_whole_token_is_equal() {
+        let token = Secret::new("sixteen-letters!");
+        assert!(is_equal("sixteen-letters!", &token));
+        for text in [
+            "",
+            "sixteen-letters",
+            "Sixteen-letters!",
+            "sixteen-letters!\0",
+        ] {
+            assert!(!is_equal(text, &token), "{text:?}");
+        }
+    }
 
     #[test]
     fn only_the_whole_token_presented_once_counts() {

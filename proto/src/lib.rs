@@ -17,6 +17,7 @@
 //! | [`session`] | session tokens of STS: to make one and to check one |
 //! | [`mfa`] | MFA devices, their codes, and that a code is accepted once |
 //! | [`admin_token`] | the bearer token of admin ports: whether a request presents it |
+//! | [`pages`] | which requests of an admin port are for pages, and the form they are passed on in |
 //! | [`policy`] | the IAM policy language and its one evaluator |
 //! | [`sigv2`] | AWS Signature Version 2: to check a request |
 //! | [`sigv4`] | AWS Signature Version 4: to check a request and to sign one |
@@ -43,6 +44,8 @@ pub mod session;
 pub mod mfa;
 
 pub mod admin_token;
+
+pub mod pages;
 
 pub mod policy;
 

@@ -1,23 +1,23 @@
 //! Counts of requests since the start or a mark, as JSON.
 
-use bytes::Bytes;
 use http::HeaderValue;
 use http::Response;
 use http::StatusCode;
 use http::header;
-use http_body_util::Full;
+use proto::pages;
+use proto::pages::PageBody;
 use serde_json::Value;
 use serde_json::json;
 
 use crate::request_counts::RequestCounts;
 
 /// A mark to count from.
-pub(super) fn mark(counts: &RequestCounts) -> Response<Full<Bytes>> {
+pub(super) fn mark(counts: &RequestCounts) -> Response<PageBody> {
     answer(StatusCode::OK, &json!({ "mark": counts.mark() }))
 }
 
 /// What was counted; the query may be `since=MARK`.
-pub(super) fn counted(counts: &RequestCounts, query: Option<&str>) -> Response<Full<Bytes>> {
+pub(super) fn counted(counts: &RequestCounts, query: Option<&str>) -> Response<PageBody> {
     let since = match query.filter(|query| !query.is_empty()) {
         None => Ok(None),
         Some(query) => {
@@ -37,8 +37,8 @@ pub(super) fn counted(counts: &RequestCounts, query: Option<&str>) -> Response<F
 }
 
 /// An answer of JSON.
-fn answer(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+fn answer(status: StatusCode, body: &Value) -> Response<PageBody> {
+    let mut response = Response::new(pages::whole(body.to_string()));
     *response.status_mut() = status;
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);

@@ -190,6 +190,8 @@ pub(crate) fn events(control: &Control, query: &str) -> Outcome {
             && wanted("account").is_none_or(|account| event.recipient_account == *account)
             && wanted("region").is_none_or(|region| event.region == *region)
             && wanted("key").is_none_or(|key| names_key(event, key))
+            && wanted("error").is_none_or(|code| has_error(event, code))
+            && wanted("id").is_none_or(|id| event.id.to_string() == id)
     };
     let events = match wanted("category") {
         None | Some("management") => control.audit.lookup(limit, fits),
@@ -211,6 +213,14 @@ fn names_key(event: &Event, key: &str) -> bool {
             .request_parameters
             .get("keyId")
             .is_some_and(|named| named == key)
+}
+
+/// Whether the event has that error code; any one for `*`, and none for an empty one.
+fn has_error(event: &Event, code: &str) -> bool {
+    match &event.error {
+        Some((own, _)) => code == "*" || **own == *code,
+        None => code.is_empty(),
+    }
 }
 
 /// Reads a control's body.

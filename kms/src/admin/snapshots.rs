@@ -156,7 +156,7 @@ pub(crate) async fn reset(control: &Control) -> Outcome {
     control.kms.reset().map_err(Refusal::bad)?;
     control.clock.reset();
     let mut answer = list(control);
-    if let Some(reset) = control.beside_reset.get() {
+    if let Some(reset) = control.hooks.beside_reset.get() {
         let outcome = reset().await.map_err(Refusal::failed)?;
         if let Some(fields) = answer.as_object_mut() {
             fields.insert("backend".to_owned(), outcome.into());

@@ -13,7 +13,9 @@ use crate::crypto::root_key::RootKey;
 use crate::error::KmsError;
 use crate::keys::Image;
 use crate::keys::Keys;
+use crate::keys::key::Key;
 use crate::keys::key_sealer::OpenError;
+use crate::keys::state::KeyState;
 use crate::keys::store::NoStore;
 use crate::keys::store::Store;
 use crate::keys::upkeep;
@@ -105,6 +107,19 @@ impl Kms {
     #[must_use]
     pub fn arns_of_keys_named(&self, name: &str) -> Vec<Arc<str>> {
         self.keys.arns_named(name)
+    }
+
+    /// The keys of all accounts and Regions that are not deleted, except those that AWS owns, with the names of
+    /// their aliases.
+    #[must_use]
+    pub fn keys_with_aliases(&self) -> Vec<(Arc<Key>, Vec<String>)> {
+        self.keys.all_with_aliases(self.clock.now())
+    }
+
+    /// The state of a key now.
+    #[must_use]
+    pub fn state_of(&self, key: &Key) -> KeyState {
+        self.keys.state(key, self.clock.now())
     }
 
     /// Whether the keys are stored, and not in memory only.
