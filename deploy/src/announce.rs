@@ -21,6 +21,8 @@ pub struct Announcement {
     pub admin_endpoint: String,
     /// The KMS's health, metrics and control.
     pub kms_admin_endpoint: String,
+    /// Where a browser shows both services.
+    pub console: String,
     /// Region of both services.
     pub region: String,
     /// Account id of the main user, 12 digits.
@@ -121,6 +123,7 @@ impl Announcement {
             "Nothing is stored: keys and users are gone when it ends.".to_owned()
         };
         let (admin, kms_admin) = (&self.admin_endpoint, &self.kms_admin_endpoint);
+        let console = &self.console;
         let (id, secret) = (&self.access_key_id, &self.secret_access_key);
         let secret = self.secret_in_shell.as_ref().unwrap_or(secret);
         let backend = match self.backend_endpoint.as_str() {
@@ -144,6 +147,7 @@ impl Announcement {
   S3     {s3_tls_endpoint}{plain}
   KMS    {kms_endpoint}   (AWS JSON and gRPC)
   admin  {admin}   {kms_admin}{token}{backend}
+  web    {console}   (the console, for a browser)
 
 Paste these lines into a shell to use it with the AWS CLI:
 
@@ -204,6 +208,7 @@ mod tests {
             ca_file: "data/ca.pem".into(),
             admin_endpoint: "http://127.0.0.1:9090".into(),
             kms_admin_endpoint: "http://127.0.0.1:9091".into(),
+            console: "http://127.0.0.1:9091/".into(),
             region: "us-east-1".into(),
             account: "123456789012".into(),
             access_key_id: "MAIN".into(),
@@ -243,6 +248,7 @@ mod tests {
                 "backend_endpoint",
                 "backend_secret_access_key",
                 "ca_file",
+                "console",
                 "data_dir",
                 "grpc_token",
                 "kms_admin_endpoint",
@@ -265,6 +271,10 @@ mod tests {
         assert!(!text.contains("alt-secret") && !text.contains("backend-secret"));
         assert!(text.contains(" 127.0.0.1:9080 \\\n") && !text.contains("main-token"));
         assert!(text.contains("grpcurl -plaintext -H"), "{text}");
+        assert!(
+            text.contains("\n  web    http://127.0.0.1:9091/   "),
+            "{text}"
+        );
     }
 
     #[test]

@@ -16,6 +16,7 @@
 //! | [`health`] | whether the services here are ready |
 //! | [`manual`] | version, manual pages, completions |
 //! | [`cli`] | the command line |
+//! | [`console`] | pages about both services, for a browser |
 //! | [`chart`] | charts as SVG |
 //! | [`retry`] | how SDKs retry |
 //! | [`running`] | the file by which commands find a running `up` |
@@ -42,6 +43,7 @@ pub mod env;
 pub mod health;
 pub mod manual;
 pub mod cli;
+pub mod console;
 pub mod chart;
 pub mod retry;
 pub mod running;

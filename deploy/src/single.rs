@@ -9,6 +9,7 @@ use gateway::server::operate;
 use kms::config::Compat;
 use kms::quota::Adjustment;
 use kms::regions::Regions;
+use proto::pages::Pages;
 use proto::time::SystemClock;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
@@ -18,6 +19,8 @@ use crate::cli::Gateway;
 use crate::cli::GatewayTask;
 use crate::cli::Kms;
 use crate::configuration::ConfigurationFile;
+use crate::console::Console;
+use crate::console::Facts;
 use crate::environment;
 use crate::files;
 use crate::process;
@@ -43,6 +46,15 @@ pub async fn kms(flags: &Kms) -> anyhow::Result<()> {
     if let Some(seed) = &seed {
         seed.plant(&running.kms, &account, &region)?;
     }
+    let console = Console::of_kms(running.controls.clone(), stop.clone())?;
+    console.describe(Facts {
+        endpoints: vec![
+            ("KMS: AWS JSON and gRPC", running.endpoint.clone()),
+            ("Admin port of the KMS", running.admin_endpoint.clone()),
+        ],
+        paste: String::new(),
+    });
+    running.serve_pages(console);
     tracing::info!(
         endpoint = running.endpoint,
         admin = running.admin_endpoint,
@@ -183,13 +195,24 @@ async fn serve(
 ) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     process::stop_on_signals(stop.clone())?;
+    let console = Console::of_gateway(
+        config.listen.admin_token.clone(),
+        config
+            .listen
+            .admin
+            .is_some_and(|admin| !admin.ip().is_loopback()),
+        stop.clone(),
+    )?;
     let parts = gateway::server::Parts {
         metrics: process::collect_metrics(),
+        pages: Some(Arc::clone(&console) as Arc<dyn Pages>),
         ..gateway::server::Parts::default()
     };
     let running = gateway::server::start(config, parts).await;
     let running =
         running.map_err(|error| written.explain(error, gateway::server::StartError::field))?;
+    console.show_gateway(running.view());
+    console.describe(gateway_facts(&running));
     // What it needs may start later: it serves from then on.
     if let Some(Err(reason)) = stop.run_until_cancelled(running.readiness()).await {
         tracing::error!("not ready: {reason}");
@@ -213,6 +236,23 @@ async fn serve(
     }
     running.stop().await;
     Ok(())
+}
+
+/// The endpoints of a gateway alone.
+fn gateway_facts(running: &gateway::server::Running) -> Facts {
+    let endpoints = [
+        ("S3 over TLS", "https", running.tls_addr),
+        ("S3 in clear", "http", running.s3_addr),
+        ("Admin port of the gateway", "http", running.admin_addr),
+    ];
+    let endpoints = endpoints.into_iter().filter_map(|(name, scheme, address)| {
+        let address = address?;
+        Some((name, format!("{scheme}://{address}")))
+    });
+    Facts {
+        endpoints: endpoints.collect(),
+        paste: String::new(),
+    }
 }
 
 /// The gateway's configuration, and as it is written.

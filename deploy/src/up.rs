@@ -7,6 +7,7 @@
 mod admin_token;
 mod backend;
 mod demo;
+mod described;
 mod folder;
 mod ports;
 mod reload;
@@ -26,10 +27,12 @@ use proto::iam::Iam;
 use proto::iam::User;
 use proto::identity::Secret;
 use proto::mfa::VolatileMfa;
+use proto::pages::Pages;
 use proto::session::SessionKey;
 use proto::time::Clock;
 use proto::time::SystemClock;
 use tokio_util::sync::CancellationToken;
+use tokio_util::sync::DropGuard;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::announce::Announcement;
@@ -38,6 +41,7 @@ use crate::certificate::LocalAuthority;
 use crate::cli::Up;
 use crate::configuration::ConfigurationFile;
 use crate::configuration::Mistake;
+use crate::console::Console;
 use crate::credentials;
 use crate::credentials::Users;
 use crate::environment;
@@ -106,6 +110,8 @@ pub struct Together {
     kms: kms::server::Running,
     gateway: Arc<ReplaceableGateway>,
     backend: CancellationToken,
+    /// Ends the streams of the console, which would delay the end.
+    console: DropGuard,
     /// Whether the state bucket is of use to this process only.
     has_own_state: bool,
     /// What notices that the file of users changed; none if they are in memory.
@@ -150,6 +156,7 @@ impl Together {
         let kms = kms.await.map_err(ports::explain_kms)?;
         create_keys(&kms, seed.as_ref(), users.main(), flags)?;
 
+        let (console, console_guard) = serve_console(&kms)?;
         gateway_config.kms.url = format!("grpc://{}", ports::reachable(kms.address));
         // Whatever its address is, it is this process's.
         gateway_config.kms.allow_plain = true;
@@ -160,6 +167,7 @@ impl Together {
             hosts: certificate_hosts(flags),
             secret,
             local: backend.local,
+            console: Arc::clone(&console),
             store: backend.store,
             metrics: process::collect_metrics(),
             iam: Arc::clone(&iam),
@@ -179,22 +187,33 @@ impl Together {
             secret_in_shell: key.map(|_| AccessKey::secret_in_shell(environment::variable)),
             ..endpoints_and_keys(&kms, &gateway.config().listen, &users, flags)?
         };
+        console.describe(described::facts(&announcement));
         Ok(Self {
             announcement,
             kms,
             gateway,
             _users: watch_users(flags, data, iam, &stop_backend),
             backend: stop_backend,
+            console: console_guard,
             has_own_state,
         })
     }
 
     /// Lets requests in flight finish: first the gateway's, which need the other two.
     pub async fn stop(self) {
+        drop(self.console);
         self.gateway.stop(self.has_own_state).await;
         self.kms.stop().await;
         self.backend.cancel();
     }
+}
+
+/// Has the admin port of the KMS show pages, whose streams end with the guard.
+fn serve_console(kms: &kms::server::Running) -> anyhow::Result<(Arc<Console>, DropGuard)> {
+    let stop = CancellationToken::new();
+    let console = Console::of_kms(kms.controls.clone(), stop.clone())?;
+    kms.serve_pages(Arc::clone(&console) as Arc<dyn Pages>);
+    Ok((console, stop.drop_guard()))
 }
 
 /// Where clients reach the services, and by which access keys.
@@ -209,6 +228,7 @@ fn endpoints_and_keys(
     Ok(Announcement {
         kms_endpoint: endpoint(kms_scheme, Some(kms.address)),
         kms_admin_endpoint: endpoint("http", Some(kms.admin_address)),
+        console: format!("{}/", endpoint("http", Some(kms.admin_address))),
         s3_endpoint: endpoint("http", listen.http),
         s3_tls_endpoint: endpoint("https", listen.https),
         s3_control_endpoint: control_endpoint(listen.https, &flags.hosts),

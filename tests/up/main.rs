@@ -1,6 +1,7 @@
 //! `sealgate up` as a process: what it prints, what it refuses, and what a life leaves for the next one.
 
 mod check;
+mod console;
 mod container;
 mod counts;
 mod env;

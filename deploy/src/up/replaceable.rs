@@ -18,12 +18,14 @@ use gateway::server::Running;
 use proto::audit::Audit;
 use proto::iam::Iam;
 use proto::identity::Secret;
+use proto::pages::Pages;
 use proto::time::Clock;
 use proto::time::SystemClock;
 use tokio::sync::Mutex;
 
 use crate::certificate;
 use crate::certificate::LocalAuthority;
+use crate::console::Console;
 use crate::embedded::store::Store;
 use crate::up::ports;
 
@@ -38,6 +40,8 @@ pub(super) struct GatewayParts {
     /// What the embedded backend stores.
     pub(super) store: Option<Store>,
     pub(super) metrics: Option<MetricsText>,
+    /// Pages, which show whichever gateway runs.
+    pub(super) console: Arc<Console>,
     /// The users and sessions, which the KMS has too.
     pub(super) iam: Arc<Iam>,
     /// The KMS's clock, which can be moved: vaults go by it, too.
@@ -164,6 +168,7 @@ impl GatewayParts {
             backend: self.local.clone(),
             metrics: self.metrics.clone(),
             counts: Some(Arc::clone(counts)),
+            pages: Some(Arc::clone(&self.console) as Arc<dyn Pages>),
             listeners: Some(listeners.try_clone().context("the ports")?),
             iam: Some(Arc::clone(&self.iam)),
             audit: Some(Arc::clone(audit)),
@@ -171,7 +176,9 @@ impl GatewayParts {
             ..Parts::default()
         };
         let started = gateway::server::start(self.config.clone(), parts).await;
-        started.map_err(ports::explain_gateway)
+        let running = started.map_err(ports::explain_gateway)?;
+        self.console.show_gateway(running.view());
+        Ok(running)
     }
 }
 
