@@ -3,7 +3,7 @@
 use metrics::Unit;
 
 /// Names and meanings. A name that ends in `_total` is a counter, one in `_seconds` that is no time a histogram.
-pub const METRICS: [(&str, Kind, &str); 13] = [
+pub const METRICS: [(&str, Kind, &str); 15] = [
     (
         "sealgate_s3_requests_total",
         Kind::Labelled,
@@ -28,6 +28,16 @@ pub const METRICS: [(&str, Kind, &str); 13] = [
         KMS_THROTTLED,
         Kind::Labelled,
         "Calls that the KMS throttled, by the quota's class.",
+    ),
+    (
+        BUCKET_KEY_HITS,
+        Kind::Counter,
+        "Objects that needed no call to the KMS because of a Bucket Key.",
+    ),
+    (
+        BUCKET_KEY_MISSES,
+        Kind::Counter,
+        "Calls to the KMS that made or unwrapped a Bucket Key.",
     ),
     (
         "sealgate_objects_refused_total",
@@ -103,6 +113,10 @@ const BUILD_INFO: &str = "sealgate_build_info";
 pub(crate) const KMS_CALL_SECONDS: &str = "sealgate_kms_call_seconds";
 /// Calls that the KMS throttled.
 pub(crate) const KMS_THROTTLED: &str = "sealgate_kms_throttled_total";
+/// Objects whose data key needed no call to the KMS, because of a Bucket Key.
+pub(crate) const BUCKET_KEY_HITS: &str = "sealgate_bucket_key_hits_total";
+/// Calls to the KMS that made or unwrapped a Bucket Key, refused ones among them.
+pub(crate) const BUCKET_KEY_MISSES: &str = "sealgate_bucket_key_misses_total";
 /// Reloads that were refused.
 pub const CONFIG_RELOAD_FAILED: &str = "sealgate_config_reload_failed_total";
 /// When the last reload succeeded.

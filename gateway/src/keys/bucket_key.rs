@@ -4,10 +4,15 @@
 //! one principal was allowed is never served to another. It is made, or unwrapped, by one call to the KMS and cached
 //! for [`Config::seconds`]. Disabling a KMS key takes effect within that time.
 //!
+//! `sealgate_bucket_key_hits_total` counts objects that needed no call of the KMS, because a bucket key was cached or
+//! another request had asked for it; `sealgate_bucket_key_misses_total` counts the calls.
+//!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html>
 
 use std::hash::Hash;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use moka::future::Cache;
@@ -19,6 +24,8 @@ use crate::error::S3Error;
 use crate::keys::kms::KeyService;
 use crate::keys::kms::KeyServiceError;
 use crate::keys::kms::Requester;
+use crate::measured::BUCKET_KEY_HITS;
+use crate::measured::BUCKET_KEY_MISSES;
 use crate::sse::context::EncryptionContext;
 
 /// How long and how many bucket keys are cached.
@@ -103,8 +110,14 @@ impl<N: Hash + Eq + Send + Sync + 'static, K: Send + Sync + 'static> YoungKeys<N
         {
             self.cache.invalidate(&name).await;
         }
-        let make = async { Ok((now, Arc::new(make.await?))) };
+        // Of requests that need the same key at once, one calls the KMS.
+        let is_made = AtomicBool::new(false);
+        let make = async {
+            is_made.store(true, Ordering::Relaxed);
+            Ok((now, Arc::new(make.await?)))
+        };
         let key = Box::pin(self.cache.try_get_with(name, make)).await;
+        count(is_made.into_inner());
         key.map(|(_, key)| key)
             .map_err(|error: Arc<KeyServiceError>| error.as_ref().clone().into())
     }
@@ -175,6 +188,14 @@ impl BucketKeys {
             wrapping_key(&plaintext)
         };
         self.read.get_or_make(name, unwrap).await
+    }
+}
+
+/// Counts a use of a bucket key that was made for it, by a call of the KMS, or was there.
+fn count(is_made: bool) {
+    match is_made {
+        true => metrics::counter!(BUCKET_KEY_MISSES).increment(1),
+        false => metrics::counter!(BUCKET_KEY_HITS).increment(1),
     }
 }
 
