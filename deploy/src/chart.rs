@@ -2,10 +2,12 @@
 //! style sheet decides them, for dark pages and for print too.
 
 mod axis;
+mod page;
 
 use std::fmt::Write as _;
 
 use crate::chart::axis::Axis;
+pub use crate::chart::page::page;
 
 /// A chart.
 pub struct Chart {

@@ -1,8 +1,11 @@
 //! The command line.
 
+pub mod change;
 pub mod check;
 pub mod env;
+pub mod fields;
 pub mod load;
+pub mod mode;
 pub mod plan;
 pub mod threshold;
 
@@ -60,8 +63,8 @@ pub enum Command {
     Mfa(MfaTask),
     /// Report whether the services here are ready: exit status 0, or 1 with the reason.
     Health(Health),
-    /// Call a KMS at a fixed rate, and show what its quotas did: deploy/LOAD.md.
-    Load(load::Load),
+    /// Call a KMS or S3 at a fixed rate, and show what the KMS's quotas did: deploy/LOAD.md.
+    Load(Box<load::Load>),
     /// Compute how many KMS calls a use of S3 makes, and what the quota does to them: deploy/PLAN.md.
     Plan(plan::Plan),
     /// Report what a start would refuse in files, with line and field, and what it would accept and should not: exit

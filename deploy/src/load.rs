@@ -1,14 +1,16 @@
-//! `sealgate load`: calls a KMS at a rate that does not depend on its answers, and shows what its
-//! quotas did to it. `deploy/LOAD.md` is its page.
+//! `sealgate load`: calls a KMS, or writes and reads objects of S3, at a rate that does not depend on answers, and
+//! shows what the KMS's quotas did to it. `deploy/LOAD.md` is its page.
 //!
 //! | module | its one job |
 //! |---|---|
 //! | `report`, `advice` | the page in HTML |
 //! | `text` | what is printed |
 //! | `results` | the figures, as JSON has them |
+//! | `counts` | what KMS and gateway counted over a run |
 //! | `meters` | what the KMS counted in each second |
-//! | `operations` | which requests are made |
-//! | `world` | the KMS that is called |
+//! | `operations`, `objects` | which requests are made |
+//! | `world` | the services that are called |
+//! | `scenario` | what a run does, by flags or a file |
 //! | `generator` | the open loop |
 //! | `recorder` | what clients count |
 //! | `connections`, `call` | requests on the wire |
@@ -17,17 +19,19 @@
 mod advice;
 mod call;
 mod connections;
+mod counts;
 mod endpoint;
 mod generator;
 mod meters;
+mod objects;
 mod operations;
 mod recorder;
 mod report;
 mod results;
+mod scenario;
 mod text;
 mod world;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -35,20 +39,23 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::announce;
 use crate::cli::load::Arrival;
 use crate::cli::load::Load;
-use crate::cli::load::LoadKms;
-use crate::cli::load::LoadService;
 use crate::cli::load::Stage;
+use crate::load::call::Call;
+use crate::load::counts::Mark;
 use crate::load::generator::Work;
 use crate::load::meters::Start;
-use crate::load::operations::Prepared;
 use crate::load::recorder::Totals;
+use crate::load::results::Comparison;
 use crate::load::results::Measured;
 use crate::load::results::Results;
+use crate::load::scenario::Scenario;
+use crate::load::scenario::Service;
 use crate::load::text::Progress;
 use crate::load::world::World;
 use crate::process;
@@ -61,36 +68,139 @@ use crate::schedule::Schedule;
 ///
 /// When the run cannot begin, or its results cannot be written.
 pub async fn run(flags: &Load) -> anyhow::Result<ExitCode> {
-    let LoadService::Kms(flags) = &flags.service;
+    let scenario = Scenario::new(flags)?;
     let stop = CancellationToken::new();
     process::stop_on_signals(stop.clone())?;
-    let world = World::open(flags).await?;
-    let prepared = operations::prepare(&world, &flags.op, flags.keys).await?;
-    world.enforce_quotas(flags)?;
-    let keys = prepared.keys.clone();
-    let measured = measure(&world, flags, prepared, &stop).await;
-    if !world.is_own() {
-        Prepared::delete_keys(&keys, &world).await;
+    let mut results = run_once(&scenario, &stop).await?;
+    for change in &scenario.run.compare {
+        if stop.is_cancelled() {
+            break;
+        }
+        let compared = run_once(&scenario.with(change)?, &stop).await?;
+        results.comparisons.push(Comparison {
+            change: change.to_string(),
+            results: compared,
+        });
     }
-    world.close().await;
-    let results = Results::new(&measured?, &flags.threshold);
-    if let Some(file) = &flags.html {
+    if let Some(file) = &scenario.output.html {
         let context = || format!("writing {}", file.display());
         std::fs::write(file, report::page(&results)?).with_context(context)?;
     }
-    print(&results, flags.json.as_deref())?;
+    print(&results, scenario.output.json.as_deref())?;
     Ok(ExitCode::from(status(&results, stop.is_cancelled())))
+}
+
+/// Makes the load once, on services of its own or on those that run.
+async fn run_once(scenario: &Scenario, stop: &CancellationToken) -> anyhow::Result<Results> {
+    let world = World::open(scenario).await?;
+    let mut prepared = Prepared::new(scenario, &world).await?;
+    world.enforce_quotas(&scenario.run)?;
+    let streams = std::mem::take(&mut prepared.streams);
+    let measured = measure(&world, scenario, streams, stop).await;
+    if !world.is_own() {
+        operations::delete_keys(&prepared.keys, &world).await;
+        objects::remove(&prepared.removals, &world).await;
+    }
+    world.close().await;
+    Ok(Results::new(&measured?, &scenario.run.threshold)?)
+}
+
+/// What a run sends, and what remains of it.
+#[derive(Default)]
+struct Prepared {
+    /// Names and what is sent.
+    streams: Vec<(String, generator::Stream)>,
+    /// KMS keys that were created.
+    keys: Vec<String>,
+    /// Requests that remove buckets and objects.
+    removals: Vec<Call>,
+}
+
+impl Prepared {
+    async fn new(scenario: &Scenario, world: &World) -> anyhow::Result<Self> {
+        let mut prepared = Self::default();
+        for stream in &scenario.streams {
+            match &stream.service {
+                Service::Kms(flags) => {
+                    let made = operations::prepare(world, &flags.op, flags.keys).await?;
+                    prepared.keys.extend(made.keys);
+                    let calls = (made.calls, Vec::new());
+                    prepared.add(scenario, stream, stream.name.clone(), calls, 1.0);
+                }
+                Service::S3(flags) => {
+                    let made = objects::prepare(world, flags).await?;
+                    prepared.removals.extend(made.removals);
+                    let of_put = flags.put / (flags.put + flags.get);
+                    let name = |kind: &str| match scenario.target {
+                        "s3" => kind.to_owned(),
+                        _ => format!("{} {kind}", stream.name),
+                    };
+                    let both = [
+                        ("put", (made.puts, made.warmup_puts), of_put),
+                        ("get", (made.gets, made.warmup_gets), 1.0 - of_put),
+                    ];
+                    for (kind, calls, share) in both.into_iter().filter(|it| it.2 > 0.0) {
+                        prepared.add(scenario, stream, name(kind), calls, share);
+                    }
+                }
+            }
+        }
+        Ok(prepared)
+    }
+
+    /// Adds what is sent for a stream, which is that share of its requests.
+    fn add(
+        &mut self,
+        scenario: &Scenario,
+        stream: &scenario::Stream,
+        name: String,
+        (calls, warmup_calls): (Vec<(Call, u32)>, Vec<Call>),
+        share: f64,
+    ) {
+        let stages = stream.stages.iter().map(|stage| Stage {
+            from_per_s: stage.from_per_s * share,
+            to_per_s: stage.to_per_s * share,
+            duration_s: stage.duration_s,
+        });
+        let stages: Vec<_> = stages.collect();
+        let first = stages.first().map_or(0.0, |stage| stage.from_per_s);
+        // Enough for connections and caches; more would use up what is measured.
+        let rate = (first / 10.0).max(10.0);
+        let warmup = vec![Stage {
+            from_per_s: rate,
+            to_per_s: rate,
+            duration_s: scenario.run.warmup.as_secs_f64(),
+        }];
+        // Streams that are alike must not send at the same moments.
+        let seed = scenario.run.seed.wrapping_add(self.streams.len() as u64);
+        let stream = generator::Stream {
+            calls,
+            warmup_calls,
+            schedule: Schedule::new(stages, stream.traffic.arrival, seed),
+            warmup: Schedule::new(warmup, Arrival::Constant, seed),
+            retry: stream.traffic.retry,
+            clients: stream.traffic.clients,
+        };
+        self.streams.push((name, stream));
+    }
 }
 
 /// Makes the load, and counts.
 async fn measure(
     world: &World,
-    flags: &LoadKms,
-    prepared: Prepared,
+    scenario: &Scenario,
+    streams: Vec<(String, generator::Stream)>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Measured> {
-    let work = work(world, flags, prepared);
-    let duration_s = work.duration.as_secs_f64();
+    let (names, streams) = streams.into_iter().unzip();
+    let run = &scenario.run;
+    let work = Work {
+        streams,
+        warmup_for: run.warmup,
+        duration: scenario.duration(),
+        connections: run.connections,
+        seed: run.seed,
+    };
     let start = Start::align(world, work.warmup_for + STARTS_WITHIN).await?;
     let (finished, mut seconds) = mpsc::unbounded_channel();
     let (done, mut totals) = oneshot::channel::<anyhow::Result<Totals>>();
@@ -100,15 +210,18 @@ async fn measure(
         // Nobody waits for it after an end by force.
         let _ = done.send(generator::run(work, start.at, finished, &stopped));
     })?;
-    let mut progress = Progress::new(flags.quiet);
-    let (mut clients, mut meters) = (Vec::new(), Vec::new());
-    let watch = start.watch(world, |of_second| {
+    let mark = mark(world, scenario, start.at).await?;
+    let mut progress = Progress::new(scenario.output.quiet);
+    let (mut clients, mut meters, mut unread) = (Vec::new(), Vec::new(), Vec::new());
+    let watch = start.watch(world, |t, of_second| {
         while let Ok(second) = seconds.try_recv() {
             clients.push(second);
         }
-        let t = of_second.first().map(|meter| meter.t);
-        let client = t.and_then(|t| clients.get(usize::try_from(t).ok()?));
-        if let (Some(t), Some(client)) = (t, client) {
+        let Some(of_second) = of_second else {
+            unread.push(t);
+            return;
+        };
+        if let Some(client) = usize::try_from(t).ok().and_then(|t| clients.get(t)) {
             progress.second(t, client, &of_second);
         }
         meters.extend(of_second);
@@ -128,76 +241,36 @@ async fn measure(
         clients.push(second);
     }
     progress.end();
+    let counts = match mark {
+        Some(mark) => Some(mark.counts(world).await?),
+        None => None,
+    };
     Ok(Measured {
-        scenario: scenario(flags),
-        duration_s,
+        scenario: scenario.facts(),
+        streams: names,
+        duration_s: scenario.duration().as_secs_f64(),
         clients,
         meters,
+        unread,
         totals,
+        counts,
     })
 }
 
-fn work(world: &World, flags: &LoadKms, prepared: Prepared) -> Work {
-    let constant = |rate: f64, duration: Duration| Stage {
-        from_per_s: rate,
-        to_per_s: rate,
-        duration_s: duration.as_secs_f64(),
-    };
-    let mut stages = flags.ramp.clone();
-    stages.push(constant(flags.rate, flags.duration));
-    let duration_s: f64 = stages.iter().map(|stage| stage.duration_s).sum();
-    let first = stages.first().map_or(0.0, |stage| stage.from_per_s);
-    // Enough for connections and caches; more would use up what is measured.
-    let warmup = vec![constant((first / 10.0).max(10.0), flags.warmup)];
-    Work {
-        calls: prepared.calls,
-        signer: world.signer(),
-        schedule: Schedule::new(stages, flags.arrival, flags.seed),
-        warmup: Schedule::new(warmup, Arrival::Constant, flags.seed),
-        warmup_for: flags.warmup,
-        duration: Duration::from_secs_f64(duration_s),
-        retry: flags.retry,
-        clients: flags.clients,
-        connections: flags.connections,
-        seed: flags.seed,
+/// Where the counts of a run begin, if it has objects: after warming up, and before the start.
+async fn mark(world: &World, scenario: &Scenario, start: Instant) -> anyhow::Result<Option<Mark>> {
+    if !scenario.has_objects() {
+        return Ok(None);
     }
-}
-
-/// The flags that decide the figures.
-fn scenario(flags: &LoadKms) -> BTreeMap<&'static str, String> {
-    let list = |items: Vec<String>| items.join(",");
-    let operations = flags
-        .op
-        .iter()
-        .map(|(name, weight)| format!("{name}={weight}"));
-    let ramps = flags.ramp.iter().map(|stage| {
-        let Stage {
-            from_per_s,
-            to_per_s,
-            duration_s,
-        } = stage;
-        format!("{from_per_s}:{to_per_s}:{duration_s}s")
-    });
-    let quotas = flags.quota.iter();
-    let quotas = quotas.map(|quota| format!("{}={}", quota.class.name(), quota.rate));
-    let scale = flags.quota_scale.map(|scale| scale.to_string());
-    let endpoint = flags.endpoint.clone();
-    BTreeMap::from([
-        ("target", "kms".to_owned()),
-        ("rate", flags.rate.to_string()),
-        ("for", format!("{}s", flags.duration.as_secs_f64())),
-        ("ramp", list(ramps.collect())),
-        ("op", list(operations.collect())),
-        ("keys", flags.keys.to_string()),
-        ("clients", flags.clients.to_string()),
-        ("retry", flags.retry.to_string()),
-        ("arrival", format!("{:?}", flags.arrival).to_lowercase()),
-        ("seed", flags.seed.to_string()),
-        ("region", flags.region.to_string()),
-        ("quota", list(quotas.collect())),
-        ("quota_scale", scale.unwrap_or_default()),
-        ("endpoint", endpoint.unwrap_or_default()),
-    ])
+    let at = start
+        .checked_sub(generator::WARMUP_PAUSE / 2)
+        .unwrap_or(start);
+    let mark = Mark::set(world, at).await?;
+    anyhow::ensure!(
+        Instant::now() <= start,
+        "the counts could not begin before the run, because this machine is too busy: run it again"
+    );
+    Ok(Some(mark))
 }
 
 fn print(results: &Results, json: Option<&Path>) -> anyhow::Result<()> {

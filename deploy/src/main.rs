@@ -26,7 +26,11 @@ fn main() -> ExitCode {
         manual::version(arguments.verbose);
         return ExitCode::SUCCESS;
     }
-    process::start_logs();
+    match &arguments.command {
+        // Its own services would log each request.
+        Some(Command::Load(_)) => process::start_logs_of_command(),
+        _ => process::start_logs(),
+    }
     process::write_for_owner_alone();
     process::forbid_core_dumps();
     process::raise_file_limit();

@@ -2,6 +2,7 @@
 //! remedy brings. It calls nothing. `deploy/PLAN.md` is its page.
 
 mod calls;
+mod page;
 mod simulation;
 mod trail;
 
@@ -9,6 +10,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::Context as _;
+use flate2::read::MultiGzDecoder;
 use kms::quota::Class;
 use kms::quota::Config;
 use kms::quota::Quotas;
@@ -17,8 +19,10 @@ use proto::time::SystemClock;
 use serde::Serialize;
 
 use crate::announce;
-use crate::cli::plan::Mode;
+use crate::cli::fields;
+use crate::cli::mode::Mode;
 use crate::cli::plan::Plan;
+use crate::cli::plan::PlanFields;
 use crate::plan::calls::Calls;
 use crate::plan::simulation::Outcome;
 use crate::plan::simulation::Situation;
@@ -29,48 +33,89 @@ use crate::single;
 ///
 /// # Errors
 ///
-/// When a file of records cannot be read.
+/// When a file cannot be read or written.
 pub fn run(flags: &Plan) -> anyhow::Result<()> {
-    if let Some(file) = &flags.from {
-        let report = trail::Report::read(&records(file)?, flags.bucket_key_lifetime)?;
-        let text = if flags.json {
-            serde_json::to_string_pretty(&report)?
-        } else {
-            report.text()
+    let flags = &with_profile(flags)?;
+    let (text, page) = if flags.from.is_empty() {
+        let forecast = Forecast::new(flags)?;
+        let text = match flags.json {
+            true => serde_json::to_string_pretty(&forecast)?,
+            false => forecast.text(),
         };
-        announce::print_line(&text);
-        return Ok(());
-    }
-    let forecast = Forecast::new(flags)?;
-    let text = if flags.json {
-        serde_json::to_string_pretty(&forecast)?
+        (text, page::forecast(&forecast)?)
     } else {
-        forecast.text()
+        let files = flags.from.iter().map(|file| records(file));
+        let files = files.collect::<anyhow::Result<Vec<_>>>()?;
+        let report = trail::Report::read(&files, flags.bucket_key_lifetime)?;
+        let text = match flags.json {
+            true => serde_json::to_string_pretty(&report)?,
+            false => report.text(),
+        };
+        (text, page::records(&report)?)
     };
+    if let Some(file) = &flags.html {
+        let context = || format!("writing {}", file.display());
+        std::fs::write(file, page).with_context(context)?;
+    }
     announce::print_line(&text);
     Ok(())
 }
 
-/// The text of a file, or of standard input.
+/// The flags, or those of their file.
+fn with_profile(flags: &Plan) -> anyhow::Result<Plan> {
+    let Some(file) = &flags.profile else {
+        return Ok(flags.clone());
+    };
+    let context = || format!("in {}", file.display());
+    let text = std::fs::read_to_string(file).with_context(context)?;
+    let mut plan = of_profile(&text).with_context(context)?;
+    plan.json |= flags.json;
+    plan.html = flags.html.clone().or(plan.html);
+    Ok(plan)
+}
+
+/// The flags of a profile's text.
+fn of_profile(text: &str) -> anyhow::Result<Plan> {
+    let table = fields::table(text)?;
+    anyhow::ensure!(
+        !table.contains_key("profile"),
+        "a profile cannot name another: there is no field `profile`"
+    );
+    Ok(fields::read::<PlanFields>(&table, &[])?.plan)
+}
+
+/// The text of a file, or of standard input; decompressed if gzip compressed it.
 fn records(file: &Path) -> anyhow::Result<String> {
     let context = || format!("reading {}", file.display());
-    let mut bytes = Vec::new();
-    match file == Path::new("-") {
-        true => std::io::stdin()
-            .read_to_end(&mut bytes)
-            .with_context(context)?,
-        false => {
-            bytes = std::fs::read(file).with_context(context)?;
-            bytes.len()
+    let bytes = match file == Path::new("-") {
+        true => {
+            let mut bytes = Vec::new();
+            let read = std::io::stdin().read_to_end(&mut bytes);
+            read.map(|_| bytes)
         }
+        false => std::fs::read(file),
     };
-    anyhow::ensure!(
-        !bytes.starts_with(&[0x1f, 0x8b]),
-        "{} is compressed: gunzip -c FILE | sealgate plan --from -",
-        file.display()
-    );
-    String::from_utf8(bytes).with_context(context)
+    decompressed(bytes.with_context(context)?).with_context(context)
 }
+
+/// The text of bytes.
+fn decompressed(bytes: Vec<u8>) -> anyhow::Result<String> {
+    if !bytes.starts_with(&[0x1f, 0x8b]) {
+        return Ok(String::from_utf8(bytes)?);
+    }
+    let mut text = String::new();
+    // Files that were put one after another are one, as gunzip has it.
+    let mut gzip = MultiGzDecoder::new(bytes.as_slice()).take(TEXT_BYTES_MAX);
+    gzip.read_to_string(&mut text)?;
+    anyhow::ensure!(
+        (text.len() as u64) < TEXT_BYTES_MAX,
+        "it has more than 2 GiB of text: name its files one by one"
+    );
+    Ok(text)
+}
+
+/// More text would fill the memory of a small machine.
+const TEXT_BYTES_MAX: u64 = 2 << 30;
 
 /// What a use of S3 costs the KMS.
 #[derive(Debug, Serialize)]
@@ -132,6 +177,19 @@ impl Forecast {
         })
     }
 
+    /// What asks AWS for a higher quota, if the one in force is met.
+    fn command(&self) -> Option<String> {
+        let code = self.quota_code.as_ref()?;
+        let wanted = self.outcome.offered_per_s.ceil();
+        (self.outcome.throttled_ratio > 0.0).then(|| {
+            format!(
+                "aws service-quotas request-service-quota-increase --service-code kms --quota-code {code} \
+                 --region {} --desired-value {wanted}",
+                self.region
+            )
+        })
+    }
+
     fn text(&self) -> String {
         let mut lines = vec![
             format!(
@@ -174,14 +232,7 @@ impl Forecast {
             "${:.2} a month at the mean rate ($0.03 for 10,000 requests, 20,000 free)",
             self.dollars_a_month
         ));
-        if let (true, Some(code)) = (self.outcome.throttled_ratio > 0.0, &self.quota_code) {
-            let wanted = self.outcome.offered_per_s.ceil();
-            lines.push(format!(
-                "aws service-quotas request-service-quota-increase --service-code kms --quota-code {code} \
-                 --region {} --desired-value {wanted}",
-                self.region
-            ));
-        }
+        lines.extend(self.command());
         if let Some(note) = &self.calls.note {
             lines.push(note.clone());
         }
@@ -240,4 +291,48 @@ fn remedies(flags: &Plan, as_it_is: Situation) -> Vec<Remedy> {
 fn dollars_a_month(calls_per_s: f64) -> f64 {
     let calls = calls_per_s * 30.0 * 86_400.0;
     (calls - 20_000.0).max(0.0) / 10_000.0 * 0.03
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    #[test]
+    fn a_profile_has_the_flags_as_fields_and_names_what_is_wrong() {
+        let plan = of_profile("put = 40\nbucket_keys_read = 3\nmode = \"bucket-key\"").unwrap();
+        assert_eq!(
+            (plan.put.to_string().as_str(), plan.bucket_keys_read),
+            ("40", 3)
+        );
+        assert_eq!(plan.mode, Mode::BucketKey);
+        for (text, expected) in [
+            ("putt = 1", "is `put` meant?"),
+            ("put = -1", "field `put`"),
+            ("profile = \"x\"", "no field `profile`"),
+            ("put = ", "line 1"),
+        ] {
+            let refusal = format!("{:#}", of_profile(text).err().unwrap());
+            assert!(refusal.contains(expected), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn records_may_be_compressed_and_several_files_in_one() {
+        let gzip = |text: &str| {
+            let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+            gzip.write_all(text.as_bytes()).unwrap();
+            gzip.finish().unwrap()
+        };
+        let both = [gzip("one\n"), gzip("two\n")].concat();
+        assert_eq!(decompressed(both).unwrap(), "one\ntwo\n");
+        assert_eq!(decompressed(b"one".to_vec()).unwrap(), "one");
+        let mut cut = gzip("one");
+        cut.pop();
+        assert!(decompressed(cut).is_err());
+    }
 }

@@ -29,9 +29,18 @@ mod plain_fields;
 /// Logs to standard error, at `info` unless `RUST_LOG` sets another level; JSON lines when
 /// `SEALGATE_LOG=json`.
 pub fn start_logs() {
+    start_logs_from(LevelFilter::INFO);
+}
+
+/// The same of a command whose output is not its log: at `warn`.
+pub fn start_logs_of_command() {
+    start_logs_from(LevelFilter::WARN);
+}
+
+fn start_logs_from(default: LevelFilter) {
     let level = std::env::var("RUST_LOG").ok();
     let levels = level.and_then(|text| text.parse::<Targets>().ok());
-    let levels = levels.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let levels = levels.unwrap_or_else(|| Targets::new().with_default(default));
     // Of all layers: a filter of one layer alone is tried again for each line and each span.
     let filtered = Registry::default()
         .with(levels)

@@ -1,4 +1,4 @@
-"""Twelve situations in `plan` and in `load`, and the quota in each full second at three rates."""
+"""Situations in `plan` and in `load`, calls of an object, and the quota in each full second at three rates."""
 
 import json
 import subprocess
@@ -19,6 +19,12 @@ SITUATIONS = [  # rate, quota, retry policy, clients, arrival
     (90, 100, "standard", 10, "poisson"),
     (600, 400, "legacy-python", 20, "poisson"),
 ]
+OBJECTS = [  # mode, PUT a second, GET a second, requesters, buckets
+    ("sse-kms", 20, 40, 1, 1),
+    ("dsse", 20, 40, 2, 1),
+    ("bucket-key", 40, 40, 3, 2),
+    ("sse-s3", 20, 40, 1, 1),
+]
 QUOTA_RATES = [10, 1_000, 10_000]
 
 
@@ -28,11 +34,14 @@ def output(*arguments):
 
 
 def load(binary, rate, quota, *more):
+    return load_of(binary, "kms", "--rate", rate, "--quota", f"CryptographicOperationsSymmetric={quota}", *more)
+
+
+def load_of(binary, service, *more):
     """Results of a valid run: of three tries, because others may use the machine."""
     for _ in range(3):
         code, text, errors = output(
-            binary, "load", "kms", "--quiet", "--json", "-", "--rate", rate, "--for", f"{SECONDS}s",
-            "--quota", f"CryptographicOperationsSymmetric={quota}", *more)
+            binary, "load", service, "--quiet", "--json", "-", "--for", f"{SECONDS}s", *more)
         if code == 0:
             return json.loads(text)
     sys.exit(f"no valid run in three tries: status {code} {errors}")
@@ -58,6 +67,21 @@ def agreement(binary, rate, quota, retry, clients, arrival):
     return agrees
 
 
+def costs(binary, mode, put, get, requesters, buckets):
+    """Calls of a PUT and a GET. A Bucket Key is used for the whole run, as `plan` is told."""
+    flags = ["--put", put, "--get", get, "--mode", mode, "--requesters", requesters, "--buckets", buckets]
+    code, text, errors = output(binary, "plan", "--json", "--bucket-key-lifetime", f"{SECONDS}s", *flags)
+    if code != 0:
+        sys.exit(errors)
+    planned = json.loads(text)["calls"]
+    measured = [it["kms_calls_per_object"] for it in load_of(binary, "s3", *flags)["objects"]]
+    agrees = all(abs(a - b) < 1e-9 for a, b in zip([planned["per_put"], planned["per_get"]], measured, strict=True))
+    print(f"{'ok ' if agrees else 'NOT'} {mode}, {requesters} requesters, {buckets} buckets: "
+          f"{planned['per_put']:.5f} and {planned['per_get']:.5f} calls planned, "
+          f"{measured[0]:.5f} and {measured[1]:.5f} measured", flush=True)
+    return agrees
+
+
 def exactness(binary, quota):
     results = load(binary, quota * 1.2, quota)
     result = results["quotas"][0]
@@ -71,6 +95,7 @@ def exactness(binary, quota):
 def main():
     binary = sys.argv[1]
     outcomes = [agreement(binary, *situation) for situation in SITUATIONS]
+    outcomes += [costs(binary, *objects) for objects in OBJECTS]
     outcomes += [exactness(binary, quota) for quota in QUOTA_RATES]
     sys.exit(0 if all(outcomes) else "plan and load do not agree")
 

@@ -7,6 +7,7 @@ mod counts;
 mod env;
 mod lab;
 mod lives;
+mod load;
 mod measured;
 mod readiness;
 mod refusals;

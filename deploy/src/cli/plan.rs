@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::ValueEnum;
+use clap::Parser;
 use kms::quota::Adjustment;
 use proto::identity::Region;
 
 use crate::cli::load::Arrival;
+use crate::cli::mode::Mode;
 use crate::retry::Policy;
 
 /// Flags of `plan`.
@@ -71,28 +72,31 @@ pub struct Plan {
     /// The seed of arrivals and jitter.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// CloudTrail records instead: a file of `Records`, of one record a line, or `-`. It reports who used
-    /// the quota, and what Bucket Keys would save.
+    /// CloudTrail records instead: a file of `Records`, of one record a line, or `-`, compressed by gzip or not;
+    /// may be repeated. It reports who used the quota, and what Bucket Keys would save.
     #[arg(long, value_name = "FILE")]
-    pub from: Option<PathBuf>,
+    pub from: Vec<PathBuf>,
+    /// A TOML file whose fields are these flags, with `_` for `-`. Flags beside it are of output only.
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "put", "get", "copy", "parts", "ranges", "mode", "requesters", "buckets", "bucket_keys_read",
+        "bucket_key_lifetime", "other", "burst", "arrival", "retry", "clients", "quota", "horizon", "seed", "from",
+    ])]
+    pub profile: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+    /// Write a report of one HTML file.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
-/// How objects are encrypted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Mode {
-    /// SSE-KMS without Bucket Keys.
-    SseKms,
-    /// SSE-KMS with Bucket Keys.
-    BucketKey,
-    /// DSSE-KMS, which calls the KMS as SSE-KMS does, twice.
-    Dsse,
-    /// SSE-S3, which calls no KMS of the account.
-    SseS3,
-    /// SSE-C, which calls no KMS.
-    SseC,
+/// The fields of a file of `--profile`.
+#[derive(Parser)]
+#[command(no_binary_name = true, disable_help_flag = true)]
+pub struct PlanFields {
+    /// They are the flags.
+    #[command(flatten)]
+    pub plan: Plan,
 }
 
 /// Reads a factor of at least 1.

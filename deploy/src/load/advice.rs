@@ -30,9 +30,16 @@ pub(super) fn lines(results: &Results) -> Vec<String> {
     let calls = &results.kms.by_operation;
     let data_keys: u64 = ["GenerateDataKey", "Decrypt"]
         .iter()
-        .filter_map(|operation| calls.get(operation))
+        .filter_map(|operation| calls.get(*operation))
         .sum();
-    if data_keys > 0 {
+    if let (Some(used), true) = (&results.bucket_keys, results.has_objects()) {
+        let objects: u64 = results.objects.iter().map(|costs| costs.served).sum();
+        lines.push(format!(
+            "Call less: {objects} objects made {data_keys} calls, and Bucket Keys saved {} more; --compare bucket-key \
+             shows what they would save.",
+            used.saved_calls
+        ));
+    } else if data_keys > 0 {
         lines.push(format!(
             "Call less: {data_keys} of {} attempts were GenerateDataKey or Decrypt, which S3 Bucket Keys and data key \
              caching save where they protect objects or messages.",
@@ -71,10 +78,16 @@ fn raise(quota: &QuotaResult) -> String {
 
 /// The command that repeats the run.
 pub(super) fn command(results: &Results) -> String {
-    let flags = results
-        .scenario
-        .iter()
-        .filter(|(name, value)| **name != "target" && !value.is_empty());
+    let fact = |name: &str| results.scenario.get(name).map_or("", String::as_str);
+    let target = fact("target");
+    // All else is in the file.
+    if target == "scenario" {
+        return format!("sealgate load --scenario {}", fact("scenario"));
+    }
+    let flags = results.scenario.iter().filter(|(name, value)| {
+        let is_flag = !["target", "scenario"].contains(&name.as_str());
+        is_flag && !value.is_empty()
+    });
     let flags = flags.flat_map(|(name, value)| {
         let name = name.replace('_', "-");
         // Flags that are repeated are joined in the results.
@@ -89,7 +102,12 @@ pub(super) fn command(results: &Results) -> String {
             .map(move |value| format!(" --{name} {value}"))
             .collect::<Vec<_>>()
     });
-    format!("sealgate load kms{}", flags.collect::<String>())
+    let compared = results.comparisons.iter();
+    let compared = compared.map(|compared| format!(" --compare {}", compared.change));
+    format!(
+        "sealgate load {target}{}",
+        flags.chain(compared).collect::<String>()
+    )
 }
 
 /// Dollars for 10,000 requests with symmetric keys.

@@ -99,7 +99,8 @@ impl Answer {
         }
         let code = self.error_code();
         let outcome = match code.as_str() {
-            "ThrottlingException" => AttemptOutcome::Throttled {
+            // What S3 answers when KMS throttles, as well as when S3 itself does.
+            "ThrottlingException" | "SlowDown" => AttemptOutcome::Throttled {
                 retry_after: self.retry_after(),
             },
             _ if self.status.is_server_error() => AttemptOutcome::Transient,
@@ -108,7 +109,26 @@ impl Answer {
         (outcome, Some(code))
     }
 
+    /// The same; an answer that serves has that many bytes, if they are known.
+    #[must_use]
+    pub(super) fn outcome_of(&self, bytes: Option<u64>) -> (AttemptOutcome, Option<String>) {
+        let (outcome, code) = self.outcome();
+        let is_whole = bytes.is_none_or(|bytes| bytes == self.body.len() as u64);
+        if outcome == AttemptOutcome::Served && !is_whole {
+            return (AttemptOutcome::Refused, Some(WRONG_LENGTH.to_owned()));
+        }
+        (outcome, code)
+    }
+
     fn error_code(&self) -> String {
+        if self.body.starts_with(b"<") {
+            let text = String::from_utf8_lossy(&self.body);
+            let code = text.split_once("<Code>");
+            let code = code.and_then(|(_, rest)| rest.split_once("</Code>"));
+            if let Some((code, _)) = code {
+                return code.to_owned();
+            }
+        }
         let value: Value = serde_json::from_slice(&self.body).unwrap_or_default();
         let code = value.get("__type").and_then(Value::as_str);
         let code = code.and_then(|code| code.rsplit('#').next());
@@ -122,5 +142,35 @@ impl Answer {
     }
 }
 
+/// The code of an answer that has not the bytes of the object.
+const WRONG_LENGTH: &str = "WrongLength";
+
 /// How long an answer may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(status: u16, body: &'static str) -> (AttemptOutcome, Option<String>) {
+        let answer = Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: HeaderMap::new(),
+            body: body.into(),
+        };
+        answer.outcome()
+    }
+
+    #[test]
+    fn throttling_is_known_by_its_code_in_both_protocols() {
+        let throttled = AttemptOutcome::Throttled { retry_after: None };
+        let s3 = "<?xml version=\"1.0\"?><Error><Code>SlowDown</Code><Message>m</Message></Error>";
+        let kms = "{\"__type\": \"ThrottlingException\"}";
+        assert_eq!(outcome(503, s3), (throttled, Some("SlowDown".to_owned())));
+        assert_eq!(outcome(400, kms).0, throttled);
+        assert_eq!(outcome(503, "").0, AttemptOutcome::Transient);
+        let denied = outcome(403, "<Error><Code>AccessDenied</Code></Error>");
+        let expected = (AttemptOutcome::Refused, Some("AccessDenied".to_owned()));
+        assert_eq!(denied, expected);
+    }
+}

@@ -77,15 +77,22 @@ impl Start {
     }
 
     /// Reads the meters once in each second, in its middle, until dropped; each full second goes to
-    /// `seconds`.
-    pub(super) async fn watch(self, world: &World, mut seconds: impl FnMut(Vec<MeterSecond>)) {
+    /// `seconds` with its number, without meters if they could not be read in time.
+    pub(super) async fn watch(
+        self,
+        world: &World,
+        mut seconds: impl FnMut(u64, Option<Vec<MeterSecond>>),
+    ) {
         for t in 0.. {
             let middle = self.at + Duration::from_secs(t) + Duration::from_millis(1_500);
             tokio::time::sleep_until(middle).await;
             match read(world).await {
-                Ok(report) => seconds(report.of_second(t, self.unix_s)),
-                // The second then has no meters, which the results state.
-                Err(error) => tracing::warn!("the meters of second {t} are missing: {error:#}"),
+                Ok(report) => seconds(t, report.of_second(t, self.unix_s)),
+                // The results state that the second has no meters.
+                Err(error) => {
+                    tracing::warn!("the meters of second {t} are missing: {error:#}");
+                    seconds(t, None);
+                }
             }
         }
     }
@@ -120,9 +127,14 @@ struct QuotaRow {
 }
 
 impl Report {
-    fn of_second(self, t: u64, start_unix_s: i64) -> Vec<MeterSecond> {
+    /// What was counted in a second; none if a later one has ended since.
+    fn of_second(self, t: u64, start_unix_s: i64) -> Option<Vec<MeterSecond>> {
         let unix_s = start_unix_s.saturating_add_unsigned(t);
         let Self { usage, quotas } = self;
+        let is_later = |row: &UsageRow| i64::from(row.previous_second.unix_s) > unix_s;
+        if usage.iter().any(is_later) {
+            return None;
+        }
         let used = usage.into_iter().filter(|row| {
             let counted = row.previous_second;
             i64::from(counted.unix_s) == unix_s && counted.allowed + counted.throttled > 0
@@ -142,6 +154,6 @@ impl Report {
                 },
             }
         };
-        used.map(second).collect()
+        Some(used.map(second).collect())
     }
 }

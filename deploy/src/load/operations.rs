@@ -1,5 +1,7 @@
 //! The KMS operations that can be called, and the keys that they need.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -19,7 +21,7 @@ pub(super) async fn prepare(
     keys: u32,
 ) -> anyhow::Result<Prepared> {
     let mut prepared = Prepared::default();
-    let mut rows = Vec::new();
+    let (mut rows, signer) = (Vec::new(), world.kms_signer()?);
     for (name, weight) in operations {
         let row = ROWS.iter().find(|row| row.name == name);
         let row = row.ok_or_else(|| {
@@ -38,7 +40,7 @@ pub(super) async fn prepare(
             let key = Key::create(world, kind).await?;
             let calls = rows.iter().map(|(row, weight)| {
                 let body = (row.body)(&key);
-                (Call::kms(row.name, &body), *weight)
+                (Call::kms(row.name, &body, Arc::clone(&signer)), *weight)
             });
             prepared.calls.extend(calls);
             prepared.keys.push(key.id);
@@ -56,14 +58,12 @@ pub(super) struct Prepared {
     pub(super) keys: Vec<String>,
 }
 
-impl Prepared {
-    /// Schedules the keys for deletion: a KMS that goes on must not collect them.
-    pub(super) async fn delete_keys(keys: &[String], world: &World) {
-        for key in keys {
-            let body = json!({ "KeyId": key, "PendingWindowInDays": 7 });
-            if let Err(error) = world.call("ScheduleKeyDeletion", &body).await {
-                tracing::warn!(key, "the key of the run stays: {error:#}");
-            }
+/// Schedules the keys for deletion: a KMS that goes on must not collect them.
+pub(super) async fn delete_keys(keys: &[String], world: &World) {
+    for key in keys {
+        let body = json!({ "KeyId": key, "PendingWindowInDays": 7 });
+        if let Err(error) = world.call("ScheduleKeyDeletion", &body).await {
+            tracing::warn!(key, "the key of the run stays: {error:#}");
         }
     }
 }

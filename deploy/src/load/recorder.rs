@@ -63,12 +63,31 @@ pub(super) struct Totals {
     pub(super) errors: BTreeMap<String, u64>,
     /// Operations, and how many attempts called them.
     pub(super) operations: BTreeMap<&'static str, u64>,
+    /// Operations, and how many attempts were served.
+    pub(super) served: BTreeMap<&'static str, u64>,
+    /// The streams, in order.
+    pub(super) streams: Vec<StreamCounts>,
+}
+
+/// What is counted of one stream over a whole run.
+#[derive(Default)]
+pub(super) struct StreamCounts {
+    /// Requests that were due.
+    pub(super) offered: u64,
+    /// Attempts that were sent.
+    pub(super) sent: u64,
+    /// Attempts that were served.
+    pub(super) served: u64,
+    /// Attempts that were throttled.
+    pub(super) throttled: u64,
+    /// Requests that ended without being served.
+    pub(super) given_up: u64,
 }
 
 impl Recorder {
-    /// Nothing counted; each full second goes to `finished`.
+    /// Nothing counted of that many streams; each full second goes to `finished`.
     #[must_use]
-    pub(super) fn new(finished: UnboundedSender<ClientSecond>) -> Self {
+    pub(super) fn new(finished: UnboundedSender<ClientSecond>, streams: usize) -> Self {
         Self {
             current: ClientSecond::default(),
             second: 0,
@@ -82,6 +101,8 @@ impl Recorder {
                 offered: Vec::new(),
                 errors: BTreeMap::new(),
                 operations: BTreeMap::new(),
+                served: BTreeMap::new(),
+                streams: (0..streams).map(|_| StreamCounts::default()).collect(),
             },
             finished,
         }
@@ -102,10 +123,11 @@ impl Recorder {
         }
     }
 
-    /// A request that was due at `due`, `late` ago, is started; false if it is not to be, because too many
-    /// are in flight.
-    pub(super) fn start(&mut self, due: Duration, late: Duration) -> bool {
+    /// A request of a stream that was due at `due`, `late` ago, is started; false if it is not to be, because
+    /// too many are in flight.
+    pub(super) fn start(&mut self, stream: usize, due: Duration, late: Duration) -> bool {
         self.current.offered += 1;
+        self.count(stream, |counts| counts.offered += 1);
         let second = usize::try_from(due.as_secs()).unwrap_or_default();
         if self.totals.offered.len() <= second {
             self.totals.offered.resize(second + 1, 0);
@@ -123,8 +145,15 @@ impl Recorder {
         true
     }
 
+    fn count(&mut self, stream: usize, count: impl FnOnce(&mut StreamCounts)) {
+        if let Some(counts) = self.totals.streams.get_mut(stream) {
+            count(counts);
+        }
+    }
+
     /// An attempt is sent.
-    pub(super) fn send(&mut self, operation: &'static str, is_first: bool) {
+    pub(super) fn send(&mut self, stream: usize, operation: &'static str, is_first: bool) {
+        self.count(stream, |counts| counts.sent += 1);
         *self.totals.operations.entry(operation).or_default() += 1;
         match is_first {
             true => self.current.first_attempts += 1,
@@ -133,13 +162,25 @@ impl Recorder {
     }
 
     /// An attempt ended.
-    pub(super) fn answer(&mut self, outcome: AttemptOutcome, code: Option<String>, took: Duration) {
+    pub(super) fn answer(
+        &mut self,
+        stream: usize,
+        operation: &'static str,
+        outcome: AttemptOutcome,
+        code: Option<String>,
+        took: Duration,
+    ) {
         match outcome {
             AttemptOutcome::Served => {
                 record(&mut self.totals.service, took);
+                *self.totals.served.entry(operation).or_default() += 1;
                 self.current.served += 1;
+                self.count(stream, |counts| counts.served += 1);
             }
-            AttemptOutcome::Throttled { .. } => self.current.throttled += 1,
+            AttemptOutcome::Throttled { .. } => {
+                self.current.throttled += 1;
+                self.count(stream, |counts| counts.throttled += 1);
+            }
             AttemptOutcome::Transient | AttemptOutcome::Refused => self.current.failed += 1,
         }
         if let Some(code) = code {
@@ -148,14 +189,17 @@ impl Recorder {
     }
 
     /// A request ended, so long after it was due.
-    pub(super) fn finish(&mut self, served: bool, from_due: Duration) {
+    pub(super) fn finish(&mut self, stream: usize, served: bool, from_due: Duration) {
         self.in_flight = self.in_flight.saturating_sub(1);
         match served {
             true => {
                 record(&mut self.latency, from_due);
                 record(&mut self.totals.from_due, from_due);
             }
-            false => self.current.given_up += 1,
+            false => {
+                self.current.given_up += 1;
+                self.count(stream, |counts| counts.given_up += 1);
+            }
         }
     }
 

@@ -1,12 +1,13 @@
 //! The report of a run: one HTML file without a script, which requests nothing.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use maud::DOCTYPE;
+mod comparisons;
+mod objects;
+
 use maud::Markup;
 use maud::PreEscaped;
 use maud::html;
 
+use crate::chart;
 use crate::chart::Chart;
 use crate::chart::Form;
 use crate::chart::Series;
@@ -17,31 +18,19 @@ use crate::load::text;
 
 /// The page of those results.
 pub(super) fn page(results: &Results) -> anyhow::Result<String> {
-    let digest = hex::decode(proto::sigv4::sha256_hex(STYLE.as_bytes()))?;
-    let policy = format!(
-        "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
-        STANDARD.encode(digest)
-    );
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(policy);
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="referrer" content="no-referrer";
-                title { "Load on a KMS: Sealgate" }
-                style { (PreEscaped(STYLE)) }
-            }
-            body { main { (content(results)) } }
-        }
-    };
-    Ok(page.into_string())
+    chart::page(title(results), &content(results))
+}
+
+fn title(results: &Results) -> &'static str {
+    match results.has_objects() {
+        true => "Load on S3 and its KMS",
+        false => "Load on a KMS",
+    }
 }
 
 fn content(results: &Results) -> Markup {
     html! {
-        h1 { "Load on a KMS" }
+        h1 { (title(results)) }
         p.verdict { (text::verdict(results)) }
         @if !results.generator.valid {
             p.warning {
@@ -59,8 +48,14 @@ fn content(results: &Results) -> Markup {
         (latencies(results))
         h2 { "Quotas" }
         (quotas(results))
-        h2 { "Calls by operation" }
+        h2 { "KMS calls by operation" }
         (pairs(("Operation", "Attempts"), results.kms.by_operation.iter()))
+        @if results.has_objects() { h2 { "KMS calls of an object" } (objects::table(results)) }
+        @if results.streams.len() > 1 { h2 { "Streams" } (objects::streams(results)) }
+        @if !results.comparisons.is_empty() {
+            h2 { "With one change each" }
+            (comparisons::section(results))
+        }
         @if !results.errors.is_empty() {
             h2 { "Errors" }
             (pairs(("Code", "Attempts"), results.errors.iter()))
@@ -124,14 +119,18 @@ fn series(name: &'static str, class: &'static str, form: Form, points: Vec<(f64,
 
 fn requests(results: &Results) -> Chart {
     let of = |value: fn(&Second) -> u64| over_time(results, |row| value(row) as f64);
+    let (served, throttled) = match results.has_objects() {
+        true => ("KMS calls served", "KMS calls throttled"),
+        false => ("served", "throttled"),
+    };
     Chart {
         title: "Requests a second".to_owned(),
         description: text::verdict(results),
         unit: "a second",
         logarithmic: false,
         series: vec![
-            series("served", "a", Form::Area, of(|row| row.served)),
-            series("throttled", "b", Form::Line, of(|row| row.throttled)),
+            series(served, "a", Form::Area, of(|row| row.served)),
+            series(throttled, "b", Form::Line, of(|row| row.throttled)),
             series("sent", "c", Form::Line, of(|row| row.sent)),
             series("offered", "d", Form::Line, of(|row| row.offered)),
             series(
@@ -280,12 +279,26 @@ fn seconds(results: &Results) -> Markup {
 /// Most seconds in the table: a page of an hour stays below 300 KiB.
 const ROWS_MAX: usize = 600;
 
-const STYLE: &str = include_str!("report.css");
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::load::results::fixture;
+
+    #[test]
+    fn the_page_of_objects_has_their_costs_and_the_comparisons() {
+        let results = fixture::results_of_objects();
+        let page = page(&results).unwrap();
+        for text in [
+            "Load on S3",
+            "with bucket-key",
+            "as it is",
+            "PutObject",
+            "saved 0 calls",
+        ] {
+            assert!(page.contains(text), "{text}");
+        }
+        assert!(page.contains("--compare bucket-key"));
+    }
 
     #[test]
     fn the_page_requests_nothing_runs_nothing_and_escapes_what_it_is_given() {

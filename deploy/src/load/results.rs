@@ -1,5 +1,8 @@
 //! The results of a run, as `--json` prints them. `deploy/load.schema.json` is their schema.
 
+mod histogram;
+mod objects;
+
 use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
@@ -7,11 +10,15 @@ use serde::Serialize;
 
 use crate::cli::threshold::Threshold;
 use crate::cli::threshold::Unit;
+use crate::load::counts::Counts;
 use crate::load::meters::MeterSecond;
 use crate::load::meters::Quota;
 use crate::load::recorder::ClientSecond;
+use crate::load::recorder::StreamCounts;
 use crate::load::recorder::Totals;
 use crate::load::recorder::quantile_ms;
+use crate::load::results::objects::BucketKeyUse;
+use crate::load::results::objects::ObjectCosts;
 
 /// Everything that a run found.
 #[derive(Debug, Serialize)]
@@ -19,7 +26,7 @@ pub(super) struct Results {
     /// The version of this shape.
     pub(super) schema: &'static str,
     /// What was run: the flags, with the seed that repeats it.
-    pub(super) scenario: BTreeMap<&'static str, String>,
+    pub(super) scenario: BTreeMap<String, String>,
     /// Counts of the clients.
     pub(super) summary: Summary,
     /// How long requests took.
@@ -32,10 +39,46 @@ pub(super) struct Results {
     pub(super) quotas: Vec<QuotaResult>,
     /// What the KMS counted.
     pub(super) kms: KmsCounts,
+    /// What objects cost the KMS: of writes and of reads, where there were any.
+    pub(super) objects: Vec<ObjectCosts>,
+    /// What Bucket Keys saved; none if no gateway was asked.
+    pub(super) bucket_keys: Option<BucketKeyUse>,
+    /// Streams that ran at once, in order.
+    pub(super) streams: Vec<StreamResult>,
     /// Error codes, and how many attempts had them.
     pub(super) errors: BTreeMap<String, u64>,
     /// The thresholds.
     pub(super) thresholds: Vec<ThresholdResult>,
+    /// Latencies from due in microseconds: HdrHistogram's V2, compressed, in base64.
+    pub(super) histogram: String,
+    /// The same from the same seed, with one change each.
+    pub(super) comparisons: Vec<Comparison>,
+}
+
+/// A run with one change.
+#[derive(Debug, Serialize)]
+pub(super) struct Comparison {
+    /// The change, as `--compare` has it.
+    pub(super) change: String,
+    /// What that run found; it has no comparisons of its own.
+    pub(super) results: Results,
+}
+
+/// What was counted of one stream.
+#[derive(Debug, Serialize)]
+pub(super) struct StreamResult {
+    /// Its name; writes and reads of objects are streams of their own.
+    pub(super) name: String,
+    /// Requests that were due.
+    pub(super) offered: u64,
+    /// Attempts that were sent.
+    pub(super) sent: u64,
+    /// Attempts that were served.
+    pub(super) served: u64,
+    /// Attempts that were throttled.
+    pub(super) throttled: u64,
+    /// Requests that ended without being served.
+    pub(super) given_up: u64,
 }
 
 /// Counts of the clients.
@@ -137,9 +180,9 @@ pub(super) struct Second {
     pub(super) first_attempts: u64,
     /// Of these, later ones.
     pub(super) retries: u64,
-    /// Requests that the KMS let pass.
+    /// Calls that the KMS let pass, those of S3 among them.
     pub(super) served: u64,
-    /// Requests that the KMS throttled.
+    /// Calls that the KMS throttled.
     pub(super) throttled: u64,
     /// Attempts that failed otherwise.
     pub(super) failed: u64,
@@ -196,8 +239,8 @@ pub(super) struct QuotaResult {
 pub(super) struct KmsCounts {
     /// Requests that were charged to a quota or throttled, by the meters.
     pub(super) calls: u64,
-    /// Attempts by operation, by the clients.
-    pub(super) by_operation: BTreeMap<&'static str, u64>,
+    /// Attempts by operation: by the clients, or by the KMS's count where S3 called it.
+    pub(super) by_operation: BTreeMap<String, u64>,
 }
 
 /// How a threshold ended.
@@ -214,21 +257,30 @@ pub(super) struct ThresholdResult {
 /// What results are made of.
 pub(super) struct Measured {
     /// What was run.
-    pub(super) scenario: BTreeMap<&'static str, String>,
+    pub(super) scenario: BTreeMap<String, String>,
+    /// The names of the streams, in order.
+    pub(super) streams: Vec<String>,
     /// How long requests were due, in seconds.
     pub(super) duration_s: f64,
     /// What clients counted.
     pub(super) clients: Vec<ClientSecond>,
     /// What the KMS counted.
     pub(super) meters: Vec<MeterSecond>,
-    /// Counts over the whole run.
+    /// Seconds whose meters could not be read.
+    pub(super) unread: Vec<u64>,
+    /// What clients counted over the whole run.
     pub(super) totals: Totals,
+    /// What the KMS and the gateway counted over the whole run; none if only the KMS was called.
+    pub(super) counts: Option<Counts>,
 }
 
 impl Results {
     /// Joins what clients and the KMS counted.
-    #[must_use]
-    pub(super) fn new(measured: &Measured, thresholds: &[Threshold]) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// When memory is short.
+    pub(super) fn new(measured: &Measured, thresholds: &[Threshold]) -> std::io::Result<Self> {
         let clients = measured.clients.iter().enumerate();
         let seconds = clients.map(|(t, client)| Second {
             offered: measured.totals.offered.get(t).copied().unwrap_or_default(),
@@ -248,14 +300,31 @@ impl Results {
             quotas: quotas(measured, &seconds),
             kms: KmsCounts {
                 calls: seconds.iter().map(|row| row.served + row.throttled).sum(),
-                by_operation: totals.operations.clone(),
+                by_operation: by_operation(measured),
             },
+            objects: match &measured.counts {
+                Some(counts) => ObjectCosts::of_both(totals, counts),
+                None => Vec::new(),
+            },
+            bucket_keys: measured
+                .counts
+                .as_ref()
+                .and_then(|it| Some(it.bucket_keys?.into())),
+            streams: streams(measured),
             errors: totals.errors.clone(),
             thresholds: Vec::new(),
+            histogram: histogram::text(&totals.from_due)?,
+            comparisons: Vec::new(),
             seconds,
         };
         results.thresholds = thresholds.iter().map(|it| results.judge(it)).collect();
-        results
+        Ok(results)
+    }
+
+    /// Whether objects were written or read.
+    #[must_use]
+    pub(super) fn has_objects(&self) -> bool {
+        !self.objects.is_empty()
     }
 
     fn judge(&self, threshold: &Threshold) -> ThresholdResult {
@@ -296,6 +365,32 @@ impl Results {
             _ => Some(count as f64),
         }
     }
+}
+
+fn by_operation(measured: &Measured) -> BTreeMap<String, u64> {
+    let Some(counts) = &measured.counts else {
+        let called = measured.totals.operations.iter();
+        return called
+            .map(|(name, count)| ((*name).to_owned(), *count))
+            .collect();
+    };
+    let calls = counts.calls.iter();
+    calls
+        .map(|(name, calls)| (name.clone(), calls.all()))
+        .collect()
+}
+
+fn streams(measured: &Measured) -> Vec<StreamResult> {
+    let streams = measured.streams.iter().zip(&measured.totals.streams);
+    let stream = |(name, counts): (&String, &StreamCounts)| StreamResult {
+        name: name.clone(),
+        offered: counts.offered,
+        sent: counts.sent,
+        served: counts.served,
+        throttled: counts.throttled,
+        given_up: counts.given_up,
+    };
+    streams.map(stream).collect()
 }
 
 fn second(t: u64, client: &ClientSecond, meters: &[MeterSecond]) -> Second {
@@ -351,7 +446,12 @@ fn generator(measured: &Measured, seconds: &[Second]) -> Generator {
     let planned = seconds.iter().filter(|row| is_planned(row, measured));
     let planned: Vec<_> = planned.collect();
     let late = planned.iter().filter(|row| row.late).count() as u64;
-    let without = |row: &&&Second| row.served + row.throttled == 0 && row.client_served > 0;
+    // Of a KMS alone, each answer is a call that it counted.
+    let is_kms_alone = measured.counts.is_none();
+    let without = |row: &&&Second| {
+        let is_uncounted = is_kms_alone && row.served + row.throttled == 0 && row.client_served > 0;
+        is_uncounted || measured.unread.contains(&row.t)
+    };
     Generator {
         late_p99_ms: quantile_ms(&measured.totals.late, 0.99),
         late_seconds: late,

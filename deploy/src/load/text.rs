@@ -40,7 +40,7 @@ impl Progress {
             .map(|it| percent_of(it.usage.allowed, it.quota.rate));
         let used = used.fold(0.0, f64::max);
         let line = format!(
-            "{:>5} s  offered {}  served {served}  throttled {throttled}  quota {used:.0} %  p99 {:.1} ms  {}",
+            "{:>5} s  offered {}  KMS served {served}  throttled {throttled}  quota {used:.0} %  p99 {:.1} ms  {}",
             t + 1,
             client.offered,
             client.p99_ms,
@@ -115,6 +115,20 @@ pub(super) fn summary(results: &Results) -> String {
             quota.class, quota.rate, quota.peak_second, quota.throttled, quota.minute_percent
         );
     }
+    text.push_str(&objects(results));
+    for compared in &results.comparisons {
+        let (change, results) = (&compared.change, &compared.results);
+        let summary = &results.summary;
+        let _ = write!(
+            text,
+            "\n  with {change}: served {} of {}, KMS calls {}, throttled attempts {:.1} %, p99 {:.1} ms",
+            summary.served,
+            summary.offered,
+            results.kms.calls,
+            summary.throttled_ratio * 100.0,
+            results.latency_ms.from_due.p99
+        );
+    }
     for (code, count) in &results.errors {
         let _ = write!(text, "\n  {code}: {count}");
     }
@@ -134,6 +148,32 @@ pub(super) fn summary(results: &Results) -> String {
             text,
             "\n  the generator was late in {} of the seconds: this machine was too busy for them",
             generator.late_seconds
+        );
+    }
+    text
+}
+
+/// What objects cost the KMS, a line each.
+fn objects(results: &Results) -> String {
+    let mut text = String::new();
+    for costs in &results.objects {
+        let each = costs.kms_calls_per_object;
+        let each = each.map_or(String::new(), |each| format!(", {each:.4} an object"));
+        let _ = write!(
+            text,
+            "\n  {}: served {}; {}: served {}, throttled {}{each}",
+            costs.operation,
+            costs.served,
+            costs.kms_operation,
+            costs.kms_calls,
+            costs.kms_throttled
+        );
+    }
+    if let Some(used) = &results.bucket_keys {
+        let _ = write!(
+            text,
+            "\n  Bucket Keys: {} calls saved, {} made",
+            used.saved_calls, used.calls
         );
     }
     text

@@ -11,7 +11,7 @@
 
 use serde::Serialize;
 
-use crate::cli::plan::Mode;
+use crate::cli::mode::Mode;
 use crate::cli::plan::Plan;
 
 /// Calls of the KMS.

@@ -15,29 +15,32 @@ use serde_json::Value;
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Report {
     /// Records of KMS calls.
-    calls: u64,
+    pub(super) calls: u64,
     /// Other records, and such as have no time.
     skipped: u64,
     /// Calls that were throttled.
-    throttled: u64,
+    pub(super) throttled: u64,
     /// The busiest second, and the calls in it.
-    peak_second: Option<(String, u64)>,
+    pub(super) peak_second: Option<(String, u64)>,
     /// The busiest minute in calls a second: what CloudWatch shows.
-    peak_minute_per_s: f64,
+    pub(super) peak_minute_per_s: f64,
     /// Calls and the most in one second, by what made them.
-    by: BTreeMap<&'static str, Vec<Share>>,
+    pub(super) by: BTreeMap<&'static str, Vec<Share>>,
     /// Calls that S3 made for SSE-KMS without a Bucket Key.
-    s3_calls: u64,
+    pub(super) s3_calls: u64,
     /// Calls that would remain of these with Bucket Keys.
-    with_bucket_keys: u64,
+    pub(super) with_bucket_keys: u64,
 }
 
 /// Calls of one operation, principal, key, bucket or service.
 #[derive(Debug, Serialize)]
-struct Share {
-    name: String,
-    calls: u64,
-    peak_second: u64,
+pub(super) struct Share {
+    /// The name of what made them.
+    pub(super) name: String,
+    /// Its calls.
+    pub(super) calls: u64,
+    /// The most in one second.
+    pub(super) peak_second: u64,
 }
 
 /// A KMS call in a record.
@@ -50,14 +53,16 @@ struct Call {
 }
 
 impl Report {
-    /// Reads records: `{"Records": [...]}`, or one record a line.
-    pub(super) fn read(text: &str, bucket_key_lifetime: Duration) -> anyhow::Result<Self> {
+    /// Reads records of files: `{"Records": [...]}`, or one record a line.
+    pub(super) fn read(files: &[String], bucket_key_lifetime: Duration) -> anyhow::Result<Self> {
         let mut calls = Vec::new();
         let mut report = Self::default();
-        for record in records(text)? {
-            match Call::read(&record) {
-                Some(call) => calls.push(call),
-                None => report.skipped += 1,
+        for text in files {
+            for record in records(text)? {
+                match Call::read(&record) {
+                    Some(call) => calls.push(call),
+                    None => report.skipped += 1,
+                }
             }
         }
         report.calls = calls.len() as u64;
@@ -237,7 +242,7 @@ mod tests {
         let mut records = five();
         records.push(json!({"eventSource": "s3.amazonaws.com"}));
         let file = json!({ "Records": records }).to_string();
-        let report = Report::read(&file, Duration::from_secs(300)).unwrap();
+        let report = Report::read(&[file], Duration::from_secs(300)).unwrap();
         assert_eq!((report.calls, report.skipped), (5, 1));
         assert_eq!(report.peak_second.as_ref().unwrap().1, 3);
         let buckets = &report.by["bucket"];
@@ -249,9 +254,9 @@ mod tests {
     #[test]
     fn records_may_be_lines_and_a_line_that_is_none_is_named() {
         let lines: Vec<_> = five().iter().map(ToString::to_string).collect();
-        let report = Report::read(&lines.join("\n"), Duration::from_secs(300)).unwrap();
+        let report = Report::read(&[lines.join("\n")], Duration::from_secs(300)).unwrap();
         assert_eq!(report.calls, 5);
-        let error = Report::read("{}\nnone", Duration::from_secs(300)).unwrap_err();
+        let error = Report::read(&["{}\nnone".to_owned()], Duration::from_secs(300)).unwrap_err();
         assert!(error.to_string().contains("line 2"), "{error}");
     }
 }

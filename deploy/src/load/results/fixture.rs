@@ -4,6 +4,9 @@ use kms::quota::SecondUsage;
 use tokio::sync::mpsc;
 
 use super::*;
+use crate::load::counts::BucketKeys;
+use crate::load::counts::Calls;
+use crate::load::objects::PUT;
 use crate::load::recorder::Recorder;
 
 fn quota(rate: f64) -> Quota {
@@ -40,12 +43,45 @@ fn measured() -> Measured {
         },
     };
     Measured {
-        scenario: BTreeMap::from([("seed", "1".to_owned())]),
+        scenario: BTreeMap::from([("seed".to_owned(), "1".to_owned())]),
+        streams: vec!["kms".to_owned()],
         duration_s: 3.0,
         clients: vec![client(0.4), client(80.0), client(0.5)],
         meters: vec![meter(0, 10), meter(1, 4), meter(2, 10)],
-        totals: Recorder::new(mpsc::unbounded_channel().0).into_totals(),
+        unread: Vec::new(),
+        totals: Recorder::new(mpsc::unbounded_channel().0, 1).into_totals(),
+        counts: None,
     }
+}
+
+/// The same, with ten objects written that made as many calls, and a comparison whose Bucket Keys saved nine of
+/// them.
+pub(in crate::load) fn results_of_objects() -> Results {
+    let run = |calls: u64| {
+        let mut measured = measured();
+        measured.totals.operations.insert(PUT, 12);
+        measured.totals.served.insert(PUT, 10);
+        let served = Calls {
+            served: calls,
+            ..Calls::default()
+        };
+        let calls_of = BTreeMap::from([("GenerateDataKey".to_owned(), served)]);
+        measured.counts = Some(Counts {
+            calls: calls_of.clone(),
+            for_objects: calls_of,
+            bucket_keys: Some(BucketKeys {
+                hits: 10 - calls,
+                misses: calls % 10,
+            }),
+        });
+        Results::new(&measured, &[]).unwrap()
+    };
+    let mut results = run(10);
+    results.comparisons.push(Comparison {
+        change: "bucket-key".to_owned(),
+        results: run(1),
+    });
+    results
 }
 
 pub(in crate::load) fn results(thresholds: &[&str]) -> Results {
@@ -53,5 +89,5 @@ pub(in crate::load) fn results(thresholds: &[&str]) -> Results {
         .iter()
         .map(|text| text.parse().unwrap())
         .collect();
-    Results::new(&measured(), &thresholds)
+    Results::new(&measured(), &thresholds).unwrap()
 }

@@ -3,18 +3,23 @@
 use serde_json::Value;
 
 use super::fixture::results;
+use super::fixture::results_of_objects;
 
 #[test]
 fn the_results_are_as_their_schema_says() {
     let schema: Value = serde_json::from_str(include_str!("../../../load.schema.json")).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
-    let json = serde_json::to_value(results(&["throttled<1%"])).unwrap();
-    let errors: Vec<_> = validator
-        .iter_errors(&json)
-        .map(|it| it.to_string())
-        .collect();
-    assert!(errors.is_empty(), "{errors:?}");
-    let mut wrong = json;
+    let of_kms = serde_json::to_value(results(&["throttled<1%"])).unwrap();
+    let of_objects = serde_json::to_value(results_of_objects()).unwrap();
+    for json in [&of_kms, &of_objects] {
+        let errors = validator.iter_errors(json).map(|it| it.to_string());
+        let errors: Vec<_> = errors.collect();
+        assert!(errors.is_empty(), "{errors:?}");
+    }
+    let mut wrong = of_objects;
+    wrong["comparisons"][0]["results"]["bucket_keys"] = "many".into();
+    assert!(!validator.is_valid(&wrong));
+    let mut wrong = of_kms;
     wrong["summary"]["served"] = "many".into();
     assert!(!validator.is_valid(&wrong));
 }
@@ -50,4 +55,17 @@ fn a_minute_shows_less_than_its_worst_second() {
         (quota.minute_percent - 4.0).abs() < 1e-9,
         "24 of 600 passed"
     );
+}
+
+#[test]
+fn calls_of_an_object_are_those_that_the_kms_served_by_the_objects_that_were() {
+    let results = results_of_objects();
+    let per_object = |results: &super::Results| {
+        let costs = results.objects.first().unwrap();
+        (costs.operation, costs.kms_calls_per_object)
+    };
+    assert_eq!(per_object(&results), ("PutObject", Some(1.0)));
+    let compared = &results.comparisons.first().unwrap().results;
+    assert_eq!(per_object(compared), ("PutObject", Some(0.1)));
+    assert_eq!(compared.bucket_keys.as_ref().unwrap().saved_calls, 9);
 }
