@@ -137,6 +137,7 @@ pub struct Tokens {
 pub(crate) type Outcome = Result<Value, Refusal>;
 
 /// Why a control was refused.
+#[derive(Debug)]
 pub(crate) struct Refusal {
     status: StatusCode,
     message: String,
