@@ -33,10 +33,16 @@ fn check(requested: Option<RequestedAcl>) {
     assert_eq!(acl.is_public(), requested.is_public());
     let document = acl.to_xml().to_document();
     let again = RequestedAcl::read(&HeaderMap::new(), Some(&document), Level::Object);
-    assert_eq!(again.expect("a document"), RequestedAcl::Document(acl.clone()));
+    assert_eq!(
+        again.expect("a document"),
+        RequestedAcl::Document(acl.clone())
+    );
     for permission in [Permission::Read, Permission::Write, Permission::FullControl] {
         assert!(!acl.permits(None, permission, true), "{acl:?}");
-        assert!(acl.is_public() || !acl.permits(None, permission, false), "{acl:?}");
+        assert!(
+            acl.is_public() || !acl.permits(None, permission, false),
+            "{acl:?}"
+        );
     }
 }
 
