@@ -105,7 +105,7 @@ fn figure(chart: &Chart) -> Markup {
 /// A figure of each second.
 fn over_time(results: &Results, value: impl Fn(&Second) -> f64) -> Vec<(f64, f64)> {
     let point = |row: &Second| (row.t as f64, value(row));
-    results.seconds.iter().map(point).collect()
+    results.drawn().iter().map(point).collect()
 }
 
 fn series(name: &'static str, class: &'static str, form: Form, points: Vec<(f64, f64)>) -> Series {
@@ -123,23 +123,25 @@ fn requests(results: &Results) -> Chart {
         true => ("KMS calls served", "KMS calls throttled"),
         false => ("served", "throttled"),
     };
+    let mut drawn = vec![
+        series(served, "a", Form::Area, of(|row| row.served)),
+        series(throttled, "b", Form::Line, of(|row| row.throttled)),
+        series("sent", "c", Form::Line, of(|row| row.sent)),
+        series("offered", "d", Form::Line, of(|row| row.offered)),
+    ];
+    let quota = over_time(results, |row| row.quota);
+    let highest = |points: &[(f64, f64)]| points.iter().fold(0.0, |most, it| it.1.max(most));
+    let load = drawn.iter().map(|it| highest(&it.points));
+    // Far above the load it would press all else to the ground; the table of quotas has it.
+    if highest(&quota) <= load.fold(0.0, f64::max) * QUOTA_IN_SIGHT {
+        drawn.push(series("quota", "limit", Form::Line, quota));
+    }
     Chart {
         title: "Requests a second".to_owned(),
         description: text::verdict(results),
         unit: "a second",
         logarithmic: false,
-        series: vec![
-            series(served, "a", Form::Area, of(|row| row.served)),
-            series(throttled, "b", Form::Line, of(|row| row.throttled)),
-            series("sent", "c", Form::Line, of(|row| row.sent)),
-            series("offered", "d", Form::Line, of(|row| row.offered)),
-            series(
-                "quota",
-                "limit",
-                Form::Line,
-                over_time(results, |row| row.quota),
-            ),
-        ],
+        series: drawn,
     }
 }
 
@@ -276,6 +278,8 @@ fn seconds(results: &Results) -> Markup {
     }
 }
 
+/// How many times the load a quota may be to be drawn beside it.
+const QUOTA_IN_SIGHT: f64 = 10.0;
 /// Most seconds in the table: a page of an hour stays below 300 KiB.
 const ROWS_MAX: usize = 600;
 
@@ -312,6 +316,32 @@ mod tests {
         // The policy blocks attributes with styles.
         assert!(!page.contains(" style=") && page.contains("style-src 'sha256-"));
         assert!(page.contains("L-6E3AF000"));
+    }
+
+    #[test]
+    fn a_second_of_late_answers_and_a_quota_out_of_sight_are_not_drawn() {
+        let mut results = fixture::results(&[]);
+        let row = |t, sent, quota| Second {
+            t,
+            offered: sent,
+            sent,
+            served: 1,
+            quota,
+            ..Second::default()
+        };
+        results.seconds = vec![row(0, 100, 1_000.0), row(1, 100, 1_000.0), row(2, 0, 0.0)];
+        let names = |results: &Results| -> Vec<_> {
+            let series = requests(results).series.into_iter();
+            series.map(|it| (it.name, it.points.len())).collect()
+        };
+        assert!(
+            names(&results).contains(&("quota", 2)),
+            "{:?}",
+            names(&results)
+        );
+        assert!(names(&results).iter().all(|(_, points)| *points == 2));
+        results.seconds = vec![row(0, 99, 1_000.0)];
+        assert!(names(&results).iter().all(|(name, _)| *name != "quota"));
     }
 
     #[test]

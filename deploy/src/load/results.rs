@@ -275,6 +275,14 @@ pub(super) struct Measured {
 }
 
 impl Results {
+    /// The seconds to draw: those up to the last in which something was sent. Later ones have the last answers only,
+    /// and would show as a fall of what was constant.
+    pub(super) fn drawn(&self) -> &[Second] {
+        let last = self.seconds.iter().rposition(|row| row.sent > 0);
+        let drawn = last.map_or(0, |last| last + 1);
+        self.seconds.get(..drawn).unwrap_or_default()
+    }
+
     /// Joins what clients and the KMS counted.
     ///
     /// # Errors

@@ -53,7 +53,7 @@ fn figure(runs: &[(String, &Results)], title: &'static str, value: fn(&Second) -
         .iter()
         .zip(colours.clone())
         .map(|((_, results), class)| {
-            let seconds = results.seconds.iter();
+            let seconds = results.drawn().iter();
             Series {
                 name: title,
                 class,
