@@ -48,6 +48,7 @@ CLIENTS = {
     "ruby": Client("with_ruby.rb", installing.ruby),
     "go": Client("go sdk", installing.go),
     "terraform": Client("go terraform", installing.go),
+    "terraform-cli": Client("terraform-cli", lambda: installing.on_path("terraform")),
     "minio-go": Client("go minio", installing.go),
     "refused": Client("with_http.py", default=False),
     "decoder": Client("../decoder/stored.py"),

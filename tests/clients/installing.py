@@ -45,6 +45,11 @@ def python(name=""):
     return made
 
 
+def on_path(program):
+    """A program that no registry of packages has: it must be there."""
+    return bool(shutil.which(program))
+
+
 def debian(program, *packages):
     """A program of Debian's on the path; else its packages are unpacked."""
     if shutil.which(program, path=f"{TOOLS}:{os.environ['PATH']}"):
