@@ -37,6 +37,7 @@ use crate::request_counts::Resource;
 mod address;
 mod body;
 pub mod capabilities;
+pub(crate) mod connector;
 mod copy;
 mod digest;
 pub(crate) mod failure;
@@ -46,6 +47,7 @@ mod local;
 mod pool;
 mod reply;
 mod request;
+pub(crate) mod resolver;
 mod signing;
 pub(crate) mod tls;
 

@@ -12,6 +12,7 @@ use proto::sigv4::encode_component;
 use proto::sigv4::encode_path;
 
 use crate::backend::SetupError;
+use crate::backend::resolver::without_root;
 
 /// A backend's URL, taken apart and checked.
 #[derive(Clone, Debug)]
@@ -51,12 +52,14 @@ impl Address {
             .trim_end_matches('/')
             .to_owned();
         let port = authority.port_u16().unwrap_or(default_port);
+        let host = without_root(authority.host());
         let host = match port == default_port {
-            true => authority.host().to_owned(),
-            false => format!("{}:{port}", authority.host()),
+            true => host.to_owned(),
+            false => format!("{host}:{port}"),
         };
         let host =
             HeaderValue::try_from(host).map_err(|_| refuse("its host is no header value"))?;
+        // Its last dot stays: it says that no search domain is meant.
         let bare_host = authority.host().trim_matches(['[', ']']).to_owned();
         Ok(Self {
             https,
@@ -152,6 +155,15 @@ mod tests {
         assert_eq!(address("https://s3").host(), "s3");
         assert_eq!(address("http://s3:443/base/").host(), "s3:443");
         assert_eq!(address("http://s3/base/").path(Some("b"), None), "/base/b");
+    }
+
+    #[test]
+    fn the_dot_of_an_absolute_name_is_for_dns_alone() {
+        let address = address("http://s3.svc.:9000");
+        assert_eq!(
+            (address.host().as_bytes(), address.bare_host()),
+            (&b"s3.svc:9000"[..], "s3.svc.")
+        );
     }
 
     #[test]

@@ -30,6 +30,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::backend::body::Outgoing;
 use crate::backend::failure::BackendError;
+use crate::backend::resolver::Resolver;
 
 /// The connections to one backend.
 pub(crate) struct Pool {
@@ -44,6 +45,8 @@ pub(crate) struct Pool {
 
 /// Where connections go.
 pub(crate) struct Target {
+    /// How the host's name is found.
+    pub(crate) resolver: Resolver,
     /// Host name or address, without a port.
     pub(crate) host: String,
     pub(crate) port: u16,
@@ -152,7 +155,10 @@ impl Pool {
     /// Connects; once more where the server did not even take notice, as one does whose queue is full.
     async fn connect(&self) -> Result<TcpStream, BackendError> {
         for _ in 0..CONNECT_ATTEMPTS {
-            let connecting = TcpStream::connect((self.target.host.as_str(), self.target.port));
+            let connecting = self
+                .target
+                .resolver
+                .connect(&self.target.host, self.target.port);
             if let Ok(outcome) = timeout(self.connect_timeout, connecting).await {
                 return outcome.map_err(|error| BackendError::Unreachable(error.to_string()));
             }
@@ -244,6 +250,7 @@ mod tests {
     async fn a_connection_that_a_request_held_for_long_is_not_kept() {
         let timeout = Duration::from_secs(15);
         let target = Target {
+            resolver: Resolver::system(),
             host: "127.0.0.1".to_owned(),
             port: 0,
             tls: None,

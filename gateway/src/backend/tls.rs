@@ -18,6 +18,8 @@ use crate::backend::Config;
 use crate::backend::SetupError;
 use crate::backend::address::Address;
 use crate::backend::pool::Target;
+use crate::backend::resolver::Resolver;
+use crate::backend::resolver::without_root;
 
 /// Where connections to `address` go, and over which TLS.
 pub(crate) fn target(address: &Address, config: &Config) -> Result<Target, SetupError> {
@@ -25,7 +27,7 @@ pub(crate) fn target(address: &Address, config: &Config) -> Result<Target, Setup
     let tls = match address.is_https() {
         false => None,
         true => {
-            let name = ServerName::try_from(host.clone())
+            let name = ServerName::try_from(without_root(&host).to_owned())
                 .map_err(|error| SetupError::Tls(error.to_string()))?;
             let client = client(config.ca_file.as_deref(), None, b"http/1.1")?;
             let connector = TlsConnector::from(Arc::new(client));
@@ -33,6 +35,7 @@ pub(crate) fn target(address: &Address, config: &Config) -> Result<Target, Setup
         }
     };
     Ok(Target {
+        resolver: Resolver::system(),
         host,
         port: address.port(),
         tls,

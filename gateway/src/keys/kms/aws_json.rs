@@ -19,10 +19,7 @@ use http::Uri;
 use http_body_util::BodyExt as _;
 use http_body_util::Full;
 use http_body_util::Limited;
-use hyper_rustls::HttpsConnector;
-use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use proto::identity::Region;
 use proto::sigv4;
@@ -33,6 +30,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
+use crate::backend::connector::Connector;
+use crate::backend::connector::connector;
+use crate::backend::connector::host_header;
 use crate::keys::kms::EncryptedBlob;
 use crate::keys::kms::GeneratedKey;
 use crate::keys::kms::KeyService;
@@ -44,7 +44,7 @@ use crate::sse::context::EncryptionContext;
 
 /// A KMS that speaks AWS JSON.
 pub struct AwsKeyService {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<Connector, Full<Bytes>>,
     uri: Uri,
     host: String,
     credentials: Credentials,
@@ -87,17 +87,11 @@ impl AwsKeyService {
             .path_and_query("/")
             .build()
             .map_err(|_| refuse())?;
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(provider)
-            .map_err(|_| refuse())?
-            .https_or_http()
-            .enable_http1()
-            .build();
+        let connector = connector().map_err(|_| refuse())?;
         Ok(Self {
             client: Client::builder(TokioExecutor::new()).build(connector),
+            host: host_header(&uri),
             uri,
-            host: host.to_owned(),
             credentials,
             region,
             clock,

@@ -16,6 +16,8 @@ use tonic::transport::Channel;
 use tonic::transport::Endpoint;
 use tower::service_fn;
 
+use crate::backend::resolver::Resolver;
+use crate::backend::resolver::without_root;
 use crate::backend::tls;
 
 /// The address of a KMS that speaks gRPC.
@@ -82,20 +84,26 @@ impl GrpcEndpoint {
     ) -> Result<Channel, SetupError> {
         let endpoint = Endpoint::from_shared(format!("http://{}", self.authority));
         let endpoint = prepare(endpoint.map_err(|error| SetupError::new(error.to_string()))?);
+        let resolver = Resolver::system();
         if !self.is_secured {
-            return Ok(endpoint.connect_lazy());
+            let address = (self.host.clone(), self.port);
+            let connect = move |_| {
+                let (resolver, address) = (resolver.clone(), address.clone());
+                async move { Ok::<_, std::io::Error>(TokioIo::new(open(&resolver, &address).await?)) }
+            };
+            return Ok(endpoint.connect_with_connector_lazy(service_fn(connect)));
         }
         let origin = format!("https://{}", self.authority).parse();
         let origin = origin.map_err(|_| SetupError::new(format!("{self:?} is no address")))?;
-        let name = ServerName::try_from(self.host.clone())
+        let name = ServerName::try_from(without_root(&self.host).to_owned())
             .map_err(|error| SetupError::new(format!("{}: {error}", self.host)))?;
         let connector = TlsConnector::from(Arc::new(client(files)?));
         let address = (self.host.clone(), self.port);
         let connect = move |_| {
-            let (connector, name, address) = (connector.clone(), name.clone(), address.clone());
+            let (connector, name) = (connector.clone(), name.clone());
+            let (resolver, address) = (resolver.clone(), address.clone());
             async move {
-                let stream = TcpStream::connect(address).await?;
-                stream.set_nodelay(true)?;
+                let stream = open(&resolver, &address).await?;
                 let stream = connector.connect(name, stream).await?;
                 Ok::<_, std::io::Error>(TokioIo::new(stream))
             }
@@ -103,6 +111,13 @@ impl GrpcEndpoint {
         let endpoint = endpoint.origin(origin);
         Ok(endpoint.connect_with_connector_lazy(service_fn(connect)))
     }
+}
+
+/// A connection to a host and port.
+async fn open(resolver: &Resolver, (host, port): &(String, u16)) -> std::io::Result<TcpStream> {
+    let stream = resolver.connect(host, *port).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 /// Why a KMS that speaks gRPC cannot be called.

@@ -67,7 +67,6 @@ impl GrpcKeyService {
         let channel = endpoint.channel(files, |endpoint| {
             endpoint
                 .connect_timeout(retry.call)
-                .tcp_nodelay(true)
                 .http2_keep_alive_interval(Duration::from_secs(30))
                 .keep_alive_while_idle(true)
         })?;

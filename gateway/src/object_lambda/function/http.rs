@@ -18,16 +18,16 @@ use http_body_util::BodyExt as _;
 use http_body_util::Full;
 use http_body_util::Limited;
 use hyper::body::Incoming;
-use hyper_rustls::HttpsConnector;
-use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use proto::sigv4;
 use proto::sigv4::Credentials;
 use proto::sigv4::OutboundRequest;
 use proto::time::Clock;
 
+use crate::backend::connector::Connector;
+use crate::backend::connector::connector;
+use crate::backend::connector::host_header;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::object_lambda::config::Lambda;
@@ -38,7 +38,7 @@ use crate::request::BoxError;
 
 /// A function that is called by HTTP.
 pub struct HttpFunction {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<Connector, Full<Bytes>>,
     uri: Uri,
     signing: Option<Signing>,
     clock: Arc<dyn Clock>,
@@ -58,13 +58,7 @@ impl HttpFunction {
     /// Why it cannot be called.
     pub fn by_url(url: &str, clock: Arc<dyn Clock>) -> Result<Self, String> {
         let uri = parse_url(url).ok_or_else(|| format!("{url:?} is no URL of HTTP"))?;
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(provider)
-            .map_err(|error| error.to_string())?
-            .https_or_http()
-            .enable_http1()
-            .build();
+        let connector = connector().map_err(|error| error.to_string())?;
         Ok(Self {
             client: Client::builder(TokioExecutor::new()).build(connector),
             uri,
@@ -148,8 +142,7 @@ impl HttpFunction {
     }
 
     fn request(&self, event: Bytes) -> Result<Request<Full<Bytes>>, S3Error> {
-        let host = self.uri.authority().map(ToString::to_string);
-        let host = host.unwrap_or_default();
+        let host = host_header(&self.uri);
         let headers: [(&str, &[u8]); 2] = [
             ("content-type", b"application/json"),
             ("x-amz-invocation-type", b"RequestResponse"),
