@@ -393,7 +393,7 @@ mod tests {
     }
 
     /// The file that shows every field.
-    const SHOWN: &str = include_str!("../../deploy/gateway.toml");
+    const SHOWN: &str = include_str!("../gateway.toml");
 
     #[test]
     fn the_file_that_shows_the_defaults_is_right() {

@@ -1,7 +1,7 @@
 //! What sealing and opening cost against AES-256-GCM alone, by the same library, on one core.
 //!
-//!     cargo bench -p gateway --bench frames              # half a minute
-//!     cargo bench -p gateway --bench frames -- --smoke   # proves that it runs
+//!     cargo bench -p sealgate-gateway --bench frames              # half a minute
+//!     cargo bench -p sealgate-gateway --bench frames -- --smoke   # proves that it runs
 //!
 //! The bytes come in pieces as a connection hands them over. Only ratios mean something; compare
 //! none across machines.

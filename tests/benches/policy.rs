@@ -1,7 +1,7 @@
 //! What the dearest policies and requests cost: to read, and to evaluate.
 //!
-//!     cargo bench -p proto --bench policy              # seconds
-//!     cargo bench -p proto --bench policy -- --smoke   # one round; proves that it runs
+//!     cargo bench -p sealgate-proto --bench policy              # seconds
+//!     cargo bench -p sealgate-proto --bench policy -- --smoke   # one round; proves that it runs
 //!
 //! Each row has a policy and a request of at most 64 KiB together, except where it says so, and may take
 //! 5 ms: to read the policy, and to evaluate it. The shortest of some rounds counts.

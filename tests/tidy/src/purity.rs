@@ -82,9 +82,15 @@ pub fn forbidden_dependencies(tree: &Tree, pairs: &[(&str, &str)]) -> Vec<String
     let mut wrong = Vec::new();
     for (from, to) in pairs {
         let manifest = tree.text(&format!("{from}/Cargo.toml")).unwrap_or_default();
+        // By the library's name, the package's, or a name of its own.
+        let package = format!("sealgate-{to}");
         let depends = manifest.lines().any(|line| {
-            let rest = line.strip_prefix(to);
-            rest.is_some_and(|rest| rest.starts_with(['.', ' ', '=']))
+            let mut names = [*to, package.as_str()].into_iter();
+            let named = names.any(|name| {
+                let rest = line.strip_prefix(name);
+                rest.is_some_and(|rest| rest.starts_with(['.', ' ', '=']))
+            });
+            named || line.contains(&format!("package = \"{package}\""))
         });
         if depends || manifest.is_empty() {
             wrong.push(format!("{from} must not depend on {to}"));
@@ -195,9 +201,17 @@ mod tests {
                 "[dependencies]\nkms.workspace = true\n",
             ),
             ("kms/Cargo.toml", "[dependencies]\nkms-types = \"1\"\n"),
+            ("a/Cargo.toml", "sealgate-kms = \"1\"\n"),
+            (
+                "b/Cargo.toml",
+                "keys = { package = \"sealgate-kms\", path = \"../kms\" }\n",
+            ),
         ]);
-        let found = forbidden_dependencies(&tree, &[("gateway", "kms"), ("kms", "gateway")]);
-        assert_eq!(found, ["gateway must not depend on kms"]);
+        let pairs = ["gateway", "kms", "a", "b"].map(|from| (from, "kms"));
+        assert_eq!(
+            forbidden_dependencies(&tree, &pairs),
+            ["gateway", "a", "b"].map(|from| format!("{from} must not depend on kms"))
+        );
     }
 
     #[test]
