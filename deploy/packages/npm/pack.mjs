@@ -17,6 +17,8 @@ const folder = fs.mkdtempSync(path.join(os.tmpdir(), "sealgate-npm-"));
 function pack(name, manifest, files) {
   const packed = path.join(folder, name);
   for (const [to, from] of files) fs.cpSync(from, path.join(packed, to), { recursive: true });
+  const binary = path.join(packed, "bin/sealgate");
+  if (fs.existsSync(binary)) fs.chmodSync(binary, 0o755);
   fs.writeFileSync(path.join(packed, "package.json"), JSON.stringify({ ...manifest, version }, null, 2));
   execFileSync("npm", ["pack", "--silent", "--pack-destination", path.resolve(out)], { cwd: packed, stdio: "inherit" });
 }
@@ -31,7 +33,6 @@ try {
     const { license } = manifest;
     const described = { name, license, os: [system], cpu: [cpu], description: `The binary of sealgate for ${platform}` };
     pack(platform, described, [["bin/sealgate", binary], ["LICENSE", path.join(here, "../../../LICENSE")]]);
-    fs.chmodSync(path.join(folder, platform, "bin/sealgate"), 0o755);
   }
   manifest.optionalDependencies = Object.fromEntries(names.map((name) => [name, version]));
   const files = ["README.md", ...manifest.files].map((file) => [file, path.join(here, file)]);
