@@ -12,6 +12,9 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
+
 use crate::embedded::disk::BodyFile;
 use crate::embedded::disk::Disk;
 use crate::embedded::disk::FileId;
@@ -21,6 +24,8 @@ use crate::embedded::disk::FileId;
 pub struct Bodies {
     disk: Arc<dyn Disk>,
     state: Mutex<State>,
+    /// Permits to read far ahead, which takes memory.
+    large_reads: Arc<Semaphore>,
 }
 
 #[derive(Debug, Default)]
@@ -50,7 +55,12 @@ impl Bodies {
             ..State::default()
         };
         let state = Mutex::new(state);
-        Ok(Arc::new(Self { disk, state }))
+        let large_reads = Arc::new(Semaphore::new(LARGE_READS));
+        Ok(Arc::new(Self {
+            disk,
+            state,
+            large_reads,
+        }))
     }
 
     /// Creates a file.
@@ -82,6 +92,11 @@ impl Bodies {
     /// When the disk fails or there is no such file.
     pub fn read(&self, id: FileId) -> io::Result<Box<dyn BodyFile>> {
         self.disk.open(id)
+    }
+
+    /// A permit to read far ahead while it is kept, where not too many do.
+    pub fn read_far(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.large_reads).try_acquire_owned().ok()
     }
 
     /// Makes the names of new files durable.
@@ -266,3 +281,6 @@ impl Drop for Pins {
 
 /// Most files in a folder.
 const FILES_MAX: u32 = 4_096;
+
+/// Streams that may read far ahead at a time: with the two pieces that each reads ahead, 8 MiB.
+const LARGE_READS: usize = 4;

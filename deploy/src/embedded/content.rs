@@ -5,6 +5,8 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 use bytes::Bytes;
 use bytes::BytesMut;
@@ -16,6 +18,7 @@ use tokio::task::JoinHandle;
 use crate::embedded::bodies::Bodies;
 use crate::embedded::bodies::NewFile;
 use crate::embedded::bodies::Pins;
+use crate::embedded::disk::BodyFile;
 use crate::embedded::disk::FileId;
 use crate::embedded::fault::Outcome;
 use crate::embedded::index::record::Body;
@@ -178,8 +181,13 @@ pub struct Reader {
     segments: Vec<Segment>,
     /// The small ones among the bodies, which were read with the record.
     inline: Vec<(u64, Bytes)>,
+    /// The file that was read last, which is mostly the next one's, too.
+    open: Arc<Mutex<Option<OpenFile>>>,
     _pins: Arc<Pins>,
 }
+
+/// A file that is open for reading.
+type OpenFile = (FileId, Arc<dyn BodyFile>);
 
 impl Reader {
     /// A reader of `segments`, of whose bodies those in the index are `inline`. Whoever makes it makes
@@ -191,6 +199,7 @@ impl Reader {
             bodies,
             segments,
             inline,
+            open: Arc::default(),
             _pins: pins,
         }
     }
@@ -198,21 +207,32 @@ impl Reader {
     /// The bytes from `start` to `end`, if they are in memory.
     #[must_use]
     pub fn in_memory(&self, start: u64, end: u64) -> Option<Bytes> {
-        match cut(&self.segments, start, end).as_slice() {
+        match cut_by(&self.segments, start, end, READ_BYTES).as_slice() {
             [only] => self.inline(only),
             _ => None,
         }
     }
 
-    /// The bytes from `start` to `end`, as a stream, which reads ahead by one piece.
+    /// The bytes from `start` to `end`, as a stream, which reads ahead by one piece. Each piece costs a turn on
+    /// another thread, so they are larger where few streams share the memory.
     pub fn stream(
         self,
         start: u64,
         end: u64,
     ) -> impl Stream<Item = io::Result<Bytes>> + Send + use<> {
-        let pieces = cut(&self.segments, start, end);
+        let far = match end.saturating_sub(start) > READ_BYTES {
+            true => self.bodies.read_far(),
+            false => None,
+        };
+        let bytes = if far.is_some() {
+            READ_FAR_BYTES
+        } else {
+            READ_BYTES
+        };
+        let pieces = cut_by(&self.segments, start, end, bytes);
         let reader = Arc::new(self);
         let reading = stream::iter(pieces).map(move |piece| {
+            let _while_it_streams = &far;
             let reader = Arc::clone(&reader);
             async move { reader.read(piece).await }
         });
@@ -253,12 +273,11 @@ impl Reader {
                 .inline(&piece)
                 .ok_or(io::ErrorKind::UnexpectedEof.into());
         };
-        let bodies = Arc::clone(&self.bodies);
+        let (bodies, open) = (Arc::clone(&self.bodies), Arc::clone(&self.open));
         let read = blocking(move || {
             let length = usize::try_from(piece.length).map_err(io::Error::other)?;
-            let mut buffer = vec![0; length];
-            bodies.read(id)?.read_at(&mut buffer, piece.offset)?;
-            Ok(Bytes::from(buffer))
+            let file = opened(&bodies, &open, id)?;
+            Ok(Bytes::from(file.read(piece.offset, length)?))
         });
         read.await.map_err(io::Error::other)?
     }
@@ -272,6 +291,23 @@ impl Reader {
         let end = start.checked_add(usize::try_from(piece.length).ok()?)?;
         (end <= bytes.len()).then(|| bytes.slice(start..end))
     }
+}
+
+/// A file, opened unless it is the one that is open.
+fn opened(
+    bodies: &Bodies,
+    open: &Mutex<Option<OpenFile>>,
+    id: FileId,
+) -> io::Result<Arc<dyn BodyFile>> {
+    let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((own, file)) = open.as_ref()
+        && *own == id
+    {
+        return Ok(Arc::clone(file));
+    }
+    let file: Arc<dyn BodyFile> = bodies.read(id)?.into();
+    *open = Some((id, Arc::clone(&file)));
+    Ok(file)
 }
 
 /// The small ones among the bodies of segments.
@@ -303,12 +339,7 @@ pub fn files(segments: &[Segment]) -> Vec<FileId> {
     files.collect()
 }
 
-/// The bytes from `start` to `end` of what `segments` are in a row, in pieces to be read at a time.
-fn cut(segments: &[Segment], start: u64, end: u64) -> Vec<Segment> {
-    cut_by(segments, start, end, READ_BYTES)
-}
-
-/// The same in pieces of at most `max` bytes.
+/// The bytes from `start` to `end` of what `segments` are in a row, in pieces to be read at a time. In pieces of at most `max` bytes.
 fn cut_by(segments: &[Segment], start: u64, end: u64, max: u64) -> Vec<Segment> {
     let mut pieces = Vec::new();
     let mut begin: u64 = 0;
@@ -347,6 +378,9 @@ const WRITE_BYTES: usize = 1 << 20;
 
 /// How many bytes are read at a time.
 const READ_BYTES: u64 = 256 << 10;
+
+/// How many bytes are read at a time by the streams that may read far ahead.
+const READ_FAR_BYTES: u64 = 1 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -108,12 +108,12 @@ pub trait BodyFile: Debug + Send + Sync {
     /// When the disk fails.
     fn sync(&mut self) -> io::Result<()>;
 
-    /// Fills `buffer` with the bytes from `offset` on.
+    /// The `length` bytes from `offset` on.
     ///
     /// # Errors
     ///
     /// When the disk fails or the file is shorter.
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
+    fn read(&self, offset: u64, length: usize) -> io::Result<Vec<u8>>;
 }
 
 /// The file of the index. As `redb::StorageBackend`, of which it is what a disk must do.

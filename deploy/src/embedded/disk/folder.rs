@@ -20,6 +20,10 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
+use rustix::buffer::spare_capacity;
+use rustix::io::pread;
+use rustix::io::retry_on_intr;
+
 use crate::embedded::disk::BodyFile;
 use crate::embedded::disk::Disk;
 use crate::embedded::disk::FileId;
@@ -177,8 +181,18 @@ impl BodyFile for OnDisk {
         IndexFile::sync(self)
     }
 
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        self.file.read_exact_at(buffer, offset)
+    /// Into memory that is not cleared before, as `std` would have to.
+    fn read(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(length);
+        while bytes.len() < length {
+            let at = offset.saturating_add(bytes.len() as u64);
+            let read = retry_on_intr(|| pread(&self.file, spare_capacity(&mut bytes), at))?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        bytes.truncate(length); // there may be room for more than was asked for
+        Ok(bytes)
     }
 }
 

@@ -199,13 +199,12 @@ impl BodyFile for TestFile {
         TestDisk::act(&self.0, Act::SyncFile(self.1))
     }
 
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    fn read(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
         let state = self.0.lock().unwrap();
         let at = usize::try_from(offset).unwrap();
         let file = state.image.files.get(&self.1);
-        let bytes = file.and_then(|bytes| bytes.get(at..at + buffer.len()));
-        buffer.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
+        let bytes = file.and_then(|bytes| bytes.get(at..at + length));
+        Ok(bytes.ok_or(io::ErrorKind::UnexpectedEof)?.to_vec())
     }
 }
 
