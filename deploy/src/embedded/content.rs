@@ -398,16 +398,17 @@ mod tests {
     fn a_range_across_segments_is_cut_where_they_meet() {
         let segments = [segment(1, 5, 10), segment(2, 0, 10), segment(3, 7, 10)];
         assert_eq!(
-            cut(&segments, 8, 22),
+            cut_by(&segments, 8, 22, READ_BYTES),
             [segment(1, 13, 2), segment(2, 0, 10), segment(3, 7, 2)]
         );
-        assert_eq!(cut(&segments, 0, 1), [segment(1, 5, 1)]);
-        assert_eq!(cut(&segments, 30, 30), []);
+        assert_eq!(cut_by(&segments, 0, 1, READ_BYTES), [segment(1, 5, 1)]);
+        assert_eq!(cut_by(&segments, 30, 30, READ_BYTES), []);
     }
 
     #[test]
     fn a_long_segment_is_read_in_pieces() {
-        let pieces = cut(&[segment(1, 0, READ_BYTES * 2 + 1)], 1, READ_BYTES * 2 + 1);
+        let whole = [segment(1, 0, READ_BYTES * 2 + 1)];
+        let pieces = cut_by(&whole, 1, READ_BYTES * 2 + 1, READ_BYTES);
         let lengths: Vec<u64> = pieces.iter().map(|piece| piece.length).collect();
         assert_eq!(lengths, [READ_BYTES, READ_BYTES]);
         assert_eq!(pieces[1].offset, READ_BYTES + 1);

@@ -12,6 +12,7 @@ mod lifecycle;
 mod listings;
 mod objects;
 mod races;
+mod reading;
 mod takeover;
 
 use std::sync::Arc;

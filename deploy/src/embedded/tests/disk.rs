@@ -75,6 +75,7 @@ struct State {
     acts: Vec<Act>,
     failure: Option<Failure>,
     failed: usize,
+    opened: usize,
 }
 
 /// A disk in memory.
@@ -101,6 +102,11 @@ impl TestDisk {
 
     pub(super) fn files(&self) -> usize {
         self.0.lock().unwrap().image.files.len()
+    }
+
+    /// How often a file with a body was opened.
+    pub(super) fn opened(&self) -> usize {
+        self.0.lock().unwrap().opened
     }
 
     /// Fails from now on as `failure` says; `None`: no more.
@@ -151,7 +157,9 @@ impl Disk for TestDisk {
     }
 
     fn open(&self, id: FileId) -> io::Result<Box<dyn BodyFile>> {
-        match self.0.lock().unwrap().image.files.contains_key(&id) {
+        let mut state = self.0.lock().unwrap();
+        state.opened += 1;
+        match state.image.files.contains_key(&id) {
             true => Ok(Box::new(TestFile(Arc::clone(&self.0), id))),
             false => Err(io::ErrorKind::NotFound.into()),
         }
