@@ -13,6 +13,7 @@ from archive import zipped
 from commands import ROOT
 from commands import ReleaseError
 from commands import run
+from layers import Layout
 
 PYTHON = ROOT / "deploy/packages/python"
 
@@ -79,8 +80,8 @@ def npm(binaries, out):
         *(f"{target.npm}={binary}" for target, binary in binaries.items()))
 
 
-def image(binaries, builder, version, seconds, work):
-    """An OCI archive of the image: of one architecture, or of a list of both."""
+def image(binaries, builder, version, seconds, level, work):
+    """An OCI archive of the image, of one architecture or of a list of both. `level` is zstd's."""
     # A storage of its own: no image of the machine is touched, and none is left there.
     (work / "storage.conf").write_text(
         f'[storage]\ndriver = "vfs"\ngraphroot = "{work}/graph"\nrunroot = "{work}/run"\n')
@@ -94,8 +95,9 @@ def image(binaries, builder, version, seconds, work):
     # Files of the image's user can be removed by podman only, where it runs without root.
     run(builder, "rmi", "--all", "--force", env=environment)
     # podman's oci-archive has the times of its files.
-    files = {str(path.relative_to(layout)): File(path.read_bytes()) for path in layout.rglob("*") if path.is_file()}
-    return tar(files, seconds)
+    files = {str(path.relative_to(layout)): path.read_bytes() for path in layout.rglob("*") if path.is_file()}
+    files = Layout(files, level).files
+    return tar({name: File(content) for name, content in files.items()}, seconds)
 
 
 def chart(version, seconds):

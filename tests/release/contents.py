@@ -4,6 +4,7 @@ import io
 import json
 import pathlib
 import shutil
+import subprocess
 import sys
 import tarfile
 import tomllib
@@ -62,7 +63,7 @@ def test_files(made):
         expected |= {f"sealgate-{triple}.tar.gz", f"sealgate-{triple}.zip", made.wheel(triple).name}
     if shutil.which("npm"):
         expected |= {f"sealgate-{VERSION}.tgz", *(f"sealgate-{npm}-{VERSION}.tgz" for npm in NPM.values())}
-    if shutil.which("podman"):
+    if has_image():
         expected.add("sealgate-image.oci.tar")
     if shutil.which("cargo-cyclonedx"):
         expected |= {f"sealgate-{triple}.cdx.json" for triple in made.binaries}
@@ -137,10 +138,15 @@ def npm_files(path):
         return {entry.name: (opened.extractfile(entry).read(), entry.mode) for entry in opened}
 
 
+def has_image():
+    """Whether this machine has what the image is made with."""
+    return all(map(shutil.which, ("podman", "zstd")))
+
+
 def test_image(made):
     """The OCI archive has an image of each architecture, with that architecture's binary; podman loads its own."""
-    if not shutil.which("podman"):
-        raise Missing("podman")
+    if not has_image():
+        raise Missing("podman or zstd")
     archive = members((made.folder / "sealgate-image.oci.tar").read_bytes())
     files = {name: content for name, (content, _) in archive.items()}
     for name, content in files.items():
@@ -160,7 +166,10 @@ def test_image(made):
         assert config["architecture"] == described["platform"]["architecture"] and config["os"] == "linux"
         assert config["config"]["Labels"]["org.opencontainers.image.version"] == VERSION
         [layer] = manifest["layers"]
-        with tarfile.open(fileobj=io.BytesIO(blob(layer))) as opened:
+        assert layer["mediaType"] == "application/vnd.oci.image.layer.v1.tar+zstd", layer
+        unpacked = subprocess.run(["zstd", "-dc"], input=blob(layer), capture_output=True, check=True).stdout
+        assert config["rootfs"]["diff_ids"] == [f"sha256:{hashlib.sha256(unpacked).hexdigest()}"]
+        with tarfile.open(fileobj=io.BytesIO(unpacked)) as opened:
             found[config["architecture"]] = opened.extractfile("usr/bin/sealgate").read()
         print(f"  {config['architecture']}: {layer['size'] / MIB:.1f} MiB compressed")
     assert found == {OCI[triple]: binary.read_bytes() for triple, binary in made.binaries.items()}, found.keys()
