@@ -53,8 +53,11 @@ def licences(target):
     lines = ["The binary of Sealgate is made of these packages, and of Rust's standard library (MIT OR Apache-2.0).", ""]
     for package in linked:
         named = f"{package['name']} {package['version']}"
-        lines.append(f"{named}: {package['license'] or 'see the text below'}")
-        for text in licence_texts(pathlib.Path(package["manifest_path"]).parent):
+        found = licence_texts(pathlib.Path(package["manifest_path"]).parent)
+        authors = ", ".join(package["authors"]) or "its contributors"
+        without = "" if found else f" (without a text in its package; by {authors})"
+        lines.append(f"{named}: {package['license'] or 'see the text below'}{without}")
+        for text in found:
             texts.setdefault(text, []).append(named)
     for text, names in sorted(texts.items(), key=lambda entry: entry[1]):
         lines += ["", "=" * 100, ", ".join(dict.fromkeys(names)), "-" * 100, text]
