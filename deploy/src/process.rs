@@ -3,13 +3,7 @@
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::net::UnixDatagram;
-use std::sync::Arc;
-use std::time::Duration;
 
-use gateway::admin::MetricsText;
-use metrics_exporter_prometheus::PrometheusBuilder;
-use proto::time::Clock as _;
-use proto::time::SystemClock;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 use tokio_util::sync::CancellationToken;
@@ -65,26 +59,6 @@ fn is_without_heads(line: &tracing::Metadata<'_>) -> bool {
         return false;
     }
     *line.level() <= tracing::Level::INFO || !PRINTS_HEADS.contains(&library)
-}
-
-/// Collects the metrics of the process as Prometheus's text. None when the process has a recorder
-/// already.
-#[must_use]
-pub fn collect_metrics() -> Option<MetricsText> {
-    let builder = PrometheusBuilder::new()
-        .set_buckets(&BUCKETS_SECONDS)
-        .ok()?;
-    let handle = builder.install_recorder().ok()?;
-    gateway::measured::describe();
-    let folding = handle.clone();
-    std::thread::spawn(move || {
-        loop {
-            // Samples stay in memory until they are folded into the buckets.
-            std::thread::sleep(Duration::from_secs(5));
-            folding.run_upkeep();
-        }
-    });
-    Some(Arc::new(move || handle.render()))
 }
 
 /// Limits the memory of the process: of pages of 2 MiB a sidecar touches a fraction, but they count
@@ -188,17 +162,6 @@ pub fn stop_with_input(stop: CancellationToken) {
     });
 }
 
-/// Counts a reload of users, or of users and certificate, that was done or refused.
-pub fn count_reload(is_done: bool) {
-    use gateway::measured::CONFIG_RELOAD_FAILED;
-    use gateway::measured::CONFIG_RELOAD_TIME;
-    if !is_done {
-        metrics::counter!(CONFIG_RELOAD_FAILED).increment(1);
-        return;
-    }
-    metrics::gauge!(CONFIG_RELOAD_TIME).set(SystemClock.now().unix_seconds_f64());
-}
-
 /// Reports a state to the service manager that started this process, if it wants that: `READY=1`, `RELOADING=1`,
 /// `STOPPING=1`.
 ///
@@ -226,9 +189,6 @@ fn send_state(path: &OsStr, state: &[u8]) -> io::Result<usize> {
 
 /// Libraries that print heads of requests.
 const PRINTS_HEADS: [&str; 4] = ["h2", "hyper", "hyper_util", "tonic"];
-
-/// Upper bounds of the histogram buckets of durations, in seconds.
-const BUCKETS_SECONDS: [f64; 10] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 60.0];
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use gateway::measured::Metrics;
 use gateway::server::operate;
 use kms::config::Compat;
 use kms::quota::Adjustment;
@@ -203,8 +204,9 @@ async fn serve(
             .is_some_and(|admin| !admin.ip().is_loopback()),
         stop.clone(),
     )?;
+    let metrics = Arc::new(Metrics::new());
     let parts = gateway::server::Parts {
-        metrics: process::collect_metrics(),
+        metrics: Some(Arc::clone(&metrics)),
         pages: Some(Arc::clone(&console) as Arc<dyn Pages>),
         ..gateway::server::Parts::default()
     };
@@ -231,7 +233,7 @@ async fn serve(
                 tracing::error!(cause, "users and certificate are unchanged");
             }
         }
-        process::count_reload(reloaded.is_ok());
+        metrics.count_reload(reloaded.is_ok());
         process::notify("READY=1");
     }
     running.stop().await;

@@ -20,6 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gateway::config::Listen;
+use gateway::measured::Metrics;
 use gateway::object_lambda::config::Callee;
 use gateway::object_lambda::config::Function;
 use gateway::state::EPHEMERAL_BUCKETS;
@@ -161,6 +162,7 @@ impl Together {
         // Whatever its address is, it is this process's.
         gateway_config.kms.allow_plain = true;
         let ca_file = std::path::absolute(authority.certificate_file())?;
+        let metrics = Arc::new(Metrics::new());
         let parts = GatewayParts {
             config: gateway_config,
             authority,
@@ -169,7 +171,7 @@ impl Together {
             local: backend.local,
             console: Arc::clone(&console),
             store: backend.store,
-            metrics: process::collect_metrics(),
+            metrics: Arc::clone(&metrics),
             iam: Arc::clone(&iam),
             movable_clock: Arc::clone(&kms.clock) as Arc<dyn Clock>,
         };
@@ -192,7 +194,7 @@ impl Together {
             announcement,
             kms,
             gateway,
-            _users: watch_users(flags, data, iam, &stop_backend),
+            _users: watch_users(flags, data, iam, metrics, &stop_backend),
             backend: stop_backend,
             console: console_guard,
             has_own_state,
@@ -280,9 +282,10 @@ fn watch_users(
     flags: &Up,
     data: &Path,
     iam: Arc<Iam>,
+    metrics: Arc<Metrics>,
     stop: &CancellationToken,
 ) -> Option<AbortOnDropHandle<()>> {
-    let watch = || reload::watch(iam, credentials::file(data), stop.clone());
+    let watch = || reload::watch(iam, credentials::file(data), metrics, stop.clone());
     (!flags.ephemeral).then(watch)
 }
 

@@ -29,6 +29,7 @@ use proto::pages::Pages;
 use tokio::net::TcpStream;
 
 use crate::access_log::delivery::Deliverer;
+use crate::measured::Metrics;
 use crate::request_counts::RequestCounts;
 
 mod readiness;
@@ -37,14 +38,11 @@ pub mod view;
 
 pub(crate) use readiness::Readiness;
 
-/// Gives the metrics in Prometheus's text format.
-pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
-
 /// What the admin listener serves.
 pub(crate) struct Admin {
     access: AdminAccess,
     readiness: Arc<Readiness>,
-    metrics: Option<MetricsText>,
+    metrics: Option<Arc<Metrics>>,
     logs: Arc<Deliverer>,
     counts: Option<Arc<RequestCounts>>,
     pages: Option<Arc<dyn Pages>>,
@@ -65,7 +63,7 @@ impl Admin {
     pub(crate) fn new(
         access: AdminAccess,
         readiness: Arc<Readiness>,
-        metrics: Option<MetricsText>,
+        metrics: Option<Arc<Metrics>>,
         logs: Arc<Deliverer>,
         counts: Option<Arc<RequestCounts>>,
     ) -> Self {
@@ -176,7 +174,7 @@ impl Admin {
                 Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
             },
             "/metrics" => match &self.metrics {
-                Some(metrics) => text(StatusCode::OK, metrics()),
+                Some(metrics) => text(StatusCode::OK, metrics.render()),
                 None => text(StatusCode::NOT_FOUND, "no metrics are collected\n"),
             },
             _ => text(StatusCode::NOT_FOUND, "not found\n"),

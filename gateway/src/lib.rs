@@ -28,7 +28,7 @@
 //! | [`envelope`] | the header by which an object's data key is found |
 //! | [`chunks`] | the sealed form of an object, pure |
 //! | [`protocol`] | S3's words: headers, documents, digests |
-//! | [`measured`] | every metric, with what it counts or measures |
+//! | [`measured`] | what one gateway counts: every metric, with its meaning |
 //! | [`request_counts`] | exact counts of requests, for tests |
 //! | [`request`] | a request as the operations see it |
 //! | [`error`] | S3's error answers |

@@ -1,6 +1,16 @@
 //! Every metric of the gateway, with what it counts or measures; `deploy/METRICS.md` has them, too.
 
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+
 use metrics::Unit;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_exporter_prometheus::PrometheusHandle;
+use metrics_exporter_prometheus::PrometheusRecorder;
+use proto::time::Clock as _;
+use proto::time::SystemClock;
 
 /// Names and meanings. A name that ends in `_total` is a counter, one in `_seconds` that is no time a histogram.
 pub const METRICS: [(&str, Kind, &str); 15] = [
@@ -90,9 +100,117 @@ pub enum Kind {
     Histogram,
 }
 
-/// Gives every metric its meaning, and counters without labels their zero. To be called once, when the process has
-/// what collects metrics.
-pub fn describe() {
+/// What one gateway counts. Two gateways in one process have each their own.
+///
+/// Tasks of a gateway run in a [`Scope`]: whatever they count by the macros of `metrics` is counted here, and not
+/// in a recorder of the process.
+pub struct Metrics {
+    recorder: PrometheusRecorder,
+    handle: PrometheusHandle,
+}
+
+impl Metrics {
+    /// Counters at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let builder = PrometheusBuilder::new();
+        let recorder = builder
+            .set_buckets(&BUCKETS_SECONDS)
+            .expect("the list of buckets is not empty")
+            .build_recorder();
+        let metrics = Self {
+            handle: recorder.handle(),
+            recorder,
+        };
+        metrics.enter(describe);
+        metrics
+    }
+
+    /// Everything counted, in Prometheus's text format.
+    #[must_use]
+    pub fn render(&self) -> String {
+        self.handle.render()
+    }
+
+    /// Folds the recorded durations into their buckets; to be called every few seconds.
+    pub fn tidy(&self) {
+        self.handle.run_upkeep();
+    }
+
+    /// Counts a reload of users, or of users and certificate, that was done or refused.
+    pub fn count_reload(&self, is_done: bool) {
+        self.enter(|| match is_done {
+            true => metrics::gauge!(CONFIG_RELOAD_TIME).set(SystemClock.now().unix_seconds_f64()),
+            false => metrics::counter!(CONFIG_RELOAD_FAILED).increment(1),
+        });
+    }
+
+    /// Does work whose metrics are counted here.
+    fn enter<T>(&self, work: impl FnOnce() -> T) -> T {
+        metrics::with_local_recorder(&self.recorder, work)
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Where the metrics of a gateway are counted; nowhere if nobody wants them.
+#[derive(Clone, Default)]
+pub(crate) struct Scope(Option<Arc<Metrics>>);
+
+impl Scope {
+    /// Counts in `metrics`.
+    pub(crate) fn new(metrics: Option<Arc<Metrics>>) -> Self {
+        Self(metrics)
+    }
+
+    /// Does work whose metrics are counted.
+    pub(crate) fn enter<T>(&self, work: impl FnOnce() -> T) -> T {
+        match &self.0 {
+            Some(metrics) => metrics.enter(work),
+            None => work(),
+        }
+    }
+
+    /// A task whose metrics are counted, whichever threads it runs on.
+    pub(crate) fn run<F: Future>(&self, task: F) -> Measured<F> {
+        Measured {
+            scope: self.clone(),
+            task: Some(Box::pin(task)),
+        }
+    }
+}
+
+/// A task whose metrics are counted in a scope.
+pub(crate) struct Measured<F: Future> {
+    scope: Scope,
+    /// None while it is dropped.
+    task: Option<Pin<Box<F>>>,
+}
+
+impl<F: Future> Future for Measured<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { scope, task } = &mut *self;
+        let task = task.as_mut().expect("it is there until it is dropped");
+        scope.enter(|| task.as_mut().poll(context))
+    }
+}
+
+impl<F: Future> Drop for Measured<F> {
+    fn drop(&mut self) {
+        // What a task counts when it is given up is counted, too.
+        let Self { scope, task } = self;
+        scope.enter(|| drop(task.take()));
+    }
+}
+
+/// Gives every metric its meaning, and counters without labels their zero.
+fn describe() {
     for (name, kind, meaning) in METRICS {
         match kind {
             Kind::Counter => {
@@ -118,11 +236,13 @@ pub(crate) const BUCKET_KEY_HITS: &str = "sealgate_bucket_key_hits_total";
 /// Calls to the KMS that made or unwrapped a Bucket Key, refused ones among them.
 pub(crate) const BUCKET_KEY_MISSES: &str = "sealgate_bucket_key_misses_total";
 /// Reloads that were refused.
-pub const CONFIG_RELOAD_FAILED: &str = "sealgate_config_reload_failed_total";
+const CONFIG_RELOAD_FAILED: &str = "sealgate_config_reload_failed_total";
 /// When the last reload succeeded.
-pub const CONFIG_RELOAD_TIME: &str = "sealgate_config_reload_time_seconds";
+const CONFIG_RELOAD_TIME: &str = "sealgate_config_reload_time_seconds";
 /// When the certificate ends.
 pub(crate) const CERTIFICATE_EXPIRY: &str = "sealgate_certificate_expiry_time_seconds";
+/// Upper bounds of the histogram buckets of durations, in seconds.
+const BUCKETS_SECONDS: [f64; 10] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 60.0];
 
 #[cfg(test)]
 mod tests {
@@ -143,6 +263,50 @@ mod tests {
                 names.extend(quoted.filter(is_name).map(str::to_owned));
             }
         }
+    }
+
+    /// The value of a series without labels.
+    fn value(metrics: &Metrics, name: &str) -> String {
+        let text = metrics.render();
+        let mut lines = text.lines();
+        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap().to_owned()
+    }
+
+    #[tokio::test]
+    async fn what_tasks_of_two_gateways_count_does_not_mix() {
+        let (one, other) = (Arc::new(Metrics::new()), Arc::new(Metrics::new()));
+        let count = |metrics: &Arc<Metrics>, calls: u64| {
+            let scope = Scope::new(Some(Arc::clone(metrics)));
+            tokio::spawn(scope.run(async move {
+                for _ in 0..calls {
+                    tokio::task::yield_now().await;
+                    metrics::counter!(BUCKET_KEY_HITS).increment(1);
+                }
+            }))
+        };
+        let (first, second) = (count(&one, 3), count(&other, 5));
+        first.await.unwrap();
+        second.await.unwrap();
+        assert_eq!(value(&one, BUCKET_KEY_HITS), "3");
+        assert_eq!(value(&other, BUCKET_KEY_HITS), "5");
+    }
+
+    #[tokio::test]
+    async fn what_a_task_counts_when_it_is_given_up_is_counted() {
+        struct CountsAtItsEnd;
+        impl Drop for CountsAtItsEnd {
+            fn drop(&mut self) {
+                metrics::counter!(BUCKET_KEY_MISSES).increment(1);
+            }
+        }
+        let metrics = Arc::new(Metrics::new());
+        let counts = CountsAtItsEnd;
+        drop(Scope::new(Some(Arc::clone(&metrics))).run(async move {
+            let _held = counts;
+            std::future::pending::<()>().await;
+        }));
+        assert_eq!(value(&metrics, BUCKET_KEY_MISSES), "1");
     }
 
     #[test]

@@ -40,6 +40,7 @@ use crate::authenticate::UsersError;
 use crate::bucket::cors::Asking;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::measured::Scope;
 use crate::payload;
 use crate::payload::Wire;
 use crate::payload::WireBody;
@@ -144,6 +145,13 @@ impl Responder {
     #[must_use]
     pub fn counted(mut self, counts: Option<Arc<RequestCounts>>) -> Self {
         self.counts = counts;
+        self
+    }
+
+    /// The same, whose metrics are counted in a scope.
+    #[must_use]
+    pub(crate) fn measured(mut self, scope: Scope) -> Self {
+        self.meters = Arc::new(Meters::new(scope));
         self
     }
 

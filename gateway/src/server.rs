@@ -29,7 +29,6 @@ use crate::access_log::delivery::Delivered;
 use crate::access_log::delivery::Deliverer;
 use crate::admin::Admin;
 use crate::admin::AdminAccess;
-use crate::admin::MetricsText;
 use crate::admin::Readiness;
 use crate::admin::view::View;
 use crate::authenticate::UsersError;
@@ -43,6 +42,8 @@ use crate::config::ConfigError;
 use crate::config::Listen;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::measured::Metrics;
+use crate::measured::Scope;
 use crate::request_counts::RequestCounts;
 use crate::server::connection::Shared;
 use crate::server::tls::Certificates;
@@ -81,8 +82,8 @@ pub struct Parts {
     pub audit: Option<Arc<Audit>>,
     /// A backend in this process, which is called instead of the one in the configuration.
     pub backend: Option<Arc<dyn LocalBackend>>,
-    /// Gives the metrics that the process collects.
-    pub metrics: Option<MetricsText>,
+    /// What metrics are counted in, which may be an earlier gateway's. None: they are not.
+    pub metrics: Option<Arc<Metrics>>,
     /// What requests are counted in, which may be an earlier gateway's of this process. None: they are not, and
     /// the names of buckets are not on the admin port.
     pub counts: Option<Arc<RequestCounts>>,
@@ -127,6 +128,7 @@ pub struct Running {
     state: State,
     logs: Arc<Deliverer>,
     view: View,
+    scope: Scope,
 }
 
 /// The stages of the end.
@@ -149,6 +151,15 @@ struct Lifetime {
 /// [`StartError`] for a configuration that cannot work and a port that cannot be bound.
 pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> {
     config.check()?;
+    let metrics = parts.metrics.clone();
+    let scope = Scope::new(metrics.clone());
+    let running = scope.run(start_in(&scope, config, parts)).await?;
+    upkeep::fold(metrics, &running.lifetime.closed);
+    Ok(running)
+}
+
+/// Starts a gateway whose metrics are counted in a scope.
+async fn start_in(scope: &Scope, config: Config, parts: Parts) -> Result<Running, StartError> {
     let Parts {
         clock,
         vault_clock,
@@ -173,23 +184,22 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
 
     let served = listeners::serve(listeners, &config.listen)?;
     let (http, https, admin_listener) = (served.http, served.https, served.admin);
-    let (s3_addr, tls_addr, admin_addr) = (
-        address(http.as_ref())?,
-        address(https.as_ref())?,
-        address(admin_listener.as_ref())?,
-    );
+    let addresses = [&http, &https, &admin_listener].map(|listener| address(listener.as_ref()));
+    let [s3_addr, tls_addr, admin_addr] = addresses;
+    let (s3_addr, tls_addr, admin_addr) = (s3_addr?, tls_addr?, admin_addr?);
 
     let lifetime = Lifetime::default();
-    let acceptor = Acceptor::new(&lifetime, config.limits.connections_max);
+    let acceptor = Acceptor::new(scope, &lifetime, config.limits.connections_max);
     let connections = acceptor.connections.clone();
     let shared = Arc::new(Shared {
-        responder: composed.responder,
+        responder: composed.responder.measured(scope.clone()),
         limits: config.limits,
         certificates,
         draining: CancellationToken::new(),
     });
-    upkeep::run(composed.sweep, presence.clone(), random, &lifetime.closed);
-    upkeep::deliver(&composed.logs, &lifetime.closed);
+    let closed = &lifetime.closed;
+    upkeep::run(scope, composed.sweep, presence.clone(), random, closed);
+    upkeep::deliver(scope, &composed.logs, closed);
     serve_clients(&acceptor, &shared, http, https);
     let state = composed.stored.state.clone();
     let readiness = Arc::new(Readiness::new(
@@ -218,6 +228,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Running, StartError> 
         state,
         logs: composed.logs,
         view,
+        scope: scope.clone(),
     })
 }
 
@@ -240,7 +251,7 @@ impl Running {
     ///
     /// Why not, in a sentence.
     pub async fn readiness(&self) -> Result<(), String> {
-        self.readiness.check().await
+        self.scope.run(self.readiness.check()).await
     }
 
     /// What a console shows of it.
@@ -250,7 +261,7 @@ impl Running {
 
     /// Delivers the records of access logs that wait, without waiting for more.
     pub async fn flush_access_logs(&self) -> Delivered {
-        self.logs.flush().await
+        self.scope.run(self.logs.flush()).await
     }
 
     /// [`Running::stop`], then removes the state bucket: for a gateway whose KMS forgets its keys, so that
@@ -260,9 +271,10 @@ impl Running {
     ///
     /// When the backend refuses or does not answer.
     pub async fn stop_and_remove_state(self) -> Result<(), S3Error> {
-        let state = self.state.clone();
+        let (scope, state) = (self.scope.clone(), self.state.clone());
         self.stop().await;
-        let removed = tokio::time::timeout(REMOVE_TIMEOUT, state.remove_bucket()).await;
+        let removing = scope.run(state.remove_bucket());
+        let removed = tokio::time::timeout(REMOVE_TIMEOUT, removing).await;
         removed.unwrap_or_else(|_| Err(S3Code::ServiceUnavailable.into()))
     }
 
@@ -276,7 +288,7 @@ impl Running {
     pub fn reload(&self, config: &Config) -> Result<(), StartError> {
         config.check()?;
         if let Some(certificates) = &self.shared.certificates {
-            certificates.reload()?;
+            self.scope.enter(|| certificates.reload())?;
         }
         self.shared.responder.replace_users(&config.users)?;
         Ok(())
@@ -285,6 +297,10 @@ impl Running {
     /// Stops: `/readyz` reports it at once; after the configured delay no connection is accepted, and
     /// requests in flight have the configured time to finish.
     pub async fn stop(self) {
+        self.scope.run(self.drain()).await;
+    }
+
+    async fn drain(&self) {
         self.lifetime.stopping.cancel();
         if !self.connections.is_empty() {
             tokio::time::sleep(self.shared.limits.drain_delay()).await;
@@ -326,6 +342,7 @@ impl Drop for Running {
 /// Takes the connections of a listener.
 #[derive(Clone)]
 struct Acceptor {
+    scope: Scope,
     lifetime: Lifetime,
     connections: TaskTracker,
     slots: Arc<Semaphore>,
@@ -333,9 +350,10 @@ struct Acceptor {
 
 impl Acceptor {
     /// One that holds so many connections at once.
-    fn new(lifetime: &Lifetime, connections_max: usize) -> Self {
+    fn new(scope: &Scope, lifetime: &Lifetime, connections_max: usize) -> Self {
         let slots = Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS));
         Self {
+            scope: scope.clone(),
             lifetime: lifetime.clone(),
             connections: TaskTracker::new(),
             slots: Arc::new(slots),
@@ -351,6 +369,7 @@ impl Acceptor {
         };
         let slots = Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX));
         Self {
+            scope: self.scope.clone(),
             lifetime,
             connections: TaskTracker::new(),
             slots,
@@ -382,10 +401,10 @@ impl Acceptor {
                     }
                     let connection = serve(stream, peer);
                     let aborted = self.lifetime.aborted.clone();
-                    self.connections.spawn(async move {
+                    self.connections.spawn(self.scope.run(async move {
                         aborted.run_until_cancelled(connection).await;
                         drop(slot);
-                    });
+                    }));
                 }
                 Err(cause) => {
                     tracing::warn!(%cause, "a connection could not be accepted");
@@ -429,28 +448,6 @@ fn certificates(
     Ok(Some(certificates))
 }
 
-/// Reads the certificate again when its files change.
-async fn watch_certificate(shared: Arc<Shared>, closed: CancellationToken) {
-    let Some(certificates) = &shared.certificates else {
-        return;
-    };
-    let mut last = certificates.modified();
-    while closed
-        .run_until_cancelled(tokio::time::sleep(CERTIFICATE_CHECK))
-        .await
-        .is_some()
-    {
-        let modified = certificates.modified();
-        if modified != last {
-            last = modified;
-            match certificates.reload() {
-                Ok(()) => tracing::info!("the certificate was renewed"),
-                Err(cause) => tracing::error!(%cause, "the certificate before stays in use"),
-            }
-        }
-    }
-}
-
 /// Serves the clients of both listeners.
 fn serve_clients(
     acceptor: &Acceptor,
@@ -464,8 +461,7 @@ fn serve_clients(
         tokio::spawn(acceptor.clone().run(listener, serve));
     }
     if let Some(listener) = https {
-        let closed = acceptor.lifetime.closed.clone();
-        tokio::spawn(watch_certificate(Arc::clone(shared), closed));
+        upkeep::renew(&acceptor.scope, shared, &acceptor.lifetime.closed);
         let shared = Arc::clone(shared);
         let serve = move |stream, peer| connection::serve_tls(Arc::clone(&shared), stream, peer);
         tokio::spawn(acceptor.clone().run(listener, serve));
@@ -577,9 +573,6 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the end waits for the backend.
 const WITHDRAW_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// How often the certificate's files are looked at.
-const CERTIFICATE_CHECK: Duration = Duration::from_secs(60);
 
 /// Connections to the admin listener at once.
 const ADMIN_CONNECTIONS_MAX: usize = 64;

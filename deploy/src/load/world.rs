@@ -258,8 +258,8 @@ impl World {
         let Some(port) = &self.gateway_admin else {
             return Ok(None);
         };
-        if let Some(metrics) = self.own.as_ref().and_then(|own| own.metrics.as_ref()) {
-            return Ok(Some(metrics()));
+        if let Some(own) = &self.own {
+            return Ok(Some(own.metrics.render()));
         }
         let body = self.admin_of(port, Method::GET, "/metrics").await?;
         Ok(Some(String::from_utf8_lossy(&body).into_owned()))

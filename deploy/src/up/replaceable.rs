@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use gateway::admin::MetricsText;
 use gateway::backend::LocalBackend;
 use gateway::config::Config;
+use gateway::measured::Metrics;
 use gateway::request_counts::RequestCounts;
 use gateway::server::Certificate;
 use gateway::server::Listeners;
@@ -39,7 +39,8 @@ pub(super) struct GatewayParts {
     pub(super) local: Option<Arc<dyn LocalBackend>>,
     /// What the embedded backend stores.
     pub(super) store: Option<Store>,
-    pub(super) metrics: Option<MetricsText>,
+    /// What metrics are counted in, on through a reset.
+    pub(super) metrics: Arc<Metrics>,
     /// Pages, which show whichever gateway runs.
     pub(super) console: Arc<Console>,
     /// The users and sessions, which the KMS has too.
@@ -166,7 +167,7 @@ impl GatewayParts {
             }),
             kms_secret: Some(self.secret.clone()),
             backend: self.local.clone(),
-            metrics: self.metrics.clone(),
+            metrics: Some(Arc::clone(&self.metrics)),
             counts: Some(Arc::clone(counts)),
             pages: Some(Arc::clone(&self.console) as Arc<dyn Pages>),
             listeners: Some(listeners.try_clone().context("the ports")?),

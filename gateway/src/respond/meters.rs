@@ -14,11 +14,13 @@ use http::StatusCode;
 use metrics::Counter;
 use metrics::Histogram;
 
+use crate::measured::Scope;
 use crate::route::Operation;
 
 /// The counters of all answers.
 #[derive(Default)]
 pub(super) struct Meters {
+    scope: Scope,
     sent_bytes: OnceLock<Counter>,
     operations: RwLock<HashMap<Option<Operation>, Arc<OperationMeters>>>,
 }
@@ -30,6 +32,14 @@ struct OperationMeters {
 }
 
 impl Meters {
+    /// Counters in a scope.
+    pub(super) fn new(scope: Scope) -> Self {
+        Self {
+            scope,
+            ..Self::default()
+        }
+    }
+
     /// Counts an answer.
     pub(super) fn count(
         &self,
@@ -43,12 +53,17 @@ impl Meters {
         counter
             .get_or_init(|| {
                 let operation = label(operation);
-                metrics::counter!("sealgate_s3_requests_total", "operation" => operation, "status" => class)
+                self.scope.enter(|| {
+                    metrics::counter!("sealgate_s3_requests_total", "operation" => operation, "status" => class)
+                })
             })
             .increment(1);
         meters.seconds.record(lasted);
         self.sent_bytes
-            .get_or_init(|| metrics::counter!("sealgate_s3_sent_bytes_total"))
+            .get_or_init(|| {
+                self.scope
+                    .enter(|| metrics::counter!("sealgate_s3_sent_bytes_total"))
+            })
             .increment(sent_bytes);
     }
 
@@ -59,11 +74,11 @@ impl Meters {
             return Arc::clone(meters);
         }
         drop(operations);
+        let seconds =
+            || metrics::histogram!("sealgate_s3_request_seconds", "operation" => label(operation));
         let meters = Arc::new(OperationMeters {
             requests: Default::default(),
-            seconds: metrics::histogram!(
-                "sealgate_s3_request_seconds", "operation" => label(operation)
-            ),
+            seconds: self.scope.enter(seconds),
         });
         let operations = self.operations.write();
         let mut operations = operations.unwrap_or_else(PoisonError::into_inner);

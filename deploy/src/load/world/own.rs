@@ -4,11 +4,10 @@ use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::OnceLock;
 
 use anyhow::Context as _;
-use gateway::admin::MetricsText;
 use gateway::backend::LocalBackend;
+use gateway::measured::Metrics;
 use gateway::server::Parts;
 use proto::iam::Iam;
 use proto::iam::User;
@@ -28,7 +27,6 @@ use crate::embedded::service::Service;
 use crate::files;
 use crate::load::scenario::Scenario;
 use crate::load::world::AccessKey;
-use crate::process;
 
 /// Services of this process.
 pub(super) struct Own {
@@ -38,8 +36,8 @@ pub(super) struct Own {
     pub(super) requesters: Vec<AccessKey>,
     /// The user who prepares a run.
     pub(super) preparer: AccessKey,
-    /// What the process counts; none if something else collects that.
-    pub(super) metrics: Option<MetricsText>,
+    /// What the gateway counts.
+    pub(super) metrics: Arc<Metrics>,
     /// None if no objects are written or read.
     gateway: Option<gateway::server::Running>,
     /// The backend's; removed after everything else has ended.
@@ -84,13 +82,12 @@ impl Own {
             kms,
             requesters: access_keys,
             preparer: access_key(main),
-            metrics: None,
+            metrics: Arc::default(),
             gateway: None,
             _folder: None,
         };
         if scenario.has_objects() {
             let folder = TemporaryFolder::create()?;
-            own.metrics = metrics();
             own.gateway = Some(
                 own.start_gateway(&users, region, secret, iam, &folder)
                     .await?,
@@ -128,7 +125,7 @@ impl Own {
         let parts = Parts {
             kms_secret: Some(secret),
             backend: Some(backend),
-            metrics: self.metrics.clone(),
+            metrics: Some(Arc::clone(&self.metrics)),
             iam: Some(iam),
             ..Parts::default()
         };
@@ -183,12 +180,6 @@ async fn start_kms(
     config.authenticate.service_secret = Some(secret.clone());
     let clock = Arc::new(SystemClock);
     Ok(kms::server::start_with(config, clock, Arc::clone(iam)).await?)
-}
-
-/// What this process counts, which can be collected once: runs that are compared share it.
-fn metrics() -> Option<MetricsText> {
-    static METRICS: OnceLock<Option<MetricsText>> = OnceLock::new();
-    METRICS.get_or_init(process::collect_metrics).clone()
 }
 
 /// A folder of this run alone, which is removed with it.
