@@ -36,6 +36,7 @@ use proto::time::Clock;
 
 use crate::embedded::disk::Durability;
 use crate::embedded::disk::Folder;
+use crate::embedded::disk::Memory;
 use crate::embedded::store::Store;
 use crate::files;
 
@@ -63,6 +64,18 @@ pub mod versions;
 
 #[cfg(test)]
 mod tests;
+
+/// A store in memory, which is gone when its last clone is dropped.
+///
+/// # Errors
+///
+/// When the index cannot be created.
+pub fn in_memory(clock: Arc<dyn Clock>) -> anyhow::Result<Store> {
+    Store::open(Arc::new(Memory::default()), clock).map_err(|fault| {
+        let text = s3s::S3Error::from(fault).to_string();
+        anyhow::anyhow!("creating the store in memory: {text}")
+    })
+}
 
 /// Opens the store in a folder; creates it if it is not there.
 ///

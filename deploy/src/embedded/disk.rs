@@ -8,9 +8,11 @@ use std::fmt::Debug;
 use std::io;
 
 mod folder;
+mod memory;
 
 pub use folder::Durability;
 pub use folder::Folder;
+pub use memory::Memory;
 
 /// The name of a body: its folder and its file.
 ///
