@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 /// All that a client needs. As JSON, this is the line that a fixture reads: its names are stable.
-#[derive(Default, Serialize)]
+#[derive(Clone, Default, Serialize)]
 pub struct Announcement {
     /// KMS: AWS JSON and gRPC.
     pub kms_endpoint: String,

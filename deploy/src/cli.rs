@@ -185,7 +185,7 @@ fn host_name(text: &str) -> Result<String, String> {
 }
 
 /// Reads a factor on request quotas.
-fn factor(text: &str) -> Result<f64, String> {
+pub(crate) fn factor(text: &str) -> Result<f64, String> {
     let factor = text.parse::<f64>();
     let factor = factor.map_err(|_| format!("`{text}` is no number such as 0.001"))?;
     if factor.is_finite() && factor > 0.0 {
@@ -198,7 +198,7 @@ fn factor(text: &str) -> Result<f64, String> {
 }
 
 /// Reads the rate of one quota.
-fn quota(text: &str) -> Result<Adjustment, String> {
+pub(crate) fn quota(text: &str) -> Result<Adjustment, String> {
     let form = || format!("`{text}` is not of the form CryptographicOperationsSymmetric=50");
     let (name, rate) = text.split_once('=').ok_or_else(form)?;
     let rate = rate.parse::<f64>().map_err(|_| form())?;

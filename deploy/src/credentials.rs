@@ -30,11 +30,24 @@ impl Users {
     /// When the file cannot be read, is readable by others, is not a file of users, or has fewer
     /// than two.
     pub fn open_or_create(directory: &Path, key: Option<&AccessKey>) -> anyhow::Result<Self> {
+        Self::open_or_create_in(&MAIN_ACCOUNT.parse()?, directory, key)
+    }
+
+    /// As [`Self::open_or_create`], with `main` in that account where they are created.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open_or_create`] and [`Self::random_in`].
+    pub fn open_or_create_in(
+        account: &AccountId,
+        directory: &Path,
+        key: Option<&AccessKey>,
+    ) -> anyhow::Result<Self> {
         let file = file(directory);
         if file.exists() {
             return Self::open(directory);
         }
-        let users = Self::random(key)?;
+        let users = Self::random_in(account, key)?;
         let text: String = users.all().iter().map(|user| entry(user)).collect();
         files::write_private(&file, text.as_bytes())?;
         Ok(users)
@@ -70,18 +83,31 @@ impl Users {
     ///
     /// When the system has no randomness.
     pub fn random(key: Option<&AccessKey>) -> anyhow::Result<Self> {
-        let user = |name: &str, account: &str, key: Option<&AccessKey>| -> anyhow::Result<User> {
-            let account: AccountId = account.parse()?;
-            let root = PrincipalArn::account_root("aws", &account);
-            let mut user = match key {
-                Some(key) => User::new(root, &key.id, key.secret.clone()),
-                None => User::new(root, &access_key_id()?, Secret::new(secret_access_key()?)),
+        Self::random_in(&MAIN_ACCOUNT.parse()?, key)
+    }
+
+    /// As [`Self::random`], with `main` in that account.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no randomness, or it is the account of `alt`.
+    pub fn random_in(account: &AccountId, key: Option<&AccessKey>) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            account.as_str() != ALT_ACCOUNT,
+            "account {ALT_ACCOUNT} is that of the second user, who must be in another than the main user"
+        );
+        let user =
+            |name: &str, account: &AccountId, key: Option<&AccessKey>| -> anyhow::Result<User> {
+                let root = PrincipalArn::account_root("aws", account);
+                let mut user = match key {
+                    Some(key) => User::new(root, &key.id, key.secret.clone()),
+                    None => User::new(root, &access_key_id()?, Secret::new(secret_access_key()?)),
+                };
+                name.clone_into(&mut user.name);
+                Ok(user)
             };
-            name.clone_into(&mut user.name);
-            Ok(user)
-        };
-        let main = user("main", MAIN_ACCOUNT, key)?;
-        let users = [main, user("alt", ALT_ACCOUNT, None)?];
+        let main = user("main", account, key)?;
+        let users = [main, user("alt", &ALT_ACCOUNT.parse()?, None)?];
         Ok(Self(Principals::of_users(users)))
     }
 

@@ -49,7 +49,11 @@ pub fn run(flags: &Env) -> anyhow::Result<()> {
 }
 
 /// Every variable with its value.
-fn variables(running: &RunningUp) -> anyhow::Result<Vec<(&'static str, String)>> {
+///
+/// # Errors
+///
+/// When a path is not UTF-8.
+pub fn variables(running: &RunningUp) -> anyhow::Result<Vec<(&'static str, String)>> {
     let path = |path: &std::path::Path| match path.to_str() {
         Some(text) => Ok(text.to_owned()),
         None => Err(anyhow::anyhow!(

@@ -48,6 +48,7 @@ use crate::configuration::ConfigurationFile;
 use crate::seed::local_kms::LocalKmsSeed;
 
 /// Keys to create.
+#[derive(Default)]
 pub struct Seed {
     keys: Vec<SeedKey>,
 }
@@ -61,19 +62,19 @@ struct SeedFile {
 }
 
 /// One key in a file of ours.
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct SeedKey {
-    id: String,
-    aliases: Vec<String>,
+pub(crate) struct SeedKey {
+    pub(crate) id: String,
+    pub(crate) aliases: Vec<String>,
     account: Option<AccountId>,
     region: Option<Region>,
     description: String,
-    tags: BTreeMap<String, String>,
-    spec: Option<String>,
-    usage: Option<String>,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) spec: Option<String>,
+    pub(crate) usage: Option<String>,
     origin: Option<String>,
-    material: Option<Secret>,
+    pub(crate) material: Option<Secret>,
     materials: Vec<Secret>,
     private_key: Option<Secret>,
     next_rotation: Option<String>,
@@ -105,6 +106,16 @@ impl Seed {
         }
         let seed: SeedFile = serde_saphyr::from_str(text)?;
         Self::from_keys(seed.key)
+    }
+
+    /// The same with more keys.
+    ///
+    /// # Errors
+    ///
+    /// When one of them has an alias without `alias/`, or a spec, a usage or material that is none.
+    pub(crate) fn with(mut self, keys: Vec<SeedKey>) -> anyhow::Result<Self> {
+        self.keys.extend(Self::from_keys(keys)?.keys);
+        Ok(self)
     }
 
     fn from_keys(keys: Vec<SeedKey>) -> anyhow::Result<Self> {

@@ -9,6 +9,8 @@ mod backend;
 mod demo;
 mod described;
 mod folder;
+mod given;
+mod handle;
 mod ports;
 mod reload;
 mod replaceable;
@@ -45,8 +47,6 @@ use crate::configuration::Mistake;
 use crate::console::Console;
 use crate::credentials;
 use crate::credentials::Users;
-use crate::environment;
-use crate::environment::AccessKey;
 use crate::process;
 use crate::running::RunFile;
 use crate::seed::Seed;
@@ -54,7 +54,9 @@ use crate::single;
 use crate::token;
 use crate::up::admin_token::AdminToken;
 use crate::up::backend::ChosenBackend;
-use crate::up::folder::DataFolder;
+pub(crate) use crate::up::folder::DataFolder;
+pub use crate::up::given::Given;
+pub use crate::up::handle::Handle;
 use crate::up::replaceable::GatewayParts;
 use crate::up::replaceable::ReplaceableGateway;
 use crate::up::settings::Settings;
@@ -71,8 +73,9 @@ pub async fn run(flags: Up) -> anyhow::Result<()> {
     if flags.fixture {
         process::stop_with_input(stop.clone());
     }
+    let given = Given::read(&flags)?;
     let folder = DataFolder::open(&flags)?;
-    let running = Together::start(&flags, &folder.path).await?;
+    let running = Together::start(&flags, given, &folder.path).await?;
     let bundle = running.announcement.data_dir.join(certificate::BUNDLE_FILE);
     let run_file = RunFile::write(&folder.path, &running.announcement, &bundle)?;
     if flags.fixture {
@@ -125,28 +128,22 @@ impl Together {
     /// # Errors
     ///
     /// As [`run`].
-    pub async fn start(flags: &Up, data: &Path) -> anyhow::Result<Self> {
+    pub async fn start(flags: &Up, given: Given, data: &Path) -> anyhow::Result<Self> {
         // Everything that can be wrong is checked before the first port is bound.
-        let settings = Settings::read(flags.config.as_deref())?;
-        let seed = flags.seed.as_deref().map(Seed::read).transpose()?;
-        let key = AccessKey::read(environment::variable)?;
-        let users = users(flags, data, key.as_ref())?;
+        let users = users(flags, &given, data)?;
         let iam = Arc::new(iam(&users, flags, data)?);
         let authority = LocalAuthority::open_or_create(data, SystemClock.now())?;
-        authority.write_bundle(
-            data,
-            &environment::system_authorities(environment::variable),
-        )?;
-        let secret = service_secret(&settings)?;
+        authority.write_bundle(data, &given.system_authorities)?;
+        let secret = service_secret(&given.settings)?;
         let Configurations {
             kms: kms_config,
             gateway: mut gateway_config,
             admin_token,
             has_own_state,
-        } = Configurations::new(&settings, flags, data, &users, &secret)?;
+        } = Configurations::new(&given, flags, data, &users, &secret)?;
 
         let stop_backend = CancellationToken::new();
-        let backend = ChosenBackend::start(flags, &settings.embedded, data, &stop_backend).await?;
+        let backend = ChosenBackend::start(flags, &given, data, &stop_backend).await?;
         backend.configure(&mut gateway_config);
         let port = backend.port_credentials();
         if flags.backend.is_some() {
@@ -155,7 +152,10 @@ impl Together {
 
         let kms = kms::server::start_with(kms_config, Arc::new(SystemClock), Arc::clone(&iam));
         let kms = kms.await.map_err(ports::explain_kms)?;
-        create_keys(&kms, seed.as_ref(), users.main(), flags)?;
+        if let Some(time) = given.clock {
+            kms.clock.freeze_at(time);
+        }
+        create_keys(&kms, &given.seed, users.main(), flags)?;
 
         let (console, console_guard) = serve_console(&kms)?;
         gateway_config.kms.url = format!("grpc://{}", ports::reachable(kms.address));
@@ -186,7 +186,7 @@ impl Together {
             kms_admin_token: admin_token.for_keys,
             admin_token: admin_token.for_all,
             admin_token_place: admin_token.place,
-            secret_in_shell: key.map(|_| AccessKey::secret_in_shell(environment::variable)),
+            secret_in_shell: given.secret_in_shell(),
             ..endpoints_and_keys(&kms, &gateway.config().listen, &users, flags)?
         };
         console.describe(described::facts(&announcement));
@@ -199,6 +199,12 @@ impl Together {
             console: console_guard,
             has_own_state,
         })
+    }
+
+    /// What can be done with it besides ending it.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle::new(self.kms.controls.clone(), &self.gateway)
     }
 
     /// Lets requests in flight finish: first the gateway's, which need the other two.
@@ -258,11 +264,12 @@ fn control_endpoint(https: Option<SocketAddr>, hosts: &[String]) -> String {
 }
 
 /// The users, whose file the first start creates. The first one has `key`, if there is one.
-fn users(flags: &Up, data: &Path, key: Option<&AccessKey>) -> anyhow::Result<Users> {
+fn users(flags: &Up, given: &Given, data: &Path) -> anyhow::Result<Users> {
+    let (account, key) = (&given.account, given.access_key());
     if flags.ephemeral {
-        return Users::random(key);
+        return Users::random_in(account, key);
     }
-    let users = Users::open_or_create(data, key)?;
+    let users = Users::open_or_create_in(account, data, key)?;
     let Some(key) = key else {
         return Ok(users);
     };
@@ -301,13 +308,11 @@ fn iam(users: &Users, flags: &Up, data: &Path) -> anyhow::Result<Iam> {
 /// Creates the keys of the seed and the demonstration's.
 fn create_keys(
     kms: &kms::server::Running,
-    seed: Option<&Seed>,
+    seed: &Seed,
     owner: &User,
     flags: &Up,
 ) -> anyhow::Result<()> {
-    if let Some(seed) = seed {
-        seed.plant(&kms.kms, &owner.arn.account(), &flags.region)?;
-    }
+    seed.plant(&kms.kms, &owner.arn.account(), &flags.region)?;
     demo::create_key(kms, &owner.arn.account(), &flags.region)
 }
 
@@ -329,12 +334,13 @@ struct Configurations {
 
 impl Configurations {
     fn new(
-        settings: &Settings,
+        given: &Given,
         flags: &Up,
         data: &Path,
         users: &Users,
         secret: &Secret,
     ) -> anyhow::Result<Self> {
+        let settings = &given.settings;
         if settings.gateway.audit.file.is_some() {
             let what =
                 "audit.file is one file of both services, which [kms.audit] names: set it there";
@@ -347,8 +353,8 @@ impl Configurations {
         kms.authenticate.open_reflection |= kms.listen.ip().is_loopback();
         object_lambda(&mut gateway, users);
         gateway.kms.account = users.main().arn.account();
-        let given = environment::admin_token(environment::variable)?;
-        let admin_token = AdminToken::demand(given, &mut kms, &mut gateway, data)?;
+        let token = given.admin_token.clone();
+        let admin_token = AdminToken::demand(token, &mut kms, &mut gateway, data)?;
         let has_own_state = flags.ephemeral
             && flags.backend.is_some()
             && !settings.sets(&["gateway", "state", "bucket"]);

@@ -5,6 +5,7 @@ use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::error::SdkError;
 use clap::Parser as _;
 use sealgate::cli::Arguments;
+use sealgate::up::Given;
 use sealgate::up::Together;
 use tempfile::TempDir;
 use tests::clients;
@@ -34,7 +35,8 @@ impl Fixture {
             data,
         ];
         let flags = Arguments::try_parse_from(flags).unwrap().up;
-        let running = Together::start(&flags, folder.path()).await.unwrap();
+        let given = Given::read(&flags).unwrap();
+        let running = Together::start(&flags, given, folder.path()).await.unwrap();
         let up = &running.announcement;
         let access = Access::new(&up.access_key_id, &up.secret_access_key);
         let s3 = clients::s3(&up.s3_endpoint, &access, None);

@@ -3,14 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use gateway::backend::LocalBackend;
 use gateway::config::BackendCredentials;
 use proto::time::SystemClock;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Up;
-use crate::configuration::ConfigurationFile;
 use crate::embedded;
 use crate::embedded::disk::Durability;
 use crate::embedded::expiration;
@@ -20,9 +18,7 @@ use crate::embedded::service::Service;
 use crate::embedded::store::Store;
 use crate::embedded::sweep;
 use crate::embedded::takeover;
-use crate::environment;
-use crate::files;
-use crate::up::settings::EmbeddedBackend;
+use crate::up::given::Given;
 
 /// A backend that is running.
 pub(super) struct ChosenBackend {
@@ -39,26 +35,22 @@ impl ChosenBackend {
     /// The one that the flags name, or the embedded one in `data`.
     pub(super) async fn start(
         flags: &Up,
-        settings: &EmbeddedBackend,
+        given: &Given,
         data: &Path,
         stop: &CancellationToken,
     ) -> anyhow::Result<Self> {
         if let Some(url) = &flags.backend {
-            let credentials = credentials_of_other(flags.backend_credentials.as_deref())?;
             return Ok(Self {
                 url: Some(url.clone()),
-                credentials,
+                credentials: given.backend_credentials.clone().unwrap_or_default(),
                 local: None,
                 store: None,
             });
         }
-        let durability = match flags.ephemeral {
-            true => Durability::None,
-            false => settings.durability.unwrap_or(Durability::Full),
+        let store = match given.is_in_memory {
+            true => embedded::in_memory(Arc::new(SystemClock))?,
+            false => open(flags, given, data).await?,
         };
-        let folder = data.join(FOLDER);
-        let store = embedded::open(&folder, durability, Arc::new(SystemClock))?;
-        takeover::run(&store, &data.join(FORMER_FOLDER)).await?;
         tokio::spawn(sweep::run(store.clone(), stop.clone()));
         tokio::spawn(expiration::run(store.clone(), stop.clone()));
         let service = || Service::new(store.clone(), flags.region.to_string());
@@ -98,18 +90,19 @@ impl ChosenBackend {
     }
 }
 
-fn credentials_of_other(file: Option<&Path>) -> anyhow::Result<BackendCredentials> {
-    if let Some(file) = file {
-        let written = ConfigurationFile::of(file, files::read_secret(file)?);
-        return Ok(written.parse()?);
-    }
-    let missing = |name: &str| format!("--backend needs {name}, or --backend-credentials");
-    let (id, secret) = (environment::BACKEND_ID, environment::BACKEND_SECRET);
-    Ok(BackendCredentials {
-        access_key_id: environment::variable(id).with_context(|| missing(id))?,
-        secret_access_key: environment::secret(environment::variable, secret)?
-            .with_context(|| missing(secret))?,
-    })
+/// Opens the store in `data`, with what an earlier version stored there.
+async fn open(flags: &Up, given: &Given, data: &Path) -> anyhow::Result<Store> {
+    let durability = match flags.ephemeral {
+        true => Durability::None,
+        false => given
+            .settings
+            .embedded
+            .durability
+            .unwrap_or(Durability::Full),
+    };
+    let store = embedded::open(&data.join(FOLDER), durability, Arc::new(SystemClock))?;
+    takeover::run(&store, &data.join(FORMER_FOLDER)).await?;
+    Ok(store)
 }
 
 /// The embedded backend's folder in the data directory.

@@ -16,8 +16,8 @@ use crate::credentials;
 use crate::files;
 
 /// The data folder; a temporary one is removed at the end.
-pub(super) struct DataFolder {
-    pub(super) path: PathBuf,
+pub(crate) struct DataFolder {
+    pub(crate) path: PathBuf,
     is_temporary: bool,
     /// Locked while this lives, so that the folder is this process's alone.
     _lock: File,
@@ -29,7 +29,7 @@ impl DataFolder {
     /// # Errors
     ///
     /// When it is not private, or another process uses it.
-    pub(super) fn open(flags: &Up) -> anyhow::Result<Self> {
+    pub(crate) fn open(flags: &Up) -> anyhow::Result<Self> {
         let path = match flags.folder() {
             Some(folder) => folder,
             None => {

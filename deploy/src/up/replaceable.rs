@@ -101,6 +101,11 @@ impl ReplaceableGateway {
         &self.parts.config
     }
 
+    /// What its requests are counted in.
+    pub(super) fn counts(&self) -> &Arc<RequestCounts> {
+        &self.counts
+    }
+
     /// Whether it should be sent requests.
     ///
     /// # Errors
