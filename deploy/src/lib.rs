@@ -8,6 +8,7 @@
 //! | [`plan`] | how many KMS calls a use of S3 makes |
 //! | [`load`] | calls at a fixed rate, and what quotas did to them |
 //! | [`schedule`] | when requests are due |
+//! | [`fixture`] | both services and a backend in the process of a test |
 //! | [`up`] | both services and a backend, together |
 //! | [`single`] | one service alone |
 //! | [`users`] | the commands that edit the file of users |
@@ -29,12 +30,15 @@
 //! | [`environment`] | secrets that the environment gives |
 //! | [`configuration`] | configuration files, and sentences about mistakes in them |
 //! | [`files`] | files with the permissions they need |
+//!
+//! As a dev-dependency of tests: [`Sealgate::builder`].
 
 // In the order of the table; `tests/tidy` reads it.
 pub mod check;
 pub mod plan;
 pub mod load;
 pub mod schedule;
+pub mod fixture;
 pub mod up;
 pub mod single;
 pub mod users;
@@ -56,3 +60,17 @@ pub mod credentials;
 pub mod environment;
 pub mod configuration;
 pub mod files;
+
+pub use crate::fixture::AccessKey;
+pub use crate::fixture::Backend;
+pub use crate::fixture::Builder;
+pub use crate::fixture::Calls;
+pub use crate::fixture::Encryption;
+pub use crate::fixture::Endpoints;
+pub use crate::fixture::Fault;
+pub use crate::fixture::Key;
+pub use crate::fixture::Mark;
+pub use crate::fixture::Requests;
+pub use crate::fixture::Rule;
+pub use crate::fixture::Sealgate;
+pub use crate::fixture::SealgateError;
