@@ -23,6 +23,7 @@
 //! | [`running`] | the file by which commands find a running `up` |
 //! | [`announce`] | what is printed |
 //! | [`process`] | logs, core dumps, signals |
+//! | [`traces`] | traces, sent to a collector |
 //! | [`seed`] | KMS keys to create at start |
 //! | [`embedded`] | a backend in a folder |
 //! | [`certificate`] | the local authority and the gateway's certificate |
@@ -53,6 +54,7 @@ pub mod retry;
 pub mod running;
 pub mod announce;
 pub mod process;
+pub mod traces;
 pub mod seed;
 pub mod embedded;
 pub mod certificate;

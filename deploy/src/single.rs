@@ -26,6 +26,7 @@ use crate::environment;
 use crate::files;
 use crate::process;
 use crate::seed::Seed;
+use crate::traces;
 
 /// Runs the KMS that the flags describe, until a signal. On SIGHUP its credentials file is read again.
 ///
@@ -41,6 +42,7 @@ pub async fn kms(flags: &Kms) -> anyhow::Result<()> {
         config.authenticate.region.clone(),
     );
     let seed = seed.as_deref().map(Seed::read).transpose()?;
+    let traces = traces::start("sealgate-kms")?;
     let running = kms::server::start(config, Arc::new(SystemClock)).await;
     let running =
         running.map_err(|error| written.explain(error, kms::server::StartError::field))?;
@@ -72,6 +74,7 @@ pub async fn kms(flags: &Kms) -> anyhow::Result<()> {
         process::notify("READY=1");
     }
     running.stop().await;
+    traces::stop(traces).await;
     Ok(())
 }
 
@@ -196,6 +199,7 @@ async fn serve(
 ) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     process::stop_on_signals(stop.clone())?;
+    let traces = traces::start("sealgate-gateway")?;
     let console = Console::of_gateway(
         config.listen.admin_token.clone(),
         config
@@ -237,6 +241,7 @@ async fn serve(
         process::notify("READY=1");
     }
     running.stop().await;
+    traces::stop(traces).await;
     Ok(())
 }
 

@@ -52,6 +52,7 @@ use crate::running::RunFile;
 use crate::seed::Seed;
 use crate::single;
 use crate::token;
+use crate::traces;
 use crate::up::admin_token::AdminToken;
 use crate::up::backend::ChosenBackend;
 pub(crate) use crate::up::folder::DataFolder;
@@ -74,6 +75,7 @@ pub async fn run(flags: Up) -> anyhow::Result<()> {
         process::stop_with_input(stop.clone());
     }
     let given = Given::read(&flags)?;
+    let traces = traces::start("sealgate")?;
     let folder = DataFolder::open(&flags)?;
     let running = Together::start(&flags, given, &folder.path).await?;
     let bundle = running.announcement.data_dir.join(certificate::BUNDLE_FILE);
@@ -92,6 +94,7 @@ pub async fn run(flags: Up) -> anyhow::Result<()> {
     // From now on nobody should begin to use it.
     drop(run_file);
     running.stop().await;
+    traces::stop(traces).await;
     Ok(())
 }
 

@@ -20,6 +20,7 @@ use http::Method;
 use http::Request;
 use http::header;
 use proto::time::Clock;
+use proto::trace::Span;
 use tokio::time::Instant;
 
 use crate::backend::address::Address;
@@ -37,7 +38,7 @@ use crate::request_counts::Resource;
 mod address;
 mod body;
 pub mod capabilities;
-pub(crate) mod connector;
+pub mod connector;
 mod copy;
 mod digest;
 pub(crate) mod failure;
@@ -50,6 +51,7 @@ mod request;
 pub(crate) mod resolver;
 mod signing;
 pub(crate) mod tls;
+mod traced;
 
 pub use copy::BackendCopy;
 pub use failure::BackendError;
@@ -238,7 +240,9 @@ impl Backend {
     /// backend could commit was sent whole, or it is unknown (the answer did not arrive).
     pub async fn send(&self, request: BackendRequest) -> Result<BackendResponse, BackendError> {
         let counted = self.counts.as_ref().map(|counts| (counts, kind(&request)));
-        let answer = Box::pin(self.exchange(request)).await;
+        let span = traced::start(&request, self.local.is_none().then_some(&self.address));
+        let answer = Box::pin(self.exchange(request, &span)).await;
+        traced::end(&span, &answer);
         if let Some((counts, mut kind)) = counted {
             kind.status = answer.as_ref().ok().map(http::Response::status);
             counts.sent(kind);
@@ -246,7 +250,11 @@ impl Backend {
         answer
     }
 
-    async fn exchange(&self, request: BackendRequest) -> Result<BackendResponse, BackendError> {
+    async fn exchange(
+        &self,
+        request: BackendRequest,
+        span: &Span,
+    ) -> Result<BackendResponse, BackendError> {
         let BackendRequest {
             method,
             bucket,
@@ -277,6 +285,8 @@ impl Backend {
             if self.local.is_none() {
                 self.signer
                     .sign(line, &mut headers, upload.bytes(), self.clock.now())?;
+                // Not before: whoever is in between may change what is about traces.
+                span.write(&mut headers);
             }
             if upload.length() > 0 || method == Method::PUT || method == Method::POST {
                 headers.insert(header::CONTENT_LENGTH, upload.length().into());

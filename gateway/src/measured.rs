@@ -13,7 +13,7 @@ use proto::time::Clock as _;
 use proto::time::SystemClock;
 
 /// Names and meanings. A name that ends in `_total` is a counter, one in `_seconds` that is no time a histogram.
-pub const METRICS: [(&str, Kind, &str); 15] = [
+pub const METRICS: [(&str, Kind, &str); 16] = [
     (
         "sealgate_s3_requests_total",
         Kind::Labelled,
@@ -68,6 +68,11 @@ pub const METRICS: [(&str, Kind, &str); 15] = [
         "sealgate_audit_events_lost_total",
         Kind::Counter,
         "Events of the trail that found no room.",
+    ),
+    (
+        TRACE_SPANS_DROPPED,
+        Kind::Counter,
+        "Spans of traces that found no room, or that the collector did not take.",
     ),
     (
         CONFIG_RELOAD_FAILED,
@@ -235,6 +240,8 @@ pub(crate) const KMS_THROTTLED: &str = "sealgate_kms_throttled_total";
 pub(crate) const BUCKET_KEY_HITS: &str = "sealgate_bucket_key_hits_total";
 /// Calls to the KMS that made or unwrapped a Bucket Key, refused ones among them.
 pub(crate) const BUCKET_KEY_MISSES: &str = "sealgate_bucket_key_misses_total";
+/// Spans that were dropped.
+pub const TRACE_SPANS_DROPPED: &str = "sealgate_trace_spans_dropped_total";
 /// Reloads that were refused.
 const CONFIG_RELOAD_FAILED: &str = "sealgate_config_reload_failed_total";
 /// When the last reload succeeded.

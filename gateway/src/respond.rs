@@ -7,6 +7,7 @@
 
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::AtomicUsize;
@@ -22,6 +23,7 @@ use http::Response;
 use http::StatusCode;
 use http::header;
 use proto::identity::AccountId;
+use proto::trace::Span;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -206,7 +208,7 @@ impl Responder {
         let mut for_page = HeaderMap::new();
 
         let outcome = if record.in_flight.is_some() {
-            let span = record.span.clone();
+            let (span, trace) = (record.span.clone(), record.trace.clone());
             let answer = async {
                 let target = target?;
                 if is_for_vaults {
@@ -217,7 +219,10 @@ impl Responder {
                     .await
             };
             let answer = AssertUnwindSafe(answer).catch_unwind();
-            let answer = answer.instrument(span).await;
+            let answer = {
+                let answer = pin!(answer.instrument(span));
+                trace.within(answer).await
+            };
             answer.unwrap_or_else(|_| {
                 tracing::error!(request_id = %record.request_id, "a request panicked");
                 Err(S3Error::internal())
@@ -259,8 +264,10 @@ impl Responder {
         let query = target.map(|target| &target.query);
         let received = ReceivedHead::new(head, query, received);
         let target = target.cloned().unwrap_or_default();
+        let trace = Span::server(answer::SERVICE, "", &Span::of_caller(&head.headers));
         Record {
-            span: answer::span(request_id, &target),
+            span: answer::span(request_id, &target, &trace),
+            trace,
             request_id,
             started: Instant::now(),
             head: received,

@@ -7,9 +7,11 @@ mod body;
 mod compat;
 mod grpc;
 mod json;
+mod traced;
 mod unauthenticated;
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -27,6 +29,7 @@ use proto::audit::EventId;
 use proto::connection::body::RequestBody;
 use proto::hosts::HostError;
 use proto::hosts::Hosts;
+use proto::trace::Span;
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
@@ -196,12 +199,13 @@ impl Protocols {
             };
             return Ok(answer.map(CountedBody::uncounted));
         };
+        let traced = Span::of_caller(request.headers());
         let answer = if is_grpc {
-            let answer = self.grpc.respond(connection, &mut open, request);
-            answer.await.map(Either::Right)
+            let answer = pin!(self.grpc.respond(connection, &mut open, request));
+            traced.within(answer).await.map(Either::Right)
         } else {
-            let answer = json::respond(&self.core, &connection, &mut open, request);
-            answer.await.map(Either::Left)
+            let answer = pin!(json::respond(&self.core, &connection, &mut open, request));
+            traced.within(answer).await.map(Either::Left)
         };
         Ok(answer.map(|body| open.count_until_sent(body)))
     }
@@ -227,6 +231,7 @@ impl Core {
         };
         let name = operation.name();
         let start = Instant::now();
+        let span = traced::start(protocol, name, &caller);
         let names = || names_of_keys(&self.kms, &caller, &operation);
         if let Some(effect) = self.faults.effect(&caller, &operation, names)
             && let Some(error) = apply(effect, connection).await
@@ -237,6 +242,7 @@ impl Core {
             self.kms.counts().count(kind);
             self.metrics
                 .count(&caller, protocol, name, Some(&error), start.elapsed());
+            traced::end(&span, Some(&error));
             return Err(error);
         }
 
@@ -247,6 +253,7 @@ impl Core {
             caller,
             operation,
             start,
+            span,
             _permit: permit,
         };
         if !name.is_slow() {
@@ -270,6 +277,8 @@ struct Work {
     caller: Caller,
     operation: Operation,
     start: Instant,
+    /// The call in traces, if they are on.
+    span: Span,
     /// The operation is in flight until it ends, though its call may be cancelled before.
     _permit: OwnedSemaphorePermit,
 }
@@ -285,12 +294,15 @@ impl Work {
         let error = result.as_ref().err();
         if let Some(error) = error.filter(|error| error.code().is_server_fault()) {
             let request_id = &*caller.request_id;
-            tracing::error!(%error, operation = %name, request_id, "an operation failed");
+            let trace_id = self.span.trace_id().map(tracing::field::display);
+            let span_id = self.span.span_id().map(tracing::field::display);
+            tracing::error!(%error, operation = %name, request_id, trace_id, span_id, "an operation failed");
         }
 
         let took = self.start.elapsed();
         self.metrics
             .count(&caller, self.protocol, name, error, took);
+        traced::end(&self.span, error);
         result
     }
 }

@@ -29,6 +29,7 @@
 //! | [`listen`] | addresses to listen on, in configuration files |
 //! | [`identity`] | accounts, Regions, principals, and the secrets that prove them |
 //! | [`ledger`] | exact counts since marks, in bounded memory |
+//! | [`trace`] | spans of requests, and the W3C trace context |
 //! | [`time`] | the one type of time, its wire forms, and the clock that is passed in |
 
 pub mod kms;
@@ -68,5 +69,7 @@ pub mod listen;
 pub mod identity;
 
 pub mod ledger;
+
+pub mod trace;
 
 pub mod time;

@@ -4,14 +4,18 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 
 use http::Uri;
+use hyper_rustls::ConfigBuilderExt as _;
 use hyper_rustls::HttpsConnector;
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
+use rustls::ClientConfig;
+use rustls::RootCertStore;
 use rustls_pki_types::ServerName;
 use tower::Service;
 
@@ -19,18 +23,24 @@ use crate::backend::resolver::Resolver;
 use crate::backend::resolver::without_root;
 
 /// Connections over TLS or without, by the URL, with names as [`Resolver`] finds them.
-pub(crate) type Connector = HttpsConnector<HttpConnector<Names>>;
+pub type Connector = HttpsConnector<HttpConnector<Names>>;
 
-/// Connections of HTTP/1.1; servers are vouched for by the public authorities.
+/// Connections of HTTP/1.1; servers are vouched for by `authorities`, the public ones if absent.
 ///
 /// # Errors
 ///
 /// Why TLS cannot be set up.
-pub(crate) fn connector() -> Result<Connector, rustls::Error> {
+pub fn connector(authorities: Option<RootCertStore>) -> Result<Connector, rustls::Error> {
     let mut http = HttpConnector::new_with_resolver(Names(Resolver::system()));
     http.enforce_http(false); // which URLs are taken is the next connector's to say
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    let builder = HttpsConnectorBuilder::new().with_provider_and_webpki_roots(provider)?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let tls = match authorities {
+        None => tls.with_webpki_roots(),
+        Some(authorities) => tls.with_root_certificates(authorities),
+    };
+    let builder = HttpsConnectorBuilder::new().with_tls_config(tls.with_no_client_auth());
     let builder = builder.https_or_http();
     let builder = builder.with_server_name_resolver(server_name);
     Ok(builder.enable_http1().wrap_connector(http))
@@ -43,7 +53,8 @@ fn server_name(uri: &Uri) -> Result<ServerName<'static>, Box<dyn std::error::Err
 }
 
 /// The value of the `Host` header for a URL with an authority.
-pub(crate) fn host_header(url: &Uri) -> String {
+#[must_use]
+pub fn host_header(url: &Uri) -> String {
     let host = without_root(url.host().unwrap_or_default());
     match url.port() {
         Some(port) => format!("{host}:{port}"),
@@ -53,7 +64,7 @@ pub(crate) fn host_header(url: &Uri) -> String {
 
 /// Names as the HTTP client asks for them.
 #[derive(Clone)]
-pub(crate) struct Names(Resolver);
+pub struct Names(Resolver);
 
 impl Service<Name> for Names {
     type Response = std::vec::IntoIter<SocketAddr>;

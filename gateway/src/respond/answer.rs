@@ -13,9 +13,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::HeaderValue;
+use http::Method;
 use http::StatusCode;
 use http_body::Frame;
 use http_body::SizeHint;
+use proto::trace::Span;
 use tokio::time::Instant;
 use tracing::field;
 
@@ -70,6 +72,8 @@ pub struct Answer {
 pub(super) struct Record {
     /// Names the request in every line that is logged on its behalf.
     pub(super) span: tracing::Span,
+    /// The request in traces, if they are on.
+    pub(super) trace: Span,
     pub(super) request_id: RequestId,
     pub(super) started: Instant,
     pub(super) head: ReceivedHead,
@@ -110,10 +114,12 @@ pub(super) struct LoggedRequest {
 }
 
 /// Names a request, and what it is about, in the lines that are logged on its behalf.
-pub(super) fn span(request_id: RequestId, target: &Target) -> tracing::Span {
+pub(super) fn span(request_id: RequestId, target: &Target, trace: &Span) -> tracing::Span {
     tracing::error_span!(
         "request",
         request_id = request_id.as_str(),
+        trace_id = trace.trace_id().map(field::display),
+        span_id = trace.span_id().map(field::display),
         bucket = target.bucket.as_deref(),
         // Quoted and escaped: a key may hold line ends and control sequences.
         key = target.key.as_ref().map(field::debug),
@@ -162,6 +168,39 @@ impl Record {
             };
             event.end(&answered, ending);
         }
+    }
+
+    /// Ends the span of the request. It has no key, no header and no query.
+    fn end_trace(&self, sent_bytes: u64, outcome: &'static str) {
+        let trace = &self.trace;
+        if !trace.is_recording() {
+            return;
+        }
+        let service = match self.vault_operation {
+            Some(_) => "Glacier",
+            None => SERVICE,
+        };
+        trace.rename(service, self.operation_name());
+        trace.text("http.request.method", semantic_method(&self.head.method));
+        trace.text("url.scheme", self.connection.scheme());
+        trace.text("client.address", &self.connection.client.to_string());
+        trace.number("http.response.status_code", self.status.as_u16());
+        trace.number("http.response.body.size", sent_bytes);
+        trace.text("aws.request_id", self.request_id.as_str());
+        if let Some(bucket) = &self.target.bucket {
+            trace.text("aws.s3.bucket", bucket);
+        }
+        let code = self.error_code.as_deref();
+        if let Some(code) = code {
+            trace.text("sealgate.error_code", code);
+        }
+        // What a client does wrong is no failure of a server, by the conventions.
+        if self.status.is_server_error() {
+            trace.fail(code.unwrap_or_else(|| self.status.as_str()));
+        } else if outcome == ABORTED {
+            trace.fail(outcome);
+        }
+        trace.end();
     }
 
     /// The bucket that the request is logged for, if its owner switched that on.
@@ -244,8 +283,11 @@ impl Answer {
             sent_bytes = self.sent_bytes,
             millis = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX),
             outcome,
+            trace_id = record.trace.trace_id().map(field::display),
+            span_id = record.trace.span_id().map(field::display),
             "request",
         );
+        record.end_trace(self.sent_bytes, outcome);
         record.log(self.sent_bytes, lasted);
         drop(record.in_flight);
     }
@@ -261,7 +303,9 @@ impl http_body::Body for Answer {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
         let polled = {
-            let _named = this.record.as_ref().map(|record| record.span.enter());
+            let record = this.record.as_ref();
+            let _named = record.map(|record| record.span.enter());
+            let _traced = record.and_then(|record| record.trace.attach());
             let polled = Pin::new(&mut this.body).poll_frame(context);
             if let Poll::Ready(Some(Err(cause))) = &polled {
                 tracing::warn!(%cause, "an answer broke off; the connection is closed");
@@ -274,7 +318,7 @@ impl http_body::Body for Answer {
                 let length = frame.data_ref().map_or(0, Bytes::len);
                 self.sent_bytes += u64::try_from(length).unwrap_or(u64::MAX);
             }
-            Some(Err(_)) => self.end("aborted"),
+            Some(Err(_)) => self.end(ABORTED),
             None => self.end("complete"),
         }
         Poll::Ready(frame)
@@ -296,6 +340,27 @@ impl Drop for Answer {
         self.end(if complete { "complete" } else { "unread" });
     }
 }
+
+/// The method as traces may have it: a client's own words are none of a few.
+fn semantic_method(method: &Method) -> &str {
+    let known = [
+        Method::GET,
+        Method::HEAD,
+        Method::PUT,
+        Method::POST,
+        Method::DELETE,
+        Method::OPTIONS,
+    ];
+    match known.contains(method) {
+        true => method.as_str(),
+        false => "_OTHER",
+    }
+}
+
+/// The first word of the names of spans.
+pub(super) const SERVICE: &str = "S3";
+/// How an answer ended that broke off.
+const ABORTED: &str = "aborted";
 
 #[cfg(test)]
 mod tests {

@@ -100,7 +100,8 @@ pub(super) fn compose(
 ) -> Result<Composed, StartError> {
     let backend = backend(config, Arc::clone(&clock), local)?;
     let backend = Arc::new(backend.counted(counts.cloned()));
-    let kms: Arc<dyn KeyService> = Arc::new(Metered::new(key_service(config, kms_secret, &clock)?));
+    let kms = key_service(config, kms_secret, &clock)?;
+    let kms: Arc<dyn KeyService> = Arc::new(Metered::new(kms, &config.kms.url));
     let users = ConfiguredUsers::new(config, iam)?;
     let stored = StoredState::new(config, &users, &backend, Arc::clone(&kms), &clock, random);
     let shared = Arc::clone(&kms);

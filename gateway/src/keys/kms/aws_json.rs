@@ -26,6 +26,7 @@ use proto::sigv4;
 use proto::sigv4::Credentials;
 use proto::sigv4::OutboundRequest;
 use proto::time::Clock;
+use proto::trace::Span;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
@@ -87,7 +88,7 @@ impl AwsKeyService {
             .path_and_query("/")
             .build()
             .map_err(|_| refuse())?;
-        let connector = connector().map_err(|_| refuse())?;
+        let connector = connector(None).map_err(|_| refuse())?;
         Ok(Self {
             client: Client::builder(TokioExecutor::new()).build(connector),
             host: host_header(&uri),
@@ -164,6 +165,10 @@ impl AwsKeyService {
         }
         for (name, value) in signed {
             request = request.header(name, value);
+        }
+        if let Some(headers) = request.headers_mut() {
+            // Not signed: whoever is in between may change it.
+            Span::current().write(headers);
         }
         request
             .body(Full::new(body.clone()))

@@ -12,6 +12,7 @@ use futures_util::future::BoxFuture;
 use proto::identity::Region;
 use proto::identity::Secret;
 use proto::kms::v1::key_management_client::KeyManagementClient;
+use proto::trace::Span;
 use tonic::Code;
 use tonic::Request;
 use tonic::Response;
@@ -129,6 +130,7 @@ impl GrpcKeyService {
         {
             metadata.insert("sealgate-source-ip", address);
         }
+        Span::current().write(metadata.as_mut());
         Ok(request)
     }
 }

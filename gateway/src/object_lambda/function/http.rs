@@ -58,7 +58,7 @@ impl HttpFunction {
     /// Why it cannot be called.
     pub fn by_url(url: &str, clock: Arc<dyn Clock>) -> Result<Self, String> {
         let uri = parse_url(url).ok_or_else(|| format!("{url:?} is no URL of HTTP"))?;
-        let connector = connector().map_err(|error| error.to_string())?;
+        let connector = connector(None).map_err(|error| error.to_string())?;
         Ok(Self {
             client: Client::builder(TokioExecutor::new()).build(connector),
             uri,
