@@ -13,6 +13,7 @@ mod readiness;
 mod refusals;
 mod start;
 mod tokens;
+mod traces;
 mod wrong;
 
 use std::ffi::OsStr;
@@ -113,6 +114,8 @@ fn command(folder: &Path) -> Command {
         "SEALGATE_ACCESS_KEY_ID",
         "SEALGATE_SECRET_ACCESS_KEY",
         "SEALGATE_SECRET_ACCESS_KEY_FILE",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
     ] {
         command.env_remove(name);
     }

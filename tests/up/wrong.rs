@@ -8,7 +8,7 @@ use crate::command;
 
 /// Which program reads the file.
 #[derive(Clone, Copy, Debug)]
-enum Program {
+pub(crate) enum Program {
     Kms,
     Gateway,
     Up,
@@ -24,7 +24,7 @@ impl Program {
         }
     }
 
-    const fn arguments(self) -> &'static [&'static str] {
+    pub(crate) const fn arguments(self) -> &'static [&'static str] {
         match self {
             Self::Kms => &["kms", "--config", "kms.toml"],
             Self::Gateway => &["gateway", "--config", "gateway.toml"],
@@ -34,7 +34,7 @@ impl Program {
 }
 
 /// What a gateway needs besides a row.
-const GATEWAY: &str = "
+pub(crate) const GATEWAY: &str = "
 [backend_credentials]
 access_key_id = \"a\"
 secret_access_key = \"b\"
@@ -55,7 +55,17 @@ fn refusal_of(folder: &Path, program: Program, text: &str) -> String {
 
 /// The one line that a start with these arguments writes before it ends with status 1.
 fn refusal(folder: &Path, arguments: &[&str]) -> String {
+    refusal_with(folder, arguments, &[])
+}
+
+/// The same with these variables.
+pub(crate) fn refusal_with(
+    folder: &Path,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> String {
     let mut command = command(folder);
+    command.envs(variables.iter().copied());
     let output = command.args(arguments).stdin(Stdio::null()).output();
     let output = output.unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
