@@ -209,6 +209,9 @@ async fn serve(
         stop.clone(),
     )?;
     let metrics = Arc::new(Metrics::new());
+    if let Some(traces) = &traces {
+        traces.count_in(Arc::clone(&metrics));
+    }
     let parts = gateway::server::Parts {
         metrics: Some(Arc::clone(&metrics)),
         pages: Some(Arc::clone(&console) as Arc<dyn Pages>),

@@ -78,6 +78,9 @@ pub async fn run(flags: Up) -> anyhow::Result<()> {
     let traces = traces::start("sealgate")?;
     let folder = DataFolder::open(&flags)?;
     let running = Together::start(&flags, given, &folder.path).await?;
+    if let Some(traces) = &traces {
+        traces.count_in(Arc::clone(running.gateway.metrics()));
+    }
     let bundle = running.announcement.data_dir.join(certificate::BUNDLE_FILE);
     let run_file = RunFile::write(&folder.path, &running.announcement, &bundle)?;
     if flags.fixture {

@@ -150,6 +150,11 @@ impl Metrics {
         });
     }
 
+    /// Counts spans of traces that were dropped.
+    pub fn count_dropped_spans(&self, spans: u64) {
+        self.enter(|| metrics::counter!(TRACE_SPANS_DROPPED).increment(spans));
+    }
+
     /// Does work whose metrics are counted here.
     fn enter<T>(&self, work: impl FnOnce() -> T) -> T {
         metrics::with_local_recorder(&self.recorder, work)

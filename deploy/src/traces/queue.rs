@@ -1,10 +1,15 @@
 //! Finished spans on their way from requests to what sends them.
 
+use std::fmt;
+use std::fmt::Debug;
+use std::fmt::Formatter;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use std::time::Duration;
 
+use gateway::measured::Metrics;
 use gateway::measured::TRACE_SPANS_DROPPED;
 use opentelemetry::Context;
 use opentelemetry_sdk::error::OTelSdkResult;
@@ -21,8 +26,15 @@ pub(super) struct Queue {
 }
 
 /// How many spans were dropped.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Dropped(Arc<AtomicU64>);
+#[derive(Clone, Default)]
+pub(super) struct Dropped(Arc<Mutex<Counts>>);
+
+#[derive(Default)]
+struct Counts {
+    total: u64,
+    /// Where they are counted, too, once there is a gateway.
+    metrics: Option<Arc<Metrics>>,
+}
 
 impl Queue {
     /// An empty one, and its other end.
@@ -53,8 +65,16 @@ impl SpanProcessor for Queue {
 impl Dropped {
     /// Counts spans that were dropped; the first time, logs why.
     pub(super) fn add(&self, spans: u64, why: &str) {
-        metrics::counter!(TRACE_SPANS_DROPPED).increment(spans);
-        if spans > 0 && self.0.fetch_add(spans, Ordering::Relaxed) == 0 {
+        let is_first = {
+            let mut counts = self.lock();
+            let before = counts.total;
+            counts.total = before.saturating_add(spans);
+            if let Some(metrics) = &counts.metrics {
+                metrics.count_dropped_spans(spans);
+            }
+            before == 0 && spans > 0
+        };
+        if is_first {
             tracing::warn!(
                 why,
                 "spans are dropped; the next ones are only counted, in {TRACE_SPANS_DROPPED}"
@@ -62,9 +82,26 @@ impl Dropped {
         }
     }
 
+    /// Counts them in the metrics of a gateway, too, those before included.
+    pub(super) fn count_in(&self, metrics: Arc<Metrics>) {
+        let mut counts = self.lock();
+        metrics.count_dropped_spans(counts.total);
+        counts.metrics = Some(metrics);
+    }
+
     /// All of them.
     pub(super) fn total(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.lock().total
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Debug for Dropped {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Dropped").field(&self.total()).finish()
     }
 }
 
@@ -91,6 +128,11 @@ mod tests {
             tracer.start("span").end();
         }
         assert_eq!(dropped.total(), 3);
+        let metrics = Arc::new(Metrics::new());
+        dropped.count_in(Arc::clone(&metrics));
+        dropped.add(2, "a test");
+        let counted = format!("{TRACE_SPANS_DROPPED} 5");
+        assert!(metrics.render().lines().any(|line| line == counted));
         let received = std::iter::from_fn(|| spans.try_recv().ok()).count();
         assert_eq!(received, SPANS_MAX);
     }

@@ -1,7 +1,9 @@
 //! The start and the end of traces.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use gateway::measured::Metrics;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tokio_util::sync::CancellationToken;
@@ -51,6 +53,11 @@ pub(super) fn start(
 }
 
 impl Traces {
+    /// Counts spans that are dropped in the metrics of a gateway.
+    pub fn count_in(&self, metrics: Arc<Metrics>) {
+        self.dropped.count_in(metrics);
+    }
+
     pub(super) async fn stop(self) {
         self.stop.cancel();
         let ended = tokio::time::timeout(FLUSH_WITHIN, self.exporting).await;

@@ -101,6 +101,11 @@ impl ReplaceableGateway {
         &self.parts.config
     }
 
+    /// What its metrics are counted in.
+    pub(super) fn metrics(&self) -> &Arc<Metrics> {
+        &self.parts.metrics
+    }
+
     /// What its requests are counted in.
     pub(super) fn counts(&self) -> &Arc<RequestCounts> {
         &self.counts
