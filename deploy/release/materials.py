@@ -35,6 +35,13 @@ def bill_of_materials(target, version, seconds, work):
     bill = json.loads(text)
     # A number of its own for each run; a bill of one release has no need of it.
     bill.pop("serialNumber", None)
+    # It resolves the whole workspace, in which the tests switch on what the binary has not.
+    linked = linked_packages(target)
+    absent = {each["bom-ref"] for each in bill["components"] if (each["name"], each["version"]) not in linked}
+    bill["components"] = [each for each in bill["components"] if each["bom-ref"] not in absent]
+    bill["dependencies"] = [
+        {**each, "dependsOn": [ref for ref in each["dependsOn"] if ref not in absent]} if "dependsOn" in each else each
+        for each in bill["dependencies"] if each["ref"] not in absent]
     found = bill["metadata"]["component"]
     if (found["name"], found["version"]) != ("sealgate", version) or str(copy) in text:
         raise ReleaseError(f"the bill of materials is of {found['name']} {found['version']}, or names {copy}")
@@ -45,9 +52,9 @@ def licences(target):
     """The licences of all packages in the binary of a target, each text once."""
     shown = run("cargo", "metadata", "--locked", "--offline", "--format-version", "1",
                 "--filter-platform", target.triple)
-    data = json.loads(shown)
-    packages = {each["id"]: each for each in data["packages"]}
-    linked = sorted((packages[each] for each in linked_packages(data) if packages[each]["source"]),
+    names = linked_packages(target)
+    linked = sorted((each for each in json.loads(shown)["packages"]
+                     if each["source"] and (each["name"], each["version"]) in names),
                     key=lambda each: (each["name"], each["version"]))
     texts = {}
     lines = ["The binary of Sealgate is made of these packages, and of Rust's standard library (MIT OR Apache-2.0).", ""]
@@ -64,19 +71,13 @@ def licences(target):
     return ("\n".join(lines) + "\n").encode()
 
 
-def linked_packages(data):
-    """Ids of the packages that `sealgate` depends on, without those that only its build or its tests need."""
-    nodes = {node["id"]: node for node in data["resolve"]["nodes"]}
-    names = {package["id"]: package["name"] for package in data["packages"]}
-    waiting = [package for package, name in names.items() if name == "sealgate"]
-    seen = set(waiting)
-    while waiting:
-        for dependency in nodes[waiting.pop()]["deps"]:
-            is_linked = any(kind["kind"] is None for kind in dependency["dep_kinds"])
-            if is_linked and dependency["pkg"] not in seen:
-                seen.add(dependency["pkg"])
-                waiting.append(dependency["pkg"])
-    return seen
+def linked_packages(target):
+    """Name and version of the packages that `sealgate` depends on with the features that it is built with, without
+    those that only its build or its tests need."""
+    shown = run("cargo", "tree", "--locked", "--offline", "-p", "sealgate", "--edges", "normal",
+                "--target", target.triple, "--prefix", "none", "--format", "{p}")
+    packages = {tuple(line.split()[:2]) for line in shown.splitlines() if line}
+    return {(name, version.removeprefix("v")) for name, version in packages}
 
 
 def licence_texts(folder):
