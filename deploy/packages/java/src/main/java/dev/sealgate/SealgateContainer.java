@@ -1,5 +1,6 @@
 package dev.sealgate;
 
+import com.github.dockerjava.api.DockerClient;
 import com.github.dockerjava.api.command.InspectContainerResponse;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -16,6 +17,7 @@ import java.util.Locale;
 import java.util.Map;
 import org.testcontainers.containers.ContainerLaunchException;
 import org.testcontainers.containers.GenericContainer;
+import org.testcontainers.containers.startupcheck.StartupCheckStrategy;
 import org.testcontainers.containers.wait.strategy.AbstractWaitStrategy;
 import org.testcontainers.utility.DockerImageName;
 import org.testcontainers.utility.MountableFile;
@@ -56,6 +58,7 @@ public class SealgateContainer extends GenericContainer<SealgateContainer> {
         withEnv("SEALGATE_SECRET_ACCESS_KEY", secretKey);
         withEnv("SEALGATE_ADMIN_TOKEN", adminToken);
         waitingFor(new Readiness());
+        withStartupCheckStrategy(new Begun());
     }
 
     /** Multiplies all quotas of the KMS. */
@@ -191,6 +194,16 @@ public class SealgateContainer extends GenericContainer<SealgateContainer> {
         var random = new byte[bytes];
         new SecureRandom().nextBytes(random);
         return HexFormat.of().formatHex(random);
+    }
+
+    /** A container that began; one that has ended already is told with its log, by what waits for it. */
+    private static final class Begun extends StartupCheckStrategy {
+        @Override
+        public StartupStatus checkStartupState(DockerClient client, String containerId) {
+            var state = client.inspectContainerCmd(containerId).exec().getState();
+            var hasBegun = Boolean.TRUE.equals(state.getRunning()) || "exited".equals(state.getStatus());
+            return hasBegun ? StartupStatus.SUCCESSFUL : StartupStatus.NOT_YET_KNOWN;
+        }
     }
 
     /** Waits until both services are ready by HTTP. A container that ended is reported at once, with its log. */
