@@ -339,7 +339,7 @@ pub fn files(segments: &[Segment]) -> Vec<FileId> {
     files.collect()
 }
 
-/// The bytes from `start` to `end` of what `segments` are in a row, in pieces to be read at a time. In pieces of at most `max` bytes.
+/// The bytes from `start` to `end` of what `segments` are in a row, in pieces of at most `max` bytes.
 fn cut_by(segments: &[Segment], start: u64, end: u64, max: u64) -> Vec<Segment> {
     let mut pieces = Vec::new();
     let mut begin: u64 = 0;
