@@ -1,5 +1,9 @@
 //! What the commands print on standard output. Nothing else prints.
 
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -180,6 +184,23 @@ Ctrl-C stops it."
     }
 }
 
+/// Where a client of this machine reaches a listener on `address`, which may be every address of it.
+#[must_use]
+pub fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// The URL by which a client of this machine reaches a listener.
+#[must_use]
+pub fn url(scheme: &str, address: SocketAddr) -> String {
+    format!("{scheme}://{}", reachable(address))
+}
+
 /// Prints a line.
 #[allow(clippy::print_stdout, reason = "what a command prints is its output")]
 pub fn print_line(text: &str) {
@@ -226,6 +247,18 @@ mod tests {
             admin_token: "token".into(),
             admin_token_place: None,
             secret_in_shell: None,
+        }
+    }
+
+    #[test]
+    fn a_listener_on_every_address_is_announced_by_loopback() {
+        for (address, expected) in [
+            ("0.0.0.0:1", "http://127.0.0.1:1"),
+            ("[::]:1", "http://[::1]:1"),
+            ("127.0.0.1:1", "http://127.0.0.1:1"),
+            ("10.1.2.3:1", "http://10.1.2.3:1"),
+        ] {
+            assert_eq!(url("http", address.parse().unwrap()), expected);
         }
     }
 

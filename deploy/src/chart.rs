@@ -48,6 +48,12 @@ impl Chart {
     /// The chart as an `svg` element.
     #[must_use]
     pub fn svg(&self) -> String {
+        self.svg_of(POINTS_MAX)
+    }
+
+    /// The same with at most that many points of each series.
+    #[must_use]
+    pub fn svg_of(&self, points_max: usize) -> String {
         let all = || self.series.iter().flat_map(|series| &series.points);
         let most_x = all().map(|(x, _)| *x).fold(1.0, f64::max);
         let most_y = all().map(|(_, y)| *y).fold(0.0, f64::max);
@@ -64,7 +70,7 @@ impl Chart {
         );
         self.axes(&mut svg, &x, &y);
         for series in &self.series {
-            draw(&mut svg, series, &x, &y);
+            draw(&mut svg, series, points_max, (&x, &y));
         }
         svg.push_str("</svg>");
         svg
@@ -110,8 +116,8 @@ impl Chart {
     }
 }
 
-fn draw(svg: &mut String, series: &Series, x: &Axis, y: &Axis) {
-    let points = thinned(&series.points);
+fn draw(svg: &mut String, series: &Series, points_max: usize, (x, y): (&Axis, &Axis)) {
+    let points = thinned(&series.points, points_max);
     let mut path = String::new();
     let mut command = 'M';
     let mut to = |at_x: f64, at_y: f64| {
@@ -143,13 +149,13 @@ fn draw(svg: &mut String, series: &Series, x: &Axis, y: &Axis) {
     let _ = write!(svg, "<path class=\"{form} {class}\" d=\"{path}\"/>");
 }
 
-/// The points, or the least and the most of each of 300 stretches if there are more than 600.
-fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    if points.len() <= POINTS_MAX {
+/// The points, or if there are more than `most` the least and the most of each of half as many stretches.
+fn thinned(points: &[(f64, f64)], most: usize) -> Vec<(f64, f64)> {
+    if points.len() <= most {
         return points.to_vec();
     }
-    let stretch = points.len().div_ceil(POINTS_MAX / 2);
-    let mut thinned = Vec::with_capacity(POINTS_MAX);
+    let stretch = points.len().div_ceil((most / 2).max(1));
+    let mut thinned = Vec::with_capacity(most);
     for points in points.chunks(stretch) {
         let by_value = |a: &&(f64, f64), b: &&(f64, f64)| a.1.total_cmp(&b.1);
         let ends = points
@@ -234,9 +240,11 @@ mod tests {
     fn an_hour_of_seconds_is_drawn_with_at_most_600_points_and_shows_its_peak() {
         let mut points: Vec<_> = (0..3_600).map(|t| (f64::from(t), 5.0)).collect();
         points[1_777].1 = 90.0;
-        let thinned = thinned(&points);
-        assert!(thinned.len() <= POINTS_MAX, "{}", thinned.len());
-        assert!(thinned.contains(&(1_777.0, 90.0)));
+        for most in [POINTS_MAX, 120] {
+            let thinned = thinned(&points, most);
+            assert!(thinned.len() <= most, "{}", thinned.len());
+            assert!(thinned.contains(&(1_777.0, 90.0)));
+        }
         assert!(chart(points, false).svg().len() < 40_000);
     }
 

@@ -21,6 +21,7 @@ mod live;
 mod members;
 mod overview;
 mod quotas;
+mod reports;
 mod respond;
 mod sources;
 
@@ -36,6 +37,7 @@ use crate::console::access::Demands;
 use crate::console::live::Live;
 pub use crate::console::sources::Facts;
 use crate::console::sources::Sources;
+use crate::report::folder::Folder;
 
 /// The pages of one process.
 pub struct Console {
@@ -100,6 +102,13 @@ impl Console {
     pub fn describe(&self, facts: Facts) {
         if self.sources.facts.set(facts).is_err() {
             tracing::debug!("the console was described before");
+        }
+    }
+
+    /// Shows the reports in that folder. The first call counts.
+    pub fn show_reports(&self, folder: Folder) {
+        if self.sources.reports.set(folder).is_err() {
+            tracing::debug!("the console had a folder of reports before");
         }
     }
 

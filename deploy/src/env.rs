@@ -169,6 +169,7 @@ mod tests {
             s3_control_endpoint: String::new(),
             kms_endpoint: "http://127.0.0.1:9080".to_owned(),
             kms_admin_endpoint: "http://127.0.0.1:9091".to_owned(),
+            console: String::new(),
             ca_file: "/tmp/it's here/ca.pem".into(),
             ca_bundle_file: "/tmp/it's here/ca-bundle.pem".into(),
             region: "eu-west-1".to_owned(),

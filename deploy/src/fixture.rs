@@ -304,6 +304,7 @@ impl Sealgate {
             s3_control_endpoint: announcement.s3_control_endpoint.clone(),
             kms_endpoint: announcement.kms_endpoint.clone(),
             kms_admin_endpoint: announcement.kms_admin_endpoint.clone(),
+            console: String::new(),
             ca_file: announcement.ca_file.clone(),
             ca_bundle_file: announcement.ca_file.clone(),
             region: announcement.region.clone(),

@@ -18,6 +18,7 @@
 //! | [`manual`] | version, manual pages, completions |
 //! | [`cli`] | the command line |
 //! | [`console`] | pages about both services, for a browser |
+//! | [`report`] | reports of loads: their results, page, and folder |
 //! | [`chart`] | charts as SVG |
 //! | [`retry`] | how SDKs retry |
 //! | [`running`] | the file by which commands find a running `up` |
@@ -49,6 +50,7 @@ pub mod health;
 pub mod manual;
 pub mod cli;
 pub mod console;
+pub mod report;
 pub mod chart;
 pub mod retry;
 pub mod running;

@@ -3,9 +3,9 @@
 //!
 //! | module | its one job |
 //! |---|---|
-//! | `report`, `advice` | the page in HTML |
+//! | `output` | where results go |
 //! | `text` | what is printed |
-//! | `results` | the figures, as JSON has them |
+//! | `results` | the figures, from what was counted |
 //! | `counts` | what KMS and gateway counted over a run |
 //! | `meters` | what the KMS counted in each second |
 //! | `operations`, `objects` | which requests are made |
@@ -16,7 +16,6 @@
 //! | `connections`, `call` | requests on the wire |
 //! | `endpoint` | where requests may go |
 
-mod advice;
 mod call;
 mod connections;
 mod counts;
@@ -25,24 +24,24 @@ mod generator;
 mod meters;
 mod objects;
 mod operations;
+mod output;
 mod recorder;
-mod report;
 mod results;
 mod scenario;
 mod text;
 mod world;
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use proto::time::Clock as _;
+use proto::time::SystemClock;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::announce;
 use crate::cli::load::Arrival;
 use crate::cli::load::Load;
 use crate::cli::load::Stage;
@@ -50,15 +49,16 @@ use crate::load::call::Call;
 use crate::load::counts::Mark;
 use crate::load::generator::Work;
 use crate::load::meters::Start;
+use crate::load::output::Destinations;
 use crate::load::recorder::Totals;
-use crate::load::results::Comparison;
 use crate::load::results::Measured;
-use crate::load::results::Results;
 use crate::load::scenario::Scenario;
 use crate::load::scenario::Service;
 use crate::load::text::Progress;
 use crate::load::world::World;
 use crate::process;
+use crate::report::results::Comparison;
+use crate::report::results::Results;
 use crate::schedule::Schedule;
 
 /// Runs the load that the flags describe, and prints its results. The status is 0, or 99 if a threshold
@@ -69,6 +69,7 @@ use crate::schedule::Schedule;
 /// When the run cannot begin, or its results cannot be written.
 pub async fn run(flags: &Load) -> anyhow::Result<ExitCode> {
     let scenario = Scenario::new(flags)?;
+    let destinations = Destinations::open(&scenario.output)?;
     let stop = CancellationToken::new();
     process::stop_on_signals(stop.clone())?;
     let mut results = run_once(&scenario, &stop).await?;
@@ -82,27 +83,35 @@ pub async fn run(flags: &Load) -> anyhow::Result<ExitCode> {
             results: compared,
         });
     }
-    if let Some(file) = &scenario.output.html {
-        let context = || format!("writing {}", file.display());
-        std::fs::write(file, report::page(&results)?).with_context(context)?;
-    }
-    print(&results, scenario.output.json.as_deref())?;
+    destinations.write(&results)?;
     Ok(ExitCode::from(status(&results, stop.is_cancelled())))
 }
 
 /// Makes the load once, on services of its own or on those that run.
 async fn run_once(scenario: &Scenario, stop: &CancellationToken) -> anyhow::Result<Results> {
     let world = World::open(scenario).await?;
-    let mut prepared = Prepared::new(scenario, &world).await?;
-    world.enforce_quotas(&scenario.run)?;
-    let streams = std::mem::take(&mut prepared.streams);
-    let measured = measure(&world, scenario, streams, stop).await;
+    let mut prepared = Prepared::default();
+    let measured = prepare_and_measure(&world, scenario, &mut prepared, stop).await;
+    // Also after a failure: services that go on must not collect what runs left.
     if !world.is_own() {
         operations::delete_keys(&prepared.keys, &world).await;
         objects::remove(&prepared.removals, &world).await;
     }
     world.close().await;
     Ok(Results::new(&measured?, &scenario.run.threshold)?)
+}
+
+/// Prepares a run, and makes it. What was created so far is in `prepared` also when it fails.
+async fn prepare_and_measure(
+    world: &World,
+    scenario: &Scenario,
+    prepared: &mut Prepared,
+    stop: &CancellationToken,
+) -> anyhow::Result<Measured> {
+    prepared.fill(scenario, world).await?;
+    world.enforce_quotas(&scenario.run)?;
+    let streams = std::mem::take(&mut prepared.streams);
+    measure(world, scenario, streams, stop).await
 }
 
 /// What a run sends, and what remains of it.
@@ -117,19 +126,17 @@ struct Prepared {
 }
 
 impl Prepared {
-    async fn new(scenario: &Scenario, world: &World) -> anyhow::Result<Self> {
-        let mut prepared = Self::default();
+    async fn fill(&mut self, scenario: &Scenario, world: &World) -> anyhow::Result<()> {
         for stream in &scenario.streams {
             match &stream.service {
                 Service::Kms(flags) => {
-                    let made = operations::prepare(world, &flags.op, flags.keys).await?;
-                    prepared.keys.extend(made.keys);
-                    let calls = (made.calls, Vec::new());
-                    prepared.add(scenario, stream, stream.name.clone(), calls, 1.0);
+                    let keys = &mut self.keys;
+                    let calls = operations::prepare(world, &flags.op, flags.keys, keys).await?;
+                    let calls = (calls, Vec::new());
+                    self.add(scenario, stream, stream.name.clone(), calls, 1.0);
                 }
                 Service::S3(flags) => {
-                    let made = objects::prepare(world, flags).await?;
-                    prepared.removals.extend(made.removals);
+                    let made = objects::prepare(world, flags, &mut self.removals).await?;
                     let of_put = flags.put / (flags.put + flags.get);
                     let name = |kind: &str| match scenario.target {
                         "s3" => kind.to_owned(),
@@ -140,12 +147,12 @@ impl Prepared {
                         ("get", (made.gets, made.warmup_gets), 1.0 - of_put),
                     ];
                     for (kind, calls, share) in both.into_iter().filter(|it| it.2 > 0.0) {
-                        prepared.add(scenario, stream, name(kind), calls, share);
+                        self.add(scenario, stream, name(kind), calls, share);
                     }
                 }
             }
         }
-        Ok(prepared)
+        Ok(())
     }
 
     /// Adds what is sent for a stream, which is that share of its requests.
@@ -202,6 +209,7 @@ async fn measure(
         seed: run.seed,
     };
     let start = Start::align(world, work.warmup_for + STARTS_WITHIN).await?;
+    let started_at = SystemClock.now().plus(start.at - Instant::now());
     let (finished, mut seconds) = mpsc::unbounded_channel();
     let (done, mut totals) = oneshot::channel::<anyhow::Result<Totals>>();
     let stopped = stop.clone();
@@ -246,6 +254,7 @@ async fn measure(
         None => None,
     };
     Ok(Measured {
+        started_at,
         scenario: scenario.facts(),
         streams: names,
         duration_s: scenario.duration().as_secs_f64(),
@@ -273,29 +282,12 @@ async fn mark(world: &World, scenario: &Scenario, start: Instant) -> anyhow::Res
     Ok(Some(mark))
 }
 
-fn print(results: &Results, json: Option<&Path>) -> anyhow::Result<()> {
-    let text = serde_json::to_string_pretty(results)?;
-    match json {
-        Some(file) if file == Path::new("-") => {
-            announce::print_line(&text);
-            return Ok(());
-        }
-        Some(file) => {
-            let context = || format!("writing {}", file.display());
-            std::fs::write(file, text).with_context(context)?;
-        }
-        None => {}
-    }
-    announce::print_line(&text::summary(results));
-    Ok(())
-}
-
 /// The exit status. 99 is what k6 returns when a threshold fails.
 fn status(results: &Results, interrupted: bool) -> u8 {
     if interrupted {
         return 130;
     }
-    if !results.generator.valid || results.generator.seconds_without_meters > 0 {
+    if results.invalidity().is_some() {
         return 2;
     }
     match results.thresholds.iter().all(|it| it.ok) {
@@ -309,3 +301,23 @@ const STARTS_WITHIN: Duration = Duration::from_millis(200);
 
 /// How long after the end the meters of the last second are read at the latest.
 const LAST_METERS: Duration = Duration::from_millis(1_600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn a_run_that_is_not_valid_is_no_verdict_on_its_thresholds() {
+        let mut results = sample::of_objects();
+        assert_eq!(status(&results, false), 99, "a threshold fails");
+        assert_eq!(status(&results, true), 130);
+        results.thresholds.retain(|it| it.ok);
+        assert_eq!(status(&results, false), 0);
+        results.generator.seconds_without_meters = 1;
+        assert_eq!(status(&results, false), 2);
+        results.generator.seconds_without_meters = 0;
+        results.generator.valid = false;
+        assert_eq!(status(&results, false), 2);
+    }
+}

@@ -70,6 +70,9 @@ pub struct RunningUp {
     pub kms_endpoint: String,
     /// CloudTrail's LookupEvents.
     pub kms_admin_endpoint: String,
+    /// Where a browser shows both services.
+    #[serde(default)]
+    pub console: String,
     /// The authority that signed the certificate, PEM.
     pub ca_file: PathBuf,
     /// The authorities of the system and that one, PEM.

@@ -1,5 +1,6 @@
 //! One service alone: `sealgate kms` and `sealgate gateway`.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 use tokio_util::sync::CancellationToken;
 
+use crate::announce;
 use crate::cli::Gateway;
 use crate::cli::GatewayTask;
 use crate::cli::Kms;
@@ -61,6 +63,7 @@ pub async fn kms(flags: &Kms) -> anyhow::Result<()> {
     tracing::info!(
         endpoint = running.endpoint,
         admin = running.admin_endpoint,
+        console = console_url(running.admin_address),
         "the KMS is up"
     );
     let mut hangup = signal(SignalKind::hangup())?;
@@ -200,14 +203,12 @@ async fn serve(
     let stop = CancellationToken::new();
     process::stop_on_signals(stop.clone())?;
     let traces = traces::start("sealgate-gateway")?;
-    let console = Console::of_gateway(
-        config.listen.admin_token.clone(),
-        config
-            .listen
-            .admin
-            .is_some_and(|admin| !admin.ip().is_loopback()),
-        stop.clone(),
-    )?;
+    let token = config.listen.admin_token.clone();
+    let admin = config.listen.admin;
+    let is_exposed = admin.is_some_and(|admin| !admin.ip().is_loopback());
+    // Beyond loopback it shows nothing without a token.
+    let has_pages = !is_exposed || token.is_some();
+    let console = Console::of_gateway(token, is_exposed, stop.clone())?;
     let metrics = Arc::new(Metrics::new());
     if let Some(traces) = &traces {
         traces.count_in(Arc::clone(&metrics));
@@ -226,7 +227,14 @@ async fn serve(
     if let Some(Err(reason)) = stop.run_until_cancelled(running.readiness()).await {
         tracing::error!("not ready: {reason}");
     }
-    tracing::info!(s3 = ?running.s3_addr, tls = ?running.tls_addr, "the gateway is up");
+    let pages = running.admin_addr.filter(|_| has_pages).map(console_url);
+    tracing::info!(
+        s3 = ?running.s3_addr,
+        tls = ?running.tls_addr,
+        admin = ?running.admin_addr,
+        console = pages,
+        "the gateway is up"
+    );
 
     let mut hangup = signal(SignalKind::hangup())?;
     process::notify("READY=1");
@@ -246,6 +254,11 @@ async fn serve(
     running.stop().await;
     traces::stop(traces).await;
     Ok(())
+}
+
+/// Where a browser of this machine finds the console of an admin port.
+fn console_url(admin: SocketAddr) -> String {
+    format!("{}/", announce::url("http", admin))
 }
 
 /// The endpoints of a gateway alone.

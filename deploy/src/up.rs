@@ -38,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::sync::DropGuard;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::announce;
 use crate::announce::Announcement;
 use crate::certificate;
 use crate::certificate::LocalAuthority;
@@ -48,6 +49,7 @@ use crate::console::Console;
 use crate::credentials;
 use crate::credentials::Users;
 use crate::process;
+use crate::report::folder::Folder;
 use crate::running::RunFile;
 use crate::seed::Seed;
 use crate::single;
@@ -164,7 +166,7 @@ impl Together {
         create_keys(&kms, &given.seed, users.main(), flags)?;
 
         let (console, console_guard) = serve_console(&kms)?;
-        gateway_config.kms.url = format!("grpc://{}", ports::reachable(kms.address));
+        gateway_config.kms.url = format!("grpc://{}", announce::reachable(kms.address));
         // Whatever its address is, it is this process's.
         gateway_config.kms.allow_plain = true;
         let ca_file = std::path::absolute(authority.certificate_file())?;
@@ -196,6 +198,7 @@ impl Together {
             ..endpoints_and_keys(&kms, &gateway.config().listen, &users, flags)?
         };
         console.describe(described::facts(&announcement));
+        console.show_reports(Folder::of(data));
         Ok(Self {
             announcement,
             kms,
@@ -421,7 +424,7 @@ fn object_lambda(config: &mut gateway::config::Config, users: &Users) {
     if let (None, Some(http)) = (&settings.public_url, config.listen.http)
         && http.port() != 0
     {
-        settings.public_url = Some(format!("http://{}", ports::reachable(http)));
+        settings.public_url = Some(format!("http://{}", announce::reachable(http)));
     }
     if settings.functions.is_empty() {
         let account = users.main().arn.account();
@@ -474,7 +477,7 @@ fn gateway_config(settings: &Settings, flags: &Up) -> gateway::config::Config {
 
 /// The URL of a listener; empty if the configuration switches it off.
 fn endpoint(scheme: &str, address: Option<SocketAddr>) -> String {
-    address.map_or_else(String::new, |address| ports::url(scheme, address))
+    address.map_or_else(String::new, |address| announce::url(scheme, address))
 }
 
 /// KMS keys, sealed under the root key.

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
-import { HOSTILE, fill, start } from "./fixture.mjs";
+import { HOSTILE, fill, keepReports, start } from "./fixture.mjs";
 
 const require = createRequire(import.meta.url);
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
@@ -60,6 +60,7 @@ async function open(options, body) {
 const { up, end } = await start();
 const own = up.console;
 const key = await fill(up);
+const report = keepReports(up);
 const at = (path) => new URL(path, up.console).href;
 const events = await (await fetch(at("/admin/events?name=CreateKey&limit=1"))).json();
 const event = events.events[0].eventID;
@@ -73,6 +74,9 @@ const pages = {
   event: `/console/event?id=${event}`,
   buckets: "/console/buckets",
   faults: "/console/faults",
+  reports: "/console/reports",
+  report: `/console/report?name=${report}`,
+  "report-hostile": "/console/report?name=hostile",
 };
 
 for (const colorScheme of ["light", "dark"]) {
@@ -170,6 +174,50 @@ await test("a rate and a fault are changed by keyboard only, without the script"
     await page.waitForURL(/done=cleared/);
     check((await page.textContent("main")).includes("No call fails on purpose."), "the rule stays");
   });
+});
+
+await test("a report is opened and stored by keyboard only, and its file is whole without a request", async () => {
+  let stored;
+  await open({ javaScriptEnabled: false, acceptDownloads: true }, async (page) => {
+    await page.goto(at("/console/reports"));
+    check((await page.textContent("main")).includes("Not shown."), "a file that is no report is not named");
+    await page.locator(`main a[href$="${report}"]`).focus();
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/report\?name=/);
+    const text = await page.textContent("main");
+    check(text.includes("Cryptographic operations (symmetric)"), "no quota");
+    check(text.includes("with quota=2x") && text.includes("with retry=adaptive"), "no comparison");
+    check(text.includes("sealgate load kms"), "no command");
+    await page.locator("main a[download]").first().focus();
+    const [download] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("Enter")]);
+    check(download.suggestedFilename() === `${report}.html`, download.suggestedFilename());
+    stored = join(shots, "report.html");
+    await download.saveAs(stored);
+  });
+  for (const colorScheme of ["light", "dark"]) {
+    for (const width of [360, 768, 1280]) {
+      const context = await browser.newContext({ colorScheme, viewport: { width, height: 800 } });
+      const page = await context.newPage();
+      const wrong = [];
+      page.on("console", (message) => { if (message.type() === "error") wrong.push(message.text()); });
+      page.on("request", (request) => { if (request.url() !== `file://${stored}`) wrong.push(request.url()); });
+      await page.goto(`file://${stored}`);
+      await page.locator("details").evaluateAll((all) => all.forEach((it) => { it.open = true; }));
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      check(wide <= 0, `the file is ${wide} pixels too wide at ${width}`);
+      if (width === 1280) {
+        const cut = await page.locator(".wide").evaluateAll(
+          (all) => all.filter((it) => it.scrollWidth > it.clientWidth).map((it) => it.getAttribute("aria-label")));
+        check(cut.length === 0, `tables are cut: ${cut}`);
+      }
+      await page.screenshot({ path: join(shots, `report-file-${width}-${colorScheme}.png`), fullPage: true });
+      const found = await page.evaluate(`${axe}; axe.run()`);
+      const texts = found.violations.map((it) => `${it.id}: ${it.nodes.map((node) => node.html).slice(0, 3).join(" ")}`);
+      check(texts.length === 0, texts.join("; "));
+      check(wrong.length === 0, wrong.join("; "));
+      await context.close();
+    }
+  }
 });
 
 await test("a page of another origin can neither change nor read anything", async () => {

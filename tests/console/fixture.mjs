@@ -1,6 +1,8 @@
 // A Sealgate with hostile names in it, and signed requests to it. No SDK: what a page shows must not depend on one.
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createHash, createHmac } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 export const HOSTILE = `"><script>alert(1)</script><img src=x onerror="alert(2)">'`;
@@ -86,4 +88,29 @@ export async function fill(up) {
   await s3(up, "PUT", "/hostile-bucket/%3Cscript%3Ealert%281%29%3C/script%3E", "plaintext");
   await s3(up, "PUT", "/hostile-bucket?policy=", JSON.stringify(policy));
   return key;
+}
+
+/// Keeps a report of a load that meets its quota; beside it one whose texts are all hostile, and a file that is none.
+/// Returns the name of the first.
+export function keepReports(up) {
+  const run = spawnSync(process.env.SEALGATE_BINARY, [
+    "load", "kms", "--rate", "40", "--for", "5s", "--quota", "CryptographicOperationsSymmetric=20", "--clients", "4",
+    "--retry", "standard", "--threshold", "throttled<1%", "--compare", "quota=2x", "--compare", "retry=adaptive",
+    "--keep", "--data", up.data_dir, "--quiet",
+  ], { encoding: "utf8", env: { PATH: process.env.PATH } });
+  // 99: the threshold failed, as it must; 2: this machine was too busy for the load.
+  if (run.status !== 99 && run.status !== 2) throw new Error(`load ended with ${run.status}: ${run.stderr}`);
+  const name = /report\?name=([0-9A-Za-z-]+)/.exec(run.stderr)[1];
+  const folder = join(up.data_dir, "reports");
+  const results = JSON.parse(readFileSync(join(folder, `${name}.json`), "utf8"));
+  const kept = ["schema", "started_at", "histogram"];
+  const replace = (value, field) => {
+    if (typeof value === "string") return kept.includes(field) ? value : HOSTILE;
+    if (Array.isArray(value)) return value.map((it) => replace(it));
+    if (value === null || typeof value !== "object") return value;
+    return Object.fromEntries(Object.entries(value).map(([name, it]) => [name, replace(it, name)]));
+  };
+  writeFileSync(join(folder, "hostile.json"), JSON.stringify({ ...replace(results), errors: { [HOSTILE]: 1 } }));
+  writeFileSync(join(folder, "no-report.json"), JSON.stringify({ [HOSTILE]: 1 }));
+  return name;
 }

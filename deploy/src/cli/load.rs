@@ -237,9 +237,23 @@ pub struct Output {
     /// Write a report of one HTML file.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// Keep the report in the data folder of the `sealgate up` that runs here, whose console shows it.
+    #[arg(long)]
+    pub keep: bool,
+    /// That folder [env: SEALGATE_DATA] [default: sealgate-data].
+    #[arg(long, value_name = "DIR", requires = "keep")]
+    pub data: Option<PathBuf>,
     /// No progress.
     #[arg(long)]
     pub quiet: bool,
+}
+
+impl Output {
+    /// The data folder of the `up` that keeps the report.
+    #[must_use]
+    pub fn data_folder(&self) -> PathBuf {
+        super::data_folder(self.data.as_ref())
+    }
 }
 
 /// How requests arrive.

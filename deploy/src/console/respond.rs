@@ -39,6 +39,10 @@ use crate::console::layout::Page;
 use crate::console::overview;
 use crate::console::overview::Health;
 use crate::console::quotas;
+use crate::console::reports;
+use crate::console::reports::Download;
+use crate::report::folder::Unreadable;
+use crate::report::results::Results;
 
 impl Pages for Console {
     fn respond<'a>(
@@ -150,6 +154,12 @@ impl Console {
                 }
             };
         }
+        if Download::is_at(path) {
+            return match self.download(path, form).await {
+                Ok(download) => attachment(download),
+                Err((status, why)) => self.refusal(Some(viewer), status, &why),
+            };
+        }
         let content = match self.content(path, viewer, form).await {
             Ok(content) => content,
             Err((status, why)) => return self.refusal(Some(viewer), status, &why),
@@ -223,13 +233,49 @@ impl Console {
                 let refusal = changes::clock_refusal(sources, viewer, &self.demands());
                 faults::content(&faults, &clock, refusal, viewer)
             }
+            "/console/reports" => self.reports(form).await?,
+            "/console/report" => {
+                let (name, results) = self.report(form).await?;
+                reports::one(&name, &results)
+            }
             "/console/buckets" if sources.shows_buckets() => self.buckets(form).await?,
             _ => return Err((StatusCode::NOT_FOUND, "There is nothing here.".to_owned())),
         })
     }
 
+    /// The list of reports.
+    async fn reports(&self, form: &Form) -> Result<Markup, (StatusCode, String)> {
+        let Some(folder) = self.sources.reports.get() else {
+            return Ok(reports::none());
+        };
+        let skip = reports::skip(form);
+        let read = reports::reading(folder, move |folder| folder.list(skip)).await;
+        let listing = read.and_then(|listed| listed).map_err(unavailable)?;
+        Ok(reports::list(&listing, form))
+    }
+
+    /// The name and the results of the report that a query names.
+    async fn report(&self, form: &Form) -> Result<(String, Results), (StatusCode, String)> {
+        let absent = || (StatusCode::NOT_FOUND, Unreadable::Absent.to_string());
+        let folder = self.sources.reports.get().ok_or_else(absent)?;
+        let name = form.get("name").unwrap_or_default().to_owned();
+        let read = name.clone();
+        let read = reports::reading(folder, move |folder| folder.read(&read)).await;
+        match read.map_err(unavailable)? {
+            Ok(results) => Ok((name, results)),
+            Err(Unreadable::Absent) => Err(absent()),
+            Err(refused) => Err((StatusCode::UNPROCESSABLE_ENTITY, refused.to_string())),
+        }
+    }
+
+    /// The file of a report.
+    async fn download(&self, path: &str, form: &Form) -> Result<Download, (StatusCode, String)> {
+        let (name, results) = self.report(form).await?;
+        let found = Download::find(path, &name, &results).map_err(unavailable)?;
+        found.ok_or_else(|| (StatusCode::NOT_FOUND, Unreadable::Absent.to_string()))
+    }
+
     async fn buckets(&self, form: &Form) -> Result<Markup, (StatusCode, String)> {
-        let unavailable = |why: String| (StatusCode::SERVICE_UNAVAILABLE, why);
         let view = self
             .sources
             .gateway()
@@ -316,7 +362,7 @@ impl Console {
     fn entries(&self) -> Vec<(&'static str, &'static str)> {
         let has_kms = self.sources.kms.is_some();
         let shown = |path: &str| match path {
-            "/" => true,
+            "/" | "/console/reports" => true,
             "/console/buckets" => self.sources.shows_buckets(),
             _ => has_kms,
         };
@@ -356,6 +402,8 @@ fn title(path: &str) -> (&'static str, &'static str) {
         "/console/event" => ("Event", "/console/events"),
         "/console/faults" => ("Faults and clock", "/console/faults"),
         "/console/buckets" => ("Buckets", "/console/buckets"),
+        "/console/reports" => ("Load reports", "/console/reports"),
+        "/console/report" => ("Load report", "/console/reports"),
         _ => ("Overview", "/"),
     }
 }
@@ -398,6 +446,22 @@ fn file(asset: &Asset) -> Response<PageBody> {
     response
 }
 
+/// A file that a browser stores and does not show.
+fn attachment(download: Download) -> Response<PageBody> {
+    let mut response = Response::new(pages::whole(download.bytes));
+    let headers = response.headers_mut();
+    let content_type = HeaderValue::from_static(download.content_type);
+    headers.insert(header::CONTENT_TYPE, content_type);
+    let place = format!("attachment; filename=\"{}\"", download.file);
+    let place = HeaderValue::from_str(&place).expect("names of reports are ASCII");
+    headers.insert(header::CONTENT_DISPOSITION, place);
+    response
+}
+
+fn unavailable(why: String) -> (StatusCode, String) {
+    (StatusCode::SERVICE_UNAVAILABLE, why)
+}
+
 fn redirect(path: &str) -> Response<PageBody> {
     let mut response = Response::new(pages::whole(""));
     *response.status_mut() = StatusCode::SEE_OTHER;
@@ -428,13 +492,14 @@ const HEADERS: [(&str, &str); 6] = [
 ];
 
 /// The navigation of a console of both services.
-const ENTRIES: [(&str, &str); 6] = [
+const ENTRIES: [(&str, &str); 7] = [
     ("/", "Overview"),
     ("/console/quotas", "Quotas"),
     ("/console/keys", "Keys"),
     ("/console/events", "Events"),
     ("/console/buckets", "Buckets"),
     ("/console/faults", "Faults and clock"),
+    ("/console/reports", "Load reports"),
 ];
 
 /// Where figures that move come from.

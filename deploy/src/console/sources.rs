@@ -9,6 +9,8 @@ use kms::admin::Controls;
 use kms::quota::Usage;
 use serde_json::Value;
 
+use crate::report::folder::Folder;
+
 /// What the console looks at.
 #[derive(Default)]
 pub(super) struct Sources {
@@ -16,6 +18,8 @@ pub(super) struct Sources {
     /// A reset puts another one in its place.
     gateway: RwLock<Option<View>>,
     pub(super) facts: OnceLock<Facts>,
+    /// None where a service runs alone, without a data folder.
+    pub(super) reports: OnceLock<Folder>,
 }
 
 /// What the overview says of the endpoints.

@@ -1,5 +1,7 @@
 //! Pages of a KMS that runs: what they show, refuse and change.
 
+mod reports;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -134,7 +136,7 @@ async fn each_page_has_the_headers_that_confine_it_and_is_small() {
     ];
     let paths = paths
         .into_iter()
-        .chain(["/console/events", "/console/faults"]);
+        .chain(["/console/events", "/console/faults", "/console/reports"]);
     let paths = paths
         .map(str::to_owned)
         .chain([format!("/console/key?id={id}")]);

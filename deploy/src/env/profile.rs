@@ -194,6 +194,7 @@ mod tests {
             s3_control_endpoint: String::new(),
             kms_endpoint: "http://127.0.0.1:9080".to_owned(),
             kms_admin_endpoint: String::new(),
+            console: String::new(),
             ca_file: "ca.pem".into(),
             ca_bundle_file: "/data/ca-bundle.pem".into(),
             region: "us-east-1".to_owned(),

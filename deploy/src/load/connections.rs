@@ -135,6 +135,21 @@ impl Answer {
         code.map_or_else(|| format!("HTTP{}", self.status.as_u16()), str::to_owned)
     }
 
+    /// What an error says, for people.
+    #[must_use]
+    pub(super) fn message(&self) -> String {
+        let text = String::from_utf8_lossy(&self.body);
+        let of_xml = text.split_once("<Message>");
+        let of_xml = of_xml.and_then(|(_, rest)| rest.split_once("</Message>"));
+        if let Some((message, _)) = of_xml {
+            return message.to_owned();
+        }
+        let value: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        let mut of_json = ["message", "Message"].iter();
+        let of_json = of_json.find_map(|name| value.get(name)?.as_str());
+        of_json.map_or_else(|| text.chars().take(200).collect(), str::to_owned)
+    }
+
     /// `x-amz-retry-after`, in milliseconds.
     fn retry_after(&self) -> Option<Duration> {
         let value = self.headers.get("x-amz-retry-after")?.to_str().ok()?;
@@ -159,6 +174,25 @@ mod tests {
             body: body.into(),
         };
         answer.outcome()
+    }
+
+    #[test]
+    fn the_message_of_an_error_is_read_in_both_protocols() {
+        let message = |body: &'static str| {
+            let answer = Answer {
+                status: StatusCode::BAD_REQUEST,
+                headers: HeaderMap::new(),
+                body: body.into(),
+            };
+            answer.message()
+        };
+        let s3 = "<Error><Code>InvalidRequest</Code><Message>over TLS</Message></Error>";
+        assert_eq!(message(s3), "over TLS");
+        assert_eq!(
+            message("{\"__type\": \"X\", \"message\": \"no key\"}"),
+            "no key"
+        );
+        assert_eq!(message("gone"), "gone");
     }
 
     #[test]

@@ -27,16 +27,19 @@ pub(super) struct Prepared {
     pub(super) warmup_puts: Vec<Call>,
     /// As `warmup_puts`.
     pub(super) warmup_gets: Vec<Call>,
-    /// Requests that remove everything.
-    pub(super) removals: Vec<Call>,
 }
 
-/// Creates the buckets, and the objects to be read.
+/// Creates the buckets, and the objects to be read. Requests that remove everything again are added to `removals`, also
+/// when something cannot be created.
 ///
 /// # Errors
 ///
 /// When a bucket or an object cannot be created.
-pub(super) async fn prepare(world: &World, flags: &S3Objects) -> anyhow::Result<Prepared> {
+pub(super) async fn prepare(
+    world: &World,
+    flags: &S3Objects,
+    removals: &mut Vec<Call>,
+) -> anyhow::Result<Prepared> {
     let count = u64::from(flags.buckets) * u64::from(flags.requesters) * flags.size.len() as u64;
     anyhow::ensure!(
         count <= PLACES_MAX,
@@ -57,6 +60,7 @@ pub(super) async fn prepare(world: &World, flags: &S3Objects) -> anyhow::Result<
     for path in &buckets {
         let create = draft.of_preparer("CreateBucket", Method::PUT, path);
         world.send(&create).await?;
+        removals.push(draft.of_preparer("DeleteBucket", Method::DELETE, path));
     }
     let mut prepared = Prepared::default();
     for (bytes, weight) in &flags.size {
@@ -78,13 +82,10 @@ pub(super) async fn prepare(world: &World, flags: &S3Objects) -> anyhow::Result<
             prepared.warmup_gets.push(get(&draft.preparer));
             for path in [&path, &read] {
                 let delete = draft.of_preparer("DeleteObject", Method::DELETE, path);
-                prepared.removals.push(delete);
+                removals.push(delete);
             }
         }
     }
-    let removals = buckets.iter();
-    let removals = removals.map(|path| draft.of_preparer("DeleteBucket", Method::DELETE, path));
-    prepared.removals.extend(removals);
     Ok(prepared)
 }
 
@@ -129,9 +130,10 @@ fn paths(buckets: &[String], bytes: u64) -> impl Iterator<Item = String> {
     buckets.iter().flat_map(of_bucket)
 }
 
-/// Removes what a run left at a gateway that goes on.
+/// Removes what a run left at a gateway that goes on: what was created last goes first, and so objects before their
+/// buckets.
 pub(super) async fn remove(removals: &[Call], world: &World) {
-    for call in removals {
+    for call in removals.iter().rev() {
         if let Err(error) = world.send(call).await {
             tracing::warn!("something of the run stays: {error:#}");
         }

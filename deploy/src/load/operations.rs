@@ -10,7 +10,8 @@ use serde_json::json;
 use crate::load::call::Call;
 use crate::load::world::World;
 
-/// The requests of a run: each operation with each key, by the operation's weight.
+/// The requests of a run and their weights: each operation with each key, by the operation's weight. Keys that are
+/// created are added to `created`, also when a later one fails.
 ///
 /// # Errors
 ///
@@ -19,8 +20,9 @@ pub(super) async fn prepare(
     world: &World,
     operations: &[(String, u32)],
     keys: u32,
-) -> anyhow::Result<Prepared> {
-    let mut prepared = Prepared::default();
+    created: &mut Vec<String>,
+) -> anyhow::Result<Vec<(Call, u32)>> {
+    let mut prepared = Vec::new();
     let (mut rows, signer) = (Vec::new(), world.kms_signer()?);
     for (name, weight) in operations {
         let row = ROWS.iter().find(|row| row.name == name);
@@ -37,25 +39,15 @@ pub(super) async fn prepare(
             continue;
         }
         for _ in 0..keys {
-            let key = Key::create(world, kind).await?;
+            let key = Key::create(world, kind, created).await?;
             let calls = rows.iter().map(|(row, weight)| {
                 let body = (row.body)(&key);
                 (Call::kms(row.name, &body, Arc::clone(&signer)), *weight)
             });
-            prepared.calls.extend(calls);
-            prepared.keys.push(key.id);
+            prepared.extend(calls);
         }
     }
     Ok(prepared)
-}
-
-/// What a run calls.
-#[derive(Default)]
-pub(super) struct Prepared {
-    /// Requests and their weights.
-    pub(super) calls: Vec<(Call, u32)>,
-    /// The keys that were created.
-    pub(super) keys: Vec<String>,
 }
 
 /// Schedules the keys for deletion: a KMS that goes on must not collect them.
@@ -76,15 +68,16 @@ struct Key {
 }
 
 impl Key {
-    async fn create(world: &World, kind: Kind) -> anyhow::Result<Self> {
+    async fn create(world: &World, kind: Kind, created: &mut Vec<String>) -> anyhow::Result<Self> {
         let (spec, usage) = match kind {
             Kind::Symmetric => ("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"),
             Kind::Mac => ("HMAC_256", "GENERATE_VERIFY_MAC"),
             Kind::Signing => ("ECC_NIST_P256", "SIGN_VERIFY"),
         };
         let body = json!({ "KeySpec": spec, "KeyUsage": usage, "Description": "of sealgate load" });
-        let created = world.call("CreateKey", &body).await?;
-        let id = text(&created, "/KeyMetadata/KeyId");
+        let metadata = world.call("CreateKey", &body).await?;
+        let id = text(&metadata, "/KeyMetadata/KeyId");
+        created.push(id.clone());
         let mut ciphertext = String::new();
         if kind == Kind::Symmetric {
             let body = json!({ "KeyId": id, "Plaintext": plaintext() });

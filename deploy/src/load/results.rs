@@ -1,4 +1,4 @@
-//! The results of a run, as `--json` prints them. `deploy/load.schema.json` is their schema.
+//! The results of a run, from what its clients, the KMS and the gateway counted.
 
 mod histogram;
 mod objects;
@@ -6,7 +6,7 @@ mod objects;
 use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use proto::time::Timestamp;
 
 use crate::cli::threshold::Threshold;
 use crate::cli::threshold::Unit;
@@ -17,245 +17,22 @@ use crate::load::recorder::ClientSecond;
 use crate::load::recorder::StreamCounts;
 use crate::load::recorder::Totals;
 use crate::load::recorder::quantile_ms;
-use crate::load::results::objects::BucketKeyUse;
-use crate::load::results::objects::ObjectCosts;
-
-/// Everything that a run found.
-#[derive(Debug, Serialize)]
-pub(super) struct Results {
-    /// The version of this shape.
-    pub(super) schema: &'static str,
-    /// What was run: the flags, with the seed that repeats it.
-    pub(super) scenario: BTreeMap<String, String>,
-    /// Counts of the clients.
-    pub(super) summary: Summary,
-    /// How long requests took.
-    pub(super) latency_ms: Latency,
-    /// Whether the generator kept its own times.
-    pub(super) generator: Generator,
-    /// Each second; those after the duration have retries only.
-    pub(super) seconds: Vec<Second>,
-    /// Each quota that was used.
-    pub(super) quotas: Vec<QuotaResult>,
-    /// What the KMS counted.
-    pub(super) kms: KmsCounts,
-    /// What objects cost the KMS: of writes and of reads, where there were any.
-    pub(super) objects: Vec<ObjectCosts>,
-    /// What Bucket Keys saved; none if no gateway was asked.
-    pub(super) bucket_keys: Option<BucketKeyUse>,
-    /// Streams that ran at once, in order.
-    pub(super) streams: Vec<StreamResult>,
-    /// Error codes, and how many attempts had them.
-    pub(super) errors: BTreeMap<String, u64>,
-    /// The thresholds.
-    pub(super) thresholds: Vec<ThresholdResult>,
-    /// Latencies from due in microseconds: HdrHistogram's V2, compressed, in base64.
-    pub(super) histogram: String,
-    /// The same from the same seed, with one change each.
-    pub(super) comparisons: Vec<Comparison>,
-}
-
-/// A run with one change.
-#[derive(Debug, Serialize)]
-pub(super) struct Comparison {
-    /// The change, as `--compare` has it.
-    pub(super) change: String,
-    /// What that run found; it has no comparisons of its own.
-    pub(super) results: Results,
-}
-
-/// What was counted of one stream.
-#[derive(Debug, Serialize)]
-pub(super) struct StreamResult {
-    /// Its name; writes and reads of objects are streams of their own.
-    pub(super) name: String,
-    /// Requests that were due.
-    pub(super) offered: u64,
-    /// Attempts that were sent.
-    pub(super) sent: u64,
-    /// Attempts that were served.
-    pub(super) served: u64,
-    /// Attempts that were throttled.
-    pub(super) throttled: u64,
-    /// Requests that ended without being served.
-    pub(super) given_up: u64,
-}
-
-/// Counts of the clients.
-#[derive(Debug, Default, Serialize)]
-pub(super) struct Summary {
-    /// Requests that were due.
-    pub(super) offered: u64,
-    /// Attempts that were sent.
-    pub(super) sent: u64,
-    /// Attempts that were served, and so requests.
-    pub(super) served: u64,
-    /// Attempts that were throttled.
-    pub(super) throttled: u64,
-    /// Attempts that failed otherwise.
-    pub(super) failed: u64,
-    /// Attempts after the first.
-    pub(super) retries: u64,
-    /// Requests that ended without being served.
-    pub(super) given_up: u64,
-    /// Requests that were not sent, because too many were in flight.
-    pub(super) not_sent: u64,
-    /// Requests that had not ended when the run did.
-    pub(super) unfinished: u64,
-    /// Attempts by requests that were sent.
-    pub(super) amplification: f64,
-    /// Requests that were served, by those that were offered.
-    pub(super) success_ratio: f64,
-    /// Attempts that were throttled, by those that were sent.
-    pub(super) throttled_ratio: f64,
-    /// How long requests were due, in seconds.
-    pub(super) duration_s: f64,
-}
-
-/// How long requests took that were served.
-#[derive(Debug, Serialize)]
-pub(super) struct Latency {
-    /// From when they were due: what a user waited, retries included.
-    pub(super) from_due: Percentiles,
-    /// From when the attempt was sent that was served.
-    pub(super) service: Percentiles,
-}
-
-/// Percentiles, in milliseconds.
-#[derive(Debug, Serialize)]
-pub(super) struct Percentiles {
-    /// The median.
-    pub(super) p50: f64,
-    /// 90 of 100 took at most so long.
-    pub(super) p90: f64,
-    /// 95 of 100.
-    pub(super) p95: f64,
-    /// 99 of 100.
-    pub(super) p99: f64,
-    /// 999 of 1,000.
-    pub(super) p99_9: f64,
-    /// The longest.
-    pub(super) max: f64,
-    /// The mean.
-    pub(super) mean: f64,
-}
-
-impl Percentiles {
-    fn new(histogram: &Histogram<u64>) -> Self {
-        Self {
-            p50: quantile_ms(histogram, 0.5),
-            p90: quantile_ms(histogram, 0.9),
-            p95: quantile_ms(histogram, 0.95),
-            p99: quantile_ms(histogram, 0.99),
-            p99_9: quantile_ms(histogram, 0.999),
-            max: quantile_ms(histogram, 1.0),
-            mean: histogram.mean() / 1_000.0,
-        }
-    }
-}
-
-/// Whether the generator kept its own times.
-#[derive(Debug, Serialize)]
-pub(super) struct Generator {
-    /// 99 of 100 requests were started at most so long after they were due, in milliseconds.
-    pub(super) late_p99_ms: f64,
-    /// Seconds in which that was more than 10 ms. Thresholds leave them out.
-    pub(super) late_seconds: u64,
-    /// Seconds whose meters could not be read.
-    pub(super) seconds_without_meters: u64,
-    /// Whether at most one second in twenty was late.
-    pub(super) valid: bool,
-}
-
-/// One second.
-#[derive(Debug, Default, Serialize)]
-pub(super) struct Second {
-    /// Which one, from 0.
-    pub(super) t: u64,
-    /// Requests that were due.
-    pub(super) offered: u64,
-    /// Attempts that were sent.
-    pub(super) sent: u64,
-    /// Of these, first ones.
-    pub(super) first_attempts: u64,
-    /// Of these, later ones.
-    pub(super) retries: u64,
-    /// Calls that the KMS let pass, those of S3 among them.
-    pub(super) served: u64,
-    /// Calls that the KMS throttled.
-    pub(super) throttled: u64,
-    /// Attempts that failed otherwise.
-    pub(super) failed: u64,
-    /// Answers that clients received in this second: served.
-    pub(super) client_served: u64,
-    /// Answers that clients received in this second: throttled.
-    pub(super) client_throttled: u64,
-    /// Requests that had not ended at its end.
-    pub(super) in_flight: u64,
-    /// The rate of the quota that was used most, in requests a second; 0 if none was.
-    pub(super) quota: f64,
-    /// From due, of the requests that ended in this second.
-    pub(super) p50_ms: f64,
-    /// As `p50_ms`, for 99 of 100.
-    pub(super) p99_ms: f64,
-    /// Whether the generator was late.
-    pub(super) late: bool,
-}
-
-/// What was used of one quota.
-#[derive(Debug, Serialize)]
-pub(super) struct QuotaResult {
-    /// The account.
-    pub(super) account: String,
-    /// The Region.
-    pub(super) region: String,
-    /// The class.
-    pub(super) class: String,
-    /// AWS's name of it.
-    pub(super) name: String,
-    /// Service Quotas' code of it.
-    pub(super) code: Option<String>,
-    /// Requests a second in force.
-    pub(super) rate: f64,
-    /// Most requests that arrived in one second, served or not.
-    pub(super) peak_second: u64,
-    /// What CloudWatch would have shown: the most that passed in a minute of the clock, in per cent of
-    /// sixty times the rate.
-    pub(super) minute_percent: f64,
-    /// Requests that passed.
-    pub(super) served: u64,
-    /// Requests that were throttled.
-    pub(super) throttled: u64,
-    /// The first second in which one was; none if none was.
-    pub(super) first_throttled_s: Option<u64>,
-    /// The least that passed, by the rate, of the full seconds in which at least the rate arrived.
-    pub(super) served_of_quota_min: Option<f64>,
-    /// The most that passed, by the rate, of all seconds.
-    pub(super) served_of_quota_max: f64,
-}
-
-/// What the KMS counted.
-#[derive(Debug, Default, Serialize)]
-pub(super) struct KmsCounts {
-    /// Requests that were charged to a quota or throttled, by the meters.
-    pub(super) calls: u64,
-    /// Attempts by operation: by the clients, or by the KMS's count where S3 called it.
-    pub(super) by_operation: BTreeMap<String, u64>,
-}
-
-/// How a threshold ended.
-#[derive(Debug, Serialize)]
-pub(super) struct ThresholdResult {
-    /// As it was written.
-    pub(super) expression: String,
-    /// The figure; none if nothing could be compared.
-    pub(super) value: Option<f64>,
-    /// Whether it holds.
-    pub(super) ok: bool,
-}
+use crate::report::results::Generator;
+use crate::report::results::KmsCounts;
+use crate::report::results::Latency;
+use crate::report::results::Percentiles;
+use crate::report::results::QuotaResult;
+use crate::report::results::Results;
+use crate::report::results::SCHEMA;
+use crate::report::results::Second;
+use crate::report::results::StreamResult;
+use crate::report::results::Summary;
+use crate::report::results::ThresholdResult;
 
 /// What results are made of.
 pub(super) struct Measured {
+    /// When requests were due first.
+    pub(super) started_at: Timestamp,
     /// What was run.
     pub(super) scenario: BTreeMap<String, String>,
     /// The names of the streams, in order.
@@ -275,14 +52,6 @@ pub(super) struct Measured {
 }
 
 impl Results {
-    /// The seconds to draw: those up to the last in which something was sent. Later ones have the last answers only,
-    /// and would show as a fall of what was constant.
-    pub(super) fn drawn(&self) -> &[Second] {
-        let last = self.seconds.iter().rposition(|row| row.sent > 0);
-        let drawn = last.map_or(0, |last| last + 1);
-        self.seconds.get(..drawn).unwrap_or_default()
-    }
-
     /// Joins what clients and the KMS counted.
     ///
     /// # Errors
@@ -297,12 +66,13 @@ impl Results {
         let seconds: Vec<Second> = seconds.collect();
         let totals = &measured.totals;
         let mut results = Self {
-            schema: SCHEMA,
+            schema: SCHEMA.to_owned(),
+            started_at: Some(measured.started_at.iso8601()),
             scenario: measured.scenario.clone(),
             summary: summary(measured),
             latency_ms: Latency {
-                from_due: Percentiles::new(&totals.from_due),
-                service: Percentiles::new(&totals.service),
+                from_due: percentiles(&totals.from_due),
+                service: percentiles(&totals.service),
             },
             generator: generator(measured, &seconds),
             quotas: quotas(measured, &seconds),
@@ -311,13 +81,13 @@ impl Results {
                 by_operation: by_operation(measured),
             },
             objects: match &measured.counts {
-                Some(counts) => ObjectCosts::of_both(totals, counts),
+                Some(counts) => objects::costs(totals, counts),
                 None => Vec::new(),
             },
             bucket_keys: measured
                 .counts
                 .as_ref()
-                .and_then(|it| Some(it.bucket_keys?.into())),
+                .and_then(|it| it.bucket_keys.map(objects::bucket_key_use)),
             streams: streams(measured),
             errors: totals.errors.clone(),
             thresholds: Vec::new(),
@@ -327,12 +97,6 @@ impl Results {
         };
         results.thresholds = thresholds.iter().map(|it| results.judge(it)).collect();
         Ok(results)
-    }
-
-    /// Whether objects were written or read.
-    #[must_use]
-    pub(super) fn has_objects(&self) -> bool {
-        !self.objects.is_empty()
     }
 
     fn judge(&self, threshold: &Threshold) -> ThresholdResult {
@@ -372,6 +136,18 @@ impl Results {
             Unit::Ratio => (all > 0).then(|| ratio(count, all)),
             _ => Some(count as f64),
         }
+    }
+}
+
+fn percentiles(histogram: &Histogram<u64>) -> Percentiles {
+    Percentiles {
+        p50: quantile_ms(histogram, 0.5),
+        p90: quantile_ms(histogram, 0.9),
+        p95: quantile_ms(histogram, 0.95),
+        p99: quantile_ms(histogram, 0.99),
+        p99_9: quantile_ms(histogram, 0.999),
+        max: quantile_ms(histogram, 1.0),
+        mean: histogram.mean() / 1_000.0,
     }
 }
 
@@ -542,9 +318,6 @@ fn ratio(part: u64, whole: u64) -> f64 {
     }
     part as f64 / whole as f64
 }
-
-/// The name of the shape and its version.
-pub(super) const SCHEMA: &str = "sealgate.load/1";
 
 /// From when on a second of the generator is late, in milliseconds.
 const LATE_MS: f64 = 10.0;

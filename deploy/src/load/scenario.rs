@@ -205,6 +205,8 @@ impl Scenario {
         let quotas = quotas.map(|it: &Adjustment| format!("{}={}", it.class.name(), it.rate));
         let scale = run.quota_scale.map(|scale| scale.to_string());
         let shape = run.shape.map(|shape| format!("{shape:?}").to_lowercase());
+        let text = |url: &Option<String>| url.clone().unwrap_or_default();
+        let flag = |is_set: bool| if is_set { "true" } else { "" }.to_owned();
         let mut facts: BTreeMap<String, String> = [
             ("target", self.target.to_owned()),
             ("scenario", self.file.clone()),
@@ -213,7 +215,12 @@ impl Scenario {
             ("quota", quotas.collect::<Vec<_>>().join(",")),
             ("quota_scale", scale.unwrap_or_default()),
             ("shape", shape.unwrap_or_default()),
-            ("endpoint", run.endpoint.clone().unwrap_or_default()),
+            ("endpoint", text(&run.endpoint)),
+            ("admin_endpoint", text(&run.admin_endpoint)),
+            ("gateway_admin_endpoint", text(&run.gateway_admin_endpoint)),
+            ("allow_remote", flag(run.allow_remote)),
+            ("warmup", format!("{}s", run.warmup.as_secs())),
+            ("connections", run.connections.to_string()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();

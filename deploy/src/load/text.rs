@@ -6,8 +6,9 @@ use std::io::Write as _;
 
 use crate::load::meters::MeterSecond;
 use crate::load::recorder::ClientSecond;
-use crate::load::results::Percentiles;
-use crate::load::results::Results;
+use crate::report;
+use crate::report::results::Percentiles;
+use crate::report::results::Results;
 
 /// The line of progress on standard error.
 pub(super) struct Progress {
@@ -83,7 +84,7 @@ fn sparkline(figures: &[u64]) -> String {
 #[must_use]
 pub(super) fn summary(results: &Results) -> String {
     let summary = &results.summary;
-    let mut text = verdict(results);
+    let mut text = report::verdict(results);
     let _ = write!(
         text,
         "\n\n  offered {}   sent {}   served {}   throttled {}   failed {}   given up {}",
@@ -116,19 +117,7 @@ pub(super) fn summary(results: &Results) -> String {
         );
     }
     text.push_str(&objects(results));
-    for compared in &results.comparisons {
-        let (change, results) = (&compared.change, &compared.results);
-        let summary = &results.summary;
-        let _ = write!(
-            text,
-            "\n  with {change}: served {} of {}, KMS calls {}, throttled attempts {:.1} %, p99 {:.1} ms",
-            summary.served,
-            summary.offered,
-            results.kms.calls,
-            summary.throttled_ratio * 100.0,
-            results.latency_ms.from_due.p99
-        );
-    }
+    text.push_str(&comparisons(results));
     for (code, count) in &results.errors {
         let _ = write!(text, "\n  {code}: {count}");
     }
@@ -142,12 +131,37 @@ pub(super) fn summary(results: &Results) -> String {
             threshold.expression
         );
     }
-    let generator = &results.generator;
-    if generator.late_seconds > 0 {
+    let late = results.generator.late_seconds;
+    if let Some(why) = results.invalidity() {
+        let _ = write!(text, "\n  {why}");
+    } else if late > 0 {
         let _ = write!(
             text,
-            "\n  the generator was late in {} of the seconds: this machine was too busy for them",
-            generator.late_seconds
+            "\n  the generator was late in {late} of the seconds: this machine was too busy for them"
+        );
+    }
+    text
+}
+
+/// The runs with one change, a line each.
+fn comparisons(results: &Results) -> String {
+    let mut text = String::new();
+    for compared in &results.comparisons {
+        let (change, results) = (&compared.change, &compared.results);
+        let summary = &results.summary;
+        let _ = write!(
+            text,
+            "\n  with {change}: {}served {} of {}, KMS calls {}, throttled attempts {:.1} %, p99 {:.1} ms",
+            if results.invalidity().is_some() {
+                "NOT VALID, "
+            } else {
+                ""
+            },
+            summary.served,
+            summary.offered,
+            results.kms.calls,
+            summary.throttled_ratio * 100.0,
+            results.latency_ms.from_due.p99
         );
     }
     text
@@ -177,36 +191,6 @@ fn objects(results: &Results) -> String {
         );
     }
     text
-}
-
-/// The run in one sentence.
-#[must_use]
-pub(super) fn verdict(results: &Results) -> String {
-    let summary = &results.summary;
-    let mut met = results.quotas.iter();
-    let met = met.find(|quota| quota.throttled > 0);
-    let Some(quota) = met else {
-        return format!(
-            "No quota was met: {:.1} % of {} requests were served.",
-            summary.success_ratio * 100.0,
-            summary.offered
-        );
-    };
-    let code = quota
-        .code
-        .as_deref()
-        .map_or(String::new(), |code| format!(", {code}"));
-    format!(
-        "The load met \"{}\"{code}, {}/s in {}, from second {}: {:.1} % of attempts were throttled, {:.1} % \
-         of requests were served, and retries made {:.2} attempts of each.",
-        quota.name,
-        quota.rate,
-        quota.region,
-        quota.first_throttled_s.unwrap_or_default(),
-        summary.throttled_ratio * 100.0,
-        summary.success_ratio * 100.0,
-        summary.amplification
-    )
 }
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];

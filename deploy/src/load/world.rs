@@ -211,9 +211,12 @@ impl World {
                 (AttemptOutcome::Served, _) => return Ok(answer),
                 (AttemptOutcome::Throttled { .. }, _) => tokio::time::sleep(SECOND).await,
                 (_, code) => {
-                    let code = code.unwrap_or_default();
-                    let text = String::from_utf8_lossy(&answer.body);
-                    anyhow::bail!("{} failed beside the run: {code}: {text}", call.operation);
+                    let (code, text) = (code.unwrap_or_default(), answer.message());
+                    let way = if text.contains(SECURE) { WAY } else { "" };
+                    anyhow::bail!(
+                        "{} failed beside the run: {code}: {text}{way}",
+                        call.operation
+                    );
                 }
             }
         }
@@ -301,6 +304,13 @@ impl World {
         }
     }
 }
+
+/// What a gateway answers to encryption with keys of KMS or the customer without TLS.
+const SECURE: &str = "over a secure connection";
+
+/// What to do then: the generator has no TLS.
+const WAY: &str = " Start `up` with --allow-insecure-sse, or the gateway with listen.loopback_is_secure = true, \
+                   or use --mode sse-s3";
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -1,9 +1,7 @@
-//! The ports of `up`: where they listen, and the URLs that clients reach them by.
+//! The ports of `up`: where they listen.
 
 use std::io::ErrorKind;
 use std::net::IpAddr;
-use std::net::Ipv4Addr;
-use std::net::Ipv6Addr;
 use std::net::SocketAddr;
 
 use crate::up::settings::Settings;
@@ -47,21 +45,6 @@ pub(super) fn take_free(
     gateway.listen.http = Some(free);
     gateway.listen.https = Some(free);
     gateway.listen.admin = Some(free);
-}
-
-/// Where a client of this machine reaches a listener on `address`, which may be every address of it.
-pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
-}
-
-/// The URL by which a client of this machine reaches a listener.
-pub(super) fn url(scheme: &str, address: SocketAddr) -> String {
-    format!("{scheme}://{}", reachable(address))
 }
 
 /// Why the KMS does not start.
@@ -108,22 +91,11 @@ const HTTPS_PORT: u16 = 9443;
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
     use std::path::Path;
 
     use super::*;
     use crate::configuration::ConfigurationFile;
-
-    #[test]
-    fn a_listener_on_every_address_is_announced_by_loopback() {
-        for (address, expected) in [
-            ("0.0.0.0:1", "http://127.0.0.1:1"),
-            ("[::]:1", "http://[::1]:1"),
-            ("127.0.0.1:1", "http://127.0.0.1:1"),
-            ("10.1.2.3:1", "http://10.1.2.3:1"),
-        ] {
-            assert_eq!(url("http", address.parse().unwrap()), expected);
-        }
-    }
 
     #[test]
     fn an_address_that_the_file_sets_stays_and_the_others_follow_the_flag() {

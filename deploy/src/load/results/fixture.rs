@@ -8,6 +8,7 @@ use crate::load::counts::BucketKeys;
 use crate::load::counts::Calls;
 use crate::load::objects::PUT;
 use crate::load::recorder::Recorder;
+use crate::report::results::Comparison;
 
 fn quota(rate: f64) -> Quota {
     Quota {
@@ -43,6 +44,7 @@ fn measured() -> Measured {
         },
     };
     Measured {
+        started_at: Timestamp::from_unix_seconds(1_800_000_000),
         scenario: BTreeMap::from([("seed".to_owned(), "1".to_owned())]),
         streams: vec!["kms".to_owned()],
         duration_s: 3.0,

@@ -62,10 +62,10 @@ fn calls_of_an_object_are_those_that_the_kms_served_by_the_objects_that_were() {
     let results = results_of_objects();
     let per_object = |results: &super::Results| {
         let costs = results.objects.first().unwrap();
-        (costs.operation, costs.kms_calls_per_object)
+        (costs.operation.clone(), costs.kms_calls_per_object)
     };
-    assert_eq!(per_object(&results), ("PutObject", Some(1.0)));
+    assert_eq!(per_object(&results), ("PutObject".to_owned(), Some(1.0)));
     let compared = &results.comparisons.first().unwrap().results;
-    assert_eq!(per_object(compared), ("PutObject", Some(0.1)));
+    assert_eq!(per_object(compared), ("PutObject".to_owned(), Some(0.1)));
     assert_eq!(compared.bucket_keys.as_ref().unwrap().saved_calls, 9);
 }

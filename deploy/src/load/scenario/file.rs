@@ -33,6 +33,8 @@ pub(super) fn read(file: &Path, output: &Output) -> anyhow::Result<Scenario> {
     let given = &mut scenario.output;
     given.json = output.json.clone().or_else(|| given.json.take());
     given.html = output.html.clone().or_else(|| given.html.take());
+    given.data = output.data.clone().or_else(|| given.data.take());
+    given.keep |= output.keep;
     given.quiet |= output.quiet;
     Ok(scenario)
 }

@@ -1,7 +1,13 @@
 //! Scenarios: their files, and what a change makes of them.
 
+use clap::Parser as _;
+
 use super::file::parse;
 use super::*;
+use crate::cli::Arguments;
+use crate::cli::Command;
+use crate::report;
+use crate::report::sample;
 
 const BOTH: &str = r#"
 seed = 7
@@ -114,4 +120,32 @@ fn requesters_are_for_an_own_sealgate() {
     let text = format!("{endpoint}{}", text.replace("quota", "#"));
     let refusal = parse(&text).unwrap().check().unwrap_err().to_string();
     assert!(refusal.contains("users of its own"), "{refusal}");
+}
+
+/// The scenario of a command line.
+fn of_words(words: &str) -> Scenario {
+    let arguments = Arguments::try_parse_from(words.split(' ')).unwrap();
+    let Some(Command::Load(flags)) = arguments.command else {
+        panic!("no load: {words}")
+    };
+    Scenario::new(&flags).unwrap()
+}
+
+#[test]
+fn the_command_of_a_report_makes_the_same_run() {
+    for words in [
+        "sealgate load kms --rate 5 --ramp 0:5:10s --ramp 5:5:2s --for 3s --op Decrypt=2,Sign --keys 3 --clients 4 \
+         --retry fixed:200ms:3 --arrival poisson --seed 9 --warmup 2s --connections 8 --quota DescribeKey=5 \
+         --quota CryptographicOperationsSymmetric=7.5 --quota-scale 0.5 --shape bucket",
+        "sealgate load s3 --put 2 --get 3 --size 4KiB=70,1MiB --mode bucket-key --buckets 2 --allow-remote \
+         --endpoint http://127.0.0.1:1 --admin-endpoint http://127.0.0.1:2 \
+         --gateway-admin-endpoint http://127.0.0.1:3",
+    ] {
+        let facts = of_words(words).facts();
+        let mut results = sample::of_kms();
+        results.thresholds.clear();
+        results.scenario = facts.clone();
+        let again = report::command(&results);
+        assert_eq!(of_words(&again).facts(), facts, "{again}");
+    }
 }

@@ -3,8 +3,8 @@
 //! Source of the list: AWS re:Post, "How do I troubleshoot ThrottlingExceptions in AWS KMS?"; of the price:
 //! <https://aws.amazon.com/kms/pricing/>.
 
-use crate::load::results::QuotaResult;
-use crate::load::results::Results;
+use crate::report::results::QuotaResult;
+use crate::report::results::Results;
 
 /// One line for each recommendation.
 pub(super) fn lines(results: &Results) -> Vec<String> {
@@ -68,21 +68,22 @@ fn raise(quota: &QuotaResult) -> String {
     let wanted = (quota.peak_second as f64).max(quota.rate);
     match &quota.code {
         Some(code) => format!(
-            "Raise the quota: aws service-quotas request-service-quota-increase --service-code kms --quota-code {code} \
+            "Raise the quota: aws service-quotas request-service-quota-increase --service-code kms --quota-code {} \
              --region {} --desired-value {wanted}",
-            quota.region
+            quoted(code),
+            quoted(&quota.region)
         ),
         None => format!("Raise the quota: ask AWS for {wanted}/s of {}.", quota.name),
     }
 }
 
-/// The command that repeats the run.
-pub(super) fn command(results: &Results) -> String {
+/// The command that repeats the run, for a shell.
+pub fn command(results: &Results) -> String {
     let fact = |name: &str| results.scenario.get(name).map_or("", String::as_str);
     let target = fact("target");
     // All else is in the file.
     if target == "scenario" {
-        return format!("sealgate load --scenario {}", fact("scenario"));
+        return format!("sealgate load --scenario {}", quoted(fact("scenario")));
     }
     let flags = results.scenario.iter().filter(|(name, value)| {
         let is_flag = !["target", "scenario"].contains(&name.as_str());
@@ -97,17 +98,30 @@ pub(super) fn command(results: &Results) -> String {
         } else {
             vec![value.as_str()]
         };
-        values
-            .into_iter()
-            .map(move |value| format!(" --{name} {value}"))
-            .collect::<Vec<_>>()
+        let flag = |value: &str| match value {
+            "true" => format!(" --{name}"),
+            value => format!(" --{name} {}", quoted(value)),
+        };
+        values.into_iter().map(flag).collect::<Vec<_>>()
     });
+    let thresholds = results.thresholds.iter();
+    let thresholds = thresholds.map(|it| format!(" --threshold {}", quoted(&it.expression)));
     let compared = results.comparisons.iter();
-    let compared = compared.map(|compared| format!(" --compare {}", compared.change));
+    let compared = compared.map(|it| format!(" --compare {}", quoted(&it.change)));
     format!(
-        "sealgate load {target}{}",
-        flags.chain(compared).collect::<String>()
+        "sealgate load {}{}",
+        quoted(target),
+        flags.chain(thresholds).chain(compared).collect::<String>()
     )
+}
+
+/// Text as one word of a shell: what a file has must not become a command of who pastes it.
+fn quoted(text: &str) -> String {
+    let is_left = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:+=@,".contains(&byte);
+    match !text.is_empty() && text.bytes().all(is_left) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
 }
 
 /// Dollars for 10,000 requests with symmetric keys.
@@ -117,3 +131,56 @@ const PRICE_10_000: f64 = 0.03;
 const FREE_A_MONTH: f64 = 20_000.0;
 
 const SECONDS_A_MONTH: f64 = 30.0 * 86_400.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn the_command_has_each_flag_and_is_of_words_that_a_shell_leaves_alone() {
+        let mut results = sample::of_objects();
+        let command = command(&results);
+        for words in [
+            "sealgate load s3 --",
+            " --admin-endpoint http://127.0.0.1:9091 ",
+            " --allow-remote ",
+            " --quota DescribeKey=5 --quota Sign=7 ",
+            " --threshold 'throttled<1%'",
+            " --compare bucket-key",
+        ] {
+            assert!(format!("{command} ").contains(words), "{words}: {command}");
+        }
+        let hostile = "$(id); `id` 'x' \\ \"";
+        results
+            .scenario
+            .insert("retry".to_owned(), hostile.to_owned());
+        let command = super::command(&results);
+        let word = r#"--retry '$(id); `id` '\''x'\'' \ "'"#;
+        assert!(command.contains(word), "{command}");
+        results
+            .scenario
+            .insert("target".to_owned(), "scenario".to_owned());
+        results
+            .scenario
+            .insert("scenario".to_owned(), "a b;c.toml".to_owned());
+        assert_eq!(
+            super::command(&results),
+            "sealgate load --scenario 'a b;c.toml'"
+        );
+    }
+
+    #[test]
+    fn what_a_file_names_is_one_word_of_the_command_to_raise_a_quota() {
+        let mut results = sample::of_objects();
+        let quota = results.quotas.first_mut().unwrap();
+        quota.region = "eu; rm -r ~".to_owned();
+        let lines = lines(&results);
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.contains("--region 'eu; rm -r ~'")),
+            "{lines:?}"
+        );
+    }
+}

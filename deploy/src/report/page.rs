@@ -1,7 +1,8 @@
-//! The report of a run: one HTML file without a script, which requests nothing.
+//! The report of a run: one HTML file without a script, which requests nothing, or a part of a page of the console.
 
 mod comparisons;
 mod objects;
+mod table;
 
 use maud::Markup;
 use maud::PreEscaped;
@@ -11,14 +12,31 @@ use crate::chart;
 use crate::chart::Chart;
 use crate::chart::Form;
 use crate::chart::Series;
-use crate::load::advice;
-use crate::load::results::Results;
-use crate::load::results::Second;
-use crate::load::text;
+use crate::report::advice;
+use crate::report::page::table::pairs;
+use crate::report::page::table::table;
+use crate::report::results::Results;
+use crate::report::results::Second;
+use crate::report::verdict::verdict;
 
-/// The page of those results.
-pub(super) fn page(results: &Results) -> anyhow::Result<String> {
-    chart::page(title(results), &content(results))
+/// The file of those results.
+///
+/// # Errors
+///
+/// As [`chart::page`].
+pub fn file(results: &Results) -> anyhow::Result<String> {
+    let content = html! {
+        h1 { (title(results)) }
+        (content(results, POINTS_OF_FILE))
+        details { summary { "Every second" } (seconds(results)) }
+    };
+    chart::page(title(results), &content)
+}
+
+/// The part of a page of the console that shows those results, without every second.
+#[must_use]
+pub fn section(results: &Results) -> Markup {
+    content(results, POINTS_OF_SECTION)
 }
 
 fn title(results: &Results) -> &'static str {
@@ -28,44 +46,38 @@ fn title(results: &Results) -> &'static str {
     }
 }
 
-fn content(results: &Results) -> Markup {
+/// Everything but every second; of each line in a chart at most that many points.
+fn content(results: &Results, points: usize) -> Markup {
     html! {
-        h1 { (title(results)) }
-        p.verdict { (text::verdict(results)) }
-        @if !results.generator.valid {
-            p.warning {
-                "This run is not valid: the generator was late in " (results.generator.late_seconds)
-                " of its seconds, so that the load was not what it should have been."
-            }
-        }
+        p.verdict { (verdict(results)) }
+        @if let Some(why) = results.invalidity() { p.warning { (why) } }
         (cards(results))
         h2 { "Requests a second" }
-        (figure(&requests(results)))
+        (figure(&requests(results), points))
         h2 { "First attempts and retries" }
-        (figure(&attempts(results)))
+        (figure(&attempts(results), points))
         h2 { "Latency" }
-        (figure(&latency(results)))
+        (figure(&latency(results), points))
         (latencies(results))
         h2 { "Quotas" }
         (quotas(results))
         h2 { "KMS calls by operation" }
-        (pairs(("Operation", "Attempts"), results.kms.by_operation.iter()))
-        @if results.has_objects() { h2 { "KMS calls of an object" } (objects::table(results)) }
+        (pairs(["Operation", "Attempts"], results.kms.by_operation.iter()))
+        @if results.has_objects() { h2 { "KMS calls of an object" } (objects::costs(results)) }
         @if results.streams.len() > 1 { h2 { "Streams" } (objects::streams(results)) }
         @if !results.comparisons.is_empty() {
             h2 { "With one change each" }
-            (comparisons::section(results))
+            (comparisons::section(results, points))
         }
         @if !results.errors.is_empty() {
             h2 { "Errors" }
-            (pairs(("Code", "Attempts"), results.errors.iter()))
+            (pairs(["Code", "Attempts"], results.errors.iter()))
         }
         @if !results.thresholds.is_empty() { h2 { "Thresholds" } (thresholds(results)) }
         h2 { "What AWS recommends, with the figures of this run" }
-        ol { @for line in advice::lines(results) { li { (line) } } }
+        ol { @for line in advice::lines(results) { li.long { (line) } } }
         h2 { "The run again" }
-        pre { (advice::command(results)) }
-        details { summary { "Every second" } (seconds(results)) }
+        pre tabindex="0" { (advice::command(results)) }
     }
 }
 
@@ -93,10 +105,10 @@ fn cards(results: &Results) -> Markup {
     }
 }
 
-fn figure(chart: &Chart) -> Markup {
+fn figure(chart: &Chart, points: usize) -> Markup {
     html! {
         figure {
-            (PreEscaped(chart.svg()))
+            (PreEscaped(chart.svg_of(points)))
             ul.legend { (PreEscaped(chart.legend())) }
         }
     }
@@ -138,7 +150,7 @@ fn requests(results: &Results) -> Chart {
     }
     Chart {
         title: "Requests a second".to_owned(),
-        description: text::verdict(results),
+        description: verdict(results),
         unit: "a second",
         logarithmic: false,
         series: drawn,
@@ -183,73 +195,69 @@ fn latency(results: &Results) -> Chart {
 
 fn latencies(results: &Results) -> Markup {
     let latency = &results.latency_ms;
-    html! {
-        div.wide { table {
-            caption { "Of requests that were served, in milliseconds. From due: what a user waited, retries included. \
-                       Service: the attempt that was served, alone." }
-            thead { tr { th scope="col" {} @for name in ["p50", "p90", "p95", "p99", "p99.9", "max", "mean"] {
-                th scope="col" { (name) } } } }
-            tbody { @for (name, it) in [("from due", &latency.from_due), ("service", &latency.service)] {
-                tr {
-                    th scope="row" { (name) }
-                    @for value in [it.p50, it.p90, it.p95, it.p99, it.p99_9, it.max, it.mean] {
-                        td { (format!("{value:.1}")) }
-                    }
-                }
-            } }
+    let caption = "Of requests that were served, in milliseconds. From due: what a user waited, retries included. \
+                   Service: the attempt that was served, alone.";
+    let heads = [
+        "Latency", "p50", "p90", "p95", "p99", "p99.9", "max", "mean",
+    ];
+    let rows = html! {
+        @for (name, it) in [("from due", &latency.from_due), ("service", &latency.service)] { tr {
+            th scope="row" { (name) }
+            @for value in [it.p50, it.p90, it.p95, it.p99, it.p99_9, it.max, it.mean] {
+                td { (format!("{value:.1}")) }
+            }
         } }
-    }
+    };
+    table(caption, &heads, &rows)
 }
 
 fn quotas(results: &Results) -> Markup {
-    html! {
-        div.wide { table {
-            caption { "CloudWatch and Service Quotas sum usage a minute: a burst of a second is throttled while they show \
-                       less than 100 %." }
-            thead { tr { @for name in ["Quota", "Code", "Region", "Rate", "Peak second", "CloudWatch's minute", "Served",
-                                       "Throttled", "First"] { th scope="col" { (name) } } } }
-            tbody { @for it in &results.quotas { tr {
-                th scope="row" { (it.name) }
-                td { (it.code.as_deref().unwrap_or_default()) }
-                td { (it.region) }
-                td { (it.rate) "/s" }
-                td { (it.peak_second) }
-                td { (format!("{:.0} %", it.minute_percent)) }
-                td { (it.served) }
-                td { (it.throttled) }
-                td { @if let Some(first) = it.first_throttled_s { "second " (first) } }
-            } } }
+    let caption = "CloudWatch and Service Quotas sum usage a minute: a burst of a second is throttled while they show \
+                   less than 100 %.";
+    let heads = [
+        "Quota",
+        "Code",
+        "Region",
+        "Rate",
+        "Peak second",
+        "CloudWatch's minute",
+        "Served",
+        "Throttled",
+        "First",
+    ];
+    let rows = html! {
+        @for it in &results.quotas { tr {
+            th scope="row" { (it.name) }
+            td { (it.code.as_deref().unwrap_or_default()) }
+            td { (it.region) }
+            td { (it.rate) "/s" }
+            td { (it.peak_second) }
+            td { (format!("{:.0} %", it.minute_percent)) }
+            td { (it.served) }
+            td { (it.throttled) }
+            td { @if let Some(first) = it.first_throttled_s { "second " (first) } }
         } }
-    }
-}
-
-fn pairs<'a, N: AsRef<str> + 'a>(
-    heads: (&str, &str),
-    rows: impl Iterator<Item = (&'a N, &'a u64)>,
-) -> Markup {
-    html! {
-        table {
-            thead { tr { th scope="col" { (heads.0) } th scope="col" { (heads.1) } } }
-            tbody { @for (name, count) in rows { tr { th scope="row" { (name.as_ref()) } td { (count) } } } }
-        }
-    }
+    };
+    table(caption, &heads, &rows)
 }
 
 fn thresholds(results: &Results) -> Markup {
-    html! {
-        table {
-            thead { tr { th scope="col" { "Threshold" } th scope="col" { "Figure" } th scope="col" { "Holds" } } }
-            tbody { @for it in &results.thresholds { tr {
-                th scope="row" { (it.expression) }
-                td { @if let Some(value) = it.value { (format!("{value:.4}")) } @else { "nothing to compare" } }
-                td { @if it.ok { "yes" } @else { strong { "no" } } }
-            } } }
-        }
-    }
+    let rows = html! {
+        @for it in &results.thresholds { tr {
+            th scope="row" { (it.expression) }
+            td { @if let Some(value) = it.value { (format!("{value:.4}")) } @else { "nothing to compare" } }
+            td { @if it.ok { "yes" } @else { strong { "no" } } }
+        } }
+    };
+    table(
+        "What was demanded of the run.",
+        &["Threshold", "Figure", "Holds"],
+        &rows,
+    )
 }
 
 fn seconds(results: &Results) -> Markup {
-    let names = [
+    let heads = [
         "t",
         "offered",
         "sent",
@@ -261,37 +269,43 @@ fn seconds(results: &Results) -> Markup {
         "p50 ms",
         "p99 ms",
     ];
-    html! {
-        @if results.seconds.len() > ROWS_MAX {
-            p { "The first " (ROWS_MAX) " of " (results.seconds.len()) " seconds; --json has all." }
-        }
-        div.wide { table {
-            thead { tr { @for name in names { th scope="col" { (name) } } } }
-            tbody { @for it in results.seconds.iter().take(ROWS_MAX) { tr {
-                th scope="row" { (it.t) @if it.late { " (late)" } }
-                @for count in [it.offered, it.sent, it.retries, it.served, it.throttled, it.failed, it.in_flight] {
-                    td { (count) }
-                }
-                @for ms in [it.p50_ms, it.p99_ms] { td { (format!("{ms:.1}")) } }
-            } } }
+    let rows = html! {
+        @for it in results.seconds.iter().take(ROWS_MAX) { tr {
+            th scope="row" { (it.t) @if it.late { " (late)" } }
+            @for count in [it.offered, it.sent, it.retries, it.served, it.throttled, it.failed, it.in_flight] {
+                td { (count) }
+            }
+            @for ms in [it.p50_ms, it.p99_ms] { td { (format!("{ms:.1}")) } }
         } }
-    }
+    };
+    let caption = match results.seconds.len() > ROWS_MAX {
+        true => format!(
+            "The first {ROWS_MAX} of {} seconds; --json has all.",
+            results.seconds.len()
+        ),
+        false => "Seconds of the run, from 0.".to_owned(),
+    };
+    table(&caption, &heads, &rows)
 }
 
 /// How many times the load a quota may be to be drawn beside it.
 const QUOTA_IN_SIGHT: f64 = 10.0;
+/// Most points of a line in a file of its own.
+const POINTS_OF_FILE: usize = 600;
+/// The same in the console, whose pages are small.
+const POINTS_OF_SECTION: usize = 120;
 /// Most seconds in the table: a page of an hour stays below 300 KiB.
 const ROWS_MAX: usize = 600;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::results::fixture;
+    use crate::report::sample;
 
     #[test]
     fn the_page_of_objects_has_their_costs_and_the_comparisons() {
-        let results = fixture::results_of_objects();
-        let page = page(&results).unwrap();
+        let results = sample::of_objects();
+        let page = file(&results).unwrap();
         for text in [
             "Load on S3",
             "with bucket-key",
@@ -306,11 +320,11 @@ mod tests {
 
     #[test]
     fn the_page_requests_nothing_runs_nothing_and_escapes_what_it_is_given() {
-        let mut results = fixture::results(&["throttled<1%"]);
+        let mut results = sample::of_kms();
         results
             .errors
             .insert("<script>alert(1)</script>".to_owned(), 1);
-        let page = page(&results).unwrap();
+        let page = file(&results).unwrap();
         assert!(!page.contains("<script") && page.contains("&lt;script&gt;"));
         assert!(!page.contains("http://") && !page.contains("https://"));
         // The policy blocks attributes with styles.
@@ -319,8 +333,23 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_is_not_valid_is_named_so_with_the_reason() {
+        let mut results = sample::of_objects();
+        assert!(!file(&results).unwrap().contains("not valid"));
+        results.generator.seconds_without_meters = 2;
+        assert!(
+            file(&results)
+                .unwrap()
+                .contains("meters of 2 of its seconds")
+        );
+        results.generator.late_seconds = 1;
+        results.generator.valid = false;
+        assert!(file(&results).unwrap().contains("late in 1 of its seconds"));
+    }
+
+    #[test]
     fn a_second_of_late_answers_and_a_quota_out_of_sight_are_not_drawn() {
-        let mut results = fixture::results(&[]);
+        let mut results = sample::of_kms();
         let row = |t, sent, quota| Second {
             t,
             offered: sent,
@@ -345,8 +374,8 @@ mod tests {
     }
 
     #[test]
-    fn the_page_of_an_hour_is_at_most_300_kib() {
-        let mut results = fixture::results(&[]);
+    fn the_file_of_an_hour_is_at_most_300_kib_and_its_part_of_the_console_at_most_30() {
+        let mut results = sample::of_kms();
         let row = |t| Second {
             t,
             offered: 123_456,
@@ -357,7 +386,9 @@ mod tests {
             ..Second::default()
         };
         results.seconds = (0..3_600).map(row).collect();
-        let bytes = page(&results).unwrap().len();
+        let bytes = file(&results).unwrap().len();
         assert!(bytes <= 300 << 10, "{bytes}");
+        let bytes = section(&results).0.len();
+        assert!(bytes <= 30 << 10, "{bytes}");
     }
 }
