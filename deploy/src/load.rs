@@ -192,6 +192,17 @@ impl Prepared {
     }
 }
 
+/// What the generator does.
+fn work(scenario: &Scenario, streams: Vec<generator::Stream>) -> Work {
+    Work {
+        streams,
+        warmup_for: scenario.run.warmup,
+        duration: scenario.duration(),
+        connections: scenario.run.connections,
+        seed: scenario.run.seed,
+    }
+}
+
 /// Makes the load, and counts.
 async fn measure(
     world: &World,
@@ -200,25 +211,25 @@ async fn measure(
     stop: &CancellationToken,
 ) -> anyhow::Result<Measured> {
     let (names, streams) = streams.into_iter().unzip();
-    let run = &scenario.run;
-    let work = Work {
-        streams,
-        warmup_for: run.warmup,
-        duration: scenario.duration(),
-        connections: run.connections,
-        seed: run.seed,
-    };
+    let work = work(scenario, streams);
     let start = Start::align(world, work.warmup_for + STARTS_WITHIN).await?;
     let started_at = SystemClock.now().plus(start.at - Instant::now());
     let (finished, mut seconds) = mpsc::unbounded_channel();
     let (done, mut totals) = oneshot::channel::<anyhow::Result<Totals>>();
-    let stopped = stop.clone();
+    let generator_stop = stop.child_token();
+    let stopped = generator_stop.clone();
     let thread = std::thread::Builder::new().name("generator".to_owned());
     thread.spawn(move || {
         // Nobody waits for it after an end by force.
         let _ = done.send(generator::run(work, start.at, finished, &stopped));
     })?;
-    let mark = mark(world, scenario, start.at).await?;
+    let mark = mark(world, scenario, start.at).await;
+    if mark.is_err() {
+        // What it sends must not outlive what is removed after it.
+        generator_stop.cancel();
+        let _ = (&mut totals).await;
+    }
+    let mark = mark?;
     let mut progress = Progress::new(scenario.output.quiet);
     let (mut clients, mut meters, mut unread) = (Vec::new(), Vec::new(), Vec::new());
     let watch = start.watch(world, |t, of_second| {

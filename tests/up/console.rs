@@ -1,5 +1,9 @@
 //! The console of `up`: on both admin ports, about both services, through a reset, and without delaying the end.
 
+use std::io::BufRead as _;
+use std::io::BufReader;
+use std::process::Stdio;
+
 use http::Method;
 use http::Request;
 use http::StatusCode;
@@ -9,11 +13,13 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::json;
 
 use crate::Up;
+use crate::command;
 use crate::lives::reset;
 use crate::put_and_get;
+use crate::wrong::GATEWAY;
 
 /// What an admin port answers a browser, with another `host` if one is given.
-async fn get(endpoint: &str, path: &str, host: Option<&str>) -> (StatusCode, String) {
+pub(crate) async fn get(endpoint: &str, path: &str, host: Option<&str>) -> (StatusCode, String) {
     let mut request = Request::builder().uri(format!("{endpoint}{path}"));
     if let Some(host) = host {
         request = request.header("host", host);
@@ -99,4 +105,48 @@ async fn a_page_that_is_open_does_not_delay_the_end() {
     up.end();
     let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
     assert!(!log.contains("still in flight"), "{log}");
+}
+
+/// The URL of the console that a service alone logs when it serves, and what is there.
+async fn console_of(service: &str, configuration: &str) -> (String, StatusCode, String) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("alone.toml"), configuration).unwrap();
+    let secret = folder.path().join("secret");
+    sealgate::files::write_private(&secret, b"a secret of 16 bytes or more").unwrap();
+    let mut child = command(folder.path())
+        .args([service, "--config", "alone.toml"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let line = lines.find_map(|line| Some(line.unwrap()).filter(|line| line.contains(" is up")));
+    let line = line.unwrap();
+    let url = line.split_once("console=\"").unwrap().1;
+    let url = url.split('"').next().unwrap().to_owned();
+    let (status, page) = get(url.trim_end_matches('/'), "/console/reports", None).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    (url, status, page)
+}
+
+#[tokio::test]
+async fn a_service_alone_logs_where_its_console_is() {
+    let kms = "listen = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n";
+    let gateway = format!(
+        "[listen]\nhttp = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n[backend]\nurl = \"http://127.0.0.1:1\"\n\
+         [kms]\nurl = \"grpc://127.0.0.1:1\"\nsecret_file = \"secret\"\n{GATEWAY}"
+    );
+    for (service, configuration) in [("kms", kms), ("gateway", &gateway)] {
+        let (url, status, page) = console_of(service, configuration).await;
+        assert!(
+            url.starts_with("http://127.0.0.1:") && url.ends_with('/'),
+            "{url}"
+        );
+        assert_eq!(status, StatusCode::OK, "{service}: {page}");
+        assert!(
+            page.contains("this service runs alone"),
+            "{service}: {page}"
+        );
+    }
 }

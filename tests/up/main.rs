@@ -8,6 +8,7 @@ mod env;
 mod lab;
 mod lives;
 mod load;
+mod load_running;
 mod measured;
 mod readiness;
 mod refusals;

@@ -120,22 +120,27 @@ impl Calls {
 
 async fn bucket_keys(world: &World) -> anyhow::Result<Option<BucketKeys>> {
     let metrics = world.gateway_metrics().await?;
-    Ok(metrics.as_deref().map(BucketKeys::read))
+    let read = |metrics: String| {
+        let counted = BucketKeys::read(&metrics);
+        counted.context(
+            "the port of --gateway-admin-endpoint has no counts of Bucket Keys: is it a gateway's?",
+        )
+    };
+    metrics.map(read).transpose()
 }
 
 impl BucketKeys {
-    /// Reads metrics in Prometheus's text format; what was never counted is 0.
-    fn read(metrics: &str) -> Self {
+    /// Reads metrics in Prometheus's text format; none without both, which a gateway has from its start.
+    fn read(metrics: &str) -> Option<Self> {
         let value = |name: &str| {
             let mut lines = metrics.lines();
             let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-            let value = value.and_then(|value| value.trim().parse().ok());
-            value.unwrap_or_default()
+            value?.trim().parse().ok()
         };
-        Self {
-            hits: value("sealgate_bucket_key_hits_total"),
-            misses: value("sealgate_bucket_key_misses_total"),
-        }
+        Some(Self {
+            hits: value("sealgate_bucket_key_hits_total")?,
+            misses: value("sealgate_bucket_key_misses_total")?,
+        })
     }
 }
 
@@ -144,13 +149,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn metrics_are_read_by_their_whole_names() {
+    fn metrics_are_read_by_their_whole_names_and_another_port_has_none() {
         let text = "# TYPE sealgate_bucket_key_hits_total counter\nsealgate_bucket_key_hits_total_x 9\n\
-                    sealgate_bucket_key_hits_total 12\n";
+                    sealgate_bucket_key_hits_total 12\nsealgate_bucket_key_misses_total 0\n";
         let expected = BucketKeys {
             hits: 12,
             misses: 0,
         };
-        assert_eq!(BucketKeys::read(text), expected);
+        assert_eq!(BucketKeys::read(text), Some(expected));
+        assert_eq!(BucketKeys::read("sealgate_kms_calls_total 5\n"), None);
     }
 }

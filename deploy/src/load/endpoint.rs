@@ -33,7 +33,7 @@ pub(super) fn authority(url: &str, allow_remote: bool) -> anyhow::Result<String>
     );
     anyhow::ensure!(
         uri.scheme_str() == Some("http"),
-        "`{url}` is no http:// URL: the generator does not use TLS"
+        "`{url}` is no http:// URL, and the generator has no TLS: name the port of plain HTTP, which `up` prints"
     );
     let port = uri.port_u16().unwrap_or(80);
     Ok(format!("{host}:{port}"))

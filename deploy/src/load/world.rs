@@ -88,7 +88,10 @@ impl World {
     ) -> anyhow::Result<Self> {
         let port = |url: &str| endpoint::authority(url, run.allow_remote).map(Port::new);
         let variable = |name: &str| {
-            std::env::var(name).with_context(|| format!("--endpoint needs {name} to sign with"))
+            let value = std::env::var(name).ok();
+            value.with_context(|| {
+                format!("--endpoint needs {name} to sign with: eval \"$(sealgate env)\" sets it")
+            })
         };
         let access_key = (
             variable("AWS_ACCESS_KEY_ID")?,
@@ -283,9 +286,14 @@ impl World {
             .await;
         let answer = answer.with_context(|| format!("reading {path} of {}", port.authority))?;
         let status = answer.status.as_u16();
+        let way = match status {
+            401 | 403 => ": give its token with --admin-token",
+            404 => ": --admin-endpoint is the KMS's, and --gateway-admin-endpoint the gateway's",
+            _ => "",
+        };
         anyhow::ensure!(
             status == 200,
-            "{path} of the admin port {} answered with status {status}",
+            "{path} of the admin port {} answered with status {status}{way}",
             port.authority
         );
         Ok(answer.body)
