@@ -37,11 +37,11 @@ pub(super) fn list(listing: &Listing, form: &Form) -> Markup {
     let at = |skip: usize| link("/console/reports", &[("skip", Some(&skip.to_string()))]);
     let heads = [
         "Run",
-        "Command",
-        "Target",
         "Served",
         "Throttled",
         "Thresholds",
+        "Target",
+        "Command",
     ];
     let rows = html! { @for entry in &listing.entries { (row(entry)) } };
     html! {
@@ -70,11 +70,11 @@ fn row(entry: &Entry) -> Markup {
             @match &entry.results {
                 Ok(results) => {
                     th scope="row" { a href=(page) { (started(results, entry)) } }
-                    td.long { (report::command(results)) }
-                    td { (target(results)) }
                     td { (results.summary.served) " of " (results.summary.offered) }
                     td { (format!("{:.1} %", results.summary.throttled_ratio * 100.0)) }
                     td { (thresholds(results)) }
+                    td { (shortened(&target(results), TARGET_CHARS_MAX)) }
+                    td.long { (shortened(&report::command(results), COMMAND_CHARS_MAX)) }
                 }
                 Err(why) => {
                     th scope="row" { (entry.name) }
@@ -97,6 +97,14 @@ fn target(results: &Results) -> String {
     let endpoint = results.scenario.get("endpoint");
     let endpoint = endpoint.filter(|endpoint| !endpoint.is_empty());
     endpoint.map_or_else(|| "services of its own".to_owned(), Clone::clone)
+}
+
+/// The beginning of a text whose whole is on the report's own page.
+fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
 }
 
 /// Whether the thresholds hold, and whether the run is valid at all.
@@ -193,6 +201,12 @@ const HTML: &str = "/console/report.html";
 
 /// Its results.
 const JSON: &str = "/console/report.json";
+
+/// Most characters of a target in the list.
+const TARGET_CHARS_MAX: usize = 60;
+
+/// Most characters of a command in the list.
+const COMMAND_CHARS_MAX: usize = 240;
 
 /// Most bytes of what is shown of a report: that of a run has about 25 KiB.
 const SECTION_BYTES_MAX: usize = 256 << 10;
