@@ -130,7 +130,7 @@ impl AclAccess {
     /// The owner of the object, where that is not the bucket's.
     fn other_owner(&self) -> Option<&str> {
         match &self.object {
-            ObjectList::Of(acl) if acl.owner != self.bucket.owner => Some(&acl.owner),
+            ObjectList::Of(acl) if acl.owner != self.bucket.owner() => Some(&acl.owner),
             ObjectList::Of(_) | ObjectList::Absent | ObjectList::Unread => None,
         }
     }
@@ -144,9 +144,9 @@ impl AclAccess {
         let caller = self.caller.as_deref();
         let by = |acl: &Acl, permission| acl.permits(caller, permission, self.ignores_public);
         match (mapped, &self.object) {
-            (Mapped::Bucket(permission), _) => by(&self.bucket.acl, permission),
+            (Mapped::Bucket(permission), _) => by(self.bucket.acl(), permission),
             // Whoever may list the bucket sees that there is no such object.
-            (Mapped::Object(_), ObjectList::Absent) => by(&self.bucket.acl, Permission::Read),
+            (Mapped::Object(_), ObjectList::Absent) => by(self.bucket.acl(), Permission::Read),
             (Mapped::Object(permission), ObjectList::Of(acl)) => by(acl, permission),
             (Mapped::OwnDeletion, ObjectList::Of(acl)) => {
                 acl.owner == caller.unwrap_or(acl::ANONYMOUS) && self.permits_writing()

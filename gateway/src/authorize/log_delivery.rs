@@ -91,7 +91,7 @@ impl Authorizer {
             return Err(LogDeliveryError::Refused(OTHER_REGION));
         }
         let lists = BucketAcl::new(&owner, record.as_deref());
-        let permits = |permission| lists.acl.permits_log_delivery(permission);
+        let permits = |permission| lists.acl().permits_log_delivery(permission);
         let by_acl = permits(Permission::Write) && permits(Permission::ReadAcp);
         let refused = LogDeliveryError::Refused(NOT_ALLOWED);
         let Some(policy) = BucketPolicies::in_record(record.as_deref()) else {

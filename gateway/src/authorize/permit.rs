@@ -148,7 +148,7 @@ impl Terms {
         let Some(acl) = self.acl() else {
             return Ok(None);
         };
-        let owner = &acl.bucket().owner;
+        let owner = acl.bucket().owner();
         let list = acl.requested().resolve(owner, owner)?;
         Ok((list != Acl::private(owner)).then_some(list))
     }

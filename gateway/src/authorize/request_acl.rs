@@ -72,10 +72,10 @@ pub(super) async fn read_object_list(
                 key,
             };
             let stored = Box::pin(acls.find(place, envelope)).await?;
-            ObjectList::Of(stored.unwrap_or_else(|| Acl::private(&lists.bucket.owner)))
+            ObjectList::Of(stored.unwrap_or_else(|| Acl::private(lists.bucket.owner())))
         }
         // It was there before the gateway.
-        (JudgedObject::Present(_), _) => ObjectList::Of(Acl::private(&lists.bucket.owner)),
+        (JudgedObject::Present(_), _) => ObjectList::Of(Acl::private(lists.bucket.owner())),
     };
     Ok(Some(Arc::new(judged)))
 }
@@ -154,7 +154,7 @@ pub(super) async fn check(
     let is_disabled = bucket.ownership == ObjectOwnership::BucketOwnerEnforced;
     if is_disabled {
         let is_private = creates && requested == RequestedAcl::Canned(Canned::Private);
-        if is_private || requested.is_of_bucket_owner(&bucket.owner) {
+        if is_private || requested.is_of_bucket_owner(bucket.owner()) {
             return Ok(None);
         }
         return Err(S3Error::new(match creates {

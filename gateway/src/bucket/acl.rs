@@ -3,6 +3,7 @@
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html>
 
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use crate::bucket::configuration::ConfigurationStore;
 use crate::bucket::owner::BucketOwners;
@@ -21,12 +22,14 @@ use crate::protocol::acl::RequestedAcl;
 /// What of one bucket decides about access control lists.
 #[derive(Clone, Debug)]
 pub struct BucketAcl {
-    /// The canonical user id of the bucket's owner.
-    pub owner: String,
+    /// The account that owns the bucket.
+    account: Box<str>,
+    /// [`BucketAcl::owner`], once it is asked for: few requests do.
+    owner: OnceLock<String>,
     /// Whether lists count, and who owns new objects.
     pub ownership: ObjectOwnership,
-    /// The bucket's own list. Not one of disabled lists that is stored.
-    pub acl: Acl,
+    /// [`BucketAcl::acl`], likewise.
+    acl: OnceLock<Acl>,
     /// Which of the buckets of the name; none of a bucket without a record, whose lists are disabled.
     pub incarnation: Option<Incarnation>,
     /// Whether its objects may have lists, in force or not.
@@ -37,7 +40,6 @@ impl BucketAcl {
     /// That of the bucket with this record, which belongs to the account `owner`.
     #[must_use]
     pub fn new(owner: &str, record: Option<&BucketRecord>) -> Self {
-        let owner = acl::canonical_user_id(owner);
         let ownership = OwnershipControls::in_record(record);
         let record = record.filter(|record| record.is_in_use());
         let configurations = record.map(|record| &record.configurations);
@@ -45,12 +47,26 @@ impl BucketAcl {
         let is_enabled = ownership != ObjectOwnership::BucketOwnerEnforced;
         let acl = stored.filter(|_| is_enabled).cloned();
         Self {
-            acl: acl.unwrap_or_else(|| Acl::private(&owner)),
-            owner,
+            account: owner.into(),
+            owner: OnceLock::new(),
+            acl: acl.map_or_else(OnceLock::new, OnceLock::from),
             ownership,
             incarnation: record.map(|record| record.incarnation.clone()),
             may_have_object_acls: configurations.is_some_and(|it| it.ownership.is_some()),
         }
+    }
+
+    /// The canonical user id of the bucket's owner.
+    #[must_use]
+    pub fn owner(&self) -> &str {
+        self.owner
+            .get_or_init(|| acl::canonical_user_id(&self.account))
+    }
+
+    /// The bucket's own list. Not one of disabled lists that is stored.
+    #[must_use]
+    pub fn acl(&self) -> &Acl {
+        self.acl.get_or_init(|| Acl::private(self.owner()))
     }
 
     /// Whether lists count.
@@ -80,11 +96,11 @@ impl BucketAcl {
         let gives_away = self.ownership == ObjectOwnership::BucketOwnerPreferred
             && requested.is_canned_for_bucket_owner();
         let owner = match caller {
-            _ if gives_away => &self.owner,
+            _ if gives_away => self.owner(),
             caller => caller.unwrap_or(acl::ANONYMOUS),
         };
-        let list = requested.resolve(owner, &self.owner)?;
-        Ok((list != Acl::private(&self.owner)).then_some(list))
+        let list = requested.resolve(owner, self.owner())?;
+        Ok((list != Acl::private(self.owner())).then_some(list))
     }
 }
 

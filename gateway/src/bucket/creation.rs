@@ -276,7 +276,7 @@ async fn reset_acl(
     let configurations = &buckets.configurations;
     let current = configurations.acls.of(bucket).await?;
     let acl = requested.unwrap_or_else(|| Acl::private(&canonical_user_id(account)));
-    if !current.is_enabled() || current.acl == acl {
+    if !current.is_enabled() || *current.acl() == acl {
         return Ok(());
     }
     let blocks = configurations.public_access.in_force(bucket).await?;

@@ -52,7 +52,7 @@ pub async fn get_bucket_acl(
     let bucket = request.target.bucket.unwrap_or_default();
     configurations.acls.check_exists(&bucket).await?;
     let list = configurations.acls.of(&bucket).await?;
-    Ok(answer::document(&list.acl.to_xml()))
+    Ok(answer::document(&list.acl().to_xml()))
 }
 
 /// Replaces the list of a bucket. Where lists are disabled it was found to be the owner's, and nothing changes.
@@ -68,7 +68,7 @@ pub async fn put_bucket_acl(
     let bucket = request.target.bucket.unwrap_or_default();
     configurations.acls.check_exists(&bucket).await?;
     if let Some(acl) = terms.acl() {
-        let owner = &acl.bucket().owner;
+        let owner = acl.bucket().owner();
         let list = acl.requested().resolve(owner, owner)?;
         configurations.acls.put(&bucket, list).await?;
     }
@@ -114,7 +114,7 @@ pub async fn put_object_acl(
         let acls = acls(store)?;
         let bucket = acl.bucket();
         let owner = current(acls, &name, bucket, &object).await?.owner;
-        let list = acl.requested().resolve(&owner, &bucket.owner)?;
+        let list = acl.requested().resolve(&owner, bucket.owner())?;
         let envelope = object.envelope.as_ref();
         let envelope = envelope.ok_or_else(|| S3Error::invalid_request(UNSEALED))?;
         let key = acl_key(&name, bucket).ok_or_else(S3Error::internal)?;
@@ -167,7 +167,7 @@ async fn current(
         (Some(key), Some(envelope)) if bucket.is_enabled() => acls.find(key, envelope).await?,
         _ => None,
     };
-    Ok(stored.unwrap_or_else(|| Acl::private(&bucket.owner)))
+    Ok(stored.unwrap_or_else(|| Acl::private(bucket.owner())))
 }
 
 fn acl_key<'a>(name: &'a ObjectName, bucket: &'a BucketAcl) -> Option<AclKey<'a>> {

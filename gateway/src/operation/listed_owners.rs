@@ -30,7 +30,7 @@ pub(super) async fn show(
 ) -> Result<(), S3Error> {
     let mut objects = Vec::new();
     for (place, entry) in root.children_mut().iter_mut().enumerate() {
-        if !set_owner(entry, &bucket.owner) || entry.is_named("DeleteMarker") {
+        if !set_owner(entry, bucket.owner()) || entry.is_named("DeleteMarker") {
             continue;
         }
         if let Some((key, _)) = key_and_etag(entry, encoded) {

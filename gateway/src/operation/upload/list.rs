@@ -69,7 +69,7 @@ pub async fn list_parts(
         .field("UploadId", &upload.id);
     let mut result = page.write(result, shown, show);
     // Of backends that show no owner, too.
-    let shown_owner = terms.bucket_acl().map(|bucket| bucket.owner.as_str());
+    let shown_owner = terms.bucket_acl().map(|bucket| bucket.owner());
     for name in ["Initiator", "Owner", "StorageClass"] {
         let child = held.document.child(name).cloned();
         let owner = shown_owner.filter(|_| name != "StorageClass");
@@ -120,7 +120,7 @@ pub async fn list_multipart_uploads(
     }
     if let Some(of_bucket) = terms.bucket_acl() {
         for upload in root.children_mut() {
-            set_owners(upload, &of_bucket.owner);
+            set_owners(upload, of_bucket.owner());
         }
     }
     Ok(answer::document(&root))
