@@ -104,8 +104,15 @@ impl Caller {
     /// Its policies and its session's, made ready for one request; none where nothing limits it.
     #[must_use]
     pub fn rights(&self, context: &Context) -> Option<Rights> {
-        let identity = self.identity.as_ref()?;
-        (!identity.is_unlimited()).then(|| identity.for_request(context))
+        let identity = self.identity.as_ref().filter(|_| self.is_limited())?;
+        Some(identity.for_request(context))
+    }
+
+    /// Whether policies of its own or of its session limit it.
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        let identity = self.identity.as_ref();
+        identity.is_some_and(|identity| !identity.is_unlimited())
     }
 
     /// Whether the call came by TLS: directly, or through a service of AWS.

@@ -89,6 +89,13 @@ impl Policy {
         &self.statements
     }
 
+    /// Whether a decision may depend on the condition keys of a request: a statement has conditions, or variables in
+    /// what it names. Without, an empty [`Context`](crate::policy::Context) decides the same.
+    #[must_use]
+    pub fn reads_context(&self) -> bool {
+        self.statements.iter().any(Statement::reads_context)
+    }
+
     /// The same statements, for what outlives a borrow of the policy.
     pub(crate) fn shared_statements(&self) -> Arc<[Statement]> {
         Arc::clone(&self.statements)

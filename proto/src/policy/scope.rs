@@ -115,6 +115,11 @@ impl Scope {
         Ok(resolved)
     }
 
+    /// Whether a pattern has variables.
+    pub(crate) fn has_variables(&self) -> bool {
+        self.patterns.iter().any(|it| it.fixed().is_none())
+    }
+
     /// The values as written; none of a `Not…` form.
     pub(crate) fn only(&self) -> impl Iterator<Item = &str> {
         let patterns: &[Pattern] = if self.except { &[] } else { &self.patterns };

@@ -101,6 +101,11 @@ impl Statement {
         &self.conditions
     }
 
+    /// Whether the condition keys of a request can make a difference.
+    pub(crate) fn reads_context(&self) -> bool {
+        !self.conditions.is_empty() || self.resources.has_variables()
+    }
+
     /// What is the same for all actions and resources of one request: whether the statement names
     /// the principal and its conditions hold, and what its variables stand for. `None` where the
     /// statement cannot match.

@@ -353,3 +353,23 @@ fn an_error_names_the_statement_it_is_in() {
         "Missing required field Effect (statement 2)"
     );
 }
+
+#[test]
+fn a_policy_reads_condition_keys_if_a_statement_has_conditions_or_variables() {
+    let reads = |version: &str, more: &str| {
+        let second = STATEMENT.replace(r#""Resource": "*""#, more);
+        let text = format!(r#"{{"Version": "{version}", "Statement": [{STATEMENT}, {second}]}}"#);
+        Policy::parse(&text, PolicyKind::Resource)
+            .unwrap()
+            .reads_context()
+    };
+    let conditions = r#""Resource": "*", "Condition": {"Null": {"aws:TokenIssueTime": "true"}}"#;
+    let variable = r#""Resource": "arn:aws:s3:::b/${aws:username}/*""#;
+    let excepted = r#""NotResource": ["arn:aws:s3:::b/*", "arn:aws:s3:::b/${aws:username}"]"#;
+    assert!(!reads("2012-10-17", r#""Resource": "*""#));
+    assert!(reads("2008-10-17", conditions));
+    assert!(reads("2012-10-17", variable));
+    assert!(reads("2012-10-17", excepted));
+    // Without variables in the language, it is a text like others.
+    assert!(!reads("2008-10-17", variable));
+}
