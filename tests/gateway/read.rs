@@ -483,6 +483,53 @@ async fn unsealed_objects_are_refused_unless_their_bucket_was_adopted() {
 }
 
 #[tokio::test]
+async fn an_unsealed_object_is_read_whole_by_one_request_and_judged_by_its_conditions() {
+    let world = Direct::with(gateway::operation::config::Config {
+        adopted_buckets: vec![BUCKET.to_owned()],
+        ..gateway::operation::config::Config::default()
+    })
+    .await;
+    for (key, body) in [
+        ("old", &b"plain text"[..]),
+        ("seven", b"sealgat"),
+        ("lost", b"sealgate"),
+    ] {
+        let object = tests::backend::Stored::new(body.to_vec(), Vec::new());
+        world.backend.plant(BUCKET, key, object);
+    }
+    world.backend.forget();
+    let got = world.get(Request::new("old")).await.ok();
+    assert_eq!(got.body, &b"plain text"[..]);
+    assert_eq!(
+        world.backend.requests_on(&Method::GET, BUCKET, "old").len(),
+        1
+    );
+    let etag = got.header("etag").to_owned();
+
+    // Shorter than what a sealed object begins with, and all of that.
+    assert_eq!(
+        world.get(Request::new("seven")).await.ok().body,
+        &b"sealgat"[..]
+    );
+    let lost = world.get(Request::new("lost")).await;
+    lost.refused(500, "InternalError");
+
+    let conditions = [
+        ("if-match", etag.as_str(), 200),
+        ("if-match", "\"another\"", 412),
+        ("if-none-match", etag.as_str(), 304),
+        ("if-none-match", "\"another\"", 200),
+    ];
+    for (name, value, status) in conditions {
+        let got = world.get(Request::new("old").header(name, value)).await;
+        assert_eq!(got.status.as_u16(), status, "{name}: {value}");
+    }
+    let renamed = Request::new("old").query("response-content-type", "text/x-renamed");
+    let got = world.get(renamed).await.ok();
+    assert_eq!(got.header("content-type"), "text/x-renamed");
+}
+
+#[tokio::test]
 async fn a_range_of_another_version_than_the_one_begun_is_answered_whole() {
     let world = Direct::start().await;
     let old = world

@@ -41,6 +41,7 @@ use crate::request::empty_body;
 use crate::sealed::body;
 use crate::sealed::head::ObjectHead;
 use crate::sealed::read::Description;
+use crate::sealed::read::Fetched;
 use crate::sealed::read::Needs;
 use crate::sealed::reader::ReadError;
 use crate::sealed::reader::Reader;
@@ -159,6 +160,14 @@ impl GetRequest {
         })
     }
 
+    /// The answer with the headers that the client sets itself.
+    fn overridden(&self, mut response: Response<Body>) -> Response<Body> {
+        for (name, value) in &self.overrides {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
+        response
+    }
+
     fn needs(&self, head: &ObjectHead, key: bool) -> Needs {
         Needs {
             key,
@@ -199,11 +208,10 @@ impl GetRequest {
 async fn get(store: &ObjectStore, request: &GetRequest) -> Result<Response<Body>, ReadError> {
     let reader = &request.reader;
     let fetched = store.sealed.fetch(reader, &request.selection).await?;
-    let head = fetched.head;
-    if head.envelope.is_none() {
-        drop(fetched.stored);
-        return Box::pin(unsealed(store, request, Method::GET)).await;
+    if fetched.head.envelope.is_none() {
+        return Box::pin(unsealed_get(store, request, fetched)).await;
     }
+    let head = fetched.head;
     let has_range = fetched.stored.is_some();
     let (object, range) = request.unlock(store, &head, has_range).await?;
     if !has_range {
@@ -233,6 +241,21 @@ async fn head(store: &ObjectStore, request: &GetRequest) -> Result<Response<Body
     Ok(describe(response, request, &head, &object, &range))
 }
 
+/// Answers `GET` with an unsealed object, of which all or a range has come.
+async fn unsealed_get(
+    store: &ObjectStore,
+    request: &GetRequest,
+    fetched: Fetched,
+) -> Result<Response<Body>, ReadError> {
+    let answers =
+        request.selection == Selection::Whole && unsealed::is_answered_by_first(&request.headers);
+    let Some(stored) = fetched.stored.filter(|_| answers) else {
+        return unsealed(store, request, Method::GET).await;
+    };
+    let answer = unsealed::hand_out(&request.reader, &fetched.head, stored.body).await?;
+    Ok(request.overridden(answer.map(|body| body.boxed_unsync())))
+}
+
 /// Answers `GET` or `HEAD` with an unsealed object.
 async fn unsealed(
     store: &ObjectStore,
@@ -244,11 +267,7 @@ async fn unsealed(
     }
     let (reader, headers) = (&request.reader, &request.headers);
     let answer = unsealed::read(&store.sealed, reader, method, headers).await?;
-    let mut response = answer.map(|body| body.boxed_unsync());
-    for (name, value) in &request.overrides {
-        response.headers_mut().insert(name.clone(), value.clone());
-    }
-    Ok(response)
+    Ok(request.overridden(answer.map(|body| body.boxed_unsync())))
 }
 
 /// Adds status and headers to the answer to a read.
@@ -286,11 +305,8 @@ fn describe(
         let md5 = request.reader.customer_key.as_ref().map(|key| key.md5());
         response::of_read(&mut headers, protection, md5);
     }
-    for (name, value) in &request.overrides {
-        headers.insert(name.clone(), value.clone());
-    }
     *response.headers_mut() = headers;
-    response
+    request.overridden(response)
 }
 
 /// Adds the checksum of the bytes that a request selects, if there is one: of part of an object only a

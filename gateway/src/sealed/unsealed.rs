@@ -17,7 +17,9 @@ use http::Method;
 use http::Response;
 use http::StatusCode;
 use http::header;
-use http_body::Body as _;
+use http_body::Body;
+use http_body::Frame;
+use http_body_util::BodyExt as _;
 
 use crate::backend::Backend;
 use crate::backend::ReplyBody;
@@ -27,8 +29,10 @@ use crate::keys::data_key::refuse_tampered;
 use crate::protocol::etag::ETag;
 use crate::protocol::headers;
 use crate::protocol::headers::ENVELOPE;
+use crate::request::BoxError;
 use crate::request::PayloadStream;
 use crate::sealed::body::broken_off;
+use crate::sealed::head::ObjectHead;
 use crate::sealed::objects::SealedObjects;
 use crate::sealed::reader::ReadError;
 use crate::sealed::reader::Reader;
@@ -60,15 +64,95 @@ pub(crate) async fn read(
     if ETag::from_headers(answer.headers()).as_ref() != Some(&etag) {
         return Err(ReadError::Changed);
     }
+    note(reader);
+    let (mut parts, body) = answer.into_parts();
+    parts.headers = for_client(&parts.headers);
+    Ok(Response::from_parts(parts, body))
+}
+
+/// Whether a read of all of an object asks for nothing that its first answer does not have.
+pub(crate) fn is_answered_by_first(request: &HeaderMap) -> bool {
+    !PASSED.iter().any(|name| request.contains_key(name))
+}
+
+/// Hands out the answer to a read of all of an object, which showed that it has no envelope: status, headers for the
+/// client, and bytes.
+///
+/// # Errors
+///
+/// As [`read`].
+pub(crate) async fn hand_out(
+    reader: &Reader,
+    head: &ObjectHead,
+    stored: ReplyBody,
+) -> Result<Response<UnsealedBody>, ReadError> {
+    if reader.customer_key.is_some() {
+        return Err(customer_key::not_applicable().into());
+    }
+    let body = UnsealedBody::begin(stored).await?;
+    note(reader);
+    let mut response = Response::new(body);
+    *response.headers_mut() = for_client(&head.headers);
+    Ok(response)
+}
+
+/// The bytes of an object that was never sealed, of which the first were looked at.
+pub(crate) struct UnsealedBody {
+    first: Option<Bytes>,
+    rest: ReplyBody,
+}
+
+impl UnsealedBody {
+    /// Reads as much as shows that they are not those of a sealed object.
+    async fn begin(mut rest: ReplyBody) -> Result<Self, S3Error> {
+        let mut first = Bytes::new();
+        while first.len() < MAGIC.len() {
+            let Some(frame) = rest.frame().await else {
+                break;
+            };
+            let Ok(data) = frame.map_err(|cause| broken_off(&*cause))?.into_data() else {
+                continue;
+            };
+            first = match first.is_empty() {
+                true => data,
+                false => [first, data].concat().into(),
+            };
+        }
+        if first.starts_with(MAGIC) {
+            return Err(refuse_tampered(&SEALED_BYTES));
+        }
+        let first = (!first.is_empty()).then_some(first);
+        Ok(Self { first, rest })
+    }
+}
+
+impl Body for UnsealedBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.first.take() {
+            Some(first) => Poll::Ready(Some(Ok(Frame::data(first)))),
+            None => Pin::new(&mut self.rest).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none() && self.rest.is_end_stream()
+    }
+}
+
+/// Shows that an unsealed object was read.
+fn note(reader: &Reader) {
     metrics::counter!("sealgate_unsealed_reads_total").increment(1);
     tracing::warn!(
         bucket = reader.name.bucket,
         key = ?reader.name.key,
         "an unsealed object was read"
     );
-    let (mut parts, body) = answer.into_parts();
-    parts.headers = for_client(&parts.headers);
-    Ok(Response::from_parts(parts, body))
 }
 
 /// Checks that an object without an envelope was never sealed, by its first bytes; its ETag.
@@ -93,7 +177,7 @@ pub(crate) async fn check(objects: &SealedObjects, reader: &Reader) -> Result<ET
         return Err(ReadError::Changed);
     }
     if answer.body().starts_with(MAGIC) {
-        return Err(refuse_tampered(&"it is sealed and has no envelope").into());
+        return Err(refuse_tampered(&SEALED_BYTES).into());
     }
     let etag = ETag::from_headers(answer.headers());
     Ok(etag.ok_or_else(S3Error::internal)?)
@@ -130,6 +214,8 @@ fn for_client(backend: &HeaderMap) -> HeaderMap {
     );
     headers
 }
+
+const SEALED_BYTES: &str = "it is sealed and has no envelope";
 
 /// Headers of the request that the backend answers itself.
 const PASSED: [HeaderName; 5] = [
