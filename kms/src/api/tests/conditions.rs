@@ -131,8 +131,53 @@ fn a_policy_may_look_at_what_a_symmetric_key_is_used_for() {
         case(json!({}), "GenerateDataKey", data_key, symmetric),
         case(json!({}), "ReEncrypt", json!({}), symmetric),
         case(json!({}), "ReEncrypt", json!({}), same_key),
-        case(json!({}), "GenerateDataKeyPair", data_pair, pair_spec),
+        case(
+            json!({}),
+            "GenerateDataKeyPair",
+            data_pair.clone(),
+            pair_spec,
+        ),
+        case(json!({}), "GenerateDataKeyPair", data_pair, symmetric),
     ]);
+}
+
+#[test]
+fn an_encryption_algorithm_is_what_a_request_names_and_only_for_a_symmetric_key_what_goes_without_saying()
+ {
+    let world = World::new();
+    let (id, _) = world.key();
+    let signing = json!({"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"});
+    let signing = text(&world.ok("CreateKey", signing)["KeyMetadata"]["KeyId"]);
+    let named = json!({
+        "KeyId": id, "Plaintext": "AAAA", "EncryptionAlgorithm": "RSAES_OAEP_SHA_256",
+    });
+    let sign = json!({
+        "KeyId": signing, "Message": "AAAA", "MessageType": "RAW",
+        "SigningAlgorithm": "ECDSA_SHA_256",
+    });
+    let name = "kms:EncryptionAlgorithm";
+    for (operation, request, value, ended) in [
+        (
+            "Encrypt",
+            named,
+            "SYMMETRIC_DEFAULT",
+            Some("InvalidKeyUsageException"),
+        ),
+        (
+            "DescribeKey",
+            json!({"KeyId": id}),
+            "SYMMETRIC_DEFAULT",
+            None,
+        ),
+        ("Sign", sign, "ECC_NIST_P256", None),
+    ] {
+        let policy = denying(operation, name, value);
+        let put = json!({"KeyId": request["KeyId"], "Policy": policy});
+        world.ok("PutKeyPolicy", put);
+        let error = world.call(operation, request).err();
+        let code = error.map(|error| error.code().name());
+        assert_eq!(code, ended, "{operation}");
+    }
 }
 
 #[test]

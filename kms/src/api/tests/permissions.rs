@@ -428,3 +428,86 @@ fn a_key_policy_may_demand_mfa_which_only_sessions_have() {
     ));
     assert!(encrypt(&world, &caller, &arn).is_ok());
 }
+
+#[test]
+fn a_services_key_is_open_to_users_of_its_account_whose_own_policies_and_session_do_not_refuse_it()
+{
+    let world = World::new();
+    let described = world.ok("DescribeKey", json!({"KeyId": "alias/aws/s3"}));
+    let arn = text(&described["KeyMetadata"]["Arn"]);
+    let deny = json!({"Effect": "Deny", "Action": "kms:*", "Resource": arn});
+    let other = json!({"Effect": "Allow", "Action": "kms:Encrypt", "Resource": "*"});
+    for (operation, request) in [
+        (
+            "GenerateDataKey",
+            json!({"KeyId": arn, "KeySpec": "AES_256"}),
+        ),
+        ("DescribeKey", json!({"KeyId": arn})),
+    ] {
+        let call = |policies: Value, session: Option<&Value>| {
+            let mut caller = limited(&policies, session);
+            caller.via_service = Some("s3.us-east-1.amazonaws.com".into());
+            let outcome = world.call_as(&caller, operation, request.clone());
+            outcome.map_err(|error| error.to_string())
+        };
+        call(json!([]), None).unwrap();
+        let refusal = call(json!([deny]), None).unwrap_err();
+        let because = "with an explicit deny in an identity-based policy";
+        assert!(refusal.ends_with(because), "{refusal}");
+        let refusal = call(json!([]), Some(&other)).unwrap_err();
+        let because = format!("because no session policy allows the kms:{operation} action");
+        assert!(refusal.ends_with(&because), "{refusal}");
+    }
+}
+
+#[test]
+fn the_key_that_s3_owns_serves_s3_of_its_account_alone_and_for_cryptography_alone() {
+    let world = World::new();
+    let s3 = |account: &str| {
+        let mut caller = Caller::fixture(account, "us-east-1");
+        caller.via_service = Some("s3.us-east-1.amazonaws.com".into());
+        caller.in_own_name = true;
+        caller
+    };
+    let request = |key: &str| json!({"KeyId": key, "KeySpec": "AES_256"});
+    let alias = request("alias/sealgate/sse-s3");
+    let made = world.call_as(&s3(ACCOUNT), "GenerateDataKey", alias);
+    let arn = text(&made.unwrap()["KeyId"]);
+    world
+        .call_as(&s3(ACCOUNT), "GenerateDataKey", request(&arn))
+        .unwrap();
+    for (account, operation, request) in [
+        (OTHER, "GenerateDataKey", request(&arn)),
+        (ACCOUNT, "DescribeKey", json!({"KeyId": arn})),
+        (ACCOUNT, "ScheduleKeyDeletion", json!({"KeyId": arn})),
+    ] {
+        let refusal = world.call_as(&s3(account), operation, request).unwrap_err();
+        assert_eq!(
+            refusal.code().name(),
+            "AccessDeniedException",
+            "{operation}"
+        );
+    }
+}
+
+#[test]
+fn where_policies_only_warn_callers_of_other_accounts_are_refused_and_where_all_is_open_nobody_is()
+{
+    let world = World::new();
+    let (id, arn) = world.key();
+    let deny =
+        json!([{"Effect": "Deny", "Action": "kms:Encrypt", "Resource": "*", "Principal": "*"}]);
+    let request = json!({"KeyId": id, "Policy": policy(&deny)});
+    world.ok("PutKeyPolicy", request);
+    let bob = user(OTHER, "bob");
+    let outcomes = |enforcement| {
+        world.kms.enforce(enforcement);
+        let of_own = encrypt(&world, &world.caller, &arn).is_ok();
+        (of_own, encrypt(&world, &bob, &arn).is_ok())
+    };
+    assert_eq!(outcomes(Enforcement::Enforce), (false, false));
+    assert_eq!(outcomes(Enforcement::DenialsOnly), (false, false));
+    assert_eq!(outcomes(Enforcement::Off), (true, false));
+    assert_eq!(outcomes(Enforcement::Warn), (true, false));
+    assert_eq!(outcomes(Enforcement::Open), (true, true));
+}
