@@ -35,6 +35,8 @@ pub(super) struct Source {
     port: u16,
     /// Whether the C library is asked, too, for what DNS does not have.
     asks_c_library: bool,
+    /// Longest wait for one answer.
+    timeout_max: Duration,
     current: Mutex<Option<Read>>,
 }
 
@@ -80,6 +82,7 @@ impl Source {
             port: PORT,
             // glibc's knows names by mDNS and other modules of nsswitch.conf; musl's only DNS.
             asks_c_library: cfg!(target_env = "gnu"),
+            timeout_max: TIMEOUT_MAX,
             current: Mutex::new(None),
         }
     }
@@ -154,7 +157,7 @@ impl Source {
         }
         options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
         options.use_hosts_file = ResolveHosts::Never; // read here, so that changes are seen
-        options.timeout = options.timeout.min(TIMEOUT_MAX);
+        options.timeout = options.timeout.min(self.timeout_max);
         options.attempts = options.attempts.max(ATTEMPTS_MIN);
         options.positive_max_ttl = Some(REMEMBERED_MAX);
         options.negative_max_ttl = Some(Duration::ZERO);

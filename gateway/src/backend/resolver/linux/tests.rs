@@ -27,6 +27,8 @@ struct Zone {
     names: Vec<(&'static str, usize)>,
     /// The answer about addresses of version 6.
     version_6: Option<ResponseCode>,
+    /// How many of the first queries by datagram get no answer.
+    lost: usize,
     asked: Mutex<Vec<String>>,
 }
 
@@ -73,7 +75,9 @@ impl Zone {
             let mut query = [0; 4096];
             while let Ok((length, from)) = datagrams.recv_from(&mut query).await {
                 let answer = zone.answer(&query[..length], true);
-                datagrams.send_to(&answer, from).await.unwrap();
+                if zone.asked.lock().unwrap().len() > zone.lost {
+                    datagrams.send_to(&answer, from).await.unwrap();
+                }
             }
         });
         tokio::spawn(async move {
@@ -82,6 +86,9 @@ impl Zone {
                     let mut query = vec![0; length.into()];
                     stream.read_exact(&mut query).await.unwrap();
                     let answer = self.answer(&query, false);
+                    if self.lost == ALL {
+                        continue;
+                    }
                     let length = u16::try_from(answer.len()).unwrap();
                     stream.write_u16(length).await.unwrap();
                     stream.write_all(&answer).await.unwrap();
@@ -92,6 +99,9 @@ impl Zone {
     }
 }
 
+/// What [`Zone::lost`] is of a server that answers nothing, by no protocol.
+const ALL: usize = usize::MAX;
+
 /// A source that asks `zone`, by a file that ends in `options`.
 async fn source(zone: &Arc<Zone>, folder: &Path, options: &str) -> Source {
     let resolv_conf = folder.join("resolv.conf");
@@ -101,6 +111,7 @@ async fn source(zone: &Arc<Zone>, folder: &Path, options: &str) -> Source {
         hosts: folder.join("hosts"),
         port: zone.clone().serve().await,
         asks_c_library: false,
+        timeout_max: Duration::from_millis(200),
         current: Mutex::new(None),
     }
 }
@@ -243,4 +254,51 @@ async fn a_change_of_either_file_is_seen_within_its_time() {
     let resolv_conf = folder.path().join("resolv.conf");
     std::fs::write(resolv_conf, "nameserver 127.0.0.1\nsearch test\n").unwrap();
     assert_eq!(source.addresses("minio.test").await.unwrap(), [second]);
+}
+
+#[tokio::test]
+async fn a_hundred_lookups_at_once_are_all_answered() {
+    let folder = TempDir::new().unwrap();
+    let zone = Arc::new(Zone {
+        names: vec![("minio.test", 3), ("kms.test", 1)],
+        ..Zone::default()
+    });
+    let source = Arc::new(source(&zone, folder.path(), "").await);
+    let lookups = (0..100).map(|number| {
+        let source = source.clone();
+        tokio::spawn(async move {
+            let (name, count) = [("minio.test", 3), ("kms.test", 1)][number % 2];
+            assert_eq!(source.addresses(name).await.unwrap().len(), count);
+        })
+    });
+    for lookup in lookups.collect::<Vec<_>>() {
+        lookup.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_name_is_asked_for_again_when_a_datagram_is_lost() {
+    for lost in [1, 2] {
+        let zone = Zone {
+            names: vec![("minio.test", 1)],
+            lost,
+            ..Zone::default()
+        };
+        let found = resolved(zone, 1, "minio.test.").await;
+        assert_eq!(found.unwrap(), 1, "{lost} datagrams were lost");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_answers_nothing_ends_in_an_error() {
+    let zone = Zone {
+        names: vec![("minio.test", 1)],
+        lost: ALL,
+        ..Zone::default()
+    };
+    let error = resolved(zone, 1, "minio.test.").await.unwrap_err();
+    let text = error.to_string();
+    let said = "the name minio.test. cannot be resolved: ";
+    assert!(text.starts_with(said), "{text}");
+    assert_ne!(error.kind(), io::ErrorKind::NotFound);
 }
