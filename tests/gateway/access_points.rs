@@ -38,6 +38,11 @@ pub struct Points {
     pub outsider: Access,
     /// One of another account who may do everything by its identity policy.
     pub trusted: Access,
+    /// One of another account whose identity policy lets it read through the access point, and nothing else.
+    pub visitor: Access,
+    /// One of the bucket's account who may read objects that are tagged `class=open` from this machine, and none below
+    /// `secret/`.
+    pub reader: Access,
     _folder: tempfile::TempDir,
 }
 
@@ -59,11 +64,21 @@ impl Points {
                  policies = {policies}\n"
             )
         };
+        let visits = format!(r#"["""{}"""]"#, policy(&readers_of(NAME)));
+        let reads = format!(
+            r#"["""{{"Statement": [
+                {{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*",
+                  "Condition": {{"StringEquals": {{"s3:ExistingObjectTag/class": "open"}},
+                                "IpAddress": {{"aws:SourceIp": "127.0.0.0/8"}}}}}},
+                {{"Effect": "Deny", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::{BUCKET}/secret/*"}}]}}"""]"#
+        );
         let file = [
             user("nobody", MAIN_ACCOUNT, "[]"),
             user("admin", MAIN_ACCOUNT, all),
             user("outsider", ALT_ACCOUNT, "[]"),
             user("trusted", ALT_ACCOUNT, all),
+            user("visitor", ALT_ACCOUNT, &visits),
+            user("reader", MAIN_ACCOUNT, &reads),
         ]
         .concat();
         let principals = Principals::parse(&file).unwrap();
@@ -81,6 +96,8 @@ impl Points {
             admin: access("admin"),
             outsider: access("outsider"),
             trusted: access("trusted"),
+            visitor: access("visitor"),
+            reader: access("reader"),
             _folder: folder,
         }
     }
@@ -237,6 +254,14 @@ pub fn policy(statements: &str) -> String {
 pub fn readers(name: &str, principal: &str) -> String {
     format!(
         r#"{{"Effect": "Allow", "Principal": {{"AWS": "{principal}"}}, "Action": "s3:GetObject",
+            "Resource": "arn:aws:s3:{REGION}:{MAIN_ACCOUNT}:accesspoint/{name}/object/*"}}"#
+    )
+}
+
+/// A statement of an identity policy that allows reading the objects of an access point.
+fn readers_of(name: &str) -> String {
+    format!(
+        r#"{{"Effect": "Allow", "Action": "s3:GetObject",
             "Resource": "arn:aws:s3:{REGION}:{MAIN_ACCOUNT}:accesspoint/{name}/object/*"}}"#
     )
 }

@@ -3,6 +3,7 @@
 use http::Method;
 use sealgate::credentials::ALT_ACCOUNT;
 use sealgate::credentials::MAIN_ACCOUNT;
+use tests::clients::Access;
 use tests::signed::Draft;
 
 use super::BUCKET;
@@ -189,6 +190,13 @@ async fn nobody_comes_through_an_access_point_unsigned_and_nobody_by_version_2()
         points.send_to(&points.nobody, &host, signed).await.status,
         200
     );
+    let alias = points.create("named", BUCKET).await;
+    let (main, host) = (&points.world.main, points.world.host());
+    let get = || Draft::new(Method::GET, &alias, "k");
+    assert_eq!(points.send_as(main, get()).await.text, "text");
+    let version_2 = get().sign_version_2(main, points.world.now(), &host);
+    let answer = points.send_signed(&version_2).await;
+    assert_eq!(answer.outcome(), (400, "InvalidRequest"));
 }
 
 #[tokio::test]
@@ -218,4 +226,99 @@ async fn the_policies_of_the_caller_name_the_access_point_and_may_deny_on_the_bu
     );
     points.put_bucket_policy(&deny).await;
     assert_eq!(points.get_through(&trusted, "k").await, 403);
+}
+
+#[tokio::test]
+async fn an_access_point_may_deny_what_nothing_else_does_also_by_the_tags_of_an_object() {
+    let points = start().await;
+    let tagged = Draft::new(Method::PUT, BUCKET, "tagged").header("x-amz-tagging", "class=secret");
+    assert_eq!(points.send(tagged.body("text")).await.status, 200);
+    let main = points.world.main.clone();
+    let condition = r#", "Condition": {"StringEquals": {"s3:ExistingObjectTag/class": "secret"}}}"#;
+    for (more, of_tagged, of_other) in [("}", 403, 403), (condition, 403, 200)] {
+        let deny = readers(NAME, MAIN_ACCOUNT).replace("Allow", "Deny");
+        let deny = format!("{}{more}", deny.trim_end_matches('}'));
+        points.put_point_policy(NAME, &deny).await;
+        assert_eq!(
+            points.get_through(&main, "tagged").await,
+            of_tagged,
+            "{more}"
+        );
+        assert_eq!(points.get_through(&main, "k").await, of_other, "{more}");
+        assert_eq!(points.get_directly(&main, "tagged").await, 200, "{more}");
+    }
+}
+
+#[tokio::test]
+async fn where_the_bucket_delegates_another_accounts_user_needs_its_own_policy_on_the_access_point_only()
+ {
+    let points = start().await;
+    points
+        .put_point_policy(NAME, &readers(NAME, ALT_ACCOUNT))
+        .await;
+    points.put_bucket_policy(&delegation()).await;
+    let visitor = points.visitor.clone();
+    assert_eq!(points.get_through(&visitor, "k").await, 200);
+    assert_eq!(points.get_directly(&visitor, "k").await, 403);
+}
+
+#[tokio::test]
+async fn where_a_bucket_has_no_policy_a_users_own_may_look_at_the_caller_and_at_the_tags_of_an_object()
+ {
+    let points = start().await;
+    let tagged = Draft::new(Method::PUT, BUCKET, "tagged").header("x-amz-tagging", "class=open");
+    assert_eq!(points.send(tagged.body("text")).await.status, 200);
+    let reader = points.reader.clone();
+    assert_eq!(points.get_directly(&reader, "tagged").await, 200);
+    assert_eq!(points.get_directly(&reader, "k").await, 403);
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_kind_of_policy_that_refuses() {
+    let points = start().await;
+    let (allows, denies) = (
+        "because no {} policy allows",
+        "with an explicit deny in {} policy",
+    );
+    let (identity, resource) = ("identity-based", "resource-based");
+    let host = points.host_of(NAME);
+    let check = async |access: &Access, key: &str, expected: String| {
+        let answer = points
+            .send_as(access, Draft::new(Method::GET, BUCKET, key))
+            .await;
+        assert_eq!(answer.outcome(), (403, "AccessDenied"), "{key}");
+        assert!(
+            answer.text.contains(&expected),
+            "{}: {expected}",
+            answer.text
+        );
+    };
+    check(&points.nobody, "k", allows.replace("{}", identity)).await;
+    check(&points.outsider, "k", allows.replace("{}", resource)).await;
+    let by_identity = denies.replace("{}", "an identity-based");
+    check(&points.reader, "secret/k", by_identity).await;
+    points.put_bucket_policy(&delegation()).await;
+    let get = Draft::raw(Method::GET, "/k");
+    let answer = points.send_to(&points.nobody, &host, get).await;
+    let expected = allows.replace("{}", identity);
+    assert!(answer.text.contains(&expected), "{}", answer.text);
+    let deny = format!(
+        r#"{{"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject",
+            "Resource": "arn:aws:s3:::{BUCKET}/k"}}"#
+    );
+    points.put_bucket_policy(&deny).await;
+    check(&points.admin, "k", denies.replace("{}", "a resource-based")).await;
+}
+
+#[tokio::test]
+async fn an_expected_owner_that_is_no_account_is_refused_as_invalid() {
+    let points = start().await;
+    for (owner, outcome) in [
+        (MAIN_ACCOUNT, (200, "")),
+        (ALT_ACCOUNT, (403, "AccessDenied")),
+        ("me", (400, "InvalidBucketOwnerAWSAccountID")),
+    ] {
+        let get = Draft::new(Method::GET, BUCKET, "k").header("x-amz-expected-bucket-owner", owner);
+        assert_eq!(points.send(get).await.outcome(), outcome, "{owner}");
+    }
 }
