@@ -271,3 +271,68 @@ async fn an_absent_object_is_shown_to_those_who_may_list() {
         assert_eq!(lists.status(Sender::Alt, get("none")).await, status);
     }
 }
+
+#[tokio::test]
+async fn a_policy_opens_the_bucket_owners_objects_where_lists_count_too() {
+    let lists = Lists::of_object_writers().await;
+    lists.does(Sender::Main, put("k")).await;
+    lists
+        .is_refused(Sender::Alt, get("k"), "AccessDenied", 403)
+        .await;
+    let policy = format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{ALT_ACCOUNT}"}},
+           "Action":"s3:GetObject","Resource":"arn:aws:s3:::lists/*"}}]}}"#
+    );
+    let put_policy = Draft::new(Method::PUT, BUCKET, "").query("policy", "");
+    lists.does(Sender::Main, put_policy.body(policy)).await;
+    assert_eq!(lists.does(Sender::Alt, get("k")).await, "an object");
+}
+
+#[tokio::test]
+async fn another_accounts_writer_sets_the_list_of_its_object_and_sees_the_attributes_of_it() {
+    let lists = Lists::of_object_writers().await;
+    lists
+        .does(Sender::Main, canned(put_acl(""), "public-read-write"))
+        .await;
+    let full = "bucket-owner-full-control";
+    lists.does(Sender::Alt, canned(put("k"), full)).await;
+    lists.does(Sender::Main, get("k")).await;
+    let attributes = || {
+        get("k")
+            .query("attributes", "")
+            .header("x-amz-object-attributes", "ObjectSize")
+    };
+    lists.does(Sender::Alt, attributes()).await;
+    lists
+        .is_refused(Sender::Main, attributes(), "AccessDenied", 403)
+        .await;
+}
+
+#[tokio::test]
+async fn an_upload_is_shown_to_and_aborted_by_the_account_that_created_it_and_no_other_writer() {
+    let lists = Lists::of_object_writers().await;
+    lists
+        .does(Sender::Main, canned(put_acl(""), "public-read-write"))
+        .await;
+    for creator in [Sender::Alt, Sender::Main] {
+        let create = Draft::new(Method::POST, BUCKET, "k").query("uploads", "");
+        let created = lists.does(creator, create).await;
+        let upload = created.split("<UploadId>").nth(1).unwrap();
+        let upload = upload.split('<').next().unwrap().to_owned();
+        for draft in [get("k"), delete("k")] {
+            let draft = draft.query("uploadId", &upload);
+            let anonymous = draft.clone();
+            lists
+                .is_refused(Sender::Anonymous, anonymous, "AccessDenied", 403)
+                .await;
+            match creator {
+                Sender::Alt => drop(lists.does(Sender::Alt, draft).await),
+                _ => {
+                    lists
+                        .is_refused(Sender::Alt, draft, "AccessDenied", 403)
+                        .await;
+                }
+            }
+        }
+    }
+}
