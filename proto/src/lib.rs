@@ -4,7 +4,8 @@
 //! a client computes and a server checks, the ARN that one service writes and the other compares,
 //! the policy that both must evaluate the same way. Nothing here does I/O, except that [`time`]
 //! reads a clock, [`listen`] resolves names and binds ports, [`connection`] ends connections, [`iam`] and
-//! [`mfa`] read and write the files of users that both services share, and [`audit`] writes events.
+//! [`mfa`] read and write the files of users that both services share, [`renewal`] and [`process`] read files, and
+//! [`audit`] writes events.
 //!
 //! The modules, from top to bottom; a module names only modules below it:
 //!
@@ -29,6 +30,8 @@
 //! | [`listen`] | addresses to listen on, in configuration files |
 //! | [`identity`] | accounts, Regions, principals, and the secrets that prove them |
 //! | [`ledger`] | exact counts since marks, in bounded memory |
+//! | [`process`] | what the operating system knows of this process, as metrics |
+//! | [`renewal`] | values made of files that are replaced while a service runs |
 //! | [`trace`] | spans of requests, and the W3C trace context |
 //! | [`time`] | the one type of time, its wire forms, and the clock that is passed in |
 
@@ -69,6 +72,10 @@ pub mod listen;
 pub mod identity;
 
 pub mod ledger;
+
+pub mod process;
+
+pub mod renewal;
 
 pub mod trace;
 
