@@ -30,7 +30,7 @@ use crate::process;
 use crate::seed::Seed;
 use crate::traces;
 
-/// Runs the KMS that the flags describe, until a signal. On SIGHUP its credentials file is read again.
+/// Runs the KMS that the flags describe, until a signal. On SIGHUP its files are read again.
 ///
 /// # Errors
 ///
@@ -70,9 +70,9 @@ pub async fn kms(flags: &Kms) -> anyhow::Result<()> {
     process::notify("READY=1");
     while let Some(Some(())) = stop.run_until_cancelled(hangup.recv()).await {
         process::notify("RELOADING=1");
-        match running.iam.reload() {
-            Ok(()) => tracing::info!("users were read again"),
-            Err(error) => tracing::error!(%error, "users are unchanged"),
+        match running.reload() {
+            Ok(()) => tracing::info!("{READ_AGAIN}"),
+            Err(cause) => tracing::error!(cause, "{UNCHANGED}"),
         }
         process::notify("READY=1");
     }
@@ -160,7 +160,7 @@ fn from_local_kms_environment(
     Ok(seed.exists().then_some(seed))
 }
 
-/// Runs the gateway that a file describes, until a signal, or does a task instead. On SIGHUP its users and its certificate
+/// Runs the gateway that a file describes, until a signal, or does a task instead. On SIGHUP its files
 /// are read again, without dropping a connection.
 ///
 /// # Errors
@@ -240,15 +240,14 @@ async fn serve(
     process::notify("READY=1");
     while let Some(Some(())) = stop.run_until_cancelled(hangup.recv()).await {
         process::notify("RELOADING=1");
-        let reloaded = gateway_config(file).and_then(|(config, _)| Ok(running.reload(&config)?));
-        match &reloaded {
-            Ok(()) => tracing::info!("users and certificate were read again"),
+        let config = gateway_config(file).inspect_err(|_| metrics.count_reload(false));
+        match config.and_then(|(config, _)| Ok(running.reload(&config)?)) {
+            Ok(()) => tracing::info!("{READ_AGAIN}"),
             Err(cause) => {
-                let cause = process::sentence(cause);
-                tracing::error!(cause, "users and certificate are unchanged");
+                let cause = process::sentence(&cause);
+                tracing::error!(cause, "{UNCHANGED}");
             }
         }
-        metrics.count_reload(reloaded.is_ok());
         process::notify("READY=1");
     }
     running.stop().await;
@@ -302,6 +301,11 @@ fn gateway_config(file: &Path) -> anyhow::Result<(gateway::config::Config, Confi
     }
     Ok((config, written))
 }
+
+/// What is logged of a reload.
+const READ_AGAIN: &str = "users, certificates and authorities were read again";
+/// The same where a file cannot be used.
+const UNCHANGED: &str = "what was read before stays in use";
 
 #[cfg(test)]
 mod tests {

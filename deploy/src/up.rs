@@ -199,11 +199,17 @@ impl Together {
         };
         console.describe(described::facts(&announcement));
         console.show_reports(Folder::of(data));
+        // The users are those of both.
+        let of_kms = Arc::clone(&kms.metrics);
+        let count = move |is_done| {
+            metrics.count_reload(is_done);
+            of_kms.count_reload(is_done);
+        };
         Ok(Self {
             announcement,
             kms,
             gateway,
-            _users: watch_users(flags, data, iam, metrics, &stop_backend),
+            _users: watch_users(flags, data, iam, count, &stop_backend),
             backend: stop_backend,
             console: console_guard,
             has_own_state,
@@ -298,10 +304,10 @@ fn watch_users(
     flags: &Up,
     data: &Path,
     iam: Arc<Iam>,
-    metrics: Arc<Metrics>,
+    count: impl Fn(bool) + Send + 'static,
     stop: &CancellationToken,
 ) -> Option<AbortOnDropHandle<()>> {
-    let watch = || reload::watch(iam, credentials::file(data), metrics, stop.clone());
+    let watch = || reload::watch(iam, credentials::file(data), count, stop.clone());
     (!flags.ephemeral).then(watch)
 }
 

@@ -19,6 +19,7 @@ use http::HeaderValue;
 use http::Method;
 use http::Request;
 use http::header;
+use proto::renewal::Renew;
 use proto::time::Clock;
 use proto::trace::Span;
 use tokio::time::Instant;
@@ -224,6 +225,11 @@ impl Backend {
     pub fn counted(mut self, counts: Option<Arc<RequestCounts>>) -> Self {
         self.counts = counts;
         self
+    }
+
+    /// What secures the way to it, if it is read from files.
+    pub(crate) fn tls(&self) -> Option<Arc<dyn Renew>> {
+        self.pool.tls()
     }
 
     /// The Region that the backend's buckets are in.
@@ -434,7 +440,11 @@ impl Backend {
         upload: &Upload,
         stall: Duration,
     ) -> Result<BackendResponse, Attempt> {
-        let Lent { mut sender, .. } = lent;
+        let Lent {
+            mut sender,
+            secured,
+            ..
+        } = lent;
         let began = Instant::now();
         let answer = until_stalled(sender.try_send_request(request), upload, began, stall);
         let answer = answer
@@ -449,6 +459,7 @@ impl Backend {
                 let lease = upload.is_finished().then(|| Lease {
                     pool: Arc::clone(&self.pool),
                     sender,
+                    secured,
                     began,
                 });
                 Ok(answer.map(|body| ReplyBody::new(body, lease, self.stall)))

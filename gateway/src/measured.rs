@@ -1,19 +1,22 @@
 //! Every metric of the gateway, with what it counts or measures; `deploy/METRICS.md` has them, too.
 
+use std::cell::RefCell;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 
+use metrics::Gauge;
 use metrics::Unit;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use metrics_exporter_prometheus::PrometheusHandle;
 use metrics_exporter_prometheus::PrometheusRecorder;
 use proto::time::Clock as _;
 use proto::time::SystemClock;
+use tokio::task::JoinHandle;
 
 /// Names and meanings. A name that ends in `_total` is a counter, one in `_seconds` that is no time a histogram.
-pub const METRICS: [(&str, Kind, &str); 16] = [
+pub const METRICS: [(&str, Kind, &str); 17] = [
     (
         "sealgate_s3_requests_total",
         Kind::Labelled,
@@ -75,9 +78,14 @@ pub const METRICS: [(&str, Kind, &str); 16] = [
         "Spans of traces that found no room, or that the collector did not take.",
     ),
     (
+        CONNECTIONS,
+        Kind::Gauge,
+        "Connections of clients that are open, by port.",
+    ),
+    (
         CONFIG_RELOAD_FAILED,
         Kind::Counter,
-        "Reloads of users and certificate that were refused.",
+        "Reloads of users, certificates and authorities that were refused.",
     ),
     (
         CONFIG_RELOAD_TIME,
@@ -131,10 +139,10 @@ impl Metrics {
         metrics
     }
 
-    /// Everything counted, in Prometheus's text format.
+    /// Everything counted, and what the operating system knows of this process, in Prometheus's text format.
     #[must_use]
     pub fn render(&self) -> String {
-        self.handle.render()
+        self.handle.render() + &proto::process::render()
     }
 
     /// Folds the recorded durations into their buckets; to be called every few seconds.
@@ -142,12 +150,9 @@ impl Metrics {
         self.handle.run_upkeep();
     }
 
-    /// Counts a reload of users, or of users and certificate, that was done or refused.
+    /// Counts a reload that was done or refused before the gateway had a part in it, which counts its own.
     pub fn count_reload(&self, is_done: bool) {
-        self.enter(|| match is_done {
-            true => metrics::gauge!(CONFIG_RELOAD_TIME).set(SystemClock.now().unix_seconds_f64()),
-            false => metrics::counter!(CONFIG_RELOAD_FAILED).increment(1),
-        });
+        self.enter(|| count_reload(is_done));
     }
 
     /// Counts spans of traces that were dropped.
@@ -165,6 +170,54 @@ impl Default for Metrics {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Counts a reload of files that was done or refused.
+pub(crate) fn count_reload(is_done: bool) {
+    match is_done {
+        true => metrics::gauge!(CONFIG_RELOAD_TIME).set(SystemClock.now().unix_seconds_f64()),
+        false => metrics::counter!(CONFIG_RELOAD_FAILED).increment(1),
+    }
+}
+
+/// The number of connections that are open at a port.
+pub(crate) fn connections(port: &'static str) -> Gauge {
+    metrics::gauge!(CONNECTIONS, "port" => port)
+}
+
+/// An open connection, which is counted until this is dropped.
+pub(crate) struct OpenConnection(Gauge);
+
+impl OpenConnection {
+    /// One more of those that [`connections`] returned.
+    pub(crate) fn count(connections: &Gauge) -> Self {
+        connections.increment(1.0);
+        Self(connections.clone())
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
+/// Starts a task whose metrics are counted where those of the current task are.
+///
+/// The gateway starts tasks by this alone, which `tests/tidy` checks: what a task of `tokio::spawn` counts would be
+/// lost, and nobody would notice.
+pub(crate) fn spawn<F>(task: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let scope = CURRENT.with_borrow(Scope::clone);
+    tokio::spawn(scope.run(task))
+}
+
+thread_local! {
+    /// The scope of the task that this thread is at.
+    static CURRENT: RefCell<Scope> = const { RefCell::new(Scope(None)) };
 }
 
 /// Where the metrics of a gateway are counted; nowhere if nobody wants them.
@@ -189,6 +242,7 @@ impl Scope {
     pub(crate) fn run<F: Future>(&self, task: F) -> Measured<F> {
         Measured {
             scope: self.clone(),
+            carried: self.clone(),
             task: Some(Box::pin(task)),
         }
     }
@@ -197,6 +251,9 @@ impl Scope {
 /// A task whose metrics are counted in a scope.
 pub(crate) struct Measured<F: Future> {
     scope: Scope,
+    /// The same, in the place of the thread's own while the task runs on it. Exchanged and not cloned: each poll
+    /// would count references otherwise.
+    carried: Scope,
     /// None while it is dropped.
     task: Option<Pin<Box<F>>>,
 }
@@ -205,8 +262,13 @@ impl<F: Future> Future for Measured<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { scope, task } = &mut *self;
+        let Self {
+            scope,
+            carried,
+            task,
+        } = &mut *self;
         let task = task.as_mut().expect("it is there until it is dropped");
+        let _exchanged = Exchanged::new(carried);
         scope.enter(|| task.as_mut().poll(context))
     }
 }
@@ -214,8 +276,24 @@ impl<F: Future> Future for Measured<F> {
 impl<F: Future> Drop for Measured<F> {
     fn drop(&mut self) {
         // What a task counts when it is given up is counted, too.
-        let Self { scope, task } = self;
+        let Self { scope, task, .. } = self;
         scope.enter(|| drop(task.take()));
+    }
+}
+
+/// A scope that has changed places with that of the thread. It is put back when this is dropped, also by a panic.
+struct Exchanged<'a>(&'a mut Scope);
+
+impl<'a> Exchanged<'a> {
+    fn new(scope: &'a mut Scope) -> Self {
+        CURRENT.with_borrow_mut(|current| std::mem::swap(current, scope));
+        Self(scope)
+    }
+}
+
+impl Drop for Exchanged<'_> {
+    fn drop(&mut self) {
+        CURRENT.with_borrow_mut(|current| std::mem::swap(current, self.0));
     }
 }
 
@@ -247,6 +325,8 @@ pub(crate) const BUCKET_KEY_HITS: &str = "sealgate_bucket_key_hits_total";
 pub(crate) const BUCKET_KEY_MISSES: &str = "sealgate_bucket_key_misses_total";
 /// Spans that were dropped.
 pub const TRACE_SPANS_DROPPED: &str = "sealgate_trace_spans_dropped_total";
+/// Connections that are open.
+const CONNECTIONS: &str = "sealgate_connections";
 /// Reloads that were refused.
 const CONFIG_RELOAD_FAILED: &str = "sealgate_config_reload_failed_total";
 /// When the last reload succeeded.
@@ -319,6 +399,46 @@ mod tests {
             std::future::pending::<()>().await;
         }));
         assert_eq!(value(&metrics, BUCKET_KEY_MISSES), "1");
+    }
+
+    #[tokio::test]
+    async fn a_task_that_a_task_starts_counts_in_the_same_place_and_one_of_nobody_nowhere() {
+        let count = || async { metrics::counter!(BUCKET_KEY_HITS).increment(1) };
+        let metrics = Arc::new(Metrics::new());
+        let scope = Scope::new(Some(Arc::clone(&metrics)));
+        let outer = scope.run(async move {
+            let inner = spawn(async move { spawn(count()).await.unwrap() });
+            // While it waits, the thread is at the inner ones.
+            inner.await.unwrap();
+            spawn(count()).await.unwrap();
+        });
+        outer.await;
+        spawn(count()).await.unwrap();
+        assert_eq!(value(&metrics, BUCKET_KEY_HITS), "2");
+    }
+
+    #[tokio::test]
+    async fn a_task_that_panics_leaves_the_thread_to_nobody() {
+        let metrics = Arc::new(Metrics::new());
+        let scope = Scope::new(Some(Arc::clone(&metrics)));
+        assert!(tokio::spawn(scope.run(async { panic!() })).await.is_err());
+        let counting = spawn(async { metrics::counter!(BUCKET_KEY_HITS).increment(1) });
+        counting.await.unwrap();
+        assert_eq!(value(&metrics, BUCKET_KEY_HITS), "0");
+    }
+
+    #[test]
+    fn a_connection_is_counted_while_it_is_open() {
+        let metrics = Metrics::new();
+        let gauge = metrics.enter(|| connections("http"));
+        let value = || value(&metrics, "sealgate_connections{port=\"http\"}");
+        assert_eq!(value(), "0");
+        let (one, other) = (OpenConnection::count(&gauge), OpenConnection::count(&gauge));
+        assert_eq!(value(), "2");
+        drop(one);
+        assert_eq!(value(), "1");
+        drop(other);
+        assert_eq!(value(), "0");
     }
 
     #[test]

@@ -17,11 +17,11 @@ use proto::hosts::Hosts;
 use proto::iam::Iam;
 use proto::identity::Secret;
 use proto::pages::Pages;
+use proto::renewal::Renew;
+use proto::renewal::Renewals;
 use proto::time::Clock;
 use proto::time::SystemClock;
 use tokio::net::TcpListener;
-use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -42,15 +42,18 @@ use crate::config::ConfigError;
 use crate::config::Listen;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::measured;
 use crate::measured::Metrics;
 use crate::measured::Scope;
 use crate::request_counts::RequestCounts;
+use crate::server::acceptor::Acceptor;
 use crate::server::connection::Shared;
 use crate::server::tls::Certificates;
 use crate::state::State;
 use crate::state::presence::Presence;
 use crate::state::presence::PresenceError;
 
+mod acceptor;
 mod compose;
 mod connection;
 mod listeners;
@@ -128,6 +131,7 @@ pub struct Running {
     state: State,
     logs: Arc<Deliverer>,
     view: View,
+    renewals: Renewals,
     scope: Scope,
 }
 
@@ -174,12 +178,14 @@ async fn start_in(scope: &Scope, config: Config, parts: Parts) -> Result<Running
         pages,
         listeners,
     } = parts;
-    let certificates = certificates(&config, certificate)?;
+    let mut renewals = Renewals::default();
+    let certificates = certificates(&config, certificate, &mut renewals)?;
     // No other process reaches such a backend.
     let exclusive = backend.is_some();
     let clocks = (clock, vault_clock);
     let backend = (backend, counts.as_ref());
-    let composed = compose::compose(&config, clocks, &random, kms_secret, backend, iam, audit)?;
+    let given = (kms_secret, iam, audit);
+    let composed = compose::compose(&config, clocks, &random, backend, given, &mut renewals)?;
     let presence = upkeep::begin(&config, &composed.stored, &*random, exclusive).await?;
 
     let served = listeners::serve(listeners, &config.listen)?;
@@ -189,7 +195,7 @@ async fn start_in(scope: &Scope, config: Config, parts: Parts) -> Result<Running
     let (s3_addr, tls_addr, admin_addr) = (s3_addr?, tls_addr?, admin_addr?);
 
     let lifetime = Lifetime::default();
-    let acceptor = Acceptor::new(scope, &lifetime, config.limits.connections_max);
+    let acceptor = Acceptor::new(&lifetime, config.limits.connections_max);
     let connections = acceptor.connections.clone();
     let shared = Arc::new(Shared {
         responder: composed.responder.measured(scope.clone()),
@@ -198,8 +204,9 @@ async fn start_in(scope: &Scope, config: Config, parts: Parts) -> Result<Running
         draining: CancellationToken::new(),
     });
     let closed = &lifetime.closed;
-    upkeep::run(scope, composed.sweep, presence.clone(), random, closed);
-    upkeep::deliver(scope, &composed.logs, closed);
+    upkeep::run(composed.sweep, presence.clone(), random, closed);
+    upkeep::deliver(&composed.logs, closed);
+    upkeep::renew(renewals.clone(), closed);
     serve_clients(&acceptor, &shared, http, https);
     let state = composed.stored.state.clone();
     let readiness = Arc::new(Readiness::new(
@@ -228,6 +235,7 @@ async fn start_in(scope: &Scope, config: Config, parts: Parts) -> Result<Running
         state,
         logs: composed.logs,
         view,
+        renewals,
         scope: scope.clone(),
     })
 }
@@ -236,7 +244,7 @@ async fn start_in(scope: &Scope, config: Config, parts: Parts) -> Result<Running
 fn serve_admin(acceptor: &Acceptor, listener: TcpListener, admin: Admin) {
     let (acceptor, admin) = (acceptor.for_admin(), Arc::new(admin));
     let serve = move |stream, _| Arc::clone(&admin).serve(stream);
-    tokio::spawn(acceptor.run(listener, serve));
+    measured::spawn(acceptor.run(listener, serve));
 }
 
 impl Running {
@@ -278,20 +286,27 @@ impl Running {
         removed.unwrap_or_else(|_| Err(S3Code::ServiceUnavailable.into()))
     }
 
-    /// Takes the users of another configuration, and reads the credentials file and the certificate's files
-    /// again; nothing else of a configuration can change while a gateway runs. No connection is dropped.
+    /// Takes the users of another configuration, and reads the credentials file, certificates, keys and authorities
+    /// again from the files that the gateway was started with; nothing else of a configuration can change while a
+    /// gateway runs. No connection of a client is dropped.
     ///
     /// # Errors
     ///
-    /// [`StartError`] for a configuration that cannot work, or a credentials file or a certificate that
-    /// cannot be used; then everything stays as it was.
+    /// [`StartError`] for a configuration that cannot work, and for files that cannot be used: what was read from
+    /// them before stays in use, and the others are in use.
     pub fn reload(&self, config: &Config) -> Result<(), StartError> {
+        self.scope.enter(|| {
+            let reloaded = self.reload_parts(config);
+            measured::count_reload(reloaded.is_ok());
+            reloaded
+        })
+    }
+
+    fn reload_parts(&self, config: &Config) -> Result<(), StartError> {
         config.check()?;
-        if let Some(certificates) = &self.shared.certificates {
-            self.scope.enter(|| certificates.reload())?;
-        }
+        let renewed = self.renewals.renew().map_err(StartError::Files);
         self.shared.responder.replace_users(&config.users)?;
-        Ok(())
+        renewed
     }
 
     /// Stops: `/readyz` reports it at once; after the configured delay no connection is accepted, and
@@ -339,100 +354,12 @@ impl Drop for Running {
     }
 }
 
-/// Takes the connections of a listener.
-#[derive(Clone)]
-struct Acceptor {
-    scope: Scope,
-    lifetime: Lifetime,
-    connections: TaskTracker,
-    slots: Arc<Semaphore>,
-}
-
-impl Acceptor {
-    /// One that holds so many connections at once.
-    fn new(scope: &Scope, lifetime: &Lifetime, connections_max: usize) -> Self {
-        let slots = Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS));
-        Self {
-            scope: scope.clone(),
-            lifetime: lifetime.clone(),
-            connections: TaskTracker::new(),
-            slots: Arc::new(slots),
-        }
-    }
-
-    /// One whose connections nobody waits for, and which goes on until the very end.
-    fn for_admin(&self) -> Self {
-        let aborted = self.lifetime.aborted.clone();
-        let lifetime = Lifetime {
-            closed: aborted,
-            ..self.lifetime.clone()
-        };
-        let slots = Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX));
-        Self {
-            scope: self.scope.clone(),
-            lifetime,
-            connections: TaskTracker::new(),
-            slots,
-        }
-    }
-
-    /// Accepts until the listener is closed. Survives every error of `accept`.
-    async fn run<F, S>(self, listener: TcpListener, serve: S)
-    where
-        F: Future<Output = ()> + Send + 'static,
-        S: Fn(TcpStream, SocketAddr) -> F,
-    {
-        loop {
-            let next = async {
-                let slot = Arc::clone(&self.slots).acquire_owned().await;
-                (slot, listener.accept().await)
-            };
-            let (slot, accepted) = tokio::select! {
-                () = self.lifetime.closed.cancelled() => return,
-                next = next => next,
-            };
-            let (Ok(slot), accepted) = (slot, accepted) else {
-                return;
-            };
-            match accepted {
-                Ok((stream, peer)) => {
-                    if let Err(cause) = stream.set_nodelay(true) {
-                        tracing::debug!(%peer, %cause, "TCP_NODELAY");
-                    }
-                    let connection = serve(stream, peer);
-                    let aborted = self.lifetime.aborted.clone();
-                    self.connections.spawn(self.scope.run(async move {
-                        aborted.run_until_cancelled(connection).await;
-                        drop(slot);
-                    }));
-                }
-                Err(cause) => {
-                    tracing::warn!(%cause, "a connection could not be accepted");
-                    // No file descriptors or no memory: others must end first.
-                    if !is_of_one_connection(&cause) {
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Whether an error of `accept` is about the one connection that was to be accepted.
-fn is_of_one_connection(cause: &io::Error) -> bool {
-    matches!(
-        cause.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionRefused
-    )
-}
-
 /// The certificate of the HTTPS listener, if there is one.
 fn certificates(
     config: &Config,
     given: Option<Certificate>,
-) -> Result<Option<Certificates>, StartError> {
+    renewals: &mut Renewals,
+) -> Result<Option<Arc<Certificates>>, StartError> {
     if config.listen.https.is_none() {
         return Ok(None);
     }
@@ -441,10 +368,12 @@ fn certificates(
         &config.listen.private_key_file,
     );
     let certificates = match (given, files) {
-        (Some(certificate), _) => Certificates::fixed(certificate)?,
-        (None, (Some(chain), Some(key))) => Certificates::from_files(chain.clone(), key.clone())?,
+        (Some(certificate), _) => tls::fixed(certificate)?,
+        (None, (Some(chain), Some(key))) => tls::from_files(chain.clone(), key.clone())?,
         (None, _) => return Err(ConfigError::Field("listen.https", NO_CERTIFICATE).into()),
     };
+    let certificates = Arc::new(certificates);
+    renewals.add(Arc::clone(&certificates) as Arc<dyn Renew>);
     Ok(Some(certificates))
 }
 
@@ -458,13 +387,12 @@ fn serve_clients(
     if let Some(listener) = http {
         let shared = Arc::clone(shared);
         let serve = move |stream, peer| connection::serve_plain(Arc::clone(&shared), stream, peer);
-        tokio::spawn(acceptor.clone().run(listener, serve));
+        measured::spawn(acceptor.at("http").run(listener, serve));
     }
     if let Some(listener) = https {
-        upkeep::renew(&acceptor.scope, shared, &acceptor.lifetime.closed);
         let shared = Arc::clone(shared);
         let serve = move |stream, peer| connection::serve_tls(Arc::clone(&shared), stream, peer);
-        tokio::spawn(acceptor.clone().run(listener, serve));
+        measured::spawn(acceptor.at("https").run(listener, serve));
     }
 }
 
@@ -513,6 +441,10 @@ pub enum StartError {
     /// The certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+
+    /// Files that were read again cannot be used.
+    #[error("{0}")]
+    Files(String),
 
     /// The state bucket is not the right one.
     #[error(transparent)]
@@ -565,14 +497,8 @@ const NO_CERTIFICATE: &str = "needs listen.certificate_file and listen.private_k
 /// How long removing the state bucket may take.
 const REMOVE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long to wait when the machine cannot take another connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
 /// How long the end waits for the delivery of access logs.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the end waits for the backend.
 const WITHDRAW_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Connections to the admin listener at once.
-const ADMIN_CONNECTIONS_MAX: usize = 64;

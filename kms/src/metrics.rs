@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use metrics::Counter;
+use metrics::Gauge;
 use metrics::Histogram;
 use metrics::Key;
 use metrics::Label;
@@ -23,6 +24,9 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use metrics_exporter_prometheus::PrometheusRecorder;
 use proto::identity::AccountId;
 use proto::identity::Region;
+use proto::time::Clock as _;
+use proto::time::SystemClock;
+use proto::time::Timestamp;
 
 use crate::api::OperationName;
 use crate::caller::Caller;
@@ -84,7 +88,8 @@ impl Metrics {
                 DURATION => {
                     recorder.describe_histogram(name.into(), Some(Unit::Seconds), meaning.into())
                 }
-                USAGE_CALL_COUNT | QUOTA_RATE | BUILD_INFO => {
+                USAGE_CALL_COUNT | QUOTA_RATE | BUILD_INFO | CONNECTIONS | RELOAD_TIME
+                | CERTIFICATE_EXPIRY => {
                     recorder.describe_gauge(name.into(), None, meaning.into());
                 }
                 _ => recorder.describe_counter(name.into(), None, meaning.into()),
@@ -96,6 +101,9 @@ impl Metrics {
         )];
         let info = recorder.register_gauge(&Key::from_parts(BUILD_INFO, version), &METADATA);
         info.set(1.0);
+        recorder
+            .register_counter(&Key::from_name(RELOAD_FAILED), &METADATA)
+            .increment(0);
         let handle = recorder.handle();
         let duration = |operation: &OperationName| {
             let labels = vec![Label::from_static_parts("operation", operation.as_str())];
@@ -170,7 +178,31 @@ impl Metrics {
         counter.increment(1);
     }
 
-    /// Everything counted, in Prometheus's text format, with the quotas' gauges as they are now.
+    /// Counts a reload of users, certificates or authorities that was done or refused.
+    pub fn count_reload(&self, is_done: bool) {
+        match is_done {
+            true => self.gauge(RELOAD_TIME, Vec::new(), SystemClock.now().unix_seconds_f64()),
+            false => self
+                .recorder
+                .register_counter(&Key::from_name(RELOAD_FAILED), &METADATA)
+                .increment(1),
+        }
+    }
+
+    /// Shows when the certificate in use ends.
+    pub(crate) fn show_certificate_end(&self, end: Timestamp) {
+        self.gauge(CERTIFICATE_EXPIRY, Vec::new(), end.unix_seconds_f64());
+    }
+
+    /// The number of connections that are open at a port.
+    pub(crate) fn connections(&self, port: &'static str) -> Gauge {
+        let labels = vec![Label::from_static_parts("port", port)];
+        self.recorder
+            .register_gauge(&Key::from_parts(CONNECTIONS, labels), &METADATA)
+    }
+
+    /// Everything counted, and what the operating system knows of this process, in Prometheus's text format, with
+    /// the quotas' gauges as they are now.
     ///
     /// The gauges of the current window are named as CloudWatch's `AWS/Usage` names them.
     #[must_use]
@@ -207,7 +239,7 @@ impl Metrics {
         self.recorder
             .register_counter(&lost, &METADATA)
             .absolute(audit_events_lost);
-        self.handle.render()
+        self.handle.render() + &proto::process::render()
     }
 
     /// Folds the recorded durations into their buckets; to be called every few seconds.
@@ -226,6 +258,23 @@ impl Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// An open connection, which is counted until this is dropped.
+pub(crate) struct OpenConnection(Gauge);
+
+impl OpenConnection {
+    /// One more of those that [`Metrics::connections`] returned.
+    pub(crate) fn count(connections: &Gauge) -> Self {
+        connections.increment(1.0);
+        Self(connections.clone())
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
     }
 }
 
@@ -253,11 +302,23 @@ const QUOTA_REQUESTS: &str = "sealgate_kms_quota_requests_total";
 /// Audit events that could not be written.
 const AUDIT_LOST: &str = "sealgate_kms_audit_events_lost_total";
 
+/// Connections that are open.
+const CONNECTIONS: &str = "sealgate_connections";
+
+/// Reloads that were refused.
+const RELOAD_FAILED: &str = "sealgate_config_reload_failed_total";
+
+/// When the last reload succeeded.
+const RELOAD_TIME: &str = "sealgate_config_reload_time_seconds";
+
+/// When the certificate ends.
+const CERTIFICATE_EXPIRY: &str = "sealgate_certificate_expiry_time_seconds";
+
 /// What was built, by its version.
 const BUILD_INFO: &str = "sealgate_build_info";
 
 /// Every metric, with what it counts or measures; `deploy/METRICS.md` has them, too.
-pub const METRICS: [(&str, &str); 8] = [
+pub const METRICS: [(&str, &str); 12] = [
     (
         REQUESTS,
         "Requests by account, Region, protocol, operation and outcome.",
@@ -280,6 +341,22 @@ pub const METRICS: [(&str, &str); 8] = [
         "Requests charged to a quota since the start, by outcome.",
     ),
     (AUDIT_LOST, "Audit events that could not be written."),
+    (
+        CONNECTIONS,
+        "Connections of clients that are open, by port.",
+    ),
+    (
+        RELOAD_FAILED,
+        "Reloads of users, certificates and authorities that were refused.",
+    ),
+    (
+        RELOAD_TIME,
+        "When the last reload succeeded, in seconds since 1970.",
+    ),
+    (
+        CERTIFICATE_EXPIRY,
+        "When the certificate of the port ends, in seconds since 1970.",
+    ),
     (BUILD_INFO, "1, by the version that was built."),
 ];
 
@@ -313,7 +390,22 @@ mod tests {
         quotas
             .charge(&caller.account, &caller.region, class)
             .unwrap();
+        let open = OpenConnection::count(&metrics.connections("kms"));
+        for is_done in [true, false] {
+            metrics.count_reload(is_done);
+        }
+        metrics.show_certificate_end(Timestamp::from_unix_seconds(1_800_000_000));
         let text = metrics.render(&quotas, 0);
+        for line in [
+            "sealgate_connections{port=\"kms\"} 1",
+            "sealgate_config_reload_failed_total 1",
+            "sealgate_certificate_expiry_time_seconds 1800000000",
+        ] {
+            assert!(text.lines().any(|other| other == line), "{line}: {text}");
+        }
+        drop(open);
+        let closed = "sealgate_connections{port=\"kms\"} 0\n";
+        assert!(metrics.render(&quotas, 0).contains(closed));
         for (name, meaning) in METRICS {
             assert!(
                 text.contains(&format!("# HELP {name} {meaning}")),
@@ -321,7 +413,8 @@ mod tests {
             );
         }
         let helps = text.lines().filter(|line| line.starts_with("# HELP"));
-        assert_eq!(helps.count(), METRICS.len(), "{text}");
+        let of_process = proto::process::METRICS.len();
+        assert_eq!(helps.count(), METRICS.len() + of_process, "{text}");
     }
 
     #[test]

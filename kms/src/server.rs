@@ -18,6 +18,10 @@ use proto::identity::AccountId;
 use proto::identity::Region;
 use proto::mfa::VolatileMfa;
 use proto::pages::Pages;
+use proto::renewal::NOTICED_WITHIN;
+use proto::renewal::Renew;
+use proto::renewal::Renewable;
+use proto::renewal::Renewals;
 use proto::session::SessionKey;
 use proto::time::Clock;
 use tokio::net::TcpListener;
@@ -45,6 +49,7 @@ use crate::metrics::Metrics;
 use crate::quota::Quotas;
 use crate::server::listener::Listener;
 pub use crate::server::start_error::StartError;
+use crate::server::tls::Certificates;
 use crate::services::Services;
 use crate::services::service_quotas::ServiceQuotas;
 use crate::services::sts::Sts;
@@ -72,6 +77,9 @@ pub struct Running {
     pub iam: Arc<Iam>,
     /// The controls of the admin port, for pages.
     pub controls: Controls,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    renewals: Renewals,
     hooks: Arc<Hooks>,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
@@ -87,17 +95,21 @@ pub struct Running {
 /// [`StartError`] for a configuration that is refused, files that cannot be opened, a root key that
 /// is not the store's, and ports that are taken.
 pub async fn start(config: Config, real_clock: Arc<dyn Clock>) -> Result<Running, StartError> {
-    let iam = match &config.authenticate.credentials_file {
-        Some(file) => Iam::open(file)?,
-        None => {
-            let key = SessionKey::random().map_err(StartError::SessionKey)?;
-            Iam::in_memory(Principals::default(), key, Arc::new(VolatileMfa::default()))
-        }
+    let Some(file) = &config.authenticate.credentials_file else {
+        let key = SessionKey::random().map_err(StartError::SessionKey)?;
+        let memory = Arc::new(VolatileMfa::default());
+        let iam = Iam::in_memory(Principals::default(), key, memory);
+        return start_with(config, real_clock, Arc::new(iam)).await;
     };
-    start_with(config, real_clock, Arc::new(iam)).await
+    let iam = Arc::new(Iam::open(file)?);
+    let read = Arc::clone(&iam);
+    let users = Renewable::new("users", vec![file.clone()], move || read.reload())?;
+    let mut renewals = Renewals::default();
+    renewals.add(Arc::new(users));
+    start_renewing(config, real_clock, iam, renewals).await
 }
 
-/// As [`start`], with the users and sessions of other services of this process.
+/// As [`start`], with the users and sessions of other services of this process, which somebody else has read again.
 ///
 /// # Errors
 ///
@@ -106,6 +118,15 @@ pub async fn start_with(
     config: Config,
     real_clock: Arc<dyn Clock>,
     iam: Arc<Iam>,
+) -> Result<Running, StartError> {
+    start_renewing(config, real_clock, iam, Renewals::default()).await
+}
+
+async fn start_renewing(
+    config: Config,
+    real_clock: Arc<dyn Clock>,
+    iam: Arc<Iam>,
+    renewals: Renewals,
 ) -> Result<Running, StartError> {
     config.check()?;
     for opening in config.openings() {
@@ -128,7 +149,7 @@ pub async fn start_with(
         iam,
         real_clock,
     };
-    serve(config, parts).await
+    serve(config, parts, renewals).await
 }
 
 /// What a server serves.
@@ -141,8 +162,12 @@ struct Parts {
     real_clock: Arc<dyn Clock>,
 }
 
-/// Binds the ports and serves.
-async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
+/// Binds the ports and serves. What is renewed while it runs is in `renewals`, besides its certificate.
+async fn serve(
+    config: Config,
+    parts: Parts,
+    mut renewals: Renewals,
+) -> Result<Running, StartError> {
     let snapshots = Snapshots::new(fork::forker(&config, &parts));
     let (authenticator, services) = (authenticator(&config, &parts), services(&parts));
     let Parts {
@@ -153,11 +178,11 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
         iam,
         ..
     } = parts;
-    let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
-    let (listener, address) = bind(config.listen)?;
-    let (admin_listener, admin_address) = bind(config.admin.listen)?;
-
     let (metrics, stop) = (Arc::new(Metrics::new()), CancellationToken::new());
+    let tls = certificates(&config, &metrics, &mut renewals)?;
+    let (socket, address) = bind(config.listen)?;
+    let (admin_socket, admin_address) = bind(config.admin.listen)?;
+
     let faults = faults(&config)?;
     let protocols = Protocols::new(
         Arc::clone(&kms),
@@ -185,8 +210,14 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
         stopping: stop.clone(),
     });
     let controls = Controls::new(&control);
-    let listener = Listener::new(listener, tls, &config.limits, stop.clone());
-    let admin_listener = Listener::new(admin_listener, None, &config.limits, stop.clone());
+    let listener = |socket, tls, port| {
+        let open = metrics.connections(port);
+        Listener::new(socket, tls, &config.limits, open, stop.clone())
+    };
+    let (listener, admin_listener) = (
+        listener(socket, tls, "kms"),
+        listener(admin_socket, None, "admin"),
+    );
     let tasks = vec![
         tokio::spawn(listener.serve(move |connection, request| {
             let protocols = Arc::clone(&protocols);
@@ -195,7 +226,8 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
         tokio::spawn(
             admin_listener.serve(move |_, request| admin::respond(Arc::clone(&control), request)),
         ),
-        tokio::spawn(tidy(metrics, stop.clone())),
+        tokio::spawn(tidy(Arc::clone(&metrics), stop.clone())),
+        tokio::spawn(renew(renewals.clone(), Arc::clone(&metrics), stop.clone())),
     ];
     Ok(Running {
         address,
@@ -208,10 +240,26 @@ async fn serve(config: Config, parts: Parts) -> Result<Running, StartError> {
         clock,
         iam,
         controls,
+        metrics,
+        renewals,
         hooks,
         stop,
         tasks,
     })
+}
+
+/// How TLS is served, if it is.
+fn certificates(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+    renewals: &mut Renewals,
+) -> Result<Option<Arc<Certificates>>, StartError> {
+    let Some(tls) = &config.tls else {
+        return Ok(None);
+    };
+    let certificates = Arc::new(tls::certificates_of(tls, metrics)?);
+    renewals.add(Arc::clone(&certificates) as Arc<dyn Renew>);
+    Ok(Some(certificates))
 }
 
 /// How both protocols are reached.
@@ -280,6 +328,19 @@ impl Running {
         if self.hooks.pages.set(pages).is_err() {
             tracing::warn!("there are other pages on the admin port");
         }
+    }
+
+    /// Reads the credentials file, the certificate with its key, and the authorities of clients again. No connection
+    /// is dropped.
+    ///
+    /// # Errors
+    ///
+    /// A sentence about the files that cannot be used: what was read from them before stays in use, and the others
+    /// are in use.
+    pub fn reload(&self) -> Result<(), String> {
+        let renewed = self.renewals.renew();
+        self.metrics.count_reload(renewed.is_ok());
+        renewed
     }
 
     /// Takes no more connections, lets requests in flight end within the configured time, and
@@ -362,6 +423,18 @@ async fn tidy(metrics: Arc<Metrics>, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = ticks.tick() => metrics.tidy(),
+        }
+    }
+}
+
+/// Reads files again when they change, until the server stops.
+async fn renew(renewals: Renewals, metrics: Arc<Metrics>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(NOTICED_WITHIN) => {
+                renewals.renew_changed(|is_done| metrics.count_reload(is_done));
+            }
         }
     }
 }

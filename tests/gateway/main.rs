@@ -32,6 +32,7 @@ mod presigned;
 mod promises;
 mod read;
 mod refusals;
+mod renewal;
 mod rewrap;
 mod round_trip;
 mod sessions;

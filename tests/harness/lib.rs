@@ -6,6 +6,7 @@
 //! - [`process`]: the binary, to be killed.
 //! - [`form`]: browsers' forms, signed by hand.
 //! - [`connections`]: answers read by hand, and many at once.
+//! - [`tls_front`]: a server of TLS before a server in clear.
 //! - [`signed`]: requests signed by hand, which no SDK would send.
 //! - [`world`]: KMS, gateway and backend, started together on ephemeral ports.
 //!
@@ -15,6 +16,7 @@
 pub mod world;
 pub mod form;
 pub mod connections;
+pub mod tls_front;
 pub mod signed;
 pub mod clients;
 pub mod expect;

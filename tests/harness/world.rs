@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use gateway::measured::Metrics;
 use gateway::server::Certificate;
 use gateway::server::Parts;
 use http::Response;
@@ -51,6 +52,8 @@ pub struct World {
     pub alt: Access,
     /// The certificate authority that clients trust.
     pub ca_pem: String,
+    /// What the gateway counts.
+    pub metrics: Arc<Metrics>,
     /// The gateway's clock; real unless [`Setup::clock`] set it.
     pub clock: Arc<dyn Clock>,
     tls: Arc<rustls::ClientConfig>,
@@ -147,9 +150,11 @@ impl Setup {
             chain: issued.chain,
             key: issued.key,
         });
+        let metrics = Arc::new(Metrics::new());
         let parts = Parts {
             clock: Arc::clone(&clock),
             certificate,
+            metrics: Some(Arc::clone(&metrics)),
             kms_secret: Some(Secret::new(SERVICE_SECRET)),
             iam: self.iam.clone(),
             audit: self.one_trail.then(|| Arc::clone(&kms.audit)),
@@ -164,6 +169,7 @@ impl Setup {
             main,
             alt,
             ca_pem,
+            metrics,
             clock,
             tls,
             config,

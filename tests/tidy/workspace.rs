@@ -142,6 +142,11 @@ fn only_operations_spend_permits() {
 }
 
 #[test]
+fn the_gateway_starts_no_task_whose_metrics_are_lost() {
+    expect_none(&purity::unmeasured_tasks(&TREE));
+}
+
+#[test]
 fn the_services_meet_on_the_wire_only() {
     expect_none(&purity::forbidden_dependencies(
         &TREE,

@@ -1,6 +1,9 @@
 //! `/metrics` of both admin ports, and the documents, the dashboard and the alerts that name metrics.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::process::Command;
+use std::process::Stdio;
 
 use http_body_util::BodyExt as _;
 use hyper_util::client::legacy::Client;
@@ -21,7 +24,8 @@ async fn fetch(url: String) -> String {
 fn known() -> BTreeSet<&'static str> {
     let gateway = gateway::measured::METRICS.iter().map(|(name, ..)| *name);
     let kms = kms::metrics::METRICS.iter().map(|(name, _)| *name);
-    gateway.chain(kms).collect()
+    let process = proto::process::METRICS.iter().map(|(name, ..)| *name);
+    gateway.chain(kms).chain(process).collect()
 }
 
 /// The names of metrics in a text. What a histogram is rendered as is the histogram.
@@ -29,9 +33,11 @@ fn named(text: &str) -> BTreeSet<String> {
     let is_within = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let words = text.split(|c: char| !is_within(c));
     let names = words.filter(|word| {
-        let is_whole =
-            word.ends_with("_total") || word.contains("_second") || word.ends_with("_info");
-        (word.starts_with("sealgate_") && is_whole) || word.starts_with("aws_usage_")
+        let ends = ["_total", "_info", "_connections"];
+        let is_whole = word.contains("_second") || ends.iter().any(|end| word.ends_with(end));
+        let others = ["aws_usage_", "process_"];
+        (word.starts_with("sealgate_") && is_whole)
+            || others.iter().any(|start| word.starts_with(start))
     });
     let histogram = |name: &str| {
         let parts = ["_bucket", "_count", "_sum"];
@@ -68,6 +74,51 @@ fn every_metric_that_is_named_exists_and_every_one_is_documented() {
     }
 }
 
+/// Whether promtool is content, and what it prints; none where it is not installed.
+fn promtool(arguments: &[&str], input: &str) -> Option<(bool, String)> {
+    let mut command = Command::new("promtool");
+    let command = command.args(arguments).stdin(Stdio::piped());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let Ok(mut child) = child.spawn() else {
+        eprintln!("!!!!!! promtool IS MISSING: NOT CHECKED (Debian has it in the package prometheus) !!!!!!");
+        return None;
+    };
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = output.stdout.into_iter().chain(output.stderr).collect();
+    Some((output.status.success(), String::from_utf8(text).unwrap()))
+}
+
+#[test]
+fn promtool_takes_the_alerts() {
+    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/prometheus/rules.yaml");
+    if let Some((is_right, text)) = promtool(&["check", "rules", rules], "") {
+        assert!(is_right, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn promtool_finds_nothing_in_the_metrics_but_the_name_that_cloudwatch_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = Up::start(folder.path(), &["--ephemeral"]);
+    let s3 = up.s3();
+    s3.create_bucket().bucket("demo").send().await.unwrap();
+    put_and_get(&s3, "demo", "k").await;
+    for (endpoint, expected) in [
+        ("admin_endpoint", ""),
+        (
+            "kms_admin_endpoint",
+            "aws_usage_call_count non-histogram and non-summary metrics should not have \"_count\" suffix",
+        ),
+    ] {
+        let text = fetch(format!("{}/metrics", up.text(endpoint))).await;
+        if let Some((_, found)) = promtool(&["check", "metrics"], &text) {
+            assert_eq!(found.trim(), expected, "{endpoint}: {text}");
+        }
+    }
+    up.end();
+}
+
 #[tokio::test]
 async fn every_metric_that_is_served_has_its_meaning_beside_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -82,12 +133,20 @@ async fn every_metric_that_is_served_has_its_meaning_beside_it() {
                 "sealgate_s3_requests_total",
                 "sealgate_kms_call_seconds",
                 "sealgate_certificate_expiry_time_seconds",
+                "sealgate_connections",
                 "sealgate_build_info",
+                "process_open_fds",
             ][..],
         ),
         (
             "kms_admin_endpoint",
-            &["sealgate_kms_requests_total", "sealgate_build_info"],
+            &[
+                "sealgate_kms_requests_total",
+                "sealgate_connections",
+                "sealgate_config_reload_failed_total",
+                "sealgate_build_info",
+                "process_open_fds",
+            ],
         ),
     ] {
         let text = fetch(format!("{}/metrics", up.text(endpoint))).await;

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
 
-use gateway::measured::Metrics;
 use proto::iam::Iam;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Watches a file of users until `stop`, and has `iam` read it when it is another. Each time counts in `metrics`.
+/// Watches a file of users until `stop`, and has `iam` read it when it is another. Each time is counted by `count`,
+/// with whether it was read.
 pub(super) fn watch(
     iam: Arc<Iam>,
     file: PathBuf,
-    metrics: Arc<Metrics>,
+    count: impl Fn(bool) + Send + 'static,
     stop: CancellationToken,
 ) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(async move {
@@ -27,7 +27,7 @@ pub(super) fn watch(
             }
             seen = now;
             let reloaded = iam.reload();
-            metrics.count_reload(reloaded.is_ok());
+            count(reloaded.is_ok());
             match reloaded {
                 Ok(()) => tracing::info!("users were read again"),
                 Err(error) => tracing::error!(%error, "users are unchanged"),

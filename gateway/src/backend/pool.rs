@@ -18,6 +18,8 @@ use std::time::Duration;
 use hyper::client::conn::http1;
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
+use proto::renewal::Renew;
+use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
@@ -31,6 +33,8 @@ use tokio_rustls::TlsConnector;
 use crate::backend::body::Outgoing;
 use crate::backend::failure::BackendError;
 use crate::backend::resolver::Resolver;
+use crate::backend::tls::Client;
+use crate::measured;
 
 /// The connections to one backend.
 pub(crate) struct Pool {
@@ -51,18 +55,23 @@ pub(crate) struct Target {
     pub(crate) host: String,
     pub(crate) port: u16,
     /// How to speak TLS; none for plain HTTP.
-    pub(crate) tls: Option<(TlsConnector, ServerName<'static>)>,
+    pub(crate) tls: Option<(Arc<Client>, ServerName<'static>)>,
 }
 
 struct Idle {
     sender: SendRequest<Outgoing>,
+    secured: Secured,
     /// When its last request was sent.
     began: Instant,
 }
 
+/// How TLS was spoken when a connection was opened; none for plain HTTP.
+pub(crate) type Secured = Option<Arc<ClientConfig>>;
+
 /// One connection, lent out.
 pub(crate) struct Lent {
     pub(crate) sender: SendRequest<Outgoing>,
+    pub(crate) secured: Secured,
     pub(crate) reused: bool,
 }
 
@@ -84,6 +93,12 @@ impl Pool {
         })
     }
 
+    /// How TLS is spoken, if it is.
+    pub(crate) fn tls(&self) -> Option<Arc<dyn Renew>> {
+        let (client, _) = self.target.tls.as_ref()?;
+        Some(Arc::clone(client) as Arc<dyn Renew>)
+    }
+
     /// A connection ready for a request: an idle one, else a new one.
     pub(crate) async fn lend(&self) -> Result<Lent, BackendError> {
         if let Some(lent) = self.lend_idle().await {
@@ -102,7 +117,7 @@ impl Pool {
 
     /// An idle connection that is ready for a request.
     async fn lend_idle(&self) -> Option<Lent> {
-        while let Some(mut sender) = self.take_idle() {
+        while let Some((mut sender, secured)) = self.take_idle() {
             // Ready at once, or as soon as the connection's task has seen the end of the last
             // answer; an error where the backend hung up.
             let ready = sender.is_ready()
@@ -110,6 +125,7 @@ impl Pool {
             if ready {
                 return Some(Lent {
                     sender,
+                    secured,
                     reused: true,
                 });
             }
@@ -135,9 +151,10 @@ impl Pool {
         let stream = self.connect().await?;
         drop(turn);
         stream.set_nodelay(true).map_err(unreachable)?;
-        let sender = match &self.target.tls {
-            None => handshake(stream).await?,
-            Some((connector, name)) => {
+        let secured = self.target.tls.as_ref().map(|(client, _)| client.current());
+        let sender = match (&self.target.tls, &secured) {
+            (Some((_, name)), Some(client)) => {
+                let connector = TlsConnector::from(Arc::clone(client));
                 let shaking = connector.connect(name.clone(), stream);
                 let stream = timeout(TLS_TIMEOUT, shaking)
                     .await
@@ -145,9 +162,11 @@ impl Pool {
                     .map_err(unreachable)?;
                 handshake(stream).await?
             }
+            _ => handshake(stream).await?,
         };
         Ok(Lent {
             sender,
+            secured,
             reused: false,
         })
     }
@@ -168,8 +187,17 @@ impl Pool {
 
     /// Takes a connection back whose answer was read to its end; `began` is when its request was
     /// sent.
-    pub(crate) fn give_back(&self, sender: SendRequest<Outgoing>, began: Instant) {
-        let returned = Idle { sender, began };
+    pub(crate) fn give_back(
+        &self,
+        sender: SendRequest<Outgoing>,
+        secured: Secured,
+        began: Instant,
+    ) {
+        let returned = Idle {
+            sender,
+            secured,
+            began,
+        };
         if !self.is_usable(&returned) {
             return;
         }
@@ -180,17 +208,31 @@ impl Pool {
     }
 
     fn is_usable(&self, idle: &Idle) -> bool {
-        idle.began.elapsed() < self.idle_timeout && !idle.sender.is_closed()
+        idle.began.elapsed() < self.idle_timeout
+            && !idle.sender.is_closed()
+            && self.trusts(idle.secured.as_ref())
     }
 
-    fn take_idle(&self) -> Option<SendRequest<Outgoing>> {
+    /// Whether a connection that was secured like that would be so today: an authority that was removed vouches for
+    /// no request more.
+    fn trusts(&self, secured: Option<&Arc<ClientConfig>>) -> bool {
+        match (&self.target.tls, secured) {
+            (Some((client, _)), Some(secured)) => client.is_current(secured),
+            _ => true,
+        }
+    }
+
+    fn take_idle(&self) -> Option<(SendRequest<Outgoing>, Secured)> {
         let mut idle = self.lock();
         let latest = idle.pop()?;
-        if self.is_usable(&latest) {
-            return Some(latest.sender);
-        }
-        idle.retain(|idle| self.is_usable(idle));
-        idle.pop().map(|idle| idle.sender)
+        let usable = match self.is_usable(&latest) {
+            true => Some(latest),
+            false => {
+                idle.retain(|idle| self.is_usable(idle));
+                idle.pop()
+            }
+        };
+        usable.map(|idle| (idle.sender, idle.secured))
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Idle>> {
@@ -213,7 +255,7 @@ where
         .handshake(TokioIo::new(stream))
         .await
         .map_err(|error| BackendError::Unreachable(error.to_string()))?;
-    tokio::spawn(async move {
+    measured::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%error, "connection to the backend ended");
         }
@@ -259,7 +301,7 @@ mod tests {
         for (held, is_kept) in [(Duration::ZERO, true), (timeout, false)] {
             let (ours, _theirs) = tokio::io::duplex(1024);
             let sender = handshake(ours).await.unwrap();
-            pool.give_back(sender, Instant::now().checked_sub(held).unwrap());
+            pool.give_back(sender, None, Instant::now().checked_sub(held).unwrap());
             assert_eq!(pool.take_idle().is_some(), is_kept, "{held:?}");
         }
     }

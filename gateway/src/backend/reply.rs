@@ -26,6 +26,7 @@ use crate::backend::body::Outgoing;
 use crate::backend::failure::BackendError;
 use crate::backend::local::LocalBody;
 use crate::backend::pool::Pool;
+use crate::backend::pool::Secured;
 use crate::request::BoxError;
 
 /// An answer of the backend: status and headers as they came, the body still to be read.
@@ -52,6 +53,7 @@ enum Source {
 pub(crate) struct Lease {
     pub(crate) pool: Arc<Pool>,
     pub(crate) sender: SendRequest<Outgoing>,
+    pub(crate) secured: Secured,
     /// When the request was sent.
     pub(crate) began: Instant,
 }
@@ -88,7 +90,9 @@ impl ReplyBody {
 
     fn give_back(&mut self) {
         if let Some(lease) = self.lease.take() {
-            lease.pool.give_back(lease.sender, lease.began);
+            lease
+                .pool
+                .give_back(lease.sender, lease.secured, lease.began);
         }
     }
 

@@ -6,13 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hyper_rustls::ConfigBuilderExt as _;
+use proto::renewal::Renewable;
 use rustls::ClientConfig;
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::ServerName;
 use rustls_pki_types::pem::PemObject as _;
-use tokio_rustls::TlsConnector;
 
 use crate::backend::Config;
 use crate::backend::SetupError;
@@ -20,6 +20,9 @@ use crate::backend::address::Address;
 use crate::backend::pool::Target;
 use crate::backend::resolver::Resolver;
 use crate::backend::resolver::without_root;
+
+/// How TLS is spoken to a server: with the authorities, and the client's certificate, that are in use.
+pub(crate) type Client = Renewable<ClientConfig, SetupError>;
 
 /// Where connections to `address` go, and over which TLS.
 pub(crate) fn target(address: &Address, config: &Config) -> Result<Target, SetupError> {
@@ -29,9 +32,10 @@ pub(crate) fn target(address: &Address, config: &Config) -> Result<Target, Setup
         true => {
             let name = ServerName::try_from(without_root(&host).to_owned())
                 .map_err(|error| SetupError::Tls(error.to_string()))?;
-            let client = client(config.ca_file.as_deref(), None, b"http/1.1")?;
-            let connector = TlsConnector::from(Arc::new(client));
-            Some((connector, name))
+            let ca_file = config.ca_file.clone();
+            let files = ca_file.iter().cloned().collect();
+            let make = move || client(ca_file.as_deref(), None, b"http/1.1");
+            Some((Arc::new(Client::new(NAME, files, make)?), name))
         }
     };
     Ok(Target {
@@ -93,6 +97,9 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, SetupError>
     let certificates = CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
     certificates.map_err(|error| refusal(file, &error))
 }
+
+/// What the backend's authorities are in sentences.
+const NAME: &str = "the authorities of the backend";
 
 fn refusal(file: &Path, why: &dyn Display) -> SetupError {
     SetupError::TlsFile {

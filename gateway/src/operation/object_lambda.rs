@@ -26,6 +26,7 @@ use crate::access_point::record::AccessPoint;
 use crate::authorize::Permitted;
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::measured;
 use crate::object_lambda::ObjectLambda;
 use crate::object_lambda::answer;
 use crate::object_lambda::answer::AnswerHead;
@@ -201,7 +202,7 @@ impl Call {
         let route = self.route.clone();
         let (function, event, until) = (Arc::clone(&self.function), self.event.clone(), self.until);
         // A task: the call goes on while its answer is read.
-        let mut call = tokio::spawn(async move {
+        let mut call = measured::spawn(async move {
             let expects = (action == Action::GetObject).then_some((&*route, &*token));
             // Also when nobody waits any more: else a function that never answers holds a connection for good.
             let call = tokio::time::timeout_at(until, function.call(event, expects));

@@ -8,6 +8,8 @@ use proto::audit::Audit;
 use proto::iam::Iam;
 use proto::identity::AccountId;
 use proto::identity::Secret;
+use proto::renewal::Renewable;
+use proto::renewal::Renewals;
 use proto::time::Clock;
 
 use crate::access_log::delivery::Deliverer;
@@ -93,16 +95,15 @@ pub(super) fn compose(
     config: &Config,
     (clock, vault_clock): (Arc<dyn Clock>, Option<Arc<dyn Clock>>),
     random: &Arc<dyn Random>,
-    kms_secret: Option<Secret>,
     (local, counts): (Option<Arc<dyn LocalBackend>>, Option<&Arc<RequestCounts>>),
-    iam: Option<Arc<Iam>>,
-    audit: Option<Arc<Audit>>,
+    (kms_secret, iam, audit): (Option<Secret>, Option<Arc<Iam>>, Option<Arc<Audit>>),
+    renewals: &mut Renewals,
 ) -> Result<Composed, StartError> {
-    let backend = backend(config, Arc::clone(&clock), local)?;
+    let backend = backend(config, Arc::clone(&clock), local, renewals)?;
     let backend = Arc::new(backend.counted(counts.cloned()));
-    let kms = key_service(config, kms_secret, &clock)?;
+    let kms = key_service(config, kms_secret, &clock, renewals)?;
     let kms: Arc<dyn KeyService> = Arc::new(Metered::new(kms, &config.kms.url));
-    let users = ConfiguredUsers::new(config, iam)?;
+    let users = ConfiguredUsers::new(config, iam, renewals)?;
     let stored = StoredState::new(config, &users, &backend, Arc::clone(&kms), &clock, random);
     let shared = Arc::clone(&kms);
     let (operations, sweep) =
@@ -228,11 +229,21 @@ pub(super) struct ConfiguredUsers {
 }
 
 impl ConfiguredUsers {
-    /// Those of `config`, and of `iam` or else the credentials file.
-    pub(super) fn new(config: &Config, iam: Option<Arc<Iam>>) -> Result<Self, StartError> {
+    /// Those of `config`, and of `iam` or else the credentials file, which is among `renewals` then.
+    pub(super) fn new(
+        config: &Config,
+        iam: Option<Arc<Iam>>,
+        renewals: &mut Renewals,
+    ) -> Result<Self, StartError> {
         let iam = match (iam, &config.credentials_file) {
             (Some(iam), _) => Some(iam),
-            (None, Some(file)) => Some(Arc::new(Iam::open(file).map_err(UsersError::from)?)),
+            (None, Some(file)) => {
+                let iam = Arc::new(Iam::open(file).map_err(UsersError::from)?);
+                let read = Arc::clone(&iam);
+                let users = Renewable::new("users", vec![file.clone()], move || read.reload());
+                renewals.add(Arc::new(users.map_err(UsersError::from)?));
+                Some(iam)
+            }
             (None, None) => None,
         };
         let accounts = authenticate::accounts(&config.users, iam.as_deref())?;
@@ -491,11 +502,12 @@ fn operations(
     Ok((operations, sweep))
 }
 
-/// The way to the backend, which may be one in this process.
+/// The way to the backend, which may be one in this process. What secures it is among `renewals` then.
 pub(super) fn backend(
     config: &Config,
     clock: Arc<dyn Clock>,
     local: Option<Arc<dyn LocalBackend>>,
+    renewals: &mut Renewals,
 ) -> Result<Backend, StartError> {
     let credentials = backend::Credentials {
         access_key_id: config.backend_credentials.access_key_id.clone(),
@@ -504,17 +516,21 @@ pub(super) fn backend(
     };
     let backend = Backend::new(&config.backend, credentials, clock)
         .map_err(|cause| StartError::Part("backend", cause.to_string()))?;
+    if let Some(tls) = backend.tls() {
+        renewals.add(tls);
+    }
     Ok(match local {
         Some(local) => backend.in_process(local),
         None => backend,
     })
 }
 
-/// The way to the KMS.
+/// The way to the KMS. What secures it is among `renewals` then.
 pub(super) fn key_service(
     config: &Config,
     secret: Option<Secret>,
     clock: &Arc<dyn Clock>,
+    renewals: &mut Renewals,
 ) -> Result<Arc<dyn KeyService>, StartError> {
     let retry = RetryPolicy {
         call: Duration::from_millis(config.kms.call_timeout_ms),
@@ -551,6 +567,7 @@ pub(super) fn key_service(
     };
     let kms = GrpcKeyService::new(&endpoint, files, &secret, &config.region, retry)
         .map_err(|cause| refuse(cause.to_string()))?;
+    renewals.add(kms.channels());
     Ok(Arc::new(kms))
 }
 

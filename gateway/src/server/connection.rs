@@ -35,7 +35,7 @@ use crate::server::tls::Certificates;
 pub(super) struct Shared {
     pub(super) responder: Responder,
     pub(super) limits: Limits,
-    pub(super) certificates: Option<Certificates>,
+    pub(super) certificates: Option<Arc<Certificates>>,
     /// No further requests are taken on idle connections.
     pub(super) draining: CancellationToken,
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use proto::renewal::Renewals;
+
 use crate::bucket::adoption;
 use crate::bucket::installation::Refusal;
 use crate::config::Config;
@@ -76,13 +78,13 @@ pub async fn rewrap_root_keys(
 
 fn stored_state(config: &Config, parts: Parts) -> Result<StoredState, StartError> {
     config.check()?;
-    let backend = Arc::new(compose::backend(
-        config,
-        Arc::clone(&parts.clock),
-        parts.backend,
-    )?);
-    let kms = compose::key_service(config, parts.kms_secret, &parts.clock)?;
-    let users = ConfiguredUsers::new(config, parts.iam)?;
+    // A task ends before files are read again.
+    let mut renewals = Renewals::default();
+    let clock = Arc::clone(&parts.clock);
+    let backend = compose::backend(config, clock, parts.backend, &mut renewals)?;
+    let backend = Arc::new(backend);
+    let kms = compose::key_service(config, parts.kms_secret, &parts.clock, &mut renewals)?;
+    let users = ConfiguredUsers::new(config, parts.iam, &mut renewals)?;
     Ok(StoredState::new(
         config,
         &users,

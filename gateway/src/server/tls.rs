@@ -5,9 +5,9 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use proto::audit::openssl_name;
 use proto::certificate::not_after;
+use proto::renewal::Renewable;
 use rustls::ServerConfig;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::PrivateKeyDer;
@@ -29,55 +29,23 @@ pub struct Certificate {
     pub key: PrivateKeyDer<'static>,
 }
 
-/// The certificate in use.
-pub(super) struct Certificates {
-    files: Option<(PathBuf, PathBuf)>,
-    current: ArcSwap<ServerConfig>,
+/// How TLS is served: with the certificate in use.
+pub(super) type Certificates = Renewable<ServerConfig, TlsError>;
+
+/// A certificate from memory, which is never renewed.
+pub(super) fn fixed(certificate: Certificate) -> Result<Certificates, TlsError> {
+    let config = server_config(certificate).map_err(|cause| TlsError(cause.to_string()))?;
+    Ok(Renewable::fixed(NAME, config))
 }
 
-impl Certificates {
-    /// A certificate from memory, which is never renewed.
-    pub(super) fn fixed(certificate: Certificate) -> Result<Self, TlsError> {
-        let current = server_config(certificate).map_err(|cause| TlsError(cause.to_string()))?;
-        let current = ArcSwap::new(current);
-        Ok(Self {
-            files: None,
-            current,
-        })
-    }
-
-    /// A certificate from PEM files: the chain and the key.
-    pub(super) fn from_files(chain: PathBuf, key: PathBuf) -> Result<Self, TlsError> {
-        let current = ArcSwap::new(from_files(&chain, &key)?);
-        Ok(Self {
-            files: Some((chain, key)),
-            current,
-        })
-    }
-
-    /// What the next connection is served with.
-    pub(super) fn current(&self) -> Arc<ServerConfig> {
-        self.current.load_full()
-    }
-
-    /// Reads the files again. A certificate that cannot be used leaves the old one in use.
-    pub(super) fn reload(&self) -> Result<(), TlsError> {
-        if let Some((chain, key)) = &self.files {
-            self.current.store(from_files(chain, key)?);
-        }
-        Ok(())
-    }
-
-    /// When the files were last changed, where the file system has that.
-    pub(super) fn modified(&self) -> Option<std::time::SystemTime> {
-        let (chain, key) = self.files.as_ref()?;
-        let time = |path| std::fs::metadata(path).and_then(|metadata| metadata.modified());
-        time(chain).ok().max(time(key).ok())
-    }
+/// A certificate from PEM files: the chain and the key.
+pub(super) fn from_files(chain: PathBuf, key: PathBuf) -> Result<Certificates, TlsError> {
+    let files = vec![chain.clone(), key.clone()];
+    Renewable::new(NAME, files, move || read(&chain, &key))
 }
 
 /// Reads a chain and its key, and uses them.
-fn from_files(chain: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
+fn read(chain: &Path, key: &Path) -> Result<ServerConfig, TlsError> {
     let failed = |path: &Path, cause: String| TlsError(format!("{}: {cause}", path.display()));
     let certificates = CertificateDer::pem_file_iter(chain)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
@@ -101,7 +69,7 @@ fn from_files(chain: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
 }
 
 /// TLS 1.2 and 1.3 with a certificate, for HTTP/1.1.
-fn server_config(certificate: Certificate) -> Result<Arc<ServerConfig>, rustls::Error> {
+fn server_config(certificate: Certificate) -> Result<ServerConfig, rustls::Error> {
     let end = certificate.chain.first().and_then(|leaf| not_after(leaf));
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
@@ -112,7 +80,7 @@ fn server_config(certificate: Certificate) -> Result<Arc<ServerConfig>, rustls::
         metrics::gauge!(CERTIFICATE_EXPIRY).set(end.unix_seconds_f64());
     }
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok(config)
 }
 
 /// Does the handshake of a connection. One that speaks plain HTTP gets an answer that says so, and then
@@ -157,6 +125,9 @@ pub(super) fn parameters(connection: &rustls::ServerConnection) -> TlsParameters
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the certificate cannot be used: {0}")]
 pub struct TlsError(String);
+
+/// What it is in sentences.
+const NAME: &str = "the certificate of the HTTPS port";
 
 /// The answer to plain HTTP.
 const PLAIN_HTTP: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>InvalidRequest</Code>\

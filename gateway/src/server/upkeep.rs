@@ -1,9 +1,11 @@
 //! What a gateway does beside requests: it makes sure that it may serve its state bucket, says that it
-//! runs, sweeps, delivers access logs, renews its certificate and folds what it measured.
+//! runs, sweeps, delivers access logs, reads changed files again and folds what it measured.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use proto::renewal::NOTICED_WITHIN;
+use proto::renewal::Renewals;
 use tokio_util::sync::CancellationToken;
 
 use crate::access_log::delivery::Deliverer;
@@ -11,13 +13,11 @@ use crate::backend::capabilities::Capability;
 use crate::bucket::installation::Refusal;
 use crate::chunks::random::Random;
 use crate::config::Config;
+use crate::measured;
 use crate::measured::Metrics;
-use crate::measured::Scope;
 use crate::records::sweep::Sweep;
 use crate::server::StartError;
 use crate::server::compose::StoredState;
-use crate::server::connection::Shared;
-use crate::server::tls::Certificates;
 use crate::state::Gateways;
 use crate::state::presence::Presence;
 use crate::state::presence::PresenceError;
@@ -60,24 +60,23 @@ pub(super) async fn begin(
 
 /// Starts what goes on until the gateway is closed.
 pub(super) fn run(
-    scope: &Scope,
     sweep: Sweep,
     presence: Option<Arc<Presence>>,
     random: Arc<dyn Random>,
     closed: &CancellationToken,
 ) {
     let sweeping = closed.clone();
-    tokio::spawn(scope.run(async move { sweeping.run_until_cancelled(sweep.run(&*random)).await }));
+    measured::spawn(async move { sweeping.run_until_cancelled(sweep.run(&*random)).await });
     if let Some(presence) = presence {
         let closed = closed.clone();
-        tokio::spawn(scope.run(async move { closed.run_until_cancelled(presence.run()).await }));
+        measured::spawn(async move { closed.run_until_cancelled(presence.run()).await });
     }
 }
 
 /// Starts the delivery of access logs, until the gateway is closed. A delivery that is under way then ends by itself.
-pub(super) fn deliver(scope: &Scope, logs: &Arc<Deliverer>, closed: &CancellationToken) {
+pub(super) fn deliver(logs: &Arc<Deliverer>, closed: &CancellationToken) {
     let (logs, closed) = (Arc::clone(logs), closed.clone());
-    tokio::spawn(scope.run(async move { logs.run(closed).await }));
+    measured::spawn(async move { logs.run(closed).await });
 }
 
 /// Folds recorded durations into their buckets every few seconds, until the gateway is closed: samples stay in
@@ -86,35 +85,21 @@ pub(super) fn fold(metrics: Option<Arc<Metrics>>, closed: &CancellationToken) {
     let (Some(metrics), closed) = (metrics, closed.clone()) else {
         return;
     };
-    tokio::spawn(async move {
+    measured::spawn(async move {
         while is_due(FOLD, &closed).await {
             metrics.tidy();
         }
     });
 }
 
-/// Reads the certificate again when its files change, until the gateway is closed.
-pub(super) fn renew(scope: &Scope, shared: &Arc<Shared>, closed: &CancellationToken) {
-    let (shared, closed) = (Arc::clone(shared), closed.clone());
-    tokio::spawn(scope.run(async move {
-        if let Some(certificates) = &shared.certificates {
-            watch(certificates, &closed).await;
+/// Reads files again when they change, until the gateway is closed.
+pub(super) fn renew(renewals: Renewals, closed: &CancellationToken) {
+    let closed = closed.clone();
+    measured::spawn(async move {
+        while is_due(NOTICED_WITHIN, &closed).await {
+            renewals.renew_changed(measured::count_reload);
         }
-    }));
-}
-
-async fn watch(certificates: &Certificates, closed: &CancellationToken) {
-    let mut last = certificates.modified();
-    while is_due(CERTIFICATE_CHECK, closed).await {
-        let modified = certificates.modified();
-        if modified != last {
-            last = modified;
-            match certificates.reload() {
-                Ok(()) => tracing::info!("the certificate was renewed"),
-                Err(cause) => tracing::error!(%cause, "the certificate before stays in use"),
-            }
-        }
-    }
+    });
 }
 
 /// Waits; whether the gateway is not closed then.
@@ -122,9 +107,6 @@ async fn is_due(period: Duration, closed: &CancellationToken) -> bool {
     let waited = closed.run_until_cancelled(tokio::time::sleep(period));
     waited.await.is_some()
 }
-
-/// How often the certificate's files are looked at.
-const CERTIFICATE_CHECK: Duration = Duration::from_secs(60);
 
 /// How often durations are folded into their buckets.
 const FOLD: Duration = Duration::from_secs(5);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use proto::audit::Audit;
 use proto::iam::Iam;
+use proto::renewal::Renewals;
 use proto::time::Clock;
 
 use crate::admin::Fork;
@@ -76,7 +77,8 @@ fn start(
             iam,
             real_clock,
         };
-        let running = serve(config, parts).await?;
+        // The KMS that it came from reads users again.
+        let running = serve(config, parts, Renewals::default()).await?;
         Ok(Fork {
             endpoint: running.endpoint.clone(),
             admin_endpoint: running.admin_endpoint.clone(),

@@ -19,6 +19,7 @@ use hyper_util::rt::TokioTimer;
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::server::graceful::Watcher;
+use metrics::Gauge;
 use proto::connection as ending;
 use proto::connection::UnreadBody;
 use proto::connection::stream;
@@ -31,7 +32,9 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use crate::metrics::OpenConnection;
 use crate::server::tls;
+use crate::server::tls::Certificates;
 use crate::transport::Connection;
 use crate::transport::Incoming;
 use crate::transport::Limits;
@@ -39,21 +42,24 @@ use crate::transport::Limits;
 /// One port.
 pub(crate) struct Listener {
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Certificates>>,
     http: auto::Builder<TokioExecutor>,
     head_timeout: Duration,
     unauthenticated_max: usize,
+    /// How many are open.
+    open: Gauge,
     drain: Duration,
     connections: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
 impl Listener {
-    /// Serves `listener` until `stop`.
+    /// Serves `listener` until `stop`. Its open connections are counted in `open`.
     pub(crate) fn new(
         listener: TcpListener,
-        tls: Option<TlsAcceptor>,
+        tls: Option<Arc<Certificates>>,
         limits: &Limits,
+        open: Gauge,
         stop: CancellationToken,
     ) -> Self {
         let head_timeout = Duration::from_millis(limits.head_timeout_ms);
@@ -80,6 +86,7 @@ impl Listener {
             unauthenticated_max: limits
                 .unauthenticated_requests_per_connection_max
                 .min(Semaphore::MAX_PERMITS),
+            open,
             drain: Duration::from_millis(limits.drain_ms),
             connections: Arc::new(Semaphore::new(connections)),
             stop,
@@ -98,11 +105,12 @@ impl Listener {
         while let Some((stream, peer, permit)) = self.accept().await {
             let serving = Serving {
                 http: self.http.clone(),
-                tls: self.tls.clone(),
+                tls: self.tls.as_ref().map(|tls| TlsAcceptor::from(tls.current())),
                 head_timeout: self.head_timeout,
                 unauthenticated_max: self.unauthenticated_max,
                 watcher: graceful.watcher(),
                 stop: self.stop.clone(),
+                _open: OpenConnection::count(&self.open),
                 _permit: permit,
             };
             tokio::spawn(serving.connection(stream, peer, answer.clone()));
@@ -157,6 +165,7 @@ struct Serving {
     unauthenticated_max: usize,
     watcher: Watcher,
     stop: CancellationToken,
+    _open: OpenConnection,
     _permit: OwnedSemaphorePermit,
 }
 

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use proto::audit::TlsSession;
 use proto::audit::openssl_name;
+use proto::certificate::not_after;
+use proto::renewal::Renewable;
 use rustls::ProtocolVersion;
 use rustls::RootCertStore;
 use rustls::ServerConfig;
@@ -23,11 +25,28 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::config::Tls;
+use crate::metrics::Metrics;
 use crate::server::start_error::StartError;
 
-/// What accepts TLS connections, speaking HTTP/2 and HTTP/1.1.
-pub(crate) fn acceptor(tls: &Tls) -> Result<TlsAcceptor, StartError> {
+/// How TLS is served: with the certificate, and the authorities of clients, that are in use.
+pub(crate) type Certificates = Renewable<ServerConfig, StartError>;
+
+/// The certificate that a configuration names, whose end `metrics` show.
+pub(crate) fn certificates_of(
+    tls: &Tls,
+    metrics: &Arc<Metrics>,
+) -> Result<Certificates, StartError> {
+    let (tls, metrics) = (tls.clone(), Arc::clone(metrics));
+    let files = [&tls.certificate_file, &tls.key_file];
+    let files = files.into_iter().chain(&tls.client_ca_file);
+    let files = files.cloned().collect();
+    Renewable::new(NAME, files, move || server_config(&tls, &metrics))
+}
+
+/// TLS 1.2 and 1.3 for HTTP/2 and HTTP/1.1.
+fn server_config(tls: &Tls, metrics: &Metrics) -> Result<ServerConfig, StartError> {
     let chain = certificates(&tls.certificate_file)?;
+    let end = chain.first().and_then(|leaf| not_after(leaf));
     let key = PrivateKeyDer::from_pem_file(&tls.key_file)
         .map_err(|error| StartError::tls(&tls.key_file, error))?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -51,7 +70,10 @@ pub(crate) fn acceptor(tls: &Tls) -> Result<TlsAcceptor, StartError> {
             error => StartError::tls(&tls.certificate_file, error),
         })?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
+    if let Some(end) = end {
+        metrics.show_certificate_end(end);
+    }
+    Ok(config)
 }
 
 /// Does the handshake of a connection. One that speaks plain HTTP gets an answer that says so, and then
@@ -120,6 +142,9 @@ pub(crate) fn session(connection: &ServerConnection) -> TlsSession {
         cipher_suite: suite.map_or(UNKNOWN, openssl_name),
     }
 }
+
+/// What it is in sentences.
+const NAME: &str = "the certificate and the authorities of clients";
 
 /// The answer to plain HTTP.
 const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\

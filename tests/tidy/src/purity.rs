@@ -76,6 +76,43 @@ pub fn permit_spenders(tree: &Tree) -> Vec<String> {
     })
 }
 
+/// Places in the gateway that start a task by other means than `measured::spawn`: what it counts would be lost.
+/// Programs may be started where `Command` is named.
+#[must_use]
+pub fn unmeasured_tasks(tree: &Tree) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let files = tree.below("gateway/src", "rs");
+    for (file, text) in files.filter(|(file, _)| !tree::is_test(file)) {
+        if file == "gateway/src/measured.rs" {
+            continue;
+        }
+        let tokens = code::tokens_without_tests(text);
+        let starts_programs = tokens.iter().any(|token| token.text == "Command");
+        for (at, token) in tokens.iter().enumerate() {
+            if !STARTERS.contains(&token.text) {
+                continue;
+            }
+            let before = |distance| at.checked_sub(distance).map_or("", |at| tokens[at].text);
+            let is_measured = (before(2), before(1)) == ("measured", "::");
+            let is_program = before(1) == "." && starts_programs;
+            if !is_measured && !is_program {
+                let line = token.line;
+                wrong.push(format!("{file}:{line} starts a task past measured::spawn"));
+            }
+        }
+    }
+    wrong
+}
+
+/// What starts tasks.
+const STARTERS: [&str; 5] = [
+    "spawn",
+    "spawn_blocking",
+    "spawn_local",
+    "spawn_on",
+    "JoinSet",
+];
+
 /// Crates (`("gateway", "kms")`) of which the first depends on the second though it must not.
 #[must_use]
 pub fn forbidden_dependencies(tree: &Tree, pairs: &[(&str, &str)]) -> Vec<String> {
@@ -190,6 +227,24 @@ mod tests {
         assert_eq!(
             permit_spenders(&tree),
             ["gateway/src/respond/b.rs:2 names spend"]
+        );
+    }
+
+    #[test]
+    fn a_task_that_is_started_past_the_metrics_is_found_and_a_program_is_not() {
+        let tree = Tree::of(&[
+            ("gateway/src/measured.rs", "tokio::spawn(task)"),
+            ("gateway/src/a.rs", "measured::spawn(task); // spawn\ntokio::spawn(task)"),
+            ("gateway/src/b.rs", "use tokio::process::Command; command.spawn()"),
+            ("gateway/src/c.rs", "tracker.spawn(task)\n#[cfg(test)] mod t { tokio::spawn(t) }"),
+            ("gateway/src/d.rs", "use tokio::spawn;\nCommand::new(); spawn(task)"),
+            ("kms/src/a.rs", "tokio::spawn(task)"),
+        ]);
+        let found = unmeasured_tasks(&tree);
+        let places: Vec<_> = found.iter().filter_map(|text| text.split(' ').next()).collect();
+        assert_eq!(
+            places,
+            ["gateway/src/a.rs:2", "gateway/src/c.rs:1", "gateway/src/d.rs:1", "gateway/src/d.rs:2"]
         );
     }
 

@@ -5,9 +5,11 @@
 
 use std::net::IpAddr;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use hyper_util::rt::TokioIo;
+use proto::renewal::Renewable;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
@@ -39,6 +41,24 @@ pub struct TlsFiles<'a> {
     pub client_certificate: Option<&'a Path>,
     /// The private key of that certificate.
     pub client_key: Option<&'a Path>,
+}
+
+/// The channel in use. Calls that began on another one end there.
+pub(crate) type Channels = Renewable<Channel, SetupError>;
+
+impl<'a> TlsFiles<'a> {
+    fn paths(self) -> [Option<PathBuf>; 3] {
+        [self.ca, self.client_certificate, self.client_key].map(|file| file.map(Path::to_owned))
+    }
+
+    fn of(files: &'a [Option<PathBuf>; 3]) -> Self {
+        let [ca, client_certificate, client_key] = files.each_ref().map(Option::as_deref);
+        Self {
+            ca,
+            client_certificate,
+            client_key,
+        }
+    }
 }
 
 impl GrpcEndpoint {
@@ -76,29 +96,56 @@ impl GrpcEndpoint {
             || address.is_ok_and(|address| address.is_loopback())
     }
 
-    /// A channel that connects when it is first used, set up by `prepare`.
-    pub(crate) fn channel(
+    /// A channel that connects when it is first used, set up by `prepare`; another one when `files` changed.
+    pub(crate) fn channels(
+        &self,
+        files: TlsFiles<'_>,
+        prepare: impl Fn(Endpoint) -> Endpoint + Send + Sync + 'static,
+    ) -> Result<Channels, SetupError> {
+        if !self.is_secured {
+            return Ok(Channels::fixed(NAME, self.plain(prepare)?));
+        }
+        let (endpoint, files) = (self.clone(), files.paths());
+        let paths = files.iter().flatten().cloned().collect();
+        Channels::new(NAME, paths, move || {
+            endpoint.secured(TlsFiles::of(&files), &prepare)
+        })
+    }
+
+    fn endpoint(
+        &self,
+        prepare: impl FnOnce(Endpoint) -> Endpoint,
+    ) -> Result<Endpoint, SetupError> {
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.authority));
+        Ok(prepare(endpoint.map_err(|error| {
+            SetupError::new(error.to_string())
+        })?))
+    }
+
+    /// A channel without TLS.
+    fn plain(&self, prepare: impl FnOnce(Endpoint) -> Endpoint) -> Result<Channel, SetupError> {
+        let endpoint = self.endpoint(prepare)?;
+        let (resolver, address) = (Resolver::system(), (self.host.clone(), self.port));
+        let connect = move |_| {
+            let (resolver, address) = (resolver.clone(), address.clone());
+            async move { Ok::<_, std::io::Error>(TokioIo::new(open(&resolver, &address).await?)) }
+        };
+        Ok(endpoint.connect_with_connector_lazy(service_fn(connect)))
+    }
+
+    /// A channel over TLS, by what `files` have now.
+    fn secured(
         &self,
         files: TlsFiles<'_>,
         prepare: impl FnOnce(Endpoint) -> Endpoint,
     ) -> Result<Channel, SetupError> {
-        let endpoint = Endpoint::from_shared(format!("http://{}", self.authority));
-        let endpoint = prepare(endpoint.map_err(|error| SetupError::new(error.to_string()))?);
-        let resolver = Resolver::system();
-        if !self.is_secured {
-            let address = (self.host.clone(), self.port);
-            let connect = move |_| {
-                let (resolver, address) = (resolver.clone(), address.clone());
-                async move { Ok::<_, std::io::Error>(TokioIo::new(open(&resolver, &address).await?)) }
-            };
-            return Ok(endpoint.connect_with_connector_lazy(service_fn(connect)));
-        }
+        let endpoint = self.endpoint(prepare)?;
         let origin = format!("https://{}", self.authority).parse();
         let origin = origin.map_err(|_| SetupError::new(format!("{self:?} is no address")))?;
         let name = ServerName::try_from(without_root(&self.host).to_owned())
             .map_err(|error| SetupError::new(format!("{}: {error}", self.host)))?;
         let connector = TlsConnector::from(Arc::new(client(files)?));
-        let address = (self.host.clone(), self.port);
+        let (resolver, address) = (Resolver::system(), (self.host.clone(), self.port));
         let connect = move |_| {
             let (connector, name) = (connector.clone(), name.clone());
             let (resolver, address) = (resolver.clone(), address.clone());
@@ -130,6 +177,9 @@ impl SetupError {
         Self(why)
     }
 }
+
+/// What secures the way to the KMS, in sentences.
+const NAME: &str = "authorities and certificate for the KMS";
 
 /// How the gateway speaks TLS to the KMS.
 fn client(files: TlsFiles<'_>) -> Result<ClientConfig, SetupError> {

@@ -1,10 +1,12 @@
 //! A [`KeyService`] by gRPC: `grpcs://host:port`, or `grpc://host:port` on the same machine.
 //!
-//! One channel, connected when it is first needed and again whenever it broke. The gateway proves
-//! itself by a shared secret; who the call is made for, and through which service, stands in the
-//! metadata.
+//! One channel, connected when it is first needed and again whenever it broke; another one when the files that secure
+//! it changed. The gateway proves itself by a shared secret; who the call is made for, and through which service,
+//! stands in the metadata.
 
+use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -12,6 +14,7 @@ use futures_util::future::BoxFuture;
 use proto::identity::Region;
 use proto::identity::Secret;
 use proto::kms::v1::key_management_client::KeyManagementClient;
+use proto::renewal::Renew;
 use proto::trace::Span;
 use tonic::Code;
 use tonic::Request;
@@ -31,6 +34,7 @@ use crate::keys::kms::KeyService;
 use crate::keys::kms::KeyServiceError;
 use crate::keys::kms::Requester;
 use crate::keys::kms::RetryPolicy;
+use crate::keys::kms::endpoint::Channels;
 use crate::keys::kms::endpoint::GrpcEndpoint;
 use crate::keys::kms::endpoint::SetupError;
 use crate::keys::kms::endpoint::TlsFiles;
@@ -41,8 +45,7 @@ type Client = KeyManagementClient<Channel>;
 
 /// A KMS that speaks `sealgate.kms.v1`.
 pub struct GrpcKeyService {
-    client: Client,
-    health: HealthClient<Channel>,
+    channels: Arc<Channels>,
     authorization: MetadataValue<Ascii>,
     region: MetadataValue<Ascii>,
     via_service: MetadataValue<Ascii>,
@@ -65,7 +68,7 @@ impl GrpcKeyService {
         region: &Region,
         retry: RetryPolicy,
     ) -> Result<Self, SetupError> {
-        let channel = endpoint.channel(files, |endpoint| {
+        let channels = endpoint.channels(files, move |endpoint| {
             endpoint
                 .connect_timeout(retry.call)
                 .http2_keep_alive_interval(Duration::from_secs(30))
@@ -76,13 +79,22 @@ impl GrpcKeyService {
         authorization.set_sensitive(true);
         let bad_region = || SetupError::new("the Region is not visible ASCII".to_owned());
         Ok(Self {
-            health: HealthClient::new(channel.clone()),
-            client: KeyManagementClient::new(channel),
+            channels: Arc::new(channels),
             authorization,
             region: ascii(region.as_str()).ok_or_else(bad_region)?,
             via_service: ascii(&format!("s3.{region}.amazonaws.com")).ok_or_else(bad_region)?,
             retry,
         })
+    }
+
+    /// What secures the way to the KMS.
+    pub(crate) fn channels(&self) -> Arc<dyn Renew> {
+        Arc::clone(&self.channels) as Arc<dyn Renew>
+    }
+
+    /// The channel that calls go over now.
+    fn channel(&self) -> Channel {
+        (*self.channels.current()).clone()
     }
 
     /// One call, repeated while the KMS is not reached.
@@ -97,7 +109,7 @@ impl GrpcKeyService {
     {
         let attempt = || async {
             let request = self.request(requester, message.clone())?;
-            let answer = send(self.client.clone(), request).await;
+            let answer = send(Client::new(self.channel()), request).await;
             answer.map_err(|status| from_status(&status))
         };
         Ok(self.retry.call(attempt).await?.into_inner())
@@ -187,7 +199,7 @@ impl KeyService for GrpcKeyService {
         async move {
             let message = HealthCheckRequest::default();
             let request = self.request(&Requester::Gateway(NO_ACCOUNT.parse().ok()), message)?;
-            let answer = self.health.clone().check(request).await;
+            let answer = HealthClient::new(self.channel()).check(request).await;
             answer.map(drop).map_err(|status| from_status(&status))
         }
         .boxed()
@@ -220,8 +232,17 @@ fn from_status(status: &Status) -> KeyServiceError {
         Code::Unauthenticated | Code::InvalidArgument | Code::Unimplemented => {
             KeyServiceError::refused(status.code().description(), status.message())
         }
-        _ => KeyServiceError::Unreachable(status.message().to_owned()),
+        _ => KeyServiceError::Unreachable(cause(status)),
     }
+}
+
+/// Why a call ended: what the operating system or TLS reported, which is the last cause, or else what the KMS sent.
+fn cause(status: &Status) -> String {
+    let mut last = status.source();
+    while let Some(next) = last.and_then(Error::source) {
+        last = Some(next);
+    }
+    last.map_or_else(|| status.message().to_owned(), ToString::to_string)
 }
 
 fn ascii(text: &str) -> Option<MetadataValue<Ascii>> {

@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use crate::error::S3Code;
 use crate::error::S3Error;
+use crate::measured;
 use crate::object_lambda::config;
 use crate::request::Body;
 use crate::request::BoxError;
@@ -117,7 +118,7 @@ fn start(
     Ok(Running {
         child,
         output,
-        input: tokio::spawn(feed(stdin, input)),
+        input: measured::spawn(feed(stdin, input)),
         until,
     })
 }
