@@ -1,10 +1,11 @@
 //! `sealgate check`: what a start would refuse in a file, and what it would accept and should not, without a start.
 //!
-//! Nothing is written, no port is bound and nothing is connected to.
+//! Nothing is written and no port is bound. With `--online` what a file names is connected to.
 
 mod effective;
 mod findings;
 mod named_files;
+mod online;
 mod services;
 
 use std::path::Path;
@@ -24,12 +25,13 @@ use crate::files;
 use crate::seed::Seed;
 use crate::up;
 
-/// Prints what is wrong with each file. The status is 1 if a start would refuse one of them.
+/// Prints what is wrong with each file. The status is 1 if a start would refuse one of them, or if something that they
+/// name cannot be used and that was to be tried.
 ///
 /// # Errors
 ///
 /// When a file cannot be read, or is of no kind that is known.
-pub fn run(flags: &Check) -> anyhow::Result<ExitCode> {
+pub async fn run(flags: &Check) -> anyhow::Result<ExitCode> {
     let mut is_right = true;
     for path in &flags.files {
         let file = ConfigurationFile::read(path)?;
@@ -58,6 +60,9 @@ pub fn run(flags: &Check) -> anyhow::Result<ExitCode> {
             ));
             if flags.print {
                 print_line(&effective::text(&file, kind)?);
+            }
+            if flags.online {
+                is_right &= Box::pin(online::run(&file, path, kind)).await;
             }
         }
     }

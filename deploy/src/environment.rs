@@ -10,12 +10,6 @@ pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Whether this process has the secret `name`, in a variable or in a file.
-#[must_use]
-pub fn is_set(name: &str) -> bool {
-    variable(name).is_some() || variable(&format!("{name}_FILE")).is_some()
-}
-
 /// The secret `name` of an environment, without white space at its ends; none if neither `name` nor `name_FILE` is
 /// set there.
 ///
@@ -43,11 +37,14 @@ pub fn secret(env: impl Fn(&str) -> Option<String>, name: &str) -> anyhow::Resul
 /// first one where systems have it. Empty if there is none, as in an image of one binary.
 #[must_use]
 pub fn system_authorities(env: impl Fn(&str) -> Option<String>) -> String {
-    let named = env("SSL_CERT_FILE");
+    let named = env(AUTHORITIES);
     let files = named.as_deref().into_iter().chain(SYSTEM_AUTHORITIES);
     let mut texts = files.filter_map(|file| std::fs::read_to_string(file).ok());
     texts.next().unwrap_or_default()
 }
+
+/// The file of the authorities that are trusted, PEM, as OpenSSL reads it.
+pub const AUTHORITIES: &str = "SSL_CERT_FILE";
 
 /// Where Debian and Alpine, Fedora, SUSE, and BSD and macOS have them.
 const SYSTEM_AUTHORITIES: [&str; 4] = [

@@ -61,7 +61,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Some(Command::Gateway(flags)) => Box::pin(single::gateway(&flags)).await,
             Some(Command::Health(flags)) => health::run(&flags),
             // Their results decide the status.
-            Some(Command::Check(flags)) => return check::run(&flags),
+            Some(Command::Check(flags)) => return check::run(&flags).await,
             Some(Command::Load(flags)) => return Box::pin(load::run(&flags)).await,
             Some(Command::Plan(flags)) => plan::run(&flags),
             Some(Command::Env(flags)) => env::run(&flags),

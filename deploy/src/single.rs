@@ -106,16 +106,66 @@ fn kms_config(
         }
     };
     set_quotas(&mut config.quotas, flags.quota_scale, &flags.quota);
+    complete_kms(&mut config, env)?;
+    config
+        .check()
+        .map_err(|error| written.explain(error, kms::config::ConfigError::field))?;
+    Ok((config, seed, written))
+}
+
+/// Sets what the environment gives to a KMS.
+///
+/// # Errors
+///
+/// When it gives something that cannot be used.
+pub fn complete_kms(
+    config: &mut kms::config::Config,
+    env: impl Fn(&str) -> Option<String>,
+) -> anyhow::Result<()> {
     if let Some(secret) = environment::secret(&env, environment::SERVICE_SECRET)? {
         config.authenticate.service_secret = Some(secret);
     }
     if let Some(token) = environment::admin_token(&env)? {
         config.admin.token = Some(token);
     }
-    config
-        .check()
-        .map_err(|error| written.explain(error, kms::config::ConfigError::field))?;
-    Ok((config, seed, written))
+    Ok(())
+}
+
+/// Sets what the environment gives to a gateway.
+///
+/// # Errors
+///
+/// When it gives something that cannot be used.
+pub fn complete_gateway(
+    config: &mut gateway::config::Config,
+    env: impl Fn(&str) -> Option<String>,
+) -> anyhow::Result<()> {
+    let credentials = &mut config.backend_credentials;
+    if let Some(id) = env(environment::BACKEND_ID) {
+        credentials.access_key_id = id;
+    }
+    if let Some(secret) = environment::secret(&env, environment::BACKEND_SECRET)? {
+        credentials.secret_access_key = secret;
+    }
+    if let Some(token) = environment::admin_token(&env)? {
+        config.listen.admin_token = Some(token);
+    }
+    trust(config, env(environment::AUTHORITIES).map(PathBuf::from));
+    Ok(())
+}
+
+/// Has the authorities in `file` vouch for backend and KMS where TLS is spoken and the configuration names none. Those
+/// that are compiled in do otherwise.
+pub fn trust(config: &mut gateway::config::Config, file: Option<PathBuf>) {
+    let ways = [
+        (config.backend.url.starts_with("https://"), &mut config.backend.ca_file),
+        (config.kms.url.starts_with("grpcs://"), &mut config.kms.ca_file),
+    ];
+    for (is_secured, ca_file) in ways {
+        if is_secured && ca_file.is_none() {
+            ca_file.clone_from(&file);
+        }
+    }
 }
 
 /// Scales every request quota if there is a factor, sets the rates of some, and switches on quotas that
@@ -277,23 +327,19 @@ fn gateway_facts(running: &gateway::server::Running) -> Facts {
     }
 }
 
-/// The gateway's configuration, and as it is written.
-fn gateway_config(file: &Path) -> anyhow::Result<(gateway::config::Config, ConfigurationFile)> {
+/// The configuration of a gateway alone, with what the environment gives, and as it is written.
+///
+/// # Errors
+///
+/// When it cannot work.
+pub fn gateway_config(
+    file: &Path,
+) -> anyhow::Result<(gateway::config::Config, ConfigurationFile)> {
     let written = ConfigurationFile::read(file)?;
     let mut config: gateway::config::Config = written.parse()?;
     let explain = |error| written.explain(error, gateway::config::ConfigError::field);
     config.check().map_err(explain)?;
-    let credentials = &mut config.backend_credentials;
-    if let Some(id) = environment::variable(environment::BACKEND_ID) {
-        credentials.access_key_id = id;
-    }
-    let secret = environment::secret(environment::variable, environment::BACKEND_SECRET)?;
-    if let Some(secret) = secret {
-        credentials.secret_access_key = secret;
-    }
-    if let Some(token) = environment::admin_token(environment::variable)? {
-        config.listen.admin_token = Some(token);
-    }
+    complete_gateway(&mut config, environment::variable)?;
     config.check_backend_credentials().map_err(explain)?;
     if Regions::default().find(config.region.as_str()).is_none() {
         let region = &config.region;
@@ -370,6 +416,24 @@ mod tests {
             assert_eq!(config.quotas.shape, kms::quota::Shape::Window);
             assert!((config.quotas.scale - 0.001).abs() < f64::EPSILON);
         }
+    }
+
+    #[test]
+    fn authorities_of_the_environment_count_where_tls_is_spoken_and_none_are_named() {
+        let of = |backend: &str, kms: &str, named: Option<&str>| {
+            let mut config = gateway::config::Config::default();
+            config.backend.url = backend.to_owned();
+            config.kms.url = kms.to_owned();
+            config.backend.ca_file = named.map(PathBuf::from);
+            let env = |name: &str| (name == "SSL_CERT_FILE").then(|| "/system.pem".to_owned());
+            complete_gateway(&mut config, env).unwrap();
+            [config.backend.ca_file, config.kms.ca_file]
+        };
+        let (system, own) = (Some("/system.pem".into()), Some("/own.pem".into()));
+        let (https, grpcs) = ("https://backend", "grpcs://kms:1");
+        assert_eq!(of(https, grpcs, None), [system.clone(), system.clone()]);
+        assert_eq!(of(https, grpcs, Some("/own.pem")), [own, system]);
+        assert_eq!(of("http://backend", "grpc://kms:1", None), [None, None]);
     }
 
     #[test]

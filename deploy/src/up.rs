@@ -153,6 +153,7 @@ impl Together {
         let stop_backend = CancellationToken::new();
         let backend = ChosenBackend::start(flags, &given, data, &stop_backend).await?;
         backend.configure(&mut gateway_config);
+        single::trust(&mut gateway_config, given.authorities_file.clone());
         let port = backend.port_credentials();
         if flags.backend.is_some() {
             gateway_config.check_backend_credentials()?;

@@ -37,6 +37,7 @@ mod requests;
 pub mod view;
 
 pub(crate) use readiness::Readiness;
+pub(crate) use readiness::list_state_bucket;
 
 /// What the admin listener serves.
 pub(crate) struct Admin {

@@ -60,6 +60,7 @@ mod listeners;
 pub mod operate;
 mod timed;
 mod tls;
+pub mod trial;
 mod upkeep;
 
 pub use listeners::Listeners;

@@ -3,6 +3,13 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use tests::backend::ACCESS_KEY_ID;
+use tests::backend::SECRET_ACCESS_KEY;
+use tests::tls_front;
+use tests::tls_front::Front;
+use tests::world::SERVICE_SECRET;
+use tests::world::World;
+
 use crate::command;
 
 /// The status and the output of `check` with these arguments.
@@ -124,4 +131,119 @@ fn the_effective_configuration_has_the_defaults_and_no_secret() {
         text.contains("service_secret = \"***\"") && !text.contains("precious"),
         "{text}"
     );
+}
+
+/// A gateway's file with the credentials that backend and KMS accept.
+fn gateway_file(backend: &str, kms: &str, more: &str) -> String {
+    format!(
+        "[backend]\nurl = \"{backend}\"\n{more}\n[backend_credentials]\naccess_key_id = \"{ACCESS_KEY_ID}\"\n\
+         secret_access_key = \"{SECRET_ACCESS_KEY}\"\n[kms]\nurl = \"{kms}\"\nsecret_file = \"secret\"\n\
+         [[users]]\naccess_key_id = \"AKIDEXAMPLE\"\nsecret_access_key = \"secretsecret\"\n"
+    )
+}
+
+/// A port at which nobody listens.
+fn closed_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_gateways_file_names_is_tried_and_each_failure_is_a_sentence() {
+    let world = World::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        sealgate::files::write_private(&folder.path().join(name), text.as_bytes()).unwrap();
+    };
+    let tried = |text: &str, secret: &str| {
+        file("gateway.toml", text);
+        file("secret", secret);
+        let (status, text) = check(folder.path(), &["--online", "gateway.toml"]);
+        let lines = text.lines().filter(|line| line.starts_with("online: "));
+        (status, lines.map(str::to_owned).collect::<Vec<_>>())
+    };
+    let (backend, kms) = (
+        world.backend.endpoint(),
+        format!("grpc://{}", world.kms.address),
+    );
+    let function = format!(
+        "[object_lambda]\npublic_url = \"http://127.0.0.1:1\"\n[[object_lambda.functions]]\n\
+         arn = \"arn:aws:lambda:us-east-1:111122223333:function:f\"\nfunction.url = \"{backend}\"\n"
+    );
+    let right = gateway_file(&backend, &kms, "") + &function;
+    let (status, lines) = tried(&right, SERVICE_SECRET);
+    let expected = [
+        format!("online: the backend {backend}: ok: it accepts the credentials, and has the state bucket"),
+        format!("online: the KMS {kms}: ok: it accepts the gateway"),
+        format!("online: the server of a function {backend}: ok: it takes connections"),
+    ];
+    assert_eq!((status, lines.len()), (0, 3), "{lines:?}");
+    for (line, expected) in lines.iter().zip(&expected) {
+        assert!(line.starts_with(expected), "{line}");
+    }
+
+    let wrong = right.replace(SECRET_ACCESS_KEY, "another-secret-access-key");
+    let (status, lines) = tried(&wrong, "another-service-secret");
+    assert_eq!(status, 1);
+    let refused = "failed: the backend refuses the gateway's credentials";
+    assert!(lines[0].contains(refused) && lines[0].ends_with("(backend.url)"), "{lines:?}");
+    assert!(lines[1].contains("failed: the KMS refused: "), "{lines:?}");
+
+    let (nobody, no_kms) = (
+        format!("http://127.0.0.1:{}", closed_port()),
+        format!("grpc://127.0.0.1:{}", closed_port()),
+    );
+    let (status, lines) = tried(&gateway_file(&nobody, &no_kms, ""), SERVICE_SECRET);
+    assert_eq!(status, 1);
+    for line in &lines[..2] {
+        assert!(line.contains("failed: ") && line.contains("refused"), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_of_what_is_tried_are_verified() {
+    let world = World::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let shown = tls_front::pair();
+    let target = world.backend.endpoint().replace("http://", "");
+    let front = Front::start(
+        target.parse().unwrap(),
+        tls_front::server(&shown, &[], b"http/1.1"),
+    );
+    let before_kms = Front::start(
+        world.kms.address,
+        tls_front::server(&shown, &[], b"h2"),
+    );
+    let (backend, kms) = (
+        format!("https://localhost:{}", front.port),
+        format!("grpcs://localhost:{}", before_kms.port),
+    );
+    sealgate::files::write_private(&folder.path().join("secret"), SERVICE_SECRET.as_bytes()).unwrap();
+    for (authority, expected) in [(&shown, 0), (&tls_front::pair(), 1)] {
+        tls_front::write(folder.path(), "ca", authority);
+        let text = gateway_file(&backend, &kms, "ca_file = \"ca.pem\"");
+        let text = text.replace("secret_file", "ca_file = \"ca.pem\"\nsecret_file");
+        std::fs::write(folder.path().join("gateway.toml"), text).unwrap();
+        let (status, text) = check(folder.path(), &["--online", "gateway.toml"]);
+        assert_eq!(status, expected, "{text}");
+        let verdict = ["ok: ", "failed: "][usize::from(expected == 1)];
+        let lines: Vec<_> = text.lines().filter(|line| line.starts_with("online: ")).collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        for line in lines {
+            let names_cause = expected == 0 || line.contains("certificate");
+            assert!(line.contains(verdict) && names_cause, "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_names_no_server_or_is_wrong_is_not_tried() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("kms.toml"), "[quotas]\nscale = 1.0\n").unwrap();
+    let (status, text) = check(folder.path(), &["--online", "kms.toml"]);
+    assert_eq!(status, 0, "{text}");
+    assert!(text.contains("online: kms.toml names no server: nothing was tried\n"), "{text}");
+    std::fs::write(folder.path().join("kms.toml"), "[quotas]\nscale = -1.0\n").unwrap();
+    let (status, text) = check(folder.path(), &["--online", "kms.toml"]);
+    assert!(status == 1 && !text.contains("online: "), "{text}");
 }

@@ -115,6 +115,7 @@ fn command(folder: &Path) -> Command {
         "SEALGATE_ACCESS_KEY_ID",
         "SEALGATE_SECRET_ACCESS_KEY",
         "SEALGATE_SECRET_ACCESS_KEY_FILE",
+        "SSL_CERT_FILE",
         "OTEL_EXPORTER_OTLP_ENDPOINT",
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
     ] {

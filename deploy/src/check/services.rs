@@ -6,15 +6,14 @@ use kms::regions::Regions;
 use crate::check::findings::OfService;
 use crate::check::named_files;
 use crate::environment;
+use crate::process;
+use crate::single;
 
 /// Checks the configuration of a KMS, alone or as that of `up`.
 pub(super) fn kms(found: &mut OfService<'_>, config: &kms::config::Config, is_alone: bool) {
     let mut checked = config.clone();
-    if is_alone && environment::is_set(environment::ADMIN_TOKEN) {
-        checked
-            .admin
-            .token
-            .get_or_insert_with(|| proto::identity::Secret::new("given by the environment"));
+    if is_alone && let Err(error) = single::complete_kms(&mut checked, environment::variable) {
+        found.error("", &process::sentence(&error));
     }
     if !is_alone {
         // `up` makes them.
@@ -91,6 +90,11 @@ pub(super) fn gateway(found: &mut OfService<'_>, config: &gateway::config::Confi
     if let Err(error) = config.check() {
         found.error(error.field(), &error.to_string());
     }
+    let mut config = config.clone();
+    if is_alone && let Err(error) = single::complete_gateway(&mut config, environment::variable) {
+        found.error("", &process::sentence(&error));
+    }
+    let config = &config;
     let listen = &config.listen;
     match (&listen.certificate_file, &listen.private_key_file) {
         (Some(certificate), Some(key)) => {
@@ -115,9 +119,7 @@ pub(super) fn gateway(found: &mut OfService<'_>, config: &gateway::config::Confi
 
 /// What `up` would set.
 fn gateway_alone(found: &mut OfService<'_>, config: &gateway::config::Config) {
-    let (id, secret) = (environment::BACKEND_ID, environment::BACKEND_SECRET);
-    let is_given = environment::is_set(id) || environment::is_set(secret);
-    if !is_given && let Err(error) = config.check_backend_credentials() {
+    if let Err(error) = config.check_backend_credentials() {
         found.error(error.field(), &error.to_string());
     }
     if config.users.is_empty() && config.credentials_file.is_none() {

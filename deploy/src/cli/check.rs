@@ -17,6 +17,10 @@ pub struct Check {
     /// Print what each service would run with: the defaults and what the file sets, secrets as ***.
     #[arg(long)]
     pub print: bool,
+    /// Try what each right file names, too: whether backend, KMS and functions are reached and accept the gateway. What
+    /// takes longer than 10 seconds failed. No function is called, and nothing is written.
+    #[arg(long)]
+    pub online: bool,
 }
 
 /// What a file describes.

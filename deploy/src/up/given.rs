@@ -1,6 +1,7 @@
 //! What a start is given besides flags: what files and the environment say. Nothing after it reads either.
 
 use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use gateway::config::BackendCredentials;
@@ -31,6 +32,8 @@ pub struct Given {
     pub(crate) backend_credentials: Option<BackendCredentials>,
     /// The system's authorities, PEM, for clients that have one file of them.
     pub(super) system_authorities: String,
+    /// Who vouches for the backend, unless the configuration names them; those that are compiled in if absent.
+    pub(super) authorities_file: Option<PathBuf>,
     /// The main user's account, unless there is a file of users already.
     pub(crate) account: AccountId,
     /// Whether the embedded backend stores objects in memory, and not in a folder.
@@ -71,6 +74,7 @@ impl Given {
             admin_token: environment::admin_token(environment::variable)?,
             backend_credentials,
             system_authorities: environment::system_authorities(environment::variable),
+            authorities_file: environment::variable(environment::AUTHORITIES).map(PathBuf::from),
             ..given
         })
     }
@@ -88,6 +92,7 @@ impl Given {
             admin_token: None,
             backend_credentials: None,
             system_authorities: String::new(),
+            authorities_file: None,
             account: credentials::MAIN_ACCOUNT.parse()?,
             is_in_memory: false,
             clock: None,

@@ -79,24 +79,9 @@ impl Readiness {
         kms.and(backend)
     }
 
-    /// Lists the state bucket: that needs the gateway's credentials, and no other permission than those
-    /// that it must have.
     async fn backend(&self) -> Result<(), String> {
-        let bucket = self.state.bucket();
-        let request = BackendRequest::bucket(Method::GET, bucket)
-            .query("list-type", "2")
-            .query("max-keys", "1");
-        let answer = self.state.backend().send(request).await;
-        let answer = answer.map_err(|error| format!("the backend cannot be used: {error}"))?;
-        let status = answer.status();
-        if status.is_success() || status == StatusCode::NOT_FOUND {
-            return self.state_bucket(status).await;
-        }
-        let body = answer.into_body().collect(ERROR_BYTES_MAX).await;
-        let code = failure::code(&body.unwrap_or_default()).unwrap_or_default();
-        Err(format!(
-            "the backend refuses the gateway's credentials or its state bucket {bucket:?}: {status} {code}"
-        ))
+        let status = list_state_bucket(&self.state).await?;
+        self.state_bucket(status).await
     }
 
     /// Whether the state bucket is the right one; where there is none, whether it can be made.
@@ -116,6 +101,30 @@ impl Readiness {
     async fn kms(&self) -> Result<(), String> {
         self.kms.check().await.map_err(|error| error.to_string())
     }
+}
+
+/// Lists the state bucket: that needs the gateway's credentials, and no other permission than those that it must have.
+/// Returns a success, or 404 where there is none.
+///
+/// # Errors
+///
+/// Why the backend cannot be used, in a sentence.
+pub(crate) async fn list_state_bucket(state: &State) -> Result<StatusCode, String> {
+    let bucket = state.bucket();
+    let request = BackendRequest::bucket(Method::GET, bucket)
+        .query("list-type", "2")
+        .query("max-keys", "1");
+    let answer = state.backend().send(request).await;
+    let answer = answer.map_err(|error| format!("the backend cannot be used: {error}"))?;
+    let status = answer.status();
+    if status.is_success() || status == StatusCode::NOT_FOUND {
+        return Ok(status);
+    }
+    let body = answer.into_body().collect(ERROR_BYTES_MAX).await;
+    let code = failure::code(&body.unwrap_or_default()).unwrap_or_default();
+    Err(format!(
+        "the backend refuses the gateway's credentials or its state bucket {bucket:?}: {status} {code}"
+    ))
 }
 
 /// The last outcome if it is fresh, or that of the probe.

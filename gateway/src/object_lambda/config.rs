@@ -152,7 +152,7 @@ pub(super) fn search_path() -> Option<OsString> {
 }
 
 /// A URL of HTTP.
-pub(super) fn parse_url(text: &str) -> Option<Uri> {
+pub(crate) fn parse_url(text: &str) -> Option<Uri> {
     let url: Uri = text.parse().ok()?;
     let is_http = matches!(url.scheme_str(), Some("http" | "https"));
     (is_http && url.authority().is_some()).then_some(url)
