@@ -4,6 +4,8 @@
 //! `ca.key`, readable by the owner alone): clients trust `ca.pem` once. The server's certificate
 //! is issued anew at each start and its key never touches the disk.
 
+mod trust_store;
+
 use std::net::IpAddr;
 use std::path::Path;
 use std::path::PathBuf;
@@ -21,6 +23,7 @@ use rcgen::KeyUsagePurpose;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::pem::PemObject as _;
 use time::Duration;
 use time::OffsetDateTime;
 
@@ -72,17 +75,21 @@ impl LocalAuthority {
         &self.certificate
     }
 
-    /// Writes the authorities of the system and this one into `ca-bundle.pem` in `directory`, for clients that know one
-    /// file of authorities and reach other services, too.
+    /// Writes this authority and those of the system into `ca-bundle.pem` in `directory`, and for Java into `ca.p12`:
+    /// for clients that know one file of authorities and reach other services, too.
     ///
     /// # Errors
     ///
-    /// When it cannot be written, or this authority's file cannot be read.
+    /// When they cannot be written, or this authority's file cannot be read.
     pub fn write_bundle(&self, directory: &Path, system: &str) -> anyhow::Result<()> {
         let own = std::fs::read_to_string(&self.certificate)
             .with_context(|| format!("reading {}", self.certificate.display()))?;
-        let bundle = directory.join(BUNDLE_FILE);
-        files::write_private(&bundle, format!("{own}\n{system}").as_bytes())
+        let bundle = format!("{own}\n{system}");
+        // What cannot be read among the system's, no client could use.
+        let certificates = CertificateDer::pem_slice_iter(bundle.as_bytes()).flatten();
+        let store = trust_store::of(certificates);
+        files::write_private(&directory.join(BUNDLE_FILE), bundle.as_bytes())?;
+        files::write_private(&directory.join(TRUST_STORE_FILE), &store)
     }
 
     /// Issues a certificate for `names` (DNS names, wildcards, IP addresses), valid from a day
@@ -161,6 +168,8 @@ const CERTIFICATE_FILE: &str = "ca.pem";
 const KEY_FILE: &str = "ca.key";
 /// Where [`LocalAuthority::write_bundle`] writes to.
 pub const BUNDLE_FILE: &str = "ca-bundle.pem";
+/// The same for Java.
+pub const TRUST_STORE_FILE: &str = "ca.p12";
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,9 @@
 mod profile;
 
 use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Context as _;
 
 use crate::announce::print_line;
 use crate::cli::env::Env;
@@ -17,7 +20,8 @@ use crate::running::RunningUp;
 /// When no `up` runs in the folder, or a file of profiles cannot be written. Nothing is printed then.
 pub fn run(flags: &Env) -> anyhow::Result<()> {
     if flags.unset {
-        let names = NAMES.into_iter().chain(STALE);
+        let java = flags.java.then_some(JAVA);
+        let names = NAMES.into_iter().chain(STALE).chain(java);
         let lines: Vec<String> = names.map(|name| unset(flags.shell, name)).collect();
         print_line(&lines.join("\n"));
         return Ok(());
@@ -33,7 +37,12 @@ pub fn run(flags: &Env) -> anyhow::Result<()> {
         ));
         return Ok(());
     }
-    let variables = variables(&running)?;
+    let mut variables = variables(&running)?;
+    let java = java_options(&running)?;
+    if flags.java {
+        let options = java.clone().context("the `up` that runs is an earlier version, which has no trust store")?;
+        variables.push((JAVA, options));
+    }
     if flags.json {
         let object: BTreeMap<_, _> = variables.into_iter().collect();
         print_line(&serde_json::to_string_pretty(&object)?);
@@ -43,7 +52,8 @@ pub fn run(flags: &Env) -> anyhow::Result<()> {
             .map(|(name, value)| format!("{name}={}", quoted_dotenv(value)));
         print_line(&lines.collect::<Vec<_>>().join("\n"));
     } else {
-        print_line(&script(flags.shell, &variables));
+        let hint = java.filter(|_| !flags.java);
+        print_line(&script(flags.shell, &variables, hint.as_deref()));
     }
     Ok(())
 }
@@ -54,13 +64,6 @@ pub fn run(flags: &Env) -> anyhow::Result<()> {
 ///
 /// When a path is not UTF-8.
 pub fn variables(running: &RunningUp) -> anyhow::Result<Vec<(&'static str, String)>> {
-    let path = |path: &std::path::Path| match path.to_str() {
-        Some(text) => Ok(text.to_owned()),
-        None => Err(anyhow::anyhow!(
-            "{} is not UTF-8, and no variable can have it",
-            path.display()
-        )),
-    };
     let (s3, kms) = (&running.s3_tls_endpoint, &running.kms_endpoint);
     let values = [
         running.access_key_id.clone(),
@@ -74,22 +77,48 @@ pub fn variables(running: &RunningUp) -> anyhow::Result<Vec<(&'static str, Strin
         kms.clone(),
         kms.clone(),
         running.kms_admin_endpoint.clone(),
-        path(&running.ca_bundle_file)?,
-        path(&running.ca_file)?,
+        text_of(&running.ca_bundle_file)?,
+        text_of(&running.ca_file)?,
         "true".to_owned(),
     ];
     let all = NAMES.into_iter().zip(values);
     Ok(all.filter(|(_, value)| !value.is_empty()).collect())
 }
 
-/// Lines for a shell, with the way to run them.
-fn script(shell: Shell, variables: &[(&str, String)]) -> String {
+/// A path as a variable has it.
+fn text_of(path: &Path) -> anyhow::Result<String> {
+    let text = path.to_str().map(str::to_owned);
+    text.with_context(|| format!("{} is not UTF-8, and no variable can have it", path.display()))
+}
+
+/// The options by which Java trusts the authorities; none if there is no store of them.
+///
+/// The virtual machine takes a quoted part of `JAVA_TOOL_OPTIONS` as one.
+fn java_options(running: &RunningUp) -> anyhow::Result<Option<String>> {
+    let store = text_of(&running.trust_store_file)?;
+    let quoted = match (is_plain(&store), store.contains('\'')) {
+        _ if store.is_empty() => return Ok(None),
+        (true, _) => store,
+        (false, false) => format!("'{store}'"),
+        (false, true) => format!("\"{store}\""),
+    };
+    Ok(Some(format!(
+        "-Djavax.net.ssl.trustStore={quoted} -Djavax.net.ssl.trustStorePassword={JAVA_PASSWORD}"
+    )))
+}
+
+/// Lines for a shell, with what Java needs besides, and the way to run them.
+fn script(shell: Shell, variables: &[(&str, String)], java: Option<&str>) -> String {
     let mut lines: Vec<String> = STALE.iter().map(|name| unset(shell, name)).collect();
     lines.extend(variables.iter().map(|(name, value)| match shell {
         Shell::Sh => format!("export {name}={}", quoted_sh(value)),
         Shell::Fish => format!("set -gx {name} {};", quoted_fish(value)),
         Shell::Powershell => format!("$Env:{name} = '{}'", value.replace('\'', "''")),
     }));
+    // A comment: as a variable, every Java program would print a line about it.
+    if let Some(options) = java {
+        lines.push(format!("# For Java: java {options} ..., or sealgate env --java"));
+    }
     lines.push(match shell {
         Shell::Sh => "# Run this to use it: eval \"$(sealgate env)\"".to_owned(),
         Shell::Fish => "# Run this to use it: sealgate env --shell fish | source".to_owned(),
@@ -155,6 +184,12 @@ const NAMES: [&str; 13] = [
     "AWS_EC2_METADATA_DISABLED",
 ];
 
+/// What every Java program reads.
+const JAVA: &str = "JAVA_TOOL_OPTIONS";
+
+/// The password of Java's own trust store. Ours has none, and takes any.
+const JAVA_PASSWORD: &str = "changeit";
+
 /// What an earlier login left, which would take precedence or break signatures.
 const STALE: [&str; 2] = ["AWS_SESSION_TOKEN", "AWS_PROFILE"];
 
@@ -172,6 +207,7 @@ mod tests {
             console: String::new(),
             ca_file: "/tmp/it's here/ca.pem".into(),
             ca_bundle_file: "/tmp/it's here/ca-bundle.pem".into(),
+            trust_store_file: "/tmp/it's here/ca.p12".into(),
             region: "eu-west-1".to_owned(),
             access_key_id: "MAIN".to_owned(),
             secret_access_key: "a+b/c=".to_owned(),
@@ -222,9 +258,10 @@ mod tests {
                 "$Env:AWS_CA_BUNDLE = '/tmp/it''s here/ca-bundle.pem'",
             ),
         ] {
-            let text = script(shell, &variables);
+            let text = script(shell, &variables, Some("-Doption"));
             assert!(text.contains(unset), "{text}");
             assert!(text.contains(bundle), "{text}");
+            assert!(text.contains("\n# For Java: java -Doption"), "{text}");
             assert!(
                 text.lines().last().unwrap().starts_with("# Run this"),
                 "{text}"
@@ -232,6 +269,28 @@ mod tests {
         }
         assert_eq!(quoted_dotenv("a b"), "'a b'");
         assert_eq!(quoted_dotenv("it's"), "\"it's\"");
+    }
+
+    #[test]
+    fn java_reads_the_trust_store_whatever_the_folder_is_called_and_an_earlier_version_has_none() {
+        let password = "-Djavax.net.ssl.trustStorePassword=changeit";
+        for (store, quoted) in [
+            ("/data/ca.p12", "/data/ca.p12"),
+            ("/my data/ca.p12", "'/my data/ca.p12'"),
+            ("/it's here/ca.p12", "\"/it's here/ca.p12\""),
+        ] {
+            let running = RunningUp {
+                trust_store_file: store.into(),
+                ..running()
+            };
+            let expected = format!("-Djavax.net.ssl.trustStore={quoted} {password}");
+            assert_eq!(java_options(&running).unwrap(), Some(expected));
+        }
+        let earlier = RunningUp {
+            trust_store_file: std::path::PathBuf::new(),
+            ..running()
+        };
+        assert_eq!(java_options(&earlier).unwrap(), None);
     }
 
     #[test]

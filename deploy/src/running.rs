@@ -15,6 +15,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::announce::Announcement;
+use crate::certificate::BUNDLE_FILE;
+use crate::certificate::TRUST_STORE_FILE;
 use crate::files;
 
 /// The file of this process. Dropping it removes it.
@@ -24,7 +26,8 @@ pub struct RunFile {
 }
 
 impl RunFile {
-    /// Writes what `announcement` has, the id of this process, and the bundle of authorities into `folder`.
+    /// Writes what `announcement` has, the id of this process, and the bundles of authorities in its data folder into
+    /// `folder`.
     ///
     /// # Errors
     ///
@@ -32,14 +35,19 @@ impl RunFile {
     pub fn write(
         folder: &Path,
         announcement: &Announcement,
-        bundle: &Path,
     ) -> anyhow::Result<Self> {
         let mut content = announcement.json()?;
         let fields = content
             .as_object_mut()
             .context("an announcement has fields")?;
         fields.insert("pid".to_owned(), json!(std::process::id()));
-        fields.insert("ca_bundle_file".to_owned(), json!(bundle));
+        let data = &announcement.data_dir;
+        for (field, file) in [
+            ("ca_bundle_file", BUNDLE_FILE),
+            ("trust_store_file", TRUST_STORE_FILE),
+        ] {
+            fields.insert(field.to_owned(), json!(data.join(file)));
+        }
         let path = folder.join(FILE);
         let text = serde_json::to_vec_pretty(&content)?;
         Ok(Self {
@@ -77,6 +85,9 @@ pub struct RunningUp {
     pub ca_file: PathBuf,
     /// The authorities of the system and that one, PEM.
     pub ca_bundle_file: PathBuf,
+    /// The same as a trust store of Java; empty if an earlier version runs.
+    #[serde(default)]
+    pub trust_store_file: PathBuf,
     /// The Region.
     pub region: String,
     /// The main user's access key id.
@@ -135,16 +146,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let refusal = || RunningUp::read(folder.path()).unwrap_err().to_string();
         assert!(refusal().contains("no sealgate runs in"), "{}", refusal());
-        let bundle = folder.path().join("ca-bundle.pem");
-        let file = RunFile::write(folder.path(), &announcement(), &bundle).unwrap();
+        let announcement = Announcement {
+            data_dir: folder.path().to_owned(),
+            ..announcement()
+        };
+        let file = RunFile::write(folder.path(), &announcement).unwrap();
         let path = folder.path().join(FILE);
         assert_eq!(files::mode(&path), 0o600);
         let found = RunningUp::read(folder.path()).unwrap();
         assert_eq!(found.pid, std::process::id());
-        assert_eq!(
-            (found.access_key_id.as_str(), found.ca_bundle_file),
-            ("MAIN", bundle)
-        );
+        assert_eq!(found.access_key_id, "MAIN");
+        let files = [found.ca_bundle_file, found.trust_store_file];
+        let expected = ["ca-bundle.pem", "ca.p12"].map(|name| folder.path().join(name));
+        assert_eq!(files, expected);
 
         let left = std::fs::read(&path).unwrap();
         drop(file);
@@ -157,7 +171,7 @@ mod tests {
     fn a_later_life_replaces_the_file_of_one_that_was_killed() {
         let folder = tempfile::tempdir().unwrap();
         files::write_private(&folder.path().join(FILE), b"{").unwrap();
-        let _file = RunFile::write(folder.path(), &announcement(), folder.path()).unwrap();
+        let _file = RunFile::write(folder.path(), &announcement()).unwrap();
         assert_eq!(
             RunningUp::read(folder.path()).unwrap().access_key_id,
             "MAIN"

@@ -40,7 +40,6 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::announce;
 use crate::announce::Announcement;
-use crate::certificate;
 use crate::certificate::LocalAuthority;
 use crate::cli::Up;
 use crate::configuration::ConfigurationFile;
@@ -83,8 +82,7 @@ pub async fn run(flags: Up) -> anyhow::Result<()> {
     if let Some(traces) = &traces {
         traces.count_in(Arc::clone(running.gateway.metrics()));
     }
-    let bundle = running.announcement.data_dir.join(certificate::BUNDLE_FILE);
-    let run_file = RunFile::write(&folder.path, &running.announcement, &bundle)?;
+    let run_file = RunFile::write(&folder.path, &running.announcement)?;
     if flags.fixture {
         running.announcement.print_json()?;
     } else {

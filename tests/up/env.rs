@@ -72,6 +72,50 @@ fn a_shell_that_evaluates_it_has_what_the_running_process_announced() {
     assert_eq!(env(folder.path(), &[]).status.code(), Some(1));
 }
 
+/// Requests a URL and prints the status.
+const REQUEST: &str = r#"
+public class Request {
+    public static void main(String[] arguments) throws Exception {
+        var url = new java.net.URI(arguments[0]).toURL();
+        System.out.println(((java.net.HttpURLConnection) url.openConnection()).getResponseCode());
+    }
+}
+"#;
+
+#[test]
+fn a_java_program_trusts_the_store_that_the_environment_names() {
+    if std::process::Command::new("keytool").arg("-help").output().is_err() {
+        eprintln!("!!!!!! java IS MISSING: NOT CHECKED !!!!!!");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let up = Up::start(folder.path(), &["--data", "my data"]);
+    let mut command = command(folder.path());
+    let printed = command.args(["env", "--data", "my data", "--java", "--json"]);
+    let printed: Value = serde_json::from_slice(&printed.output().unwrap().stdout).unwrap();
+    let options = printed["JAVA_TOOL_OPTIONS"].as_str().unwrap();
+
+    let store = folder.path().join("my data/ca.p12");
+    let mut keytool = std::process::Command::new("keytool");
+    keytool.args(["-list", "-storepass", "changeit", "-keystore"]).arg(&store);
+    let listed = text(keytool.output().unwrap().stdout);
+    assert!(listed.contains("sealgate, ") && listed.contains("trustedCertEntry"), "{listed}");
+
+    let source = folder.path().join("Request.java");
+    std::fs::write(&source, REQUEST).unwrap();
+    let request = |options: &str| {
+        let mut java = std::process::Command::new("java");
+        java.arg(&source).arg(up.text("s3_tls_endpoint"));
+        let output = java.env("JAVA_TOOL_OPTIONS", options).output().unwrap();
+        (text(output.stdout), text(output.stderr))
+    };
+    // Nobody signed it.
+    assert_eq!(request(options).0, "403\n");
+    let (_, why) = request("");
+    assert!(why.contains("SSLHandshakeException"), "{why}");
+    up.end();
+}
+
 #[test]
 fn a_process_that_was_killed_is_not_taken_for_a_running_one() {
     let folder = tempfile::tempdir().unwrap();

@@ -20,6 +20,9 @@ pub struct Env {
     /// Lines NAME=VALUE instead, as a file .env has them.
     #[arg(long, conflicts_with = "shell")]
     pub dotenv: bool,
+    /// Set JAVA_TOOL_OPTIONS, too, by which Java programs trust the authority; each of them prints a line about it.
+    #[arg(long)]
+    pub java: bool,
     /// Unset every variable that it sets instead; nothing need run.
     #[arg(long, conflicts_with_all = ["json", "dotenv"])]
     pub unset: bool,
@@ -30,7 +33,7 @@ pub struct Env {
         long,
         value_name = "NAME",
         value_parser = profile_name,
-        conflicts_with_all = ["shell", "json", "dotenv", "unset"]
+        conflicts_with_all = ["shell", "json", "dotenv", "unset", "java"]
     )]
     pub write_profile: Option<String>,
 }

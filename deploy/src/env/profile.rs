@@ -197,6 +197,7 @@ mod tests {
             console: String::new(),
             ca_file: "ca.pem".into(),
             ca_bundle_file: "/data/ca-bundle.pem".into(),
+            trust_store_file: "/data/ca.p12".into(),
             region: "us-east-1".to_owned(),
             access_key_id: "MAIN".to_owned(),
             secret_access_key: "precious".to_owned(),
