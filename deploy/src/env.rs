@@ -40,7 +40,9 @@ pub fn run(flags: &Env) -> anyhow::Result<()> {
     let mut variables = variables(&running)?;
     let java = java_options(&running)?;
     if flags.java {
-        let options = java.clone().context("the `up` that runs is an earlier version, which has no trust store")?;
+        let options = java
+            .clone()
+            .context("the `up` that runs is an earlier version, which has no trust store")?;
         variables.push((JAVA, options));
     }
     if flags.json {
@@ -88,7 +90,12 @@ pub fn variables(running: &RunningUp) -> anyhow::Result<Vec<(&'static str, Strin
 /// A path as a variable has it.
 fn text_of(path: &Path) -> anyhow::Result<String> {
     let text = path.to_str().map(str::to_owned);
-    text.with_context(|| format!("{} is not UTF-8, and no variable can have it", path.display()))
+    text.with_context(|| {
+        format!(
+            "{} is not UTF-8, and no variable can have it",
+            path.display()
+        )
+    })
 }
 
 /// The options by which Java trusts the authorities; none if there is no store of them.
@@ -117,7 +124,9 @@ fn script(shell: Shell, variables: &[(&str, String)], java: Option<&str>) -> Str
     }));
     // A comment: as a variable, every Java program would print a line about it.
     if let Some(options) = java {
-        lines.push(format!("# For Java: java {options} ..., or sealgate env --java"));
+        lines.push(format!(
+            "# For Java: java {options} ..., or sealgate env --java"
+        ));
     }
     lines.push(match shell {
         Shell::Sh => "# Run this to use it: eval \"$(sealgate env)\"".to_owned(),

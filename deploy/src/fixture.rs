@@ -307,7 +307,7 @@ impl Sealgate {
             console: String::new(),
             ca_file: announcement.ca_file.clone(),
             ca_bundle_file: announcement.ca_file.clone(),
-            trust_store_file: std::path::PathBuf::new(),
+            trust_store_file: PathBuf::new(),
             region: announcement.region.clone(),
             access_key_id: announcement.access_key_id.clone(),
             secret_access_key: announcement.secret_access_key.clone(),

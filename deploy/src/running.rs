@@ -32,10 +32,7 @@ impl RunFile {
     /// # Errors
     ///
     /// When it cannot be written.
-    pub fn write(
-        folder: &Path,
-        announcement: &Announcement,
-    ) -> anyhow::Result<Self> {
+    pub fn write(folder: &Path, announcement: &Announcement) -> anyhow::Result<Self> {
         let mut content = announcement.json()?;
         let fields = content
             .as_object_mut()

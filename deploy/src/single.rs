@@ -158,8 +158,14 @@ pub fn complete_gateway(
 /// that are compiled in do otherwise.
 pub fn trust(config: &mut gateway::config::Config, file: Option<PathBuf>) {
     let ways = [
-        (config.backend.url.starts_with("https://"), &mut config.backend.ca_file),
-        (config.kms.url.starts_with("grpcs://"), &mut config.kms.ca_file),
+        (
+            config.backend.url.starts_with("https://"),
+            &mut config.backend.ca_file,
+        ),
+        (
+            config.kms.url.starts_with("grpcs://"),
+            &mut config.kms.ca_file,
+        ),
     ];
     for (is_secured, ca_file) in ways {
         if is_secured && ca_file.is_none() {
@@ -332,9 +338,7 @@ fn gateway_facts(running: &gateway::server::Running) -> Facts {
 /// # Errors
 ///
 /// When it cannot work.
-pub fn gateway_config(
-    file: &Path,
-) -> anyhow::Result<(gateway::config::Config, ConfigurationFile)> {
+pub fn gateway_config(file: &Path) -> anyhow::Result<(gateway::config::Config, ConfigurationFile)> {
     let written = ConfigurationFile::read(file)?;
     let mut config: gateway::config::Config = written.parse()?;
     let explain = |error| written.explain(error, gateway::config::ConfigError::field);

@@ -181,7 +181,11 @@ impl Metrics {
     /// Counts a reload of users, certificates or authorities that was done or refused.
     pub fn count_reload(&self, is_done: bool) {
         match is_done {
-            true => self.gauge(RELOAD_TIME, Vec::new(), SystemClock.now().unix_seconds_f64()),
+            true => self.gauge(
+                RELOAD_TIME,
+                Vec::new(),
+                SystemClock.now().unix_seconds_f64(),
+            ),
             false => self
                 .recorder
                 .register_counter(&Key::from_name(RELOAD_FAILED), &METADATA)
@@ -381,7 +385,7 @@ mod tests {
     fn every_metric_is_shown_with_its_meaning() {
         let metrics = Metrics::new();
         let config = crate::quota::Config::default();
-        let quotas = Quotas::new(config, Arc::new(proto::time::SystemClock)).unwrap();
+        let quotas = Quotas::new(config, Arc::new(SystemClock)).unwrap();
         let caller = Caller::fixture("111122223333", "us-east-1");
         let took = Duration::from_millis(1);
         metrics.count(&caller, Protocol::Json, OperationName::Encrypt, None, took);
@@ -421,7 +425,7 @@ mod tests {
     fn made_up_accounts_do_not_make_series_without_end() {
         let metrics = Metrics::new();
         let config = crate::quota::Config::default();
-        let quotas = Quotas::new(config, Arc::new(proto::time::SystemClock)).unwrap();
+        let quotas = Quotas::new(config, Arc::new(SystemClock)).unwrap();
         let count = |number: usize| {
             let caller = Caller::fixture(&format!("{number:012}"), "us-east-1");
             let took = Duration::from_millis(1);

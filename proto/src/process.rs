@@ -71,7 +71,8 @@ impl Sources<'_> {
         let values = [
             self.cpu_seconds(),
             self.of_status("VmRSS:").map(|kibibytes| kibibytes * 1024.0),
-            self.open_files.and_then(|files| files.to_string().parse().ok()),
+            self.open_files
+                .and_then(|files| files.to_string().parse().ok()),
             self.open_files_max(),
             self.start_seconds(),
             self.of_status("Threads:"),

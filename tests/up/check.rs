@@ -173,7 +173,9 @@ async fn what_a_gateways_file_names_is_tried_and_each_failure_is_a_sentence() {
     let right = gateway_file(&backend, &kms, "") + &function;
     let (status, lines) = tried(&right, SERVICE_SECRET);
     let expected = [
-        format!("online: the backend {backend}: ok: it accepts the credentials, and has the state bucket"),
+        format!(
+            "online: the backend {backend}: ok: it accepts the credentials, and has the state bucket"
+        ),
         format!("online: the KMS {kms}: ok: it accepts the gateway"),
         format!("online: the server of a function {backend}: ok: it takes connections"),
     ];
@@ -186,7 +188,10 @@ async fn what_a_gateways_file_names_is_tried_and_each_failure_is_a_sentence() {
     let (status, lines) = tried(&wrong, "another-service-secret");
     assert_eq!(status, 1);
     let refused = "failed: the backend refuses the gateway's credentials";
-    assert!(lines[0].contains(refused) && lines[0].ends_with("(backend.url)"), "{lines:?}");
+    assert!(
+        lines[0].contains(refused) && lines[0].ends_with("(backend.url)"),
+        "{lines:?}"
+    );
     assert!(lines[1].contains("failed: the KMS refused: "), "{lines:?}");
 
     let (nobody, no_kms) = (
@@ -196,7 +201,10 @@ async fn what_a_gateways_file_names_is_tried_and_each_failure_is_a_sentence() {
     let (status, lines) = tried(&gateway_file(&nobody, &no_kms, ""), SERVICE_SECRET);
     assert_eq!(status, 1);
     for line in &lines[..2] {
-        assert!(line.contains("failed: ") && line.contains("refused"), "{line}");
+        assert!(
+            line.contains("failed: ") && line.contains("refused"),
+            "{line}"
+        );
     }
 }
 
@@ -210,15 +218,13 @@ async fn certificates_of_what_is_tried_are_verified() {
         target.parse().unwrap(),
         tls_front::server(&shown, &[], b"http/1.1"),
     );
-    let before_kms = Front::start(
-        world.kms.address,
-        tls_front::server(&shown, &[], b"h2"),
-    );
+    let before_kms = Front::start(world.kms.address, tls_front::server(&shown, &[], b"h2"));
     let (backend, kms) = (
         format!("https://localhost:{}", front.port),
         format!("grpcs://localhost:{}", before_kms.port),
     );
-    sealgate::files::write_private(&folder.path().join("secret"), SERVICE_SECRET.as_bytes()).unwrap();
+    sealgate::files::write_private(&folder.path().join("secret"), SERVICE_SECRET.as_bytes())
+        .unwrap();
     for (authority, expected) in [(&shown, 0), (&tls_front::pair(), 1)] {
         tls_front::write(folder.path(), "ca", authority);
         let text = gateway_file(&backend, &kms, "ca_file = \"ca.pem\"");
@@ -227,7 +233,10 @@ async fn certificates_of_what_is_tried_are_verified() {
         let (status, text) = check(folder.path(), &["--online", "gateway.toml"]);
         assert_eq!(status, expected, "{text}");
         let verdict = ["ok: ", "failed: "][usize::from(expected == 1)];
-        let lines: Vec<_> = text.lines().filter(|line| line.starts_with("online: ")).collect();
+        let lines: Vec<_> = text
+            .lines()
+            .filter(|line| line.starts_with("online: "))
+            .collect();
         assert_eq!(lines.len(), 2, "{text}");
         for line in lines {
             let names_cause = expected == 0 || line.contains("certificate");
@@ -242,7 +251,10 @@ fn a_file_that_names_no_server_or_is_wrong_is_not_tried() {
     std::fs::write(folder.path().join("kms.toml"), "[quotas]\nscale = 1.0\n").unwrap();
     let (status, text) = check(folder.path(), &["--online", "kms.toml"]);
     assert_eq!(status, 0, "{text}");
-    assert!(text.contains("online: kms.toml names no server: nothing was tried\n"), "{text}");
+    assert!(
+        text.contains("online: kms.toml names no server: nothing was tried\n"),
+        "{text}"
+    );
     std::fs::write(folder.path().join("kms.toml"), "[quotas]\nscale = -1.0\n").unwrap();
     let (status, text) = check(folder.path(), &["--online", "kms.toml"]);
     assert!(status == 1 && !text.contains("online: "), "{text}");

@@ -84,7 +84,11 @@ public class Request {
 
 #[test]
 fn a_java_program_trusts_the_store_that_the_environment_names() {
-    if std::process::Command::new("keytool").arg("-help").output().is_err() {
+    if std::process::Command::new("keytool")
+        .arg("-help")
+        .output()
+        .is_err()
+    {
         eprintln!("!!!!!! java IS MISSING: NOT CHECKED !!!!!!");
         return;
     }
@@ -97,9 +101,14 @@ fn a_java_program_trusts_the_store_that_the_environment_names() {
 
     let store = folder.path().join("my data/ca.p12");
     let mut keytool = std::process::Command::new("keytool");
-    keytool.args(["-list", "-storepass", "changeit", "-keystore"]).arg(&store);
+    keytool
+        .args(["-list", "-storepass", "changeit", "-keystore"])
+        .arg(&store);
     let listed = text(keytool.output().unwrap().stdout);
-    assert!(listed.contains("sealgate, ") && listed.contains("trustedCertEntry"), "{listed}");
+    assert!(
+        listed.contains("sealgate, ") && listed.contains("trustedCertEntry"),
+        "{listed}"
+    );
 
     let source = folder.path().join("Request.java");
     std::fs::write(&source, REQUEST).unwrap();

@@ -80,10 +80,17 @@ fn promtool(arguments: &[&str], input: &str) -> Option<(bool, String)> {
     let command = command.args(arguments).stdin(Stdio::piped());
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let Ok(mut child) = child.spawn() else {
-        eprintln!("!!!!!! promtool IS MISSING: NOT CHECKED (Debian has it in the package prometheus) !!!!!!");
+        eprintln!(
+            "!!!!!! promtool IS MISSING: NOT CHECKED (Debian has it in the package prometheus) !!!!!!"
+        );
         return None;
     };
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
     let output = child.wait_with_output().unwrap();
     let text = output.stdout.into_iter().chain(output.stderr).collect();
     Some((output.status.success(), String::from_utf8(text).unwrap()))
@@ -91,7 +98,10 @@ fn promtool(arguments: &[&str], input: &str) -> Option<(bool, String)> {
 
 #[test]
 fn promtool_takes_the_alerts() {
-    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/prometheus/rules.yaml");
+    let rules = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../deploy/prometheus/rules.yaml"
+    );
     if let Some((is_right, text)) = promtool(&["check", "rules", rules], "") {
         assert!(is_right, "{text}");
     }

@@ -24,7 +24,11 @@ pub(super) fn of<C: AsRef<[u8]>>(certificates: impl IntoIterator<Item = C>) -> V
 /// A bag with one certificate.
 fn bag(alias: &str, certificate: &[u8]) -> Vec<u8> {
     let content = der(OCTET_STRING, &[certificate]);
-    let x509 = [&der(OID, &[X509_CERTIFICATE]), &der(EXPLICIT, &[&content])[..]].concat();
+    let x509 = [
+        &der(OID, &[X509_CERTIFICATE]),
+        &der(EXPLICIT, &[&content])[..],
+    ]
+    .concat();
     let name: Vec<u8> = alias.encode_utf16().flat_map(u16::to_be_bytes).collect();
     // A set is sorted: the shorter attribute first.
     let mut attributes = [
@@ -91,9 +95,7 @@ const CERTIFICATE_BAG: &[u8] = &[
     0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x0C, 0x0A, 0x01, 0x03,
 ];
 /// 1.2.840.113549.1.9.22.1, `x509Certificate`.
-const X509_CERTIFICATE: &[u8] = &[
-    0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, 0x16, 0x01,
-];
+const X509_CERTIFICATE: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, 0x16, 0x01];
 /// 1.2.840.113549.1.9.20, `friendlyName`: the alias.
 const FRIENDLY_NAME: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, 0x14];
 /// 2.16.840.1.113894.746875.1.1, `trustedKeyUsage` of Oracle.

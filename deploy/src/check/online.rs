@@ -25,7 +25,9 @@ pub(super) async fn run(file: &ConfigurationFile, path: &Path, kind: Kind) -> bo
     };
     if tried.is_empty() {
         let path = path.display();
-        print_line(&format!("online: {path} names no server: nothing was tried"));
+        print_line(&format!(
+            "online: {path} names no server: nothing was tried"
+        ));
     }
     for Trial {
         field,
@@ -42,11 +44,7 @@ pub(super) async fn run(file: &ConfigurationFile, path: &Path, kind: Kind) -> bo
     tried.iter().all(|tried| tried.outcome.is_ok())
 }
 
-async fn try_out(
-    file: &ConfigurationFile,
-    path: &Path,
-    kind: Kind,
-) -> anyhow::Result<Vec<Trial>> {
+async fn try_out(file: &ConfigurationFile, path: &Path, kind: Kind) -> anyhow::Result<Vec<Trial>> {
     Ok(match kind {
         Kind::Gateway => {
             let (config, _) = single::gateway_config(path)?;

@@ -105,7 +105,10 @@ impl Listener {
         while let Some((stream, peer, permit)) = self.accept().await {
             let serving = Serving {
                 http: self.http.clone(),
-                tls: self.tls.as_ref().map(|tls| TlsAcceptor::from(tls.current())),
+                tls: self
+                    .tls
+                    .as_ref()
+                    .map(|tls| TlsAcceptor::from(tls.current())),
                 head_timeout: self.head_timeout,
                 unauthenticated_max: self.unauthenticated_max,
                 watcher: graceful.watcher(),

@@ -234,17 +234,37 @@ mod tests {
     fn a_task_that_is_started_past_the_metrics_is_found_and_a_program_is_not() {
         let tree = Tree::of(&[
             ("gateway/src/measured.rs", "tokio::spawn(task)"),
-            ("gateway/src/a.rs", "measured::spawn(task); // spawn\ntokio::spawn(task)"),
-            ("gateway/src/b.rs", "use tokio::process::Command; command.spawn()"),
-            ("gateway/src/c.rs", "tracker.spawn(task)\n#[cfg(test)] mod t { tokio::spawn(t) }"),
-            ("gateway/src/d.rs", "use tokio::spawn;\nCommand::new(); spawn(task)"),
+            (
+                "gateway/src/a.rs",
+                "measured::spawn(task); // spawn\ntokio::spawn(task)",
+            ),
+            (
+                "gateway/src/b.rs",
+                "use tokio::process::Command; command.spawn()",
+            ),
+            (
+                "gateway/src/c.rs",
+                "tracker.spawn(task)\n#[cfg(test)] mod t { tokio::spawn(t) }",
+            ),
+            (
+                "gateway/src/d.rs",
+                "use tokio::spawn;\nCommand::new(); spawn(task)",
+            ),
             ("kms/src/a.rs", "tokio::spawn(task)"),
         ]);
         let found = unmeasured_tasks(&tree);
-        let places: Vec<_> = found.iter().filter_map(|text| text.split(' ').next()).collect();
+        let places: Vec<_> = found
+            .iter()
+            .filter_map(|text| text.split(' ').next())
+            .collect();
         assert_eq!(
             places,
-            ["gateway/src/a.rs:2", "gateway/src/c.rs:1", "gateway/src/d.rs:1", "gateway/src/d.rs:2"]
+            [
+                "gateway/src/a.rs:2",
+                "gateway/src/c.rs:1",
+                "gateway/src/d.rs:1",
+                "gateway/src/d.rs:2"
+            ]
         );
     }
 

@@ -112,14 +112,11 @@ impl GrpcEndpoint {
         })
     }
 
-    fn endpoint(
-        &self,
-        prepare: impl FnOnce(Endpoint) -> Endpoint,
-    ) -> Result<Endpoint, SetupError> {
+    fn endpoint(&self, prepare: impl FnOnce(Endpoint) -> Endpoint) -> Result<Endpoint, SetupError> {
         let endpoint = Endpoint::from_shared(format!("http://{}", self.authority));
-        Ok(prepare(endpoint.map_err(|error| {
-            SetupError::new(error.to_string())
-        })?))
+        Ok(prepare(
+            endpoint.map_err(|error| SetupError::new(error.to_string()))?,
+        ))
     }
 
     /// A channel without TLS.
