@@ -182,22 +182,19 @@ async fn start_in(scope: &Scope, config: Config, parts: Parts) -> Result<Running
     let mut renewals = Renewals::default();
     let certificates = certificates(&config, certificate, &mut renewals)?;
     // No other process reaches such a backend.
-    let exclusive = backend.is_some();
-    let clocks = (clock, vault_clock);
+    let (exclusive, clocks) = (backend.is_some(), (clock, vault_clock));
     let backend = (backend, counts.as_ref());
     let given = (kms_secret, iam, audit);
     let composed = compose::compose(&config, clocks, &random, backend, given, &mut renewals)?;
     let presence = upkeep::begin(&config, &composed.stored, &*random, exclusive).await?;
 
     let served = listeners::serve(listeners, &config.listen)?;
-    let (http, https, admin_listener) = (served.http, served.https, served.admin);
-    let addresses = [&http, &https, &admin_listener].map(|listener| address(listener.as_ref()));
-    let [s3_addr, tls_addr, admin_addr] = addresses;
+    let ports = [&served.http, &served.https, &served.admin];
+    let [s3_addr, tls_addr, admin_addr] = ports.map(|listener| address(listener.as_ref()));
     let (s3_addr, tls_addr, admin_addr) = (s3_addr?, tls_addr?, admin_addr?);
 
     let lifetime = Lifetime::default();
     let acceptor = Acceptor::new(&lifetime, config.limits.connections_max);
-    let connections = acceptor.connections.clone();
     let shared = Arc::new(Shared {
         responder: composed.responder.measured(scope.clone()),
         limits: config.limits,
@@ -208,7 +205,7 @@ async fn start_in(scope: &Scope, config: Config, parts: Parts) -> Result<Running
     upkeep::run(composed.sweep, presence.clone(), random, closed);
     upkeep::deliver(&composed.logs, closed);
     upkeep::renew(renewals.clone(), closed);
-    serve_clients(&acceptor, &shared, http, https);
+    serve_clients(&acceptor, &shared, served.http, served.https);
     let state = composed.stored.state.clone();
     let readiness = Arc::new(Readiness::new(
         composed.stored.state,
@@ -218,7 +215,7 @@ async fn start_in(scope: &Scope, config: Config, parts: Parts) -> Result<Running
         lifetime.stopping.clone(),
     ));
     let view = View::new(&readiness, counts.clone(), &state, composed.stored.buckets);
-    if let Some(listener) = admin_listener {
+    if let Some(listener) = served.admin {
         let access = admin_access(admin_addr, &config.listen);
         let (readiness, logs) = (Arc::clone(&readiness), Arc::clone(&composed.logs));
         let admin = Admin::new(access, readiness, metrics, logs, counts);
@@ -230,7 +227,7 @@ async fn start_in(scope: &Scope, config: Config, parts: Parts) -> Result<Running
         admin_addr,
         shared,
         lifetime,
-        connections,
+        connections: acceptor.connections,
         presence,
         readiness,
         state,

@@ -170,14 +170,6 @@ async fn serve(
 ) -> Result<Running, StartError> {
     let snapshots = Snapshots::new(fork::forker(&config, &parts));
     let (authenticator, services) = (authenticator(&config, &parts), services(&parts));
-    let Parts {
-        kms,
-        clock,
-        quotas,
-        audit,
-        iam,
-        ..
-    } = parts;
     let (metrics, stop) = (Arc::new(Metrics::new()), CancellationToken::new());
     let tls = certificates(&config, &metrics, &mut renewals)?;
     let (socket, address) = bind(config.listen)?;
@@ -185,7 +177,7 @@ async fn serve(
 
     let faults = faults(&config)?;
     let protocols = Protocols::new(
-        Arc::clone(&kms),
+        Arc::clone(&parts.kms),
         authenticator,
         services,
         Arc::clone(&metrics),
@@ -199,12 +191,12 @@ async fn serve(
         hosts: Hosts::for_listener(admin_address.ip(), &config.hosts),
         tokens: tokens(&config.admin),
         home: home(&config),
-        quotas: Arc::clone(&quotas),
-        audit: Arc::clone(&audit),
-        clock: Arc::clone(&clock),
+        quotas: Arc::clone(&parts.quotas),
+        audit: Arc::clone(&parts.audit),
+        clock: Arc::clone(&parts.clock),
         metrics: Arc::clone(&metrics),
         faults,
-        kms: Arc::clone(&kms),
+        kms: Arc::clone(&parts.kms),
         snapshots,
         hooks: Arc::clone(&hooks),
         stopping: stop.clone(),
@@ -214,10 +206,8 @@ async fn serve(
         let open = metrics.connections(port);
         Listener::new(socket, tls, &config.limits, open, stop.clone())
     };
-    let (listener, admin_listener) = (
-        listener(socket, tls, "kms"),
-        listener(admin_socket, None, "admin"),
-    );
+    let admin_listener = listener(admin_socket, None, "admin");
+    let listener = listener(socket, tls, "kms");
     let tasks = vec![
         tokio::spawn(listener.serve(move |connection, request| {
             let protocols = Arc::clone(&protocols);
@@ -234,11 +224,11 @@ async fn serve(
         endpoint: format!("{}://{address}", scheme(&config)),
         admin_address,
         admin_endpoint: format!("http://{admin_address}"),
-        kms,
-        quotas,
-        audit,
-        clock,
-        iam,
+        kms: parts.kms,
+        quotas: parts.quotas,
+        audit: parts.audit,
+        clock: parts.clock,
+        iam: parts.iam,
         controls,
         metrics,
         renewals,

@@ -19,6 +19,7 @@ use hyper::client::conn::http1;
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use proto::renewal::Renew;
+use proto::renewal::Renewable;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::io::AsyncRead;
@@ -30,10 +31,10 @@ use tokio::time::Instant;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use crate::backend::SetupError;
 use crate::backend::body::Outgoing;
 use crate::backend::failure::BackendError;
 use crate::backend::resolver::Resolver;
-use crate::backend::tls::Client;
 use crate::measured;
 
 /// The connections to one backend.
@@ -57,6 +58,9 @@ pub(crate) struct Target {
     /// How to speak TLS; none for plain HTTP.
     pub(crate) tls: Option<(Arc<Client>, ServerName<'static>)>,
 }
+
+/// How TLS is spoken to a server: with the authorities, and the client's certificate, that are in use.
+pub(crate) type Client = Renewable<ClientConfig, SetupError>;
 
 struct Idle {
     sender: SendRequest<Outgoing>,

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hyper_rustls::ConfigBuilderExt as _;
-use proto::renewal::Renewable;
 use rustls::ClientConfig;
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
@@ -17,12 +16,10 @@ use rustls_pki_types::pem::PemObject as _;
 use crate::backend::Config;
 use crate::backend::SetupError;
 use crate::backend::address::Address;
+use crate::backend::pool::Client;
 use crate::backend::pool::Target;
 use crate::backend::resolver::Resolver;
 use crate::backend::resolver::without_root;
-
-/// How TLS is spoken to a server: with the authorities, and the client's certificate, that are in use.
-pub(crate) type Client = Renewable<ClientConfig, SetupError>;
 
 /// Where connections to `address` go, and over which TLS.
 pub(crate) fn target(address: &Address, config: &Config) -> Result<Target, SetupError> {
