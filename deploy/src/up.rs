@@ -159,9 +159,7 @@ impl Together {
 
         let kms = kms::server::start_with(kms_config, Arc::new(SystemClock), Arc::clone(&iam));
         let kms = kms.await.map_err(ports::explain_kms)?;
-        if let Some(time) = given.clock {
-            kms.clock.freeze_at(time);
-        }
+        given.clock.iter().for_each(|at| kms.clock.freeze_at(*at));
         create_keys(&kms, &given.seed, users.main(), flags)?;
 
         let (console, console_guard) = serve_console(&kms)?;
@@ -198,12 +196,7 @@ impl Together {
         };
         console.describe(described::facts(&announcement));
         console.show_reports(Folder::of(data));
-        // The users are those of both.
-        let of_kms = Arc::clone(&kms.metrics);
-        let count = move |is_done| {
-            metrics.count_reload(is_done);
-            of_kms.count_reload(is_done);
-        };
+        let count = reload_count(&kms, metrics);
         Ok(Self {
             announcement,
             kms,
@@ -296,6 +289,15 @@ fn certificate_hosts(flags: &Up) -> Vec<String> {
     let own = Some(flags.listen).filter(|ip| !ip.is_loopback() && !ip.is_unspecified());
     let own = own.as_ref().map(IpAddr::to_string);
     flags.hosts.iter().cloned().chain(own).collect()
+}
+
+/// Counts readings of the users' file in both services, whose users they are.
+fn reload_count(kms: &kms::server::Running, gateway: Arc<Metrics>) -> impl Fn(bool) + Send + use<> {
+    let kms = Arc::clone(&kms.metrics);
+    move |is_done| {
+        gateway.count_reload(is_done);
+        kms.count_reload(is_done);
+    }
 }
 
 /// Has changes of the users' file take effect, if there is one.
