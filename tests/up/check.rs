@@ -3,7 +3,10 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use http::Method;
 use tests::backend::ACCESS_KEY_ID;
+use tests::backend::Action;
+use tests::backend::Fault;
 use tests::backend::SECRET_ACCESS_KEY;
 use tests::tls_front;
 use tests::tls_front::Front;
@@ -184,8 +187,11 @@ async fn what_a_gateways_file_names_is_tried_and_each_failure_is_a_sentence() {
         assert!(line.starts_with(expected), "{line}");
     }
 
-    let wrong = right.replace(SECRET_ACCESS_KEY, "another-secret-access-key");
-    let (status, lines) = tried(&wrong, "another-service-secret");
+    let refuse = Action::Refuse(403, "SignatureDoesNotMatch");
+    let refuse = Fault::on_path(Method::GET, "/sealgate-state", refuse);
+    world.backend.inject(refuse);
+    let (status, lines) = tried(&right, "another-service-secret");
+    world.backend.heal();
     assert_eq!(status, 1);
     let refused = "failed: the backend refuses the gateway's credentials";
     assert!(
