@@ -17,7 +17,7 @@ FILES = {
                 "FEATURES.md", "FORMAT.md", "OBJECT_LAMBDA.md", "VAULTS.md", "gateway.toml"},
     "deploy": {"build.rs", "gateway.toml", "kms.toml", "kubernetes/gateway/gateway.toml", "kubernetes/kms/kms.toml",
                "kubernetes/sidecar/gateway.toml", "load.schema.json", "src/chart/page.css", "src/console/script.js",
-               "src/console/style.css"},
+               "src/console/style.css", "src/report/sample.json"},
 }
 # In every package. Cargo writes the first four.
 COMMON = {".cargo_vcs_info.json", "Cargo.lock", "Cargo.toml", "Cargo.toml.orig", "LICENSE", "README.md"}
