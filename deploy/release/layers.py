@@ -41,7 +41,7 @@ class Layout:
         return self.describe(description, json.dumps(content).encode())
 
     def layer(self, description):
-        done = subprocess.run(["zstd", "-q", f"-{self.level}"], input=gzip.decompress(self.blob(description)),
+        done = subprocess.run(["zstd", "-q", "--ultra", f"-{self.level}"], input=gzip.decompress(self.blob(description)),
                               capture_output=True, check=False)
         if done.returncode:
             raise ReleaseError(f"zstd ended with {done.returncode}: {done.stderr.decode()}")
