@@ -1,4 +1,4 @@
-"""The layers of an OCI layout, compressed by zstd instead of gzip: a quarter smaller at its highest level, which podman
+"""The layers of an OCI layout, compressed by zstd instead of gzip: a quarter smaller at level 20, which podman
 does not take."""
 import gzip
 import hashlib
