@@ -18,7 +18,7 @@ use proto::identity::AccountId;
 use proto::identity::Region;
 use proto::mfa::VolatileMfa;
 use proto::pages::Pages;
-use proto::renewal::NOTICED_WITHIN;
+use proto::renewal::LOOK_EVERY;
 use proto::renewal::Renew;
 use proto::renewal::Renewable;
 use proto::renewal::Renewals;
@@ -422,7 +422,7 @@ async fn renew(renewals: Renewals, metrics: Arc<Metrics>, stop: CancellationToke
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(NOTICED_WITHIN) => {
+            () = tokio::time::sleep(LOOK_EVERY) => {
                 renewals.renew_changed(|is_done| metrics.count_reload(is_done));
             }
         }

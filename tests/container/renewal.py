@@ -20,7 +20,7 @@ from together import base
 from together import gateway_toml
 
 SWAPS = 1_000
-# The gateway looks every ten seconds.
+# The gateway looks every five seconds, and uses what it saw twice.
 NOTICED_SECONDS = 40
 
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use proto::renewal::NOTICED_WITHIN;
+use proto::renewal::LOOK_EVERY;
 use proto::renewal::Renewals;
 use tokio_util::sync::CancellationToken;
 
@@ -96,7 +96,7 @@ pub(super) fn fold(metrics: Option<Arc<Metrics>>, closed: &CancellationToken) {
 pub(super) fn renew(renewals: Renewals, closed: &CancellationToken) {
     let closed = closed.clone();
     measured::spawn(async move {
-        while is_due(NOTICED_WITHIN, &closed).await {
+        while is_due(LOOK_EVERY, &closed).await {
             renewals.renew_changed(measured::count_reload);
         }
     });
