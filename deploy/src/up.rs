@@ -27,6 +27,7 @@ use gateway::object_lambda::config::Callee;
 use gateway::object_lambda::config::Function;
 use gateway::state::EPHEMERAL_BUCKETS;
 use proto::iam::Iam;
+use proto::iam::IamError;
 use proto::iam::User;
 use proto::identity::Secret;
 use proto::mfa::VolatileMfa;
@@ -201,7 +202,7 @@ impl Together {
             announcement,
             kms,
             gateway,
-            _users: watch_users(flags, data, iam, count, &stop_backend),
+            _users: watch_users(flags, data, iam, count, &stop_backend)?,
             backend: stop_backend,
             console: console_guard,
             has_own_state,
@@ -307,9 +308,9 @@ fn watch_users(
     iam: Arc<Iam>,
     count: impl Fn(bool) + Send + 'static,
     stop: &CancellationToken,
-) -> Option<AbortOnDropHandle<()>> {
+) -> Result<Option<AbortOnDropHandle<()>>, IamError> {
     let watch = || reload::watch(iam, credentials::file(data), count, stop.clone());
-    (!flags.ephemeral).then(watch)
+    (!flags.ephemeral).then(watch).transpose()
 }
 
 /// The users and sessions of both services.

@@ -3,44 +3,36 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use std::time::SystemTime;
 
 use proto::iam::Iam;
+use proto::iam::IamError;
+use proto::renewal::Renewable;
+use proto::renewal::Renewals;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 /// Watches a file of users until `stop`, and has `iam` read it when it is another. Each time is counted by `count`,
 /// with whether it was read.
+///
+/// # Errors
+///
+/// When the file cannot be used now.
 pub(super) fn watch(
     iam: Arc<Iam>,
     file: PathBuf,
     count: impl Fn(bool) + Send + 'static,
     stop: CancellationToken,
-) -> AbortOnDropHandle<()> {
-    AbortOnDropHandle::new(tokio::spawn(async move {
-        let mut seen = version(&file);
+) -> Result<AbortOnDropHandle<()>, IamError> {
+    let users = Renewable::new("users", vec![file], move || iam.reload())?;
+    let mut renewals = Renewals::default();
+    renewals.add(Arc::new(users));
+    Ok(AbortOnDropHandle::new(tokio::spawn(async move {
         let mut ticks = tokio::time::interval(EVERY);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            let now = version(&file);
-            if now == seen {
-                continue;
-            }
-            seen = now;
-            let reloaded = iam.reload();
-            count(reloaded.is_ok());
-            match reloaded {
-                Ok(()) => tracing::info!("users were read again"),
-                Err(error) => tracing::error!(%error, "users are unchanged"),
-            }
+            renewals.renew_changed(&count);
         }
-    }))
+    })))
 }
 
-/// What changes with the file; none if it is not there.
-fn version(file: &PathBuf) -> Option<(SystemTime, u64)> {
-    let metadata = std::fs::metadata(file).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
-}
-
-/// How long a changed file may go unnoticed.
-const EVERY: Duration = Duration::from_secs(1);
+/// How often the file is looked at. What it has at two looks in a row is used.
+const EVERY: Duration = Duration::from_millis(500);
