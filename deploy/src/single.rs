@@ -13,6 +13,7 @@ use kms::quota::Adjustment;
 use kms::regions::Regions;
 use proto::pages::Pages;
 use proto::time::SystemClock;
+use tokio::signal::unix::Signal;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +39,7 @@ use crate::traces;
 pub async fn kms(flags: &Kms) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     process::stop_on_signals(stop.clone())?;
+    let mut hangup = hangups()?;
     let (config, seed, written) = kms_config(flags, environment::variable)?;
     let (account, region) = (
         config.authenticate.account.clone(),
@@ -66,7 +68,6 @@ pub async fn kms(flags: &Kms) -> anyhow::Result<()> {
         console = console_url(running.admin_address),
         "the KMS is up"
     );
-    let mut hangup = signal(SignalKind::hangup())?;
     process::notify("READY=1");
     while let Some(Some(())) = stop.run_until_cancelled(hangup.recv()).await {
         process::notify("RELOADING=1");
@@ -258,6 +259,7 @@ async fn serve(
 ) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     process::stop_on_signals(stop.clone())?;
+    let mut hangup = hangups()?;
     let traces = traces::start("sealgate-gateway")?;
     let token = config.listen.admin_token.clone();
     let admin = config.listen.admin;
@@ -292,7 +294,6 @@ async fn serve(
         "the gateway is up"
     );
 
-    let mut hangup = signal(SignalKind::hangup())?;
     process::notify("READY=1");
     while let Some(Some(())) = stop.run_until_cancelled(hangup.recv()).await {
         process::notify("RELOADING=1");
@@ -309,6 +310,12 @@ async fn serve(
     running.stop().await;
     traces::stop(traces).await;
     Ok(())
+}
+
+/// SIGHUPs from now on. Before the start, as the first one would end a process that still waits for its backend; it is
+/// taken up when that is over.
+fn hangups() -> std::io::Result<Signal> {
+    signal(SignalKind::hangup())
 }
 
 /// Where a browser of this machine finds the console of an admin port.

@@ -5,6 +5,7 @@ mod console;
 mod container;
 mod counts;
 mod env;
+mod hangup;
 mod lab;
 mod lives;
 mod load;
