@@ -80,6 +80,10 @@ pub struct Config {
     ///
     /// None: the public ones (Mozilla's list). Verification itself cannot be switched off.
     pub ca_file: Option<PathBuf>,
+    /// PEM file of the certificate that the gateway shows a backend that demands one, followed by those that signed it.
+    pub client_cert_file: Option<PathBuf>,
+    /// PEM file of the private key of that certificate.
+    pub client_key_file: Option<PathBuf>,
     /// How long a TCP connection may take to be made, in milliseconds.
     pub connect_timeout_ms: u64,
     /// How long the backend may do nothing, in milliseconds: before an answer's first byte, and
@@ -120,6 +124,8 @@ impl Default for Config {
             url: "http://127.0.0.1:9000".to_owned(),
             region: "us-east-1".to_owned(),
             ca_file: None,
+            client_cert_file: None,
+            client_key_file: None,
             connect_timeout_ms: 1_000,
             stall_timeout_ms: 30_000,
             idle_timeout_ms: 15_000,

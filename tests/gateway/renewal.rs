@@ -100,7 +100,7 @@ async fn files_that_cannot_be_used_leave_the_earlier_ones_in_use_and_count() {
         std::fs::write(&authorities, broken).unwrap();
         let refusal = world.gateway.reload(&config).unwrap_err().to_string();
         let expected = format!(
-            "the authorities of the backend: {}: ",
+            "authorities and certificate for the backend: {}: ",
             authorities.display()
         );
         assert!(refusal.starts_with(&expected), "{refusal}");
@@ -120,6 +120,45 @@ async fn files_that_cannot_be_used_leave_the_earlier_ones_in_use_and_count() {
     world.gateway.reload(&config).unwrap();
     let metrics = world.metrics.render();
     assert!(metrics.contains("\nsealgate_config_reload_time_seconds "));
+}
+
+#[tokio::test]
+async fn the_backend_sees_the_client_certificate_that_was_read_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let (of_backend, first, second) = (pair(), pair(), pair());
+    let (ca_file, _) = write(folder.path(), "backend", &of_backend);
+    let (certificate, key) = write(folder.path(), "client", &first);
+    let shown = server(&of_backend, &[&first], b"http/1.1");
+    let (world, front, config) = world(move |config| {
+        let front = Front::start(address(&config.backend.url), shown);
+        config.backend.url = format!("https://localhost:{}", front.port);
+        config.backend.ca_file = Some(ca_file);
+        config.backend.client_cert_file = Some(certificate);
+        config.backend.client_key_file = Some(key);
+        front
+    })
+    .await;
+    world.create_bucket("demo").await;
+    assert_eq!(status(&world).await, 200);
+    let [of_first, of_second] = [&first, &second].map(|pair| pair.cert.der().clone());
+    assert!(front.clients().iter().all(|shown| *shown == of_first));
+
+    // The backend takes both, as while certificates are changed: no request goes over a connection of the first.
+    front.replace(server(&of_backend, &[&first, &second], b"http/1.1"));
+    assert_eq!(status(&world).await, 200);
+    let before = front.clients().len();
+    write(folder.path(), "client", &second);
+    world.gateway.reload(&config).unwrap();
+    assert_eq!(status(&world).await, 200);
+    let since = front.clients().split_off(before);
+    assert!(!since.is_empty() && since.iter().all(|shown| *shown == of_second));
+
+    // Half of a pair leaves the other one in use.
+    std::fs::write(folder.path().join("client.pem"), first.cert.pem()).unwrap();
+    let refusal = world.gateway.reload(&config).unwrap_err().to_string();
+    assert!(refusal.ends_with("client.key is another's"), "{refusal}");
+    front.replace(server(&of_backend, &[&second], b"http/1.1"));
+    assert_eq!(status(&world).await, 200);
 }
 
 #[tokio::test]

@@ -353,6 +353,14 @@ const OF_GATEWAY: &[Row] = &[
         &[":2:1: kms.client_key_file is set without kms.client_cert_file"],
     ),
     (
+        "[backend]\nclient_cert_file = \"a\"",
+        &[":2:1: backend.client_cert_file is set without backend.client_key_file"],
+    ),
+    (
+        "[backend]\nclient_cert_file = \"a\"\nclient_key_file = \"b\"",
+        &[":2:1: backend.client_cert_file is never shown, because backend.url is no https://"],
+    ),
+    (
         "[state]\nbucket = \"Not_A_Bucket\"",
         &[":2:1: state.bucket is no name of a bucket: 3 to 63"],
     ),

@@ -107,7 +107,12 @@ pub(super) fn gateway(found: &mut OfService<'_>, config: &gateway::config::Confi
         }
         _ => {}
     }
-    named_files::authorities(found, "backend.ca_file", config.backend.ca_file.as_ref());
+    let backend = &config.backend;
+    named_files::authorities(found, "backend.ca_file", backend.ca_file.as_ref());
+    if let (Some(certificate), Some(key)) = (&backend.client_cert_file, &backend.client_key_file) {
+        let certificate = ("backend.client_cert_file", certificate.as_path());
+        named_files::pair(found, certificate, ("backend.client_key_file", key));
+    }
     if let Some(file) = &config.audit.file {
         named_files::folder_of(found, "audit.file", file);
     }

@@ -29,10 +29,17 @@ pub(crate) fn target(address: &Address, config: &Config) -> Result<Target, Setup
         true => {
             let name = ServerName::try_from(without_root(&host).to_owned())
                 .map_err(|error| SetupError::Tls(error.to_string()))?;
-            let ca_file = config.ca_file.clone();
-            let files = ca_file.iter().cloned().collect();
-            let make = move || client(ca_file.as_deref(), None, b"http/1.1");
-            Some((Arc::new(Client::new(NAME, files, make)?), name))
+            let files = [
+                config.ca_file.clone(),
+                config.client_cert_file.clone(),
+                config.client_key_file.clone(),
+            ];
+            let paths = files.iter().flatten().cloned().collect();
+            let make = move || {
+                let [ca, certificate, key] = files.each_ref().map(Option::as_deref);
+                client(ca, (certificate, key), b"http/1.1")
+            };
+            Some((Arc::new(Client::new(NAME, paths, make)?), name))
         }
     };
     Ok(Target {
@@ -44,15 +51,15 @@ pub(crate) fn target(address: &Address, config: &Config) -> Result<Target, Setup
 }
 
 /// A client of HTTP's version `protocol` over TLS 1.2 or 1.3. `ca_file` has the authorities that may vouch for
-/// the server, the public ones if absent; `identity` the client's own certificate chain and private key.
-/// All files are PEM.
+/// the server, the public ones if absent; `identity` the client's own certificate chain and its private key, if
+/// the server may demand one. All files are PEM.
 ///
 /// # Errors
 ///
-/// [`SetupError`] for a file that cannot be used.
+/// [`SetupError`] for a file that cannot be used, and for a certificate without a key or the other way round.
 pub(crate) fn client(
     ca_file: Option<&Path>,
-    identity: Option<(&Path, &Path)>,
+    identity: (Option<&Path>, Option<&Path>),
     protocol: &[u8],
 ) -> Result<ClientConfig, SetupError> {
     let tls = |error: rustls::Error| SetupError::Tls(error.to_string());
@@ -65,13 +72,20 @@ pub(crate) fn client(
         Some(file) => builder.with_root_certificates(roots(file)?),
     };
     let mut client = match identity {
-        None => builder.with_no_client_auth(),
-        Some((certificate, key)) => {
+        (None, None) => builder.with_no_client_auth(),
+        (Some(certificate), Some(key)) => {
             let private = PrivateKeyDer::from_pem_file(key);
             let private = private.map_err(|error| refusal(key, &error))?;
             let certified = builder.with_client_auth_cert(certificates(certificate)?, private);
-            certified.map_err(|error| refusal(certificate, &error))?
+            certified.map_err(|error| match error {
+                rustls::Error::InconsistentKeys(_) => {
+                    let why = format!("the key in {} is another's", key.display());
+                    refusal(certificate, &why)
+                }
+                error => refusal(certificate, &error),
+            })?
         }
+        _ => return Err(SetupError::Tls(HALF_AN_IDENTITY.to_owned())),
     };
     client.alpn_protocols = vec![protocol.to_vec()];
     Ok(client)
@@ -84,19 +98,24 @@ fn roots(file: &Path) -> Result<RootCertStore, SetupError> {
         let added = roots.add(certificate);
         added.map_err(|error| refusal(file, &error))?;
     }
-    match roots.is_empty() {
+    Ok(roots)
+}
+
+/// The certificates of a PEM file, at least one.
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, SetupError> {
+    let certificates = CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
+    let certificates: Vec<_> = certificates.map_err(|error| refusal(file, &error))?;
+    match certificates.is_empty() {
         true => Err(refusal(file, &"it holds no certificate")),
-        false => Ok(roots),
+        false => Ok(certificates),
     }
 }
 
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, SetupError> {
-    let certificates = CertificateDer::pem_file_iter(file).and_then(Iterator::collect);
-    certificates.map_err(|error| refusal(file, &error))
-}
+/// What is wrong with a certificate without a key, or the other way round.
+const HALF_AN_IDENTITY: &str = "a client certificate needs client_cert_file and client_key_file";
 
-/// What the backend's authorities are in sentences.
-const NAME: &str = "the authorities of the backend";
+/// What secures the way to the backend, in sentences.
+const NAME: &str = "authorities and certificate for the backend";
 
 fn refusal(file: &Path, why: &dyn Display) -> SetupError {
     SetupError::TlsFile {

@@ -125,7 +125,26 @@ impl Config {
         if self.backend.region.is_empty() {
             return Err(ConfigError::Field("backend.region", "is empty"));
         }
-        Ok(())
+        let files = (
+            &self.backend.client_cert_file,
+            &self.backend.client_key_file,
+        );
+        let (field, what) = match files {
+            (Some(_), None) => (
+                "backend.client_cert_file",
+                "is set without backend.client_key_file",
+            ),
+            (None, Some(_)) => (
+                "backend.client_key_file",
+                "is set without backend.client_cert_file",
+            ),
+            (Some(_), Some(_)) if !self.backend.url.starts_with("https://") => (
+                "backend.client_cert_file",
+                "is never shown, because backend.url is no https://",
+            ),
+            _ => return Ok(()),
+        };
+        Err(ConfigError::Field(field, what))
     }
 
     fn check_kms(&self) -> Result<(), ConfigError> {

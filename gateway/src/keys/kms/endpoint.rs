@@ -180,14 +180,7 @@ const NAME: &str = "authorities and certificate for the KMS";
 
 /// How the gateway speaks TLS to the KMS.
 fn client(files: TlsFiles<'_>) -> Result<ClientConfig, SetupError> {
-    let identity = match (files.client_certificate, files.client_key) {
-        (None, None) => None,
-        (Some(certificate), Some(key)) => Some((certificate, key)),
-        _ => {
-            let what = "a client certificate needs client_cert_file and client_key_file";
-            return Err(SetupError::new(what.to_owned()));
-        }
-    };
+    let identity = (files.client_certificate, files.client_key);
     let client = tls::client(files.ca, identity, b"h2");
     client.map_err(|error| SetupError::new(error.to_string()))
 }
