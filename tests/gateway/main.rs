@@ -3,6 +3,7 @@
 mod access_log;
 mod access_log_configuration;
 mod access_log_delivery;
+mod access_log_lists;
 mod access_log_records;
 mod audit;
 mod audit_events;

@@ -118,7 +118,9 @@ impl AclAccess {
             }
         };
         if verdict.decision == Decision::NoMatch && self.permits(mapped) {
-            self.permitted.store(true, Ordering::Relaxed);
+            // Users of the bucket owner's account need no list: their own policies decide.
+            let is_foreign = self.caller.as_deref() != Some(self.bucket.owner());
+            self.permitted.fetch_or(is_foreign, Ordering::Relaxed);
             verdict = Verdict {
                 decision: Decision::Allow,
                 ..Verdict::NONE

@@ -100,6 +100,8 @@ impl Authorizer {
         request_acl::read_upload_list(self, operation, &mut access, request, uploads).await?;
         self.check_all(&access, subject, &on_target, false).await?;
         let mut terms = Terms {
+            // Before what only the answer depends on.
+            acl_required: access.used_acl(),
             withheld: needs::withheld(&access, subject, &on_target),
             hides_absence: needs::hides_absence(&access, &on_target),
             ..Terms::default()
@@ -125,7 +127,6 @@ impl Authorizer {
                 return Err(error);
             }
         }
-        terms.acl_required |= access.used_acl();
         terms.judged = judged;
         Ok(terms)
     }
@@ -245,7 +246,7 @@ impl Authorizer {
                 Needed::SourceTags => travelling_tags,
                 _ => !travelling_tags,
             };
-            if let (true, Err(refusal)) = (is_due, access.check(action, subject)) {
+            if is_due && let Err(refusal) = access.check(action, subject) {
                 access.log(&refusal);
                 return Err(self.refusal(access, access.denial(&refusal)).await);
             }
