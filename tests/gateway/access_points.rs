@@ -43,6 +43,8 @@ pub struct Points {
     /// One of the bucket's account who may read objects that are tagged `class=open` from this machine, and none below
     /// `secret/`.
     pub reader: Access,
+    /// One of the bucket's account who may look at the access point, and do nothing else.
+    pub keeper: Access,
     _folder: tempfile::TempDir,
 }
 
@@ -72,6 +74,11 @@ impl Points {
                                 "IpAddress": {{"aws:SourceIp": "127.0.0.0/8"}}}}}},
                 {{"Effect": "Deny", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::{BUCKET}/secret/*"}}]}}"""]"#
         );
+        let keeps = format!(
+            r#"["""{{"Statement": [{{"Effect": "Allow", "Action": "s3:GetAccessPoint",
+                "Resource": "{}"}}]}}"""]"#,
+            point_arn(NAME)
+        );
         let file = [
             user("nobody", MAIN_ACCOUNT, "[]"),
             user("admin", MAIN_ACCOUNT, all),
@@ -79,6 +86,7 @@ impl Points {
             user("trusted", ALT_ACCOUNT, all),
             user("visitor", ALT_ACCOUNT, &visits),
             user("reader", MAIN_ACCOUNT, &reads),
+            user("keeper", MAIN_ACCOUNT, &keeps),
         ]
         .concat();
         let principals = Principals::parse(&file).unwrap();
@@ -98,6 +106,7 @@ impl Points {
             trusted: access("trusted"),
             visitor: access("visitor"),
             reader: access("reader"),
+            keeper: access("keeper"),
             _folder: folder,
         }
     }
@@ -264,6 +273,11 @@ fn readers_of(name: &str) -> String {
         r#"{{"Effect": "Allow", "Action": "s3:GetObject",
             "Resource": "arn:aws:s3:{REGION}:{MAIN_ACCOUNT}:accesspoint/{name}/object/*"}}"#
     )
+}
+
+/// The ARN of an access point of the main account.
+pub fn point_arn(name: &str) -> String {
+    format!("arn:aws:s3:{REGION}:{MAIN_ACCOUNT}:accesspoint/{name}")
 }
 
 /// The ARN of a user.

@@ -15,6 +15,7 @@ mod attacks;
 mod buckets;
 mod objects;
 mod ownership;
+mod writers;
 
 const BUCKET: &str = "lists";
 

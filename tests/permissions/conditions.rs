@@ -318,3 +318,22 @@ async fn a_condition_key_of_the_reference_is_judged_or_its_policy_is_refused() {
             .await;
     }
 }
+
+#[tokio::test]
+async fn the_tags_of_an_object_that_is_replaced_decide_nothing_about_the_write() {
+    let fixture = Fixture::start().await;
+    let operation = &reference::operations()["GetObject"];
+    let buckets = fixture.buckets(operation, Caller::Other).await;
+    let bucket = buckets.bucket.as_str();
+    let open = r#"{"StringEquals": {"s3:ExistingObjectTag/class": "open"}}"#;
+    let allow = statement("Allow", "\"*\"", "*", bucket, open);
+    let put = Draft::new(Method::PUT, bucket, "").query("policy", "");
+    let put = put.body(document(&[allow]));
+    fixture.prepare(&fixture.world.main, put).await;
+    let read = Draft::new(Method::GET, bucket, KEY);
+    let read = fixture.send_draft(Caller::Other, read).await;
+    assert_eq!(read.status(), 200, "{}", read.describe());
+    let write = Draft::new(Method::PUT, bucket, KEY).body("other");
+    let write = fixture.send_draft(Caller::Other, write).await;
+    assert!(write.is_refused(&[403]), "{}", write.describe());
+}

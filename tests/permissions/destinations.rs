@@ -1,6 +1,10 @@
-//! Where a configuration lets a backend write: into buckets of the caller's account only.
+//! Where a configuration lets a backend write or send to: what is of the caller's account only.
 
 use http::Method;
+use sealgate::credentials::ALT_ACCOUNT;
+use sealgate::credentials::MAIN_ACCOUNT;
+use tests::backend::Action;
+use tests::backend::Fault;
 use tests::signed::Draft;
 
 use crate::fixture::Caller;
@@ -121,4 +125,70 @@ async fn a_destination_of_the_callers_account_is_taken() {
         assert_ne!(outcome.status(), 403, "{}", outcome.describe());
         assert_eq!(outcome.received.len(), 1, "{}", outcome.describe());
     }
+}
+
+/// PutBucketNotificationConfiguration for a queue of this ARN.
+fn notification(bucket: &str, queue: &str) -> Draft {
+    let body = format!(
+        "<NotificationConfiguration><QueueConfiguration><Queue>{queue}</Queue>\
+         <Event>s3:ObjectCreated:*</Event></QueueConfiguration></NotificationConfiguration>"
+    );
+    let put = Draft::new(Method::PUT, bucket, "").query("notification", "");
+    let put = put.header("content-md5", &crate::buckets::digest(&body));
+    put.body(body)
+}
+
+#[tokio::test]
+async fn a_queue_is_taken_that_is_of_the_callers_account_or_of_none() {
+    let fixture = Fixture::start().await;
+    let operation = &reference::operations()["PutBucketNotificationConfiguration"];
+    for (caller, own, other) in [
+        (Caller::Owner, MAIN_ACCOUNT, ALT_ACCOUNT),
+        (Caller::Other, ALT_ACCOUNT, MAIN_ACCOUNT),
+    ] {
+        let buckets = fixture.buckets(operation, caller).await;
+        fixture.put_policies(&buckets, None).await;
+        let queue_of = |account: &str| format!("arn:aws:sqs:us-east-1:{account}:events");
+        let of_minio = "arn:minio:sqs::1:webhook".to_owned();
+        for (queue, is_taken) in [
+            (queue_of(own), true),
+            (of_minio, true),
+            (queue_of(other), false),
+        ] {
+            let put = notification(&buckets.bucket, &queue);
+            let outcome = fixture.send_draft(caller, put).await;
+            let described = format!("{caller:?} {queue}: {}", outcome.describe());
+            match is_taken {
+                true => assert_eq!(outcome.received.len(), 1, "{described}"),
+                false => assert!(outcome.is_refused(&[403]), "{described}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_destination_that_is_gone_is_denied_and_one_that_cannot_be_looked_up_is_unavailable() {
+    let fixture = Fixture::start().await;
+    let operation = &reference::operations()["PutBucketLogging"];
+    let buckets = fixture.buckets(operation, Caller::Owner).await;
+    fixture.put_policies(&buckets, None).await;
+    let send = async || {
+        let (subresource, body) = CONFIGURATIONS[0];
+        let body = buckets.fill(&body.replace("{}", "{own}"));
+        let put = Draft::new(Method::PUT, &buckets.bucket, "").query(subresource, "");
+        let put = put.query("id", "a");
+        let put = put.header("content-md5", &crate::buckets::digest(&body));
+        fixture.send_draft(Caller::Owner, put.body(body)).await
+    };
+    let backend = &fixture.world.backend;
+    let path = buckets.fill("/{own}");
+    let refuse = Action::Refuse(503, "SlowDown");
+    backend.inject(Fault::on(move |request| request.path == path, refuse));
+    let unavailable = send().await;
+    let described = unavailable.describe();
+    assert!(unavailable.is_refused(&[503]), "{described}");
+    backend.heal();
+    backend.remove_bucket(&buckets.fill("{own}"));
+    let denied = send().await;
+    assert!(denied.is_refused(&[403]), "{}", denied.describe());
 }

@@ -19,4 +19,6 @@ mod public_access;
 mod reference;
 mod subresources;
 mod unsigned;
+mod uploads;
 mod versions;
+mod withheld;

@@ -127,3 +127,26 @@ const OTHER_REGION: &str = "the target bucket is in another Region";
 const NOT_ALLOWED: &str =
     "the policy of the target does not let logging.s3.amazonaws.com put objects";
 const IMPOSSIBLE: &str = "the target does not take it";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::S3Code;
+
+    #[test]
+    fn a_log_object_is_tried_again_unless_its_target_is_gone_or_does_not_take_it() {
+        for (code, refused) in [
+            (S3Code::NoSuchBucket, Some(MISSING)),
+            (S3Code::InvalidRequest, Some(IMPOSSIBLE)),
+            (S3Code::AccessDenied, None),
+            (S3Code::InternalError, None),
+            (S3Code::SlowDown, None),
+        ] {
+            let found = match LogDeliveryError::from(S3Error::new(code)) {
+                LogDeliveryError::Refused(why) => Some(why),
+                LogDeliveryError::Unavailable(_) => None,
+            };
+            assert_eq!(found, refused, "{code:?}");
+        }
+    }
+}

@@ -203,3 +203,33 @@ async fn requested(operation: Operation, request: &mut S3Request) -> Result<Requ
     };
     RequestedAcl::read(&request.headers, document.as_deref(), level)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_makes_an_object_or_a_bucket_may_set_a_list_and_no_other_operation() {
+        for operation in [
+            Operation::CreateBucket,
+            Operation::PutBucketAcl,
+            Operation::PutObjectAcl,
+            Operation::PutObject,
+            Operation::PostObject,
+            Operation::CopyObject,
+            Operation::CreateMultipartUpload,
+        ] {
+            assert!(may_set_acl(operation), "{operation:?}");
+        }
+        for operation in [
+            Operation::ListBuckets,
+            Operation::GetObject,
+            Operation::GetObjectAcl,
+            Operation::DeleteObject,
+            Operation::UploadPart,
+            Operation::CompleteMultipartUpload,
+        ] {
+            assert!(!may_set_acl(operation), "{operation:?}");
+        }
+    }
+}

@@ -14,6 +14,7 @@ use super::control;
 use super::control_of;
 use super::creation;
 use super::creation_document;
+use super::point_arn;
 use super::point_policy;
 use super::readers;
 
@@ -318,4 +319,36 @@ async fn identity_policies_decide_about_s3_control_and_nothing_crosses_accounts(
         "{}",
         refused.text
     );
+}
+
+#[tokio::test]
+async fn a_users_policy_may_name_the_access_points_that_it_looks_at() {
+    let points = Points::start().await;
+    points.create(NAME, BUCKET).await;
+    points.create("other", BUCKET).await;
+    for (name, outcome) in [
+        (NAME, (200, "")),
+        ("other", (403, "AccessDenied")),
+        ("missing", (403, "AccessDenied")),
+    ] {
+        let path = format!("accesspoint/{name}");
+        let answer = points
+            .send_as(&points.keeper, control(Method::GET, &path))
+            .await;
+        assert_eq!(answer.outcome(), outcome, "{name}");
+        let is_named = answer.text.contains(&point_arn(name));
+        assert!(is_named, "{}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn the_anonymous_caller_is_denied_whatever_else_its_request_to_s3_control_lacks() {
+    let points = Points::start().await;
+    let whole = control(Method::GET, "accesspoint/my-ap");
+    let without_account = Draft::raw(Method::GET, "/v20180820/accesspoint/my-ap");
+    for draft in [whole, without_account] {
+        let anonymous = draft.anonymous(&points.world.host());
+        let answer = points.send_signed(&anonymous).await;
+        assert_eq!(answer.outcome(), (403, "AccessDenied"), "{}", answer.text);
+    }
 }

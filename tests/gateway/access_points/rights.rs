@@ -322,3 +322,23 @@ async fn an_expected_owner_that_is_no_account_is_refused_as_invalid() {
         assert_eq!(points.send(get).await.outcome(), outcome, "{owner}");
     }
 }
+
+#[tokio::test]
+async fn an_access_point_shows_no_upload_to_a_user_by_the_account_alone_that_created_it() {
+    let points = start().await;
+    points.let_lists_count().await;
+    // An upload with a list, whose owner is the account of both users.
+    let create = Draft::new(Method::POST, BUCKET, "k").query("uploads", "");
+    let created = points.send(create.header("x-amz-acl", "public-read")).await;
+    let upload = created.element("UploadId");
+    let lists_parts = readers(NAME, &user_arn(MAIN_ACCOUNT, "nobody"))
+        .replace("s3:GetObject", "s3:ListMultipartUploadParts");
+    points.put_point_policy(NAME, &lists_parts).await;
+    let (nobody, host) = (&points.nobody, points.host_of(NAME));
+    let parts = Draft::raw(Method::GET, "/k").query("uploadId", upload);
+    let refused = points.send_to(nobody, &host, parts.clone()).await;
+    assert_eq!(refused.outcome(), (403, "AccessDenied"));
+    points.put_bucket_policy(&delegation()).await;
+    let shown = points.send_to(nobody, &host, parts).await;
+    assert_eq!(shown.outcome(), (200, ""), "{}", shown.text);
+}

@@ -199,3 +199,68 @@ async fn a_writer_of_another_account_cannot_shut_the_bucket_owner_out() {
         .is_refused(Sender::Alt, put("k"), "AccessDenied", 403)
         .await;
 }
+
+#[tokio::test]
+async fn a_delete_marker_is_shown_to_those_only_who_may_list() {
+    let lists = Lists::of_object_writers().await;
+    let backend = &lists.world.backend;
+    backend.set_versioning(BUCKET, tests::backend::Versioning::Enabled);
+    lists.does(Sender::Main, put("k")).await;
+    let marker = lists.send(Sender::Main, delete("k")).await;
+    let marker = marker.headers()["x-amz-version-id"].to_str().unwrap();
+    for (acl, code, status) in [
+        ("private", "AccessDenied", 403),
+        ("public-read", "MethodNotAllowed", 405),
+    ] {
+        lists.does(Sender::Main, canned(put_acl(""), acl)).await;
+        for sender in [Sender::Alt, Sender::Anonymous] {
+            let of_marker = get("k").query("versionId", marker);
+            lists.is_refused(sender, of_marker, code, status).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_cannot_be_looked_up_is_not_taken_for_absent() {
+    let lists = Lists::of_object_writers().await;
+    lists.does(Sender::Main, put("k")).await;
+    let backend = &lists.world.backend;
+    for acl in ["private", "public-read"] {
+        lists.does(Sender::Main, canned(put_acl(""), acl)).await;
+        let refuse = Action::Refuse(503, "SlowDown");
+        backend.inject(Fault::on_path(Method::HEAD, "/lists/k", refuse));
+        for draft in [get("k"), get_acl("k"), canned(put_acl("k"), "public-read")] {
+            let status = lists.status(Sender::Alt, draft).await;
+            assert_eq!(status, 503, "{acl}");
+        }
+        backend.heal();
+    }
+}
+
+#[tokio::test]
+async fn an_upload_is_neither_shown_to_be_absent_nor_taken_for_it_when_it_cannot_be_looked_up() {
+    let lists = Lists::of_object_writers().await;
+    lists
+        .does(Sender::Main, canned(put_acl(""), "public-read-write"))
+        .await;
+    let missing = |draft: Draft| draft.query("uploadId", "missing");
+    for draft in [get("k"), delete("k")] {
+        let draft = missing(draft);
+        lists
+            .is_refused(Sender::Alt, draft.clone(), "AccessDenied", 403)
+            .await;
+        lists
+            .is_refused(Sender::Main, draft, "NoSuchUpload", 404)
+            .await;
+    }
+    let is_upload = |request: &tests::backend::Recorded| {
+        request.path.starts_with("/sealgate-state/") && request.path.contains("/uploads/")
+    };
+    let refuse = Action::Refuse(403, "AccessDenied");
+    lists.world.backend.inject(Fault::on(is_upload, refuse));
+    for draft in [get("k"), delete("k")] {
+        lists
+            .is_refused(Sender::Alt, missing(draft), "ServiceUnavailable", 503)
+            .await;
+    }
+}

@@ -31,6 +31,22 @@ fn readers(condition: &str) -> String {
     )
 }
 
+/// Has the Object Lambda access point deny reads of the main account; `more` stands at the end of the statement.
+async fn deny(lambda: &Lambda, more: &str) {
+    let deny = format!(
+        r#"{{"Effect": "Deny", "Principal": {{"AWS": "arn:aws:iam::123456789012:root"}},
+            "Action": "s3-object-lambda:GetObject", "Resource": "{OLAP_ARN}"{more}}}"#
+    );
+    let path = format!("accesspointforobjectlambda/{NAME}/policy");
+    let text = policy(&deny);
+    let put = control(Method::PUT, &path).body(format!(
+        "<PutAccessPointPolicyForObjectLambdaRequest><Policy>{text}</Policy>\
+         </PutAccessPointPolicyForObjectLambdaRequest>"
+    ));
+    let put = lambda.send(put).await;
+    assert_eq!(put.outcome(), (200, ""), "{}", put.text);
+}
+
 #[tokio::test]
 async fn a_function_reads_with_the_rights_of_the_caller() {
     let lambda = Lambda::of_command(&["cat"], &transforming(&["GetObject"], &[])).await;
@@ -70,21 +86,25 @@ async fn a_policy_of_the_access_point_denies_and_another_account_needs_one() {
     let get = || Draft::raw(Method::GET, "/note");
     let refused = lambda.send_through(&lambda.outsider, get()).await;
     assert_eq!(refused.outcome(), (403, "AccessDenied"));
-    let deny = format!(
-        r#"{{"Effect": "Deny", "Principal": {{"AWS": "arn:aws:iam::123456789012:root"}},
-            "Action": "s3-object-lambda:GetObject", "Resource": "{OLAP_ARN}"}}"#
-    );
-    let path = format!("accesspointforobjectlambda/{NAME}/policy");
-    let text = policy(&deny);
-    let put = control(Method::PUT, &path).body(format!(
-        "<PutAccessPointPolicyForObjectLambdaRequest><Policy>{text}</Policy>\
-         </PutAccessPointPolicyForObjectLambdaRequest>"
-    ));
-    let put = lambda.send(put).await;
-    assert_eq!(put.outcome(), (200, ""), "{}", put.text);
+    deny(&lambda, "").await;
     assert_eq!(lambda.get("note").await.outcome(), (403, "AccessDenied"));
     let direct = lambda.send(Draft::new(Method::GET, BUCKET, "note")).await;
     assert_eq!(direct.status, 200);
+}
+
+#[tokio::test]
+async fn a_policy_of_the_access_point_denies_by_a_condition() {
+    let lambda = Lambda::of_command(&["cat"], &transforming(&["GetObject"], &[])).await;
+    lambda.put("note", "text").await;
+    for (network, outcome) in [
+        ("192.0.2.0/24", (200, "")),
+        ("127.0.0.0/8", (403, "AccessDenied")),
+    ] {
+        let condition =
+            format!(r#", "Condition": {{"IpAddress": {{"aws:SourceIp": "{network}"}}}}"#);
+        deny(&lambda, &condition).await;
+        assert_eq!(lambda.get("note").await.outcome(), outcome, "{network}");
+    }
 }
 
 #[tokio::test]
