@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 
-use metrics::Gauge;
 use metrics::Unit;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use metrics_exporter_prometheus::PrometheusHandle;
 use metrics_exporter_prometheus::PrometheusRecorder;
+use proto::connection::open::OpenConnections;
 use proto::time::Clock as _;
 use proto::time::SystemClock;
 use tokio::task::JoinHandle;
@@ -181,25 +181,9 @@ pub(crate) fn count_reload(is_done: bool) {
 }
 
 /// The number of connections that are open at a port.
-pub(crate) fn connections(port: &'static str) -> Gauge {
-    metrics::gauge!(CONNECTIONS, "port" => port)
-}
-
-/// An open connection, which is counted until this is dropped.
-pub(crate) struct OpenConnection(Gauge);
-
-impl OpenConnection {
-    /// One more of those that [`connections`] returned.
-    pub(crate) fn count(connections: &Gauge) -> Self {
-        connections.increment(1.0);
-        Self(connections.clone())
-    }
-}
-
-impl Drop for OpenConnection {
-    fn drop(&mut self) {
-        self.0.decrement(1.0);
-    }
+pub(crate) fn connections(port: &'static str) -> OpenConnections {
+    let gauge = metrics::gauge!(CONNECTIONS, "port" => port);
+    OpenConnections::new(move |more| gauge.increment(more))
 }
 
 /// Starts a task whose metrics are counted where those of the current task are.
@@ -430,10 +414,10 @@ mod tests {
     #[test]
     fn a_connection_is_counted_while_it_is_open() {
         let metrics = Metrics::new();
-        let gauge = metrics.enter(|| connections("http"));
+        let connections = metrics.enter(|| connections("http"));
         let value = || value(&metrics, "sealgate_connections{port=\"http\"}");
         assert_eq!(value(), "0");
-        let (one, other) = (OpenConnection::count(&gauge), OpenConnection::count(&gauge));
+        let (one, other) = (connections.open(), connections.open());
         assert_eq!(value(), "2");
         drop(one);
         assert_eq!(value(), "1");

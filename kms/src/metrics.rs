@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use metrics::Counter;
-use metrics::Gauge;
 use metrics::Histogram;
 use metrics::Key;
 use metrics::Label;
@@ -22,6 +21,7 @@ use metrics::Unit;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use metrics_exporter_prometheus::PrometheusHandle;
 use metrics_exporter_prometheus::PrometheusRecorder;
+use proto::connection::open::OpenConnections;
 use proto::identity::AccountId;
 use proto::identity::Region;
 use proto::time::Clock as _;
@@ -199,10 +199,11 @@ impl Metrics {
     }
 
     /// The number of connections that are open at a port.
-    pub(crate) fn connections(&self, port: &'static str) -> Gauge {
+    pub(crate) fn connections(&self, port: &'static str) -> OpenConnections {
         let labels = vec![Label::from_static_parts("port", port)];
-        self.recorder
-            .register_gauge(&Key::from_parts(CONNECTIONS, labels), &METADATA)
+        let key = Key::from_parts(CONNECTIONS, labels);
+        let gauge = self.recorder.register_gauge(&key, &METADATA);
+        OpenConnections::new(move |more| gauge.increment(more))
     }
 
     /// Everything counted, and what the operating system knows of this process, in Prometheus's text format, with
@@ -262,23 +263,6 @@ impl Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// An open connection, which is counted until this is dropped.
-pub(crate) struct OpenConnection(Gauge);
-
-impl OpenConnection {
-    /// One more of those that [`Metrics::connections`] returned.
-    pub(crate) fn count(connections: &Gauge) -> Self {
-        connections.increment(1.0);
-        Self(connections.clone())
-    }
-}
-
-impl Drop for OpenConnection {
-    fn drop(&mut self) {
-        self.0.decrement(1.0);
     }
 }
 
@@ -394,7 +378,7 @@ mod tests {
         quotas
             .charge(&caller.account, &caller.region, class)
             .unwrap();
-        let open = OpenConnection::count(&metrics.connections("kms"));
+        let open = metrics.connections("kms").open();
         for is_done in [true, false] {
             metrics.count_reload(is_done);
         }

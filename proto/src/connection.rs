@@ -7,7 +7,7 @@
 //!
 //! [`answer`] wraps the answering of one request, [`stream::returning`] the connection's bytes, and
 //! [`UnreadBody`] joins the two: where it [is set](UnreadBody::is_set), the bytes are read on by
-//! [`stream::linger`].
+//! [`stream::linger`]. [`open`] counts the connections of either service.
 //!
 //! Source: <https://www.rfc-editor.org/rfc/rfc9112#section-9.6>
 
@@ -27,6 +27,7 @@ use crate::connection::body::RequestBody;
 use crate::connection::body::Rest;
 
 pub mod body;
+pub mod open;
 pub mod stream;
 
 /// Whether a connection carried an answer whose request still had bytes to come.

@@ -5,14 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::Gauge;
+use proto::connection::open::OpenConnections;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::measured;
-use crate::measured::OpenConnection;
 use crate::server::Lifetime;
 
 /// Takes the connections of a listener.
@@ -23,7 +22,7 @@ pub(super) struct Acceptor {
     pub(super) connections: TaskTracker,
     slots: Arc<Semaphore>,
     /// How many are open.
-    open: Gauge,
+    open: OpenConnections,
 }
 
 impl Acceptor {
@@ -34,7 +33,7 @@ impl Acceptor {
             lifetime: lifetime.clone(),
             connections: TaskTracker::new(),
             slots: Arc::new(slots),
-            open: Gauge::noop(),
+            open: OpenConnections::new(|_| {}),
         }
     }
 
@@ -88,7 +87,7 @@ impl Acceptor {
                     }
                     let connection = serve(stream, peer);
                     let aborted = self.lifetime.aborted.clone();
-                    let open = OpenConnection::count(&self.open);
+                    let open = self.open.open();
                     measured::spawn(self.connections.track_future(async move {
                         aborted.run_until_cancelled(connection).await;
                         drop((open, slot));

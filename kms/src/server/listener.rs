@@ -19,9 +19,10 @@ use hyper_util::rt::TokioTimer;
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::server::graceful::Watcher;
-use metrics::Gauge;
 use proto::connection as ending;
 use proto::connection::UnreadBody;
+use proto::connection::open::OpenConnection;
+use proto::connection::open::OpenConnections;
 use proto::connection::stream;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
@@ -32,7 +33,6 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use crate::metrics::OpenConnection;
 use crate::server::tls;
 use crate::server::tls::Certificates;
 use crate::transport::Connection;
@@ -47,7 +47,7 @@ pub(crate) struct Listener {
     head_timeout: Duration,
     unauthenticated_max: usize,
     /// How many are open.
-    open: Gauge,
+    open: OpenConnections,
     drain: Duration,
     connections: Arc<Semaphore>,
     stop: CancellationToken,
@@ -59,7 +59,7 @@ impl Listener {
         listener: TcpListener,
         tls: Option<Arc<Certificates>>,
         limits: &Limits,
-        open: Gauge,
+        open: OpenConnections,
         stop: CancellationToken,
     ) -> Self {
         let head_timeout = Duration::from_millis(limits.head_timeout_ms);
@@ -113,7 +113,7 @@ impl Listener {
                 unauthenticated_max: self.unauthenticated_max,
                 watcher: graceful.watcher(),
                 stop: self.stop.clone(),
-                _open: OpenConnection::count(&self.open),
+                _open: self.open.open(),
                 _permit: permit,
             };
             tokio::spawn(serving.connection(stream, peer, answer.clone()));
