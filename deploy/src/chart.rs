@@ -54,9 +54,9 @@ impl Chart {
     /// The same with at most that many points of each series.
     #[must_use]
     pub fn svg_of(&self, points_max: usize) -> String {
-        let all = || self.series.iter().flat_map(|series| &series.points);
-        let most_x = all().map(|(x, _)| *x).fold(1.0, f64::max);
-        let most_y = all().map(|(_, y)| *y).fold(0.0, f64::max);
+        let most_x = self.series.iter().map(Series::end).fold(1.0, f64::max);
+        let values = self.series.iter().flat_map(|series| &series.points);
+        let most_y = values.map(|(_, y)| *y).fold(0.0, f64::max);
         let x = Axis::linear(most_x, (LEFT, WIDTH - RIGHT));
         let bottom_up = (HEIGHT - BOTTOM, TOP);
         let y = match self.logarithmic {
@@ -116,6 +116,17 @@ impl Chart {
     }
 }
 
+impl Series {
+    /// Where it ends on the horizontal axis: an area lasts to the end of its last second.
+    fn end(&self) -> f64 {
+        let last = self.points.iter().map(|(x, _)| *x).fold(0.0, f64::max);
+        match self.form {
+            Form::Line => last,
+            Form::Area => last + SECOND,
+        }
+    }
+}
+
 fn draw(svg: &mut String, series: &Series, points_max: usize, (x, y): (&Axis, &Axis)) {
     let points = thinned(&series.points, points_max);
     let mut path = String::new();
@@ -133,13 +144,13 @@ fn draw(svg: &mut String, series: &Series, points_max: usize, (x, y): (&Axis, &A
     for (second, value) in &points {
         to(x.place(*second), y.place(*value));
         if series.form == Form::Area {
-            to(x.place(second + 1.0), y.place(*value));
+            to(x.place(second + SECOND), y.place(*value));
         }
     }
     if series.form == Form::Area
         && let Some((last, _)) = points.last()
     {
-        to(x.place(last + 1.0), base);
+        to(x.place(last + SECOND), base);
     }
     let form = match series.form {
         Form::Line => "line",
@@ -199,6 +210,9 @@ fn escaped(text: &str) -> String {
     safe
 }
 
+/// How wide a step of an area is.
+const SECOND: f64 = 1.0;
+
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 240.0;
 const LEFT: f64 = 56.0;
@@ -246,6 +260,22 @@ mod tests {
             assert!(thinned.contains(&(1_777.0, 90.0)));
         }
         assert!(chart(points, false).svg().len() < 40_000);
+    }
+
+    #[test]
+    fn the_last_second_of_an_area_ends_within_the_axis() {
+        for count in [1, 5, 6, 11, 60, 61, 3_600] {
+            let points = (0..count).map(|t| (f64::from(t), 5.0)).collect();
+            let svg = chart(points, false).svg();
+            let path = svg.rsplit_once(" d=\"M").unwrap().1;
+            let path = path.split('"').next().unwrap();
+            let across = path
+                .split('L')
+                .map(|point| point.split(' ').next().unwrap());
+            let furthest = across.map(|x| x.parse::<f64>().unwrap());
+            let furthest = furthest.fold(0.0, f64::max);
+            assert!(furthest <= WIDTH - RIGHT, "{count}: {furthest}");
+        }
     }
 
     #[test]
