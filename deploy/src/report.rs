@@ -3,6 +3,7 @@
 //! | module | its one job |
 //! |---|---|
 //! | [`folder`] | files of results in a data folder |
+//! | [`outline`] | what a list shows of a report |
 //! | `limits` | which results of a file are shown |
 //! | `page` | the page in HTML: a file of its own, or a part of the console |
 //! | `advice` | what AWS recommends, with the figures of a run |
@@ -12,6 +13,7 @@
 mod advice;
 pub mod folder;
 mod limits;
+pub mod outline;
 mod page;
 pub mod results;
 mod verdict;

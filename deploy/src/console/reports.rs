@@ -13,6 +13,8 @@ use crate::report::folder::Entry;
 use crate::report::folder::Folder;
 use crate::report::folder::Listing;
 use crate::report::folder::PAGE;
+use crate::report::outline::Outline;
+use crate::report::outline::target;
 use crate::report::results::Results;
 
 /// How many reports are before those of the page.
@@ -67,14 +69,14 @@ fn row(entry: &Entry) -> Markup {
     let page = link("/console/report", &[("name", Some(&entry.name))]);
     html! {
         tr {
-            @match &entry.results {
-                Ok(results) => {
-                    th scope="row" { a href=(page) { (started(results, entry)) } }
-                    td { (results.summary.served) " of " (results.summary.offered) }
-                    td { (format!("{:.1} %", results.summary.throttled_ratio * 100.0)) }
-                    td { (thresholds(results)) }
-                    td { (shortened(&target(results), TARGET_CHARS_MAX)) }
-                    td.long { (shortened(&report::command(results), COMMAND_CHARS_MAX)) }
+            @match &entry.outline {
+                Ok(outline) => {
+                    th scope="row" { a href=(page) { (started(outline, entry)) } }
+                    td { (outline.served) " of " (outline.offered) }
+                    td { (format!("{:.1} %", outline.throttled_ratio * 100.0)) }
+                    td { (thresholds(outline)) }
+                    td { (outline.target) }
+                    td.long { (outline.command) }
                 }
                 Err(why) => {
                     th scope="row" { (entry.name) }
@@ -86,33 +88,17 @@ fn row(entry: &Entry) -> Markup {
 }
 
 /// When a run began; for one of an earlier version, when it was kept.
-fn started(results: &Results, entry: &Entry) -> String {
-    let started = results.started_at.clone();
+fn started(outline: &Outline, entry: &Entry) -> String {
+    let started = outline.started_at.clone();
     let time = started.unwrap_or_else(|| entry.kept_at.iso8601());
     time.replace('T', " ").trim_end_matches('Z').to_owned()
 }
 
-/// What was called.
-fn target(results: &Results) -> String {
-    let endpoint = results.scenario.get("endpoint");
-    let endpoint = endpoint.filter(|endpoint| !endpoint.is_empty());
-    endpoint.map_or_else(|| "services of its own".to_owned(), Clone::clone)
-}
-
-/// The beginning of a text whose whole is on the report's own page.
-fn shortened(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
-}
-
 /// Whether the thresholds hold, and whether the run is valid at all.
-fn thresholds(results: &Results) -> Markup {
-    let failed = results.thresholds.iter().filter(|it| !it.ok).count();
-    let all = results.thresholds.len();
+fn thresholds(outline: &Outline) -> Markup {
+    let (failed, all) = (outline.thresholds_failed, outline.thresholds);
     html! {
-        @if results.invalidity().is_some() {
+        @if !outline.is_valid {
             strong { "not valid" }
         } @else if all == 0 {
             "none"
@@ -201,12 +187,6 @@ const HTML: &str = "/console/report.html";
 
 /// Its results.
 const JSON: &str = "/console/report.json";
-
-/// Most characters of a target in the list.
-const TARGET_CHARS_MAX: usize = 60;
-
-/// Most characters of a command in the list.
-const COMMAND_CHARS_MAX: usize = 240;
 
 /// Most bytes of what is shown of a report: that of a run has about 25 KiB.
 const SECTION_BYTES_MAX: usize = 256 << 10;

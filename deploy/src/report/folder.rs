@@ -1,8 +1,10 @@
 //! The folder of a data folder that keeps reports: files of results in JSON, which the console lists and shows.
 //!
 //! Files are named by when they were kept, and stay until somebody removes them. What is read is bounded, and only
-//! regular files that lie in the folder itself are: no link, no pipe, and no name that leads elsewhere.
+//! regular files that lie in the folder itself are: no link, no pipe, and no name that leads elsewhere. What a list
+//! shows of a file is remembered while the file stays the same.
 
+use std::collections::HashMap;
 use std::ffi::CStr;
 use std::fs::File;
 use std::io::Read as _;
@@ -10,22 +12,37 @@ use std::os::fd::AsFd;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 use proto::time::Timestamp;
 use rustix::fs::AtFlags;
 use rustix::fs::Dir;
 use rustix::fs::Mode;
 use rustix::fs::OFlags;
+use rustix::fs::Stat;
 use rustix::io::Errno;
 
 use crate::credentials;
 use crate::files;
 use crate::report::limits;
+use crate::report::outline::Outline;
 use crate::report::results::Results;
 
 /// The folder of one data folder.
 #[derive(Clone, Debug)]
-pub struct Folder(PathBuf);
+pub struct Folder {
+    path: PathBuf,
+    outlines: Arc<Mutex<Outlines>>,
+}
+
+/// What lists showed of files, by their names.
+type Outlines = HashMap<String, (Version, Result<Outline, String>)>;
+
+/// What is another number when a file changed: its inode, its length, and when it changed last, in seconds and
+/// nanoseconds. That time cannot be set, as the time of writing can.
+type Version = [i128; 4];
 
 /// A part of the reports, those kept last first.
 #[derive(Debug, Default)]
@@ -45,8 +62,8 @@ pub struct Entry {
     pub name: String,
     /// When its file was written.
     pub kept_at: Timestamp,
-    /// Its results, or why they are not shown, in a sentence.
-    pub results: Result<Results, String>,
+    /// What is shown of its results, or why they are not shown, in a sentence.
+    pub outline: Result<Outline, String>,
 }
 
 /// Why a report cannot be read.
@@ -65,7 +82,10 @@ impl Folder {
     /// That of a data folder; it need not exist.
     #[must_use]
     pub fn of(data: &Path) -> Self {
-        Self(data.join(FOLDER))
+        Self {
+            path: data.join(FOLDER),
+            outlines: Arc::default(),
+        }
     }
 
     /// Keeps results; returns the report's name. The data folder must exist, and the folder in it is made.
@@ -84,13 +104,13 @@ impl Folder {
             anyhow::bail!("the report would not be shown: {why} Write it with --json or --html");
         }
         anyhow::ensure!(
-            self.0.parent().is_some_and(Path::is_dir),
+            self.path.parent().is_some_and(Path::is_dir),
             "the folder of {} is not there any more: write the report with --json or --html",
-            self.0.display()
+            self.path.display()
         );
         // A link there would lead elsewhere.
         self.open().map_err(anyhow::Error::msg)?;
-        files::private_directory(&self.0)?;
+        files::private_directory(&self.path)?;
         let target = results.scenario.get("target").filter(|it| is_name(it));
         let random = hex::encode(credentials::random::<4>()?);
         let name = format!(
@@ -98,7 +118,7 @@ impl Folder {
             now.basic(),
             target.map_or("load", String::as_str)
         );
-        files::write_private(&self.0.join(format!("{name}{ENDING}")), &text)?;
+        files::write_private(&self.path.join(format!("{name}{ENDING}")), &text)?;
         Ok(name)
     }
 
@@ -123,14 +143,15 @@ impl Folder {
                 let file = format!("{name}{ENDING}");
                 let stat = rustix::fs::statat(&folder, file, AtFlags::SYMLINK_NOFOLLOW);
                 let seconds = stat.map_or(0, |stat| stat.st_mtime);
-                found.push((Timestamp::from_unix_seconds(seconds), name));
+                let version = stat.as_ref().map_or([0; 4], version);
+                found.push((Timestamp::from_unix_seconds(seconds), name, version));
             }
         }
         found.sort_by(|one, other| other.cmp(one));
         let mut rest = LIST_BYTES_MAX;
         let part = found.iter().skip(skip).take(PAGE);
-        let entries = part.map(|(kept_at, name)| Entry {
-            results: read_within(&folder, name, &mut rest).map_err(|why| why.to_string()),
+        let entries = part.map(|(kept_at, name, version)| Entry {
+            outline: self.outline(&folder, (name, *version), &mut rest),
             kept_at: *kept_at,
             name: name.clone(),
         });
@@ -152,27 +173,66 @@ impl Folder {
         }
         let folder = self.open().map_err(Unreadable::Refused)?;
         let folder = folder.ok_or(Unreadable::Absent)?;
-        let mut rest = FILE_BYTES_MAX;
-        read_within(&folder, name, &mut rest)
+        limits::parse(&bytes_of(&folder, name)?).map_err(Unreadable::Refused)
+    }
+
+    /// What a list shows of a report, whose file takes from what may be read still unless it is remembered.
+    fn outline(
+        &self,
+        folder: impl AsFd,
+        (name, version): (&str, Version),
+        rest: &mut u64,
+    ) -> Result<Outline, String> {
+        let remembered = || self.outlines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((seen, outline)) = remembered().get(name)
+            && *seen == version
+        {
+            return outline.clone();
+        }
+        let [_, length, ..] = version;
+        if length.min(FILE_BYTES_MAX.into()) > i128::from(*rest) {
+            let why =
+                "The reports before it in the list are so large that it was not read: open it.";
+            return Err(why.to_owned());
+        }
+        let bytes = bytes_of(folder, name).map_err(|why| why.to_string())?;
+        *rest = rest.saturating_sub(bytes.len() as u64);
+        let outline = limits::parse(&bytes).map(|results| Outline::of(&results));
+        let mut outlines = remembered();
+        if outlines.len() >= OUTLINES_MAX {
+            outlines.clear();
+        }
+        outlines.insert(name.to_owned(), (version, outline.clone()));
+        outline
     }
 
     /// The folder; none if there is none.
     fn open(&self) -> Result<Option<OwnedFd>, String> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match rustix::fs::open(&self.0, flags, Mode::empty()) {
+        match rustix::fs::open(&self.path, flags, Mode::empty()) {
             Ok(folder) => Ok(Some(folder)),
             Err(Errno::NOENT) => Ok(None),
             Err(Errno::LOOP | Errno::NOTDIR) => Err(format!(
                 "{} is no folder, or a symbolic link, which could lead anywhere: remove it.",
-                self.0.display()
+                self.path.display()
             )),
-            Err(error) => Err(format!("{} cannot be read: {error}.", self.0.display())),
+            Err(error) => Err(format!("{} cannot be read: {error}.", self.path.display())),
         }
     }
 }
 
-/// The results of a report, whose file takes from what may be read still.
-fn read_within(folder: impl AsFd, name: &str, rest: &mut u64) -> Result<Results, Unreadable> {
+/// What a file is at the moment.
+fn version(stat: &Stat) -> Version {
+    [
+        stat.st_ino.into(),
+        stat.st_size.into(),
+        stat.st_ctime.into(),
+        stat.st_ctime_nsec.into(),
+    ]
+}
+
+/// The content of a report's file.
+fn bytes_of(folder: impl AsFd, name: &str) -> Result<Vec<u8>, Unreadable> {
     let refused = |why: String| Unreadable::Refused(why);
     // Not to wait for the other end of a pipe.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -194,15 +254,11 @@ fn read_within(folder: impl AsFd, name: &str, rest: &mut u64) -> Result<Results,
             metadata.len()
         )));
     }
-    if metadata.len() > *rest {
-        let why = "The reports before it in the list are so large that it was not read: open it.";
-        return Err(refused(why.to_owned()));
-    }
     let mut bytes = Vec::new();
     // It may grow meanwhile.
     let read = file.take(FILE_BYTES_MAX).read_to_end(&mut bytes);
-    *rest = rest.saturating_sub(read.map_err(failed)? as u64);
-    limits::parse(&bytes).map_err(refused)
+    read.map_err(failed)?;
+    Ok(bytes)
 }
 
 /// The report of a file; none for a file that is none.
@@ -234,6 +290,9 @@ const FILE_BYTES_MAX: u64 = 8 << 20;
 
 /// Most bytes that are read for a list.
 const LIST_BYTES_MAX: u64 = 16 << 20;
+
+/// Most files that are remembered, of less than 2 KiB each.
+const OUTLINES_MAX: usize = 1_000;
 
 /// Most files that are looked at.
 const ENTRIES_MAX: usize = 10_000;
