@@ -10,6 +10,7 @@ use tidy::files;
 use tidy::impls;
 use tidy::imports;
 use tidy::layers;
+use tidy::logs;
 use tidy::purity;
 use tidy::tree;
 use tidy::tree::Tree;
@@ -179,4 +180,9 @@ fn every_field_of_a_configuration_is_in_its_deploy_file() {
     for (file, sources) in CONFIGURATIONS {
         expect_none(&documents::undocumented_fields(&TREE, file, sources));
     }
+}
+
+#[test]
+fn every_field_of_a_log_line_is_in_the_table_of_them() {
+    expect_none(&logs::undocumented_fields(&TREE, "deploy/METRICS.md"));
 }

@@ -126,7 +126,7 @@ pub(crate) fn read_error(
         // Not the success that was expected.
         || status.is_success()
     {
-        tracing::error!(%status, code, message, "backend does not accept the gateway's own request");
+        tracing::error!(%status, code, cause = message, "backend does not accept the gateway's own request");
         return S3Error::new(S3Code::ServiceUnavailable);
     }
     let code = match code {

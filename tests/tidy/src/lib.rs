@@ -14,6 +14,7 @@
 //! | [`words`] | names and words that are not used |
 //! | [`purity`] | who may read the clock, the environment, files and sockets; dependencies |
 //! | [`documents`] | tables name real tests; deploy files name every field of a configuration |
+//! | [`logs`] | the fields of log lines, and the table of them |
 //! | [`exempt`] | what does not pass yet |
 //! | [`modules`] | the modules of a crate and the paths between them |
 //! | [`code`] | Rust source as tokens |
@@ -27,6 +28,7 @@ pub mod files;
 pub mod words;
 pub mod purity;
 pub mod documents;
+pub mod logs;
 pub mod exempt;
 pub mod modules;
 pub mod code;
