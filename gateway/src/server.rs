@@ -186,6 +186,7 @@ async fn start_in(scope: &Scope, config: Config, parts: Parts) -> Result<Running
     let backend = (backend, counts.as_ref());
     let given = (kms_secret, iam, audit);
     let composed = compose::compose(&config, clocks, &random, backend, given, &mut renewals)?;
+    let gateways = config.state.gateways;
     let presence = upkeep::begin(&config, &composed.stored, &*random, exclusive).await?;
 
     let served = listeners::serve(listeners, &config.listen)?;
@@ -202,7 +203,8 @@ async fn start_in(scope: &Scope, config: Config, parts: Parts) -> Result<Running
         draining: CancellationToken::new(),
     });
     let closed = &lifetime.closed;
-    upkeep::run(composed.sweep, presence.clone(), random, closed);
+    let (sweep, stored) = (composed.sweep, &composed.stored);
+    upkeep::run(gateways, stored, sweep, presence.clone(), random, closed);
     upkeep::deliver(&composed.logs, closed);
     upkeep::renew(renewals.clone(), closed);
     serve_clients(&acceptor, &shared, served.http, served.https);

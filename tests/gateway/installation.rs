@@ -3,14 +3,18 @@
 use std::time::Duration;
 
 use gateway::chunks::random::SystemRandom;
+use gateway::server::Running;
 use gateway::server::StartError;
 use gateway::state::Gateways;
 use gateway::state::presence::Presence;
 use gateway::state::presence::PresenceError;
 use http::Method;
+use proto::time::Clock as _;
+use proto::time::SystemClock;
 use tests::backend::Action;
 use tests::backend::Backend;
 use tests::backend::Fault;
+use tests::clients::Access;
 use tests::signed::Draft;
 use tests::signed::Target;
 use tests::world::World;
@@ -139,6 +143,77 @@ async fn one_gateway_does_without_conditions_at_the_backend() {
     }
     let record = gateway.buckets.find("b").await.unwrap().unwrap();
     assert_eq!(record.revision, 8);
+}
+
+/// A world, whose gateway runs, and another gateway that was started while its backend refused everything.
+async fn started_before_its_backend() -> (World, Running) {
+    let world = World::start().await;
+    let refuse = Action::Refuse(503, "ServiceUnavailable");
+    world.backend.inject(Fault::on(|_| true, refuse));
+    let early = world.try_another_gateway().await.unwrap();
+    (world, early)
+}
+
+/// The status of CreateBucket.
+async fn create_at(gateway: &Running, access: &Access) -> u16 {
+    let address = gateway.s3_addr.unwrap();
+    let create = Draft::new(Method::PUT, "aaa", "");
+    let signed = create.sign(access, SystemClock.now(), &address.to_string());
+    let target = Target { address, tls: None };
+    signed.send(&target).await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn a_gateway_that_started_before_its_backend_serves_when_that_is_there_and_no_other_gateway_is()
+ {
+    let (world, early) = started_before_its_backend().await;
+    let World {
+        backend,
+        gateway: other,
+        main,
+        ..
+    } = world;
+    assert_eq!(create_at(&early, &main).await, 503);
+    assert!(early.readiness().await.is_err());
+    backend.heal();
+    assert_eq!(create_at(&early, &main).await, 503);
+    assert_eq!(create_at(&other, &main).await, 200);
+    assert_eq!(create_at(&early, &main).await, 503);
+    other.stop().await;
+    let served = async {
+        while create_at(&early, &main).await == 503 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), served)
+        .await
+        .unwrap();
+    early.readiness().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_gateway_whose_place_another_one_took_refuses_requests_until_that_one_ended() {
+    let backend = Backend::start().await;
+    let gateway = Gateway::before(&backend);
+    let paused = presence(&gateway, Gateways::One);
+    paused.announce().await.unwrap();
+    paused.check().unwrap();
+    let next = presence(&gateway, Gateways::One);
+    next.announce().await.unwrap();
+    // It goes on, sees that it was taken for dead, and ends to beat.
+    paused.run().await;
+    let refusal = paused.check().unwrap_err();
+    assert!(matches!(refusal, PresenceError::Superseded(_)), "{refusal}");
+    let refusal = tokio::select! {
+        () = next.run() => unreachable!(),
+        outcome = paused.announce_late() => outcome.unwrap_err(),
+    };
+    assert!(matches!(refusal, PresenceError::Another(_)), "{refusal}");
+    assert_eq!(backend.keys(STATE_BUCKET).len(), 1);
+    next.check().unwrap();
+    next.withdraw().await;
+    paused.announce_late().await.unwrap();
+    paused.check().unwrap();
 }
 
 fn presence(gateway: &Gateway, gateways: Gateways) -> Presence {

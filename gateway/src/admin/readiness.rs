@@ -65,10 +65,6 @@ impl Readiness {
         if self.stopping.is_cancelled() {
             return Err("the gateway is stopping".to_owned());
         }
-        let mut presence = self.presence.iter();
-        if presence.any(|presence| presence.is_superseded()) {
-            return Err("another gateway serves the state bucket".to_owned());
-        }
         let mut last = self.last.lock().await;
         let Probes { backend, kms } = &mut *last;
         let (backend, kms) = tokio::join!(
@@ -76,7 +72,9 @@ impl Readiness {
             fresh("the KMS", kms, KMS_FRESH, self.kms())
         );
         // The KMS first: without it the backend's part, which opens a sealed document, is late.
-        kms.and(backend)
+        kms.and(backend)?;
+        let standing = self.presence.as_ref().map_or(Ok(()), |it| it.check());
+        standing.map_err(|refusal| refusal.to_string())
     }
 
     async fn backend(&self) -> Result<(), String> {

@@ -136,7 +136,7 @@ impl BucketRecords {
     where
         F: Fn(Option<&BucketRecord>) -> Result<Edit, S3Error> + Send,
     {
-        self.installation.confirm().await?;
+        self.installation.serve().await?;
         let _turn = self.store.turn(bucket).await;
         for _ in 0..CHANGES_MAX {
             let current = self.read(bucket).await?;
@@ -166,7 +166,7 @@ impl BucketRecords {
     ///
     /// As [`BucketRecords::find`].
     pub(super) async fn read(&self, bucket: &str) -> Result<Option<StoredRecord>, S3Error> {
-        self.installation.confirm().await?;
+        self.installation.serve().await?;
         let cached = self.cache.get(bucket);
         let began = self.cache.now();
         let known = cached.as_ref().and_then(|it| it.stored.etag.as_ref());

@@ -9,6 +9,7 @@
 //! ([`crate::bucket::takeover`]), and then it gets one.
 
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -30,6 +31,8 @@ use crate::records::record::Records;
 use crate::state::FirstStart;
 use crate::state::Reading;
 use crate::state::State;
+use crate::state::presence::Presence;
+use crate::state::presence::PresenceError;
 
 /// An installation, and whether its identity was seen.
 pub struct Installation {
@@ -42,6 +45,8 @@ pub struct Installation {
     first_start: FirstStart,
     first_account: String,
     confirmed: AtomicBool,
+    /// Of the gateway that serves, where another one could.
+    presence: OnceLock<Arc<Presence>>,
     /// Held while the identity is looked for. When that was last done without finding it, and with which
     /// outcome.
     last: Mutex<Option<(Duration, Result<(), Refusal>)>>,
@@ -78,6 +83,9 @@ pub enum Refusal {
          state.first_start = \"any\" (`sealgate gateway init`)"
     )]
     NoIdentity(String),
+    /// Another gateway may serve it.
+    #[error(transparent)]
+    Presence(#[from] PresenceError),
     /// The state cannot be read or written now.
     #[error("the state bucket cannot be used: {0}")]
     Unavailable(S3Error),
@@ -86,7 +94,7 @@ pub enum Refusal {
 impl From<Refusal> for S3Error {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::NoIdentity(_) => Self::new(S3Code::ServiceUnavailable),
+            Refusal::NoIdentity(_) | Refusal::Presence(_) => Self::new(S3Code::ServiceUnavailable),
             Refusal::Unavailable(error) => error,
         }
     }
@@ -120,8 +128,28 @@ impl Installation {
             first_start,
             first_account: first_account.to_owned(),
             confirmed: AtomicBool::new(false),
+            presence: OnceLock::new(),
             last: Mutex::default(),
         }
+    }
+
+    /// From now on requests are served only while this presence allows that.
+    pub fn depend_on(&self, presence: &Arc<Presence>) {
+        // There is one, or none.
+        drop(self.presence.set(Arc::clone(presence)));
+    }
+
+    /// Makes sure that this gateway may serve what the state bucket describes: that it is the right one, and that
+    /// no other gateway is in the way.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`]: nothing that depends on the state may be done.
+    pub async fn serve(&self) -> Result<(), Refusal> {
+        if let Some(presence) = self.presence.get() {
+            presence.check()?;
+        }
+        self.confirm().await
     }
 
     /// Makes sure that the state bucket is the right one, by its identity.

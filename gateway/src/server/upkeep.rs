@@ -9,7 +9,9 @@ use proto::renewal::Renewals;
 use tokio_util::sync::CancellationToken;
 
 use crate::access_log::delivery::Deliverer;
+use crate::backend::capabilities::Capabilities;
 use crate::backend::capabilities::Capability;
+use crate::bucket::installation::Installation;
 use crate::bucket::installation::Refusal;
 use crate::chunks::random::Random;
 use crate::config::Config;
@@ -24,8 +26,8 @@ use crate::state::presence::PresenceError;
 
 /// Refuses to start where the state bucket is not the right one, where another gateway is in the way, or
 /// before a backend that is not good enough for several gateways. A backend that is not there yet is no
-/// reason: every request looks again. With `exclusive` there can be no other gateway, and there is no
-/// presence.
+/// reason: [`run`] looks again, and requests are refused until then. With `exclusive` there can be no other
+/// gateway, and there is no presence.
 pub(super) async fn begin(
     config: &Config,
     stored: &StoredState,
@@ -37,19 +39,16 @@ pub(super) async fn begin(
         let presence = Presence::new(stored.state.clone(), gateways, random);
         Arc::new(presence)
     });
-    let confirmed = tokio::time::timeout(CONFIRM_TIMEOUT, stored.installation.confirm()).await;
-    match confirmed {
+    if let Some(presence) = &presence {
+        stored.installation.depend_on(presence);
+    }
+    let found = tokio::time::timeout(CONFIRM_TIMEOUT, stored.installation.confirm()).await;
+    match found {
         Ok(Ok(())) => {}
         Ok(Err(refusal @ Refusal::NoIdentity(_))) => return Err(refusal.into()),
         _ => return Ok(presence),
     }
-    if gateways == Gateways::Many {
-        for capability in [Capability::AtomicWrites, Capability::ConsistentListings] {
-            if let Ok(false) = stored.capabilities.has(capability).await {
-                return Err(StartError::NotShared(capability));
-            }
-        }
-    }
+    is_good_enough(gateways, &stored.capabilities).await?;
     if let Some(presence) = &presence
         && let Err(another @ PresenceError::Another(_)) = presence.announce().await
     {
@@ -58,8 +57,22 @@ pub(super) async fn begin(
     Ok(presence)
 }
 
+/// Refuses a backend that is not good enough for so many gateways.
+async fn is_good_enough(gateways: Gateways, capabilities: &Capabilities) -> Result<(), StartError> {
+    if gateways == Gateways::Many {
+        for capability in [Capability::AtomicWrites, Capability::ConsistentListings] {
+            if let Ok(false) = capabilities.has(capability).await {
+                return Err(StartError::NotShared(capability));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Starts what goes on until the gateway is closed.
 pub(super) fn run(
+    gateways: Gateways,
+    stored: &StoredState,
     sweep: Sweep,
     presence: Option<Arc<Presence>>,
     random: Arc<dyn Random>,
@@ -68,8 +81,47 @@ pub(super) fn run(
     let sweeping = closed.clone();
     measured::spawn(async move { sweeping.run_until_cancelled(sweep.run(&*random)).await });
     if let Some(presence) = presence {
+        let keeper = Keeper {
+            gateways,
+            installation: Arc::clone(&stored.installation),
+            capabilities: Arc::clone(&stored.capabilities),
+            presence,
+        };
         let closed = closed.clone();
-        measured::spawn(async move { closed.run_until_cancelled(presence.run()).await });
+        measured::spawn(async move { closed.run_until_cancelled(keeper.run()).await });
+    }
+}
+
+/// Keeps the presence of a gateway up, and announces it where that could not be done yet.
+struct Keeper {
+    gateways: Gateways,
+    installation: Arc<Installation>,
+    capabilities: Arc<Capabilities>,
+    presence: Arc<Presence>,
+}
+
+impl Keeper {
+    async fn run(&self) {
+        loop {
+            self.presence.run().await;
+            tokio::time::sleep(ANNOUNCE_AGAIN).await;
+            self.announce().await;
+        }
+    }
+
+    /// Does what [`begin`] could not do. What refuses the start there refuses requests here.
+    async fn announce(&self) {
+        // What is wrong is logged there.
+        if self.installation.confirm().await.is_err() {
+            return;
+        }
+        if let Err(error) = is_good_enough(self.gateways, &self.capabilities).await {
+            self.presence.refuse(error.to_string());
+            return;
+        }
+        if let Err(PresenceError::Unavailable(error)) = self.presence.announce_late().await {
+            tracing::warn!(%error, "the presence of this gateway cannot be written");
+        }
     }
 }
 
@@ -110,6 +162,9 @@ async fn is_due(period: Duration, closed: &CancellationToken) -> bool {
 
 /// How often durations are folded into their buckets.
 const FOLD: Duration = Duration::from_secs(5);
+
+/// How soon a gateway that could not announce itself tries again.
+const ANNOUNCE_AGAIN: Duration = Duration::from_millis(500);
 
 /// How long a start waits for the backend.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(3);

@@ -4,10 +4,14 @@
 //! what each has cached would be wrong for the other. Nobody's clock is relied upon. Another gateway runs
 //! if its document changes while it is watched; one whose document stays as it is for longer is dead, and
 //! its document is removed. One that ran on this machine and has ended needs no watching.
+//!
+//! Until a gateway has announced itself, and when another one has taken its place, it refuses requests
+//! ([`Presence::check`]).
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,8 +33,8 @@ pub struct Presence {
     name: String,
     /// How long a gateway waits between two beats.
     beat: Duration,
-    /// Whether others took this gateway for dead, or it found another one.
-    superseded: AtomicBool,
+    /// Whether this gateway may serve, or why not.
+    standing: Mutex<Result<(), PresenceError>>,
 }
 
 /// What the document of a gateway says.
@@ -44,7 +48,7 @@ struct Beat {
     process: Option<Process>,
 }
 
-/// Why a gateway must not run.
+/// Why a gateway must not serve.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PresenceError {
     /// Another gateway runs, and one of the two is to be the only one.
@@ -52,6 +56,15 @@ pub enum PresenceError {
         "another gateway serves the state bucket {0:?}: stop it, or set state.gateways = \"many\" for both"
     )]
     Another(String),
+    /// It took this one for dead.
+    #[error("another gateway took this one for dead, and may serve the state bucket {0:?}")]
+    Superseded(String),
+    /// The backend was not there yet.
+    #[error("this gateway has not yet found out whether another one serves the state bucket {0:?}")]
+    NotYet(String),
+    /// What else must be so is not, in a sentence.
+    #[error("{0}")]
+    Unfit(String),
     /// That cannot be found out now.
     #[error(transparent)]
     Unavailable(#[from] S3Error),
@@ -63,12 +76,13 @@ impl Presence {
     pub fn new(state: State, gateways: Gateways, random: &dyn Random) -> Self {
         let mut id = [0; 16];
         random.fill(&mut id);
+        let not_yet = PresenceError::NotYet(state.bucket().to_owned());
         Self {
+            standing: Mutex::new(Err(not_yet)),
             state,
             gateways,
             name: format!("{NAMES}{}", hex::encode(id)),
             beat: BEAT,
-            superseded: AtomicBool::new(false),
         }
     }
 
@@ -86,6 +100,41 @@ impl Presence {
     /// [`PresenceError`].
     pub async fn announce(&self) -> Result<(), PresenceError> {
         self.write(0).await?;
+        let outcome = self.outwait_others(true).await;
+        match &outcome {
+            Ok(()) => self.stand(Ok(())),
+            Err(PresenceError::Unavailable(_)) => {}
+            Err(refusal) => {
+                self.withdraw().await;
+                self.stand(Err(refusal.clone()));
+            }
+        }
+        outcome
+    }
+
+    /// The same, once no other gateway is in the way: until then this one writes nothing, and so does not keep
+    /// another one from starting that has served the state bucket meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`Presence::announce`].
+    pub async fn announce_late(&self) -> Result<(), PresenceError> {
+        match self.outwait_others(false).await {
+            Ok(()) => self.announce().await,
+            Err(PresenceError::Unavailable(error)) => Err(error.into()),
+            Err(refusal) => {
+                self.stand(Err(refusal.clone()));
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Removes what others left that do not run.
+    ///
+    /// # Errors
+    ///
+    /// [`PresenceError::Another`] if one of them does.
+    async fn outwait_others(&self, beating: bool) -> Result<(), PresenceError> {
         let mut others = self.others().await?;
         let this = Process::this();
         let ended = |beat: &Beat| match (&beat.process, &this) {
@@ -98,10 +147,12 @@ impl Presence {
         if others.is_empty() {
             return Ok(());
         }
-        // Two that start at the same moment see each other change.
         for count in 1..=BEATS_WATCHED {
             tokio::time::sleep(self.beat).await;
-            self.write(count).await?;
+            // Two that start at the same moment see each other change.
+            if beating {
+                self.write(count).await?;
+            }
         }
         let now = self.others().await?;
         for (name, then) in others {
@@ -110,10 +161,7 @@ impl Presence {
                 Some(now) if *now == then => {
                     self.remove_left(&name).await?;
                 }
-                Some(_) => {
-                    self.withdraw().await;
-                    return Err(PresenceError::Another(self.state.bucket().to_owned()));
-                }
+                Some(_) => return Err(PresenceError::Another(self.state.bucket().to_owned())),
             }
         }
         Ok(())
@@ -124,10 +172,10 @@ impl Presence {
         self.state.remove(name).await
     }
 
-    /// Beats for ever.
+    /// Beats for as long as no other gateway has taken this one's place.
     pub async fn run(&self) {
         let mut count = BEATS_WATCHED;
-        loop {
+        while self.check().is_ok() {
             tokio::time::sleep(self.beat).await;
             count += 1;
             if let Err(error) = self.keep_up(count).await {
@@ -139,8 +187,8 @@ impl Presence {
     async fn keep_up(&self, count: u64) -> Result<(), S3Error> {
         if matches!(self.state.read(&self.name, None).await?, Reading::Absent) {
             if self.gateways == Gateways::One {
-                tracing::error!("another gateway took this one for dead");
-                self.superseded.store(true, Ordering::Release);
+                let superseded = PresenceError::Superseded(self.state.bucket().to_owned());
+                self.stand(Err(superseded));
                 return Ok(());
             }
             tracing::warn!("another gateway took this one for dead");
@@ -148,9 +196,34 @@ impl Presence {
         self.write(count).await.map(drop)
     }
 
-    /// Whether another gateway may have taken the place of this one.
-    pub fn is_superseded(&self) -> bool {
-        self.superseded.load(Ordering::Acquire)
+    /// Refuses to serve until [`Presence::announce_late`] succeeds, for a reason that is not another gateway.
+    pub fn refuse(&self, reason: String) {
+        self.stand(Err(PresenceError::Unfit(reason)));
+    }
+
+    /// Whether this gateway may serve.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    pub fn check(&self) -> Result<(), PresenceError> {
+        self.standing().clone()
+    }
+
+    fn standing(&self) -> MutexGuard<'_, Result<(), PresenceError>> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets whether this gateway may serve. A change is logged once.
+    fn stand(&self, standing: Result<(), PresenceError>) {
+        let mut current = self.standing();
+        if *current != standing {
+            match &standing {
+                Ok(()) => tracing::debug!("this gateway has announced itself"),
+                Err(refusal) => tracing::error!(%refusal, "requests are refused"),
+            }
+            *current = standing;
+        }
     }
 
     /// Takes the announcement back, so that the next gateway need not wait.

@@ -82,7 +82,7 @@ impl VaultStore {
     /// A vault as it is stored now, if there is one.
     pub(crate) async fn find(&self, place: &VaultPlace) -> Result<Option<VaultRecord>, VaultError> {
         self.installation
-            .confirm()
+            .serve()
             .await
             .map_err(crate::error::S3Error::from)?;
         let record = self.exclusive.find(&place.record_name()).await?;
@@ -149,7 +149,7 @@ impl VaultStore {
         owner: &VaultOwner,
     ) -> Result<Vec<(VaultPlace, VaultRecord)>, VaultError> {
         self.installation
-            .confirm()
+            .serve()
             .await
             .map_err(crate::error::S3Error::from)?;
         let records = self.read_all::<VaultRecord>(&owner.record_prefix()).await?;
