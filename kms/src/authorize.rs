@@ -166,9 +166,8 @@ pub fn permit<P: Purpose>(
     } = match snapshot.record.manager {
         Manager::Customer if own && !is_limited && snapshot.is_open_to_its_account() => ALLOWED,
         Manager::Customer => decide(intent, &key, &snapshot, keys),
-        Manager::Aws if own && !P::USES_MATERIAL => limit(intent, &key, &snapshot, keys),
-        Manager::Aws if own && is_service_of(caller, &key, keys) => {
-            limit(intent, &key, &snapshot, keys)
+        Manager::Aws if own && (!P::USES_MATERIAL || is_service_of(caller, &key, keys)) => {
+            decide_of_service_key(intent, &key, &snapshot, keys)
         }
         Manager::AwsOwned if own && P::USES_MATERIAL && caller.is_s3_itself() => ALLOWED,
         Manager::Aws | Manager::AwsOwned => {
@@ -286,27 +285,42 @@ const ALLOWED: Judgement = Judgement {
 /// The policy of a key.
 const RESOURCE_BASED: &str = "resource-based";
 
-/// What the caller's policies leave of the use of a key that AWS manages, whose own policy lets every
-/// principal of the account in.
-fn limit<P: Purpose>(
+/// Decides about a key that AWS manages. The policy that AWS gives it lets every principal of the account use and
+/// describe it through its service, so that the caller's own policies may only deny that. What else is to be read
+/// about it, and all that a caller asks for directly, the policy leaves to the account: the caller's own must allow it.
+///
+/// Source: the policy of `aws/ebs` that `GetKeyPolicy` returned at AWS, in the sample of
+/// <https://docs.ansible.com/ansible/latest/collections/amazon/aws/kms_key_info_module.html>
+fn decide_of_service_key<P: Purpose>(
     intent: &Intent<'_, P>,
     key: &Key,
     snapshot: &Snapshot,
     keys: &Keys,
 ) -> Judgement {
-    if !intent.caller.is_limited() {
+    let caller = intent.caller;
+    if !caller.is_limited() {
         return ALLOWED;
     }
     let context = conditions(intent, key, snapshot, keys);
     let action = format!("kms:{}", intent.action);
-    let Some(rights) = intent.caller.rights(&context) else {
+    let Some(rights) = caller.rights(&context) else {
         return ALLOWED;
     };
+    let is_open = P::USES_MATERIAL || OPEN_THROUGH_SERVICE.contains(&intent.action);
+    if is_open && is_service_of(caller, key, keys) {
+        return Judgement {
+            decision: rights.limit(Decision::Allow, &action, key.arn()),
+            refused_by: rights.limiting_kind(&action, key.arn()),
+        };
+    }
     Judgement {
-        decision: rights.limit(Decision::Allow, &action, key.arn()),
-        refused_by: rights.limiting_kind(&action, key.arn()),
+        decision: rights.decide(&action, key.arn()),
+        refused_by: rights.refusing_kind(&Verdict::NONE, "", &action, key.arn()),
     }
 }
+
+/// What the policy of a key that AWS manages allows through its service, beside the use of its material.
+const OPEN_THROUGH_SERVICE: [&str; 2] = ["CreateGrant", "DescribeKey"];
 
 /// Lets the caller do what is about no key: creating one, listing what the account has, naming a key.
 ///

@@ -461,6 +461,45 @@ fn a_services_key_is_open_to_users_of_its_account_whose_own_policies_and_session
 }
 
 #[test]
+fn a_services_key_is_described_directly_by_users_whose_own_policies_and_session_allow_that() {
+    let world = World::new();
+    let described = world.ok("DescribeKey", json!({"KeyId": "alias/aws/s3"}));
+    let arn = text(&described["KeyMetadata"]["Arn"]);
+    let statement =
+        |effect: &str, action: &str| json!({"Effect": effect, "Action": action, "Resource": arn});
+    for operation in ["DescribeKey", "GetKeyPolicy", "ListGrants"] {
+        let allow = statement("Allow", &format!("kms:{operation}"));
+        let deny = statement("Deny", &format!("kms:{operation}"));
+        let other = statement("Allow", "kms:Encrypt");
+        let call = |policies: Value, session: Option<&Value>, via: Option<&str>| {
+            let mut caller = limited(&policies, session);
+            caller.via_service = via.map(Into::into);
+            let outcome = world.call_as(&caller, operation, json!({"KeyId": arn}));
+            outcome.map_err(|error| error.to_string())
+        };
+        let action = format!("allows the kms:{operation} action");
+        for other_service in [None, Some("sqs.us-east-1.amazonaws.com")] {
+            for policies in [json!([]), json!([other])] {
+                let refusal = call(policies, None, other_service).unwrap_err();
+                let because = format!("because no identity-based policy {action}");
+                assert!(refusal.ends_with(&because), "{refusal}");
+            }
+        }
+        call(json!([allow]), None, None).unwrap();
+        call(json!([allow]), Some(&allow), None).unwrap();
+        let refusal = call(json!([allow]), Some(&other), None).unwrap_err();
+        let because = format!("because no session policy {action}");
+        assert!(refusal.ends_with(&because), "{refusal}");
+        let refusal = call(json!([allow, deny]), None, None).unwrap_err();
+        let because = "with an explicit deny in an identity-based policy";
+        assert!(refusal.ends_with(because), "{refusal}");
+        // Through the service, only what it needs.
+        let through = call(json!([]), None, Some("s3.us-east-1.amazonaws.com"));
+        assert_eq!(through.is_ok(), operation == "DescribeKey", "{through:?}");
+    }
+}
+
+#[test]
 fn the_key_that_s3_owns_serves_s3_of_its_account_alone_and_for_cryptography_alone() {
     let world = World::new();
     let s3 = |account: &str| {
