@@ -28,4 +28,13 @@ fn main() {
         "cargo::rustc-env=SEALGATE_BUILD_COMMIT={}",
         variable("SEALGATE_COMMIT")
     );
+    // PROFILE has the profile that another one inherits from. The folder of a build has its own name:
+    // `<profile>/build/<package>/out`.
+    let out = variable("OUT_DIR");
+    let profile = std::path::Path::new(&out).ancestors().nth(3);
+    let profile = profile.and_then(|folder| folder.file_name()?.to_str());
+    println!(
+        "cargo::rustc-env=SEALGATE_BUILD_PROFILE={}",
+        profile.unwrap_or("unknown")
+    );
 }

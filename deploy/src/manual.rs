@@ -23,17 +23,13 @@ fn short_version() -> String {
 }
 
 fn verbose_version() -> String {
-    let profile = if cfg!(debug_assertions) {
-        "debug"
-    } else {
-        "release"
-    };
     format!(
-        "{}\ncommit: {}\nrustc: {}\ntarget: {}\nprofile: {profile}\nfeatures: none\nquota tables: {}",
+        "{}\ncommit: {}\nrustc: {}\ntarget: {}\nprofile: {}\nfeatures: none\nquota tables: {}",
         short_version(),
         env!("SEALGATE_BUILD_COMMIT"),
         env!("SEALGATE_BUILD_RUSTC"),
         env!("SEALGATE_BUILD_TARGET"),
+        env!("SEALGATE_BUILD_PROFILE"),
         kms::quota::Profile::NAMES.join(", "),
     )
 }
@@ -81,6 +77,15 @@ mod tests {
         ] {
             assert!(text.contains(part), "{text}");
         }
+    }
+
+    #[test]
+    fn the_long_version_names_the_profile_by_the_folder_that_cargo_builds_it_in() {
+        let binary = std::env::current_exe().unwrap();
+        // `<profile>/deps/<test>`
+        let profile = binary.ancestors().nth(2).unwrap().file_name().unwrap();
+        let line = format!("\nprofile: {}\n", profile.to_str().unwrap());
+        assert!(verbose_version().contains(&line), "{line}");
     }
 
     #[test]
