@@ -146,10 +146,11 @@ impl Installation {
     ///
     /// [`Refusal`]: nothing that depends on the state may be done.
     pub async fn serve(&self) -> Result<(), Refusal> {
-        if let Some(presence) = self.presence.get() {
-            presence.check()?;
+        self.confirm().await?;
+        match self.presence.get() {
+            Some(presence) => Ok(presence.settled().await?),
+            None => Ok(()),
         }
-        self.confirm().await
     }
 
     /// Makes sure that the state bucket is the right one, by its identity.

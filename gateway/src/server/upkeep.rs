@@ -104,8 +104,10 @@ impl Keeper {
     async fn run(&self) {
         loop {
             self.presence.run().await;
-            tokio::time::sleep(ANNOUNCE_AGAIN).await;
             self.announce().await;
+            if self.presence.check().is_err() {
+                tokio::time::sleep(ANNOUNCE_AGAIN).await;
+            }
         }
     }
 

@@ -9,15 +9,13 @@
 //! ([`Presence::check`]).
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
 use serde::Deserialize;
 use serde::Serialize;
+use tokio::sync::watch;
 
 use crate::chunks::random::Random;
 use crate::error::S3Error;
@@ -34,7 +32,7 @@ pub struct Presence {
     /// How long a gateway waits between two beats.
     beat: Duration,
     /// Whether this gateway may serve, or why not.
-    standing: Mutex<Result<(), PresenceError>>,
+    standing: watch::Sender<Result<(), PresenceError>>,
 }
 
 /// What the document of a gateway says.
@@ -78,7 +76,7 @@ impl Presence {
         random.fill(&mut id);
         let not_yet = PresenceError::NotYet(state.bucket().to_owned());
         Self {
-            standing: Mutex::new(Err(not_yet)),
+            standing: watch::Sender::new(Err(not_yet)),
             state,
             gateways,
             name: format!("{NAMES}{}", hex::encode(id)),
@@ -207,23 +205,39 @@ impl Presence {
     ///
     /// Why not.
     pub fn check(&self) -> Result<(), PresenceError> {
-        self.standing().clone()
+        self.standing.borrow().clone()
     }
 
-    fn standing(&self) -> MutexGuard<'_, Result<(), PresenceError>> {
-        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The same. Where that is being found out, this waits for it, but not for as long as a gateway is watched.
+    ///
+    /// # Errors
+    ///
+    /// As [`Presence::check`].
+    pub async fn settled(&self) -> Result<(), PresenceError> {
+        if self.check().is_ok() {
+            return Ok(());
+        }
+        let is_settled = |standing: &Result<(), PresenceError>| {
+            !matches!(standing, Err(PresenceError::NotYet(_)))
+        };
+        let mut standing = self.standing.subscribe();
+        let settled = standing.wait_for(is_settled);
+        drop(tokio::time::timeout(SETTLE_WAIT, settled).await);
+        self.check()
     }
 
     /// Sets whether this gateway may serve. A change is logged once.
     fn stand(&self, standing: Result<(), PresenceError>) {
-        let mut current = self.standing();
-        if *current != standing {
+        self.standing.send_if_modified(|current| {
+            let changes = *current != standing;
             match &standing {
-                Ok(()) => tracing::debug!("this gateway has announced itself"),
-                Err(refusal) => tracing::error!(%refusal, "requests are refused"),
+                Ok(()) if changes => tracing::debug!("this gateway has announced itself"),
+                Err(refusal) if changes => tracing::error!(%refusal, "requests are refused"),
+                _ => {}
             }
             *current = standing;
-        }
+            changes
+        });
     }
 
     /// Takes the announcement back, so that the next gateway need not wait.
@@ -271,3 +285,5 @@ const NAMES: &str = "gateways/";
 const BEAT: Duration = Duration::from_secs(2);
 /// For how many beats the document of another gateway is watched.
 const BEATS_WATCHED: u64 = 3;
+/// How long a request waits for a gateway to announce itself.
+const SETTLE_WAIT: Duration = Duration::from_secs(3);
