@@ -186,7 +186,6 @@ async fn start_in(scope: &Scope, config: Config, parts: Parts) -> Result<Running
     let backend = (backend, counts.as_ref());
     let given = (kms_secret, iam, audit);
     let composed = compose::compose(&config, clocks, &random, backend, given, &mut renewals)?;
-    let gateways = config.state.gateways;
     let presence = upkeep::begin(&config, &composed.stored, &*random, exclusive).await?;
 
     let served = listeners::serve(listeners, &config.listen)?;
@@ -202,9 +201,8 @@ async fn start_in(scope: &Scope, config: Config, parts: Parts) -> Result<Running
         certificates,
         draining: CancellationToken::new(),
     });
-    let closed = &lifetime.closed;
-    let (sweep, stored) = (composed.sweep, &composed.stored);
-    upkeep::run(gateways, stored, sweep, presence.clone(), random, closed);
+    let (stored, closed) = (&composed.stored, &lifetime.closed);
+    upkeep::run(composed.sweep, stored, presence.as_ref(), random, closed);
     upkeep::deliver(&composed.logs, closed);
     upkeep::renew(renewals.clone(), closed);
     serve_clients(&acceptor, &shared, served.http, served.https);

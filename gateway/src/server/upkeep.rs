@@ -71,10 +71,9 @@ async fn is_good_enough(gateways: Gateways, capabilities: &Capabilities) -> Resu
 
 /// Starts what goes on until the gateway is closed.
 pub(super) fn run(
-    gateways: Gateways,
-    stored: &StoredState,
     sweep: Sweep,
-    presence: Option<Arc<Presence>>,
+    stored: &StoredState,
+    presence: Option<&Arc<Presence>>,
     random: Arc<dyn Random>,
     closed: &CancellationToken,
 ) {
@@ -82,10 +81,9 @@ pub(super) fn run(
     measured::spawn(async move { sweeping.run_until_cancelled(sweep.run(&*random)).await });
     if let Some(presence) = presence {
         let keeper = Keeper {
-            gateways,
             installation: Arc::clone(&stored.installation),
             capabilities: Arc::clone(&stored.capabilities),
-            presence,
+            presence: Arc::clone(presence),
         };
         let closed = closed.clone();
         measured::spawn(async move { closed.run_until_cancelled(keeper.run()).await });
@@ -94,7 +92,6 @@ pub(super) fn run(
 
 /// Keeps the presence of a gateway up, and announces it where that could not be done yet.
 struct Keeper {
-    gateways: Gateways,
     installation: Arc<Installation>,
     capabilities: Arc<Capabilities>,
     presence: Arc<Presence>,
@@ -117,7 +114,7 @@ impl Keeper {
         if self.installation.confirm().await.is_err() {
             return;
         }
-        if let Err(error) = is_good_enough(self.gateways, &self.capabilities).await {
+        if let Err(error) = is_good_enough(self.presence.gateways(), &self.capabilities).await {
             self.presence.refuse(error.to_string());
             return;
         }

@@ -91,6 +91,12 @@ impl Presence {
         self
     }
 
+    /// How many gateways may serve beside it.
+    #[must_use]
+    pub const fn gateways(&self) -> Gateways {
+        self.gateways
+    }
+
     /// Announces this gateway, unless another one is in the way.
     ///
     /// # Errors
