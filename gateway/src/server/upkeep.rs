@@ -162,8 +162,9 @@ async fn is_due(period: Duration, closed: &CancellationToken) -> bool {
 /// How often durations are folded into their buckets.
 const FOLD: Duration = Duration::from_secs(5);
 
-/// How soon a gateway that could not announce itself tries again.
-const ANNOUNCE_AGAIN: Duration = Duration::from_millis(500);
+/// How soon a gateway that could not announce itself tries again. Each time what is wrong is logged, and a request
+/// waits for longer than this.
+const ANNOUNCE_AGAIN: Duration = Duration::from_secs(2);
 
 /// How long a start waits for the backend.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(3);
