@@ -17,7 +17,7 @@ use crate::state::State;
 use crate::state::presence::Presence;
 
 /// Ready means: not stopping, the backend accepts the gateway and has or takes its state bucket, which is the
-/// right one, and the KMS accepts the gateway.
+/// right one, the KMS accepts the gateway, and no other gateway is in its way.
 pub(crate) struct Readiness {
     state: State,
     installation: Arc<Installation>,
