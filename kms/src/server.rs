@@ -19,7 +19,6 @@ use proto::identity::Region;
 use proto::mfa::VolatileMfa;
 use proto::pages::Pages;
 use proto::renewal::LOOK_EVERY;
-use proto::renewal::Renew;
 use proto::renewal::Renewable;
 use proto::renewal::Renewals;
 use proto::session::SessionKey;
@@ -247,9 +246,11 @@ fn certificates(
     let Some(tls) = &config.tls else {
         return Ok(None);
     };
-    let certificates = Arc::new(tls::certificates_of(tls, metrics)?);
-    renewals.add(Arc::clone(&certificates) as Arc<dyn Renew>);
-    Ok(Some(certificates))
+    let certificates = Certificates::new(tls, metrics)?;
+    for renewed in certificates.renewed() {
+        renewals.add(renewed);
+    }
+    Ok(Some(Arc::new(certificates)))
 }
 
 /// How both protocols are reached.

@@ -212,15 +212,7 @@ async fn the_kms_takes_clients_of_the_authorities_that_were_read_last() {
     let (authorities, trusted) = (folder.join("clients.pem"), folder.join("trusted.pem"));
     std::fs::copy(&first.0, &authorities).unwrap();
     std::fs::copy(&certificate_file, &trusted).unwrap();
-    let mut config = kms::config::Config::fixture();
-    config.authenticate.service_secret = Some(Secret::new(SERVICE_SECRET));
-    config.tls = Some(kms::config::Tls {
-        certificate_file,
-        key_file,
-        client_ca_file: Some(authorities.clone()),
-    });
-    let kms = kms::server::start(config, Arc::new(SystemClock)).await;
-    let kms = kms.unwrap();
+    let kms = secured_kms(certificate_file, key_file, authorities.clone()).await;
     let is_answered = async |(certificate, key): &(PathBuf, PathBuf)| {
         let files = TlsFiles {
             ca: Some(&trusted),
@@ -252,6 +244,70 @@ async fn the_kms_takes_clients_of_the_authorities_that_were_read_last() {
     assert!(!is_answered(&second).await);
     std::fs::write(&trusted, other.cert.pem()).unwrap();
     assert!(is_answered(&second).await);
+}
+
+#[tokio::test]
+async fn the_kms_reads_its_certificate_and_the_authorities_of_clients_each_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let (shown, other) = (pair(), pair());
+    let (certificate_file, key_file) = write(folder, "kms", &shown);
+    let [first, second] = ["first", "second"].map(|name| write(folder, name, &pair()));
+    let [authorities, of_shown, of_other] =
+        ["clients", "shown", "other"].map(|name| folder.join(name));
+    std::fs::write(&of_shown, shown.cert.pem()).unwrap();
+    std::fs::write(&of_other, other.cert.pem()).unwrap();
+    std::fs::copy(&first.0, &authorities).unwrap();
+    let kms = secured_kms(certificate_file.clone(), key_file, authorities.clone()).await;
+    let is_answered = async |trusted: &PathBuf, (certificate, key): &(PathBuf, PathBuf)| {
+        let files = TlsFiles {
+            ca: Some(trusted),
+            client_certificate: Some(certificate),
+            client_key: Some(key),
+        };
+        is_answered(kms.address.port(), files).await
+    };
+    assert!(is_answered(&of_shown, &first).await);
+
+    // An authority is removed while the certificate is another's than the key.
+    std::fs::write(&certificate_file, other.cert.pem()).unwrap();
+    std::fs::copy(&second.0, &authorities).unwrap();
+    let refusal = kms.reload().unwrap_err();
+    assert!(
+        refusal.starts_with("the certificate of the KMS: "),
+        "{refusal}"
+    );
+    assert!(!refusal.contains("authorities"), "{refusal}");
+    assert!(!is_answered(&of_shown, &first).await);
+    assert!(is_answered(&of_shown, &second).await);
+
+    // The certificate is renewed while there are no authorities.
+    std::fs::write(&authorities, "").unwrap();
+    write(folder, "kms", &other);
+    let refusal = kms.reload().unwrap_err();
+    assert!(
+        refusal.starts_with("the authorities of clients: "),
+        "{refusal}"
+    );
+    assert!(!is_answered(&of_shown, &second).await);
+    assert!(is_answered(&of_other, &second).await && !is_answered(&of_other, &first).await);
+}
+
+/// A KMS of TLS, for clients of those authorities.
+async fn secured_kms(
+    certificate_file: PathBuf,
+    key_file: PathBuf,
+    authorities: PathBuf,
+) -> kms::server::Running {
+    let mut config = kms::config::Config::fixture();
+    config.authenticate.service_secret = Some(Secret::new(SERVICE_SECRET));
+    config.tls = Some(kms::config::Tls {
+        certificate_file,
+        key_file,
+        client_ca_file: Some(authorities),
+    });
+    let kms = kms::server::start(config, Arc::new(SystemClock)).await;
+    kms.unwrap()
 }
 
 /// Whether a KMS answers a gateway with these files, on a connection of its own.

@@ -3,18 +3,25 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 use proto::audit::TlsSession;
 use proto::audit::openssl_name;
 use proto::certificate::not_after;
+use proto::renewal::Renew;
 use proto::renewal::Renewable;
+use rustls::ConfigBuilder;
 use rustls::ProtocolVersion;
 use rustls::RootCertStore;
 use rustls::ServerConfig;
 use rustls::ServerConnection;
+use rustls::WantsVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
+use rustls::sign::CertifiedKey;
+use rustls::sign::SingleCertAndKey;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject as _;
@@ -29,51 +36,139 @@ use crate::metrics::Metrics;
 use crate::server::start_error::StartError;
 
 /// How TLS is served: with the certificate, and the authorities of clients, that are in use.
-pub(crate) type Certificates = Renewable<ServerConfig, StartError>;
-
-/// The certificate that a configuration names, whose end `metrics` show.
-pub(crate) fn certificates_of(
-    tls: &Tls,
-    metrics: &Arc<Metrics>,
-) -> Result<Certificates, StartError> {
-    let (tls, metrics) = (tls.clone(), Arc::clone(metrics));
-    let files = [&tls.certificate_file, &tls.key_file];
-    let files = files.into_iter().chain(&tls.client_ca_file);
-    let files = files.cloned().collect();
-    Renewable::new(NAME, files, move || server_config(&tls, &metrics))
+///
+/// Each is read again by itself, so that an authority that is removed vouches for nobody more, also while the
+/// certificate cannot be used.
+pub(crate) struct Certificates {
+    certificate: Arc<Renewable<CertifiedKey, StartError>>,
+    /// None demands no certificate of clients.
+    clients: Option<Arc<Renewable<Verifier, StartError>>>,
+    builder: ConfigBuilder<ServerConfig, WantsVerifier>,
+    made: Mutex<Made>,
 }
 
-/// TLS 1.2 and 1.3 for HTTP/2 and HTTP/1.1.
-fn server_config(tls: &Tls, metrics: &Metrics) -> Result<ServerConfig, StartError> {
+/// Checks the certificates of clients.
+type Verifier = Arc<dyn ClientCertVerifier>;
+
+/// What new connections are served with, and what it is made of.
+struct Made {
+    certificate: Arc<CertifiedKey>,
+    clients: Option<Arc<Verifier>>,
+    config: Arc<ServerConfig>,
+}
+
+impl Certificates {
+    /// Those that a configuration names. `metrics` show the end of the certificate.
+    pub(crate) fn new(tls: &Tls, metrics: &Arc<Metrics>) -> Result<Self, StartError> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| StartError::tls(&tls.certificate_file, error))?;
+        let certificate = {
+            let files = vec![tls.certificate_file.clone(), tls.key_file.clone()];
+            let (tls, metrics, provider) =
+                (tls.clone(), Arc::clone(metrics), Arc::clone(&provider));
+            Renewable::new(CERTIFICATE, files, move || {
+                certified_key(&tls, &provider, &metrics)
+            })?
+        };
+        let certificate = Arc::new(certificate);
+        let clients = tls.client_ca_file.clone().map(|file| {
+            let verifier = Renewable::new(CLIENTS, vec![file.clone()], move || {
+                client_verifier(&file, Arc::clone(&provider))
+            });
+            verifier.map(Arc::new)
+        });
+        let clients = clients.transpose()?;
+        let made = Made::new(&builder, certificate.current(), current(clients.as_ref()));
+        Ok(Self {
+            certificate,
+            clients,
+            builder,
+            made: Mutex::new(made),
+        })
+    }
+
+    /// What is read again.
+    pub(crate) fn renewed(&self) -> impl Iterator<Item = Arc<dyn Renew>> {
+        let clients = self
+            .clients
+            .clone()
+            .map(|clients| clients as Arc<dyn Renew>);
+        let certificate = Arc::clone(&self.certificate) as Arc<dyn Renew>;
+        std::iter::once(certificate).chain(clients)
+    }
+
+    /// What a new connection is served with.
+    ///
+    /// It is another one when the authorities of clients are others: a client may resume a session without showing its
+    /// certificate again, and sessions are the configuration's.
+    pub(crate) fn current(&self) -> Arc<ServerConfig> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let clients = self.clients.iter().zip(&made.clients);
+        let is_current = self.certificate.is_current(&made.certificate)
+            && clients.fold(true, |is, (now, then)| is && now.is_current(then));
+        if !is_current {
+            let clients = current(self.clients.as_ref());
+            *made = Made::new(&self.builder, self.certificate.current(), clients);
+        }
+        Arc::clone(&made.config)
+    }
+}
+
+impl Made {
+    /// TLS 1.2 and 1.3 for HTTP/2 and HTTP/1.1.
+    fn new(
+        builder: &ConfigBuilder<ServerConfig, WantsVerifier>,
+        certificate: Arc<CertifiedKey>,
+        clients: Option<Arc<Verifier>>,
+    ) -> Self {
+        let builder = match &clients {
+            None => builder.clone().with_no_client_auth(),
+            Some(verifier) => builder
+                .clone()
+                .with_client_cert_verifier(Verifier::clone(verifier)),
+        };
+        let shown = SingleCertAndKey::from(Arc::clone(&certificate));
+        let mut config = builder.with_cert_resolver(Arc::new(shown));
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Self {
+            certificate,
+            clients,
+            config: Arc::new(config),
+        }
+    }
+}
+
+/// What checks the certificates of clients now, if anything does.
+fn current(clients: Option<&Arc<Renewable<Verifier, StartError>>>) -> Option<Arc<Verifier>> {
+    clients.map(|clients| clients.current())
+}
+
+/// The certificate with its key, whose end `metrics` show from then on.
+fn certified_key(
+    tls: &Tls,
+    provider: &CryptoProvider,
+    metrics: &Metrics,
+) -> Result<CertifiedKey, StartError> {
     let chain = certificates(&tls.certificate_file)?;
     let end = chain.first().and_then(|leaf| not_after(leaf));
     let key = PrivateKeyDer::from_pem_file(&tls.key_file)
         .map_err(|error| StartError::tls(&tls.key_file, error))?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| StartError::tls(&tls.certificate_file, error))?;
-    let builder = match &tls.client_ca_file {
-        None => builder.with_no_client_auth(),
-        Some(file) => builder.with_client_cert_verifier(client_verifier(file, provider)?),
-    };
-    let mut config = builder
-        .with_single_cert(chain, key)
-        .map_err(|error| match error {
-            rustls::Error::InconsistentKeys(_) => {
-                let key = tls.key_file.display();
-                StartError::tls(
-                    &tls.certificate_file,
-                    format!("the key in {key} is another's"),
-                )
-            }
-            error => StartError::tls(&tls.certificate_file, error),
-        })?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let certified = CertifiedKey::from_der(chain, key, provider).map_err(|error| match error {
+        rustls::Error::InconsistentKeys(_) => {
+            let key = tls.key_file.display();
+            StartError::tls(
+                &tls.certificate_file,
+                format!("the key in {key} is another's"),
+            )
+        }
+        error => StartError::tls(&tls.certificate_file, error),
+    })?;
     if let Some(end) = end {
         metrics.show_certificate_end(end);
     }
-    Ok(config)
+    Ok(certified)
 }
 
 /// Does the handshake of a connection. One that speaks plain HTTP gets an answer that says so, and then
@@ -144,7 +239,9 @@ pub(crate) fn session(connection: &ServerConnection) -> TlsSession {
 }
 
 /// What it is in sentences.
-const NAME: &str = "the certificate and the authorities of clients";
+const CERTIFICATE: &str = "the certificate of the KMS";
+/// The same.
+const CLIENTS: &str = "the authorities of clients";
 
 /// The answer to plain HTTP.
 const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\
