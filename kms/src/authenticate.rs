@@ -6,6 +6,7 @@
 
 mod bearer;
 mod credentials;
+mod services;
 mod signature;
 mod users;
 
@@ -25,13 +26,15 @@ use proto::identity::AccountId;
 use proto::identity::Region;
 use proto::identity::Secret;
 use proto::session::SessionError;
-use proto::sigv4::sha256_hex;
 use proto::time::Clock;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use crate::authenticate::credentials::Credential;
+pub use crate::authenticate::services::AcceptedSecrets;
+pub use crate::authenticate::services::ServiceSecrets;
+pub use crate::authenticate::services::service_secrets;
 use crate::authenticate::users::Users;
 use crate::caller::Caller;
 use crate::compat::Compat;
@@ -58,8 +61,12 @@ pub struct Config {
     /// Secret of the services (the gateway) that call over gRPC on their users' behalf. Users call by
     /// tokens of their own.
     ///
-    /// None refuses services, and the gateway is one.
+    /// None here nor in a file refuses services, and the gateway is one.
     pub service_secret: Option<Secret>,
+
+    /// File with that secret, or with two while it changes, a line each: every one is accepted. It is read again when
+    /// it changes, and a secret that is no longer in it is refused from then on.
+    pub service_secret_file: Option<PathBuf>,
 
     /// Whether bearer tokens, and the secret of services, are accepted over plain connections from other
     /// machines, which anybody on the way can read and use: only behind a proxy that adds TLS.
@@ -88,6 +95,7 @@ impl Default for Config {
             credentials: Vec::new(),
             credentials_file: None,
             service_secret: None,
+            service_secret_file: None,
             plain_tokens: false,
             account: Compat::Aws.account(),
             region: Compat::Aws.region(),
@@ -159,8 +167,7 @@ pub struct Authenticator {
     /// The time by which tokens expire.
     token_clock: Arc<dyn Clock>,
     users: Users,
-    /// SHA-256 of the shared secret, so that comparing takes the same time for every length.
-    service_secret: Option<String>,
+    services: Arc<ServiceSecrets>,
     plain_tokens: bool,
     account: AccountId,
     regions: Arc<Regions>,
@@ -172,10 +179,12 @@ pub struct Authenticator {
 
 impl Authenticator {
     /// An authenticator that checks signatures on the real `clock`: one that is frozen for tests would
-    /// refuse clients who sign with theirs. Tokens expire by `token_clock`, which tests may move.
+    /// refuse clients who sign with theirs. Tokens expire by `token_clock`, which tests may move. Services prove
+    /// themselves by `services`.
     #[must_use]
     pub fn new(
         config: &Config,
+        services: Arc<ServiceSecrets>,
         iam: Arc<Iam>,
         regions: Arc<Regions>,
         clock: Arc<dyn Clock>,
@@ -186,10 +195,7 @@ impl Authenticator {
             clock,
             token_clock,
             users: Users::new(&config.credentials, iam),
-            service_secret: config
-                .service_secret
-                .as_ref()
-                .map(|secret| sha256_hex(secret.expose().as_bytes())),
+            services,
             plain_tokens: config.plain_tokens,
             account: config.account.clone(),
             regions,
@@ -203,6 +209,12 @@ impl Authenticator {
     #[must_use]
     pub const fn reflection_is_open(&self) -> bool {
         self.open_reflection
+    }
+
+    /// Cancelled when services have to prove themselves again, because their secrets were read again.
+    #[must_use]
+    pub fn services_replaced(&self) -> CancellationToken {
+        self.services.current().replaced()
     }
 
     /// Checks what a request to the JSON protocol claims in its head, before its body is read: that

@@ -19,6 +19,7 @@ use proto::identity::Region;
 use proto::mfa::VolatileMfa;
 use proto::pages::Pages;
 use proto::renewal::LOOK_EVERY;
+use proto::renewal::Renew;
 use proto::renewal::Renewable;
 use proto::renewal::Renewals;
 use proto::session::SessionKey;
@@ -35,7 +36,9 @@ use crate::admin::Hooks;
 use crate::admin::Snapshots;
 use crate::admin::Tokens;
 use crate::api::Kms;
+use crate::authenticate;
 use crate::authenticate::Authenticator;
+use crate::authenticate::ServiceSecrets;
 use crate::clock::MovableClock;
 use crate::config;
 use crate::config::Config;
@@ -125,12 +128,14 @@ async fn start_renewing(
     config: Config,
     real_clock: Arc<dyn Clock>,
     iam: Arc<Iam>,
-    renewals: Renewals,
+    mut renewals: Renewals,
 ) -> Result<Running, StartError> {
     config.check()?;
     for opening in config.openings() {
         tracing::warn!("{opening}");
     }
+    let service_secrets = authenticate::service_secrets(&config.authenticate)?;
+    renewals.add(Arc::clone(&service_secrets) as Arc<dyn Renew>);
     let clock = Arc::new(MovableClock::new(Arc::clone(&real_clock)));
     let quotas = Quotas::new(config.quotas.clone(), Arc::clone(&clock) as Arc<dyn Clock>)?;
     let quotas = Arc::new(quotas);
@@ -146,6 +151,7 @@ async fn start_renewing(
         quotas,
         audit,
         iam,
+        service_secrets,
         real_clock,
     };
     serve(config, parts, renewals).await
@@ -158,6 +164,7 @@ struct Parts {
     quotas: Arc<Quotas>,
     audit: Arc<Audit>,
     iam: Arc<Iam>,
+    service_secrets: Arc<ServiceSecrets>,
     real_clock: Arc<dyn Clock>,
 }
 
@@ -286,6 +293,7 @@ fn tokens(config: &config::Admin) -> Tokens {
 fn authenticator(config: &Config, parts: &Parts) -> Authenticator {
     Authenticator::new(
         &config.authenticate,
+        Arc::clone(&parts.service_secrets),
         Arc::clone(&parts.iam),
         Arc::clone(parts.kms.regions()),
         Arc::clone(&parts.real_clock),
@@ -321,8 +329,8 @@ impl Running {
         }
     }
 
-    /// Reads the credentials file, the certificate with its key, and the authorities of clients again. No connection
-    /// is dropped.
+    /// Reads the credentials file, the secret of services, the certificate with its key, and the authorities of clients
+    /// again. No connection is dropped.
     ///
     /// # Errors
     ///

@@ -4,8 +4,8 @@
 //! a client computes and a server checks, the ARN that one service writes and the other compares,
 //! the policy that both must evaluate the same way. Nothing here does I/O, except that [`time`]
 //! reads a clock, [`listen`] resolves names and binds ports, [`connection`] ends connections, [`iam`] and
-//! [`mfa`] read and write the files of users that both services share, [`renewal`] and [`process`] read files, and
-//! [`audit`] writes events.
+//! [`mfa`] read and write the files of users that both services share, [`renewal`], [`service_secret`] and [`process`]
+//! read files, and [`audit`] writes events.
 //!
 //! The modules, from top to bottom; a module names only modules below it:
 //!
@@ -28,6 +28,7 @@
 //! | [`connection`] | HTTP/1.1 connections whose requests are answered before their bodies were read |
 //! | [`hosts`] | which host names a server on loopback answers to |
 //! | [`listen`] | addresses to listen on, in configuration files |
+//! | [`service_secret`] | the file with the secret by which services prove themselves to the KMS |
 //! | [`identity`] | accounts, Regions, principals, and the secrets that prove them |
 //! | [`ledger`] | exact counts since marks, in bounded memory |
 //! | [`process`] | what the operating system knows of this process, as metrics |
@@ -68,6 +69,8 @@ pub mod connection;
 pub mod hosts;
 
 pub mod listen;
+
+pub mod service_secret;
 
 pub mod identity;
 

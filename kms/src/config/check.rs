@@ -1,6 +1,7 @@
 //! What in a configuration cannot work, found before a port is bound.
 
 use proto::identity::Region;
+use proto::service_secret::SECRET_BYTES_MIN;
 
 use crate::config::Config;
 use crate::config::Signatures;
@@ -34,11 +35,6 @@ impl Config {
             return refuse("admin.listen", what);
         }
 
-        let secret = self.authenticate.service_secret.as_ref();
-        if secret.is_some_and(|secret| secret.expose().len() < SECRET_BYTES_MIN) {
-            return Err(ConfigError::ShortSecret);
-        }
-
         let region = &self.authenticate.region;
         if self.regions()?.find(region.as_str()).is_none() {
             return Err(ConfigError::UnknownRegion {
@@ -46,6 +42,7 @@ impl Config {
             });
         }
 
+        self.check_service_secret()?;
         self.check_hosts()?;
         self.check_store()?;
         self.check_credentials()?;
@@ -55,6 +52,22 @@ impl Config {
         faults.map_or(Ok(()), |(field, what)| {
             refuse(format!("faults.{field}"), what)
         })
+    }
+
+    fn check_service_secret(&self) -> Result<(), ConfigError> {
+        let Some(secret) = &self.authenticate.service_secret else {
+            return Ok(());
+        };
+        if secret.expose().len() < SECRET_BYTES_MIN {
+            return Err(ConfigError::ShortSecret);
+        }
+        if self.authenticate.service_secret_file.is_some() {
+            return refuse(
+                "authenticate.service_secret_file",
+                "is set besides authenticate.service_secret: keep one of them",
+            );
+        }
+        Ok(())
     }
 
     /// Checks that each host is a name that a client may send as its `Host`.
@@ -250,6 +263,3 @@ impl ConfigError {
         }
     }
 }
-
-/// Shortest shared secret that is taken, in bytes.
-const SECRET_BYTES_MIN: usize = 16;

@@ -13,6 +13,7 @@ use proto::time::Clock;
 use crate::admin::Fork;
 use crate::admin::Forker;
 use crate::api::Kms;
+use crate::authenticate::ServiceSecrets;
 use crate::clock::MovableClock;
 use crate::config::Config;
 use crate::config::Store;
@@ -32,13 +33,13 @@ pub(crate) fn forker(config: &Config, parts: &Parts) -> Forker {
     config.store = Store::default();
     config.audit.file = None;
     let (kms, clock) = (Arc::clone(&parts.kms), Arc::clone(&parts.clock));
-    let iam = Arc::clone(&parts.iam);
+    let (iam, secrets) = (Arc::clone(&parts.iam), Arc::clone(&parts.service_secrets));
     let real_clock = Arc::clone(&parts.real_clock);
     Box::new(move |image| {
         let started = start(
             config.clone(),
             Arc::clone(&kms),
-            Arc::clone(&iam),
+            (Arc::clone(&iam), Arc::clone(&secrets)),
             Arc::clone(&clock),
             Arc::clone(&real_clock),
             image,
@@ -51,7 +52,7 @@ pub(crate) fn forker(config: &Config, parts: &Parts) -> Forker {
 fn start(
     config: Config,
     origin: Arc<Kms>,
-    iam: Arc<Iam>,
+    (iam, service_secrets): (Arc<Iam>, Arc<ServiceSecrets>),
     origin_clock: Arc<MovableClock>,
     real_clock: Arc<dyn Clock>,
     image: Arc<Image>,
@@ -75,9 +76,10 @@ fn start(
             quotas,
             audit,
             iam,
+            service_secrets,
             real_clock,
         };
-        // The KMS that it came from reads users again.
+        // The KMS that it came from reads users and secrets again.
         let running = serve(config, parts, Renewals::default()).await?;
         Ok(Fork {
             endpoint: running.endpoint.clone(),

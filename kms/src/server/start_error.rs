@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use proto::audit;
 use proto::iam::IamError;
+use proto::service_secret;
 use proto::session::SessionKeyError;
 
 use crate::config::ConfigError;
@@ -57,6 +58,9 @@ pub enum StartError {
     /// A root key that is not 64 hexadecimal digits, or of which there is none.
     #[error("{0} has no root key, which is 64 hexadecimal digits")]
     RootKey(String),
+    /// The file with the secret of services cannot be used.
+    #[error("authenticate.service_secret_file: {0}")]
+    ServiceSecret(#[from] service_secret::FileError),
     /// No key of sessions can be made.
     #[error("the key of sessions: {0}")]
     SessionKey(SessionKeyError),
@@ -90,6 +94,7 @@ impl StartError {
             Self::Config(error) => error.field(),
             Self::Iam(_) => "authenticate.credentials_file",
             Self::RootKey(_) => "store.root_key_file",
+            Self::ServiceSecret(_) => "authenticate.service_secret_file",
             Self::Store(_) => "store.file",
             Self::Tls { .. } => "tls",
             _ => "",

@@ -43,6 +43,7 @@ mod grpc_services;
 mod hostile;
 mod limits;
 mod logs;
+mod renewal;
 mod secured;
 
 const SECRET: &str = "a secret between the services";

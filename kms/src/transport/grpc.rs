@@ -117,18 +117,26 @@ impl Grpc {
                 }
                 _ => return Status::unimplemented("There is no such service.").into_http(),
             };
+        // From before the check: the secrets may be replaced meanwhile.
+        let replaced = self.core.authenticator.services_replaced();
+        let mut is_service = false;
         // With a token, the caller learns whether it is right.
         if !is_open || request.headers().contains_key(AUTHORIZATION) {
             match self.caller(&connection, &request, request_id()) {
-                Ok(_) => open.authenticated(),
+                Ok(caller) => is_service = caller.via_service.is_some(),
                 Err(error) => return refuse(&error),
             }
+            open.authenticated();
         }
 
         let request = self.limited(request, Sender::Unauthenticated);
         let result = other(self).clone().oneshot(request).await;
         let answer = result.unwrap_or_else(|never| match never {});
-        ending::until(self.stop.clone(), answer)
+        let answer = match is_service {
+            true => ending::until(replaced, READ_AGAIN, answer),
+            false => answer,
+        };
+        ending::until(self.stop.clone(), STOPS, answer)
     }
 
     /// Does one operation for the caller that the head proves, and answers with the request's id.
@@ -299,6 +307,12 @@ pub(crate) fn refuse(error: &KmsError) -> Response<Body> {
 
 /// The contract's service.
 const KEY_MANAGEMENT: &str = KeyManagementServer::<Methods>::NAME;
+
+/// Why a stream of a service ends: its secret may be no secret any more.
+const READ_AGAIN: &str = "The secrets of services were read again.";
+
+/// Why every stream ends.
+const STOPS: &str = "The service stops.";
 
 /// What stands before each message: whether it is compressed, and its length.
 ///

@@ -1,4 +1,5 @@
-//! Streams of answers that would go on for ever: they end when the service stops.
+//! Streams of answers that would go on for ever: they end when the service stops, and when what their client proved
+//! itself by may be gone.
 //!
 //! A `Watch` of health lasts until its client goes away, and so does reflection, and either would hold up the end
 //! for as long as it may take. The status is the one that clients try again on, elsewhere.
@@ -14,15 +15,19 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::body::Body;
 
-/// The answer, whose messages end with `stop`.
-pub(super) fn until(stop: CancellationToken, answer: Response<Body>) -> Response<Body> {
+/// The answer, whose messages end with `end`, for this reason.
+pub(super) fn until(
+    end: CancellationToken,
+    reason: &'static str,
+    answer: Response<Body>,
+) -> Response<Body> {
     answer.map(|body| {
-        let frames = stream::unfold(Some((BodyStream::new(body), stop)), async |state| {
-            let (mut frames, stop) = state?;
-            match stop.run_until_cancelled(frames.next()).await {
-                Some(Some(frame)) => Some((frame, Some((frames, stop)))),
+        let frames = stream::unfold(Some((BodyStream::new(body), end)), async move |state| {
+            let (mut frames, end) = state?;
+            match end.run_until_cancelled(frames.next()).await {
+                Some(Some(frame)) => Some((frame, Some((frames, end)))),
                 Some(None) => None,
-                None => Some((Ok(Frame::trailers(stopped())), None)),
+                None => Some((Ok(Frame::trailers(ended(reason))), None)),
             }
         });
         Body::new(StreamBody::new(frames))
@@ -30,9 +35,9 @@ pub(super) fn until(stop: CancellationToken, answer: Response<Body>) -> Response
 }
 
 /// The trailers of a stream that ends early.
-fn stopped() -> HeaderMap {
+fn ended(reason: &str) -> HeaderMap {
     let mut trailers = HeaderMap::new();
-    let status = Status::unavailable("The service stops.");
+    let status = Status::unavailable(reason);
     if let Err(error) = status.add_header(&mut trailers) {
         tracing::error!(%error, "a status is no header");
     }
