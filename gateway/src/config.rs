@@ -160,7 +160,8 @@ pub struct Kms {
     /// emulation of it, `aws+http://host:port`.
     pub url: String,
 
-    /// File with the secret that the gateway shares with the KMS, for `grpc://` and `grpcs://`.
+    /// File with the secret that the gateway shares with the KMS, for `grpc://` and `grpcs://`, read again when it
+    /// changes. Of two lines, which it has while the secret changes, the first is sent.
     pub secret_file: Option<PathBuf>,
 
     /// Authorities that may vouch for the KMS, PEM, for `grpcs://`; the public ones if there is none.

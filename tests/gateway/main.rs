@@ -36,6 +36,7 @@ mod refusals;
 mod renewal;
 mod rewrap;
 mod round_trip;
+mod service_secret;
 mod sessions;
 mod state;
 mod sweep;

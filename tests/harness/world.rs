@@ -155,7 +155,7 @@ impl Setup {
             clock: Arc::clone(&clock),
             certificate,
             metrics: Some(Arc::clone(&metrics)),
-            kms_secret: Some(Secret::new(SERVICE_SECRET)),
+            kms_secret: kms_secret(&config),
             iam: self.iam.clone(),
             audit: self.one_trail.then(|| Arc::clone(&kms.audit)),
             ..Parts::default()
@@ -217,7 +217,7 @@ impl World {
     fn parts(&self) -> Parts {
         Parts {
             clock: Arc::clone(&self.clock),
-            kms_secret: Some(Secret::new(SERVICE_SECRET)),
+            kms_secret: kms_secret(&self.config),
             iam: self.iam.clone(),
             ..Parts::default()
         }
@@ -432,6 +432,12 @@ fn gateway_config(
     };
     config.users = vec![user(main, MAIN_ACCOUNT), user(alt, ALT_ACCOUNT)];
     config
+}
+
+/// The secret that gateway and KMS share, unless a test has it in a file.
+fn kms_secret(config: &gateway::config::Config) -> Option<Secret> {
+    let is_in_file = config.kms.secret_file.is_some();
+    (!is_in_file).then(|| Secret::new(SERVICE_SECRET))
 }
 
 fn account(id: &str) -> AccountId {

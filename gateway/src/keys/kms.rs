@@ -22,6 +22,7 @@ use crate::request::S3Request;
 use crate::request::SessionToken;
 use crate::sse::context::EncryptionContext;
 
+pub(crate) mod authorization;
 pub mod aws_json;
 pub mod endpoint;
 pub mod grpc;

@@ -52,6 +52,7 @@ use crate::keys::bucket_key::BucketKeys;
 use crate::keys::data_key::DataKeys;
 use crate::keys::kms::KeyService;
 use crate::keys::kms::RetryPolicy;
+use crate::keys::kms::authorization::Authorization;
 use crate::keys::kms::aws_json::AwsKeyService;
 use crate::keys::kms::endpoint::GrpcEndpoint;
 use crate::keys::kms::endpoint::TlsFiles;
@@ -525,7 +526,7 @@ pub(super) fn backend(
     })
 }
 
-/// The way to the KMS. What secures it is among `renewals` then.
+/// The way to the KMS. What secures it, and the secret, are among `renewals` then.
 pub(super) fn key_service(
     config: &Config,
     secret: Option<Secret>,
@@ -555,22 +556,20 @@ pub(super) fn key_service(
         client_certificate: config.kms.client_cert_file.as_deref(),
         client_key: config.kms.client_key_file.as_deref(),
     };
-    let secret = match (secret, &config.kms.secret_file) {
-        (Some(secret), _) => secret,
-        (None, Some(file)) => {
-            let text = std::fs::read_to_string(file).map_err(|cause| {
-                StartError::Part("kms.secret_file", format!("{}: {cause}", file.display()))
-            })?;
-            Secret::new(text.trim())
-        }
+    let authorization = match (secret, &config.kms.secret_file) {
+        (Some(secret), _) => Authorization::by(&secret),
+        (None, Some(file)) => Authorization::by_file(file),
         (None, None) => return Err(ConfigError::Field("kms.secret_file", NO_SECRET).into()),
     };
-    let kms = GrpcKeyService::new(&endpoint, files, &secret, &config.region, retry)
+    let authorization =
+        authorization.map_err(|cause| StartError::Part("kms.secret_file", cause.to_string()))?;
+    let kms = GrpcKeyService::proven_by(authorization, &endpoint, files, &config.region, retry)
         .map_err(|cause| refuse(cause.to_string()))?;
-    renewals.add(kms.channels());
+    for renewed in kms.renewed() {
+        renewals.add(renewed);
+    }
     Ok(Arc::new(kms))
 }
 
 /// What is wrong without the KMS's secret.
-const NO_SECRET: &str =
-    "is not set: it names the file with the secret that the KMS has as authenticate.service_secret";
+const NO_SECRET: &str = "is not set: it names the file with the secret that the KMS has, by authenticate.service_secret_file";

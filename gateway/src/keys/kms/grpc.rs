@@ -1,7 +1,7 @@
 //! A [`KeyService`] by gRPC: `grpcs://host:port`, or `grpc://host:port` on the same machine.
 //!
 //! One channel, connected when it is first needed and again whenever it broke; another one when the files that secure
-//! it changed. The gateway proves itself by a shared secret; who the call is made for, and through which service,
+//! it changed. The gateway proves itself by a shared secret, at each call by the one that was read last; who the call is made for, and through which service,
 //! stands in the metadata.
 
 use std::error::Error;
@@ -34,6 +34,7 @@ use crate::keys::kms::KeyService;
 use crate::keys::kms::KeyServiceError;
 use crate::keys::kms::Requester;
 use crate::keys::kms::RetryPolicy;
+use crate::keys::kms::authorization::Authorization;
 use crate::keys::kms::endpoint::Channels;
 use crate::keys::kms::endpoint::GrpcEndpoint;
 use crate::keys::kms::endpoint::SetupError;
@@ -46,7 +47,7 @@ type Client = KeyManagementClient<Channel>;
 /// A KMS that speaks `sealgate.kms.v1`.
 pub struct GrpcKeyService {
     channels: Arc<Channels>,
-    authorization: MetadataValue<Ascii>,
+    authorization: Authorization,
     region: MetadataValue<Ascii>,
     via_service: MetadataValue<Ascii>,
     retry: RetryPolicy,
@@ -68,15 +69,25 @@ impl GrpcKeyService {
         region: &Region,
         retry: RetryPolicy,
     ) -> Result<Self, SetupError> {
+        let authorization = Authorization::by(shared_secret);
+        let authorization = authorization.map_err(|error| SetupError::new(error.to_string()))?;
+        Self::proven_by(authorization, endpoint, files, region, retry)
+    }
+
+    /// The same, with what the gateway proves itself by.
+    pub(crate) fn proven_by(
+        authorization: Authorization,
+        endpoint: &GrpcEndpoint,
+        files: TlsFiles<'_>,
+        region: &Region,
+        retry: RetryPolicy,
+    ) -> Result<Self, SetupError> {
         let channels = endpoint.channels(files, move |endpoint| {
             endpoint
                 .connect_timeout(retry.call)
                 .http2_keep_alive_interval(Duration::from_secs(30))
                 .keep_alive_while_idle(true)
         })?;
-        let mut authorization = ascii(&format!("Bearer {}", shared_secret.expose()))
-            .ok_or_else(|| SetupError::new("the shared secret is not visible ASCII".to_owned()))?;
-        authorization.set_sensitive(true);
         let bad_region = || SetupError::new("the Region is not visible ASCII".to_owned());
         Ok(Self {
             channels: Arc::new(channels),
@@ -87,9 +98,10 @@ impl GrpcKeyService {
         })
     }
 
-    /// What secures the way to the KMS.
-    pub(crate) fn channels(&self) -> Arc<dyn Renew> {
-        Arc::clone(&self.channels) as Arc<dyn Renew>
+    /// What is read again: what secures the way to the KMS, and the secret.
+    pub(crate) fn renewed(&self) -> [Arc<dyn Renew>; 2] {
+        let channels = Arc::clone(&self.channels) as Arc<dyn Renew>;
+        [channels, self.authorization.renewed()]
     }
 
     /// The channel that calls go over now.
@@ -125,7 +137,7 @@ impl GrpcKeyService {
         };
         let mut request = Request::new(message);
         let metadata = request.metadata_mut();
-        metadata.insert("authorization", self.authorization.clone());
+        metadata.insert("authorization", self.authorization.current());
         metadata.insert("sealgate-principal", principal);
         metadata.insert("sealgate-account", account);
         metadata.insert("sealgate-region", self.region.clone());
