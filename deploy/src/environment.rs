@@ -1,6 +1,8 @@
 //! Secrets that the environment gives: in a variable, or in the file that the variable `NAME_FILE` names, as
 //! containers and orchestrators mount them.
 
+use std::path::PathBuf;
+
 use anyhow::Context as _;
 use proto::identity::Secret;
 
@@ -31,6 +33,25 @@ pub fn secret(env: impl Fn(&str) -> Option<String>, name: &str) -> anyhow::Resul
         }
         (None, None) => Ok(None),
     }
+}
+
+/// The file with the secret `name`, which the variable `name_FILE` of an environment names; for a secret that is read
+/// again when the file changes.
+///
+/// # Errors
+///
+/// When `name` is set, too.
+pub fn secret_file(
+    env: impl Fn(&str) -> Option<String>,
+    name: &str,
+) -> anyhow::Result<Option<PathBuf>> {
+    let in_file = format!("{name}_FILE");
+    let file = env(&in_file).map(PathBuf::from);
+    anyhow::ensure!(
+        file.is_none() || env(name).is_none(),
+        "{name} and {in_file} are both set: set one of them"
+    );
+    Ok(file)
 }
 
 /// The authorities that this system trusts, PEM: of the file that the environment names in `SSL_CERT_FILE`, or of the
@@ -160,6 +181,12 @@ mod tests {
         assert_eq!(text(&[("S_FILE", path)]).unwrap(), "sixteen-letters!");
         let refusal = |pairs: &[(&str, &str)]| format!("{:#}", read(pairs).unwrap_err());
         assert!(refusal(&[("S", "given"), ("S_FILE", path)]).contains("both set"));
+        let named =
+            |pairs: &[(&str, &str)]| secret_file(env(pairs), "S").map_err(|e| e.to_string());
+        assert_eq!(named(&[("S_FILE", path)]), Ok(Some(path.into())));
+        assert_eq!(named(&[("S", "given")]), Ok(None));
+        let both = named(&[("S", "given"), ("S_FILE", path)]);
+        assert!(both.unwrap_err().contains("both set"));
         assert!(refusal(&[("S_FILE", "/nowhere")]).contains("S_FILE: reading /nowhere"));
         std::fs::write(&file, " \n").unwrap();
         assert!(refusal(&[("S_FILE", path)]).contains("is empty"));

@@ -123,8 +123,11 @@ pub fn complete_kms(
     config: &mut kms::config::Config,
     env: impl Fn(&str) -> Option<String>,
 ) -> anyhow::Result<()> {
-    if let Some(secret) = environment::secret(&env, environment::SERVICE_SECRET)? {
-        config.authenticate.service_secret = Some(secret);
+    let own = &mut config.authenticate;
+    if let Some(file) = environment::secret_file(&env, environment::SERVICE_SECRET)? {
+        (own.service_secret, own.service_secret_file) = (None, Some(file));
+    } else if let Some(secret) = environment::secret(&env, environment::SERVICE_SECRET)? {
+        (own.service_secret, own.service_secret_file) = (Some(secret), None);
     }
     if let Some(token) = environment::admin_token(&env)? {
         config.admin.token = Some(token);
@@ -360,7 +363,7 @@ pub fn gateway_config(file: &Path) -> anyhow::Result<(gateway::config::Config, C
 }
 
 /// What is logged of a reload.
-const READ_AGAIN: &str = "users, certificates and authorities were read again";
+const READ_AGAIN: &str = "users, secrets, certificates and authorities were read again";
 /// The same where a file cannot be used.
 const UNCHANGED: &str = "what was read before stays in use";
 
@@ -426,6 +429,28 @@ mod tests {
             let (config, ..) = kms_config(&flags, |_| None).unwrap();
             assert_eq!(config.quotas.shape, kms::quota::Shape::Window);
             assert!((config.quotas.scale - 0.001).abs() < f64::EPSILON);
+        }
+    }
+
+    #[test]
+    fn the_secret_of_services_is_the_one_that_the_environment_gives_or_names_a_file_of() {
+        let of = |config: &str, variable: &str, value: &str| {
+            let mut config: kms::config::Config = toml::from_str(config).unwrap();
+            let env = |name: &str| (name == variable).then(|| value.to_owned());
+            complete_kms(&mut config, env).unwrap();
+            let own = config.authenticate;
+            let secret = own.service_secret.map(|secret| secret.expose().to_owned());
+            (secret, own.service_secret_file)
+        };
+        let (given, file) = ("SEALGATE_SERVICE_SECRET", "SEALGATE_SERVICE_SECRET_FILE");
+        for config in [
+            "",
+            "[authenticate]\nservice_secret = 'written'",
+            "[authenticate]\nservice_secret_file = '/written'",
+        ] {
+            let secret = Some("in a variable".to_owned());
+            assert_eq!(of(config, given, "in a variable"), (secret, None));
+            assert_eq!(of(config, file, "/run/s"), (None, Some("/run/s".into())));
         }
     }
 

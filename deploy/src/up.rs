@@ -147,7 +147,7 @@ impl Together {
             gateway: mut gateway_config,
             admin_token,
             has_own_state,
-        } = Configurations::new(&given, flags, data, &users, &secret)?;
+        } = Configurations::new(&given, flags, data, &users, secret.as_ref())?;
 
         let stop_backend = CancellationToken::new();
         let backend = ChosenBackend::start(flags, &given, data, &stop_backend).await?;
@@ -333,12 +333,17 @@ fn create_keys(
     demo::create_key(kms, &owner.arn.account(), &flags.region)
 }
 
-/// The secret that both services share: in memory only, unless the file has one for services.
-fn service_secret(settings: &Settings) -> anyhow::Result<Secret> {
-    Ok(match &settings.kms.authenticate.service_secret {
-        Some(given) => Secret::new(given.expose()),
+/// The secret that both services share: in memory only, unless the configuration has one for services. None if it names
+/// a file, which both read.
+fn service_secret(settings: &Settings) -> anyhow::Result<Option<Secret>> {
+    let own = &settings.kms.authenticate;
+    if own.service_secret_file.is_some() {
+        return Ok(None);
+    }
+    Ok(Some(match &own.service_secret {
+        Some(given) => given.clone(),
         None => Secret::new(hex::encode(credentials::random::<32>()?)),
-    })
+    }))
 }
 
 /// What both services start with, except for the backend.
@@ -355,7 +360,7 @@ impl Configurations {
         flags: &Up,
         data: &Path,
         users: &Users,
-        secret: &Secret,
+        secret: Option<&Secret>,
     ) -> anyhow::Result<Self> {
         let settings = &given.settings;
         if settings.gateway.audit.file.is_some() {
@@ -370,6 +375,7 @@ impl Configurations {
         kms.authenticate.open_reflection |= kms.listen.ip().is_loopback();
         object_lambda(&mut gateway, users);
         gateway.kms.account = users.main().arn.account();
+        gateway.kms.secret_file = kms.authenticate.service_secret_file.clone();
         let token = given.admin_token.clone();
         let admin_token = AdminToken::demand(token, &mut kms, &mut gateway, data)?;
         let has_own_state = flags.ephemeral
@@ -403,10 +409,12 @@ fn kms_config(
     flags: &Up,
     data: &Path,
     users: &Users,
-    secret: &Secret,
+    secret: Option<&Secret>,
 ) -> kms::config::Config {
     let mut config = settings.kms.clone();
-    config.authenticate.service_secret = Some(secret.clone());
+    if let Some(secret) = secret {
+        config.authenticate.service_secret = Some(secret.clone());
+    }
     // Its tokens are made for one test, whose container may be another machine to it.
     config.authenticate.plain_tokens |= flags.fixture;
     config.hosts.extend(flags.hosts.iter().cloned());

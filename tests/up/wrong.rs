@@ -160,6 +160,17 @@ const KMS: &[Row] = &[
         &[":2:1: authenticate.service_secret", "at least 16"],
     ),
     (
+        "[authenticate]\nservice_secret = \"a secret of 16 bytes\"\nservice_secret_file = \"secret\"",
+        &[
+            ":3:1: authenticate.service_secret_file is set besides",
+            "keep one of them",
+        ],
+    ),
+    (
+        "[authenticate]\nservice_secret_file = \"no.secret\"",
+        &[":2:1: authenticate.service_secret_file: no.secret"],
+    ),
+    (
         "[authenticate]\naccount = \"1\"",
         &[":2:11: authenticate.account: expected", "12"],
     ),

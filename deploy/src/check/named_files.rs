@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use proto::certificate::not_after;
 use proto::iam::Principals;
+use proto::service_secret::ServiceSecrets;
 use proto::time::Clock as _;
 use proto::time::SystemClock;
 use rustls::crypto::aws_lc_rs;
@@ -64,6 +65,13 @@ pub(super) fn secret(found: &mut OfService<'_>, field: &str, file: &Path) {
         }
         Ok(_) => {}
         Err(error) => found.error(field, &sentence((field, file), &error.into())),
+    }
+}
+
+/// Checks a file with the secret of services.
+pub(super) fn service_secret(found: &mut OfService<'_>, field: &str, file: &Path) {
+    if let Err(error) = ServiceSecrets::read(file) {
+        found.error(field, &nearest(&format!("{field}: {error}")));
     }
 }
 

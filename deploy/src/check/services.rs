@@ -36,6 +36,13 @@ pub(super) fn kms(found: &mut OfService<'_>, config: &kms::config::Config, is_al
     if let Some(file) = &config.authenticate.credentials_file {
         named_files::users(found, "authenticate.credentials_file", file);
     }
+    // Not that it is private: what a variable names, an orchestrator has mounted.
+    if let Some(file) = &checked.authenticate.service_secret_file {
+        named_files::service_secret(found, SERVICE_SECRET_FILE, file);
+    }
+    if let Some(file) = &config.authenticate.service_secret_file {
+        named_files::private(found, (SERVICE_SECRET_FILE, file));
+    }
     kms_store(found, &config.store);
     if let Some(file) = &config.audit.file {
         named_files::folder_of(found, "audit.file", file);
@@ -57,6 +64,9 @@ pub(super) fn kms(found: &mut OfService<'_>, config: &kms::config::Config, is_al
         found.warning("admin.listen", what);
     }
 }
+
+/// Of the KMS.
+const SERVICE_SECRET_FILE: &str = "authenticate.service_secret_file";
 
 fn kms_store(found: &mut OfService<'_>, store: &kms::config::Store) {
     let Some(file) = &store.file else {
@@ -141,7 +151,10 @@ fn gateway_alone(found: &mut OfService<'_>, config: &gateway::config::Config) {
         named_files::pair(found, certificate, ("kms.client_key_file", key));
     }
     match &kms.secret_file {
-        Some(file) => named_files::secret(found, "kms.secret_file", file),
+        Some(file) => {
+            named_files::private(found, ("kms.secret_file", file));
+            named_files::service_secret(found, "kms.secret_file", file);
+        }
         None if kms.url.starts_with("grpc") => {
             let what = "kms.secret_file is not set: it names the file with the secret that the KMS has, too";
             found.error("kms.secret_file", what);

@@ -35,7 +35,8 @@ pub(super) struct GatewayParts {
     pub(super) authority: LocalAuthority,
     /// Names of the certificate besides those of loopback.
     pub(super) hosts: Vec<String>,
-    pub(super) secret: Secret,
+    /// The secret for the KMS; none if the configuration names its file.
+    pub(super) secret: Option<Secret>,
     pub(super) local: Option<Arc<dyn LocalBackend>>,
     /// What the embedded backend stores.
     pub(super) store: Option<Store>,
@@ -175,7 +176,7 @@ impl GatewayParts {
                 chain: issued.chain,
                 key: issued.key,
             }),
-            kms_secret: Some(self.secret.clone()),
+            kms_secret: self.secret.clone(),
             backend: self.local.clone(),
             metrics: Some(Arc::clone(&self.metrics)),
             counts: Some(Arc::clone(counts)),
