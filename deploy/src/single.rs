@@ -300,7 +300,8 @@ async fn serve(
     process::notify("READY=1");
     while let Some(Some(())) = stop.run_until_cancelled(hangup.recv()).await {
         process::notify("RELOADING=1");
-        let config = gateway_config(file).inspect_err(|_| metrics.count_reload(false));
+        let config = gateway_config(file)
+            .inspect_err(|_| metrics.show_reload(gateway::server::CONFIGURATION, false));
         match config.and_then(|(config, _)| Ok(running.reload(&config)?)) {
             Ok(()) => tracing::info!("{READ_AGAIN}"),
             Err(cause) => {

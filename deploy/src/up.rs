@@ -197,12 +197,12 @@ impl Together {
         };
         console.describe(described::facts(&announcement));
         console.show_reports(Folder::of(data));
-        let count = reload_count(&kms, metrics);
+        let show = show_readings(&kms, metrics);
         Ok(Self {
             announcement,
             kms,
             gateway,
-            _users: watch_users(flags, data, iam, count, &stop_backend)?,
+            _users: watch_users(flags, data, iam, show, &stop_backend)?,
             backend: stop_backend,
             console: console_guard,
             has_own_state,
@@ -292,12 +292,15 @@ fn certificate_hosts(flags: &Up) -> Vec<String> {
     flags.hosts.iter().cloned().chain(own).collect()
 }
 
-/// Counts readings of the users' file in both services, whose users they are.
-fn reload_count(kms: &kms::server::Running, gateway: Arc<Metrics>) -> impl Fn(bool) + Send + use<> {
+/// Shows readings of the users' file in the metrics of both services, whose users they are.
+fn show_readings(
+    kms: &kms::server::Running,
+    gateway: Arc<Metrics>,
+) -> impl Fn(&'static str, bool) + Send + use<> {
     let kms = Arc::clone(&kms.metrics);
-    move |is_done| {
-        gateway.count_reload(is_done);
-        kms.count_reload(is_done);
+    move |name, is_done| {
+        gateway.show_change(name, is_done);
+        kms.show_change(name, is_done);
     }
 }
 
@@ -306,10 +309,10 @@ fn watch_users(
     flags: &Up,
     data: &Path,
     iam: Arc<Iam>,
-    count: impl Fn(bool) + Send + 'static,
+    show: impl Fn(&'static str, bool) + Send + 'static,
     stop: &CancellationToken,
 ) -> Result<Option<AbortOnDropHandle<()>>, IamError> {
-    let watch = || reload::watch(iam, credentials::file(data), count, stop.clone());
+    let watch = || reload::watch(iam, credentials::file(data), show, stop.clone());
     (!flags.ephemeral).then(watch).transpose()
 }
 

@@ -11,6 +11,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use metrics_exporter_prometheus::PrometheusHandle;
 use metrics_exporter_prometheus::PrometheusRecorder;
 use proto::connection::open::OpenConnections;
+use proto::renewal::Outdated;
 use proto::time::Clock as _;
 use proto::time::SystemClock;
 use tokio::task::JoinHandle;
@@ -84,8 +85,8 @@ pub const METRICS: [(&str, Kind, &str); 17] = [
     ),
     (
         CONFIG_RELOAD_FAILED,
-        Kind::Counter,
-        "Reloads of users, certificates and authorities that were refused.",
+        Kind::Gauge,
+        "1 while something that was to be read again cannot be used, and what was read before is in use.",
     ),
     (
         CONFIG_RELOAD_TIME,
@@ -120,6 +121,7 @@ pub enum Kind {
 pub struct Metrics {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
+    outdated: Outdated,
 }
 
 impl Metrics {
@@ -134,6 +136,7 @@ impl Metrics {
         let metrics = Self {
             handle: recorder.handle(),
             recorder,
+            outdated: Outdated::default(),
         };
         metrics.enter(describe);
         metrics
@@ -150,9 +153,27 @@ impl Metrics {
         self.handle.run_upkeep();
     }
 
-    /// Counts a reload that was done or refused before the gateway had a part in it, which counts its own.
-    pub fn count_reload(&self, is_done: bool) {
-        self.enter(|| count_reload(is_done));
+    /// Shows whether something could be read again, by its name.
+    pub fn show_reload(&self, name: &'static str, is_done: bool) {
+        let show = |is_outdated| {
+            let value = f64::from(u8::from(is_outdated));
+            self.enter(|| metrics::gauge!(CONFIG_RELOAD_FAILED).set(value));
+        };
+        self.outdated.note(name, is_done, show);
+    }
+
+    /// Shows what became of something whose files changed: [`Self::show_reload`], and the time if it was read again.
+    pub fn show_change(&self, name: &'static str, is_done: bool) {
+        self.show_reload(name, is_done);
+        if is_done {
+            self.show_reload_time();
+        }
+    }
+
+    /// Shows that everything that was to be read again was read now.
+    pub fn show_reload_time(&self) {
+        let now = SystemClock.now().unix_seconds_f64();
+        self.enter(|| metrics::gauge!(CONFIG_RELOAD_TIME).set(now));
     }
 
     /// Counts spans of traces that were dropped.
@@ -169,14 +190,6 @@ impl Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// Counts a reload of files that was done or refused.
-pub(crate) fn count_reload(is_done: bool) {
-    match is_done {
-        true => metrics::gauge!(CONFIG_RELOAD_TIME).set(SystemClock.now().unix_seconds_f64()),
-        false => metrics::counter!(CONFIG_RELOAD_FAILED).increment(1),
     }
 }
 
@@ -212,6 +225,11 @@ impl Scope {
     /// Counts in `metrics`.
     pub(crate) fn new(metrics: Option<Arc<Metrics>>) -> Self {
         Self(metrics)
+    }
+
+    /// What is counted in, if anything is.
+    pub(crate) fn metrics(&self) -> Option<&Metrics> {
+        self.0.as_deref()
     }
 
     /// Does work whose metrics are counted.
@@ -295,6 +313,7 @@ fn describe() {
         }
     }
     metrics::gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    metrics::gauge!(CONFIG_RELOAD_FAILED).set(0.0);
 }
 
 /// The version that was built.
@@ -311,8 +330,8 @@ pub(crate) const BUCKET_KEY_MISSES: &str = "sealgate_bucket_key_misses_total";
 pub const TRACE_SPANS_DROPPED: &str = "sealgate_trace_spans_dropped_total";
 /// Connections that are open.
 const CONNECTIONS: &str = "sealgate_connections";
-/// Reloads that were refused.
-const CONFIG_RELOAD_FAILED: &str = "sealgate_config_reload_failed_total";
+/// Whether something could not be read again.
+const CONFIG_RELOAD_FAILED: &str = "sealgate_config_reload_failed";
 /// When the last reload succeeded.
 const CONFIG_RELOAD_TIME: &str = "sealgate_config_reload_time_seconds";
 /// When the certificate ends.
@@ -335,7 +354,8 @@ mod tests {
             } else {
                 let text = std::fs::read_to_string(&path).unwrap();
                 let quoted = text.split('"').filter(|text| text.starts_with("sealgate_"));
-                let is_name = |text: &&str| text.ends_with("_total") || text.ends_with("_seconds");
+                let ends = ["_total", "_seconds", "_failed"];
+                let is_name = |text: &&str| ends.iter().any(|end| text.ends_with(end));
                 names.extend(quoted.filter(is_name).map(str::to_owned));
             }
         }

@@ -204,7 +204,7 @@ async fn start_in(scope: &Scope, config: Config, parts: Parts) -> Result<Running
     let (stored, closed) = (&composed.stored, &lifetime.closed);
     upkeep::run(composed.sweep, stored, presence.as_ref(), random, closed);
     upkeep::deliver(&composed.logs, closed);
-    upkeep::renew(renewals.clone(), closed);
+    upkeep::renew(renewals.clone(), scope.clone(), closed);
     serve_clients(&acceptor, &shared, served.http, served.https);
     let state = composed.stored.state.clone();
     let readiness = Arc::new(Readiness::new(
@@ -294,17 +294,31 @@ impl Running {
     /// them before stays in use, and the others are in use.
     pub fn reload(&self, config: &Config) -> Result<(), StartError> {
         self.scope.enter(|| {
-            let reloaded = self.reload_parts(config);
-            measured::count_reload(reloaded.is_ok());
-            reloaded
+            let taken = self.take(config);
+            self.show_reload(CONFIGURATION, taken.is_ok());
+            let renewed = self
+                .renewals
+                .renew(|name, is_done| self.show_reload(name, is_done));
+            taken?;
+            renewed.map_err(StartError::Files)?;
+            if let Some(metrics) = self.scope.metrics() {
+                metrics.show_reload_time();
+            }
+            Ok(())
         })
     }
 
-    fn reload_parts(&self, config: &Config) -> Result<(), StartError> {
+    /// Takes what a configuration has itself and not in files.
+    fn take(&self, config: &Config) -> Result<(), StartError> {
         config.check()?;
-        let renewed = self.renewals.renew().map_err(StartError::Files);
         self.shared.responder.replace_users(&config.users)?;
-        renewed
+        Ok(())
+    }
+
+    fn show_reload(&self, name: &'static str, is_done: bool) {
+        if let Some(metrics) = self.scope.metrics() {
+            metrics.show_reload(name, is_done);
+        }
     }
 
     /// Stops: `/readyz` reports it at once; after the configured delay no connection is accepted, and
@@ -488,6 +502,9 @@ impl StartError {
         }
     }
 }
+
+/// What the fields are by which a configuration takes effect again, for [`Metrics::show_reload`].
+pub const CONFIGURATION: &str = "configuration";
 
 /// What is wrong with a listener for HTTPS alone.
 const NO_CERTIFICATE: &str = "needs listen.certificate_file and listen.private_key_file";

@@ -24,6 +24,7 @@ use metrics_exporter_prometheus::PrometheusRecorder;
 use proto::connection::open::OpenConnections;
 use proto::identity::AccountId;
 use proto::identity::Region;
+use proto::renewal::Outdated;
 use proto::time::Clock as _;
 use proto::time::SystemClock;
 use proto::time::Timestamp;
@@ -43,6 +44,7 @@ pub struct Metrics {
     /// The quotas that have series: account, Region and class.
     quotas: Mutex<HashSet<(AccountId, Region, Class)>>,
     durations: Vec<Histogram>,
+    outdated: Outdated,
 }
 
 /// What requests are counted by.
@@ -88,8 +90,8 @@ impl Metrics {
                 DURATION => {
                     recorder.describe_histogram(name.into(), Some(Unit::Seconds), meaning.into())
                 }
-                USAGE_CALL_COUNT | QUOTA_RATE | BUILD_INFO | CONNECTIONS | RELOAD_TIME
-                | CERTIFICATE_EXPIRY => {
+                USAGE_CALL_COUNT | QUOTA_RATE | BUILD_INFO | CONNECTIONS | RELOAD_FAILED
+                | RELOAD_TIME | CERTIFICATE_EXPIRY => {
                     recorder.describe_gauge(name.into(), None, meaning.into());
                 }
                 _ => recorder.describe_counter(name.into(), None, meaning.into()),
@@ -102,8 +104,8 @@ impl Metrics {
         let info = recorder.register_gauge(&Key::from_parts(BUILD_INFO, version), &METADATA);
         info.set(1.0);
         recorder
-            .register_counter(&Key::from_name(RELOAD_FAILED), &METADATA)
-            .increment(0);
+            .register_gauge(&Key::from_name(RELOAD_FAILED), &METADATA)
+            .set(0.0);
         let handle = recorder.handle();
         let duration = |operation: &OperationName| {
             let labels = vec![Label::from_static_parts("operation", operation.as_str())];
@@ -116,6 +118,7 @@ impl Metrics {
             requests: DashMap::new(),
             quotas: Mutex::default(),
             durations,
+            outdated: Outdated::default(),
         }
     }
 
@@ -178,19 +181,27 @@ impl Metrics {
         counter.increment(1);
     }
 
-    /// Counts a reload of users, certificates or authorities that was done or refused.
-    pub fn count_reload(&self, is_done: bool) {
-        match is_done {
-            true => self.gauge(
-                RELOAD_TIME,
-                Vec::new(),
-                SystemClock.now().unix_seconds_f64(),
-            ),
-            false => self
-                .recorder
-                .register_counter(&Key::from_name(RELOAD_FAILED), &METADATA)
-                .increment(1),
+    /// Shows whether something could be read again, by its name.
+    pub fn show_reload(&self, name: &'static str, is_done: bool) {
+        let show = |is_outdated| {
+            let value = f64::from(u8::from(is_outdated));
+            self.gauge(RELOAD_FAILED, Vec::new(), value);
+        };
+        self.outdated.note(name, is_done, show);
+    }
+
+    /// Shows what became of something whose files changed: [`Self::show_reload`], and the time if it was read again.
+    pub fn show_change(&self, name: &'static str, is_done: bool) {
+        self.show_reload(name, is_done);
+        if is_done {
+            self.show_reload_time();
         }
+    }
+
+    /// Shows that everything that was to be read again was read now.
+    pub fn show_reload_time(&self) {
+        let now = SystemClock.now().unix_seconds_f64();
+        self.gauge(RELOAD_TIME, Vec::new(), now);
     }
 
     /// Shows when the certificate in use ends.
@@ -293,8 +304,8 @@ const AUDIT_LOST: &str = "sealgate_kms_audit_events_lost_total";
 /// Connections that are open.
 const CONNECTIONS: &str = "sealgate_connections";
 
-/// Reloads that were refused.
-const RELOAD_FAILED: &str = "sealgate_config_reload_failed_total";
+/// Whether something could not be read again.
+const RELOAD_FAILED: &str = "sealgate_config_reload_failed";
 
 /// When the last reload succeeded.
 const RELOAD_TIME: &str = "sealgate_config_reload_time_seconds";
@@ -335,7 +346,7 @@ pub const METRICS: [(&str, &str); 12] = [
     ),
     (
         RELOAD_FAILED,
-        "Reloads of users, certificates and authorities that were refused.",
+        "1 while something that was to be read again cannot be used, and what was read before is in use.",
     ),
     (
         RELOAD_TIME,
@@ -379,14 +390,13 @@ mod tests {
             .charge(&caller.account, &caller.region, class)
             .unwrap();
         let open = metrics.connections("kms").open();
-        for is_done in [true, false] {
-            metrics.count_reload(is_done);
-        }
+        metrics.show_reload_time();
+        metrics.show_reload("users", false);
         metrics.show_certificate_end(Timestamp::from_unix_seconds(1_800_000_000));
         let text = metrics.render(&quotas, 0);
         for line in [
             "sealgate_connections{port=\"kms\"} 1",
-            "sealgate_config_reload_failed_total 1",
+            "sealgate_config_reload_failed 1",
             "sealgate_certificate_expiry_time_seconds 1800000000",
         ] {
             assert!(text.lines().any(|other| other == line), "{line}: {text}");

@@ -337,9 +337,10 @@ impl Running {
     /// A sentence about the files that cannot be used: what was read from them before stays in use, and the others
     /// are in use.
     pub fn reload(&self) -> Result<(), String> {
-        let renewed = self.renewals.renew();
-        self.metrics.count_reload(renewed.is_ok());
-        renewed
+        let show = |name, is_done| self.metrics.show_reload(name, is_done);
+        self.renewals.renew(show)?;
+        self.metrics.show_reload_time();
+        Ok(())
     }
 
     /// Takes no more connections, lets requests in flight end within the configured time, and
@@ -432,7 +433,7 @@ async fn renew(renewals: Renewals, metrics: Arc<Metrics>, stop: CancellationToke
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(LOOK_EVERY) => {
-                renewals.renew_changed(|is_done| metrics.count_reload(is_done));
+                renewals.renew_changed(|name, is_done| metrics.show_change(name, is_done));
             }
         }
     }

@@ -7,6 +7,7 @@
 //! are used once they were the same at two looks: half a file may be a file, too, with fewer users or authorities,
 //! and a certificate is replaced a moment before its key.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -102,6 +103,13 @@ impl<T, E> Renewable<T, E> {
     #[must_use]
     pub fn is_current(&self, value: &Arc<T>) -> bool {
         Arc::ptr_eq(&self.current.load(), value)
+    }
+
+    /// Takes another value, from now on, if it is made of no files.
+    pub fn replace(&self, value: T) {
+        if self.maker().is_none() {
+            self.current.store(Arc::new(value));
+        }
     }
 
     /// What makes the value, if it is made of files.
@@ -204,14 +212,22 @@ impl Renewals {
         self.0.push(renewed);
     }
 
-    /// Reads all files again. What cannot be used leaves what was in use before; the rest is renewed.
+    /// The names of all.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|part| part.name())
+    }
+
+    /// Reads all files again. What cannot be used leaves what was in use before; the rest is renewed. `note` receives
+    /// the name of each, and whether it was renewed.
     ///
     /// # Errors
     ///
     /// A sentence about everything that could not be renewed.
-    pub fn renew(&self) -> Result<(), String> {
+    pub fn renew(&self, mut note: impl FnMut(&'static str, bool)) -> Result<(), String> {
         let failed = self.0.iter().filter_map(|part| {
-            let cause = part.renew().err()?;
+            let renewed = part.renew();
+            note(part.name(), renewed.is_ok());
+            let cause = renewed.err()?;
             Some(format!("{}: {cause}", part.name()))
         });
         let failed: Vec<_> = failed.collect();
@@ -221,15 +237,15 @@ impl Renewals {
         }
     }
 
-    /// Looks at all files. Renews what has changed files, and logs what became of it; each is counted by `count`, with
-    /// whether it was renewed.
-    pub fn renew_changed(&self, mut count: impl FnMut(bool)) {
+    /// Looks at all files. Renews what has changed files, and logs what became of it. `note` receives the name of each
+    /// of these, and whether it was renewed.
+    pub fn renew_changed(&self, mut note: impl FnMut(&'static str, bool)) {
         for part in &self.0 {
             let Some(renewed) = part.renew_if_changed() else {
                 continue;
             };
-            count(renewed.is_ok());
             let name = part.name();
+            note(name, renewed.is_ok());
             match renewed {
                 Ok(()) => tracing::info!("{name}: read again"),
                 Err(cause) => {
@@ -237,6 +253,23 @@ impl Renewals {
                 }
             }
         }
+    }
+}
+
+/// What a service could not read again when it last tried, so that what it read before is in use.
+#[derive(Default)]
+pub struct Outdated(Mutex<BTreeSet<&'static str>>);
+
+impl Outdated {
+    /// Notes whether something was read again. `show` receives whether anything is outdated now; no other call comes
+    /// in between.
+    pub fn note(&self, name: &'static str, is_done: bool, show: impl FnOnce(bool)) {
+        let mut outdated = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match is_done {
+            true => outdated.remove(name),
+            false => outdated.insert(name),
+        };
+        show(!outdated.is_empty());
     }
 }
 
@@ -387,13 +420,13 @@ mod tests {
         renewals.add(Arc::clone(&number) as Arc<dyn Renew>);
         let changed = || {
             let mut counted = Vec::new();
-            (0..3).for_each(|_| renewals.renew_changed(|is_done| counted.push(is_done)));
+            (0..3).for_each(|_| renewals.renew_changed(|_, is_done| counted.push(is_done)));
             counted
         };
         std::fs::write(&file, "two").unwrap();
         assert_eq!((changed(), changed()), (vec![false], vec![]));
         assert_eq!(
-            renewals.renew(),
+            renewals.renew(|name, is_done| assert_eq!((name, is_done), ("the number", false))),
             Err("the number: two is no number".to_owned())
         );
         assert!(changed().is_empty());
@@ -442,6 +475,33 @@ mod tests {
             let first = fixed.current();
             assert_eq!((fixed.renew(), fixed.renew_if_changed()), (Ok(()), None));
             assert!(fixed.is_current(&first));
+            fixed.replace(2);
+            assert_eq!(*fixed.current(), 2);
+        }
+    }
+
+    #[test]
+    fn what_is_made_of_files_is_made_of_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, number) = number(&folder);
+        number.replace(9);
+        assert_eq!(*number.current(), 1);
+    }
+
+    #[test]
+    fn something_is_outdated_until_everything_was_read_again() {
+        let outdated = Outdated::default();
+        for (name, is_done, expected) in [
+            ("users", true, false),
+            ("users", false, true),
+            ("users", false, true),
+            ("certificate", false, true),
+            ("users", true, true),
+            ("certificate", true, false),
+        ] {
+            let mut shown = None;
+            outdated.note(name, is_done, |is_outdated| shown = Some(is_outdated));
+            assert_eq!(shown, Some(expected), "{name} {is_done}");
         }
     }
 }

@@ -33,7 +33,7 @@ fn named(text: &str) -> BTreeSet<String> {
     let is_within = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let words = text.split(|c: char| !is_within(c));
     let names = words.filter(|word| {
-        let ends = ["_total", "_info", "_connections"];
+        let ends = ["_total", "_info", "_connections", "_failed"];
         let is_whole = word.contains("_second") || ends.iter().any(|end| word.ends_with(end));
         let others = ["aws_usage_", "process_"];
         (word.starts_with("sealgate_") && is_whole)
@@ -153,7 +153,7 @@ async fn every_metric_that_is_served_has_its_meaning_beside_it() {
             &[
                 "sealgate_kms_requests_total",
                 "sealgate_connections",
-                "sealgate_config_reload_failed_total",
+                "sealgate_config_reload_failed",
                 "sealgate_build_info",
                 "process_open_fds",
             ],

@@ -11,8 +11,8 @@ use proto::renewal::Renewals;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Watches a file of users until `stop`, and has `iam` read it when it is another. Each time is counted by `count`,
-/// with whether it was read.
+/// Watches a file of users until `stop`, and has `iam` read it when it is another. `show` receives their name in
+/// sentences each time, and whether it was read.
 ///
 /// # Errors
 ///
@@ -20,7 +20,7 @@ use tokio_util::task::AbortOnDropHandle;
 pub(super) fn watch(
     iam: Arc<Iam>,
     file: PathBuf,
-    count: impl Fn(bool) + Send + 'static,
+    show: impl Fn(&'static str, bool) + Send + 'static,
     stop: CancellationToken,
 ) -> Result<AbortOnDropHandle<()>, IamError> {
     let users = Renewable::new("users", vec![file], move || iam.reload())?;
@@ -29,7 +29,7 @@ pub(super) fn watch(
     Ok(AbortOnDropHandle::new(tokio::spawn(async move {
         let mut ticks = tokio::time::interval(EVERY);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            renewals.renew_changed(&count);
+            renewals.renew_changed(&show);
         }
     })))
 }

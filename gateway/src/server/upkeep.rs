@@ -17,6 +17,7 @@ use crate::chunks::random::Random;
 use crate::config::Config;
 use crate::measured;
 use crate::measured::Metrics;
+use crate::measured::Scope;
 use crate::records::sweep::Sweep;
 use crate::server::StartError;
 use crate::server::compose::StoredState;
@@ -143,12 +144,21 @@ pub(super) fn fold(metrics: Option<Arc<Metrics>>, closed: &CancellationToken) {
     });
 }
 
-/// Reads files again when they change, until the gateway is closed.
-pub(super) fn renew(renewals: Renewals, closed: &CancellationToken) {
+/// Reads files again when they change, until the gateway is closed. What became of it is shown in the scope's metrics,
+/// which may be an earlier gateway's: what is read again here was read at the start.
+pub(super) fn renew(renewals: Renewals, scope: Scope, closed: &CancellationToken) {
     let closed = closed.clone();
+    if let Some(metrics) = scope.metrics() {
+        let names = renewals.names();
+        names.for_each(|name| metrics.show_reload(name, true));
+    }
     measured::spawn(async move {
         while is_due(LOOK_EVERY, &closed).await {
-            renewals.renew_changed(measured::count_reload);
+            renewals.renew_changed(|name, is_done| {
+                if let Some(metrics) = scope.metrics() {
+                    metrics.show_change(name, is_done);
+                }
+            });
         }
     });
 }
