@@ -100,12 +100,12 @@ pub struct Up {
     #[arg(long, value_name = "FILE", env = "SEALGATE_CONFIG")]
     pub config: Option<PathBuf>,
     /// Another S3 as the backend, instead of the folder. Its credentials come from
-    /// SEALGATE_BACKEND_ACCESS_KEY_ID and SEALGATE_BACKEND_SECRET_ACCESS_KEY, or from
-    /// --backend-credentials.
+    /// SEALGATE_BACKEND_ACCESS_KEY_ID and SEALGATE_BACKEND_SECRET_ACCESS_KEY, from the files that these names with
+    /// _FILE name, or from --backend-credentials.
     #[arg(long, value_name = "URL", env = "SEALGATE_BACKEND")]
     pub backend: Option<String>,
     /// A TOML file with `access_key_id` and `secret_access_key` of the backend, readable by its
-    /// owner alone.
+    /// owner alone, or with the fields of the files that have them.
     #[arg(long, value_name = "FILE", requires = "backend")]
     pub backend_credentials: Option<PathBuf>,
     /// The Region of both services.

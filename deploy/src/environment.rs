@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use gateway::config::BackendCredentials;
 use proto::identity::Secret;
 
 /// A variable of this process; none if it is not there, is empty or is not UTF-8.
@@ -19,19 +20,17 @@ pub fn variable(name: &str) -> Option<String> {
 ///
 /// When both are set, or the file cannot be read or is empty.
 pub fn secret(env: impl Fn(&str) -> Option<String>, name: &str) -> anyhow::Result<Option<Secret>> {
-    let in_file = format!("{name}_FILE");
-    match (env(name), env(&in_file)) {
-        (Some(_), Some(_)) => anyhow::bail!("{name} and {in_file} are both set: set one of them"),
-        (Some(text), None) => Ok(Some(Secret::new(text.trim()))),
-        (None, Some(file)) => {
+    match given(env, name)? {
+        Some(Given::Text(text)) => Ok(Some(text)),
+        Some(Given::File(file)) => {
             // No look at its rights: what an orchestrator mounts is often readable by every user there.
-            let text = std::fs::read_to_string(&file);
-            let text = Secret::new(text.with_context(|| format!("{in_file}: reading {file}"))?);
+            let (text, file) = (std::fs::read_to_string(&file), file.display());
+            let text = Secret::new(text.with_context(|| format!("{name}_FILE: reading {file}"))?);
             let text = text.expose().trim();
-            anyhow::ensure!(!text.is_empty(), "{in_file}: {file} is empty");
+            anyhow::ensure!(!text.is_empty(), "{name}_FILE: {file} is empty");
             Ok(Some(Secret::new(text)))
         }
-        (None, None) => Ok(None),
+        None => Ok(None),
     }
 }
 
@@ -45,13 +44,60 @@ pub fn secret_file(
     env: impl Fn(&str) -> Option<String>,
     name: &str,
 ) -> anyhow::Result<Option<PathBuf>> {
+    Ok(match given(env, name)? {
+        Some(Given::File(file)) => Some(file),
+        _ => None,
+    })
+}
+
+/// How an environment gives a text.
+enum Given {
+    /// In a variable, here without white space at its ends.
+    Text(Secret),
+    /// In a file.
+    File(PathBuf),
+}
+
+/// How an environment gives the text `name`; none if neither `name` nor `name_FILE` is set there.
+fn given(env: impl Fn(&str) -> Option<String>, name: &str) -> anyhow::Result<Option<Given>> {
     let in_file = format!("{name}_FILE");
-    let file = env(&in_file).map(PathBuf::from);
-    anyhow::ensure!(
-        file.is_none() || env(name).is_none(),
-        "{name} and {in_file} are both set: set one of them"
+    Ok(match (env(name), env(&in_file)) {
+        (Some(_), Some(_)) => anyhow::bail!("{name} and {in_file} are both set: set one of them"),
+        (Some(text), None) => Some(Given::Text(Secret::new(text.trim()))),
+        (None, Some(file)) => Some(Given::File(PathBuf::from(file))),
+        (None, None) => None,
+    })
+}
+
+/// Sets what an environment gives of the backend's credentials. Of a part in a file the path is set: the gateway reads
+/// it again when it changes.
+///
+/// # Errors
+///
+/// When a part is given twice.
+pub fn set_backend_credentials(
+    credentials: &mut BackendCredentials,
+    env: impl Fn(&str) -> Option<String>,
+) -> anyhow::Result<()> {
+    let (id, id_file) = (
+        &mut credentials.access_key_id,
+        &mut credentials.access_key_id_file,
     );
-    Ok(file)
+    match given(&env, BACKEND_ID)? {
+        Some(Given::Text(text)) => (*id, *id_file) = (text.expose().to_owned(), None),
+        Some(Given::File(file)) => (*id, *id_file) = (String::new(), Some(file)),
+        None => {}
+    }
+    let (secret, secret_file) = (
+        &mut credentials.secret_access_key,
+        &mut credentials.secret_access_key_file,
+    );
+    match given(&env, BACKEND_SECRET)? {
+        Some(Given::Text(text)) => (*secret, *secret_file) = (text, None),
+        Some(Given::File(file)) => (*secret, *secret_file) = (Secret::new(""), Some(file)),
+        None => {}
+    }
+    Ok(())
 }
 
 /// The authorities that this system trusts, PEM: of the file that the environment names in `SSL_CERT_FILE`, or of the
@@ -129,7 +175,7 @@ const ID: &str = "SEALGATE_ACCESS_KEY_ID";
 const SECRET: &str = "SEALGATE_SECRET_ACCESS_KEY";
 /// The shortest secret that nobody guesses, in bytes.
 pub const SECRET_BYTES_MIN: usize = 16;
-/// The access key id at the backend.
+/// The access key id at the backend, which may be in a file, too.
 pub const BACKEND_ID: &str = "SEALGATE_BACKEND_ACCESS_KEY_ID";
 /// Its secret.
 pub const BACKEND_SECRET: &str = "SEALGATE_BACKEND_SECRET_ACCESS_KEY";
@@ -191,6 +237,36 @@ mod tests {
         std::fs::write(&file, " \n").unwrap();
         assert!(refusal(&[("S_FILE", path)]).contains("is empty"));
         assert!(admin_token(env(&[("SEALGATE_ADMIN_TOKEN", "short")])).is_err());
+    }
+
+    #[test]
+    fn credentials_of_the_backend_in_a_variable_or_a_file_replace_those_of_the_configuration() {
+        let (id, id_file) = (BACKEND_ID, "SEALGATE_BACKEND_ACCESS_KEY_ID_FILE");
+        let (secret, secret_file) = (BACKEND_SECRET, "SEALGATE_BACKEND_SECRET_ACCESS_KEY_FILE");
+        let set = |before: &BackendCredentials, pairs: &[(&str, &str)]| {
+            let mut credentials = before.clone();
+            set_backend_credentials(&mut credentials, env(pairs)).map(|()| credentials)
+        };
+        let written = BackendCredentials::new("written", Secret::new("written"));
+        let in_files = set(&written, &[(id_file, "/id"), (secret_file, "/secret")]).unwrap();
+        assert_eq!(in_files.access_key_id, "");
+        assert_eq!(in_files.access_key_id_file, Some("/id".into()));
+        assert_eq!(in_files.secret_access_key.expose(), "");
+        assert_eq!(in_files.secret_access_key_file, Some("/secret".into()));
+        let in_variables = set(&in_files, &[(id, "given"), (secret, "given\n")]).unwrap();
+        assert_eq!(in_variables.access_key_id, "given");
+        assert_eq!(in_variables.access_key_id_file, None);
+        assert_eq!(in_variables.secret_access_key.expose(), "given");
+        assert_eq!(in_variables.secret_access_key_file, None);
+        let left = set(&written, &[]).unwrap();
+        assert_eq!(left.access_key_id, "written");
+        for pairs in [
+            [(id, "a"), (id_file, "b")],
+            [(secret, "a"), (secret_file, "b")],
+        ] {
+            let refusal = set(&written, &pairs).unwrap_err().to_string();
+            assert!(refusal.contains("both set"), "{refusal}");
+        }
     }
 
     #[test]

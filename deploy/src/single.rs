@@ -144,13 +144,7 @@ pub fn complete_gateway(
     config: &mut gateway::config::Config,
     env: impl Fn(&str) -> Option<String>,
 ) -> anyhow::Result<()> {
-    let credentials = &mut config.backend_credentials;
-    if let Some(id) = env(environment::BACKEND_ID) {
-        credentials.access_key_id = id;
-    }
-    if let Some(secret) = environment::secret(&env, environment::BACKEND_SECRET)? {
-        credentials.secret_access_key = secret;
-    }
+    environment::set_backend_credentials(&mut config.backend_credentials, &env)?;
     if let Some(token) = environment::admin_token(&env)? {
         config.listen.admin_token = Some(token);
     }
@@ -364,7 +358,8 @@ pub fn gateway_config(file: &Path) -> anyhow::Result<(gateway::config::Config, C
 }
 
 /// What is logged of a reload.
-const READ_AGAIN: &str = "users, secrets, certificates and authorities were read again";
+const READ_AGAIN: &str =
+    "users, secrets, certificates, authorities and credentials were read again";
 /// The same where a file cannot be used.
 const UNCHANGED: &str = "what was read before stays in use";
 

@@ -27,6 +27,7 @@ use tokio::time::Instant;
 use crate::backend::address::Address;
 use crate::backend::body::Outgoing;
 use crate::backend::body::Upload;
+use crate::backend::credentials::CredentialsInUse;
 use crate::backend::failure::Wording;
 use crate::backend::pool::Lent;
 use crate::backend::pool::Pool;
@@ -41,6 +42,7 @@ mod body;
 pub mod capabilities;
 pub mod connector;
 mod copy;
+pub mod credentials;
 mod digest;
 pub(crate) mod failure;
 mod forward;
@@ -182,7 +184,7 @@ impl Backend {
     /// [`SetupError`] when the configuration cannot be used. That the backend answers is not tried.
     pub fn new(
         config: &Config,
-        credentials: Credentials,
+        credentials: impl Into<CredentialsInUse>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SetupError> {
         let address = Address::parse(&config.url)?;
@@ -193,7 +195,7 @@ impl Backend {
             Duration::from_millis(config.idle_timeout_ms),
             Duration::from_millis(config.connect_timeout_ms),
         );
-        let signer = signing::Signer::new(credentials, config.region.clone());
+        let signer = signing::Signer::new(credentials.into(), config.region.clone());
         let stall = Duration::from_millis(config.stall_timeout_ms);
         Ok(Self {
             address,
@@ -236,6 +238,11 @@ impl Backend {
     /// What secures the way to it, if it is read from files.
     pub(crate) fn tls(&self) -> Option<Arc<dyn Renew>> {
         self.pool.tls()
+    }
+
+    /// What requests to it are signed with.
+    pub(crate) fn credentials(&self) -> &CredentialsInUse {
+        self.signer.credentials()
     }
 
     /// The Region that the backend's buckets are in.

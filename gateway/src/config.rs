@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use proto::identity::AccountId;
 use proto::identity::Region;
-use proto::identity::Secret;
 
 use crate::access_log;
 use crate::access_point;
@@ -16,6 +15,7 @@ use crate::audit;
 use crate::authenticate;
 use crate::authenticate::User;
 use crate::backend;
+pub use crate::backend::credentials::BackendCredentials;
 use crate::bucket;
 use crate::keys::bucket_key;
 use crate::object_lambda;
@@ -142,16 +142,6 @@ pub struct Limits {
     pub drain_timeout_ms: u64,
 }
 
-/// The gateway's own credentials at the backend.
-#[derive(Clone, Debug, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct BackendCredentials {
-    /// Access key id.
-    pub access_key_id: String,
-    /// Secret access key.
-    pub secret_access_key: Secret,
-}
-
 /// How the KMS is reached.
 #[derive(Clone, Debug, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -238,15 +228,6 @@ const AWS_REGIONS: &str = "
     eu-west-1 eu-west-2 eu-west-3 il-central-1 me-central-1 me-south-1 mx-central-1 sa-east-1 us-east-1
     us-east-2 us-west-1 us-west-2";
 
-impl Default for BackendCredentials {
-    fn default() -> Self {
-        Self {
-            access_key_id: String::new(),
-            secret_access_key: Secret::new(""),
-        }
-    }
-}
-
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -324,6 +305,8 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use proto::identity::Secret;
+
     use super::*;
 
     const USER: &str =
@@ -390,6 +373,12 @@ mod tests {
         let text = config.check_backend_credentials().unwrap_err().to_string();
         assert!(text.contains("secret_access_key"), "{text}");
         config.backend_credentials.secret_access_key = Secret::new("secret");
+        config.check_backend_credentials().unwrap();
+        config.backend_credentials.secret_access_key_file = Some("secret".into());
+        let twice = config.check().unwrap_err().to_string();
+        let expected = "secret_access_key and secret_access_key_file are both set";
+        assert!(twice.contains(expected), "{twice}");
+        config.backend_credentials.secret_access_key = Secret::new("");
         config.check_backend_credentials().unwrap();
     }
 

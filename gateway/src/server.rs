@@ -284,9 +284,9 @@ impl Running {
         removed.unwrap_or_else(|_| Err(S3Code::ServiceUnavailable.into()))
     }
 
-    /// Takes the users of another configuration, and reads the credentials file, certificates, keys and authorities
-    /// again from the files that the gateway was started with; nothing else of a configuration can change while a
-    /// gateway runs. No connection of a client is dropped.
+    /// Takes the users and the backend's credentials of another configuration, and reads the files again that the
+    /// gateway was started with: the credentials file, certificates, keys, authorities and credentials; nothing else of
+    /// a configuration can change while a gateway runs. No connection of a client is dropped.
     ///
     /// # Errors
     ///
@@ -311,6 +311,10 @@ impl Running {
     /// Takes what a configuration has itself and not in files.
     fn take(&self, config: &Config) -> Result<(), StartError> {
         config.check()?;
+        let credentials = self.state.backend().credentials();
+        credentials
+            .replace(&config.backend_credentials)
+            .map_err(|error| ConfigError::credentials("backend_credentials", error))?;
         self.shared.responder.replace_users(&config.users)?;
         Ok(())
     }

@@ -52,10 +52,10 @@ impl Gate {
                 user("AKIDONE", "first-secret-of-tests"),
                 user("AKIDTWO", "second-secret-of-tests"),
             ],
-            backend_credentials: BackendCredentials {
-                access_key_id: tests::backend::ACCESS_KEY_ID.to_owned(),
-                secret_access_key: tests::backend::SECRET_ACCESS_KEY.to_owned().into(),
-            },
+            backend_credentials: BackendCredentials::new(
+                tests::backend::ACCESS_KEY_ID,
+                tests::backend::SECRET_ACCESS_KEY.to_owned().into(),
+            ),
             ..Config::default()
         };
         config.backend.url = backend.endpoint();

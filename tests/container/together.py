@@ -157,11 +157,6 @@ def pod(folder):
     (sidecar,) = spec["initContainers"]
     assert sidecar.pop("restartPolicy") == "Always", "it is no native sidecar"
     sidecar["image"] = IMAGE
-    # A key of a Secret in the environment is what podman does not have for a Secret of files.
-    for variable in sidecar["env"]:
-        if "valueFrom" in variable:
-            del variable["valueFrom"]
-            variable["value"] = (folder / "backend-access-key-id").read_text()
     volumes = [{"name": "sealgate-secrets", "hostPath": {"path": str(folder), "type": "Directory"}}]
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "reports"},
             "spec": {"containers": [sidecar], "volumes": volumes, "restartPolicy": "Never"}}

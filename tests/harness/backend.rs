@@ -3,8 +3,9 @@
 //! It has all that a provider has: each request's line, headers and body bytes are recorded as they
 //! arrive, also of requests that never end. Faults are injected with [`Backend::inject`].
 //! It serves HTTP/1.1 on an ephemeral loopback port, path-style, and refuses requests that are
-//! not signed with its own credentials' access key.
+//! not signed with its own credentials' access key, or with one of [`Backend::accept`]'s.
 
+mod access_keys;
 mod answer;
 mod chunked;
 mod dispatch;
@@ -37,6 +38,7 @@ use hyper::body::Incoming;
 use hyper::body::SizeHint;
 use hyper_util::rt::TokioIo;
 
+use crate::backend::access_keys::AccessKeys;
 pub use crate::backend::fault::Action;
 pub use crate::backend::fault::Fault;
 pub use crate::backend::fault::Gate;
@@ -315,6 +317,11 @@ impl Backend {
     /// Ends an upload without the gateway, as a lifecycle does.
     pub fn end_upload(&self, id: &str) {
         self.shared.store.lock().unwrap().uploads.remove(id);
+    }
+
+    /// From now on accepts these access keys, an id and its secret each, and no others, and checks signatures.
+    pub fn accept(&self, pairs: &[(&str, &str)]) {
+        self.shared.store.lock().unwrap().access_keys = AccessKeys::checked(pairs);
     }
 
     /// Changes an upload without the gateway.

@@ -14,6 +14,7 @@ use tests::world::SERVICE_SECRET;
 use tests::world::World;
 
 use crate::command;
+use crate::wrong::refusal_with;
 
 /// The status and the output of `check` with these arguments.
 fn check(folder: &Path, arguments: &[&str]) -> (i32, String) {
@@ -88,6 +89,62 @@ fn a_certificate_that_ends_soon_is_a_warning_and_one_that_ended_an_error() {
     );
     assert!(
         text.contains("warning: kms.toml:3:1: tls.key_file: every user can read k.pem"),
+        "{text}"
+    );
+}
+
+#[test]
+fn credentials_of_the_backend_that_are_given_twice_or_by_half_or_in_no_file_are_mistakes() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let rest = "[listen]\nhttp = \"127.0.0.1:0\"\n[kms]\nsecret_file = \"secret\"\n\
+                [[users]]\naccess_key_id = \"AKIDEXAMPLE\"\nsecret_access_key = \"secretsecret\"\n";
+    file("secret", "a-backend-secret\n");
+    file("id", "AKID\n");
+    file("empty", "\n");
+    let by_id = "access_key_id_file = \"id\"\n";
+    let both = "access_key_id = \"a\"\naccess_key_id_file = \"id\"\nsecret_access_key = \"b\"\n";
+    for (fields, expected) in [
+        (
+            both.to_owned(),
+            "gateway.toml:2:1: backend_credentials.access_key_id and access_key_id_file are both set: set one of them",
+        ),
+        (
+            by_id.to_owned(),
+            "backend_credentials.secret_access_key is empty, and secret_access_key_file is not set",
+        ),
+        (
+            format!("{by_id}secret_access_key_file = \"none\"\n"),
+            "gateway.toml:3:1: backend_credentials.secret_access_key_file: none: No such file",
+        ),
+        (
+            format!("{by_id}secret_access_key_file = \"empty\"\n"),
+            "gateway.toml:3:1: backend_credentials.secret_access_key_file: empty: it is empty",
+        ),
+    ] {
+        file(
+            "gateway.toml",
+            &format!("[backend_credentials]\n{fields}{rest}"),
+        );
+        let (status, text) = check(folder.path(), &["gateway.toml"]);
+        assert_eq!(status, 1, "{text}");
+        assert_eq!(
+            text.matches(expected).count(),
+            1,
+            "no {expected:?} in {text}"
+        );
+        let refusal = refusal_with(folder.path(), &["gateway", "--config", "gateway.toml"], &[]);
+        assert!(refusal.contains(expected), "no {expected:?} in {refusal}");
+    }
+    let right = format!("{by_id}secret_access_key_file = \"secret\"\n");
+    file(
+        "gateway.toml",
+        &format!("[backend_credentials]\n{right}{rest}"),
+    );
+    let (status, text) = check(folder.path(), &["gateway.toml"]);
+    assert_eq!(status, 0, "{text}");
+    assert!(
+        text.contains("backend_credentials.secret_access_key_file: every user can read secret"),
         "{text}"
     );
 }

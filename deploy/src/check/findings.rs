@@ -34,10 +34,12 @@ pub(super) struct OfService<'a> {
 }
 
 impl OfService<'_> {
-    /// A field that a start would refuse.
+    /// A field that a start would refuse. What is found twice is one sentence.
     pub(super) fn error(&mut self, field: &str, sentence: &str) {
         let sentence = self.placed(field, sentence);
-        self.findings.errors.push(sentence);
+        if !self.findings.errors.contains(&sentence) {
+            self.findings.errors.push(sentence);
+        }
     }
 
     /// A field that a start would accept, and should not be so.

@@ -137,6 +137,20 @@ fn gateway_alone(found: &mut OfService<'_>, config: &gateway::config::Config) {
     if let Err(error) = config.check_backend_credentials() {
         found.error(error.field(), &error.to_string());
     }
+    let credentials = [
+        ("backend_credentials", &config.backend_credentials),
+        ("kms.credentials", &config.kms.credentials),
+    ];
+    for (table, credentials) in credentials {
+        if let Some(file) = &credentials.secret_access_key_file {
+            let field = format!("{table}.secret_access_key_file");
+            named_files::private(found, (&field, file));
+        }
+        if let Err(error) = credentials.read() {
+            let field = format!("{table}.{}", error.field);
+            found.error(&field, &format!("{table}.{error}"));
+        }
+    }
     if config.users.is_empty() && config.credentials_file.is_none() {
         let what = "users is empty, and there is no credentials_file, so nobody could do anything";
         found.error("users", what);

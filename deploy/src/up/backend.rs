@@ -65,10 +65,8 @@ impl ChosenBackend {
         if flags.fixture {
             let port = port::open(service(), stop.clone()).await?;
             chosen.url = Some(format!("http://{}", port.address));
-            chosen.credentials = BackendCredentials {
-                access_key_id: port.access_key_id,
-                secret_access_key: port.secret_access_key.into(),
-            };
+            chosen.credentials =
+                BackendCredentials::new(port.access_key_id, port.secret_access_key.into());
         }
         Ok(chosen)
     }

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use gateway::config::BackendCredentials;
 use proto::identity::AccountId;
 use proto::identity::Secret;
@@ -117,11 +116,13 @@ fn credentials_of_backend(file: Option<&Path>) -> anyhow::Result<BackendCredenti
         let written = ConfigurationFile::of(file, files::read_secret(file)?);
         return Ok(written.parse()?);
     }
+    let mut credentials = BackendCredentials::default();
+    environment::set_backend_credentials(&mut credentials, environment::variable)?;
     let missing = |name: &str| format!("--backend needs {name}, or --backend-credentials");
-    let (id, secret) = (environment::BACKEND_ID, environment::BACKEND_SECRET);
-    Ok(BackendCredentials {
-        access_key_id: environment::variable(id).with_context(|| missing(id))?,
-        secret_access_key: environment::secret(environment::variable, secret)?
-            .with_context(|| missing(secret))?,
-    })
+    let has_id = !credentials.access_key_id.is_empty() || credentials.access_key_id_file.is_some();
+    anyhow::ensure!(has_id, missing(environment::BACKEND_ID));
+    let has_secret = !credentials.secret_access_key.expose().is_empty()
+        || credentials.secret_access_key_file.is_some();
+    anyhow::ensure!(has_secret, missing(environment::BACKEND_SECRET));
+    Ok(credentials)
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::Weak;
 
 use gateway::backend::Backend;
-use gateway::backend::Credentials;
 use gateway::request_counts::RequestCounts;
 use kms::admin::Controls;
 use proto::time::SystemClock;
@@ -51,14 +50,9 @@ impl Handle {
         let gateway = self.gateway.upgrade();
         let gateway = gateway.ok_or_else(|| anyhow::anyhow!("it was stopped"))?;
         let config = gateway.config();
-        let credentials = Credentials {
-            access_key_id: config.backend_credentials.access_key_id.clone(),
-            secret_access_key: config.backend_credentials.secret_access_key.clone(),
-            session_token: None,
-        };
         Ok(Backend::new(
             &config.backend,
-            credentials,
+            config.backend_credentials.read()?,
             Arc::new(SystemClock),
         )?)
     }

@@ -20,14 +20,22 @@ use proto::time::Timestamp;
 
 pub use proto::sigv4::Credentials;
 
+use crate::backend::credentials::CredentialsInUse;
 use crate::backend::digest::TRAILER;
 use crate::backend::failure::BackendError;
 
 /// The gateway's credentials at the backend, and the key derived from them for today.
 pub(crate) struct Signer {
-    credentials: Credentials,
+    credentials: CredentialsInUse,
     region: String,
-    key: Mutex<Option<(CredentialScope, Arc<SigningKey>)>>,
+    key: Mutex<Option<Derived>>,
+}
+
+/// A signing key, and what it was derived from.
+struct Derived {
+    credentials: Arc<Credentials>,
+    scope: CredentialScope,
+    key: Arc<SigningKey>,
 }
 
 /// What is signed of a request besides its headers and its body.
@@ -41,12 +49,17 @@ pub(crate) struct Line<'a> {
 }
 
 impl Signer {
-    pub(crate) fn new(credentials: Credentials, region: String) -> Self {
+    pub(crate) fn new(credentials: CredentialsInUse, region: String) -> Self {
         Self {
             credentials,
             region,
             key: Mutex::new(None),
         }
+    }
+
+    /// What requests are signed with.
+    pub(crate) fn credentials(&self) -> &CredentialsInUse {
+        &self.credentials
     }
 
     /// The Region that requests are signed for.
@@ -63,6 +76,8 @@ impl Signer {
         now: Timestamp,
     ) -> Result<(), BackendError> {
         let refuse = |_| BackendError::Request("A header cannot be signed.");
+        // Once for all of it: they may be renewed meanwhile.
+        let credentials = self.credentials.current();
         let computed;
         let (hash, hash_value) = match body {
             Some(body) if !body.is_empty() => {
@@ -83,7 +98,7 @@ impl Signer {
         headers.remove(SECURITY_TOKEN);
         headers.insert(CONTENT_SHA256, hash_value);
         headers.insert(DATE, HeaderValue::try_from(now.basic()).map_err(refuse)?);
-        if let Some(token) = &self.credentials.session_token {
+        if let Some(token) = &credentials.session_token {
             let mut token = HeaderValue::from_str(token.expose()).map_err(|_| {
                 BackendError::Request("The session token of the backend is no header value.")
             })?;
@@ -112,8 +127,9 @@ impl Signer {
         };
         let scope = CredentialScope::new(now, &self.region, "s3");
         let to_sign = sigv4::string_to_sign(now, &scope, &canonical.sha256_hex());
-        let signature = self.key(&scope).sign(&to_sign);
-        let authorization = self.authorization(&scope, &signed_headers, &signature);
+        let signature = self.key(&credentials, &scope).sign(&to_sign);
+        let id = &credentials.access_key_id;
+        let authorization = authorization(id, &scope, &signed_headers, &signature);
         let mut authorization = HeaderValue::try_from(authorization).map_err(|_| {
             BackendError::Request("The access key of the backend is no header value.")
         })?;
@@ -122,46 +138,54 @@ impl Signer {
         Ok(())
     }
 
-    /// The value of the `Authorization` header.
-    fn authorization(
-        &self,
-        scope: &CredentialScope,
-        signed_headers: &SignedHeaders,
-        signature: &str,
-    ) -> String {
-        [
-            sigv4::ALGORITHM,
-            " Credential=",
-            &self.credentials.access_key_id,
-            "/",
-            &scope.date,
-            "/",
-            &scope.region,
-            "/",
-            &scope.service,
-            "/",
-            sigv4::TERMINATOR,
-            ", SignedHeaders=",
-            signed_headers.as_str(),
-            ", Signature=",
-            signature,
-        ]
-        .concat()
-    }
-
-    /// The signing key of `scope`; derived once a day.
-    fn key(&self, scope: &CredentialScope) -> Arc<SigningKey> {
+    /// The signing key of `scope`; derived once a day, and when credentials are renewed.
+    fn key(&self, credentials: &Arc<Credentials>, scope: &CredentialScope) -> Arc<SigningKey> {
         let mut cached = self.key.lock().unwrap_or_else(PoisonError::into_inner);
         match &*cached {
-            Some((of, key)) if of == scope => Arc::clone(key),
+            Some(derived)
+                if derived.scope == *scope && Arc::ptr_eq(&derived.credentials, credentials) =>
+            {
+                Arc::clone(&derived.key)
+            }
             _ => {
-                let secret = &self.credentials.secret_access_key;
+                let secret = &credentials.secret_access_key;
                 let key = Arc::new(SigningKey::derive(secret.expose(), scope));
-                *cached = Some((scope.clone(), Arc::clone(&key)));
+                *cached = Some(Derived {
+                    credentials: Arc::clone(credentials),
+                    scope: scope.clone(),
+                    key: Arc::clone(&key),
+                });
                 key
             }
         }
     }
+}
+
+/// The value of the `Authorization` header.
+fn authorization(
+    access_key_id: &str,
+    scope: &CredentialScope,
+    signed_headers: &SignedHeaders,
+    signature: &str,
+) -> String {
+    [
+        sigv4::ALGORITHM,
+        " Credential=",
+        access_key_id,
+        "/",
+        &scope.date,
+        "/",
+        &scope.region,
+        "/",
+        &scope.service,
+        "/",
+        sigv4::TERMINATOR,
+        ", SignedHeaders=",
+        signed_headers.as_str(),
+        ", Signature=",
+        signature,
+    ]
+    .concat()
 }
 
 const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use crate::authenticate::User;
 use crate::backend::Backend;
-use crate::config::BackendCredentials;
+use crate::backend::credentials::BackendCredentials;
+use crate::backend::credentials::CredentialsError;
 use crate::config::Config;
 use crate::keys::kms::endpoint::GrpcEndpoint;
 
@@ -125,6 +126,7 @@ impl Config {
         if self.backend.region.is_empty() {
             return Err(ConfigError::Field("backend.region", "is empty"));
         }
+        check_given_once(&self.backend_credentials, BACKEND_CREDENTIALS)?;
         let files = (
             &self.backend.client_cert_file,
             &self.backend.client_key_file,
@@ -201,13 +203,7 @@ impl Config {
     ///
     /// [`ConfigError`] for credentials that are empty.
     pub fn check_backend_credentials(&self) -> Result<(), ConfigError> {
-        check_credentials(
-            &self.backend_credentials,
-            [
-                "backend_credentials.access_key_id",
-                "backend_credentials.secret_access_key",
-            ],
-        )
+        check_credentials(&self.backend_credentials, BACKEND_CREDENTIALS)
     }
 
     /// Checks one user.
@@ -241,22 +237,44 @@ impl Config {
     }
 }
 
-/// Checks that neither part is empty; `fields` are their names.
+/// Checks that no part of the credentials is given twice; `fields` are their names.
+fn check_given_once(
+    credentials: &BackendCredentials,
+    fields: [&'static str; 2],
+) -> Result<(), ConfigError> {
+    let twice = [
+        "and access_key_id_file are both set: set one of them",
+        "and secret_access_key_file are both set: set one of them",
+    ];
+    let mut parts = fields.into_iter().zip(twice).zip(credentials.parts());
+    let found = parts.find(|(_, (_, value, file))| !value.is_empty() && file.is_some());
+    found.map_or(Ok(()), |((field, what), _)| {
+        Err(ConfigError::Field(field, what))
+    })
+}
+
+/// Checks that each part of the credentials is given, and once; `fields` are their names.
 fn check_credentials(
     credentials: &BackendCredentials,
     fields: [&'static str; 2],
 ) -> Result<(), ConfigError> {
-    let what = "is empty: every request would be refused there";
-    let values = [
-        &credentials.access_key_id,
-        credentials.secret_access_key.expose(),
+    check_given_once(credentials, fields)?;
+    let missing = [
+        "is empty, and access_key_id_file is not set: every request would be refused there",
+        "is empty, and secret_access_key_file is not set: every request would be refused there",
     ];
-    let empty = fields
-        .into_iter()
-        .zip(values)
-        .find(|(_, value)| value.trim().is_empty());
-    empty.map_or(Ok(()), |(field, _)| Err(ConfigError::Field(field, what)))
+    let mut parts = fields.into_iter().zip(missing).zip(credentials.parts());
+    let found = parts.find(|(_, (_, value, file))| value.trim().is_empty() && file.is_none());
+    found.map_or(Ok(()), |((field, what), _)| {
+        Err(ConfigError::Field(field, what))
+    })
 }
+
+/// The fields of the backend's credentials.
+const BACKEND_CREDENTIALS: [&str; 2] = [
+    "backend_credentials.access_key_id",
+    "backend_credentials.secret_access_key",
+];
 
 /// Whether a client may send this as its `Host`.
 fn is_host_name(name: &str) -> bool {
@@ -294,6 +312,11 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
+    /// About the credentials in a table.
+    pub(crate) fn credentials(table: &str, error: CredentialsError) -> Self {
+        Self::Part(format!("{table}.{}", error.field), error.why)
+    }
+
     /// The name of the field that it is about, such as `users[0].access_key_id`; empty for a document that is no
     /// configuration.
     #[must_use]

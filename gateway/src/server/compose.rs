@@ -22,10 +22,10 @@ use crate::authenticate::Authenticator;
 use crate::authenticate::UsersError;
 use crate::authorize::Authorizer;
 use crate::authorize::SecondFactors;
-use crate::backend;
 use crate::backend::Backend;
 use crate::backend::LocalBackend;
 use crate::backend::capabilities::Capabilities;
+use crate::backend::credentials::CredentialsInUse;
 use crate::bucket::BucketConfigurations;
 use crate::bucket::Buckets;
 use crate::bucket::account_block::AccountBlocks;
@@ -503,18 +503,18 @@ fn operations(
     Ok((operations, sweep))
 }
 
-/// The way to the backend, which may be one in this process. What secures it is among `renewals` then.
+/// The way to the backend, which may be one in this process. What secures it is among `renewals` then, and the
+/// gateway's credentials there.
 pub(super) fn backend(
     config: &Config,
     clock: Arc<dyn Clock>,
     local: Option<Arc<dyn LocalBackend>>,
     renewals: &mut Renewals,
 ) -> Result<Backend, StartError> {
-    let credentials = backend::Credentials {
-        access_key_id: config.backend_credentials.access_key_id.clone(),
-        secret_access_key: config.backend_credentials.secret_access_key.clone(),
-        session_token: None,
-    };
+    let (name, given) = ("credentials for the backend", &config.backend_credentials);
+    let credentials = CredentialsInUse::new(name, given)
+        .map_err(|error| ConfigError::credentials("backend_credentials", error))?;
+    renewals.add(credentials.renewed());
     let backend = Backend::new(&config.backend, credentials, clock)
         .map_err(|cause| StartError::Part("backend", cause.to_string()))?;
     if let Some(tls) = backend.tls() {
@@ -539,11 +539,10 @@ pub(super) fn key_service(
     };
     let refuse = |cause: String| StartError::Part("kms", cause);
     if config.kms.url.starts_with("aws") {
-        let credentials = &config.kms.credentials;
-        let credentials = proto::sigv4::Credentials::new(
-            &credentials.access_key_id,
-            credentials.secret_access_key.expose(),
-        );
+        let (name, given) = ("credentials for the KMS", &config.kms.credentials);
+        let credentials = CredentialsInUse::new(name, given)
+            .map_err(|error| ConfigError::credentials("kms.credentials", error))?;
+        renewals.add(credentials.renewed());
         let clock = Arc::clone(clock);
         let (url, region) = (&config.kms.url, config.region.clone());
         let kms = AwsKeyService::new(url, credentials, region, clock, retry);

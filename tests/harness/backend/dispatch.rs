@@ -6,7 +6,6 @@ use http::Method;
 use http::Response;
 use percent_encoding::percent_decode_str;
 
-use crate::backend::ACCESS_KEY_ID;
 use crate::backend::Recorded;
 use crate::backend::answer::ParsedRequest;
 use crate::backend::answer::between;
@@ -28,9 +27,8 @@ use crate::backend::store::Versioning;
 
 /// Answers `seen` from `store`.
 pub(crate) fn answer(store: &mut Store, mut seen: Recorded) -> Response<Bytes> {
-    let credential = format!("AWS4-HMAC-SHA256 Credential={ACCESS_KEY_ID}/");
-    if !seen.header("authorization").starts_with(&credential) {
-        return error(403, "AccessDenied");
+    if let Err(code) = store.access_keys.check(&seen) {
+        return error(403, code);
     }
     let is_chunked = match seen.header("x-amz-content-sha256") {
         "STREAMING-UNSIGNED-PAYLOAD-TRAILER" => true,

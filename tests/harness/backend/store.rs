@@ -6,6 +6,8 @@ use bytes::Bytes;
 use md5::Digest;
 use md5::Md5;
 
+use crate::backend::access_keys::AccessKeys;
+
 /// All buckets, by name.
 #[derive(Default)]
 pub(crate) struct Store {
@@ -20,6 +22,8 @@ pub(crate) struct Store {
     pub(crate) folds_keys: bool,
     /// Whether tags in a header of a write are ignored.
     pub(crate) drops_tags: bool,
+    /// Who may do anything.
+    pub(crate) access_keys: AccessKeys,
     ticks: u64,
 }
 

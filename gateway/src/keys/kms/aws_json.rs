@@ -23,7 +23,6 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use proto::identity::Region;
 use proto::sigv4;
-use proto::sigv4::Credentials;
 use proto::sigv4::OutboundRequest;
 use proto::time::Clock;
 use proto::trace::Span;
@@ -34,6 +33,7 @@ use zeroize::Zeroizing;
 use crate::backend::connector::Connector;
 use crate::backend::connector::connector;
 use crate::backend::connector::host_header;
+use crate::backend::credentials::CredentialsInUse;
 use crate::keys::kms::EncryptedBlob;
 use crate::keys::kms::GeneratedKey;
 use crate::keys::kms::KeyService;
@@ -48,7 +48,7 @@ pub struct AwsKeyService {
     client: Client<Connector, Full<Bytes>>,
     uri: Uri,
     host: String,
-    credentials: Credentials,
+    credentials: CredentialsInUse,
     region: Region,
     clock: Arc<dyn Clock>,
     retry: RetryPolicy,
@@ -67,7 +67,7 @@ impl AwsKeyService {
     /// [`SetupError`] for an endpoint that cannot be used.
     pub fn new(
         endpoint: &str,
-        credentials: Credentials,
+        credentials: impl Into<CredentialsInUse>,
         region: Region,
         clock: Arc<dyn Clock>,
         retry: RetryPolicy,
@@ -93,7 +93,7 @@ impl AwsKeyService {
             client: Client::builder(TokioExecutor::new()).build(connector),
             host: host_header(&uri),
             uri,
-            credentials,
+            credentials: credentials.into(),
             region,
             clock,
             retry,
@@ -151,7 +151,7 @@ impl AwsKeyService {
         };
         let signed = sigv4::sign_request(
             &outbound,
-            &self.credentials,
+            &self.credentials.current(),
             self.region.as_str(),
             "kms",
             self.clock.now(),
