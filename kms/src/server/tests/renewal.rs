@@ -84,7 +84,7 @@ async fn a_secret_that_is_taken_out_of_the_file_is_refused_at_once_on_open_conne
 }
 
 #[tokio::test]
-async fn a_file_of_secrets_that_cannot_be_used_leaves_those_before_in_use_and_counts() {
+async fn a_file_of_secrets_that_cannot_be_used_leaves_those_before_in_use_and_shows() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("service.secret");
     std::fs::write(&file, format!("{OLD}\n{NEW}")).unwrap();
