@@ -156,8 +156,12 @@ async fn started_before_its_backend() -> (World, Running) {
 
 /// The status of CreateBucket.
 async fn create_at(gateway: &Running, access: &Access) -> u16 {
+    create_bucket_at(gateway, access, "aaa").await
+}
+
+async fn create_bucket_at(gateway: &Running, access: &Access, bucket: &str) -> u16 {
     let address = gateway.s3_addr.unwrap();
-    let create = Draft::new(Method::PUT, "aaa", "");
+    let create = Draft::new(Method::PUT, bucket, "");
     let signed = create.sign(access, SystemClock.now(), &address.to_string());
     let target = Target { address, tls: None };
     signed.send(&target).await.unwrap().status().as_u16()
@@ -189,6 +193,42 @@ async fn a_gateway_that_started_before_its_backend_serves_when_that_is_there_and
         .await
         .unwrap();
     early.readiness().await.unwrap();
+}
+
+#[tokio::test]
+async fn many_clients_at_once_make_a_late_gateway_announce_itself_once_and_are_all_served() {
+    let (world, early) = started_before_its_backend().await;
+    let World {
+        backend,
+        gateway: other,
+        main,
+        ..
+    } = world;
+    backend.heal();
+    other.stop().await;
+    let (early, main) = (&early, &main);
+    let clients = (0..16).map(|number| async move {
+        let bucket = format!("of-client-{number}");
+        loop {
+            match create_bucket_at(early, main, &bucket).await {
+                503 => tokio::task::yield_now().await,
+                status => return status,
+            }
+        }
+    });
+    let clients = futures_util::future::join_all(clients);
+    let statuses = tokio::time::timeout(Duration::from_secs(60), clients).await;
+    assert_eq!(statuses.unwrap(), [200; 16]);
+    early.readiness().await.unwrap();
+    let announced = |key: &String| key.starts_with("gateways/");
+    assert_eq!(
+        backend
+            .keys(STATE_BUCKET)
+            .iter()
+            .filter(|key| announced(key))
+            .count(),
+        1
+    );
 }
 
 #[tokio::test]
