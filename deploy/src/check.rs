@@ -20,7 +20,9 @@ use crate::check::findings::Findings;
 use crate::cli::check::Check;
 use crate::cli::check::Kind;
 use crate::configuration::ConfigurationFile;
+use crate::configuration::Layout;
 use crate::configuration::nearest;
+use crate::environment;
 use crate::files;
 use crate::seed::Seed;
 use crate::up;
@@ -38,6 +40,10 @@ pub async fn run(flags: &Check) -> anyhow::Result<ExitCode> {
         let kind = match flags.kind {
             Some(kind) => kind,
             None => kind_of(&file)?,
+        };
+        let file = match layout(kind) {
+            Some(layout) => file.under(layout, &environment::fields()?)?,
+            None => file,
         };
         let findings = examine(&file, path, kind);
         is_right &= findings.errors.is_empty();
@@ -70,6 +76,16 @@ pub async fn run(flags: &Check) -> anyhow::Result<ExitCode> {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })
+}
+
+/// Whose fields variables set in a file; none in lists of users or keys.
+const fn layout(kind: Kind) -> Option<Layout> {
+    match kind {
+        Kind::Kms => Some(Layout::Kms),
+        Kind::Gateway => Some(Layout::Gateway),
+        Kind::Up => Some(Layout::Up),
+        Kind::Users | Kind::Seed => None,
+    }
 }
 
 /// What is wrong with a file of that kind.

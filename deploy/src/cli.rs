@@ -218,13 +218,9 @@ pub(crate) fn quota(text: &str) -> Result<Adjustment, String> {
 /// Flags of the KMS alone.
 #[derive(Args)]
 pub struct Kms {
-    /// The KMS's TOML file; deploy/kms.toml shows every field.
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "SEALGATE_CONFIG",
-        required_unless_present = "compat"
-    )]
+    /// The KMS's TOML file; deploy/kms.toml shows every field. Variables such as SEALGATE_KMS__QUOTAS__SCALE set
+    /// fields over it, or without it.
+    #[arg(long, value_name = "FILE", env = "SEALGATE_CONFIG")]
     pub config: Option<PathBuf>,
     /// Take the place of another emulator: its port, its account, and the behaviour its users rely
     /// on. With `local-kms`, its environment variables are read, too.
@@ -245,9 +241,10 @@ pub struct Kms {
 /// Flags of the gateway alone.
 #[derive(Args)]
 pub struct Gateway {
-    /// The gateway's TOML file; deploy/gateway.toml shows every field.
+    /// The gateway's TOML file; deploy/gateway.toml shows every field. Variables such as
+    /// SEALGATE_GATEWAY__BACKEND__URL set fields over it, or without it.
     #[arg(long, value_name = "FILE", env = "SEALGATE_CONFIG")]
-    pub config: PathBuf,
+    pub config: Option<PathBuf>,
     /// What to do instead of serving.
     #[command(subcommand)]
     pub task: Option<GatewayTask>,

@@ -1,7 +1,10 @@
-//! Configuration files as they are written: where each field stands, and sentences about mistakes in them.
+//! Configuration as it is written, in a file and in variables of the environment: where each field stands, and
+//! sentences about mistakes in them.
 //!
-//! A sentence begins with `FILE:LINE:COLUMN:`, as compilers write it, so that editors lead there. It never quotes a
-//! line, which may have a secret.
+//! A sentence begins with `FILE:LINE:COLUMN:`, as compilers write it, so that editors lead there, or with the name of
+//! the variable. It never quotes a line, which may have a secret.
+
+mod variables;
 
 use std::fmt;
 use std::ops::Range;
@@ -12,14 +15,22 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::DeTable;
 use toml::de::DeValue;
+use toml::de::Deserializer;
 use zeroize::Zeroizing;
 
-/// A TOML file that was read.
+use crate::configuration::variables::Setting;
+
+use crate::environment;
+
+pub use crate::configuration::variables::Layout;
+
+/// A TOML file that was read, and variables that set fields over it.
 #[derive(Clone, Default)]
 pub struct ConfigurationFile {
     /// Empty for a file that there is not.
     path: PathBuf,
     text: Zeroizing<String>,
+    settings: Vec<Setting>,
 }
 
 impl ConfigurationFile {
@@ -34,13 +45,49 @@ impl ConfigurationFile {
         Ok(Self::of(path, text))
     }
 
+    /// Reads a file, if there is one, under the variables of this process that set fields.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`] and [`Self::under`].
+    pub fn read_under_environment(path: Option<&Path>, layout: Layout) -> anyhow::Result<Self> {
+        let file = path.map(Self::read).transpose()?.unwrap_or_default();
+        Ok(file.under(layout, &environment::fields()?)?)
+    }
+
     /// A file with this text.
     #[must_use]
     pub fn of(path: &Path, text: String) -> Self {
         Self {
             path: path.to_owned(),
             text: Zeroizing::new(text),
+            settings: Vec::new(),
         }
+    }
+
+    /// With the fields that variables set, by the names and values of an environment.
+    ///
+    /// # Errors
+    ///
+    /// For a name that begins as those of fields do, and is none.
+    pub fn under(
+        mut self,
+        layout: Layout,
+        variables: &[(String, String)],
+    ) -> Result<Self, Mistake> {
+        let settings = Setting::of(layout, variables);
+        self.settings = settings.map_err(|(variable, what)| Mistake {
+            origin: variable,
+            place: None,
+            what,
+        })?;
+        Ok(self)
+    }
+
+    /// Whether variables set fields.
+    #[must_use]
+    pub fn has_variables(&self) -> bool {
+        !self.settings.is_empty()
     }
 
     /// Where it is.
@@ -61,33 +108,116 @@ impl ConfigurationFile {
     ///
     /// [`Mistake`] for what is no TOML, an unknown field, and a value that a field cannot have.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Mistake> {
-        toml::from_str(&self.text).map_err(|error| {
-            let span = error.span();
-            let field = span.as_ref().and_then(|span| self.field_at(span.start));
-            let what = nearest(error.message());
-            // A message about an unknown field names it.
-            let field = field.filter(|_| !error.message().starts_with("unknown field"));
-            Mistake {
-                file: self.path.clone(),
-                place: span.map(|span| self.place(span.start)),
-                what: match field {
-                    Some(field) => format!("{field}: {what}"),
-                    None => what,
-                },
+        Ok(self.typed()?.0)
+    }
+
+    /// What it describes, and itself with variables as the types of the fields are: a value that looks like a number
+    /// is text where the field is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::parse`].
+    pub fn typed<T: DeserializeOwned>(&self) -> Result<(T, Self), Mistake> {
+        let mut typed = self.clone();
+        // What a field said of the value as it was first taken.
+        let mut first = None;
+        loop {
+            let error = match T::deserialize(Deserializer::from(typed.root()?)) {
+                Ok(value) => return Ok((value, typed)),
+                Err(error) => error,
+            };
+            let mistake = typed.mistake_of(&error);
+            let Some(number) = error.span().and_then(|span| typed.setting_at(span.start)) else {
+                return Err(mistake);
+            };
+            let refused = match &first {
+                Some((before, mistake)) if *before == number => Mistake::clone(mistake),
+                _ => mistake,
+            };
+            let setting = typed.settings.get_mut(number);
+            let other = setting.map(|setting| setting.take_otherwise(error.message()));
+            match other.transpose() {
+                Ok(Some(true)) => first = Some((number, refused)),
+                Ok(_) => return Err(refused),
+                Err(what) => return Err(Mistake { what, ..refused }),
             }
-        })
+        }
+    }
+
+    /// What a parser says, with the place that it means.
+    fn mistake_of(&self, error: &toml::de::Error) -> Mistake {
+        let span = error.span();
+        let field = span.as_ref().and_then(|span| self.field_at(span.start));
+        let what = nearest(error.message());
+        // A message about an unknown field names it.
+        let field = field.filter(|_| !error.message().starts_with("unknown field"));
+        let what = match field {
+            Some(field) => format!("{field}: {what}"),
+            None => what,
+        };
+        match span {
+            Some(span) => self.mistake_at(span.start, what),
+            None => Mistake {
+                origin: self.origin(),
+                place: None,
+                what,
+            },
+        }
+    }
+
+    /// The file, or where everything is if there is none.
+    fn origin(&self) -> String {
+        match self.has_file() {
+            true => self.path.display().to_string(),
+            false => "the environment".to_owned(),
+        }
+    }
+
+    fn has_file(&self) -> bool {
+        !self.path.as_os_str().is_empty()
+    }
+
+    /// A sentence about what is at that byte, or in the variable that is there.
+    fn mistake_at(&self, at: usize, what: String) -> Mistake {
+        let setting = self.setting_at(at).and_then(|it| self.settings.get(it));
+        let (origin, place) = match setting {
+            Some(setting) => (setting.variable.clone(), None),
+            None => (self.origin(), self.has_file().then(|| self.place(at))),
+        };
+        Mistake {
+            origin,
+            place,
+            what,
+        }
+    }
+
+    /// The file with variables over it. Each of these is at one place behind the text.
+    fn root(&self) -> Result<Spanned<DeTable<'_>>, Mistake> {
+        let root = DeTable::parse(&self.text);
+        let mut root = root.map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            self.mistake_at(at, nearest(error.message()))
+        })?;
+        for (number, setting) in self.settings.iter().enumerate() {
+            let at = self.text.len() + 1 + number;
+            let put = setting.put(root.get_mut(), &(at..at + 1));
+            put.map_err(|what| self.mistake_at(at, what))?;
+        }
+        Ok(root)
+    }
+
+    /// The number of the variable that [`Self::root`] has there.
+    fn setting_at(&self, at: usize) -> Option<usize> {
+        let number = at.checked_sub(self.text.len() + 1)?;
+        Some(number).filter(|number| *number < self.settings.len())
     }
 
     /// A sentence about a field, such as `state.bucket` or `users[1].account`, which the sentence names.
-    /// None if the file does not set it.
+    /// None if neither the file nor a variable sets it.
     #[must_use]
     pub fn mistake(&self, field: &str, sentence: &str) -> Option<Mistake> {
         let span = self.span_of(field)?;
-        Some(Mistake {
-            file: self.path.clone(),
-            place: Some(self.place(span.start)),
-            what: sentence.to_owned(),
-        })
+        Some(self.mistake_at(span.start, sentence.to_owned()))
     }
 
     /// An error about the field that `field` names, with its place if the file sets it.
@@ -98,12 +228,12 @@ impl ConfigurationFile {
     {
         match self.mistake(field(&error), &error.to_string()) {
             Some(mistake) => mistake.into(),
-            None if self.path.as_os_str().is_empty() => error.into(),
+            None if !self.has_file() => error.into(),
             None => anyhow::anyhow!("{}: {error}", self.path.display()),
         }
     }
 
-    /// Whether the file sets the field.
+    /// Whether the file or a variable sets the field.
     #[must_use]
     pub fn sets(&self, field: &str) -> bool {
         self.span_of(field).is_some()
@@ -116,7 +246,7 @@ impl ConfigurationFile {
         (before.matches('\n').count() + 1, line.chars().count() + 1)
     }
 
-    /// The name of the field whose name or value is at that byte.
+    /// The name of the field of the file whose name or value is at that byte.
     fn field_at(&self, at: usize) -> Option<String> {
         let root = DeTable::parse(&self.text).ok()?;
         field_at(root.get_ref(), at, "")
@@ -124,7 +254,7 @@ impl ConfigurationFile {
 
     /// Where the name of a field stands.
     fn span_of(&self, field: &str) -> Option<Range<usize>> {
-        let root = DeTable::parse(&self.text).ok()?;
+        let root = self.root().ok()?;
         let mut table = root.get_ref();
         let mut parts = field.split('.').peekable();
         loop {
@@ -181,10 +311,11 @@ fn within(value: &Spanned<DeValue<'_>>, at: usize, name: &str) -> Option<String>
     inner.or_else(|| value.span().contains(&at).then(|| name.to_owned()))
 }
 
-/// A mistake in a configuration file.
+/// A mistake in a configuration file, or in a variable that sets a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
-    file: PathBuf,
+    /// The file or the variable.
+    origin: String,
     /// Line and column.
     place: Option<(usize, usize)>,
     what: String,
@@ -192,7 +323,7 @@ pub struct Mistake {
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
+        write!(f, "{}", self.origin)?;
         if let Some((line, column)) = self.place {
             write!(f, ":{line}:{column}")?;
         }

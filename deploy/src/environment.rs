@@ -13,6 +13,29 @@ pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// The variables of this process that set fields of a configuration, which have two underscores between the names of
+/// tables: `SEALGATE_GATEWAY__BACKEND__URL`.
+///
+/// # Errors
+///
+/// When the value of one is not UTF-8.
+pub fn fields() -> anyhow::Result<Vec<(String, String)>> {
+    let mut fields = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        let Some(name) = name.to_str().filter(|name| is_field(name)) else {
+            continue;
+        };
+        let value = value.into_string();
+        let value = value.map_err(|_| anyhow::anyhow!("{name}: its value is not UTF-8"))?;
+        fields.push((name.to_owned(), value));
+    }
+    Ok(fields)
+}
+
+fn is_field(variable: &str) -> bool {
+    variable.starts_with("SEALGATE_") && variable.contains("__")
+}
+
 /// The secret `name` of an environment, without white space at its ends; none if neither `name` nor `name_FILE` is
 /// set there.
 ///

@@ -12,7 +12,6 @@ use std::net::Ipv6Addr;
 use std::net::SocketAddr;
 use std::net::TcpStream;
 use std::net::ToSocketAddrs as _;
-use std::path::Path;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -21,6 +20,8 @@ use http::Uri;
 use crate::announce::print_line;
 use crate::cli::Health;
 use crate::configuration::ConfigurationFile;
+use crate::configuration::Layout;
+use crate::environment;
 
 /// Prints who is ready.
 ///
@@ -73,62 +74,79 @@ fn listeners(flags: &Health, listen: IpAddr) -> anyhow::Result<Vec<AdminPort>> {
         };
         return Ok(flags.urls.iter().map(named).collect());
     }
-    match &flags.config {
-        Some(file) => in_file(file, listen),
-        None => Ok(default_ports(listen)),
-    }
+    let file = flags.config.as_deref().map(ConfigurationFile::read);
+    let file = file.transpose()?.unwrap_or_default();
+    configured(file, &environment::fields()?, listen)
 }
 
-fn default_ports(listen: IpAddr) -> Vec<AdminPort> {
-    let default = |port| AdminPort {
-        url: url(&SocketAddr::new(listen, port).to_string()),
-        must_exist: false,
-    };
-    vec![default(GATEWAY_PORT), default(KMS_PORT)]
-}
-
-/// The admin ports of a configuration file: of `up`, of the KMS or of the gateway, which differ by their tables.
-fn in_file(file: &Path, listen: IpAddr) -> anyhow::Result<Vec<AdminPort>> {
-    let table: toml::Table = ConfigurationFile::read(file)?.parse()?;
-    let at = |path: &[&str]| {
-        let mut names = path.iter();
-        let first = names.next().and_then(|name| table.get(*name));
-        names.try_fold(first?, |table, name| table.get(*name))
-    };
-    let port = |path: &[&str], default: Option<u16>| {
-        let written = at(path).and_then(toml::Value::as_str).map(str::to_owned);
+/// The admin ports of a configuration: of `up`, of the KMS or of the gateway, which differ by their tables, under the
+/// variables that set fields. Without a file, any of them may run.
+fn configured(
+    file: ConfigurationFile,
+    fields: &[(String, String)],
+    listen: IpAddr,
+) -> anyhow::Result<Vec<AdminPort>> {
+    let path = file.path().to_owned();
+    let layout = layout(&file.parse()?);
+    let file = file.under(layout.unwrap_or(Layout::Up), fields)?;
+    let table: toml::Table = file.parse()?;
+    let port = |path: &[&str], default: Option<u16>, must_exist: bool| {
+        let written = at(&table, path).and_then(toml::Value::as_str);
+        let must_exist = must_exist || written.is_some();
         let default = || Some(SocketAddr::new(listen, default?).to_string());
-        let address = written.or_else(default)?;
+        let address = written.map(str::to_owned).or_else(default)?;
         Some(AdminPort {
             url: url(&address),
-            must_exist: true,
+            must_exist,
         })
     };
-    let is_table = |path: &[&str]| at(path).is_some_and(toml::Value::is_table);
     // A table opens the ports that it names; without one, there are the default ones.
-    let gateway = |path: &[&str], table: &[&str]| {
-        let default = Some(GATEWAY_PORT).filter(|_| !is_table(table));
-        port(path, default)
+    let gateway = |path: &[&str], around: &[&str], must_exist: bool| {
+        let default = Some(GATEWAY_PORT).filter(|_| !is_table(&table, around));
+        port(path, default, must_exist)
     };
-    let ports = if is_table(&["listen"]) {
-        vec![gateway(&["listen", "admin"], &["listen"])]
-    } else if is_table(&["admin"]) || at(&["listen"]).is_some() {
-        vec![port(&["admin", "listen"], Some(KMS_PORT))]
-    } else if is_table(&["gateway"]) || is_table(&["kms", "admin"]) {
-        vec![
-            gateway(&["gateway", "listen", "admin"], &["gateway", "listen"]),
-            port(&["kms", "admin", "listen"], Some(KMS_PORT)),
-        ]
-    } else {
-        return Ok(default_ports(listen));
+    let ports = match layout {
+        Some(Layout::Gateway) => vec![gateway(&["listen", "admin"], &["listen"], true)],
+        Some(Layout::Kms) => vec![port(&["admin", "listen"], Some(KMS_PORT), true)],
+        Some(Layout::Up) | None => {
+            let must_exist = layout.is_some();
+            let of_gateway = ["gateway", "listen", "admin"];
+            vec![
+                gateway(&of_gateway, &["gateway", "listen"], must_exist),
+                port(&["kms", "admin", "listen"], Some(KMS_PORT), must_exist),
+            ]
+        }
     };
     let ports: Vec<AdminPort> = ports.into_iter().flatten().collect();
     anyhow::ensure!(
         !ports.is_empty(),
         "{} opens no admin port: set listen.admin",
-        file.display()
+        path.display()
     );
     Ok(ports)
+}
+
+/// What a file is the configuration of; none if it says nothing of it.
+fn layout(table: &toml::Table) -> Option<Layout> {
+    if is_table(table, &["listen"]) {
+        Some(Layout::Gateway)
+    } else if is_table(table, &["admin"]) || table.contains_key("listen") {
+        Some(Layout::Kms)
+    } else if is_table(table, &["gateway"]) || is_table(table, &["kms", "admin"]) {
+        Some(Layout::Up)
+    } else {
+        None
+    }
+}
+
+fn at<'t>(table: &'t toml::Table, path: &[&str]) -> Option<&'t toml::Value> {
+    let mut names = path.iter();
+    let first = names.next().and_then(|name| table.get(*name));
+    names.try_fold(first?, |table, name| table.get(*name))
+}
+
+fn is_table(table: &toml::Table, path: &[&str]) -> bool {
+    at(table, path).is_some_and(toml::Value::is_table)
 }
 
 /// The URL of a listener, which may listen on every address.
@@ -259,14 +277,20 @@ const REASON_CHARACTERS_MAX: usize = 300;
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
-    /// The URLs of a file with this text; those that may be absent with a question mark.
     fn ports(text: &str) -> Result<Vec<String>, String> {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("sealgate.toml");
-        std::fs::write(&file, text).unwrap();
-        let ports = in_file(&file, Ipv4Addr::LOCALHOST.into());
+        ports_under(text, &[])
+    }
+
+    /// The URLs of a file with this text, under variables; those that may be absent with a question mark.
+    fn ports_under(text: &str, variables: &[(&str, &str)]) -> Result<Vec<String>, String> {
+        let file = ConfigurationFile::of(Path::new("sealgate.toml"), text.to_owned());
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let variables: Vec<_> = variables.iter().map(owned).collect();
+        let ports = configured(file, &variables, Ipv4Addr::LOCALHOST.into());
         let shown = |port: AdminPort| match port.must_exist {
             true => port.url,
             false => format!("{}?", port.url),
@@ -297,6 +321,23 @@ mod tests {
         }
         let refusal = ports("[listen]\nhttp = 'x'").unwrap_err();
         assert!(refusal.contains("opens no admin port"), "{refusal}");
+    }
+
+    #[test]
+    fn variables_name_the_admin_ports_of_the_service_that_the_file_is_of() {
+        let gateway = ("SEALGATE_GATEWAY__LISTEN__ADMIN", "127.0.0.1:7");
+        let kms = ("SEALGATE_KMS__ADMIN__LISTEN", "127.0.0.1:8");
+        let (at_7, at_8) = ("http://127.0.0.1:7", "http://127.0.0.1:8");
+        for (text, expected) in [
+            ("[listen]\nadmin = '127.0.0.1:1'", &[at_7][..]),
+            ("[admin]\nlisten = '127.0.0.1:1'", &[at_8]),
+            ("[gateway.backend]\nurl = 'x'", &[at_7, at_8]),
+            ("", &[at_7, at_8]),
+        ] {
+            assert_eq!(ports_under(text, &[gateway, kms]).unwrap(), expected);
+        }
+        let either = ports_under("", &[gateway]).unwrap();
+        assert_eq!(either, [at_7, "http://127.0.0.1:9091?"]);
     }
 
     #[test]

@@ -61,8 +61,8 @@ pub mod seed;
 pub mod embedded;
 pub mod certificate;
 pub mod credentials;
-pub mod environment;
 pub mod configuration;
+pub mod environment;
 pub mod files;
 
 pub use crate::fixture::AccessKey;

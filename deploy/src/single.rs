@@ -23,6 +23,7 @@ use crate::cli::Gateway;
 use crate::cli::GatewayTask;
 use crate::cli::Kms;
 use crate::configuration::ConfigurationFile;
+use crate::configuration::Layout;
 use crate::console::Console;
 use crate::console::Facts;
 use crate::environment;
@@ -40,7 +41,13 @@ pub async fn kms(flags: &Kms) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     process::stop_on_signals(stop.clone())?;
     let mut hangup = hangups()?;
-    let (config, seed, written) = kms_config(flags, environment::variable)?;
+    let written = flags.config.as_deref();
+    let written = ConfigurationFile::read_under_environment(written, Layout::Kms)?;
+    anyhow::ensure!(
+        flags.config.is_some() || flags.compat.is_some() || written.has_variables(),
+        "the KMS needs --config FILE, --compat EMULATOR, or its fields in variables such as SEALGATE_KMS__LISTEN"
+    );
+    let (config, seed) = kms_config(flags, &written, environment::variable)?;
     let (account, region) = (
         config.authenticate.account.clone(),
         config.authenticate.region.clone(),
@@ -82,23 +89,22 @@ pub async fn kms(flags: &Kms) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The KMS's configuration, the seed file, if there is one, and the configuration as it is written. Without a
-/// configuration file, the environment takes precedence over the emulator's own values.
+/// The KMS's configuration, and the seed file, if there is one. Where nothing is `written`, neither in a file nor in
+/// variables, the environment takes precedence over the emulator's own values.
 fn kms_config(
     flags: &Kms,
+    written: &ConfigurationFile,
     env: impl Fn(&str) -> Option<String>,
-) -> anyhow::Result<(kms::config::Config, Option<PathBuf>, ConfigurationFile)> {
+) -> anyhow::Result<(kms::config::Config, Option<PathBuf>)> {
     let compat = flags.compat.as_deref().and_then(Compat::from_name);
     let mut seed = flags.seed.clone();
-    let mut written = ConfigurationFile::default();
-    let mut config = match &flags.config {
-        Some(file) => {
-            written = ConfigurationFile::read(file)?;
+    let mut config = match flags.config.is_some() || written.has_variables() {
+        true => {
             let mut config: kms::config::Config = written.parse()?;
             config.compat = compat.unwrap_or(config.compat);
             config
         }
-        None => {
+        false => {
             let mut config = kms::config::Config::in_place_of(compat.unwrap_or_default());
             if compat == Some(Compat::LocalKms) {
                 seed = seed.or(from_local_kms_environment(&mut config, &env)?);
@@ -111,7 +117,7 @@ fn kms_config(
     config
         .check()
         .map_err(|error| written.explain(error, kms::config::ConfigError::field))?;
-    Ok((config, seed, written))
+    Ok((config, seed))
 }
 
 /// Sets what the environment gives to a KMS.
@@ -221,7 +227,7 @@ fn from_local_kms_environment(
 ///
 /// When the file is wrong or a port is taken.
 pub async fn gateway(flags: &Gateway) -> anyhow::Result<()> {
-    let file = flags.config.as_path();
+    let file = flags.config.as_deref();
     let (config, written) = gateway_config(file)?;
     match &flags.task {
         Some(task) => Box::pin(operate(config, task)).await,
@@ -251,7 +257,7 @@ async fn operate(config: gateway::config::Config, task: &GatewayTask) -> anyhow:
 
 async fn serve(
     config: gateway::config::Config,
-    file: &Path,
+    file: Option<&Path>,
     written: &ConfigurationFile,
 ) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
@@ -343,8 +349,14 @@ fn gateway_facts(running: &gateway::server::Running) -> Facts {
 /// # Errors
 ///
 /// When it cannot work.
-pub fn gateway_config(file: &Path) -> anyhow::Result<(gateway::config::Config, ConfigurationFile)> {
-    let written = ConfigurationFile::read(file)?;
+pub fn gateway_config(
+    file: Option<&Path>,
+) -> anyhow::Result<(gateway::config::Config, ConfigurationFile)> {
+    let written = ConfigurationFile::read_under_environment(file, Layout::Gateway)?;
+    anyhow::ensure!(
+        file.is_some() || written.has_variables(),
+        "the gateway needs --config FILE, or its fields in variables such as SEALGATE_GATEWAY__BACKEND__URL"
+    );
     let mut config: gateway::config::Config = written.parse()?;
     let explain = |error| written.explain(error, gateway::config::ConfigError::field);
     config.check().map_err(explain)?;
@@ -393,13 +405,14 @@ mod tests {
             };
             Some(value.to_owned())
         };
-        let (config, found, _) = kms_config(&flags(Some("local-kms"), None), env).unwrap();
+        let written = ConfigurationFile::default();
+        let (config, found) = kms_config(&flags(Some("local-kms"), None), &written, env).unwrap();
         assert_eq!(config.listen.port(), 18_099);
         assert_eq!(config.authenticate.account, "222233334444");
         assert_eq!(config.authenticate.region, "eu-west-1");
         assert_eq!(config.store.file, Some(folder.path().join("keys.redb")));
         assert_eq!(found, Some(seed.clone()));
-        let (config, found, _) = kms_config(&flags(Some("moto"), None), env).unwrap();
+        let (config, found) = kms_config(&flags(Some("moto"), None), &written, env).unwrap();
         assert_eq!((config.listen.port(), found), (5_000, None));
     }
 
@@ -408,7 +421,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("kms.toml");
         std::fs::write(&file, "listen = '127.0.0.1:18098'").unwrap();
-        let (config, ..) = kms_config(&flags(Some("localstack"), Some(file)), |_| None).unwrap();
+        let written = ConfigurationFile::read(&file).unwrap();
+        let flags = flags(Some("localstack"), Some(file));
+        let (config, _) = kms_config(&flags, &written, |_| None).unwrap();
         assert_eq!(config.compat, Compat::LocalStack);
         assert_eq!(config.listen.port(), 18_098);
         assert!(config.openings().is_empty(), "signatures stay checked");
@@ -422,7 +437,8 @@ mod tests {
             std::fs::write(&file, "quotas.scale = 1.0").unwrap();
             let mut flags = flags(compat, compat.is_none().then_some(file));
             flags.quota_scale = Some(0.001);
-            let (config, ..) = kms_config(&flags, |_| None).unwrap();
+            let written = ConfigurationFile::default();
+            let (config, _) = kms_config(&flags, &written, |_| None).unwrap();
             assert_eq!(config.quotas.shape, kms::quota::Shape::Window);
             assert!((config.quotas.scale - 0.001).abs() < f64::EPSILON);
         }

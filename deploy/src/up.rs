@@ -114,6 +114,15 @@ pub fn configurations(
     Ok((settings.kms, settings.gateway))
 }
 
+/// A file of `up` whose variables have the types of their fields.
+///
+/// # Errors
+///
+/// [`Mistake`] for a file that is none.
+pub fn typed(file: &ConfigurationFile) -> Result<ConfigurationFile, Mistake> {
+    Ok(file.typed::<Settings>()?.1)
+}
+
 /// Both services and the backend, running.
 pub struct Together {
     /// What clients need.

@@ -16,6 +16,7 @@ mod refusals;
 mod start;
 mod tokens;
 mod traces;
+mod variables;
 mod wrong;
 
 use std::ffi::OsStr;

@@ -8,6 +8,7 @@ use toml::Value;
 
 use crate::cli::check::Kind;
 use crate::configuration::ConfigurationFile;
+use crate::up;
 
 /// The configuration as TOML, with `***` in place of each secret.
 ///
@@ -15,7 +16,13 @@ use crate::configuration::ConfigurationFile;
 ///
 /// When the file is no table.
 pub(super) fn text(file: &ConfigurationFile, kind: Kind) -> anyhow::Result<String> {
-    let written: Table = file.parse()?;
+    let typed = match kind {
+        Kind::Kms => file.typed::<kms::config::Config>().ok().map(|it| it.1),
+        Kind::Gateway => file.typed::<gateway::config::Config>().ok().map(|it| it.1),
+        Kind::Up => up::typed(file).ok(),
+        Kind::Users | Kind::Seed => None,
+    };
+    let written: Table = typed.as_ref().unwrap_or(file).parse()?;
     let mut effective = match kind {
         Kind::Kms => over(kms_defaults()?, written),
         Kind::Gateway => over(gateway_defaults(&written)?, written),
@@ -111,6 +118,7 @@ const SECRETS: [&str; 9] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::configuration::Layout;
 
     fn effective(text: &str, kind: Kind) -> Table {
         let file = ConfigurationFile::of(Path::new("a.toml"), text.to_owned());
@@ -185,5 +193,19 @@ mod tests {
         }
         let table = effective("[kms]\nroot_key = 'alias/mine'", Kind::Gateway);
         assert_eq!(table["kms"]["root_key"].as_str(), Some("alias/mine"));
+    }
+    #[test]
+    fn a_variable_is_shown_as_the_type_that_its_field_has() {
+        let variables = [
+            ("SEALGATE_KMS__AUTHENTICATE__ACCOUNT", "111122223333"),
+            ("SEALGATE_KMS__QUOTAS__SCALE", "0.5"),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let file = ConfigurationFile::of(Path::new("a.toml"), String::new());
+        let file = file.under(Layout::Kms, &variables).unwrap();
+        let shown: Table = toml::from_str(&text(&file, Kind::Kms).unwrap()).unwrap();
+        let account = shown["authenticate"]["account"].as_str();
+        let scale = shown["quotas"]["scale"].as_float();
+        assert_eq!((account, scale), (Some("111122223333"), Some(0.5)));
     }
 }

@@ -47,7 +47,7 @@ pub(super) async fn run(file: &ConfigurationFile, path: &Path, kind: Kind) -> bo
 async fn try_out(file: &ConfigurationFile, path: &Path, kind: Kind) -> anyhow::Result<Vec<Trial>> {
     Ok(match kind {
         Kind::Gateway => {
-            let (config, _) = single::gateway_config(path)?;
+            let (config, _) = single::gateway_config(Some(path))?;
             trial::try_out(&config, Parts::default()).await?
         }
         // Its KMS is its own, and so is its backend unless a flag names one.

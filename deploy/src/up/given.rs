@@ -54,7 +54,7 @@ impl Given {
     ///
     /// When one of them is wrong, or cannot be read.
     pub fn read(flags: &Up) -> anyhow::Result<Self> {
-        let given = Self::without_environment(flags.config.as_deref())?;
+        let settings = Settings::read_under_environment(flags.config.as_deref())?;
         let seed = flags.seed.as_deref().map(Seed::read).transpose()?;
         let key = AccessKey::read(environment::variable)?;
         let access_key = key.map(|key| GivenKey {
@@ -74,7 +74,7 @@ impl Given {
             backend_credentials,
             system_authorities: environment::system_authorities(environment::variable),
             authorities_file: environment::variable(environment::AUTHORITIES).map(PathBuf::from),
-            ..given
+            ..Self::of(settings)?
         })
     }
 
@@ -84,8 +84,12 @@ impl Given {
     ///
     /// When the file is wrong, or cannot be read.
     pub fn without_environment(config: Option<&Path>) -> anyhow::Result<Self> {
+        Self::of(Settings::read(config)?)
+    }
+
+    fn of(settings: Settings) -> anyhow::Result<Self> {
         Ok(Self {
-            settings: Settings::read(config)?,
+            settings,
             seed: Seed::default(),
             access_key: None,
             admin_token: None,

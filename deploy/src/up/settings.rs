@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::configuration::ConfigurationFile;
+use crate::configuration::Layout;
 use crate::configuration::Mistake;
 use crate::embedded::disk::Durability;
 
@@ -30,12 +31,18 @@ pub(super) struct EmbeddedBackend {
 }
 
 impl Settings {
-    /// Reads a file; the defaults when there is none.
+    /// Reads a file; the defaults when there is none. Variables of the environment set no field.
     pub(super) fn read(file: Option<&Path>) -> anyhow::Result<Self> {
         let Some(file) = file else {
             return Ok(Self::default());
         };
         Ok(Self::parse(ConfigurationFile::read(file)?)?)
+    }
+
+    /// The same, with the fields that variables of this process set.
+    pub(super) fn read_under_environment(file: Option<&Path>) -> anyhow::Result<Self> {
+        let written = ConfigurationFile::read_under_environment(file, Layout::Up)?;
+        Ok(Self::parse(written)?)
     }
 
     /// Reads what a file describes.
