@@ -193,6 +193,42 @@ fn the_effective_configuration_has_the_defaults_and_no_secret() {
     );
 }
 
+#[test]
+fn a_file_of_the_secret_that_a_start_refuses_is_an_error_at_both_services() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    file(
+        "kms.toml",
+        "enforce = \"enforce\"\n[authenticate]\nservice_secret_file = \"secret\"\n",
+    );
+    file(
+        "gateway.toml",
+        &gateway_file("http://127.0.0.1:1", "grpc://127.0.0.1:1", ""),
+    );
+    let secret = "precious-precious\n";
+    for (text, why) in [
+        (secret.repeat(3), "more than two lines"),
+        (format!("{secret}short"), "line 2 is too short"),
+        (String::new(), "is empty"),
+    ] {
+        file("secret", &text);
+        let (status, text) = check(folder.path(), &["kms.toml", "gateway.toml"]);
+        assert_eq!(status, 1, "{text}");
+        for field in ["authenticate.service_secret_file", "kms.secret_file"] {
+            let sentence = format!("{field}: secret: ");
+            let mut lines = text.lines();
+            let is_there = lines.any(|line| line.contains(&sentence) && line.contains(why));
+            assert!(is_there, "{field}: {text}");
+        }
+        assert!(!text.contains("precious"), "{text}");
+    }
+    file("secret", secret);
+    let (status, text) = check(folder.path(), &["kms.toml", "gateway.toml"]);
+    assert_eq!(status, 0, "{text}");
+    let warning = "warning: kms.toml:3:1: authenticate.service_secret_file: every user can read";
+    assert!(text.contains(warning), "{text}");
+}
+
 /// A gateway's file with the credentials that backend and KMS accept.
 fn gateway_file(backend: &str, kms: &str, more: &str) -> String {
     format!(

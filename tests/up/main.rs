@@ -13,6 +13,7 @@ mod load_running;
 mod measured;
 mod readiness;
 mod refusals;
+mod service_secret;
 mod start;
 mod tokens;
 mod traces;
