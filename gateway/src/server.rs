@@ -312,6 +312,10 @@ impl Running {
     fn take(&self, config: &Config) -> Result<(), StartError> {
         config.check()?;
         let credentials = self.state.backend().credentials();
+        // A backend in this process needs none.
+        if !credentials.current().access_key_id.is_empty() {
+            config.check_backend_credentials()?;
+        }
         credentials
             .replace(&config.backend_credentials)
             .map_err(|error| ConfigError::credentials("backend_credentials", error))?;

@@ -9,6 +9,7 @@ use tests::signed::Signed;
 
 use crate::gate::BUCKET;
 use crate::gate::Gate;
+use crate::gate::backend_credentials;
 use crate::gate::every_route;
 use crate::gate::put;
 use crate::gate::user;
@@ -309,6 +310,13 @@ async fn a_user_that_was_taken_away_may_do_nothing_more() {
     );
     gate.accepts(&request).await;
     config.users = vec![user("AKIDTHREE", "third-secret-of-tests")];
+    let refusal = gate.running.reload(&config).unwrap_err().to_string();
+    assert!(
+        refusal.contains("backend_credentials.access_key_id"),
+        "the backend would refuse every request: {refusal}"
+    );
+    gate.accepts(&request).await;
+    config.backend_credentials = backend_credentials();
     gate.running.reload(&config).unwrap();
     gate.backend.forget();
     gate.refuses(&request, "InvalidAccessKeyId", 403).await;

@@ -52,10 +52,7 @@ impl Gate {
                 user("AKIDONE", "first-secret-of-tests"),
                 user("AKIDTWO", "second-secret-of-tests"),
             ],
-            backend_credentials: BackendCredentials::new(
-                tests::backend::ACCESS_KEY_ID,
-                tests::backend::SECRET_ACCESS_KEY.to_owned().into(),
-            ),
+            backend_credentials: backend_credentials(),
             ..Config::default()
         };
         config.backend.url = backend.endpoint();
@@ -154,6 +151,14 @@ impl Gate {
         );
         response
     }
+}
+
+/// The gateway's own at the backend.
+pub fn backend_credentials() -> BackendCredentials {
+    BackendCredentials::new(
+        tests::backend::ACCESS_KEY_ID,
+        tests::backend::SECRET_ACCESS_KEY.to_owned().into(),
+    )
 }
 
 pub fn user(id: &str, secret: &str) -> User {
