@@ -148,7 +148,8 @@ impl ConfigurationFile {
     fn mistake_of(&self, error: &toml::de::Error) -> Mistake {
         let span = error.span();
         let field = span.as_ref().and_then(|span| self.field_at(span.start));
-        let what = nearest(error.message());
+        // What stands where a table or list has to be may have secrets: of a variable, all that is no TOML.
+        let what = nearest(&without_text(error.message()));
         // A message about an unknown field names it.
         let field = field.filter(|_| !error.message().starts_with("unknown field"));
         let what = match field {
@@ -332,6 +333,16 @@ impl fmt::Display for Mistake {
 }
 
 impl std::error::Error for Mistake {}
+
+/// A message of a parser that does not quote the text that it is about.
+fn without_text(message: &str) -> String {
+    let quoted = message.split_once("string \"");
+    let around = quoted.and_then(|(before, rest)| {
+        let (_, after) = rest.rsplit_once("\", expected ")?;
+        Some(format!("{before}text, expected {after}"))
+    });
+    around.unwrap_or_else(|| message.to_owned())
+}
 
 /// A message of a parser in one line, with the nearest of the names that an unknown field or value could have
 /// been, in place of all of them.

@@ -7,6 +7,10 @@ use std::process::Child;
 use std::process::Stdio;
 
 use crate::command;
+use crate::wrong::GATEWAY;
+use crate::wrong::Program;
+use crate::wrong::refusal;
+use crate::wrong::refusal_with;
 
 /// A service that is up, and the line that says so.
 fn start(folder: &Path, service: &str, variables: &[(&str, &str)]) -> (Child, String) {
@@ -76,4 +80,46 @@ fn a_kms_and_a_gateway_start_without_a_file_and_health_asks_where_the_variables_
         line.contains("s3=127.0.0.1:") || line.contains("s3=Some(127.0.0.1:"),
         "{line}"
     );
+}
+
+#[test]
+fn a_wrong_variable_is_refused_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("gateway.toml"), GATEWAY).unwrap();
+    for (program, variable, expected) in [
+        (
+            Program::Gateway,
+            ("SEALGATE_GATEWAY__BACKEND__CA_FIEL", "ca.pem"),
+            "SEALGATE_GATEWAY__BACKEND__CA_FIEL: unknown field `ca_fiel`: did you mean `ca_file`?",
+        ),
+        (
+            Program::Gateway,
+            ("SEALGATE_GATEWAY__STATE__BUCKET", "Upper"),
+            "SEALGATE_GATEWAY__STATE__BUCKET: ",
+        ),
+        (
+            Program::Gateway,
+            ("SEALGATE_GATWAY__REGION", "eu-west-1"),
+            "SEALGATE_GATWAY__REGION: no field begins so: SEALGATE_GATEWAY__, ",
+        ),
+        (
+            Program::Up,
+            ("SEALGATE_KMS__QUOTAS__SCALE", "many"),
+            "SEALGATE_KMS__QUOTAS__SCALE: ",
+        ),
+    ] {
+        if let Program::Up = program {
+            std::fs::write(folder.path().join("up.toml"), "").unwrap();
+        }
+        let sentence = refusal_with(folder.path(), program.arguments(), &[variable]);
+        assert!(sentence.starts_with(expected), "{variable:?}: {sentence}");
+    }
+    for (service, variable) in [
+        ("gateway", "SEALGATE_GATEWAY__BACKEND__URL"),
+        ("kms", "SEALGATE_KMS__LISTEN"),
+    ] {
+        let sentence = refusal(folder.path(), &[service]);
+        let says = |part| sentence.contains(part);
+        assert!(says("--config FILE") && says(variable), "{sentence}");
+    }
 }

@@ -54,7 +54,7 @@ fn refusal_of(folder: &Path, program: Program, text: &str) -> String {
 }
 
 /// The one line that a start with these arguments writes before it ends with status 1.
-fn refusal(folder: &Path, arguments: &[&str]) -> String {
+pub(crate) fn refusal(folder: &Path, arguments: &[&str]) -> String {
     refusal_with(folder, arguments, &[])
 }
 
@@ -491,48 +491,6 @@ const USERS: &[(&str, &str)] = &[
     ("mfa = [{ serial = \"a\", secret = \"b\" }]", "MFA device"),
     ("root = true\npath = \"/a/\"", "user `main`: only one of"),
 ];
-
-#[test]
-fn a_wrong_variable_is_refused_by_its_name() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("gateway.toml"), GATEWAY).unwrap();
-    for (program, variable, expected) in [
-        (
-            Program::Gateway,
-            ("SEALGATE_GATEWAY__BACKEND__CA_FIEL", "ca.pem"),
-            "SEALGATE_GATEWAY__BACKEND__CA_FIEL: unknown field `ca_fiel`: did you mean `ca_file`?",
-        ),
-        (
-            Program::Gateway,
-            ("SEALGATE_GATEWAY__STATE__BUCKET", "Upper"),
-            "SEALGATE_GATEWAY__STATE__BUCKET: ",
-        ),
-        (
-            Program::Gateway,
-            ("SEALGATE_GATWAY__REGION", "eu-west-1"),
-            "SEALGATE_GATWAY__REGION: no field begins so: SEALGATE_GATEWAY__, ",
-        ),
-        (
-            Program::Up,
-            ("SEALGATE_KMS__QUOTAS__SCALE", "many"),
-            "SEALGATE_KMS__QUOTAS__SCALE: ",
-        ),
-    ] {
-        if let Program::Up = program {
-            std::fs::write(folder.path().join("up.toml"), "").unwrap();
-        }
-        let sentence = refusal_with(folder.path(), program.arguments(), &[variable]);
-        assert!(sentence.starts_with(expected), "{variable:?}: {sentence}");
-    }
-    for (service, variable) in [
-        ("gateway", "SEALGATE_GATEWAY__BACKEND__URL"),
-        ("kms", "SEALGATE_KMS__LISTEN"),
-    ] {
-        let sentence = refusal(folder.path(), &[service]);
-        let says = |part| sentence.contains(part);
-        assert!(says("--config FILE") && says(variable), "{sentence}");
-    }
-}
 
 #[test]
 fn a_wrong_file_of_users_is_refused_by_its_user_and_field() {

@@ -433,7 +433,7 @@ mod tests {
             (
                 "",
                 ("IS_OPEN", "yes"),
-                "SEALGATE_GATEWAY__IS_OPEN: invalid type: string \"yes\", expected a boolean",
+                "SEALGATE_GATEWAY__IS_OPEN: invalid type: text, expected a boolean",
             ),
             (
                 "port = 1",
@@ -453,7 +453,7 @@ mod tests {
             (
                 "port = 'a'",
                 ("REGION", "b"),
-                "a.toml:1:8: port: invalid type: string \"a\", expected u16",
+                "a.toml:1:8: port: invalid type: text, expected u16",
             ),
         ] {
             let refusal = parse(text, &[variable]).unwrap_err();
@@ -504,6 +504,26 @@ mod tests {
             };
             is_taken.unwrap();
         }
+    }
+
+    #[test]
+    fn a_mistake_in_a_variable_does_not_show_what_is_in_it() {
+        for (name, value) in [
+            ("USERS", "[{ account = 'canary' "),
+            ("USERS", "[{ account = 'a', secret = \"canary\", expected ]"),
+            ("USERS", "'canary'"),
+            ("USERS", "['canary']"),
+            ("USERS__0", "canary"),
+            ("BACKEND", "{ url = 'canary', ca_file = 7, "),
+            ("HOSTS", "canary"),
+            ("PORT", "canary"),
+        ] {
+            let refusal = parse("", &[(name, value)]).unwrap_err();
+            assert!(refusal.starts_with("SEALGATE_GATEWAY__"), "{refusal}");
+            assert!(!refusal.contains("canary"), "{value}: {refusal}");
+        }
+        let refusal = parse("users = 'canary'", &[]).unwrap_err();
+        assert!(!refusal.contains("canary"), "{refusal}");
     }
 
     #[test]
