@@ -85,11 +85,19 @@ impl LocalAuthority {
         let own = std::fs::read_to_string(&self.certificate)
             .with_context(|| format!("reading {}", self.certificate.display()))?;
         let bundle = format!("{own}\n{system}");
+        let [bundle_file, store_file] =
+            [BUNDLE_FILE, TRUST_STORE_FILE].map(|file| directory.join(file));
+        // A start on a full disk writes no more than it must.
+        let written = std::fs::read(&bundle_file);
+        if written.is_ok_and(|written| written == bundle.as_bytes()) && store_file.exists() {
+            return Ok(());
+        }
         // What cannot be read among the system's, no client could use.
         let certificates = CertificateDer::pem_slice_iter(bundle.as_bytes()).flatten();
         let store = trust_store::of(certificates);
-        files::write_private(&directory.join(BUNDLE_FILE), bundle.as_bytes())?;
-        files::write_private(&directory.join(TRUST_STORE_FILE), &store)
+        // The bundle last: where it is as it should be, so is the other.
+        files::write_private(&store_file, &store)?;
+        files::write_private(&bundle_file, bundle.as_bytes())
     }
 
     /// Issues a certificate for `names` (DNS names, wildcards, IP addresses), valid from a day

@@ -90,9 +90,12 @@ impl Open {
         let opened = Database::builder()
             .set_cache_size(CACHE_BYTES)
             .create_with_backend(self.storage.clone())?;
-        let transaction = opened.begin_write()?;
-        drop(Tables::open(&transaction)?);
-        transaction.commit()?;
+        // Not where they are there: on a full disk that would fail, and nothing could be read.
+        if !Tables::are_in(&opened.begin_read()?)? {
+            let transaction = opened.begin_write()?;
+            drop(Tables::open(&transaction)?);
+            transaction.commit()?;
+        }
         *database = Some(opened);
         Ok(())
     }

@@ -149,7 +149,7 @@ impl Committer {
             let first = match waiting.recv_timeout(IDLE) {
                 Ok(first) => first,
                 Err(RecvTimeoutError::Timeout) => {
-                    if !is_settled {
+                    if self.is_open_again() && !is_settled {
                         is_settled = self.settle();
                     }
                     continue;
@@ -165,6 +165,21 @@ impl Committer {
             is_settled = false;
         }
         self.file.close();
+    }
+
+    /// Whether the index is open, now that it was tried if it was not. Not only a change may try: whoever changes
+    /// something reads before, and would fail there for ever.
+    fn is_open_again(&self) -> bool {
+        if self.file.is_open() {
+            return true;
+        }
+        // Logged when it failed first, and tried until it is done.
+        let opened = catch_unwind(AssertUnwindSafe(|| self.file.open()));
+        let is_open = matches!(opened, Ok(Ok(())));
+        if is_open {
+            tracing::info!("the index is open again");
+        }
+        is_open
     }
 
     fn commit(&self, mut group: Vec<Box<dyn Change>>) {
@@ -191,7 +206,10 @@ impl Committer {
                     .for_each(|change| change.answer(Some(&text)));
                 // redb does not go on after an error of the disk.
                 if let Err(fault) = self.file.open() {
-                    tracing::error!(?fault, "the index could not be opened again");
+                    tracing::error!(
+                        ?fault,
+                        "the index cannot be opened again; it is tried until it can"
+                    );
                 }
             }
         }

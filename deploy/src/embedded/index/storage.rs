@@ -83,8 +83,13 @@ impl StorageBackend for Storage {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let length = data.len();
-        self.lock().push(Extent { offset, length });
-        self.file.write_at(data, offset)
+        let written = self.file.write_at(data, offset);
+        // Where the disk is full there is nothing to write again, and it could not be written: redb makes no use of what
+        // it could not write, and needs to be opened for reading all the same.
+        if !matches!(&written, Err(error) if error.kind() == io::ErrorKind::StorageFull) {
+            let length = data.len();
+            self.lock().push(Extent { offset, length });
+        }
+        written
     }
 }

@@ -3,6 +3,7 @@
 //! Keys sort as S3 sorts: by the bytes of the object's key, then from the newest version to the
 //! oldest.
 
+use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::ops::DerefMut;
 
@@ -12,6 +13,7 @@ use redb::ReadTransaction;
 use redb::ReadableTable;
 use redb::Table;
 use redb::TableDefinition;
+use redb::TableHandle as _;
 use redb::Value;
 use redb::WriteTransaction;
 
@@ -173,6 +175,27 @@ pub struct Tables<'txn> {
 }
 
 impl<'txn> Tables<'txn> {
+    /// Whether an index has all of them.
+    ///
+    /// # Errors
+    ///
+    /// When the disk fails.
+    pub fn are_in(transaction: &ReadTransaction) -> Outcome<bool> {
+        let found = transaction.list_tables()?;
+        let found: BTreeSet<String> = found.map(|table| table.name().to_owned()).collect();
+        let names = [
+            BUCKETS.name(),
+            VERSIONS.name(),
+            BODIES.name(),
+            FILES.name(),
+            UPLOADS.name(),
+            PARTS.name(),
+            CONFIGURATIONS.name(),
+            NUMBERS.name(),
+        ];
+        Ok(names.iter().all(|name| found.contains(*name)))
+    }
+
     /// Opens all tables; creates those that are not there.
     ///
     /// # Errors
