@@ -30,6 +30,7 @@ use zeroize::Zeroizing;
 
 use crate::crypto::material::Material;
 use crate::crypto::root_key::RootKey;
+pub use crate::keys::change::Edited;
 pub use crate::keys::image::Image;
 use crate::keys::key::Key;
 use crate::keys::key_sealer::KeySealer;

@@ -16,6 +16,7 @@ use crate::authorize::Management;
 use crate::authorize::Permitted;
 use crate::error::Code;
 use crate::error::KmsError;
+use crate::keys::Edited;
 use crate::keys::key::Key;
 use crate::keys::key::default_policy;
 use crate::keys::metadata::Origin;
@@ -23,7 +24,6 @@ use crate::keys::record::MultiRegion;
 use crate::keys::record::Record;
 use crate::keys::state::Group;
 use crate::keys::state::KeyState;
-use crate::keys::upkeep;
 use crate::quota::Class;
 
 /// Makes a replica of a primary key in another Region.
@@ -47,10 +47,7 @@ pub(crate) fn replicate(
     let region = served.ok_or_else(invalid)?;
     let (account, id) = (primary.account(), primary.id());
     if call.kms.keys.find(account, region, id, call.now).is_some() {
-        return Err(KmsError::new(
-            Code::AlreadyExistsException,
-            format!("Unable to replicate key in region {region}, as it already exists there."),
-        ));
+        return Err(already_there(region));
     }
     // A dry run and the making itself, both in the replica's Region.
     call.kms
@@ -114,16 +111,21 @@ pub(crate) fn update_primary(
     call.kms
         .quotas
         .charge(&call.caller.account, region, Class::UpdatePrimaryRegion)?;
-    let rotation = snapshot.record.rotation;
-    for key in upkeep::related(&call.kms.keys, primary, call.now) {
-        call.kms.keys.change(&key, |record| {
-            if let Some(multi_region) = &mut record.multi_region {
+    call.kms.keys.change_related(primary, |own, others| {
+        let known = own.record.multi_region.as_ref();
+        if !known.is_some_and(|known| known.primary == own.region && known.regions.contains(region))
+        {
+            return Err(not_primary(primary));
+        }
+        let rotation = own.record.rotation;
+        for edited in others.iter_mut().chain([own]) {
+            if let Some(multi_region) = &mut edited.record.multi_region {
                 multi_region.primary = region.clone();
             }
-            record.rotation = rotation;
-            Ok(())
-        })?;
-    }
+            edited.record.rotation = rotation;
+        }
+        Ok(())
+    })?;
     Ok(v1::UpdatePrimaryRegionResponse {})
 }
 
@@ -134,38 +136,47 @@ fn make_replica(
     edit: impl FnOnce(&mut Record),
 ) -> Result<Arc<Key>, KmsError> {
     let keys = &call.kms.keys;
-    let snapshot = primary.snapshot();
-    let mut record = snapshot.record.clone();
-    let multi_region = record.multi_region.take();
-    let mut multi_region = multi_region.unwrap_or_else(|| MultiRegion::new(primary.region()));
-    multi_region.regions.push(region.clone());
-    multi_region.regions.sort();
-    record.multi_region = Some(multi_region.clone());
-    record.created_ms = call.now.unix_millis();
-    record.enabled = true;
-    record.grants.clear();
-    record.last_use = None;
-    let mut materials = snapshot.materials.clone();
-    if record.origin == Origin::External {
-        // The owner brings the same material to each Region.
-        materials.clear();
-        for import in record
-            .materials
-            .iter_mut()
-            .filter_map(|known| known.import.as_mut())
-        {
-            import.present = false;
+    keys.change_related(primary, |own, others| {
+        let mut record = own.record.clone();
+        let known = record.multi_region.take();
+        let mut multi_region = known.unwrap_or_else(|| MultiRegion::new(primary.region()));
+        if multi_region.primary != own.region {
+            return Err(not_primary(primary));
         }
-    }
-    edit(&mut record);
-    let replica = keys.create(primary.account(), region, primary.id(), record, materials)?;
-    for key in upkeep::related(keys, primary, call.now) {
-        keys.change(&key, |record| {
-            record.multi_region = Some(multi_region.clone());
-            Ok(())
-        })?;
-    }
-    Ok(replica)
+        if multi_region.regions.contains(region) {
+            return Err(already_there(region));
+        }
+        multi_region.regions.push(region.clone());
+        multi_region.regions.sort();
+        record.created_ms = call.now.unix_millis();
+        record.enabled = true;
+        record.grants.clear();
+        record.last_use = None;
+        let mut materials = own.materials.clone();
+        if record.origin == Origin::External {
+            // The owner brings the same material to each Region.
+            materials.clear();
+            let imports = record.materials.iter_mut();
+            for import in imports.filter_map(|known| known.import.as_mut()) {
+                import.present = false;
+            }
+        }
+        edit(&mut record);
+        others.push(Edited::new(region.clone(), record, materials));
+        for edited in others.iter_mut().chain([own]) {
+            edited.record.multi_region = Some(multi_region.clone());
+        }
+        Ok(())
+    })?;
+    let replica = keys.find(primary.account(), region, primary.id(), call.now);
+    replica.ok_or_else(KmsError::internal)
+}
+
+fn already_there(region: &Region) -> KmsError {
+    KmsError::new(
+        Code::AlreadyExistsException,
+        format!("Unable to replicate key in region {region}, as it already exists there."),
+    )
 }
 
 /// The key named, if it is the primary one of a multi-Region key.

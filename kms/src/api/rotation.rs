@@ -41,7 +41,7 @@ pub(crate) fn enable(
     let permit = rotating(call, request.key_id.as_deref())?;
     let key = permit.key();
     let next_ms = call.now.unix_millis() + i64::from(period_days) * DAY_MS;
-    call.kms.keys.change(key, |record| {
+    upkeep::change_shared(&call.kms.keys, key, |record, _| {
         let same = record
             .rotation
             .filter(|rotation| rotation.period_days == period_days);
@@ -51,7 +51,6 @@ pub(crate) fn enable(
         }));
         Ok(())
     })?;
-    upkeep::share_with_replicas(&call.kms.keys, key, call.now)?;
     Ok(v1::EnableKeyRotationResponse {})
 }
 
@@ -65,11 +64,10 @@ pub(crate) fn disable(
     violations::check(&request)?;
     let permit = rotating(call, request.key_id.as_deref())?;
     let key = permit.key();
-    call.kms.keys.change(key, |record| {
+    upkeep::change_shared(&call.kms.keys, key, |record, _| {
         record.rotation = None;
         Ok(())
     })?;
-    upkeep::share_with_replicas(&call.kms.keys, key, call.now)?;
     Ok(v1::DisableKeyRotationResponse {})
 }
 
@@ -103,16 +101,13 @@ pub(crate) fn rotate_on_demand(
     check_primary(key)?;
     let now_ms = call.now.unix_millis();
     let most = call.kms.compat().on_demand_rotations_max();
-    call.kms
-        .keys
-        .change_with_materials(key, |record, materials| {
-            check_limit(record, key.arn(), most)?;
-            if record.origin == Origin::External {
-                return rotate_to_imported(record, key.arn(), call.now);
-            }
-            record.rotate(materials, key.id(), now_ms, RotationType::OnDemand)
-        })?;
-    upkeep::share_with_replicas(&call.kms.keys, key, call.now)?;
+    upkeep::change_shared(&call.kms.keys, key, |record, materials| {
+        check_limit(record, key.arn(), most)?;
+        if record.origin == Origin::External {
+            return rotate_to_imported(record, key.arn(), call.now);
+        }
+        record.rotate(materials, key.id(), now_ms, RotationType::OnDemand)
+    })?;
     call.record.respond("keyId", &**key.arn());
     Ok(v1::RotateKeyOnDemandResponse {
         key_id: Some(key.arn().to_string()),

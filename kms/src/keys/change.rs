@@ -25,6 +25,64 @@ use crate::keys::row::not_durable;
 use crate::keys::row::put;
 use crate::keys::store::Table;
 
+/// A copy of what is stored of one key, to be edited and to take the key's place.
+pub struct Edited {
+    /// The Region the key is in.
+    pub region: Region,
+    /// What is stored of it.
+    pub record: Record,
+    /// Its materials that are here, oldest first.
+    pub materials: Vec<Arc<Material>>,
+    /// Whether the key is to be removed for good, with its material and aliases.
+    pub is_removed: bool,
+    /// The key as it is; none if it is yet to be made.
+    key: Option<Arc<Key>>,
+}
+
+impl Edited {
+    /// A key that is to be made in that Region.
+    #[must_use]
+    pub const fn new(region: Region, record: Record, materials: Vec<Arc<Material>>) -> Self {
+        Self {
+            region,
+            record,
+            materials,
+            is_removed: false,
+            key: None,
+        }
+    }
+
+    fn of(key: Arc<Key>) -> Self {
+        let before = key.snapshot();
+        let mut record = before.record.clone();
+        record.last_use = key.last_use();
+        let materials = before.materials.clone();
+        drop(before);
+        Self {
+            key: Some(Arc::clone(&key)),
+            ..Self::new(key.region().clone(), record, materials)
+        }
+    }
+
+    /// The rows that differ from the key as it is.
+    fn rows(&self, place: &Place<'_>) -> Result<Vec<OpenChange>, KmsError> {
+        let before = self.key.as_ref().map(|key| key.snapshot());
+        let before = before.map_or_else(Vec::new, |before| before.materials.clone());
+        let lacks = |list: &[Arc<Material>], id| !list.iter().any(|material| material.id() == id);
+        let mut changes = vec![put(Table::Keys, place, &self.record)?];
+        let made = self.materials.iter();
+        let made = made.filter(|made| lacks(&before, made.id()));
+        changes.extend(made.map(|made| material_row(place, made)));
+        let gone = before.iter();
+        let gone = gone.filter(|gone| lacks(&self.materials, gone.id()));
+        changes.extend(gone.map(|gone| {
+            let name = material_name(place, gone.id_text());
+            delete(Table::Materials, &name)
+        }));
+        Ok(changes)
+    }
+}
+
 impl Keys {
     /// Takes a new key in.
     ///
@@ -77,56 +135,102 @@ impl Keys {
         edit: impl FnOnce(&mut Record, &mut Vec<Arc<Material>>) -> Result<T, KmsError>,
     ) -> Result<T, KmsError> {
         let _one_at_a_time = self.lock();
-        if !self.partitions.holds(key) {
-            let text = format!("Key '{}' does not exist", key.arn());
-            return Err(KmsError::not_found(text));
-        }
-        let before = key.snapshot();
-        let mut record = before.record.clone();
-        let mut materials = before.materials.clone();
-        record.last_use = key.last_use();
-        let answer = edit(&mut record, &mut materials)?;
-
-        let place = key.place();
-        let mut changes = vec![put(Table::Keys, &place, &record)?];
-        let lacks = |list: &[Arc<Material>], id| !list.iter().any(|material| material.id() == id);
-        let made = materials.iter();
-        let made = made.filter(|made| lacks(&before.materials, made.id()));
-        changes.extend(made.map(|made| material_row(&place, made)));
-        let gone = before.materials.iter();
-        let gone = gone.filter(|gone| lacks(&materials, gone.id()));
-        changes.extend(gone.map(|gone| {
-            let name = material_name(&place, gone.id_text());
-            delete(Table::Materials, &name)
-        }));
-        self.commit(changes)?;
-        key.replace(record, materials);
+        let mut own = Edited::of(self.held(key)?);
+        let answer = edit(&mut own.record, &mut own.materials)?;
+        self.put_edited(key, vec![own])?;
         Ok(answer)
     }
 
-    /// Removes a key for good, with its material and aliases.
-    pub(crate) fn remove(&self, key: &Key) -> Result<(), KmsError> {
+    /// Changes all keys of a multi-Region key as one: `edit` is given copies of what is stored of the key
+    /// now, and of the keys it is related to. It may add keys of other Regions to the latter. All of it
+    /// becomes durable at once or not at all, and no other change comes between.
+    ///
+    /// # Errors
+    ///
+    /// As [`Keys::change`].
+    pub fn change_related<T>(
+        &self,
+        key: &Key,
+        edit: impl FnOnce(&mut Edited, &mut Vec<Edited>) -> Result<T, KmsError>,
+    ) -> Result<T, KmsError> {
         let _one_at_a_time = self.lock();
+        let mut own = Edited::of(self.held(key)?);
+        let multi_region = own.record.multi_region.iter();
+        let mut others: Vec<_> = multi_region
+            .flat_map(|known| &known.regions)
+            .filter(|region| *region != key.region())
+            .filter_map(|region| {
+                self.partitions
+                    .partition(key.account(), region)?
+                    .key(key.id())
+            })
+            .map(Edited::of)
+            .collect();
+        let answer = edit(&mut own, &mut others)?;
+        // Other Regions first, so that they open what this one seals.
+        others.push(own);
+        self.put_edited(key, others)?;
+        Ok(answer)
+    }
+
+    /// The key, if it is still the one in its place.
+    fn held(&self, key: &Key) -> Result<Arc<Key>, KmsError> {
+        self.partitions
+            .partition(key.account(), key.region())
+            .and_then(|partition| partition.key(key.id()))
+            .filter(|_| self.partitions.holds(key))
+            .ok_or_else(|| KmsError::not_found(format!("Key '{}' does not exist", key.arn())))
+    }
+
+    /// Makes edited copies durable in one commit, and then puts them in the place of the keys.
+    fn put_edited(&self, key: &Key, set: Vec<Edited>) -> Result<(), KmsError> {
+        let mut changes = Vec::new();
+        for edited in &set {
+            let place = Place::new(key.account(), &edited.region, key.id());
+            if edited.is_removed {
+                changes.extend(edited.key.iter().flat_map(|key| self.removal(key)));
+            } else {
+                changes.extend(edited.rows(&place)?);
+            }
+        }
+        self.commit(changes)?;
+        for edited in set {
+            let place = Place::new(key.account(), &edited.region, key.id());
+            match edited.key {
+                Some(key) if edited.is_removed => {
+                    for name in self.partitions.aliases_of(&key) {
+                        let name = &*name;
+                        let alias = Place {
+                            name,
+                            ..place.clone()
+                        };
+                        self.partitions.remove_alias(&alias);
+                    }
+                    self.partitions.remove_key(&place);
+                }
+                Some(key) => key.replace(edited.record, edited.materials),
+                None => {
+                    let made = Key::new(&place, edited.record, edited.materials);
+                    self.partitions.put_key(Arc::new(made));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What removes a key from the store, with its material and aliases.
+    fn removal(&self, key: &Key) -> Vec<OpenChange> {
         let place = key.place();
         let mut changes = vec![delete(Table::Keys, &place)];
         for material in &key.snapshot().materials {
             let name = material_name(&place, material.id_text());
             changes.push(delete(Table::Materials, &name));
         }
-        let aliases = self.partitions.aliases_of(key);
-        let aliases = aliases.iter().map(|name| Place {
-            name,
-            ..place.clone()
-        });
-        let aliases: Vec<_> = aliases.collect();
-        let rows = aliases.iter().map(|alias| delete(Table::Aliases, alias));
-        changes.extend(rows);
-        self.commit(changes)?;
-        for alias in &aliases {
-            self.partitions.remove_alias(alias);
+        for name in self.partitions.aliases_of(key) {
+            let alias = Place::new(key.account(), key.region(), &name);
+            changes.push(delete(Table::Aliases, &alias));
         }
-        self.partitions.remove_key(&place);
-        Ok(())
+        changes
     }
 
     /// Makes an alias of a key, or moves it to that key, if `check` allows that for the alias that

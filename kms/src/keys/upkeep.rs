@@ -5,16 +5,20 @@ use std::sync::Arc;
 use proto::identity::Region;
 use proto::time::Timestamp;
 
+use crate::crypto::material::Material;
+use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::DAY_MS;
+use crate::keys::Edited;
 use crate::keys::Keys;
 use crate::keys::key::Key;
 use crate::keys::metadata::Origin;
+use crate::keys::record::Record;
 use crate::keys::record::RotationType;
 
 /// The key itself, or all keys of the multi-Region key that it is one of.
 #[must_use]
-pub fn related(keys: &Keys, key: &Key, now: Timestamp) -> Vec<Arc<Key>> {
+fn related(keys: &Keys, key: &Key, now: Timestamp) -> Vec<Arc<Key>> {
     let regions = match &key.snapshot().record.multi_region {
         Some(multi_region) => multi_region.regions.clone(),
         None => vec![key.region().clone()],
@@ -40,7 +44,7 @@ pub fn rotate_if_due(keys: &Keys, key: &Key, now: Timestamp) -> Result<(), KmsEr
     let Some(primary) = primary else {
         return Ok(());
     };
-    keys.change_with_materials(&primary, |record, materials| {
+    change_shared(keys, &primary, |record, materials| {
         while record.rotation_due(now) {
             let Some(rotation) = &mut record.rotation else {
                 break;
@@ -50,32 +54,32 @@ pub fn rotate_if_due(keys: &Keys, key: &Key, now: Timestamp) -> Result<(), KmsEr
             record.rotate(materials, primary.id(), due_ms, RotationType::Automatic)?;
         }
         Ok(())
-    })?;
-    share_with_replicas(keys, &primary, now)
+    })
 }
 
-/// Gives the replicas of a multi-Region key the material and rotation of its primary key.
+/// Changes a key, and gives the replicas of a multi-Region key the material and rotation that it then has,
+/// all as one change. Imported material is each Region's own.
 ///
 /// # Errors
 ///
-/// `KMSInternalException` when the change could not be made durable.
-pub fn share_with_replicas(keys: &Keys, primary: &Key, now: Timestamp) -> Result<(), KmsError> {
-    let snapshot = primary.snapshot();
-    if snapshot.record.multi_region.is_none() || snapshot.record.origin == Origin::External {
-        return Ok(());
+/// What `edit` returns; `KMSInternalException` when the change could not be made durable.
+pub fn change_shared(
+    keys: &Keys,
+    primary: &Key,
+    edit: impl FnOnce(&mut Record, &mut Vec<Arc<Material>>) -> Result<(), KmsError>,
+) -> Result<(), KmsError> {
+    if primary.snapshot().record.origin == Origin::External {
+        return keys.change_with_materials(primary, edit);
     }
-    for replica in related(keys, primary, now) {
-        if replica.region() == primary.region() {
-            continue;
+    keys.change_related(primary, |own, others| {
+        edit(&mut own.record, &mut own.materials)?;
+        for replica in others {
+            replica.record.materials.clone_from(&own.record.materials);
+            replica.record.rotation = own.record.rotation;
+            replica.materials.clone_from(&own.materials);
         }
-        keys.change_with_materials(&replica, |record, materials| {
-            record.materials.clone_from(&snapshot.record.materials);
-            record.rotation = snapshot.record.rotation;
-            materials.clone_from(&snapshot.materials);
-            Ok(())
-        })?;
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// Removes for good the keys whose waiting period is over, with their material and aliases. A
@@ -93,30 +97,31 @@ pub fn sweep(keys: &Keys, now: Timestamp) -> Result<(), KmsError> {
             return Ok(());
         }
         for key in gone {
-            keys.remove(&key)?;
-            forget_replica(keys, &key, now)?;
+            match remove(keys, &key) {
+                // Another call has removed it.
+                Err(error) if error.code() == Code::NotFoundException => {}
+                removed => removed?,
+            }
         }
     }
 }
 
-/// Removes a deleted key's Region from the other keys of its multi-Region key.
-fn forget_replica(keys: &Keys, gone: &Key, now: Timestamp) -> Result<(), KmsError> {
-    let deleted_ms = gone.snapshot().record.deletion_ms;
-    for key in related(keys, gone, now) {
-        keys.change(&key, |record| {
+/// Removes a deleted key, and its Region from the other keys of its multi-Region key.
+fn remove(keys: &Keys, gone: &Key) -> Result<(), KmsError> {
+    keys.change_related(gone, |own, others| {
+        own.is_removed = true;
+        for Edited { record, .. } in others {
             let Some(multi_region) = &mut record.multi_region else {
-                return Ok(());
+                continue;
             };
-            multi_region
-                .regions
-                .retain(|region| region != gone.region());
+            multi_region.regions.retain(|region| *region != own.region);
             let last = multi_region.regions.len() == 1;
             if let (true, Some(days)) = (last, record.deletion_window_days) {
                 record.deletion_window_days = None;
+                let deleted_ms = own.record.deletion_ms;
                 record.deletion_ms = deleted_ms.map(|at| at + i64::from(days) * DAY_MS);
             }
-            Ok(())
-        })?;
-    }
-    Ok(())
+        }
+        Ok(())
+    })
 }

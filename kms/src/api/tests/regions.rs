@@ -1,16 +1,29 @@
 //! Multi-Region keys.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use proto::time::Clock as _;
+use proto::time::Clock;
+use proto::time::ManualClock;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::api::Kms;
 use crate::api::tests::ACCOUNT;
 use crate::api::tests::World;
+use crate::api::tests::parts;
 use crate::api::tests::text;
 use crate::caller::Caller;
+use crate::crypto::root_key::RootKey;
 use crate::keys::key::default_policy;
+use crate::keys::store::Change;
+use crate::keys::store::MemoryStore;
+use crate::keys::store::Row;
+use crate::keys::store::Store;
+use crate::keys::store::StoreError;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -220,4 +233,117 @@ fn a_primary_key_waits_for_its_last_replica_before_its_own_waiting_period() {
         .call_as(&us, "DescribeKey", json!({"KeyId": id}))
         .unwrap_err();
     assert_eq!(gone.code().name(), "NotFoundException");
+}
+
+const OTHERS: [&str; 6] = [
+    "eu-west-1",
+    "eu-central-1",
+    "ap-south-1",
+    "us-west-2",
+    "us-east-2",
+    "sa-east-1",
+];
+
+/// A store that counts its commits and can be made to fail.
+#[derive(Default)]
+struct Counting {
+    rows: MemoryStore,
+    commits: AtomicUsize,
+    fails: AtomicBool,
+}
+
+impl Store for Counting {
+    fn rows(&self) -> Result<Vec<Row>, StoreError> {
+        self.rows.rows()
+    }
+
+    fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {
+        if self.fails.load(Ordering::SeqCst) {
+            return Err(StoreError("no space left on device".into()));
+        }
+        self.commits.fetch_add(1, Ordering::SeqCst);
+        self.rows.commit(changes)
+    }
+}
+
+#[test]
+fn multi_region_keys_know_all_replicas_that_were_made_at_once() {
+    let world = World::new();
+    let made = world.ok("CreateKey", json!({"MultiRegion": true}));
+    let id = text(&made["KeyMetadata"]["KeyId"]);
+    std::thread::scope(|threads| {
+        for region in OTHERS {
+            let (world, id) = (&world, &id);
+            threads.spawn(move || {
+                let request = json!({"KeyId": id, "ReplicaRegion": region});
+                world.ok("ReplicateKey", request);
+            });
+        }
+    });
+    world.ok("RotateKeyOnDemand", json!({"KeyId": id}));
+    let encrypt = json!({"KeyId": id, "Plaintext": "AAAA"});
+    let sealed = world.ok("Encrypt", encrypt)["CiphertextBlob"].clone();
+    for region in OTHERS {
+        let caller = Caller::fixture(ACCOUNT, region);
+        let open = json!({"CiphertextBlob": sealed, "KeyId": id});
+        world.call_as(&caller, "Decrypt", open).unwrap();
+        let known = metadata(&world, &caller, &id)["MultiRegionConfiguration"].clone();
+        assert_eq!(known["ReplicaKeys"].as_array().unwrap().len(), 6, "{known}");
+    }
+    let known = metadata(&world, &world.caller, &id)["MultiRegionConfiguration"].clone();
+    assert_eq!(known["ReplicaKeys"].as_array().unwrap().len(), 6, "{known}");
+}
+
+#[test]
+fn multi_region_keys_are_equal_after_rotations_at_once() {
+    let world = World::new();
+    let (id, us, eu) = replicated(&world);
+    std::thread::scope(|threads| {
+        for _ in 0..8 {
+            threads.spawn(|| world.ok("RotateKeyOnDemand", json!({"KeyId": id})));
+        }
+    });
+    let rotations = |caller| {
+        let request = json!({"KeyId": id});
+        world.call_as(caller, "ListKeyRotations", request).unwrap()["Rotations"].clone()
+    };
+    assert_eq!(rotations(&us).as_array().unwrap().len(), 8);
+    assert_eq!(rotations(&us), rotations(&eu));
+}
+
+#[test]
+fn multi_region_keys_change_in_one_commit_or_not_at_all() {
+    let (clock, quotas, audit) = parts();
+    let store = Arc::new(Counting::default());
+    let root_key = RootKey::from_bytes([1; 32]);
+    let shared: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
+    let rows = Box::new(Arc::clone(&store));
+    let kms = Kms::open(rows, &root_key, shared, quotas, audit).unwrap();
+    let caller = Caller::fixture(ACCOUNT, "us-east-1");
+    let world = World { kms, clock, caller };
+    let (id, us, eu) = replicated(&world);
+    let to = |name: &str, region| json!({"KeyId": id, name: region});
+    let all = || [metadata(&world, &us, &id), metadata(&world, &eu, &id)];
+    for (name, request) in [
+        ("ReplicateKey", to("ReplicaRegion", "ap-south-1")),
+        ("RotateKeyOnDemand", json!({"KeyId": id})),
+        ("EnableKeyRotation", json!({"KeyId": id})),
+        ("DisableKeyRotation", json!({"KeyId": id})),
+        ("UpdatePrimaryRegion", to("PrimaryRegion", "eu-west-1")),
+    ] {
+        let before = all();
+        store.fails.store(true, Ordering::SeqCst);
+        world.call(name, request.clone()).unwrap_err();
+        assert_eq!(all(), before, "{name}");
+        store.fails.store(false, Ordering::SeqCst);
+        let commits = store.commits.load(Ordering::SeqCst);
+        world.ok(name, request);
+        assert_eq!(store.commits.load(Ordering::SeqCst), commits + 1, "{name}");
+    }
+    let schedule = json!({"KeyId": id, "PendingWindowInDays": 7});
+    world.call_as(&us, "ScheduleKeyDeletion", schedule).unwrap();
+    world.clock.advance(7 * DAY);
+    let commits = store.commits.load(Ordering::SeqCst);
+    metadata(&world, &eu, &id);
+    assert_eq!(store.commits.load(Ordering::SeqCst), commits + 1);
 }
