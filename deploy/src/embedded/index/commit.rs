@@ -145,11 +145,17 @@ struct Committer {
 impl Committer {
     fn run(&self, waiting: &mpsc::Receiver<Box<dyn Change>>) {
         let mut is_settled = true;
+        let mut pause = IDLE;
         loop {
-            let first = match waiting.recv_timeout(IDLE) {
+            let first = match waiting.recv_timeout(pause) {
                 Ok(first) => first,
                 Err(RecvTimeoutError::Timeout) => {
-                    if self.is_open_again() && !is_settled {
+                    if !self.is_open_again() {
+                        pause = pause.saturating_mul(2).min(REOPEN_PAUSE_MAX);
+                        continue;
+                    }
+                    pause = IDLE;
+                    if !is_settled {
                         is_settled = self.settle();
                     }
                     continue;
@@ -173,13 +179,16 @@ impl Committer {
         if self.file.is_open() {
             return true;
         }
-        // Logged when it failed first, and tried until it is done.
-        let opened = catch_unwind(AssertUnwindSafe(|| self.file.open()));
-        let is_open = matches!(opened, Ok(Ok(())));
-        if is_open {
-            tracing::info!("the index is open again");
+        match catch_unwind(AssertUnwindSafe(|| self.file.open())) {
+            Ok(Ok(())) => {
+                tracing::info!("the index is open again");
+                return true;
+            }
+            // An error is logged when it fails first.
+            Ok(Err(fault)) => tracing::debug!(?fault, "the index cannot be opened yet"),
+            Err(_) => tracing::debug!("opening the index panicked"),
         }
-        is_open
+        false
     }
 
     fn commit(&self, mut group: Vec<Box<dyn Change>>) {
@@ -257,6 +266,9 @@ impl Committer {
 
 /// How long no change comes before the index is left so that it opens quickly.
 const IDLE: Duration = Duration::from_millis(200);
+
+/// Longest pause before an index that could not be opened is tried again: trying may read all of it.
+const REOPEN_PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// Most changes in one transaction.
 const GROUP_MAX: usize = 511;

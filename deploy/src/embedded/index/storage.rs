@@ -84,12 +84,19 @@ impl StorageBackend for Storage {
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let written = self.file.write_at(data, offset);
-        // Where the disk is full there is nothing to write again, and it could not be written: redb makes no use of what
-        // it could not write, and needs to be opened for reading all the same.
-        if !matches!(&written, Err(error) if error.kind() == io::ErrorKind::StorageFull) {
+        // What had no space is not written again: redb refers to nothing that it could not write, and without this a
+        // full disk could not even be read.
+        if !written.as_ref().is_err_and(is_out_of_space) {
             let length = data.len();
             self.lock().push(Extent { offset, length });
         }
         written
     }
+}
+
+fn is_out_of_space(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }

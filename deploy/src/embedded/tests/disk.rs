@@ -76,7 +76,27 @@ struct State {
     failure: Option<Failure>,
     failed: usize,
     opened: usize,
+    is_full: bool,
 }
+
+impl State {
+    /// Whether an act needs space that was not taken yet. The index has holes, as files have.
+    fn needs_space(&self, act: &Act) -> bool {
+        let blocks = |act: &Act| match act {
+            Act::WriteIndex { at, bytes } => at / BLOCK..(at + bytes.len()).div_ceil(BLOCK),
+            _ => 0..0,
+        };
+        let has = |block| self.acts.iter().any(|act| blocks(act).contains(&block));
+        match act {
+            Act::WriteIndex { .. } => !blocks(act).all(has),
+            Act::Create(_) | Act::Append(..) | Act::Link(..) => true,
+            _ => false,
+        }
+    }
+}
+
+/// What a disk has space for at a time.
+const BLOCK: usize = 4096;
 
 /// A disk in memory.
 #[derive(Debug, Default)]
@@ -116,6 +136,11 @@ impl TestDisk {
         state.failed = 0;
     }
 
+    /// From now on there is no space, or there is again.
+    pub(super) fn fill(&self, is_full: bool) {
+        self.0.lock().unwrap().is_full = is_full;
+    }
+
     /// How many acts failed since.
     pub(super) fn failed(&self) -> usize {
         self.0.lock().unwrap().failed
@@ -123,6 +148,9 @@ impl TestDisk {
 
     fn act(state: &Mutex<State>, act: Act) -> io::Result<()> {
         let mut state = state.lock().unwrap();
+        if state.is_full && state.needs_space(&act) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         if let Some(failure) = &mut state.failure {
             match (failure.after, failure.lasts) {
                 (0, 0) => {}

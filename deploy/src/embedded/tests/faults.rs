@@ -114,6 +114,35 @@ async fn an_index_that_could_not_be_opened_again_is_opened_without_a_change() {
     }
 }
 
+#[tokio::test]
+async fn a_full_disk_is_read_and_is_written_again_when_there_is_space() {
+    let disk = TestDisk::with(Image::default());
+    let store = store_with_bucket(&disk).await;
+    put(&store, "large", vec![2; LARGE]).await.unwrap();
+    disk.fill(true);
+    let mut kept = 0;
+    while put(&store, &format!("small{kept}"), vec![1; 3000])
+        .await
+        .is_ok()
+    {
+        kept += 1;
+    }
+    let check = async || {
+        until_it_is_read(&store).await;
+        assert_eq!(get(&store, "large").await.unwrap(), vec![2; LARGE]);
+        for number in 0..kept {
+            let key = format!("small{number}");
+            assert_eq!(get(&store, &key).await.unwrap(), vec![1; 3000], "{key}");
+        }
+    };
+    check().await;
+    assert!(put(&store, "another", vec![3; LARGE]).await.is_err());
+    check().await;
+    disk.fill(false);
+    put(&store, "another", vec![3; LARGE]).await.unwrap();
+    check().await;
+}
+
 /// Only reads, as those do who look before they write, until the store is read.
 async fn until_it_is_read(store: &Store) {
     let read = async {
