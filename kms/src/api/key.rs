@@ -170,18 +170,17 @@ pub(crate) fn schedule_deletion(
     let permit = call.key(request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
     call.check_state(key, Group::ScheduleDeletion)?;
-    let snapshot = key.snapshot();
-    let multi_region = snapshot.record.multi_region.as_ref();
-    let replicas = multi_region.is_some_and(|multi_region| {
-        multi_region.primary == *key.region() && multi_region.regions.len() > 1
-    });
     let wait = Duration::from_secs(u64::from(days.unsigned_abs()) * 86_400);
-    let deletion = Some(call.now.plus(wait)).filter(|_| !replicas);
-    call.kms.keys.change(key, |record| {
+    let deletion = call.kms.keys.change(key, |record| {
+        // Here, as a replica may be made meanwhile.
+        let replicas = record.multi_region.as_ref().is_some_and(|multi_region| {
+            multi_region.primary == *key.region() && multi_region.regions.len() > 1
+        });
+        let deletion = Some(call.now.plus(wait)).filter(|_| !replicas);
         record.enabled = false;
         record.deletion_ms = deletion.map(Timestamp::unix_millis);
         record.deletion_window_days = Some(days).filter(|_| replicas);
-        Ok(())
+        Ok(deletion)
     })?;
     call.record.respond("keyId", &**key.arn());
     if let Some(deletion) = deletion {

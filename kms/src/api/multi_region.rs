@@ -137,6 +137,10 @@ fn make_replica(
 ) -> Result<Arc<Key>, KmsError> {
     let keys = &call.kms.keys;
     keys.change_related(primary, |own, others| {
+        // Once more: it may have been scheduled for deletion meanwhile.
+        own.record
+            .state(call.now)
+            .check(Group::Use, primary.arn())?;
         let mut record = own.record.clone();
         let known = record.multi_region.take();
         let mut multi_region = known.unwrap_or_else(|| MultiRegion::new(primary.region()));

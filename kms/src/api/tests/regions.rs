@@ -347,3 +347,26 @@ fn multi_region_keys_change_in_one_commit_or_not_at_all() {
     metadata(&world, &eu, &id);
     assert_eq!(store.commits.load(Ordering::SeqCst), commits + 1);
 }
+
+#[test]
+fn a_primary_key_that_is_replicated_and_deleted_at_once_waits_for_that_replica() {
+    for _ in 0..100 {
+        let world = World::new();
+        let made = world.ok("CreateKey", json!({"MultiRegion": true}));
+        let id = text(&made["KeyMetadata"]["KeyId"]);
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                let request = json!({"KeyId": id, "ReplicaRegion": "eu-west-1"});
+                world.call("ReplicateKey", request)
+            });
+            threads.spawn(|| world.ok("ScheduleKeyDeletion", json!({"KeyId": id})));
+        });
+        let primary = metadata(&world, &world.caller, &id);
+        let replicas = primary["MultiRegionConfiguration"]["ReplicaKeys"].as_array();
+        let expected = match replicas.map_or(0, Vec::len) {
+            0 => "PendingDeletion",
+            _ => "PendingReplicaDeletion",
+        };
+        assert_eq!(primary["KeyState"], expected);
+    }
+}
