@@ -12,6 +12,7 @@ use tidy::imports;
 use tidy::layers;
 use tidy::logs;
 use tidy::purity;
+use tidy::scripts;
 use tidy::tree;
 use tidy::tree::Tree;
 use tidy::words;
@@ -185,4 +186,9 @@ fn every_field_of_a_configuration_is_in_its_deploy_file() {
 #[test]
 fn every_field_of_a_log_line_is_in_the_table_of_them() {
     expect_none(&logs::undocumented_fields(&TREE, "deploy/METRICS.md"));
+}
+
+#[test]
+fn no_pipe_of_a_script_fails_because_its_filter_stops_early() {
+    expect_none(&scripts::early_stops(&TREE));
 }

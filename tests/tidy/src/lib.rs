@@ -15,6 +15,7 @@
 //! | [`purity`] | who may read the clock, the environment, files and sockets; dependencies |
 //! | [`documents`] | tables name real tests; deploy files name every field of a configuration |
 //! | [`logs`] | the fields of log lines, and the table of them |
+//! | [`scripts`] | pipes of scripts fail only when what they ask for is not there |
 //! | [`exempt`] | what does not pass yet |
 //! | [`modules`] | the modules of a crate and the paths between them |
 //! | [`code`] | Rust source as tokens |
@@ -29,6 +30,7 @@ pub mod words;
 pub mod purity;
 pub mod documents;
 pub mod logs;
+pub mod scripts;
 pub mod exempt;
 pub mod modules;
 pub mod code;

@@ -20,7 +20,7 @@ const EXTENSIONS: [&str; 4] = ["rs", "md", "toml", "lock"];
 pub struct Tree(BTreeMap<String, String>);
 
 impl Tree {
-    /// Reads the Rust files, documents and manifests of the repository.
+    /// Reads the Rust files, documents, manifests and scripts of the repository.
     ///
     /// # Panics
     ///
@@ -48,9 +48,17 @@ impl Tree {
                     }
                     continue;
                 }
-                let extension = path.extension().unwrap_or_default().to_string_lossy();
-                if EXTENSIONS.contains(&&*extension) {
-                    let text = std::fs::read_to_string(&path).expect("the file is UTF-8");
+                let extension = path
+                    .extension()
+                    .map(|extension| extension.to_string_lossy());
+                let text = match extension {
+                    Some(extension) if EXTENSIONS.contains(&&*extension) => {
+                        std::fs::read_to_string(&path).expect("the file is UTF-8")
+                    }
+                    None => script(&path).unwrap_or_default(),
+                    Some(_) => String::new(),
+                };
+                if !text.is_empty() {
                     let relative = path.strip_prefix(root).expect("it is below the root");
                     files.insert(relative.display().to_string().replace('\\', "/"), text);
                 }
@@ -99,10 +107,21 @@ impl Tree {
         self.below("", "rs")
     }
 
+    /// All scripts: files whose names have no extension.
+    pub fn scripts(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.0.iter().map(|(path, text)| (&**path, &**text));
+        all.filter(|(path, _)| !path.rsplit('/').next().unwrap_or_default().contains('.'))
+    }
+
     /// All documents.
     pub fn documents(&self) -> impl Iterator<Item = (&str, &str)> {
         self.below("", "md")
     }
+}
+
+/// The text of a script; none of what is not text, or cannot be read, as a socket.
+fn script(path: &Path) -> Option<String> {
+    std::fs::read_to_string(path).ok()
 }
 
 /// Whether a path is that of a test or of what tests are made with.
