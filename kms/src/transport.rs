@@ -21,7 +21,6 @@ use http::HeaderMap;
 use http::Request;
 use http::Response;
 use http::header::AUTHORIZATION;
-use http::header::CONTENT_TYPE;
 use http::header::Entry;
 use http_body_util::Either;
 use http_body_util::Full;
@@ -54,6 +53,7 @@ use crate::metrics::Protocol;
 use crate::services::Services;
 use crate::transport::body::BodyLimits;
 use crate::transport::grpc::Grpc;
+use crate::transport::grpc::protocol;
 use crate::transport::unauthenticated::CountedBody;
 use crate::transport::unauthenticated::UnauthenticatedRequest;
 
@@ -183,10 +183,7 @@ impl Protocols {
             return Ok(refused_host(error).map(CountedBody::uncounted));
         }
 
-        let is_grpc = request
-            .headers()
-            .get(CONTENT_TYPE)
-            .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
+        let is_grpc = protocol::is_claimed(request.headers());
         let Some(mut open) = UnauthenticatedRequest::new(&connection) else {
             let error = KmsError::new(
                 Code::ServiceUnavailableException,

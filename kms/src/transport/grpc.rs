@@ -7,6 +7,7 @@
 
 mod deadline;
 mod ending;
+pub(crate) mod protocol;
 mod status;
 
 use std::convert::Infallible;
@@ -102,6 +103,9 @@ impl Grpc {
         open: &mut UnauthenticatedRequest,
         request: Request<Incoming>,
     ) -> Response<Body> {
+        if let Some(answer) = protocol::refusal(&request) {
+            return answer;
+        }
         let path = request.uri().path();
         let service = path.strip_prefix('/').and_then(|rest| rest.split_once('/'));
         let reflection_is_open = self.core.authenticator.reflection_is_open();

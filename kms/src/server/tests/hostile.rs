@@ -6,6 +6,8 @@ use bytes::Bytes;
 use http::Request;
 use http::StatusCode;
 use http_body_util::Full;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -108,6 +110,44 @@ async fn malformed_requests_are_errors_and_the_server_goes_on() {
 
     let answer = send(json_request(address, target, r#"{"NumberOfBytes":4}"#)).await;
     assert_eq!(answer.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn what_claims_to_be_grpc_and_is_not_is_refused_by_http() {
+    let running = serve(Signatures::Accepted).await;
+    let path = "/sealgate.kms.v1.KeyManagement/GenerateRandom";
+    let url = format!("http://{}{path}", running.address);
+    let connect = |is_http2: bool| {
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder.http2_only(is_http2).build_http::<Full<Bytes>>()
+    };
+    let (one, two) = (connect(false), connect(true));
+    for (client, method, kind, expected) in [
+        (&one, "POST", "application/grpc", 505),
+        (&two, "GET", "application/grpc", 405),
+        (&two, "PUT", "application/grpc+proto", 405),
+        (&two, "POST", "application/grpc+json", 415),
+    ] {
+        let request = Request::builder()
+            .method(method)
+            .uri(&url)
+            .header("content-type", kind)
+            .body(Full::new(Bytes::from_static(&[0; 5])))
+            .unwrap();
+        let answer = client.request(request).await.unwrap();
+        assert_eq!(answer.status(), expected, "{method} {kind}");
+        assert!(
+            !answer.headers().contains_key("grpc-status"),
+            "{method} {kind}"
+        );
+    }
+    // gRPC-Web is another protocol, for which nothing is here.
+    let request = Request::post(&url).header("content-type", "application/grpc-web");
+    let request = request
+        .body(Full::new(Bytes::from_static(&[0; 5])))
+        .unwrap();
+    let answer = two.request(request).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
