@@ -31,6 +31,7 @@ use crate::caller::service_principal;
 use crate::crypto::material::UsePermit;
 use crate::error::KmsError;
 use crate::keys::Keys;
+use crate::keys::grant::Grant;
 use crate::keys::key::Key;
 use crate::keys::key::Snapshot;
 use crate::keys::metadata::KeySpec;
@@ -112,6 +113,8 @@ pub struct Intent<'a, P> {
     pub context: Option<&'a BTreeMap<String, String>>,
     /// The alias the key was named by, if it was.
     pub alias: Option<&'a str>,
+    /// The grant that is to be made, for CreateGrant. A grant allows no other than those that it covers.
+    pub new_grant: Option<&'a Grant>,
     /// What the conditions of a policy may look at in the request besides.
     pub conditions: &'a [Condition],
     /// When.
@@ -239,16 +242,7 @@ fn decide<P: Purpose>(
         }
         verdict
     });
-    let by_grant = snapshot
-        .record
-        .grants
-        .iter()
-        .any(|grant| grant.allows(&caller.principal_arn, intent.action, intent.context));
-    let by_grant = if by_grant {
-        Decision::Allow
-    } else {
-        Decision::NoMatch
-    };
+    let by_grant = by_grant(intent, &snapshot.record.grants);
     let by_key = verdict.decision.or(by_grant);
     let Some(rights) = caller.rights(&context) else {
         return Judgement {
@@ -266,6 +260,21 @@ fn decide<P: Purpose>(
             Decision::Allow => rights.refusing_kind(&verdict, owner, &action, key.arn()),
             Decision::Deny | Decision::NoMatch => RESOURCE_BASED,
         },
+    }
+}
+
+/// What the grants of a key decide: one of them alone must allow all of it.
+fn by_grant<P>(intent: &Intent<'_, P>, grants: &[Grant]) -> Decision {
+    let covers = |grant: &Grant| match intent.new_grant {
+        Some(new) => grant.covers(new),
+        None => intent.action != "CreateGrant",
+    };
+    let allows = |grant: &Grant| {
+        grant.allows(&intent.caller.principal_arn, intent.action, intent.context) && covers(grant)
+    };
+    match grants.iter().any(allows) {
+        true => Decision::Allow,
+        false => Decision::NoMatch,
     }
 }
 

@@ -27,6 +27,7 @@ use crate::caller::Caller;
 use crate::crypto::encryption_context;
 use crate::error::Code;
 use crate::error::KmsError;
+use crate::keys::grant::Grant;
 use crate::keys::key::Key;
 use crate::keys::key::Use;
 use crate::keys::metadata::KeyUsage;
@@ -48,6 +49,8 @@ pub(crate) struct Call<'a> {
     charged: bool,
     /// What the conditions of a key policy may look at in the request.
     pub(crate) conditions: Vec<Condition>,
+    /// The grant that CreateGrant is to make.
+    pub(crate) new_grant: Option<Grant>,
 }
 
 /// What the caller does with a key.
@@ -68,6 +71,7 @@ impl<'a> Call<'a> {
             record: CallRecord::default(),
             charged: false,
             conditions: Vec::new(),
+            new_grant: None,
         }
     }
 
@@ -170,6 +174,7 @@ impl<'a> Call<'a> {
             purpose: PhantomData,
             context: action.context,
             alias,
+            new_grant: self.new_grant.as_ref(),
             conditions: &self.conditions,
             now: self.now,
         };

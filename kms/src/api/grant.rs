@@ -27,11 +27,13 @@ pub(crate) fn create(
     call.record
         .parameter_text("retiringPrincipal", request.retiring_principal.as_deref());
     call.record.parameter("operations", &request.operations);
+    let drafted = draft(call, &request);
+    call.new_grant = Some(drafted.clone());
     let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
     call.check_state(key, Group::CreateGrant)?;
+    check(&drafted)?;
     call.end_dry_run(request.dry_run)?;
-    let drafted = draft(call, &request)?;
     let id = call.kms.keys.change(key, |record| {
         let same = |grant: &&Grant| {
             grant.name.is_some()
@@ -221,7 +223,7 @@ pub(crate) fn retire(
 }
 
 /// The requested grant, without id and time.
-fn draft(call: &Call<'_>, request: &v1::CreateGrantRequest) -> Result<Grant, KmsError> {
+fn draft(call: &Call<'_>, request: &v1::CreateGrantRequest) -> Grant {
     let constraints = request.constraints.clone().unwrap_or_default();
     let either = |principal: &Option<String>, service: &Option<String>| {
         principal.clone().or_else(|| service.clone())
@@ -230,36 +232,12 @@ fn draft(call: &Call<'_>, request: &v1::CreateGrantRequest) -> Result<Grant, Kms
         &request.grantee_principal,
         &request.grantee_service_principal,
     );
-    let Some(grantee) = grantee else {
-        return Err(KmsError::validation(
-            "1 validation error detected: Value null at 'granteePrincipal' failed to satisfy \
-             constraint: Member must not be null",
-        ));
-    };
-    let limited = !(constraints.encryption_context_subset.is_empty()
-        && constraints.encryption_context_equals.is_empty());
-    let subset = !constraints.encryption_context_subset.is_empty();
-    if subset && !constraints.encryption_context_equals.is_empty() {
-        return Err(KmsError::validation(
-            "You cannot specify both EncryptionContextSubset and EncryptionContextEquals.",
-        ));
-    }
-    if limited
-        && request
-            .operations
-            .iter()
-            .any(|operation| WITHOUT_CONTEXT.contains(&&**operation))
-    {
-        return Err(KmsError::validation(
-            "Encryption context constraints are not valid for the operations of this grant.",
-        ));
-    }
-    Ok(Grant {
+    Grant {
         id: String::new(),
         name: request.name.clone(),
         created_ms: 0,
         issuing_account: root_arn(&call.caller.account, &call.caller.region).into(),
-        grantee,
+        grantee: grantee.unwrap_or_default(),
         retiring: either(
             &request.retiring_principal,
             &request.retiring_service_principal,
@@ -268,7 +246,33 @@ fn draft(call: &Call<'_>, request: &v1::CreateGrantRequest) -> Result<Grant, Kms
         context_subset: constraints.encryption_context_subset,
         context_equals: constraints.encryption_context_equals,
         source_arn: constraints.source_arn,
-    })
+    }
+}
+
+/// Refuses a grant whose parts do not go together.
+fn check(grant: &Grant) -> Result<(), KmsError> {
+    if grant.grantee.is_empty() {
+        return Err(KmsError::validation(
+            "1 validation error detected: Value null at 'granteePrincipal' failed to satisfy \
+             constraint: Member must not be null",
+        ));
+    }
+    let (has_subset, has_equals) = (
+        !grant.context_subset.is_empty(),
+        !grant.context_equals.is_empty(),
+    );
+    if has_subset && has_equals {
+        return Err(KmsError::validation(
+            "You cannot specify both EncryptionContextSubset and EncryptionContextEquals.",
+        ));
+    }
+    let without_context = |operation: &String| WITHOUT_CONTEXT.contains(&&**operation);
+    if (has_subset || has_equals) && grant.operations.iter().any(without_context) {
+        return Err(KmsError::validation(
+            "Encryption context constraints are not valid for the operations of this grant.",
+        ));
+    }
+    Ok(())
 }
 
 fn find(key: &Key, id: &str) -> Result<Grant, KmsError> {

@@ -21,11 +21,13 @@ use crate::quota::Quotas;
 use crate::quota::Shape;
 
 mod aliases;
+mod callers;
 mod compat;
 mod conditions;
 mod crash;
 mod enclaves;
 mod encryption;
+mod grants;
 mod images;
 mod imports;
 mod key_stores;

@@ -62,6 +62,24 @@ impl Grant {
                     .any(|operation| operation == "RetireGrant"))
     }
 
+    /// Whether it lets a principal who makes grants by it make that one: nothing that it does not allow itself, and
+    /// under constraints that are as strict as its own or stricter.
+    ///
+    /// Source: <https://docs.aws.amazon.com/kms/latest/developerguide/create-grant-overview.html#grant-creategrant>
+    #[must_use]
+    pub fn covers(&self, new: &Self) -> bool {
+        let is_allowed = |operation| self.operations.contains(operation);
+        let pairs = match new.context_equals.is_empty() {
+            true => &new.context_subset,
+            false => &new.context_equals,
+        };
+        let mut subset = self.context_subset.iter();
+        new.operations.iter().all(is_allowed)
+            && (self.context_equals.is_empty() || self.context_equals == new.context_equals)
+            && subset.all(|(name, value)| pairs.get(name) == Some(value))
+            && (self.source_arn.is_none() || self.source_arn == new.source_arn)
+    }
+
     fn constraints_hold(&self, context: &BTreeMap<String, String>) -> bool {
         let subset = self
             .context_subset
@@ -123,6 +141,45 @@ mod tests {
         assert!(grant().allows(session, "Decrypt", None));
         assert!(!grant().allows(session, "Encrypt", None));
         assert!(!grant().allows("arn:aws:iam::111122223333:role/writer", "Decrypt", None));
+    }
+
+    #[test]
+    fn a_grant_covers_those_that_allow_no_more_and_are_as_strict() {
+        let with = |operations: &[&str], subset: &[(&str, &str)], equals: &[(&str, &str)]| Grant {
+            operations: operations.iter().map(|it| (*it).to_owned()).collect(),
+            context_subset: pairs(subset),
+            context_equals: pairs(equals),
+            ..grant()
+        };
+        let both = &["Decrypt", "CreateGrant"];
+        let it = [("department", "it")];
+        let more = [("department", "it"), ("purpose", "test")];
+        let free = with(both, &[], &[]);
+        let subset = with(both, &it, &[]);
+        let equals = with(both, &[], &it);
+        assert!(free.covers(&with(both, &[], &[])) && free.covers(&with(&["Decrypt"], &it, &[])));
+        assert!(!free.covers(&with(&["Decrypt", "Encrypt"], &[], &[])));
+        for (parent, child, expected) in [
+            (&subset, with(both, &it, &[]), true),
+            (&subset, with(both, &more, &[]), true),
+            (&subset, with(both, &[], &it), true),
+            (&subset, with(both, &[], &more), true),
+            (&subset, with(both, &[], &[]), false),
+            (&subset, with(both, &[("department", "hr")], &[]), false),
+            (&subset, with(both, &[], &[("purpose", "test")]), false),
+            (&equals, with(both, &[], &it), true),
+            (&equals, with(both, &[], &more), false),
+            (&equals, with(both, &it, &[]), false),
+            (&equals, with(both, &more, &[]), false),
+            (&equals, with(both, &[], &[]), false),
+        ] {
+            assert_eq!(parent.covers(&child), expected, "{child:?} of {parent:?}");
+        }
+        let for_a_resource = Grant {
+            source_arn: Some("arn:aws:s3:::bucket".to_owned()),
+            ..free.clone()
+        };
+        assert!(for_a_resource.covers(&for_a_resource) && !for_a_resource.covers(&free));
     }
 
     #[test]

@@ -1,27 +1,21 @@
-//! Key policies and grants.
+//! Key policies.
 
 use std::sync::Arc;
 
 use proto::iam::Identity;
 use proto::iam::Principals;
 use proto::session::Session;
-use proto::time::Timestamp;
 use serde_json::Value;
 use serde_json::json;
 
 use crate::api::tests::ACCOUNT;
 use crate::api::tests::World;
+use crate::api::tests::callers::OTHER;
+use crate::api::tests::callers::limited;
+use crate::api::tests::callers::user;
 use crate::api::tests::text;
 use crate::authorize::Enforcement;
 use crate::caller::Caller;
-
-const OTHER: &str = "444455556666";
-
-fn user(account: &str, name: &str) -> Caller {
-    let mut caller = Caller::fixture(account, "us-east-1");
-    caller.principal_arn = format!("arn:aws:iam::{account}:user/{name}").into();
-    caller
-}
 
 fn policy(statements: &Value) -> String {
     let own = json!({
@@ -130,83 +124,6 @@ fn a_policy_that_locks_its_maker_out_is_refused_unless_that_is_wanted() {
 }
 
 #[test]
-fn a_grant_permits_until_it_is_revoked() {
-    let world = World::new();
-    let (id, arn) = world.key();
-    let bob = user(OTHER, "bob");
-    let request = json!({
-        "KeyId": id, "GranteePrincipal": bob.principal_arn.to_string(), "Operations": ["Encrypt"],
-        "Constraints": {"EncryptionContextSubset": {"a": "1"}}, "Name": "for-bob",
-    });
-    let made = world.ok("CreateGrant", request.clone());
-    let again = world.ok("CreateGrant", request);
-    assert_eq!(made["GrantId"], again["GrantId"]);
-    assert_ne!(made["GrantToken"], again["GrantToken"]);
-
-    encrypt(&world, &bob, &arn).unwrap();
-    let other = json!({"KeyId": arn, "Plaintext": "AAAA", "EncryptionContext": {"a": "2"}});
-    world.call_as(&bob, "Encrypt", other).unwrap_err();
-    let listed = world.ok("ListGrants", json!({"KeyId": id}));
-    let expected = json!([{
-        "Constraints": {"EncryptionContextSubset": {"a": "1"}},
-        "CreationDate": 1_767_225_600.0,
-        "GrantId": made["GrantId"],
-        "GranteePrincipal": bob.principal_arn.to_string(),
-        "IssuingAccount": format!("arn:aws:iam::{ACCOUNT}:root"),
-        "KeyId": arn,
-        "Name": "for-bob",
-        "Operations": ["Encrypt"],
-    }]);
-    assert_eq!(listed["Grants"], expected);
-
-    let revoke = json!({"KeyId": id, "GrantId": made["GrantId"]});
-    world.ok("RevokeGrant", revoke.clone());
-    assert!(encrypt(&world, &bob, &arn).is_err());
-    assert_eq!(
-        world.refusal("RevokeGrant", revoke),
-        format!(
-            "NotFoundException: Grant ID {} not found",
-            text(&made["GrantId"])
-        )
-    );
-}
-
-#[test]
-fn a_grant_is_retired_by_those_it_names() {
-    let world = World::new();
-    let (id, arn) = world.key();
-    let (bob, eve) = (user(ACCOUNT, "bob"), user(ACCOUNT, "eve"));
-    let grant = || {
-        let request = json!({
-            "KeyId": id, "GranteePrincipal": format!("arn:aws:iam::{OTHER}:root"),
-            "RetiringPrincipal": bob.principal_arn.to_string(), "Operations": ["Decrypt"],
-        });
-        world.ok("CreateGrant", request)
-    };
-    let made = grant();
-    let by_token = json!({"GrantToken": made["GrantToken"]});
-    let refusal = world
-        .call_as(&eve, "RetireGrant", by_token.clone())
-        .unwrap_err();
-    assert_eq!(refusal.code().name(), "AccessDeniedException");
-    world
-        .call_as(&bob, "RetireGrant", by_token.clone())
-        .unwrap();
-    let gone = world.call_as(&bob, "RetireGrant", by_token).unwrap_err();
-    assert_eq!(gone.code().name(), "NotFoundException");
-
-    let made = grant();
-    let retirable = json!({"RetiringPrincipal": bob.principal_arn.to_string()});
-    let listed = world.ok("ListRetirableGrants", retirable);
-    assert_eq!(listed["Grants"][0]["GrantId"], made["GrantId"]);
-    let by_id = json!({"KeyId": arn, "GrantId": made["GrantId"]});
-    world.call_as(&bob, "RetireGrant", by_id).unwrap();
-    let forged = json!({"GrantToken": "AAAA"});
-    let refusal = world.call_as(&bob, "RetireGrant", forged).unwrap_err();
-    assert_eq!(refusal.code().name(), "InvalidGrantTokenException");
-}
-
-#[test]
 fn a_call_across_accounts_stands_in_both_trails() {
     let world = World::new();
     let (id, arn) = world.key();
@@ -242,48 +159,6 @@ fn a_call_across_accounts_stands_in_both_trails() {
     assert!(callers["sharedEventID"].is_string());
     assert_eq!(callers["sharedEventID"], owners["sharedEventID"]);
     assert_ne!(callers["eventID"], owners["eventID"]);
-}
-
-/// A caller of the keys' account with those identity policies, in a session with that policy if there is one.
-fn limited(policies: &Value, session_policy: Option<&Value>) -> Caller {
-    let documents: Vec<String> = policies
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|statement| format!("'{}'", json!({ "Statement": [statement] })))
-        .collect();
-    let file = format!(
-        "[[user]]\nname = 'carl'\naccess_key_id = 'A'\nsecret_access_key = 's'\naccount = '{ACCOUNT}'\n\
-         policies = [{}]",
-        documents.join(",")
-    );
-    let principals = Principals::parse(&file).unwrap();
-    let user = &principals.users()[0];
-    let identity = match session_policy {
-        None => Identity::of_user(user),
-        Some(policy) => {
-            let session = Session {
-                principal: user.arn.clone(),
-                source: user.arn.clone(),
-                user_id: user.unique_id(),
-                issued: Timestamp::UNIX_EPOCH,
-                expires: Timestamp::UNIX_EPOCH,
-                mfa: false,
-                policy: Some(json!({ "Statement": [policy] }).to_string()),
-                source_identity: None,
-                tags: [].into(),
-                transitive_tags: Vec::new(),
-            };
-            Identity::of_session(session, &principals).unwrap()
-        }
-    };
-    let mut caller = user_caller();
-    caller.identity = Some(Arc::new(identity));
-    caller
-}
-
-fn user_caller() -> Caller {
-    user(ACCOUNT, "carl")
 }
 
 #[test]
@@ -377,24 +252,6 @@ fn what_is_about_no_key_needs_a_policy_of_the_user() {
     let anywhere = json!({"Effect": "Allow", "Action": "kms:CreateAlias", "Resource": "*"});
     let caller = limited(&json!([anywhere]), None);
     assert!(world.call_as(&caller, "CreateAlias", alias).is_ok());
-}
-
-#[test]
-fn a_grant_needs_no_policy_of_its_grantee_and_does_not_outweigh_its_denials() {
-    let world = World::new();
-    let (id, arn) = world.key();
-    world.ok(
-        "CreateGrant",
-        json!({
-            "KeyId": id, "GranteePrincipal": user_caller().principal_arn.to_string(),
-            "Operations": ["Encrypt"],
-        }),
-    );
-    assert!(encrypt(&world, &limited(&json!([]), None), &arn).is_ok());
-    let deny = json!({"Effect": "Deny", "Action": "kms:Encrypt", "Resource": "*"});
-    assert!(encrypt(&world, &limited(&json!([deny]), None), &arn).is_err());
-    let other = json!({"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"});
-    assert!(encrypt(&world, &limited(&json!([]), Some(&other)), &arn).is_err());
 }
 
 #[test]
