@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use proto::identity::AccountId;
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -49,6 +50,18 @@ impl Grant {
             && self.source_arn.is_none()
     }
 
+    /// Whether it is for an account, which decides by its own policies who of its principals has the right.
+    #[must_use]
+    pub fn is_for_an_account(&self) -> bool {
+        is_account(&self.grantee)
+    }
+
+    /// Whether that account made it.
+    #[must_use]
+    pub fn is_issued_by(&self, account: &AccountId) -> bool {
+        self.issuing_account.split(':').nth(4) == Some(account.as_str())
+    }
+
     /// Whether the principal may retire it.
     #[must_use]
     pub fn retirable_by(&self, principal_arn: &str) -> bool {
@@ -87,6 +100,11 @@ impl Grant {
             .all(|(name, value)| context.get(name) == Some(value));
         subset && (self.context_equals.is_empty() || self.context_equals == *context)
     }
+}
+
+/// Whether a grant's principal is an account: its number or its root user.
+fn is_account(named: &str) -> bool {
+    named.ends_with(":root") || named.parse::<AccountId>().is_ok()
 }
 
 /// Whether a grant's principal is the caller, its account, or the role of its session.

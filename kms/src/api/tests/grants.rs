@@ -7,6 +7,8 @@ use crate::api::tests::ACCOUNT;
 use crate::api::tests::World;
 use crate::api::tests::callers::OTHER;
 use crate::api::tests::callers::limited;
+use crate::api::tests::callers::limited_in;
+use crate::api::tests::callers::session_of_role;
 use crate::api::tests::callers::user;
 use crate::api::tests::callers::user_caller;
 use crate::api::tests::text;
@@ -196,4 +198,62 @@ fn a_grant_that_was_made_by_a_grant_bounds_the_next() {
     let error = make(&ana, &bob, json!(["Encrypt"])).unwrap_err();
     assert_eq!(error.code().name(), "AccessDeniedException");
     make(&ana, &bob, json!(["Decrypt"])).unwrap();
+}
+
+#[test]
+fn a_grant_for_an_account_is_handed_on_by_the_accounts_policies() {
+    let world = World::new();
+    let (id, arn) = world.key();
+    let root = format!("arn:aws:iam::{OTHER}:root");
+    let request = json!({"KeyId": id, "GranteePrincipal": root, "Operations": ["Encrypt"]});
+    world.ok("CreateGrant", request);
+    let allow = json!({"Effect": "Allow", "Action": "kms:Encrypt", "Resource": arn});
+    encrypt(&world, &user(OTHER, "bob"), &arn).unwrap();
+    encrypt(&world, &limited_in(OTHER, &json!([allow]), None), &arn).unwrap();
+    let refusal = encrypt(&world, &limited_in(OTHER, &json!([]), None), &arn).unwrap_err();
+    let because = "because no identity-based policy allows the kms:Encrypt action";
+    assert!(refusal.ends_with(because), "{refusal}");
+}
+
+#[test]
+fn a_grant_that_another_account_made_needs_a_policy_of_the_grantee_too() {
+    let world = World::new();
+    let (id, arn) = world.key();
+    let carl = limited_in(OTHER, &json!([]), None);
+    let grant = |key: &str| {
+        json!({
+            "KeyId": key, "GranteePrincipal": carl.principal_arn.to_string(), "Operations": ["Encrypt"],
+        })
+    };
+    world.ok("CreateGrant", grant(&id));
+    let refusal = encrypt(&world, &carl, &arn).unwrap_err();
+    let because = "because no identity-based policy allows the kms:Encrypt action";
+    assert!(refusal.ends_with(because), "{refusal}");
+    let allow = json!({"Effect": "Allow", "Action": "kms:Encrypt", "Resource": arn});
+    encrypt(&world, &limited_in(OTHER, &json!([allow]), None), &arn).unwrap();
+
+    // Its own account says by the grant that it may.
+    let bob = user(OTHER, "bob");
+    let parent = json!({
+        "KeyId": id, "GranteePrincipal": bob.principal_arn.to_string(),
+        "Operations": ["Encrypt", "CreateGrant"],
+    });
+    world.ok("CreateGrant", parent);
+    world.call_as(&bob, "CreateGrant", grant(&arn)).unwrap();
+    encrypt(&world, &carl, &arn).unwrap();
+}
+
+#[test]
+fn a_grant_for_a_role_with_a_path_is_for_its_sessions() {
+    let world = World::new();
+    let (id, arn) = world.key();
+    let role = format!("arn:aws:iam::{ACCOUNT}:role/team/reader");
+    let request = json!({"KeyId": id, "GranteePrincipal": role, "Operations": ["Encrypt"]});
+    world.ok("CreateGrant", request);
+    let session = session_of_role("/team/", "reader");
+    assert_eq!(
+        *session.principal_arn,
+        *format!("arn:aws:sts::{ACCOUNT}:assumed-role/reader/monday")
+    );
+    encrypt(&world, &session, &arn).unwrap();
 }
