@@ -10,7 +10,8 @@
 //!
 //! Source: <https://docs.aws.amazon.com/kms/latest/developerguide/policy-evaluation.html>
 
-use std::borrow::Cow;
+mod context;
+
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -28,8 +29,8 @@ use proto::policy::evaluate;
 use proto::time::Timestamp;
 use serde::Deserialize;
 
+pub use crate::authorize::context::Condition;
 use crate::caller::Caller;
-use crate::caller::service_principal;
 use crate::crypto::material::UsePermit;
 use crate::error::KmsError;
 use crate::keys::Keys;
@@ -121,30 +122,6 @@ pub struct Intent<'a, P> {
     pub conditions: &'a [Condition],
     /// When.
     pub now: Timestamp,
-}
-
-/// One value of a condition key that comes from the request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Condition {
-    name: Cow<'static, str>,
-    value: String,
-}
-
-impl Condition {
-    /// A value of a condition key.
-    #[must_use]
-    pub fn new(name: impl Into<Cow<'static, str>>, value: &str) -> Self {
-        Self {
-            name: name.into(),
-            value: value.to_owned(),
-        }
-    }
-
-    /// Whether it is a value of that condition key.
-    #[must_use]
-    pub fn is_of(&self, name: &str) -> bool {
-        self.name == name
-    }
 }
 
 /// Lets the caller do what it intends with a key.
@@ -371,6 +348,7 @@ pub fn permit_account(
     caller: &Caller,
     action: &str,
     resource: &str,
+    conditions: &[Condition],
     now: Timestamp,
     enforcement: Enforcement,
 ) -> Result<(), KmsError> {
@@ -378,7 +356,10 @@ pub fn permit_account(
     if !caller.is_limited() {
         return Ok(());
     }
-    request_conditions(caller, now, &mut context);
+    context::of_request(caller, now, &mut context);
+    for condition in conditions {
+        condition.write(&mut context);
+    }
     let action = format!("kms:{action}");
     let Some(rights) = caller.rights(&context) else {
         return Ok(());
@@ -412,15 +393,13 @@ fn conditions<P: Purpose>(
     let caller = intent.caller;
     let record = &snapshot.record;
     let mut context = Context::new();
-    request_conditions(caller, intent.now, &mut context);
-    context.insert("kms:KeySpec", record.spec.as_str());
-    context.insert("kms:KeyUsage", record.usage.as_str());
-    context.insert("kms:KeyOrigin", record.origin.as_str());
+    context::of_request(caller, intent.now, &mut context);
+    context::of_key(key, record, &mut context);
     if let Some(alias) = intent.alias {
         context.insert("kms:RequestAlias", alias);
     }
     for condition in intent.conditions {
-        context.insert(&condition.name, &*condition.value);
+        condition.write(&mut context);
     }
     if P::USES_MATERIAL && record.spec == KeySpec::SymmetricDefault {
         let name = "kms:EncryptionAlgorithm";
@@ -432,51 +411,15 @@ fn conditions<P: Purpose>(
             context.insert(name, record.spec.as_str());
         }
     }
-    context.insert("kms:MultiRegion", record.multi_region.is_some().to_string());
-    if record.multi_region.is_some() {
-        let primary = record.is_primary(key.region());
-        let kind = if primary { "PRIMARY" } else { "REPLICA" };
-        context.insert("kms:MultiRegionKeyType", kind);
-    }
     // Finding them takes a walk over all aliases, and few policies use them.
     if record.policy.contains("kms:ResourceAliases") {
         context.insert_all("kms:ResourceAliases", keys.aliases_of(key));
-    }
-    for (name, value) in &record.tags {
-        context.insert(&format!("aws:ResourceTag/{name}"), &**value);
     }
     for (name, value) in intent.context.into_iter().flatten() {
         context.insert(&format!("kms:EncryptionContext:{name}"), &**value);
         context.insert("kms:EncryptionContextKeys", &**name);
     }
     context
-}
-
-/// What conditions may look at in every request.
-fn request_conditions(caller: &Caller, now: Timestamp, context: &mut Context) {
-    caller.write_conditions(now, context);
-    context.insert("kms:CallerAccount", caller.account.as_str());
-    context.insert("aws:CurrentTime", now.iso8601());
-    context.insert("aws:EpochTime", now.unix_seconds().to_string());
-    context.insert("aws:RequestedRegion", caller.region.as_str());
-    if let Some(ip) = caller.source_ip.filter(|_| caller.via_service.is_none()) {
-        context.insert("aws:SourceIp", ip.to_string());
-    }
-    context.insert("aws:SecureTransport", caller.is_secure().to_string());
-    context.insert(
-        "aws:ViaAWSService",
-        caller.via_service.is_some().to_string(),
-    );
-    if let Some(service) = &caller.via_service {
-        context.insert("kms:ViaService", &**service);
-        let principal = service_principal(service);
-        for name in ["aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast"] {
-            context.insert(name, &*principal);
-        }
-    }
-    if let Some(agent) = &caller.user_agent {
-        context.insert("aws:UserAgent", &**agent);
-    }
 }
 
 /// Whether the caller comes through the service that the AWS managed key is for.

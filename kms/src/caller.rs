@@ -70,6 +70,15 @@ impl Caller {
         (&self.account, &self.region)
     }
 
+    /// The same caller, as it would call another Region.
+    #[must_use]
+    pub fn in_region(&self, region: &Region) -> Self {
+        Self {
+            region: region.clone(),
+            ..self.clone()
+        }
+    }
+
     /// [`Caller::root`] for tests, which name accounts and Regions by texts.
     #[cfg(test)]
     pub(crate) fn fixture(account: &str, region: &str) -> Self {

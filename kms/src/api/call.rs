@@ -205,8 +205,36 @@ impl<'a> Call<'a> {
             | Operation::UpdateCustomKeyStore(_) => "*".to_owned(),
             _ => return Ok(()),
         };
-        let (action, enforcement) = (self.name.as_str(), self.kms.enforcement());
-        authorize::permit_account(self.caller, action, &resource, self.now, enforcement)
+        self.permit_as(self.caller, self.name.as_str(), &resource, &self.conditions)
+    }
+
+    /// Checks the caller's own policies for an action that is about no key that is there: what an operation does
+    /// besides, such as tagging the key that it makes, or what it does in another Region.
+    pub(crate) fn permit_as(
+        &self,
+        caller: &Caller,
+        action: &str,
+        resource: &str,
+        conditions: &[Condition],
+    ) -> Result<(), KmsError> {
+        let (now, enforcement) = (self.now, self.kms.enforcement());
+        authorize::permit_account(caller, action, resource, conditions, now, enforcement)
+    }
+
+    /// Checks whether the caller may do the same with a related key, which is in another Region.
+    pub(crate) fn permit_related(&mut self, key: Arc<Key>) -> Result<(), KmsError> {
+        self.record.key(&key);
+        let intent = Intent::<Management> {
+            caller: &self.caller.in_region(key.region()),
+            action: self.name.as_str(),
+            purpose: PhantomData,
+            context: None,
+            alias: None,
+            new_grant: None,
+            conditions: &self.conditions,
+            now: self.now,
+        };
+        authorize::permit(&intent, key, &self.kms.keys, self.kms.enforcement()).map(drop)
     }
 
     /// Charges the operation's quota, once for each call.

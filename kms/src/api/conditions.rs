@@ -15,6 +15,10 @@ use crate::api::operation::Operation;
 use crate::api::rotation::PERIOD_DAYS_DEFAULT;
 use crate::authorize::Condition;
 use crate::caller::Caller;
+use crate::keys::metadata::KeySpec;
+use crate::keys::metadata::KeyUsage;
+use crate::keys::metadata::Origin;
+use crate::keys::record::Record;
 
 /// The condition keys of a request and their values; nothing for the requests that have none, which
 /// are most.
@@ -60,6 +64,7 @@ pub(crate) fn from_operation(operation: &Operation, caller: &Caller) -> Vec<Cond
 fn of_management(operation: &Operation, caller: &Caller) -> Vec<Condition> {
     let one = |name, value: &str| vec![Condition::new(name, value)];
     match operation {
+        Operation::CreateKey(request) => new_key(request),
         Operation::CreateGrant(request) => grant(request, caller),
         Operation::ListGrants(_) | Operation::RevokeGrant(_) => {
             one(FOR_AWS_RESOURCE, truth(caller.via_service.is_some()))
@@ -76,10 +81,7 @@ fn of_management(operation: &Operation, caller: &Caller) -> Vec<Condition> {
             ));
             conditions
         }
-        Operation::PutKeyPolicy(request) => {
-            let bypass = request.bypass_policy_lockout_safety_check == Some(true);
-            one("kms:BypassPolicyLockoutSafetyCheck", truth(bypass))
-        }
+        Operation::PutKeyPolicy(request) => bypass(request.bypass_policy_lockout_safety_check),
         Operation::ReplicateKey(request) => {
             text("kms:ReplicaRegion", request.replica_region.as_deref())
         }
@@ -117,6 +119,64 @@ fn text(name: &'static str, value: Option<&str>) -> Vec<Condition> {
         .collect()
 }
 
+/// The key that CreateKey is to make. What goes without saying is there as if it were said.
+fn new_key(request: &v1::CreateKeyRequest) -> Vec<Condition> {
+    let spec = request.key_spec.as_deref();
+    let spec = spec.or(request.customer_master_key_spec.as_deref());
+    let spec = spec.unwrap_or_else(|| KeySpec::SymmetricDefault.as_str());
+    let usage = request.key_usage.as_deref();
+    let usage = usage.unwrap_or_else(|| KeyUsage::EncryptDecrypt.as_str());
+    let origin = request.origin.as_deref();
+    let multi_region = request.multi_region == Some(true);
+    let key_type = multi_region.then_some("PRIMARY");
+    let mut conditions = text("kms:KeyOrigin", origin.or(Some(Origin::AwsKms.as_str())));
+    conditions.extend(kind(spec, usage));
+    conditions.push(Condition::new("kms:MultiRegion", truth(multi_region)));
+    conditions.extend(text("kms:MultiRegionKeyType", key_type));
+    conditions.extend(bypass(request.bypass_policy_lockout_safety_check));
+    conditions.extend(new_tags(&request.tags));
+    conditions
+}
+
+/// The replica that ReplicateKey is to make of a key, which is a CreateKey in the replica's Region.
+pub(crate) fn new_replica(request: &v1::ReplicateKeyRequest, primary: &Record) -> Vec<Condition> {
+    let mut conditions = vec![
+        Condition::new("kms:KeyOrigin", primary.origin.as_str()),
+        Condition::new("kms:MultiRegion", truth(true)),
+        Condition::new("kms:MultiRegionKeyType", "REPLICA"),
+    ];
+    conditions.extend(kind(primary.spec.as_str(), primary.usage.as_str()));
+    conditions.extend(bypass(request.bypass_policy_lockout_safety_check));
+    conditions.extend(new_tags(&request.tags));
+    conditions
+}
+
+/// What a new key is made of and used for, by the condition keys' former names, too.
+fn kind(spec: &str, usage: &str) -> [Condition; 4] {
+    [
+        Condition::new("kms:KeySpec", spec),
+        Condition::new("kms:CustomerMasterKeySpec", spec),
+        Condition::new("kms:KeyUsage", usage),
+        Condition::new("kms:CustomerMasterKeyUsage", usage),
+    ]
+}
+
+/// Tags are in the request, and on the key that it makes.
+fn new_tags(given: &[v1::Tag]) -> Vec<Condition> {
+    let mut conditions = tags(given);
+    for tag in given {
+        let name = tag.tag_key.as_deref().unwrap_or_default();
+        let value = tag.tag_value.as_deref().unwrap_or_default();
+        conditions.push(Condition::new(format!("aws:ResourceTag/{name}"), value));
+    }
+    conditions
+}
+
+/// Not there unless it is said, so that policies may ask by `Null` whether it is.
+fn bypass(of: Option<bool>) -> Vec<Condition> {
+    text("kms:BypassPolicyLockoutSafetyCheck", of.map(truth))
+}
+
 /// Symmetric keys have one algorithm, which need not be named.
 fn algorithm(name: Option<&str>) -> Vec<Condition> {
     text("kms:EncryptionAlgorithm", name)
@@ -139,7 +199,17 @@ fn grant(request: &v1::CreateGrantRequest, caller: &Caller) -> Vec<Condition> {
         ("kms:RetiringPrincipal", &request.retiring_principal),
         ("kms:RetiringPrincipal", &request.retiring_service_principal),
     ];
-    for (name, principal) in principals {
+    let services = [
+        (
+            "kms:GranteeServicePrincipal",
+            &request.grantee_service_principal,
+        ),
+        (
+            "kms:RetiringServicePrincipal",
+            &request.retiring_service_principal,
+        ),
+    ];
+    for (name, principal) in principals.into_iter().chain(services) {
         conditions.extend(text(name, principal.as_deref()));
     }
     if let Some(constraints) = &request.constraints {
@@ -149,6 +219,14 @@ fn grant(request: &v1::CreateGrantRequest, caller: &Caller) -> Vec<Condition> {
         }
         if !constraints.encryption_context_subset.is_empty() {
             conditions.push(Condition::new(kind, "EncryptionContextSubset"));
+        }
+        let source_arn = constraints.source_arn.as_deref();
+        conditions.extend(text("kms:GrantConstraintSourceArn", source_arn));
+        let pairs = constraints.encryption_context_equals.iter();
+        for (name, value) in pairs.chain(&constraints.encryption_context_subset) {
+            let pair = format!("kms:EncryptionContext:{name}");
+            conditions.push(Condition::new(pair, value));
+            conditions.push(Condition::new("kms:EncryptionContextKeys", name));
         }
     }
     conditions

@@ -9,6 +9,7 @@ use proto::kms::v1;
 use proto::time::Timestamp;
 
 use crate::api::call::Call;
+use crate::api::draft::fresh_id;
 use crate::api::localstack::ChosenByTags;
 use crate::api::metadata::metadata;
 use crate::api::metadata::seconds;
@@ -19,6 +20,7 @@ use crate::api::violations;
 use crate::error::KmsError;
 use crate::keys::key::Key;
 use crate::keys::metadata::Manager;
+use crate::keys::place::key_arn;
 use crate::keys::state::Group;
 use crate::quota::Class;
 
@@ -31,9 +33,18 @@ pub(crate) fn create(
     violations::check(&request)?;
     call.charge(None)?;
     let tags = tag::checked(&[], request.tags)?;
-    let mut draft = make::draft(
+    let multi_region = request.multi_region == Some(true);
+    let key_id = chosen.key_id.take();
+    let key_id = key_id.unwrap_or_else(|| fresh_id(multi_region));
+    if !tags.is_empty() {
+        let (account, region) = call.caller.place();
+        let arn = key_arn(account, region, &key_id);
+        call.permit_as(call.caller, "TagResource", &arn, &call.conditions)?;
+    }
+    let draft = make::draft(
         call,
         make::KeyRequest {
+            key_id,
             spec: request.key_spec,
             deprecated_spec: request.customer_master_key_spec,
             usage: request.key_usage,
@@ -43,13 +54,10 @@ pub(crate) fn create(
             policy: request.policy,
             lockout_accepted: request.bypass_policy_lockout_safety_check == Some(true),
             description: request.description.unwrap_or_default(),
-            multi_region: request.multi_region == Some(true),
+            multi_region,
             tags,
         },
     )?;
-    if let Some(key_id) = chosen.key_id.take() {
-        draft.key_id = key_id;
-    }
     let keys = &call.kms.keys;
     let key = match chosen.material(draft.spec, &draft.key_id)? {
         Some(material) => draft.make_of(keys, call.now, Some(material))?,

@@ -7,6 +7,7 @@ use proto::kms::v1;
 
 use crate::api::call::Call;
 use crate::api::call::not_primary;
+use crate::api::conditions;
 use crate::api::key_policy;
 use crate::api::metadata::metadata;
 use crate::api::reference::By;
@@ -20,6 +21,7 @@ use crate::keys::Edited;
 use crate::keys::key::Key;
 use crate::keys::key::default_policy;
 use crate::keys::metadata::Origin;
+use crate::keys::place::key_arn;
 use crate::keys::record::MultiRegion;
 use crate::keys::record::Record;
 use crate::keys::state::Group;
@@ -39,13 +41,14 @@ pub(crate) fn replicate(
     let permit = primary(call, request.key_id.as_deref())?;
     let primary = permit.key();
     call.check_state(primary, Group::Use)?;
-    let region = request.replica_region.unwrap_or_default();
-    let invalid = || KmsError::validation(format!("Invalid Region: {region}"));
+    let named = request.replica_region.as_deref().unwrap_or_default();
+    let invalid = || KmsError::validation(format!("Invalid Region: {named}"));
     let partition = primary.region().partition();
-    let served = call.kms.regions().find(&region);
+    let served = call.kms.regions().find(named);
     let served = served.filter(|region| region.partition() == partition);
     let region = served.ok_or_else(invalid)?;
     let (account, id) = (primary.account(), primary.id());
+    permit_making(call, primary, region, &request)?;
     if call.kms.keys.find(account, region, id, call.now).is_some() {
         return Err(already_there(region));
     }
@@ -96,18 +99,9 @@ pub(crate) fn update_primary(
     let primary = permit.key();
     call.check_state(primary, Group::Use)?;
     let named = request.primary_region.unwrap_or_default();
-    let snapshot = primary.snapshot();
-    let replicas = snapshot.record.multi_region.iter();
-    let mut replicas = replicas.flat_map(|known| {
-        let regions = known.regions.iter();
-        regions.filter(move |region| **region != known.primary)
-    });
-    let Some(region) = replicas.find(|region| **region == *named) else {
-        return Err(KmsError::new(
-            Code::UnsupportedOperationException,
-            format!("{} has no replica key in {named}.", primary.arn()),
-        ));
-    };
+    let replica = replica_in(call, primary, &named)?;
+    let region = replica.region();
+    call.permit_related(Arc::clone(&replica))?;
     call.kms
         .quotas
         .charge(&call.caller.account, region, Class::UpdatePrimaryRegion)?;
@@ -127,6 +121,23 @@ pub(crate) fn update_primary(
         Ok(())
     })?;
     Ok(v1::UpdatePrimaryRegionResponse {})
+}
+
+/// Whether the caller's own policies let it make that replica, as a key of the replica's Region, and tag it.
+fn permit_making(
+    call: &Call<'_>,
+    primary: &Key,
+    region: &Region,
+    request: &v1::ReplicateKeyRequest,
+) -> Result<(), KmsError> {
+    let caller = call.caller.in_region(region);
+    let conditions = conditions::new_replica(request, &primary.snapshot().record);
+    call.permit_as(&caller, "CreateKey", "*", &conditions)?;
+    if request.tags.is_empty() {
+        return Ok(());
+    }
+    let arn = key_arn(primary.account(), region, primary.id());
+    call.permit_as(&caller, "TagResource", &arn, &conditions)
 }
 
 fn make_replica(
@@ -181,6 +192,24 @@ fn already_there(region: &Region) -> KmsError {
         Code::AlreadyExistsException,
         format!("Unable to replicate key in region {region}, as it already exists there."),
     )
+}
+
+/// The replica of a primary key in the Region of that name.
+fn replica_in(call: &Call<'_>, primary: &Key, region: &str) -> Result<Arc<Key>, KmsError> {
+    let snapshot = primary.snapshot();
+    let known = snapshot.record.multi_region.as_ref();
+    let named = |it: &&Region| **it == *region && **it != *primary.region();
+    let region = known.and_then(|known| known.regions.iter().find(named));
+    let replica = region.and_then(|region| {
+        let (account, id) = (primary.account(), primary.id());
+        call.kms.keys.find(account, region, id, call.now)
+    });
+    replica.ok_or_else(|| {
+        KmsError::validation(format!(
+            "{} does not have a replica key in the specified Region.",
+            primary.id()
+        ))
+    })
 }
 
 /// The key named, if it is the primary one of a multi-Region key.

@@ -32,6 +32,7 @@ mod images;
 mod imports;
 mod key_stores;
 mod keys;
+mod making;
 mod pairs;
 mod permissions;
 mod regions;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::api::call::Call;
 use crate::api::draft::Draft;
-use crate::api::draft::fresh_id;
 use crate::api::draft::not_offered;
 use crate::api::key_policy;
 use crate::api::key_store;
@@ -21,6 +20,7 @@ use crate::keys::record::KeyStoreLink;
 
 /// What CreateKey requests.
 pub(crate) struct KeyRequest {
+    pub(crate) key_id: String,
     pub(crate) spec: Option<String>,
     pub(crate) deprecated_spec: Option<String>,
     pub(crate) usage: Option<String>,
@@ -69,7 +69,7 @@ pub(crate) fn draft(call: &mut Call<'_>, request: KeyRequest) -> Result<Draft, K
     };
     let key_store = link.checked(call)?;
     let (account, region) = call.caller.place();
-    let mut draft = Draft::new(account, region, fresh_id(request.multi_region));
+    let mut draft = Draft::new(account, region, request.key_id);
     if let Some(policy) = request.policy {
         let arn = key_arn(account, region, &draft.key_id);
         draft.policy = key_policy::checked(call, policy, &arn, request.lockout_accepted)?;

@@ -187,6 +187,11 @@ fn a_policy_may_look_at_the_key() {
     let conditions = [
         (json!({}), ("kms:KeySpec", "SYMMETRIC_DEFAULT")),
         (json!({}), ("kms:KeyUsage", "ENCRYPT_DECRYPT")),
+        (
+            json!({}),
+            ("kms:CustomerMasterKeySpec", "SYMMETRIC_DEFAULT"),
+        ),
+        (json!({}), ("kms:CustomerMasterKeyUsage", "ENCRYPT_DECRYPT")),
         (json!({}), ("kms:KeyOrigin", "AWS_KMS")),
         (json!({}), ("kms:MultiRegion", "false")),
         (regional, ("kms:MultiRegionKeyType", "PRIMARY")),
@@ -269,8 +274,29 @@ fn a_policy_may_look_at_the_grant_that_is_made() {
             ),
             ("kms:GrantConstraintType", "EncryptionContextSubset"),
             ("kms:GrantIsForAWSResource", "false"),
+            ("kms:EncryptionContext:a", "1"),
+            ("kms:EncryptionContextKeys", "a"),
         ]
         .map(|condition| case(json!({}), "CreateGrant", grant.clone(), condition)),
+    );
+    let for_a_service = json!({
+        "GranteeServicePrincipal": "rds.us-east-1.amazonaws.com",
+        "RetiringServicePrincipal": "rds.us-east-1.amazonaws.com", "Operations": ["Decrypt"],
+        "Constraints": {"SourceArn": "arn:aws:rds:us-east-1:111122223333:db:orders"},
+    });
+    each_can_be_denied(
+        [
+            ("kms:GranteeServicePrincipal", "rds.us-east-1.amazonaws.com"),
+            (
+                "kms:RetiringServicePrincipal",
+                "rds.us-east-1.amazonaws.com",
+            ),
+            (
+                "kms:GrantConstraintSourceArn",
+                "arn:aws:rds:us-east-1:111122223333:db:orders",
+            ),
+        ]
+        .map(|condition| case(json!({}), "CreateGrant", for_a_service.clone(), condition)),
     );
 }
 
