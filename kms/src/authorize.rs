@@ -412,8 +412,8 @@ fn conditions<P: Purpose>(
         }
     }
     // Finding them takes a walk over all aliases, and few policies use them.
-    if record.policy.contains("kms:ResourceAliases") {
-        context.insert_all("kms:ResourceAliases", keys.aliases_of(key));
+    if looks_at(RESOURCE_ALIASES, snapshot, caller) {
+        context.insert_all(RESOURCE_ALIASES, keys.aliases_of(key));
     }
     for (name, value) in intent.context.into_iter().flatten() {
         context.insert(&format!("kms:EncryptionContext:{name}"), &**value);
@@ -421,6 +421,18 @@ fn conditions<P: Purpose>(
     }
     context
 }
+
+/// Whether a condition in the key's policy, or in one of the caller's own, is about that condition key, whose name is
+/// in lower case.
+fn looks_at(name: &str, snapshot: &Snapshot, caller: &Caller) -> bool {
+    let identity = caller.identity.as_ref();
+    let mut statements = snapshot.policy().into_iter().flat_map(Policy::statements);
+    statements.any(|statement| statement.condition_keys().any(|key| key == name))
+        || identity.is_some_and(|identity| identity.looks_at(name))
+}
+
+/// The aliases of the key that is used, whatever name it is used by.
+const RESOURCE_ALIASES: &str = "kms:resourcealiases";
 
 /// Whether the caller comes through the service that the AWS managed key is for.
 fn is_service_of(caller: &Caller, key: &Key, keys: &Keys) -> bool {

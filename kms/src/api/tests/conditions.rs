@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::api::tests::ACCOUNT;
 use crate::api::tests::World;
+use crate::api::tests::callers::limited;
 use crate::api::tests::text;
 
 /// A request, and a condition that holds for it.
@@ -203,6 +204,41 @@ fn a_policy_may_look_at_the_key() {
     each_can_be_denied(
         conditions.map(|(key, condition)| case(key, "Encrypt", plain.clone(), condition)),
     );
+}
+
+#[test]
+fn a_policy_may_look_at_the_keys_aliases_however_it_writes_that() {
+    let world = World::new();
+    let (id, arn) = world.key();
+    let named = json!({"AliasName": "alias/named", "TargetKeyId": id});
+    world.ok("CreateAlias", named);
+    let request = json!({"KeyId": id, "Plaintext": "AAAA"});
+    for name in [
+        "kms:ResourceAliases",
+        "KMS:RESOURCEALIASES",
+        "kms:resourcealiases",
+        "kms:Resource\\u0041liases",
+    ] {
+        let policy = denying("Encrypt", "CONDITION", "alias/named").replace("CONDITION", name);
+        world.ok("PutKeyPolicy", json!({"KeyId": id, "Policy": policy}));
+        let error = world.call("Encrypt", request.clone()).unwrap_err();
+        assert_eq!(error.code().name(), "AccessDeniedException", "{name}");
+    }
+    let policy = denying("Decrypt", "kms:CallerAccount", ACCOUNT);
+    world.ok("PutKeyPolicy", json!({"KeyId": id, "Policy": policy}));
+    let allow = |alias: &str| {
+        let condition = json!({"ForAnyValue:StringEquals": {"kms:resourceALIASES": alias}});
+        let statement = json!({
+            "Effect": "Allow", "Action": "kms:Encrypt", "Resource": arn, "Condition": condition,
+        });
+        world.call_as(
+            &limited(&json!([statement]), None),
+            "Encrypt",
+            request.clone(),
+        )
+    };
+    allow("alias/named").unwrap();
+    allow("alias/other").unwrap_err();
 }
 
 #[test]
