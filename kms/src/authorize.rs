@@ -110,6 +110,8 @@ pub struct Intent<'a, P> {
     pub caller: &'a Caller,
     /// What: an action of IAM, such as `Encrypt` or `ReEncryptFrom`.
     pub action: &'a str,
+    /// Whether keys of other accounts may let it do that. Most operations work within the key's account only.
+    pub for_any_account: bool,
     /// Which kind of action it is.
     pub purpose: PhantomData<P>,
     /// The encryption context, for actions that have one.
@@ -146,6 +148,7 @@ pub fn permit<P: Purpose>(
         decision,
         refused_by,
     } = match snapshot.record.manager {
+        Manager::Customer if !own && !intent.for_any_account => UNDECIDED,
         Manager::Customer if own && !is_limited && snapshot.is_open_to_its_account() => ALLOWED,
         Manager::Customer => decide(intent, &key, &snapshot, keys),
         Manager::Aws if own && (!P::USES_MATERIAL || is_service_of(caller, &key, keys)) => {
@@ -296,6 +299,12 @@ struct Judgement {
 
 const ALLOWED: Judgement = Judgement {
     decision: Decision::Allow,
+    refused_by: RESOURCE_BASED,
+};
+
+/// No policy has a say.
+const UNDECIDED: Judgement = Judgement {
+    decision: Decision::NoMatch,
     refused_by: RESOURCE_BASED,
 };
 

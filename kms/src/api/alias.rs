@@ -32,10 +32,9 @@ pub(crate) fn create(
     violations::check(&request)?;
     let name = request.alias_name.as_deref().unwrap_or_default();
     check_name(name)?;
-    check_target(request.target_key_id.as_deref())?;
+    check_target(call, request.target_key_id.as_deref())?;
     let permit = call.key(request.target_key_id.as_deref(), By::Id)?;
     let key = permit.key();
-    check_own(call, key)?;
     call.check_state(key, Group::Describe)?;
     if call.kms.keys.aliases_of(key).len() >= ALIASES_MAX {
         let text = format!(
@@ -70,12 +69,11 @@ pub(crate) fn update(
     violations::check(&request)?;
     let name = request.alias_name.as_deref().unwrap_or_default();
     check_name(name)?;
-    check_target(request.target_key_id.as_deref())?;
+    check_target(call, request.target_key_id.as_deref())?;
     let (account, region) = call.caller.place();
     let missing = || no_such_alias(&alias_arn(account, region, name));
     let permit = call.key(request.target_key_id.as_deref(), By::Id)?;
     let key = permit.key();
-    check_own(call, key)?;
     call.check_state(key, Group::Describe)?;
     let present = call
         .kms
@@ -157,14 +155,21 @@ pub(crate) fn list(
     })
 }
 
-/// An alias names a key, never another alias.
-fn check_target(target: Option<&str>) -> Result<(), KmsError> {
-    if target.is_some_and(|target| target.starts_with("alias/") || target.contains(":alias/")) {
+/// An alias names a key of its own account, never another alias.
+fn check_target(call: &mut Call<'_>, target: Option<&str>) -> Result<(), KmsError> {
+    let target = target.unwrap_or_default();
+    if target.starts_with("alias/") || target.contains(":alias/") {
         return Err(KmsError::validation(
             "Aliases must refer to keys. Not aliases",
         ));
     }
-    Ok(())
+    match call.resolve(target, By::Id) {
+        Ok(key) if *key.account() != call.caller.account => {
+            call.charge(None)?;
+            Err(no_such_key(key.arn()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether clients may make and change aliases of that name.
@@ -184,14 +189,6 @@ pub(crate) fn check_name(name: &str) -> Result<(), KmsError> {
         )));
     }
     Ok(())
-}
-
-/// An alias names a key of its own account.
-fn check_own(call: &Call<'_>, key: &Key) -> Result<(), KmsError> {
-    if call.caller.account == *key.account() {
-        return Ok(());
-    }
-    Err(no_such_key(key.arn()))
 }
 
 /// An alias moves only between keys of the same kind.

@@ -171,6 +171,7 @@ impl<'a> Call<'a> {
         let intent = Intent {
             caller: self.caller,
             action: action.name,
+            for_any_account: self.name.is_for_any_account(),
             purpose: PhantomData,
             context: action.context,
             alias,
@@ -227,6 +228,7 @@ impl<'a> Call<'a> {
         let intent = Intent::<Management> {
             caller: &self.caller.in_region(key.region()),
             action: self.name.as_str(),
+            for_any_account: self.name.is_for_any_account(),
             purpose: PhantomData,
             context: None,
             alias: None,

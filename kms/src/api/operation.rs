@@ -11,7 +11,7 @@ use crate::error::Code;
 use crate::error::KmsError;
 
 macro_rules! make {
-    ($($name:ident $method:ident ($request:ident) -> $answer:ident, $kind:ident;)+) => {
+    ($($name:ident $method:ident ($request:ident) -> $answer:ident, $kind:ident $keys:ident;)+) => {
         /// AWS's name of an operation.
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -39,6 +39,14 @@ macro_rules! make {
                 match name {
                     $(stringify!($name) => Some(Self::$name),)+
                     _ => None,
+                }
+            }
+
+            /// Whether the operation is for keys of other accounts, too, if their policies allow it.
+            #[must_use]
+            pub const fn is_for_any_account(self) -> bool {
+                match self {
+                    $(Self::$name => is_any!($keys),)+
                 }
             }
 
@@ -133,6 +141,15 @@ macro_rules! kind {
     };
     (heavy) => {
         Kind::Heavy
+    };
+}
+
+macro_rules! is_any {
+    (any) => {
+        true
+    };
+    (own) => {
+        false
     };
 }
 

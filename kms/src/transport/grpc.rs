@@ -272,7 +272,7 @@ impl Methods {
 
 /// Makes a method of every operation in the table.
 macro_rules! methods {
-    ($($name:ident $method:ident ($request:ident) -> $answer:ident, $kind:ident;)+) => {
+    ($($name:ident $method:ident ($request:ident) -> $answer:ident, $kind:ident $keys:ident;)+) => {
         #[tonic::async_trait]
         impl KeyManagement for Methods {
             $(

@@ -384,6 +384,14 @@ fn the_key_that_s3_owns_serves_s3_of_its_account_alone_and_for_cryptography_alon
             "{operation}"
         );
     }
+    // Not even where everybody may do everything.
+    world.kms.enforce(Enforcement::Open);
+    for account in [ACCOUNT, OTHER] {
+        let delete = json!({"KeyId": arn});
+        let refusal = world.call_as(&s3(account), "ScheduleKeyDeletion", delete);
+        let code = refusal.unwrap_err().code().name();
+        assert_eq!(code, "AccessDeniedException", "{account}");
+    }
 }
 
 #[test]
@@ -406,4 +414,76 @@ fn where_policies_only_warn_callers_of_other_accounts_are_refused_and_where_all_
     assert_eq!(outcomes(Enforcement::Off), (true, false));
     assert_eq!(outcomes(Enforcement::Warn), (true, false));
     assert_eq!(outcomes(Enforcement::Open), (true, true));
+}
+
+#[test]
+fn what_works_within_an_account_only_is_refused_to_others_whatever_the_key_policy_allows() {
+    let world = World::new();
+    let (id, arn) = world.key();
+    let open = json!([{"Effect": "Allow", "Action": "kms:*", "Resource": "*", "Principal": "*"}]);
+    let open = policy(&open);
+    world.ok("PutKeyPolicy", json!({"KeyId": id, "Policy": open}));
+    let bob = user(OTHER, "bob");
+    let with = |more: Value| {
+        let mut request = more;
+        request["KeyId"] = json!(arn);
+        request
+    };
+    let tags = json!([{"TagKey": "team", "TagValue": "red"}]);
+    let import = json!({
+        "ImportToken": "AAAA", "EncryptedKeyMaterial": "AAAA",
+        "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE",
+    });
+    let wrapping = json!({
+        "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048",
+    });
+    for (operation, request) in [
+        ("CancelKeyDeletion", json!({})),
+        ("DeleteImportedKeyMaterial", json!({})),
+        ("DisableKey", json!({})),
+        ("DisableKeyRotation", json!({})),
+        ("EnableKey", json!({})),
+        ("EnableKeyRotation", json!({})),
+        ("GetKeyLastUsage", json!({})),
+        ("GetKeyPolicy", json!({})),
+        ("GetParametersForImport", wrapping),
+        ("ImportKeyMaterial", import),
+        ("ListAliases", json!({})),
+        ("ListKeyPolicies", json!({})),
+        ("ListKeyRotations", json!({})),
+        ("ListResourceTags", json!({})),
+        ("PutKeyPolicy", json!({"Policy": open})),
+        ("ReplicateKey", json!({"ReplicaRegion": "eu-west-1"})),
+        ("RotateKeyOnDemand", json!({})),
+        ("ScheduleKeyDeletion", json!({})),
+        ("TagResource", json!({"Tags": tags})),
+        ("UntagResource", json!({"TagKeys": ["team"]})),
+        ("UpdateKeyDescription", json!({"Description": "mine"})),
+        ("UpdatePrimaryRegion", json!({"PrimaryRegion": "eu-west-1"})),
+    ] {
+        let refusal = world.call_as(&bob, operation, with(request)).unwrap_err();
+        let expected = format!(
+            "AccessDeniedException: User: {} is not authorized to perform: kms:{operation} on \
+             resource: {arn} because no resource-based policy allows the kms:{operation} action",
+            bob.principal_arn
+        );
+        assert_eq!(refusal.to_string(), expected);
+    }
+    let alias = json!({"AliasName": "alias/mine", "TargetKeyId": arn});
+    for operation in ["CreateAlias", "UpdateAlias"] {
+        let refusal = world.call_as(&bob, operation, alias.clone()).unwrap_err();
+        let expected = format!("NotFoundException: Key '{arn}' does not exist");
+        assert_eq!(refusal.to_string(), expected);
+    }
+    for operation in ["DescribeKey", "GetKeyRotationStatus", "ListGrants"] {
+        world.call_as(&bob, operation, with(json!({}))).unwrap();
+    }
+    encrypt(&world, &bob, &arn).unwrap();
+    world.kms.enforce(Enforcement::Off);
+    let delete = with(json!({}));
+    world
+        .call_as(&bob, "ScheduleKeyDeletion", delete.clone())
+        .unwrap_err();
+    world.kms.enforce(Enforcement::Open);
+    world.call_as(&bob, "ScheduleKeyDeletion", delete).unwrap();
 }

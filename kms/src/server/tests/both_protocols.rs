@@ -24,7 +24,7 @@ use crate::server::Running;
 type Outcome = Result<Value, (String, String)>;
 
 macro_rules! by_grpc {
-    ($($name:ident $method:ident ($request:ident) -> $answer:ident, $kind:ident;)+) => {
+    ($($name:ident $method:ident ($request:ident) -> $answer:ident, $kind:ident $keys:ident;)+) => {
         /// One operation over gRPC.
         async fn by_grpc(
             client: &mut KeyManagementClient<Channel>,
