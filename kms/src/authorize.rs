@@ -11,6 +11,7 @@
 //! Source: <https://docs.aws.amazon.com/kms/latest/developerguide/policy-evaluation.html>
 
 mod context;
+mod grants;
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -18,8 +19,6 @@ use std::sync::Arc;
 
 use arc_swap::Guard;
 use proto::iam::Delegation;
-use proto::iam::Rights;
-use proto::identity::PrincipalKind;
 use proto::policy::Context;
 use proto::policy::Decision;
 use proto::policy::Policy;
@@ -35,6 +34,7 @@ use crate::crypto::material::UsePermit;
 use crate::error::KmsError;
 use crate::keys::Keys;
 use crate::keys::grant::Grant;
+use crate::keys::grant::names;
 use crate::keys::key::Key;
 use crate::keys::key::Snapshot;
 use crate::keys::metadata::KeySpec;
@@ -224,7 +224,12 @@ fn decide<P: Purpose>(
         }
         verdict
     });
-    let grants = allowing(intent, &snapshot.record.grants);
+    let what = grants::What {
+        action: intent.action,
+        context: intent.context,
+        new_grant: intent.new_grant,
+    };
+    let grants = grants::allowing(caller, &what, &snapshot.record.grants);
     let by_key = match grants.is_empty() {
         true => verdict.decision,
         false => verdict.decision.or(Decision::Allow),
@@ -235,57 +240,66 @@ fn decide<P: Purpose>(
             refused_by: RESOURCE_BASED,
         };
     };
+    let granted = grants.iter().map(|grant| (*grant, &*grant.grantee));
     let (owner, by_resource) = (key.account().as_str(), Delegation::ByResource);
     let decided = rights.decide_with(&verdict, owner, by_resource, &action, key.arn());
+    let granted = grants::leave(&rights, granted, caller, key, &action);
+    let (decision, refused_by) = match granted {
+        Some((by_grant, kind)) => (decided.or(by_grant), kind),
+        None => (
+            decided,
+            rights.refusing_kind(&verdict, owner, &action, key.arn()),
+        ),
+    };
     Judgement {
-        decision: decided.or(by_grants(&rights, &grants, caller, key, &action)),
+        decision,
         // What the key allows, the caller's own policies refuse.
         refused_by: match by_key {
-            Decision::Allow => rights.refusing_kind(&verdict, owner, &action, key.arn()),
+            Decision::Allow => refused_by,
             Decision::Deny | Decision::NoMatch => RESOURCE_BASED,
         },
     }
 }
 
-/// The grants of a key that allow what is intended: each by itself, as grants do not add up.
-fn allowing<'g, P>(intent: &Intent<'_, P>, grants: &'g [Grant]) -> Vec<&'g Grant> {
-    let covers = |grant: &Grant| match intent.new_grant {
-        Some(new) => grant.covers(new),
-        None => intent.action != "CreateGrant",
-    };
-    let source = intent.caller.identity.as_ref().map(|it| &it.source);
-    let role = source.filter(|source| source.kind() == PrincipalKind::Role);
-    let is_for = |grant: &Grant, arn: &str| grant.allows(arn, intent.action, intent.context);
-    let allows = |grant: &&Grant| {
-        let by_role = role.is_some_and(|role| is_for(grant, role.as_str()));
-        (by_role || is_for(grant, &intent.caller.principal_arn)) && covers(grant)
-    };
-    grants.iter().filter(allows).collect()
-}
-
-/// What the caller's own policies leave of the right that grants give. A grant that its account or the key's gives a
-/// principal by name needs no policy; one for an account, or one of another account's key that another account made,
-/// needs a policy that allows the same.
+/// Lets the caller retire a grant of a key. The grant says who may, and the root user of the key's account may;
+/// policies of users and sessions may deny it, and a key policy has no say.
 ///
-/// Source: <https://docs.aws.amazon.com/kms/latest/developerguide/grants.html>, and answers of AWS to callers of
-/// another account of 2026-09-12.
-fn by_grants(
-    rights: &Rights,
-    grants: &[&Grant],
-    caller: &Caller,
+/// Source: <https://docs.aws.amazon.com/kms/latest/developerguide/grant-delete.html>
+///
+/// # Errors
+///
+/// `AccessDeniedException`, in AWS's words.
+pub fn permit_retiring(
+    intent: &Intent<'_, Management>,
+    grant: &Grant,
     key: &Key,
-    action: &str,
-) -> Decision {
-    let is_enough = |grant: &&Grant| {
-        let is_near = caller.account == *key.account() || grant.is_issued_by(&caller.account);
-        is_near && !grant.is_for_an_account()
+    keys: &Keys,
+    enforcement: Enforcement,
+) -> Result<(), KmsError> {
+    let caller = intent.caller;
+    let own = caller.account == *key.account();
+    let is_root = own && caller.principal_arn.ends_with(":root");
+    let is_named = |named: &&str| grants::names_of(caller).any(|arn| names(named, arn));
+    let named: Vec<_> = grant.retiring_principals().filter(is_named).collect();
+    let context = conditions(intent, key, &key.snapshot(), keys);
+    let action = format!("kms:{}", intent.action);
+    let (decision, refused_by) = match caller.rights(&context) {
+        _ if named.is_empty() && !is_root => (Decision::NoMatch, "identity-based"),
+        None => (Decision::Allow, "identity-based"),
+        Some(rights) => {
+            let granted = named.into_iter().map(|named| (grant, named));
+            let granted = grants::leave(&rights, granted, caller, key, &action);
+            let decided = || {
+                let kind = rights.refusing_kind(&Verdict::NONE, "", &action, key.arn());
+                (rights.decide(&action, key.arn()), kind)
+            };
+            granted.unwrap_or_else(decided)
+        }
     };
-    if grants.is_empty() {
-        return Decision::NoMatch;
-    }
-    match grants.iter().any(is_enough) {
-        true => rights.limit(Decision::Allow, action, key.arn()),
-        false => rights.decide(action, key.arn()),
+    let error = || denied(intent, key, decision == Decision::Deny, refused_by);
+    match (decision, enforcement) {
+        (Decision::Allow, _) | (_, Enforcement::Open) => Ok(()),
+        _ => Err(error()),
     }
 }
 

@@ -169,15 +169,9 @@ impl<'a> Call<'a> {
         }
         upkeep::rotate_if_due(&self.kms.keys, &key, self.now)?;
         let intent = Intent {
-            caller: self.caller,
-            action: action.name,
-            for_any_account: self.name.is_for_any_account(),
-            purpose: PhantomData,
             context: action.context,
             alias,
-            new_grant: self.new_grant.as_ref(),
-            conditions: &self.conditions,
-            now: self.now,
+            ..self.intent(self.caller, action.name)
         };
         authorize::permit(&intent, key, &self.kms.keys, self.kms.enforcement())
     }
@@ -225,18 +219,31 @@ impl<'a> Call<'a> {
     /// Checks whether the caller may do the same with a related key, which is in another Region.
     pub(crate) fn permit_related(&mut self, key: Arc<Key>) -> Result<(), KmsError> {
         self.record.key(&key);
-        let intent = Intent::<Management> {
-            caller: &self.caller.in_region(key.region()),
-            action: self.name.as_str(),
+        let caller = self.caller.in_region(key.region());
+        let intent: Intent<'_, Management> = self.intent(&caller, self.name.as_str());
+        authorize::permit(&intent, key, &self.kms.keys, self.kms.enforcement()).map(drop)
+    }
+
+    /// Checks whether the caller may retire a grant of that key.
+    pub(crate) fn permit_retiring(&self, key: &Key, grant: &Grant) -> Result<(), KmsError> {
+        let intent = self.intent(self.caller, self.name.as_str());
+        let (keys, enforcement) = (&self.kms.keys, self.kms.enforcement());
+        authorize::permit_retiring(&intent, grant, key, keys, enforcement)
+    }
+
+    /// That a caller does an action, named by no alias and under no encryption context.
+    fn intent<'c, P>(&'c self, caller: &'c Caller, action: &'c str) -> Intent<'c, P> {
+        Intent {
+            caller,
+            action,
             for_any_account: self.name.is_for_any_account(),
             purpose: PhantomData,
             context: None,
             alias: None,
-            new_grant: None,
+            new_grant: self.new_grant.as_ref(),
             conditions: &self.conditions,
             now: self.now,
-        };
-        authorize::permit(&intent, key, &self.kms.keys, self.kms.enforcement()).map(drop)
+        }
     }
 
     /// Charges the operation's quota, once for each call.

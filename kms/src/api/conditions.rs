@@ -5,6 +5,7 @@
 //!
 //! Source: <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html>
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proto::kms::v1;
@@ -15,6 +16,7 @@ use crate::api::operation::Operation;
 use crate::api::rotation::PERIOD_DAYS_DEFAULT;
 use crate::authorize::Condition;
 use crate::caller::Caller;
+use crate::keys::grant::Grant;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
 use crate::keys::metadata::Origin;
@@ -213,17 +215,35 @@ fn grant(request: &v1::CreateGrantRequest, caller: &Caller) -> Vec<Condition> {
         conditions.extend(text(name, principal.as_deref()));
     }
     if let Some(constraints) = &request.constraints {
-        let kind = "kms:GrantConstraintType";
-        if !constraints.encryption_context_equals.is_empty() {
-            conditions.push(Condition::new(kind, "EncryptionContextEquals"));
-        }
-        if !constraints.encryption_context_subset.is_empty() {
-            conditions.push(Condition::new(kind, "EncryptionContextSubset"));
-        }
         let source_arn = constraints.source_arn.as_deref();
         conditions.extend(text("kms:GrantConstraintSourceArn", source_arn));
-        let pairs = constraints.encryption_context_equals.iter();
-        for (name, value) in pairs.chain(&constraints.encryption_context_subset) {
+        conditions.extend(of_constraints(
+            &constraints.encryption_context_equals,
+            &constraints.encryption_context_subset,
+        ));
+    }
+    conditions
+}
+
+/// What conditions may look at in a grant that is to be retired.
+pub(crate) fn of_grant(grant: &Grant) -> Vec<Condition> {
+    of_constraints(&grant.context_equals, &grant.context_subset)
+}
+
+/// The encryption context that a grant demands, and how strictly.
+fn of_constraints(
+    equals: &BTreeMap<String, String>,
+    subset: &BTreeMap<String, String>,
+) -> Vec<Condition> {
+    let mut conditions = Vec::new();
+    for (kind, pairs) in [
+        ("EncryptionContextEquals", equals),
+        ("EncryptionContextSubset", subset),
+    ] {
+        if !pairs.is_empty() {
+            conditions.push(Condition::new("kms:GrantConstraintType", kind));
+        }
+        for (name, value) in pairs {
             let pair = format!("kms:EncryptionContext:{name}");
             conditions.push(Condition::new(pair, value));
             conditions.push(Condition::new("kms:EncryptionContextKeys", name));

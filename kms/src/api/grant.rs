@@ -3,12 +3,12 @@
 use proto::kms::v1;
 
 use crate::api::call::Call;
+use crate::api::conditions;
 use crate::api::metadata::seconds;
 use crate::api::page;
 use crate::api::page::LIMITS_OF_LONG_ITEMS;
 use crate::api::reference::By;
 use crate::api::violations;
-use crate::authorize::Enforcement;
 use crate::caller::root_arn;
 use crate::crypto;
 use crate::error::Code;
@@ -205,17 +205,8 @@ pub(crate) fn retire(
     };
     let key = call.resolve(&arn, By::Id)?;
     let grant = find(&key, &id)?;
-    let caller = call.caller;
-    let own = caller.account == *key.account();
-    let root = caller.principal_arn.ends_with(":root");
-    let open = call.kms.enforcement() == Enforcement::Open;
-    if !(open || grant.retirable_by(&caller.principal_arn) || (own && root)) {
-        return Err(KmsError::access_denied(format!(
-            "User: {} is not authorized to perform: kms:RetireGrant on resource: {}",
-            caller.principal_arn,
-            key.arn()
-        )));
-    }
+    call.conditions = conditions::of_grant(&grant);
+    call.permit_retiring(&key, &grant)?;
     call.end_dry_run(request.dry_run)?;
     remove(call, &key, &id)?;
     call.record.key(&key);

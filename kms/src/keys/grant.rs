@@ -50,29 +50,17 @@ impl Grant {
             && self.source_arn.is_none()
     }
 
-    /// Whether it is for an account, which decides by its own policies who of its principals has the right.
-    #[must_use]
-    pub fn is_for_an_account(&self) -> bool {
-        is_account(&self.grantee)
-    }
-
     /// Whether that account made it.
     #[must_use]
     pub fn is_issued_by(&self, account: &AccountId) -> bool {
         self.issuing_account.split(':').nth(4) == Some(account.as_str())
     }
 
-    /// Whether the principal may retire it.
-    #[must_use]
-    pub fn retirable_by(&self, principal_arn: &str) -> bool {
-        self.retiring
-            .as_deref()
-            .is_some_and(|retiring| names(retiring, principal_arn))
-            || (names(&self.grantee, principal_arn)
-                && self
-                    .operations
-                    .iter()
-                    .any(|operation| operation == "RetireGrant"))
+    /// Who may retire it: the principal that it names for that, and the grantee if it allows that.
+    pub fn retiring_principals(&self) -> impl Iterator<Item = &str> {
+        let is_allowed = self.operations.iter().any(|it| it == "RetireGrant");
+        let grantee = is_allowed.then_some(&*self.grantee);
+        self.retiring.as_deref().into_iter().chain(grantee)
     }
 
     /// Whether it lets a principal who makes grants by it make that one: nothing that it does not allow itself, and
@@ -102,13 +90,14 @@ impl Grant {
     }
 }
 
-/// Whether a grant's principal is an account: its number or its root user.
-fn is_account(named: &str) -> bool {
+/// Whether a grant's principal is an account: its number or its root user. By its own policies the account decides who
+/// of its principals has the right.
+pub(crate) fn is_account(named: &str) -> bool {
     named.ends_with(":root") || named.parse::<AccountId>().is_ok()
 }
 
 /// Whether a grant's principal is the caller, its account, or the role of its session.
-fn names(named: &str, principal_arn: &str) -> bool {
+pub(crate) fn names(named: &str, principal_arn: &str) -> bool {
     if named == principal_arn {
         return true;
     }

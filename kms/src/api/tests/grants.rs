@@ -113,7 +113,9 @@ fn a_grant_needs_no_policy_of_its_grantee_and_does_not_outweigh_its_denials() {
     let deny = json!({"Effect": "Deny", "Action": "kms:Encrypt", "Resource": "*"});
     assert!(encrypt(&world, &limited(&json!([deny]), None), &arn).is_err());
     let other = json!({"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"});
-    assert!(encrypt(&world, &limited(&json!([]), Some(&other)), &arn).is_err());
+    let refusal = encrypt(&world, &limited(&json!([]), Some(&other)), &arn).unwrap_err();
+    let because = "because no session policy allows the kms:Encrypt action";
+    assert!(refusal.ends_with(because), "{refusal}");
 }
 
 /// Gives carl a grant for those operations and constraints.
@@ -256,4 +258,46 @@ fn a_grant_for_a_role_with_a_path_is_for_its_sessions() {
         *format!("arn:aws:sts::{ACCOUNT}:assumed-role/reader/monday")
     );
     encrypt(&world, &session, &arn).unwrap();
+}
+
+#[test]
+fn the_policies_of_who_a_grant_lets_retire_it_may_deny_that() {
+    let world = World::new();
+    let (id, arn) = world.key();
+    let retire = |caller: &Caller, constraints: &Value| {
+        let request = json!({
+            "KeyId": id, "GranteePrincipal": caller.principal_arn.to_string(),
+            "Operations": ["Decrypt", "RetireGrant"], "Constraints": constraints,
+        });
+        let made = world.ok("CreateGrant", request);
+        let request = json!({"KeyId": arn, "GrantId": made["GrantId"]});
+        let ended = world.call_as(caller, "RetireGrant", request);
+        ended.map_err(|error| error.to_string())
+    };
+    let deny = |condition: Value| json!({"Effect": "Deny", "Action": "kms:RetireGrant", "Resource": "*", "Condition": condition});
+    let none = json!({});
+    let subset = json!({"EncryptionContextSubset": {"a": "1"}});
+    retire(&limited(&json!([]), None), &none).unwrap();
+    let refusal = retire(&limited(&json!([deny(none.clone())]), None), &none).unwrap_err();
+    let expected = format!(
+        "AccessDeniedException: User: {} is not authorized to perform: kms:RetireGrant on resource: {arn} \
+         with an explicit deny in an identity-based policy",
+        user_caller().principal_arn
+    );
+    assert_eq!(refusal, expected);
+    let by_type = json!({"StringEquals": {"kms:GrantConstraintType": "EncryptionContextSubset"}});
+    let by_context = json!({"StringEquals": {"kms:EncryptionContext:a": "1"}});
+    for condition in [by_type, by_context] {
+        let caller = limited(&json!([deny(condition)]), None);
+        retire(&caller, &subset).unwrap_err();
+        retire(&caller, &none).unwrap();
+    }
+    let other = json!({"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"});
+    let refusal = retire(&limited(&json!([]), Some(&other)), &none).unwrap_err();
+    assert!(refusal.ends_with("because no session policy allows the kms:RetireGrant action"));
+    let refusal = retire(&limited_in(OTHER, &json!([]), None), &none).unwrap_err();
+    let because = "because no identity-based policy allows the kms:RetireGrant action";
+    assert!(refusal.ends_with(because), "{refusal}");
+    let allow = json!({"Effect": "Allow", "Action": "kms:RetireGrant", "Resource": "*"});
+    retire(&limited_in(OTHER, &json!([allow]), None), &none).unwrap();
 }
