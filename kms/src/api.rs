@@ -25,6 +25,8 @@ mod dispatch;
 mod draft;
 mod encrypt;
 mod grant;
+mod grant_principal;
+mod grant_token;
 mod import;
 mod key;
 mod key_policy;

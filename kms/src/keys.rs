@@ -144,6 +144,16 @@ impl Keys {
         keys
     }
 
+    /// All keys of a Region, whatever their accounts.
+    #[must_use]
+    pub fn list_region(&self, region: &Region, now: Timestamp) -> Vec<Arc<Key>> {
+        let all = self.partitions.all().into_iter();
+        let here = all.filter(|(_, of, _)| of == region);
+        let keys = here.flat_map(|(_, _, partition)| partition.keys());
+        keys.filter(|key| !key.snapshot().record.is_deleted(now))
+            .collect()
+    }
+
     /// All keys that are not deleted, except those that AWS owns, each with the names of its aliases in order.
     #[must_use]
     pub fn all_with_aliases(&self, now: Timestamp) -> Vec<(Arc<Key>, Vec<String>)> {

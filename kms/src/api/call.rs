@@ -9,6 +9,7 @@ use std::sync::Arc;
 use proto::time::Timestamp;
 
 use crate::api::call_record::CallRecord;
+use crate::api::grant_token;
 use crate::api::kms::Kms;
 use crate::api::operation::Operation;
 use crate::api::operation::OperationName;
@@ -19,6 +20,7 @@ use crate::api::violations::Constrained;
 use crate::authorize;
 use crate::authorize::Condition;
 use crate::authorize::Cryptography;
+use crate::authorize::Enforcement;
 use crate::authorize::Intent;
 use crate::authorize::Management;
 use crate::authorize::Permitted;
@@ -51,6 +53,8 @@ pub(crate) struct Call<'a> {
     pub(crate) conditions: Vec<Condition>,
     /// The grant that CreateGrant is to make.
     pub(crate) new_grant: Option<Grant>,
+    /// The grant tokens in the request.
+    pub(crate) grant_tokens: Vec<String>,
 }
 
 /// What the caller does with a key.
@@ -72,6 +76,7 @@ impl<'a> Call<'a> {
             charged: false,
             conditions: Vec::new(),
             new_grant: None,
+            grant_tokens: Vec::new(),
         }
     }
 
@@ -167,6 +172,7 @@ impl<'a> Call<'a> {
         if P::USES_MATERIAL {
             self.charge_key_store(&key)?;
         }
+        self.check_grant_tokens()?;
         upkeep::rotate_if_due(&self.kms.keys, &key, self.now)?;
         let intent = Intent {
             context: action.context,
@@ -174,6 +180,15 @@ impl<'a> Call<'a> {
             ..self.intent(self.caller, action.name)
         };
         authorize::permit(&intent, key, &self.kms.keys, self.kms.enforcement())
+    }
+
+    /// Refuses a request with something else among its grant tokens, unless everybody may do everything.
+    fn check_grant_tokens(&self) -> Result<(), KmsError> {
+        if self.kms.enforcement() == Enforcement::Open {
+            return Ok(());
+        }
+        let mut tokens = self.grant_tokens.iter();
+        tokens.try_for_each(|token| grant_token::read(&self.kms.keys, token).map(drop))
     }
 
     /// Checks the caller's own policies for an operation about no key, or about the name of one.
@@ -187,10 +202,13 @@ impl<'a> Call<'a> {
             Operation::CreateAlias(request) => alias(&request.alias_name),
             Operation::UpdateAlias(request) => alias(&request.alias_name),
             Operation::DeleteAlias(request) => alias(&request.alias_name),
+            Operation::ListRetirableGrants(request) => {
+                let principal = request.retiring_principal.as_deref();
+                principal.unwrap_or("*").to_owned()
+            }
             Operation::CreateKey(_)
             | Operation::ListKeys(_)
             | Operation::ListAliases(_)
-            | Operation::ListRetirableGrants(_)
             | Operation::GenerateRandom(_)
             | Operation::ConnectCustomKeyStore(_)
             | Operation::CreateCustomKeyStore(_)

@@ -9,6 +9,7 @@ use crate::api::data_key;
 use crate::api::data_key_pair;
 use crate::api::encrypt;
 use crate::api::grant;
+use crate::api::grant_token;
 use crate::api::import;
 use crate::api::key;
 use crate::api::key_policy;
@@ -36,6 +37,7 @@ impl Kms {
     pub fn call(&self, caller: &Caller, operation: Operation) -> Result<Answer, KmsError> {
         let mut call = Call::new(self, caller, operation.name());
         call.conditions = conditions::from_operation(&operation, caller);
+        call.grant_tokens = grant_token::given(&operation).to_vec();
         let permitted = call.permit_account(&operation);
         let mut answer = permitted.and_then(|()| run(&mut call, operation));
         if self.compat() == Compat::LocalStack {

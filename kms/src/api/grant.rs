@@ -4,17 +4,22 @@ use proto::kms::v1;
 
 use crate::api::call::Call;
 use crate::api::conditions;
+use crate::api::grant_principal;
+use crate::api::grant_token;
 use crate::api::metadata::seconds;
 use crate::api::page;
 use crate::api::page::LIMITS_OF_LONG_ITEMS;
 use crate::api::reference::By;
 use crate::api::violations;
+use crate::authorize::Enforcement;
 use crate::caller::root_arn;
 use crate::crypto;
 use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::grant::Grant;
 use crate::keys::key::Key;
+use crate::keys::metadata::KeySpec;
+use crate::keys::metadata::KeyUsage;
 use crate::keys::state::Group;
 
 /// Gives a principal permissions on a key.
@@ -32,7 +37,7 @@ pub(crate) fn create(
     let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
     call.check_state(key, Group::CreateGrant)?;
-    check(&drafted)?;
+    check(&drafted, key)?;
     call.end_dry_run(request.dry_run)?;
     let id = call.kms.keys.change(key, |record| {
         let same = |grant: &&Grant| {
@@ -63,10 +68,7 @@ pub(crate) fn create(
         Ok(id)
     })?;
     call.record.respond("grantId", &*id);
-    let token = call
-        .kms
-        .keys
-        .seal_token(TOKEN, &format!("{} {id}", key.arn()));
+    let token = grant_token::make(&call.kms.keys, key.arn(), &id);
     Ok(v1::CreateGrantResponse {
         grant_token: Some(token),
         grant_id: Some(id),
@@ -108,7 +110,8 @@ pub(crate) fn list(
     })
 }
 
-/// Lists the grants of the caller's account and Region that a principal may retire.
+/// Lists the grants in the Region called that a principal of the caller's account may retire, on the keys of any
+/// account. Of a service, on those of the caller's account.
 pub(crate) fn list_retirable(
     call: &mut Call<'_>,
     request: v1::ListRetirableGrantsRequest,
@@ -117,15 +120,26 @@ pub(crate) fn list_retirable(
         .parameter_text("retiringPrincipal", request.retiring_principal.as_deref());
     violations::check(&request)?;
     call.charge(None)?;
+    let (account, region) = call.caller.place();
+    let (keys, now) = (&call.kms.keys, call.now);
     let principal = request
         .retiring_principal
         .or(request.retiring_service_principal);
-    let Some(principal) = principal else {
-        return Err(KmsError::validation("RetiringPrincipal is required."));
+    let (principal, keys) = match principal {
+        Some(service) if grant_principal::is_service(&service) => {
+            (service, keys.list(account, region, now))
+        }
+        Some(principal) => {
+            let is_own = grant_principal::account(&principal)? == *account;
+            if !is_own && call.kms.enforcement() != Enforcement::Open {
+                return Err(not_of_caller(call, &principal));
+            }
+            (principal, keys.list_region(region, now))
+        }
+        None => return Err(KmsError::validation("RetiringPrincipal is required.")),
     };
-    let (account, region) = call.caller.place();
     let mut grants = Vec::new();
-    for key in call.kms.keys.list(account, region, call.now) {
+    for key in keys {
         let snapshot = key.snapshot();
         let retirable = |grant: &&Grant| grant.retiring.as_ref() == Some(&principal);
         grants.extend(
@@ -158,6 +172,14 @@ pub(crate) fn list_retirable(
     })
 }
 
+fn not_of_caller(call: &Call<'_>, principal: &str) -> KmsError {
+    KmsError::access_denied(format!(
+        "User: {} is not authorized to perform: kms:ListRetirableGrants on resource: {principal} because no \
+         resource-based policy allows the kms:ListRetirableGrants action",
+        call.caller.principal_arn
+    ))
+}
+
 /// Ends a grant, for its maker.
 pub(crate) fn revoke(
     call: &mut Call<'_>,
@@ -186,16 +208,7 @@ pub(crate) fn retire(
     violations::check(&request)?;
     call.charge(None)?;
     let (arn, id) = match (request.grant_token, request.key_id, request.grant_id) {
-        (Some(token), None, None) => {
-            let invalid = || KmsError::new(Code::InvalidGrantTokenException, "");
-            let opened = call
-                .kms
-                .keys
-                .open_token(TOKEN, &token)
-                .ok_or_else(invalid)?;
-            let (arn, id) = opened.split_once(' ').ok_or_else(invalid)?;
-            (arn.to_owned(), id.to_owned())
-        }
+        (Some(token), None, None) => grant_token::read(&call.kms.keys, &token)?,
         (None, Some(key_id), Some(id)) => (key_id, id),
         _ => {
             return Err(KmsError::validation(
@@ -240,12 +253,34 @@ fn draft(call: &Call<'_>, request: &v1::CreateGrantRequest) -> Grant {
     }
 }
 
-/// Refuses a grant whose parts do not go together.
-fn check(grant: &Grant) -> Result<(), KmsError> {
+/// Refuses a grant whose parts do not go together, or not with the key.
+fn check(grant: &Grant, key: &Key) -> Result<(), KmsError> {
     if grant.grantee.is_empty() {
         return Err(KmsError::validation(
             "1 validation error detected: Value null at 'granteePrincipal' failed to satisfy \
              constraint: Member must not be null",
+        ));
+    }
+    let partition = key.region().partition();
+    grant_principal::check(&grant.grantee, "GranteePrincipal", partition)?;
+    if let Some(retiring) = &grant.retiring {
+        grant_principal::check(retiring, "RetiringPrincipal", partition)?;
+    }
+    let (spec, usage) = {
+        let record = &key.snapshot().record;
+        (record.spec, record.usage)
+    };
+    let mut operations = grant.operations.iter();
+    if let Some(operation) = operations.find(|name| !is_of(name, spec, usage)) {
+        return Err(KmsError::validation(format!(
+            "Operation {operation} is not supported by a key with KeySpec {} and KeyUsage {}.",
+            spec.as_str(),
+            usage.as_str()
+        )));
+    }
+    if grant.operations.iter().all(|name| name == "CreateGrant") {
+        return Err(KmsError::validation(
+            "Grants must not contain only the CreateGrant operation.",
         ));
     }
     let (has_subset, has_equals) = (
@@ -257,13 +292,31 @@ fn check(grant: &Grant) -> Result<(), KmsError> {
             "You cannot specify both EncryptionContextSubset and EncryptionContextEquals.",
         ));
     }
-    let without_context = |operation: &String| WITHOUT_CONTEXT.contains(&&**operation);
-    if (has_subset || has_equals) && grant.operations.iter().any(without_context) {
+    if (has_subset || has_equals) && spec != KeySpec::SymmetricDefault {
         return Err(KmsError::validation(
             "Encryption context constraints are not valid for the operations of this grant.",
         ));
     }
     Ok(())
+}
+
+/// Whether a grant of such a key may have that operation.
+///
+/// Source: <https://docs.aws.amazon.com/kms/latest/developerguide/symm-asymm-compare.html>
+fn is_of(operation: &str, spec: KeySpec, usage: KeyUsage) -> bool {
+    match operation {
+        "CreateGrant" | "DescribeKey" | "RetireGrant" => true,
+        "GetPublicKey" => !spec.is_symmetric(),
+        "Encrypt" | "Decrypt" | "ReEncryptFrom" | "ReEncryptTo" => {
+            usage == KeyUsage::EncryptDecrypt
+        }
+        "Sign" | "Verify" => usage == KeyUsage::SignVerify,
+        "GenerateMac" | "VerifyMac" => usage == KeyUsage::GenerateVerifyMac,
+        "DeriveSharedSecret" => usage == KeyUsage::KeyAgreement,
+        "Encapsulate" | "Decapsulate" => usage == KeyUsage::EncapsulateDecapsulate,
+        // What is sealed under a symmetric encryption key: data keys and pairs.
+        _ => spec == KeySpec::SymmetricDefault,
+    }
 }
 
 fn find(key: &Key, id: &str) -> Result<Grant, KmsError> {
@@ -300,7 +353,7 @@ fn cut(
 }
 
 fn entry(key: &Key, grant: Grant) -> v1::GrantListEntry {
-    let is_service = |name: &String| !name.starts_with("arn:") && name.contains('.');
+    let is_service = |name: &String| grant_principal::is_service(name);
     let constrained = !grant.context_subset.is_empty()
         || !grant.context_equals.is_empty()
         || grant.source_arn.is_some();
@@ -325,20 +378,5 @@ fn entry(key: &Key, grant: Grant) -> v1::GrantListEntry {
     }
 }
 
-/// What a token of a grant is sealed for.
-const TOKEN: &str = "grant token";
-
 /// Most grants of a key.
 const GRANTS_MAX: usize = 50_000;
-
-/// Operations without an encryption context, so a grant for them cannot constrain it.
-const WITHOUT_CONTEXT: &[&str] = &[
-    "Sign",
-    "Verify",
-    "GetPublicKey",
-    "GenerateMac",
-    "VerifyMac",
-    "DeriveSharedSecret",
-    "Encapsulate",
-    "Decapsulate",
-];

@@ -301,3 +301,201 @@ fn the_policies_of_who_a_grant_lets_retire_it_may_deny_that() {
     let allow = json!({"Effect": "Allow", "Action": "kms:RetireGrant", "Resource": "*"});
     retire(&limited_in(OTHER, &json!([allow]), None), &none).unwrap();
 }
+
+#[test]
+fn what_is_no_grant_token_is_refused_wherever_a_request_gives_one() {
+    let world = World::new();
+    let (id, arn) = world.key();
+    let sealed = world.ok("Encrypt", json!({"KeyId": id, "Plaintext": "AAAA"}));
+    let blob = &sealed["CiphertextBlob"];
+    let bob = user(ACCOUNT, "bob").principal_arn.to_string();
+    let grant = json!({"KeyId": id, "GranteePrincipal": bob, "Operations": ["Encrypt"]});
+    let made = world.ok("CreateGrant", grant.clone());
+    let data_pair = json!({"KeyId": id, "KeyPairSpec": "ECC_NIST_P256"});
+    for (operation, mut request) in [
+        ("CreateGrant", grant),
+        ("Decrypt", json!({"CiphertextBlob": blob})),
+        ("DescribeKey", json!({"KeyId": arn})),
+        ("Encrypt", json!({"KeyId": id, "Plaintext": "AAAA"})),
+        (
+            "GenerateDataKey",
+            json!({"KeyId": id, "KeySpec": "AES_256"}),
+        ),
+        (
+            "GenerateDataKeyWithoutPlaintext",
+            json!({"KeyId": id, "KeySpec": "AES_256"}),
+        ),
+        ("GenerateDataKeyPair", data_pair.clone()),
+        ("GenerateDataKeyPairWithoutPlaintext", data_pair),
+        (
+            "ReEncrypt",
+            json!({"CiphertextBlob": blob, "DestinationKeyId": id}),
+        ),
+    ] {
+        request["GrantTokens"] = json!([made["GrantToken"]]);
+        world.ok(operation, request.clone());
+        request["GrantTokens"] = json!([made["GrantToken"], "garbage"]);
+        let refusal = world.refusal(operation, request);
+        assert_eq!(refusal, "InvalidGrantTokenException", "{operation}");
+    }
+}
+
+#[test]
+fn what_is_no_grant_token_is_refused_for_pairs_and_mac_keys_too() {
+    let world = World::new();
+    let key = |spec: &str, usage: &str| {
+        let made = world.ok("CreateKey", json!({"KeySpec": spec, "KeyUsage": usage}));
+        made["KeyMetadata"]["KeyId"].clone()
+    };
+    let signing = key("ECC_NIST_P256", "SIGN_VERIFY");
+    let mac = key("HMAC_256", "GENERATE_VERIFY_MAC");
+    let agreeing = key("ECC_NIST_P256", "KEY_AGREEMENT");
+    let encapsulating = key("ML_KEM_512", "ENCAPSULATE_DECAPSULATE");
+    let sign = || json!({"Message": "AAAA", "SigningAlgorithm": "ECDSA_SHA_256"});
+    let of_mac = || json!({"Message": "AAAA", "MacAlgorithm": "HMAC_SHA_256"});
+    let agree = json!({"KeyAgreementAlgorithm": "ECDH", "PublicKey": "AAAA"});
+    let ml_kem = || json!({"EncapsulationAlgorithm": "ML_KEM"});
+    let with = |mut request: Value, member: &str| {
+        request[member] = json!("AAAA");
+        request
+    };
+    for (operation, key, mut request) in [
+        ("Sign", &signing, sign()),
+        ("Verify", &signing, with(sign(), "Signature")),
+        ("GetPublicKey", &signing, json!({})),
+        ("GenerateMac", &mac, of_mac()),
+        ("VerifyMac", &mac, with(of_mac(), "Mac")),
+        ("DeriveSharedSecret", &agreeing, agree),
+        ("Encapsulate", &encapsulating, ml_kem()),
+        (
+            "Decapsulate",
+            &encapsulating,
+            with(ml_kem(), "SharedSecretCiphertextBlob"),
+        ),
+    ] {
+        request["KeyId"] = key.clone();
+        request["GrantTokens"] = json!(["garbage"]);
+        let refusal = world.refusal(operation, request);
+        assert_eq!(refusal, "InvalidGrantTokenException", "{operation}");
+    }
+}
+
+#[test]
+fn the_grants_that_a_principal_may_retire_are_listed_for_its_account_on_all_keys() {
+    let world = World::new();
+    let (id, arn) = world.key();
+    let bob = user(OTHER, "bob");
+    let retiring = bob.principal_arn.to_string();
+    let made = world.ok(
+        "CreateGrant",
+        json!({
+            "KeyId": id, "GranteePrincipal": format!("arn:aws:iam::{ACCOUNT}:root"),
+            "RetiringPrincipal": retiring, "Operations": ["Decrypt"],
+        }),
+    );
+    let list = json!({"RetiringPrincipal": retiring});
+    let listed = world
+        .call_as(&bob, "ListRetirableGrants", list.clone())
+        .unwrap();
+    assert_eq!(listed["Grants"][0]["GrantId"], made["GrantId"]);
+    assert_eq!(listed["Grants"][0]["KeyId"], arn);
+    let mut elsewhere = bob.clone();
+    elsewhere.region = "eu-west-1".parse().unwrap();
+    let listed = world.call_as(&elsewhere, "ListRetirableGrants", list.clone());
+    assert_eq!(listed.unwrap()["Grants"], json!([]));
+    // The principal is another account's.
+    let refusal = world.refusal("ListRetirableGrants", list.clone());
+    assert!(refusal.starts_with("AccessDeniedException"), "{refusal}");
+    let of_ana = format!("arn:aws:iam::{OTHER}:user/ana");
+    let deny = json!({"Effect": "Deny", "Action": "kms:*", "Resource": of_ana});
+    let allow = json!({"Effect": "Allow", "Action": "kms:ListRetirableGrants", "Resource": "*"});
+    let carl = limited_in(OTHER, &json!([allow, deny]), None);
+    world.call_as(&carl, "ListRetirableGrants", list).unwrap();
+    let list = json!({"RetiringPrincipal": of_ana});
+    world
+        .call_as(&carl, "ListRetirableGrants", list)
+        .unwrap_err();
+    assert_eq!(
+        world.refusal("ListRetirableGrants", json!({"RetiringPrincipal": "bob"})),
+        "InvalidArnException: ARN is not valid: bob"
+    );
+}
+
+/// What a CreateGrant for a new key ends with; the grantee is an account unless it is given.
+fn make_grant(world: &World, key: Value, grant: Value) -> Result<(), String> {
+    let mut request = json!({"GranteePrincipal": format!("arn:aws:iam::{ACCOUNT}:root")});
+    request["KeyId"] = world.ok("CreateKey", key)["KeyMetadata"]["KeyId"].clone();
+    for (name, value) in grant.as_object().unwrap() {
+        request[name] = value.clone();
+    }
+    let ended = world.call("CreateGrant", request);
+    ended.map(drop).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_grant_has_only_what_its_key_can_do() {
+    let world = World::new();
+    let make = |key, grant| make_grant(&world, key, grant);
+    let kinds = [
+        (
+            "SYMMETRIC_DEFAULT",
+            "ENCRYPT_DECRYPT",
+            "GenerateDataKeyPair",
+        ),
+        ("RSA_2048", "ENCRYPT_DECRYPT", "ReEncryptTo"),
+        ("RSA_2048", "SIGN_VERIFY", "Sign"),
+        ("HMAC_256", "GENERATE_VERIFY_MAC", "VerifyMac"),
+        ("ECC_NIST_P256", "KEY_AGREEMENT", "DeriveSharedSecret"),
+        ("ML_KEM_512", "ENCAPSULATE_DECAPSULATE", "Decapsulate"),
+    ];
+    for (spec, usage, own) in kinds {
+        let key = || json!({"KeySpec": spec, "KeyUsage": usage});
+        let all = json!([own, "CreateGrant", "DescribeKey", "RetireGrant"]);
+        make(key(), json!({"Operations": all})).unwrap();
+        let others = kinds.map(|(_, _, other)| other);
+        for other in others.into_iter().filter(|other| *other != own) {
+            let ended = make(key(), json!({"Operations": ["DescribeKey", other]}));
+            // Both kinds encrypt and decrypt.
+            if (spec, other) == ("SYMMETRIC_DEFAULT", "ReEncryptTo") {
+                ended.unwrap();
+                continue;
+            }
+            let expected = format!(
+                "ValidationException: Operation {other} is not supported by a key with KeySpec \
+                 {spec} and KeyUsage {usage}."
+            );
+            assert_eq!(ended.unwrap_err(), expected);
+        }
+    }
+    let public = || json!({"Operations": ["GetPublicKey"]});
+    make(json!({}), public()).unwrap_err();
+    let signing = || json!({"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"});
+    make(signing(), public()).unwrap();
+    assert_eq!(
+        make(json!({}), json!({"Operations": ["CreateGrant"]})).unwrap_err(),
+        "ValidationException: Grants must not contain only the CreateGrant operation."
+    );
+    let constraints = json!({"EncryptionContextSubset": {"a": "1"}});
+    make(
+        signing(),
+        json!({"Operations": ["DescribeKey"], "Constraints": constraints}),
+    )
+    .unwrap_err();
+}
+
+#[test]
+fn a_grant_names_only_principals() {
+    let world = World::new();
+    let make = |grant| make_grant(&world, json!({}), grant);
+    for member in ["GranteePrincipal", "RetiringPrincipal"] {
+        let refusal = make(json!({"Operations": ["Decrypt"], member: "bob"}));
+        let expected =
+            format!("InvalidArnException: {member} does not refer to a valid principal.");
+        assert_eq!(refusal.unwrap_err(), expected);
+    }
+    let bucket = json!({"Operations": ["Decrypt"], "GranteePrincipal": "arn:aws:s3:::bucket"});
+    assert_eq!(
+        make(bucket).unwrap_err(),
+        "InvalidArnException: ARN is not valid: arn:aws:s3:::bucket"
+    );
+}
