@@ -41,6 +41,9 @@ pub(crate) fn resolve(
         if *region != *arn.region {
             return Err(KmsError::not_found(format!("Invalid arn {}", arn.region)));
         }
+        if arn.partition != region.partition() {
+            return Err(invalid_arn(reference));
+        }
         let owner = arn.account.parse::<AccountId>().ok();
         if let Some(key_id) = arn.resource.strip_prefix("key/") {
             let found = owner.and_then(|owner| keys.find(&owner, region, key_id, now));

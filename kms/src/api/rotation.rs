@@ -79,7 +79,9 @@ pub(crate) fn status(
     let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
     let snapshot = key.snapshot();
-    let rotation = snapshot.record.rotation;
+    let record = &snapshot.record;
+    // A key that waits for its deletion does not rotate; one that waits for its replicas' does.
+    let rotation = record.rotation.filter(|_| record.deletion_ms.is_none());
     Ok(v1::GetKeyRotationStatusResponse {
         key_rotation_enabled: Some(rotation.is_some()),
         key_id: Some(key.arn().to_string()),
@@ -96,6 +98,7 @@ pub(crate) fn rotate_on_demand(
 ) -> Result<v1::RotateKeyOnDemandResponse, KmsError> {
     let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
+    check_store(key)?;
     call.check_state(key, Group::Rotation)?;
     check_symmetric(key)?;
     check_primary(key)?;
@@ -236,6 +239,14 @@ fn check_symmetric(key: &Key) -> Result<(), KmsError> {
         return Ok(());
     }
     Err(KmsError::new(Code::UnsupportedOperationException, ""))
+}
+
+/// The keys of custom key stores do not rotate here.
+fn check_store(key: &Key) -> Result<(), KmsError> {
+    match key.snapshot().record.origin {
+        Origin::AwsKms | Origin::External => Ok(()),
+        origin @ (Origin::AwsCloudHsm | Origin::ExternalKeyStore) => Err(wrong_origin(key, origin)),
+    }
 }
 
 /// A multi-Region key rotates with its primary key. Imported material is each Region's own.

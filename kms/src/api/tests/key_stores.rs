@@ -115,3 +115,42 @@ fn a_store_is_changed_and_forgotten() {
         "{refusal}"
     );
 }
+
+#[test]
+fn a_key_of_a_store_does_not_rotate() {
+    let world = World::new();
+    let (cluster, proxy) = (cloud_hsm(&world), external(&world));
+    for (origin, store, outside) in [
+        ("AWS_CLOUDHSM", cluster, json!({})),
+        (
+            "EXTERNAL_KEY_STORE",
+            proxy,
+            json!({"XksKeyId": "outside-1"}),
+        ),
+    ] {
+        let by_id = json!({"CustomKeyStoreId": store});
+        world.ok("ConnectCustomKeyStore", by_id.clone());
+        let mut create = outside;
+        create["Origin"] = json!(origin);
+        create["CustomKeyStoreId"] = json!(store);
+        let key = world.ok("CreateKey", create)["KeyMetadata"].clone();
+        let expected = format!(
+            "UnsupportedOperationException: {} origin is {origin} which is not valid for this \
+             operation.",
+            text(&key["Arn"])
+        );
+        for is_connected in [true, false] {
+            for operation in [
+                "RotateKeyOnDemand",
+                "EnableKeyRotation",
+                "DisableKeyRotation",
+            ] {
+                let refusal = world.refusal(operation, json!({"KeyId": key["KeyId"]}));
+                assert_eq!(refusal, expected, "{operation}");
+            }
+            if is_connected {
+                world.ok("DisconnectCustomKeyStore", by_id.clone());
+            }
+        }
+    }
+}

@@ -73,6 +73,23 @@ fn a_key_is_named_by_id_arn_alias_or_alias_arn() {
 }
 
 #[test]
+fn an_arn_of_another_partition_names_no_key() {
+    let world = World::new();
+    let (id, arn) = world.key();
+    world.ok(
+        "CreateAlias",
+        json!({"AliasName": "alias/a", "TargetKeyId": id}),
+    );
+    let alias_arn = format!("arn:aws:kms:us-east-1:{ACCOUNT}:alias/a");
+    for named in [arn, alias_arn] {
+        let named = named.replace("arn:aws:", "arn:aws-cn:");
+        let expected = format!("InvalidArnException: Invalid arn '{named}'");
+        let refusal = world.refusal("DescribeKey", json!({"KeyId": named}));
+        assert_eq!(refusal, expected);
+    }
+}
+
+#[test]
 fn a_key_that_is_not_there_is_reported_as_by_aws() {
     let world = World::new();
     let describe = |key: &str| world.refusal("DescribeKey", json!({"KeyId": key}));

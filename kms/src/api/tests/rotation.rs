@@ -150,3 +150,27 @@ fn a_disabled_key_is_refused_as_disabled_before_its_kind_matters() {
         format!("DisabledException: {arn} is disabled.")
     );
 }
+
+#[test]
+fn a_key_that_waits_for_its_deletion_does_not_rotate_and_says_so() {
+    let world = World::new();
+    let (id, arn) = world.key();
+    let period = json!({"KeyId": id, "RotationPeriodInDays": 90});
+    world.ok("EnableKeyRotation", period);
+    let status = || world.ok("GetKeyRotationStatus", json!({"KeyId": id}));
+    let before = status();
+    world.ok("ScheduleKeyDeletion", json!({"KeyId": id}));
+    assert_eq!(status(), json!({"KeyId": arn, "KeyRotationEnabled": false}));
+    world.ok("CancelKeyDeletion", json!({"KeyId": id}));
+    assert_eq!(status(), before);
+
+    let made = world.ok("CreateKey", json!({"MultiRegion": true}));
+    let id = text(&made["KeyMetadata"]["KeyId"]);
+    world.ok("EnableKeyRotation", json!({"KeyId": id}));
+    let replicate = json!({"KeyId": id, "ReplicaRegion": "eu-west-1"});
+    world.ok("ReplicateKey", replicate);
+    let scheduled = world.ok("ScheduleKeyDeletion", json!({"KeyId": id}));
+    assert_eq!(scheduled["KeyState"], "PendingReplicaDeletion");
+    let status = world.ok("GetKeyRotationStatus", json!({"KeyId": id}));
+    assert_eq!(status["KeyRotationEnabled"], true);
+}
