@@ -1,4 +1,12 @@
 //! Imported key material: its way in, its expiry and its way out.
+//!
+//! The keys of a multi-Region key have the same material, which is new to its primary key first, and which the owner
+//! brings to each Region. Which material there is they share; whether it is here and when it expires they do not.
+//!
+//! Source: <https://docs.aws.amazon.com/kms/latest/APIReference/API_ImportKeyMaterial.html>, and answers of AWS of
+//! 2026-09-12.
+
+mod imported;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::api::call::Call;
 use crate::api::call::wrong_origin;
+use crate::api::import::imported::Wanted;
 use crate::api::reference::By;
 use crate::api::violations::Constrained;
 use crate::authorize::Management;
@@ -23,8 +32,6 @@ use crate::keys::key::Key;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::Origin;
 use crate::keys::record::Import;
-use crate::keys::record::MaterialRecord;
-use crate::keys::record::Record;
 use crate::keys::state::Group;
 
 /// Makes a key to wrap material under, and the token that goes with the material.
@@ -79,42 +86,20 @@ pub(crate) fn import_material(
     let permit = importing(call, &request, request.key_id.as_deref())?;
     let key = permit.key();
     let valid_to_ms = valid_to(&request, call.now)?;
+    let wanted = Wanted::of(&request, key)?;
     let spec = key.snapshot().record.spec;
-    let material = unwrapped(call, key, spec, &request)?;
-    if request
-        .key_material_id
-        .as_deref()
-        .is_some_and(|id| id != material.id_text())
-    {
-        return Err(incorrect());
-    }
-    let material = Arc::new(material);
+    let material = Arc::new(unwrapped(call, key, spec, &request)?);
     let import = Import {
         present: true,
         pending_rotation: false,
         valid_to_ms,
-        description: None,
+        description: request.key_material_description,
     };
-    let import_type = request.import_type.as_deref();
-    let now_ms = call.now.unix_millis();
-    call.kms
-        .keys
-        .change_with_materials(key, |record, materials| {
-            place(record, key.arn(), &material, import, import_type, now_ms)?;
-            let named = record
-                .materials
-                .iter_mut()
-                .find(|known| known.id == material.id_text());
-            if let Some(import) = named.and_then(|known| known.import.as_mut()) {
-                import.description = request
-                    .key_material_description
-                    .or(import.description.take());
-            }
-            if !materials.iter().any(|known| known.id() == material.id()) {
-                materials.push(Arc::clone(&material));
-            }
-            Ok(())
-        })?;
+    call.kms.keys.change_related(key, |own, others| {
+        call.check_state(key, Group::Import)?;
+        let now_ms = call.now.unix_millis();
+        imported::place(own, others, key.arn(), &material, import, &wanted, now_ms)
+    })?;
     call.record.material(Some(material.id_text()));
     Ok(v1::ImportKeyMaterialResponse {
         key_id: Some(key.arn().to_string()),
@@ -131,26 +116,10 @@ pub(crate) fn delete_material(
         .parameter_text("keyMaterialId", request.key_material_id.as_deref());
     let permit = importing(call, &request, request.key_id.as_deref())?;
     let key = permit.key();
-    let id = call
-        .kms
-        .keys
-        .change_with_materials(key, |record, materials| {
-            let current = record.current().map(|material| material.id.clone());
-            let wanted = request.key_material_id.or(current).unwrap_or_default();
-            let named = record
-                .materials
-                .iter_mut()
-                .find(|material| material.id == wanted);
-            let Some(import) = named.and_then(|material| material.import.as_mut()) else {
-                return Err(KmsError::new(
-                    Code::KmsInvalidStateException,
-                    format!("{} is pending import.", key.arn()),
-                ));
-            };
-            import.present = false;
-            materials.retain(|material| material.id_text() != wanted);
-            Ok(wanted)
-        })?;
+    let id = call.kms.keys.change_related(key, |own, others| {
+        call.check_state(key, Group::Import)?;
+        imported::forget(own, others, key.arn(), request.key_material_id)
+    })?;
     call.record.material(Some(&id));
     Ok(v1::DeleteImportedKeyMaterialResponse {
         key_id: Some(key.arn().to_string()),
@@ -185,16 +154,18 @@ fn valid_to(
             "A validTo date must be set if the ExpirationModel is KEY_MATERIAL_EXPIRES",
         )),
         (false, Some(_)) => Err(KmsError::validation(
-            "A validTo date must not be set if the ExpirationModel is \
-             KEY_MATERIAL_DOES_NOT_EXPIRE",
+            "A validTo date cannot be set if the ExpirationModel is KEY_MATERIAL_DOES_NOT_EXPIRE",
         )),
         (false, None) => Ok(None),
         (true, Some(seconds)) => {
             let after = Duration::try_from_secs_f64(seconds).unwrap_or_default();
             let at = Timestamp::UNIX_EPOCH.plus(after);
-            if at <= now || at.since(now) > LIFE_MAX {
+            if at <= now {
+                return Err(KmsError::validation("ValidTo must be in the future"));
+            }
+            if at.since(now) > LIFE_MAX {
                 return Err(KmsError::validation(
-                    "The validTo date must be in the future and at most 365 days away",
+                    "ValidTo must be less than 365 days in the future",
                 ));
             }
             Ok(Some(at.unix_millis()))
@@ -236,61 +207,10 @@ fn unwrapped(
         .unwrap_or_default();
     let secret = import::unwrap(wrapping, &private_key, algorithm, wrapped)
         .map_err(|_| KmsError::invalid_ciphertext())?;
-    Material::from_secret(spec, key.id(), secret).ok_or_else(incorrect)
-}
-
-/// Puts material among the key's: again where it was, or as new.
-fn place(
-    record: &mut Record,
-    key_arn: &str,
-    material: &Material,
-    mut import: Import,
-    import_type: Option<&str>,
-    now_ms: i64,
-) -> Result<(), KmsError> {
-    let known = record
-        .materials
-        .iter_mut()
-        .find(|known| known.id == material.id_text());
-    if let Some(known) = known {
-        import.pending_rotation = known.import.as_ref().is_some_and(|i| i.pending_rotation);
-        import.description = known.import.as_ref().and_then(|i| i.description.clone());
-        known.import = Some(import);
-        return Ok(());
-    }
-    let first = record.materials.is_empty();
-    if !first {
-        if import_type != Some("NEW_KEY_MATERIAL") || record.spec != KeySpec::SymmetricDefault {
-            return Err(incorrect());
-        }
-        let waits = |known: &&MaterialRecord| {
-            known
-                .import
-                .as_ref()
-                .is_some_and(|import| import.pending_rotation)
-        };
-        if let Some(waiting) = record.materials.iter().find(waits) {
-            return Err(KmsError::new(
-                Code::KmsInvalidStateException,
-                format!(
-                    "New key material (id: {}) cannot be imported into KMS key {key_arn}, because \
-                     another key material (id: {}) is pending rotation.",
-                    material.id_text(),
-                    waiting.id
-                ),
-            ));
-        }
-        import.pending_rotation = true;
-    }
-    record.materials.push(MaterialRecord {
-        import: Some(import),
-        ..MaterialRecord::new(material, now_ms, None)
-    });
-    Ok(())
-}
-
-fn incorrect() -> KmsError {
-    KmsError::new(Code::IncorrectKeyMaterialException, "")
+    Material::from_secret(spec, key.id(), secret).ok_or_else(|| match spec {
+        KeySpec::SymmetricDefault => KmsError::invalid_ciphertext(),
+        _ => imported::incorrect(""),
+    })
 }
 
 /// What an import token is sealed for.

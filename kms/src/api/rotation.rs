@@ -1,20 +1,20 @@
 //! Rotation: new key material for a key, automatically or on demand.
 
+use std::sync::Arc;
+
 use proto::kms::v1;
 use proto::time::Timestamp;
 
 use crate::api::call::Call;
-use crate::api::call::not_primary;
 use crate::api::call::wrong_origin;
 use crate::api::metadata::seconds;
 use crate::api::page;
 use crate::api::reference::By;
 use crate::api::violations;
-use crate::authorize::Management;
-use crate::authorize::Permitted;
 use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::DAY_MS;
+use crate::keys::Edited;
 use crate::keys::key::Key;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::Origin;
@@ -38,10 +38,11 @@ pub(crate) fn enable(
         .rotation_period_in_days
         .unwrap_or(PERIOD_DAYS_DEFAULT);
     call.record.parameter("rotationPeriodInDays", period_days);
-    let permit = rotating(call, request.key_id.as_deref())?;
+    let permit = call.key(request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
     let next_ms = call.now.unix_millis() + i64::from(period_days) * DAY_MS;
     upkeep::change_shared(&call.kms.keys, key, |record, _| {
+        check_automatic(call, key, record)?;
         let same = record
             .rotation
             .filter(|rotation| rotation.period_days == period_days);
@@ -62,9 +63,10 @@ pub(crate) fn disable(
     call.record
         .parameter_text("keyId", request.key_id.as_deref());
     violations::check(&request)?;
-    let permit = rotating(call, request.key_id.as_deref())?;
+    let permit = call.key(request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
     upkeep::change_shared(&call.kms.keys, key, |record, _| {
+        check_automatic(call, key, record)?;
         record.rotation = None;
         Ok(())
     })?;
@@ -99,18 +101,18 @@ pub(crate) fn rotate_on_demand(
     let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
     check_store(key)?;
-    call.check_state(key, Group::Rotation)?;
-    check_symmetric(key)?;
-    check_primary(key)?;
-    let now_ms = call.now.unix_millis();
-    let most = call.kms.compat().on_demand_rotations_max();
-    upkeep::change_shared(&call.kms.keys, key, |record, materials| {
-        check_limit(record, key.arn(), most)?;
-        if record.origin == Origin::External {
-            return rotate_to_imported(record, key.arn(), call.now);
-        }
-        record.rotate(materials, key.id(), now_ms, RotationType::OnDemand)
-    })?;
+    if key.snapshot().record.origin == Origin::External {
+        call.kms.keys.change_related(key, |own, others| {
+            check_on_demand(call, key, &own.record)?;
+            rotate_to_imported(own, others, key.arn(), call.now)
+        })?;
+    } else {
+        upkeep::change_shared(&call.kms.keys, key, |record, materials| {
+            check_on_demand(call, key, record)?;
+            let now_ms = call.now.unix_millis();
+            record.rotate(materials, key.id(), now_ms, RotationType::OnDemand)
+        })?;
+    }
     call.record.respond("keyId", &**key.arn());
     Ok(v1::RotateKeyOnDemandResponse {
         key_id: Some(key.arn().to_string()),
@@ -124,7 +126,8 @@ pub(crate) fn list(
 ) -> Result<v1::ListKeyRotationsResponse, KmsError> {
     let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
-    check_symmetric(key)?;
+    check_symmetric(&key.snapshot().record)?;
+    let related = upkeep::related(&call.kms.keys, key, call.now);
     let all = request.include_key_material.as_deref() == Some("ALL_KEY_MATERIAL");
     let snapshot = key.snapshot();
     let record = &snapshot.record;
@@ -145,7 +148,11 @@ pub(crate) fn list(
     let rotations = page
         .items
         .iter()
-        .map(|(_, material)| entry(key, record, material, call.now))
+        .map(|(_, material)| {
+            let holds = |key: &Arc<Key>| key.snapshot().record.holds(&material.id);
+            let is_everywhere = related.iter().all(holds);
+            entry(key, record, material, is_everywhere, call.now)
+        })
         .collect();
     Ok(v1::ListKeyRotationsResponse {
         rotations,
@@ -154,39 +161,40 @@ pub(crate) fn list(
     })
 }
 
+/// `is_everywhere`: all keys of a multi-Region key have the material.
 fn entry(
     key: &Key,
     record: &Record,
     material: &MaterialRecord,
+    is_everywhere: bool,
     now: Timestamp,
 ) -> v1::RotationsListEntry {
     let import = material.import.as_ref();
+    let is_pending = import.is_some_and(|import| import.pending_rotation);
     let is_current = record
         .current()
         .is_some_and(|current| current.id == material.id);
-    let state = if import.is_some_and(|import| import.pending_rotation) {
-        "PENDING_ROTATION"
-    } else if is_current {
-        "CURRENT"
-    } else {
-        "NON_CURRENT"
+    let state = match (is_pending, is_everywhere) {
+        (true, true) => "PENDING_ROTATION",
+        (true, false) => "PENDING_MULTI_REGION_IMPORT_AND_ROTATION",
+        (false, _) if is_current => "CURRENT",
+        (false, _) => "NON_CURRENT",
     };
-    let valid_to = import.and_then(|import| import.valid_to_ms);
-    let imported = |import: &Import| {
-        if import.is_here(now) {
-            "IMPORTED"
-        } else {
-            "PENDING_IMPORT"
-        }
+    // What waits for a rotation is not taken away when it expires.
+    let is_here = |import: &&Import| import.is_here(now) || (is_pending && import.present);
+    let imported = |import: &Import| match is_here(&import) {
+        true => "IMPORTED",
+        false => "PENDING_IMPORT",
     };
+    let here = import.filter(is_here);
     v1::RotationsListEntry {
         key_id: Some(key.id().to_string()),
         key_material_id: Some(material.id.clone()),
         key_material_description: import.and_then(|import| import.description.clone()),
         import_state: import.map(|import| imported(import).to_owned()),
         key_material_state: Some(state.to_owned()),
-        expiration_model: import.map(|import| import.expiration_model().to_owned()),
-        valid_to: valid_to.map(seconds),
+        expiration_model: here.map(|import| import.expiration_model().to_owned()),
+        valid_to: here.and_then(|import| import.valid_to_ms).map(seconds),
         rotation_date: material.rotation.map(|_| seconds(material.since_ms)),
         rotation_type: material
             .rotation
@@ -194,48 +202,77 @@ fn entry(
     }
 }
 
-/// The material imported for the purpose takes the key's place.
-fn rotate_to_imported(record: &mut Record, arn: &str, now: Timestamp) -> Result<(), KmsError> {
-    let waiting = record.materials.iter_mut().find(|material| {
-        material
-            .import
-            .as_ref()
-            .is_some_and(|import| import.pending_rotation && import.is_here(now))
-    });
-    let Some(material) = waiting else {
-        return Err(KmsError::new(
-            Code::KmsInvalidStateException,
-            format!("No available key material pending rotation for the key: {arn}."),
-        ));
+/// The material imported for the purpose takes the key's place, in all Regions of a multi-Region key at once. Each
+/// must have it: only then does what one Region seals open in the others.
+///
+/// Source: <https://docs.aws.amazon.com/kms/latest/APIReference/API_RotateKeyOnDemand.html>
+fn rotate_to_imported(
+    own: &mut Edited,
+    others: &mut [Edited],
+    arn: &str,
+    now: Timestamp,
+) -> Result<(), KmsError> {
+    let invalid = |text: String| KmsError::new(Code::KmsInvalidStateException, text);
+    let waits = |known: &&MaterialRecord| {
+        let import = known.import.as_ref();
+        import.is_some_and(|import| import.pending_rotation && import.present)
     };
-    material.since_ms = now.unix_millis();
-    material.rotation = Some(RotationType::OnDemand);
-    if let Some(import) = &mut material.import {
-        import.pending_rotation = false;
+    let Some(id) = own
+        .record
+        .materials
+        .iter()
+        .find(waits)
+        .map(|it| it.id.clone())
+    else {
+        return Err(invalid(format!(
+            "No available key material pending rotation for the key: {arn}."
+        )));
+    };
+    if !others.iter().all(|replica| replica.record.holds(&id)) {
+        return Err(invalid(
+            "Cannot perform key material rotation: Key material has not been imported for \
+             replicas of the Multi-Region key."
+                .to_owned(),
+        ));
+    }
+    for Edited { record, .. } in others.iter_mut().chain([own]) {
+        let known = record.materials.iter_mut().filter(|known| known.id == id);
+        for material in known {
+            material.since_ms = now.unix_millis();
+            material.rotation = Some(RotationType::OnDemand);
+            if let Some(import) = &mut material.import {
+                import.pending_rotation = false;
+            }
+        }
     }
     Ok(())
 }
 
-/// The key named, if keys of its kind rotate automatically.
-fn rotating(
-    call: &mut Call<'_>,
-    reference: Option<&str>,
-) -> Result<Permitted<Management>, KmsError> {
-    let permit = call.key(reference, By::Id)?;
-    let key = permit.key();
-    check_symmetric(key)?;
-    let origin = key.snapshot().record.origin;
-    if origin != Origin::AwsKms {
-        return Err(wrong_origin(key, origin));
+/// Whether a key rotates automatically, looked at where it is changed.
+fn check_automatic(call: &Call<'_>, key: &Key, record: &Record) -> Result<(), KmsError> {
+    check_symmetric(record)?;
+    if record.origin != Origin::AwsKms {
+        return Err(wrong_origin(key, record.origin));
     }
-    check_primary(key)?;
+    check_primary(call, key, record)?;
+    call.check_state(key, Group::Rotation)
+}
+
+/// Whether a key rotates on demand, looked at where it is changed.
+fn check_on_demand(call: &Call<'_>, key: &Key, record: &Record) -> Result<(), KmsError> {
     call.check_state(key, Group::Rotation)?;
-    Ok(permit)
+    check_symmetric(record)?;
+    check_primary(call, key, record)?;
+    check_limit(
+        record,
+        key.arn(),
+        call.kms.compat().on_demand_rotations_max(),
+    )
 }
 
 /// Only symmetric encryption keys rotate.
-fn check_symmetric(key: &Key) -> Result<(), KmsError> {
-    if key.snapshot().record.spec == KeySpec::SymmetricDefault {
+fn check_symmetric(record: &Record) -> Result<(), KmsError> {
+    if record.spec == KeySpec::SymmetricDefault {
         return Ok(());
     }
     Err(KmsError::new(Code::UnsupportedOperationException, ""))
@@ -249,15 +286,17 @@ fn check_store(key: &Key) -> Result<(), KmsError> {
     }
 }
 
-/// A multi-Region key rotates with its primary key. Imported material is each Region's own.
-fn check_primary(key: &Key) -> Result<(), KmsError> {
-    let snapshot = key.snapshot();
-    let record = &snapshot.record;
-    let rotates = record.multi_region.is_none() || record.is_primary(key.region());
-    if rotates || record.origin == Origin::External {
+/// A multi-Region key rotates with its primary key.
+fn check_primary(call: &Call<'_>, key: &Key, record: &Record) -> Result<(), KmsError> {
+    if !record.is_replica(key.region()) {
         return Ok(());
     }
-    Err(not_primary(key))
+    let text = format!(
+        "{} is a multi-region replica key which is not valid for {}.",
+        key.arn(),
+        call.name
+    );
+    Err(KmsError::new(Code::UnsupportedOperationException, text))
 }
 
 fn check_limit(record: &Record, arn: &str, most: usize) -> Result<(), KmsError> {

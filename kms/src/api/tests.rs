@@ -29,6 +29,7 @@ mod enclaves;
 mod encryption;
 mod grants;
 mod images;
+mod imported_regions;
 mod imports;
 mod key_stores;
 mod keys;

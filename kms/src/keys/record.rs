@@ -218,6 +218,22 @@ impl Record {
             .is_some_and(|multi_region| multi_region.primary == *region)
     }
 
+    /// Whether it is a replica of a multi-Region key, seen from its own Region.
+    #[must_use]
+    pub fn is_replica(&self, region: &Region) -> bool {
+        self.multi_region
+            .as_ref()
+            .is_some_and(|multi_region| multi_region.primary != *region)
+    }
+
+    /// Whether the material of that id is here, expired or not.
+    #[must_use]
+    pub fn holds(&self, material_id: &str) -> bool {
+        let is_here = |known: &MaterialRecord| known.import.as_ref().is_none_or(|it| it.present);
+        let mut known = self.materials.iter();
+        known.any(|known| known.id == material_id && is_here(known))
+    }
+
     /// Rotates the key to fresh material, which goes to `materials`.
     ///
     /// # Errors

@@ -12,13 +12,12 @@ use crate::keys::DAY_MS;
 use crate::keys::Edited;
 use crate::keys::Keys;
 use crate::keys::key::Key;
-use crate::keys::metadata::Origin;
 use crate::keys::record::Record;
 use crate::keys::record::RotationType;
 
 /// The key itself, or all keys of the multi-Region key that it is one of.
 #[must_use]
-fn related(keys: &Keys, key: &Key, now: Timestamp) -> Vec<Arc<Key>> {
+pub fn related(keys: &Keys, key: &Key, now: Timestamp) -> Vec<Arc<Key>> {
     let regions = match &key.snapshot().record.multi_region {
         Some(multi_region) => multi_region.regions.clone(),
         None => vec![key.region().clone()],
@@ -58,7 +57,7 @@ pub fn rotate_if_due(keys: &Keys, key: &Key, now: Timestamp) -> Result<(), KmsEr
 }
 
 /// Changes a key, and gives the replicas of a multi-Region key the material and rotation that it then has,
-/// all as one change. Imported material is each Region's own.
+/// all as one change.
 ///
 /// # Errors
 ///
@@ -68,9 +67,6 @@ pub fn change_shared(
     primary: &Key,
     edit: impl FnOnce(&mut Record, &mut Vec<Arc<Material>>) -> Result<(), KmsError>,
 ) -> Result<(), KmsError> {
-    if primary.snapshot().record.origin == Origin::External {
-        return keys.change_with_materials(primary, edit);
-    }
     keys.change_related(primary, |own, others| {
         edit(&mut own.record, &mut own.materials)?;
         for replica in others {
