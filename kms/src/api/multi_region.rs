@@ -41,16 +41,11 @@ pub(crate) fn replicate(
     let permit = primary(call, request.key_id.as_deref())?;
     let primary = permit.key();
     call.check_state(primary, Group::Use)?;
-    let named = request.replica_region.as_deref().unwrap_or_default();
-    let invalid = || KmsError::validation(format!("Invalid Region: {named}"));
-    let partition = primary.region().partition();
-    let served = call.kms.regions().find(named);
-    let served = served.filter(|region| region.partition() == partition);
-    let region = served.ok_or_else(invalid)?;
+    let region = replica_region(call, primary, request.replica_region.as_deref())?;
     let (account, id) = (primary.account(), primary.id());
     permit_making(call, primary, region, &request)?;
     if call.kms.keys.find(account, region, id, call.now).is_some() {
-        return Err(already_there(region));
+        return Err(already_there());
     }
     // A dry run and the making itself, both in the replica's Region.
     call.kms
@@ -95,10 +90,14 @@ pub(crate) fn update_primary(
     call.record
         .parameter_text("primaryRegion", request.primary_region.as_deref());
     violations::check(&request)?;
-    let permit = primary(call, request.key_id.as_deref())?;
+    let permit = call.key(request.key_id.as_deref(), By::Id)?;
     let primary = permit.key();
+    check_movable(primary, &primary.snapshot().record)?;
     call.check_state(primary, Group::Use)?;
     let named = request.primary_region.unwrap_or_default();
+    if *primary.region() == *named {
+        return Ok(v1::UpdatePrimaryRegionResponse {});
+    }
     let replica = replica_in(call, primary, &named)?;
     let region = replica.region();
     call.permit_related(Arc::clone(&replica))?;
@@ -106,11 +105,13 @@ pub(crate) fn update_primary(
         .quotas
         .charge(&call.caller.account, region, Class::UpdatePrimaryRegion)?;
     call.kms.keys.change_related(primary, |own, others| {
-        let known = own.record.multi_region.as_ref();
-        if !known.is_some_and(|known| known.primary == own.region && known.regions.contains(region))
-        {
-            return Err(not_primary(primary));
-        }
+        check_movable(primary, &own.record)?;
+        call.check_state(primary, Group::Use)?;
+        let next = others.iter().find(|edited| edited.region == *region);
+        let next = next.ok_or_else(|| no_replica(primary))?;
+        next.record
+            .state(call.now)
+            .check(Group::Use, replica.arn())?;
         let rotation = own.record.rotation;
         for edited in others.iter_mut().chain([own]) {
             if let Some(multi_region) = &mut edited.record.multi_region {
@@ -121,6 +122,45 @@ pub(crate) fn update_primary(
         Ok(())
     })?;
     Ok(v1::UpdatePrimaryRegionResponse {})
+}
+
+/// Whether another Region's key may take the place of this primary one.
+fn check_movable(key: &Key, record: &Record) -> Result<(), KmsError> {
+    if record.is_replica(key.region()) {
+        return Err(KmsError::new(
+            Code::KmsInvalidStateException,
+            format!("{} is not a multi-Region primary key.", key.arn()),
+        ));
+    }
+    match record.multi_region {
+        Some(_) => Ok(()),
+        None => Err(not_primary(key)),
+    }
+}
+
+/// The Region that a replica of the key is to be in.
+fn replica_region<'k>(
+    call: &Call<'k>,
+    primary: &Key,
+    named: Option<&str>,
+) -> Result<&'k Region, KmsError> {
+    let named = named.unwrap_or_default();
+    let Some(region) = call.kms.regions().find(named) else {
+        return Err(KmsError::validation(format!(
+            "Region {named} is not a valid Region or multi-Region keys are not supported in Region {named}."
+        )));
+    };
+    if region.partition() != primary.region().partition() {
+        return Err(KmsError::validation(
+            "The replica key Region must be in the same AWS partition as the primary key Region.",
+        ));
+    }
+    if region == primary.region() {
+        return Err(KmsError::validation(format!(
+            "{region} cannot have a replica because it contains the primary."
+        )));
+    }
+    Ok(region)
 }
 
 /// Whether the caller's own policies let it make that replica, as a key of the replica's Region, and tag it.
@@ -159,7 +199,7 @@ fn make_replica(
             return Err(not_primary(primary));
         }
         if multi_region.regions.contains(region) {
-            return Err(already_there(region));
+            return Err(already_there());
         }
         multi_region.regions.push(region.clone());
         multi_region.regions.sort();
@@ -174,6 +214,7 @@ fn make_replica(
             let imports = record.materials.iter_mut();
             for import in imports.filter_map(|known| known.import.as_mut()) {
                 import.present = false;
+                import.valid_to_ms = None;
             }
         }
         edit(&mut record);
@@ -187,10 +228,10 @@ fn make_replica(
     replica.ok_or_else(KmsError::internal)
 }
 
-fn already_there(region: &Region) -> KmsError {
+fn already_there() -> KmsError {
     KmsError::new(
         Code::AlreadyExistsException,
-        format!("Unable to replicate key in region {region}, as it already exists there."),
+        "You can create only one replica of each primary key in each AWS Region.",
     )
 }
 
@@ -204,12 +245,14 @@ fn replica_in(call: &Call<'_>, primary: &Key, region: &str) -> Result<Arc<Key>, 
         let (account, id) = (primary.account(), primary.id());
         call.kms.keys.find(account, region, id, call.now)
     });
-    replica.ok_or_else(|| {
-        KmsError::validation(format!(
-            "{} does not have a replica key in the specified Region.",
-            primary.id()
-        ))
-    })
+    replica.ok_or_else(|| no_replica(primary))
+}
+
+fn no_replica(primary: &Key) -> KmsError {
+    KmsError::validation(format!(
+        "{} does not have a replica key in the specified Region.",
+        primary.id()
+    ))
 }
 
 /// The key named, if it is the primary one of a multi-Region key.

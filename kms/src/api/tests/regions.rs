@@ -59,8 +59,16 @@ fn a_key_is_not_replicated_to_a_region_that_aws_does_not_have() {
     let world = World::new();
     let (id, _, _) = replicated(&world);
     let to_mars = json!({"KeyId": id, "ReplicaRegion": "mars-north-1"});
-    let refusal = world.refusal("ReplicateKey", to_mars);
-    assert!(refusal.starts_with("ValidationException: "), "{refusal}");
+    assert_eq!(
+        world.refusal("ReplicateKey", to_mars),
+        "ValidationException: Region mars-north-1 is not a valid Region or multi-Region keys are \
+         not supported in Region mars-north-1."
+    );
+    let home = json!({"KeyId": id, "ReplicaRegion": "us-east-1"});
+    assert_eq!(
+        world.refusal("ReplicateKey", home),
+        "ValidationException: us-east-1 cannot have a replica because it contains the primary."
+    );
 }
 
 #[test]
@@ -72,7 +80,8 @@ fn a_key_is_replicated_within_its_partition_only() {
             "ReplicateKey",
             json!({"KeyId": id, "ReplicaRegion": region}),
         );
-        let expected = format!("ValidationException: Invalid Region: {region}");
+        let expected = "ValidationException: The replica key Region must be in the same AWS \
+                        partition as the primary key Region.";
         assert_eq!(refusal, expected);
     }
 }
@@ -160,7 +169,11 @@ fn only_a_primary_key_is_replicated_and_only_once_to_a_region() {
     let again = world
         .call_as(&us, "ReplicateKey", to("eu-west-1"))
         .unwrap_err();
-    assert_eq!(again.code().name(), "AlreadyExistsException");
+    assert_eq!(
+        again.to_string(),
+        "AlreadyExistsException: You can create only one replica of each primary key in each AWS \
+         Region."
+    );
     let (single, _) = world.key();
     let request = json!({"KeyId": single, "ReplicaRegion": "eu-west-1"});
     assert!(
@@ -201,6 +214,74 @@ fn another_region_becomes_the_primary() {
         metadata(&world, caller, &id)["MultiRegionConfiguration"]["MultiRegionKeyType"].clone()
     };
     assert_eq!((kind(&us), kind(&eu)), (json!("REPLICA"), json!("PRIMARY")));
+}
+
+#[test]
+fn the_primary_region_moves_from_a_usable_primary_key_to_a_usable_replica_only() {
+    let world = World::new();
+    let (id, us, eu) = replicated(&world);
+    let update = |caller: &Caller, region: &str| {
+        let request = json!({"KeyId": id, "PrimaryRegion": region});
+        let ended = world.call_as(caller, "UpdatePrimaryRegion", request);
+        ended.map_or_else(|error| error.to_string(), |_| "ok".to_owned())
+    };
+    assert_eq!(update(&us, "us-east-1"), "ok");
+    assert_eq!(
+        update(&us, "ap-south-1"),
+        format!("ValidationException: {id} does not have a replica key in the specified Region.")
+    );
+    let of_europe = arn("eu-west-1", &id);
+    assert_eq!(
+        update(&eu, "us-east-1"),
+        format!("KMSInvalidStateException: {of_europe} is not a multi-Region primary key.")
+    );
+    let by_id = json!({"KeyId": id});
+    world.call_as(&eu, "DisableKey", by_id.clone()).unwrap();
+    assert_eq!(
+        update(&us, "eu-west-1"),
+        format!("DisabledException: {of_europe} is disabled.")
+    );
+    world
+        .call_as(&eu, "ScheduleKeyDeletion", by_id.clone())
+        .unwrap();
+    assert_eq!(
+        update(&us, "eu-west-1"),
+        format!("KMSInvalidStateException: {of_europe} is pending deletion.")
+    );
+    world
+        .call_as(&eu, "CancelKeyDeletion", by_id.clone())
+        .unwrap();
+    world.call_as(&eu, "EnableKey", by_id.clone()).unwrap();
+    world.call_as(&us, "DisableKey", by_id).unwrap();
+    assert_eq!(
+        update(&us, "eu-west-1"),
+        format!("DisabledException: {} is disabled.", arn("us-east-1", &id))
+    );
+    let (single, single_arn) = world.key();
+    let request = json!({"KeyId": single, "PrimaryRegion": "eu-west-1"});
+    assert_eq!(
+        world.refusal("UpdatePrimaryRegion", request),
+        format!("UnsupportedOperationException: {single_arn} is not a multi-region primary key.")
+    );
+}
+
+#[test]
+fn a_replica_is_refused_what_its_primary_key_decides() {
+    let world = World::new();
+    let (id, _, eu) = replicated(&world);
+    for operation in [
+        "EnableKeyRotation",
+        "DisableKeyRotation",
+        "RotateKeyOnDemand",
+    ] {
+        let refusal = world.call_as(&eu, operation, json!({"KeyId": id}));
+        let expected = format!(
+            "UnsupportedOperationException: {} is a multi-region replica key which is not valid \
+             for {operation}.",
+            arn("eu-west-1", &id)
+        );
+        assert_eq!(refusal.unwrap_err().to_string(), expected);
+    }
 }
 
 #[test]
