@@ -35,23 +35,18 @@ pub(crate) fn create(
     check_target(call, request.target_key_id.as_deref())?;
     let permit = call.key(request.target_key_id.as_deref(), By::Id)?;
     let key = permit.key();
-    call.check_state(key, Group::Describe)?;
-    if call.kms.keys.aliases_of(key).len() >= ALIASES_MAX {
-        let text = format!(
-            "{} has reached the limit of {ALIASES_MAX} aliases.",
-            key.arn()
-        );
-        return Err(KmsError::new(Code::LimitExceededException, text));
-    }
-    let check = |present: Option<&Alias>| match present {
-        None => Ok(()),
-        Some(_) => Err(KmsError::new(
-            Code::AlreadyExistsException,
-            format!(
-                "An alias with the name {} already exists",
-                alias_arn(key.account(), key.region(), name)
-            ),
-        )),
+    let check = |present: Option<&Alias>| {
+        check_room(call, key)?;
+        match present {
+            None => Ok(()),
+            Some(_) => Err(KmsError::new(
+                Code::AlreadyExistsException,
+                format!(
+                    "An alias with the name {} already exists",
+                    alias_arn(key.account(), key.region(), name)
+                ),
+            )),
+        }
     };
     call.kms.keys.put_alias(name, key, call.now, check)?;
     Ok(v1::CreateAliasResponse {})
@@ -75,22 +70,31 @@ pub(crate) fn update(
     let permit = call.key(request.target_key_id.as_deref(), By::Id)?;
     let key = permit.key();
     call.check_state(key, Group::Describe)?;
-    let present = call
-        .kms
-        .keys
-        .alias(account, region, name, call.now)
-        .ok_or_else(missing)?;
-    if let Some(old) = call
-        .kms
-        .keys
-        .find(account, region, &present.key_id, call.now)
-    {
-        check_alike(&old, key)?;
-        call.key(Some(old.id()), By::Id)?;
+    loop {
+        let present = call.kms.keys.alias(account, region, name, call.now);
+        let judged = present.ok_or_else(missing)?.key_id;
+        if let Some(old) = call.kms.keys.find(account, region, &judged, call.now) {
+            check_alike(&old, key)?;
+            call.key(Some(old.id()), By::Id)?;
+        }
+        let mut has_moved = false;
+        let check = |present: Option<&Alias>| {
+            let present = present.ok_or_else(missing)?;
+            has_moved = present.key_id != judged;
+            if has_moved {
+                return Err(missing());
+            }
+            match *present.key_id == **key.id() {
+                true => call.check_state(key, Group::Describe),
+                false => check_room(call, key),
+            }
+        };
+        let ended = call.kms.keys.put_alias(name, key, call.now, check);
+        // It may be another's by now, whose policy was not asked.
+        if !has_moved {
+            return ended.map(|()| v1::UpdateAliasResponse {});
+        }
     }
-    let check = |present: Option<&Alias>| present.map(drop).ok_or_else(missing);
-    call.kms.keys.put_alias(name, key, call.now, check)?;
-    Ok(v1::UpdateAliasResponse {})
 }
 
 /// Takes a name from a key.
@@ -103,16 +107,19 @@ pub(crate) fn delete(
     violations::check(&request)?;
     let name = request.alias_name.as_deref().unwrap_or_default();
     check_name(name)?;
-    call.key(Some(name), By::Alias)?;
     let (account, region) = call.caller.place();
-    let removed = call
-        .kms
-        .keys
-        .remove_alias(account, region, name, call.now)?;
-    if !removed {
-        return Err(no_such_alias(&alias_arn(account, region, name)));
+    loop {
+        let permit = call.key(Some(name), By::Alias)?;
+        let judged = permit.key().id();
+        let keys = &call.kms.keys;
+        if keys.remove_alias(account, region, name, judged, call.now)? {
+            return Ok(v1::DeleteAliasResponse {});
+        }
+        // It is gone, or moved to another key, whose policy was not asked.
+        if keys.alias(account, region, name, call.now).is_none() {
+            return Err(no_such_alias(&alias_arn(account, region, name)));
+        }
     }
-    Ok(v1::DeleteAliasResponse {})
 }
 
 /// Lists the aliases of the caller's account in the Region called, or those of one key.
@@ -189,6 +196,19 @@ pub(crate) fn check_name(name: &str) -> Result<(), KmsError> {
         )));
     }
     Ok(())
+}
+
+/// Whether a key takes one more alias, looked at where it is given.
+fn check_room(call: &Call<'_>, key: &Key) -> Result<(), KmsError> {
+    call.check_state(key, Group::Describe)?;
+    if call.kms.keys.aliases_of(key).len() < ALIASES_MAX {
+        return Ok(());
+    }
+    let text = format!(
+        "{} has reached the limit of {ALIASES_MAX} aliases.",
+        key.arn()
+    );
+    Err(KmsError::new(Code::LimitExceededException, text))
 }
 
 /// An alias moves only between keys of the same kind.

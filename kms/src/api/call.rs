@@ -297,7 +297,8 @@ impl<'a> Call<'a> {
         reference::resolve(&self.kms.keys, self.caller, self.now, reference, by)
     }
 
-    /// Lets the operation through if the key's state does.
+    /// Lets the operation through if the key's state does. Where a key is changed, it is looked at while the change is
+    /// made, so that no other change comes between.
     pub(crate) fn check_state(&self, key: &Key, group: Group) -> Result<(), KmsError> {
         self.kms.keys.state(key, self.now).check(group, key.arn())
     }

@@ -40,6 +40,8 @@ pub(crate) fn create(
     check(&drafted, key)?;
     call.end_dry_run(request.dry_run)?;
     let id = call.kms.keys.change(key, |record| {
+        // Once more: it may have been scheduled for deletion meanwhile.
+        call.check_state(key, Group::CreateGrant)?;
         let same = |grant: &&Grant| {
             grant.name.is_some()
                 && Grant {

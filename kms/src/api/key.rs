@@ -115,8 +115,8 @@ pub(crate) fn update_description(
         .parameter_text("description", request.description.as_deref());
     let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
-    call.check_state(key, Group::Describe)?;
     call.kms.keys.change(key, |record| {
+        call.check_state(key, Group::Describe)?;
         record.description = request.description.unwrap_or_default();
         Ok(())
     })?;
@@ -150,8 +150,8 @@ fn switch(call: &mut Call<'_>, reference: Option<&str>, enabled: bool) -> Result
     if let Some(class) = Class::for_operation(call.name.as_str(), None) {
         call.kms.quotas.charge_state_change(key.arn(), class)?;
     }
-    call.check_state(key, Group::Switch)?;
     call.kms.keys.change(key, |record| {
+        call.check_state(key, Group::Switch)?;
         record.enabled = enabled;
         Ok(())
     })
@@ -177,9 +177,9 @@ pub(crate) fn schedule_deletion(
     }
     let permit = call.key(request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
-    call.check_state(key, Group::ScheduleDeletion)?;
     let wait = Duration::from_secs(u64::from(days.unsigned_abs()) * 86_400);
     let deletion = call.kms.keys.change(key, |record| {
+        call.check_state(key, Group::ScheduleDeletion)?;
         // Here, as a replica may be made meanwhile.
         let replicas = record.multi_region.as_ref().is_some_and(|multi_region| {
             multi_region.primary == *key.region() && multi_region.regions.len() > 1
@@ -210,8 +210,8 @@ pub(crate) fn cancel_deletion(
 ) -> Result<v1::CancelKeyDeletionResponse, KmsError> {
     let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
-    call.check_state(key, Group::CancelDeletion)?;
     call.kms.keys.change(key, |record| {
+        call.check_state(key, Group::CancelDeletion)?;
         record.deletion_ms = None;
         record.deletion_window_days = None;
         Ok(())

@@ -17,8 +17,8 @@ pub(crate) fn tag(
 ) -> Result<v1::TagResourceResponse, KmsError> {
     let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
-    call.check_state(key, Group::Describe)?;
     call.kms.keys.change(key, |record| {
+        call.check_state(key, Group::Describe)?;
         record.tags = checked(&record.tags, request.tags)?;
         Ok(())
     })?;
@@ -38,6 +38,7 @@ pub(crate) fn untag(
         return Err(refused(RESERVED));
     }
     call.kms.keys.change(key, |record| {
+        call.check_state(key, Group::Describe)?;
         record
             .tags
             .retain(|(name, _)| !request.tag_keys.contains(name));

@@ -10,6 +10,7 @@ use proto::identity::Region;
 use proto::time::Timestamp;
 
 use crate::crypto::material::Material;
+use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::Keys;
 use crate::keys::key::Key;
@@ -88,6 +89,7 @@ impl Keys {
     ///
     /// # Errors
     ///
+    /// `XksKeyAlreadyInUseException` when another key of its store is the same external key;
     /// `KMSInternalException` when it could not be made durable.
     pub fn create(
         &self,
@@ -98,6 +100,7 @@ impl Keys {
         materials: Vec<Arc<Material>>,
     ) -> Result<Arc<Key>, KmsError> {
         let _one_at_a_time = self.lock();
+        self.check_external_key(account, region, &record)?;
         let place = Place::new(account, region, key_id);
         let mut changes = vec![put(Table::Keys, &place, &record)?];
         let rows = materials
@@ -108,6 +111,27 @@ impl Keys {
         let key = Arc::new(Key::new(&place, record, materials));
         self.partitions.put_key(Arc::clone(&key));
         Ok(key)
+    }
+
+    /// Refuses a new key that is the external key of another one.
+    fn check_external_key(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        record: &Record,
+    ) -> Result<(), KmsError> {
+        let wanted = record.key_store.as_ref();
+        let wanted = wanted.filter(|link| link.external_key.is_some());
+        let Some(wanted) = wanted else {
+            return Ok(());
+        };
+        let now = Timestamp::from_unix_millis(record.created_ms);
+        let keys = self.list(account, region, now);
+        let is_taken = |key: &Arc<Key>| key.snapshot().record.key_store.as_ref() == Some(wanted);
+        match keys.iter().any(is_taken) {
+            true => Err(KmsError::new(Code::XksKeyAlreadyInUseException, "")),
+            false => Ok(()),
+        }
     }
 
     /// Changes what is stored of a key: `edit` is given a copy, which takes the key's place once it
@@ -247,6 +271,7 @@ impl Keys {
         check: impl FnOnce(Option<&Alias>) -> Result<(), KmsError>,
     ) -> Result<(), KmsError> {
         let _one_at_a_time = self.lock();
+        self.held(key)?;
         let present = self.alias(key.account(), key.region(), name, now);
         check(present.as_ref())?;
         let now_ms = now.unix_millis();
@@ -261,7 +286,7 @@ impl Keys {
         Ok(())
     }
 
-    /// Removes an alias; whether it was there.
+    /// Removes an alias of the key of that id; whether it was there.
     ///
     /// # Errors
     ///
@@ -271,10 +296,12 @@ impl Keys {
         account: &AccountId,
         region: &Region,
         name: &str,
+        key_id: &str,
         now: Timestamp,
     ) -> Result<bool, KmsError> {
         let _one_at_a_time = self.lock();
-        if self.alias(account, region, name, now).is_none() {
+        let present = self.alias(account, region, name, now);
+        if present.is_none_or(|alias| alias.key_id != *key_id) {
             return Ok(false);
         }
         let place = Place::new(account, region, name);

@@ -1,7 +1,5 @@
 //! Making a key: what may be requested together, and the key that comes of it.
 
-use std::sync::Arc;
-
 use crate::api::call::Call;
 use crate::api::draft::Draft;
 use crate::api::draft::not_offered;
@@ -10,7 +8,6 @@ use crate::api::key_store;
 use crate::compat::Compat;
 use crate::error::Code;
 use crate::error::KmsError;
-use crate::keys::key::Key;
 use crate::keys::key_store::Backing;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
@@ -153,23 +150,11 @@ impl KeyStoreRequest {
                 external_key: None,
                 cluster: Some(cluster),
             })),
-            (Backing::External(_), Some(key)) if external => {
-                let taken = |other: &Arc<Key>| {
-                    let snapshot = other.snapshot();
-                    let link = snapshot.record.key_store.as_ref();
-                    link.is_some_and(|l| l.id == id && l.external_key.as_ref() == Some(&key))
-                };
-                let (account, region) = call.caller.place();
-                let keys = call.kms.keys.list(account, region, call.now);
-                if keys.iter().any(taken) {
-                    return Err(KmsError::new(Code::XksKeyAlreadyInUseException, ""));
-                }
-                Ok(Some(KeyStoreLink {
-                    id,
-                    external_key: Some(key),
-                    cluster: None,
-                }))
-            }
+            (Backing::External(_), Some(key)) if external => Ok(Some(KeyStoreLink {
+                id,
+                external_key: Some(key),
+                cluster: None,
+            })),
             _ => Err(KmsError::validation(
                 "The origin, the custom key store and the external key do not fit together.",
             )),
