@@ -467,11 +467,19 @@ fn is_service_of(caller: &Caller, key: &Key, keys: &Keys) -> bool {
         .is_some_and(|key_id| *key_id == **key.id())
 }
 
-/// The refusal of an action on a key by this kind of policy.
+/// The refusal of an action on a key by this kind of policy. Where a caller's own policies refuse another account's
+/// key, AWS does not name it.
 fn denied<P>(intent: &Intent<'_, P>, key: &Key, explicitly: bool, kind: &str) -> KmsError {
     let action = format!("kms:{}", intent.action);
     let why = reason(&action, explicitly, kind);
-    not_authorized(intent.caller, &action, key.arn(), &why)
+    let own = intent.caller.account == *key.account();
+    match own || kind == RESOURCE_BASED {
+        true => not_authorized(intent.caller, &action, key.arn(), &why),
+        false => KmsError::access_denied(format!(
+            "User: {} is not authorized to perform: {action} on this resource {why}",
+            intent.caller.principal_arn
+        )),
+    }
 }
 
 fn reason(action: &str, explicitly: bool, kind: &str) -> String {
