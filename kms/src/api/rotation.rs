@@ -188,7 +188,7 @@ fn entry(
     };
     let here = import.filter(is_here);
     v1::RotationsListEntry {
-        key_id: Some(key.id().to_string()),
+        key_id: Some(key.arn().to_string()),
         key_material_id: Some(material.id.clone()),
         key_material_description: import.and_then(|import| import.description.clone()),
         import_state: import.map(|import| imported(import).to_owned()),

@@ -384,9 +384,14 @@ fn multi_region_keys_are_equal_after_rotations_at_once() {
             threads.spawn(|| world.ok("RotateKeyOnDemand", json!({"KeyId": id})));
         }
     });
-    let rotations = |caller| {
+    let rotations = |caller: &Caller| {
         let request = json!({"KeyId": id});
-        world.call_as(caller, "ListKeyRotations", request).unwrap()["Rotations"].clone()
+        let mut listed = world.call_as(caller, "ListKeyRotations", request).unwrap();
+        for rotation in listed["Rotations"].as_array_mut().unwrap() {
+            let own = arn(caller.region.as_str(), &id);
+            assert_eq!(rotation["KeyId"].take(), own);
+        }
+        listed["Rotations"].clone()
     };
     assert_eq!(rotations(&us).as_array().unwrap().len(), 8);
     assert_eq!(rotations(&us), rotations(&eu));
