@@ -146,3 +146,33 @@ fn an_alias_names_no_other_alias() {
         }
     }
 }
+
+#[test]
+fn a_key_has_at_most_50_aliases_however_they_come_to_it() {
+    let world = World::new();
+    let (id, arn) = world.key();
+    let (other, _) = world.key();
+    let create = |name: &str, key: &str| {
+        let request = json!({"AliasName": format!("alias/{name}"), "TargetKeyId": key});
+        world.call("CreateAlias", request)
+    };
+    for number in 0..48 {
+        create(&format!("first-{number}"), &id).unwrap();
+    }
+    create("moving", &other).unwrap();
+    std::thread::scope(|threads| {
+        for number in 0..8 {
+            let create = &create;
+            let id = &id;
+            threads.spawn(move || create(&format!("second-{number}"), id));
+        }
+    });
+    let listed = world.ok("ListAliases", json!({"KeyId": id, "Limit": 100}));
+    assert_eq!(listed["Aliases"].as_array().unwrap().len(), 50);
+    let full = format!("LimitExceededException: {arn} has reached the limit of 50 aliases.");
+    assert_eq!(create("last", &id).unwrap_err().to_string(), full);
+    let update = |name: &str| json!({"AliasName": format!("alias/{name}"), "TargetKeyId": id});
+    assert_eq!(world.refusal("UpdateAlias", update("moving")), full);
+    // It is the key's already.
+    world.ok("UpdateAlias", update("first-0"));
+}

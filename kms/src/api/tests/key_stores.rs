@@ -154,3 +154,20 @@ fn a_key_of_a_store_does_not_rotate() {
         }
     }
 }
+
+#[test]
+fn an_external_key_is_that_of_one_key_even_if_several_are_made_at_once() {
+    let world = World::new();
+    let store = external(&world);
+    world.ok("ConnectCustomKeyStore", json!({"CustomKeyStoreId": store}));
+    let create = json!({
+        "Origin": "EXTERNAL_KEY_STORE", "CustomKeyStoreId": store, "XksKeyId": "outside-1",
+    });
+    std::thread::scope(|threads| {
+        for _ in 0..8 {
+            threads.spawn(|| world.call("CreateKey", create.clone()));
+        }
+    });
+    let listed = world.ok("ListKeys", json!({}));
+    assert_eq!(listed["Keys"].as_array().unwrap().len(), 1);
+}

@@ -381,3 +381,20 @@ fn policy_of_all() -> String {
         json!({"Effect": "Allow", "Action": "kms:*", "Resource": "*", "Principal": "*"});
     json!({"Version": "2012-10-17", "Statement": [statement]}).to_string()
 }
+
+#[test]
+fn a_key_that_is_enabled_and_scheduled_for_deletion_at_once_stays_disabled() {
+    for _ in 0..100 {
+        let world = World::new();
+        let (id, _) = world.key();
+        let by_id = json!({"KeyId": id});
+        world.ok("DisableKey", by_id.clone());
+        std::thread::scope(|threads| {
+            threads.spawn(|| world.call("EnableKey", by_id.clone()));
+            threads.spawn(|| world.ok("ScheduleKeyDeletion", by_id.clone()));
+        });
+        world.ok("CancelKeyDeletion", by_id.clone());
+        let described = world.ok("DescribeKey", by_id);
+        assert_eq!(described["KeyMetadata"]["KeyState"], "Disabled");
+    }
+}

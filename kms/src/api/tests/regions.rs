@@ -456,3 +456,28 @@ fn a_primary_key_that_is_replicated_and_deleted_at_once_waits_for_that_replica()
         assert_eq!(primary["KeyState"], expected);
     }
 }
+
+#[test]
+fn a_replica_that_becomes_the_primary_key_and_is_deleted_at_once_waits_for_the_other() {
+    for _ in 0..100 {
+        let world = World::new();
+        let (id, us, eu) = replicated(&world);
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                let request = json!({"KeyId": id, "PrimaryRegion": "eu-west-1"});
+                world.call_as(&us, "UpdatePrimaryRegion", request)
+            });
+            threads.spawn(|| {
+                let request = json!({"KeyId": id});
+                world.call_as(&eu, "ScheduleKeyDeletion", request).unwrap()
+            });
+        });
+        let deleted = metadata(&world, &eu, &id);
+        let kind = text(&deleted["MultiRegionConfiguration"]["MultiRegionKeyType"]);
+        let expected = match &*kind {
+            "PRIMARY" => "PendingReplicaDeletion",
+            _ => "PendingDeletion",
+        };
+        assert_eq!(deleted["KeyState"], expected, "{kind}");
+    }
+}
