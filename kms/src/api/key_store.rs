@@ -15,6 +15,7 @@ use crate::keys::key::Key;
 use crate::keys::key_store::Backing;
 use crate::keys::key_store::KeyStore;
 use crate::keys::key_store::XksProxy;
+use crate::keys::key_store::no_such_key_store;
 
 /// Makes a custom key store; it starts disconnected.
 pub(crate) fn create(
@@ -39,15 +40,17 @@ pub(crate) fn create(
         connected: false,
         backing: backing(request)?,
     };
-    let (account, region) = call.caller.place();
-    let present = call.kms.keys.key_stores(account, region);
-    if present.len() >= STORES_MAX {
-        let text = format!("The account has reached the limit of {STORES_MAX} custom key stores.");
-        return Err(KmsError::new(Code::LimitExceededException, text));
-    }
-    check_free(&present, &store)?;
     let id = store.id.clone();
-    call.kms.keys.put_key_store(account, region, store)?;
+    let (account, region) = call.caller.place();
+    call.kms.keys.put_key_store(account, region, |present| {
+        if present.len() >= STORES_MAX {
+            let text =
+                format!("The account has reached the limit of {STORES_MAX} custom key stores.");
+            return Err(KmsError::new(Code::LimitExceededException, text));
+        }
+        check_free(present, &store)?;
+        Ok(store)
+    })?;
     call.record.respond("customKeyStoreId", &*id);
     Ok(v1::CreateCustomKeyStoreResponse {
         custom_key_store_id: Some(id),
@@ -63,7 +66,23 @@ pub(crate) fn update(
         .parameter_text("customKeyStoreId", request.custom_key_store_id.as_deref());
     violations::check(&request)?;
     call.charge(None)?;
-    let mut store = find(call, request.custom_key_store_id.as_deref())?;
+    let (account, region) = call.caller.place();
+    call.kms.keys.put_key_store(account, region, |present| {
+        let store = changed(
+            among(present, request.custom_key_store_id.as_deref())?,
+            request,
+        )?;
+        check_free(present, &store)?;
+        Ok(store)
+    })?;
+    Ok(v1::UpdateCustomKeyStoreResponse {})
+}
+
+/// The store as the request changes it.
+fn changed(
+    mut store: KeyStore,
+    request: v1::UpdateCustomKeyStoreRequest,
+) -> Result<KeyStore, KmsError> {
     let renames_only = request
         == v1::UpdateCustomKeyStoreRequest {
             custom_key_store_id: request.custom_key_store_id.clone(),
@@ -103,10 +122,7 @@ pub(crate) fn update(
             proxy.vpc_owner = owner.or(proxy.vpc_owner.take());
         }
     }
-    let (account, region) = call.caller.place();
-    check_free(&call.kms.keys.key_stores(account, region), &store)?;
-    call.kms.keys.put_key_store(account, region, store)?;
-    Ok(v1::UpdateCustomKeyStoreResponse {})
+    Ok(store)
 }
 
 /// Forgets a custom key store that is disconnected and has no keys.
@@ -118,26 +134,28 @@ pub(crate) fn delete(
         .parameter_text("customKeyStoreId", request.custom_key_store_id.as_deref());
     violations::check(&request)?;
     call.charge(None)?;
-    let store = find(call, request.custom_key_store_id.as_deref())?;
+    let id = request.custom_key_store_id.as_deref();
+    let store = find(call, id)?;
     let (account, region) = call.caller.place();
     let inside = |key: &Arc<Key>| {
-        key.snapshot()
-            .record
-            .key_store
-            .as_ref()
-            .is_some_and(|link| link.id == store.id)
+        let snapshot = key.snapshot();
+        let link = snapshot.record.key_store.as_ref();
+        link.is_some_and(|link| link.id == store.id)
     };
-    let keys = call.kms.keys.list(account, region, call.now);
-    if keys.iter().any(inside) {
-        return Err(KmsError::new(
-            Code::CustomKeyStoreHasCmksException,
-            format!("Custom key store {} still has KMS keys.", store.id),
-        ));
-    }
-    if store.connected {
-        return Err(invalid_state(&store, "must be disconnected"));
-    }
-    call.kms.keys.remove_key_store(account, region, &store.id)?;
+    let keys = &call.kms.keys;
+    keys.remove_key_store(account, region, &store.id, |present| {
+        let store = among(present, id)?;
+        if keys.list(account, region, call.now).iter().any(inside) {
+            return Err(KmsError::new(
+                Code::CustomKeyStoreHasCmksException,
+                format!("Custom key store {} still has KMS keys.", store.id),
+            ));
+        }
+        match store.connected {
+            true => Err(invalid_state(&store, "must be disconnected")),
+            false => Ok(()),
+        }
+    })?;
     Ok(v1::DeleteCustomKeyStoreResponse {})
 }
 
@@ -181,7 +199,7 @@ pub(crate) fn describe(
             && name.as_ref().is_none_or(|name| *name == store.name)
     });
     if let (true, Some(wanted)) = (stores.is_empty(), id.or(name)) {
-        return Err(not_found(&wanted));
+        return Err(no_such_key_store(&wanted));
     }
     let marker = request.marker.as_deref();
     let page = page::page(
@@ -205,7 +223,15 @@ pub(crate) fn find(call: &Call<'_>, id: Option<&str>) -> Result<KeyStore, KmsErr
     call.kms
         .keys
         .key_store(account, region, id)
-        .ok_or_else(|| not_found(id))
+        .ok_or_else(|| no_such_key_store(id))
+}
+
+/// As [`find`], of those that are there while a change is made.
+fn among(present: &[KeyStore], id: Option<&str>) -> Result<KeyStore, KmsError> {
+    let id = id.unwrap_or_default();
+    let mut present = present.iter();
+    let found = present.find(|store| store.id == id).cloned();
+    found.ok_or_else(|| no_such_key_store(id))
 }
 
 /// The store is in a state that does not let the operation through.
@@ -219,13 +245,15 @@ pub(crate) fn invalid_state(store: &KeyStore, must: &str) -> KmsError {
 fn switch(call: &mut Call<'_>, id: Option<&str>, connected: bool) -> Result<(), KmsError> {
     call.record.parameter_text("customKeyStoreId", id);
     call.charge(None)?;
-    let mut store = find(call, id)?;
-    if connected && store.connected {
-        return Err(invalid_state(&store, "is connected already"));
-    }
-    store.connected = connected;
     let (account, region) = call.caller.place();
-    call.kms.keys.put_key_store(account, region, store)
+    call.kms.keys.put_key_store(account, region, |present| {
+        let mut store = among(present, id)?;
+        if connected && store.connected {
+            return Err(invalid_state(&store, "is connected already"));
+        }
+        store.connected = connected;
+        Ok(store)
+    })
 }
 
 fn backing(request: v1::CreateCustomKeyStoreRequest) -> Result<Backing, KmsError> {
@@ -285,13 +313,6 @@ fn check_free(present: &[KeyStore], wanted: &KeyStore) -> Result<(), KmsError> {
         }
     }
     Ok(())
-}
-
-fn not_found(id: &str) -> KmsError {
-    KmsError::new(
-        Code::CustomKeyStoreNotFoundException,
-        format!("Custom key store {id} does not exist."),
-    )
 }
 
 fn entry(store: KeyStore) -> v1::CustomKeyStoresListEntry {

@@ -26,7 +26,6 @@ use crate::error::Code;
 use crate::error::KmsError;
 use crate::keys::metadata::KeySpec;
 use crate::keys::metadata::KeyUsage;
-use crate::keys::place::key_arn;
 
 /// What tags determine of a key that is to be made.
 #[derive(Default)]
@@ -56,14 +55,6 @@ impl ChosenByTags {
             ))
         })?;
         tags.retain(|tag| tag.tag_key.as_deref() != Some(CUSTOM_MATERIAL));
-        if let Some(id) = &key_id {
-            let (account, region) = call.caller.place();
-            let taken = call.kms.keys.find(account, region, id, call.now);
-            if taken.is_some() {
-                let text = format!("Key '{}' already exists", key_arn(account, region, id));
-                return Err(KmsError::new(Code::AlreadyExistsException, text));
-            }
-        }
         Ok(Self {
             key_id,
             secret: secret.map(Zeroizing::new),

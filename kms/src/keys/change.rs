@@ -16,6 +16,7 @@ use crate::keys::Keys;
 use crate::keys::key::Key;
 use crate::keys::key_sealer::OpenChange;
 use crate::keys::key_store::KeyStore;
+use crate::keys::key_store::no_such_key_store;
 use crate::keys::partition::Alias;
 use crate::keys::place::Place;
 use crate::keys::record::Record;
@@ -89,8 +90,8 @@ impl Keys {
     ///
     /// # Errors
     ///
-    /// `XksKeyAlreadyInUseException` when another key of its store is the same external key;
-    /// `KMSInternalException` when it could not be made durable.
+    /// `AlreadyExistsException` when another key has its id, `CustomKeyStoreNotFoundException` when its store is gone,
+    /// `XksKeyAlreadyInUseException` when another key of its store is the same external key; `KMSInternalException` when it could not be made durable.
     pub fn create(
         &self,
         account: &AccountId,
@@ -100,7 +101,7 @@ impl Keys {
         materials: Vec<Arc<Material>>,
     ) -> Result<Arc<Key>, KmsError> {
         let _one_at_a_time = self.lock();
-        self.check_external_key(account, region, &record)?;
+        self.check_free(account, region, key_id, &record)?;
         let place = Place::new(account, region, key_id);
         let mut changes = vec![put(Table::Keys, &place, &record)?];
         let rows = materials
@@ -113,19 +114,28 @@ impl Keys {
         Ok(key)
     }
 
-    /// Refuses a new key that is the external key of another one.
-    fn check_external_key(
+    /// Refuses a new key whose id another one has, whose store is gone, or which is the external key of another one.
+    fn check_free(
         &self,
         account: &AccountId,
         region: &Region,
+        key_id: &str,
         record: &Record,
     ) -> Result<(), KmsError> {
-        let wanted = record.key_store.as_ref();
-        let wanted = wanted.filter(|link| link.external_key.is_some());
-        let Some(wanted) = wanted else {
+        let now = Timestamp::from_unix_millis(record.created_ms);
+        if let Some(key) = self.find(account, region, key_id, now) {
+            let text = format!("Key '{}' already exists", key.arn());
+            return Err(KmsError::new(Code::AlreadyExistsException, text));
+        }
+        let Some(wanted) = &record.key_store else {
             return Ok(());
         };
-        let now = Timestamp::from_unix_millis(record.created_ms);
+        if self.key_store(account, region, &wanted.id).is_none() {
+            return Err(no_such_key_store(&wanted.id));
+        }
+        if wanted.external_key.is_none() {
+            return Ok(());
+        }
         let keys = self.list(account, region, now);
         let is_taken = |key: &Arc<Key>| key.snapshot().record.key_store.as_ref() == Some(wanted);
         match keys.iter().any(is_taken) {
@@ -310,36 +320,39 @@ impl Keys {
         Ok(true)
     }
 
-    /// Puts a custom key store in the place of the one of its id.
+    /// Puts a custom key store in the place of the one of its id: what `make` makes of those that are there.
     ///
     /// # Errors
     ///
-    /// `KMSInternalException` when the change could not be made durable.
+    /// What `make` returns; `KMSInternalException` when the change could not be made durable.
     pub fn put_key_store(
         &self,
         account: &AccountId,
         region: &Region,
-        store: KeyStore,
+        make: impl FnOnce(&[KeyStore]) -> Result<KeyStore, KmsError>,
     ) -> Result<(), KmsError> {
         let _one_at_a_time = self.lock();
+        let store = make(&self.key_stores(account, region))?;
         let place = Place::new(account, region, &store.id);
         self.commit(vec![put(Table::KeyStores, &place, &store)?])?;
         self.partitions.put_key_store(&place, store.clone());
         Ok(())
     }
 
-    /// Forgets a custom key store.
+    /// Forgets a custom key store, if `check` allows that for those that are there.
     ///
     /// # Errors
     ///
-    /// `KMSInternalException` when the change could not be made durable.
+    /// What `check` returns; `KMSInternalException` when the change could not be made durable.
     pub fn remove_key_store(
         &self,
         account: &AccountId,
         region: &Region,
         id: &str,
+        check: impl FnOnce(&[KeyStore]) -> Result<(), KmsError>,
     ) -> Result<(), KmsError> {
         let _one_at_a_time = self.lock();
+        check(&self.key_stores(account, region))?;
         let place = Place::new(account, region, id);
         self.commit(vec![delete(Table::KeyStores, &place)])?;
         self.partitions.remove_key_store(&place);

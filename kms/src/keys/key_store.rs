@@ -6,6 +6,9 @@
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::error::Code;
+use crate::error::KmsError;
+
 /// A custom key store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyStore {
@@ -50,6 +53,14 @@ pub struct XksProxy {
     pub vpc_service: Option<String>,
     /// Account that owns the VPC endpoint service.
     pub vpc_owner: Option<String>,
+}
+
+/// No custom key store has that id.
+pub(crate) fn no_such_key_store(id: &str) -> KmsError {
+    KmsError::new(
+        Code::CustomKeyStoreNotFoundException,
+        format!("Custom key store {id} does not exist."),
+    )
 }
 
 #[cfg(test)]

@@ -171,3 +171,34 @@ fn an_external_key_is_that_of_one_key_even_if_several_are_made_at_once() {
     let listed = world.ok("ListKeys", json!({}));
     assert_eq!(listed["Keys"].as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn an_account_has_at_most_10_key_stores_and_no_two_of_a_name_even_if_they_are_made_at_once() {
+    let world = World::new();
+    let create = |letter: char, name: &str| {
+        let request = json!({
+            "CustomKeyStoreName": name,
+            "CloudHsmClusterId": format!("cluster-{}", letter.to_string().repeat(11)),
+            "TrustAnchorCertificate": "certificate", "KeyStorePassword": "canary7",
+        });
+        world.call("CreateCustomKeyStore", request)
+    };
+    std::thread::scope(|threads| {
+        for letter in 'a'..='h' {
+            let create = &create;
+            threads.spawn(move || create(letter, "one"));
+        }
+    });
+    let stores = || {
+        let listed = world.ok("DescribeCustomKeyStores", json!({}));
+        listed["CustomKeyStores"].as_array().unwrap().len()
+    };
+    assert_eq!(stores(), 1);
+    std::thread::scope(|threads| {
+        for letter in 'A'..='P' {
+            let create = &create;
+            threads.spawn(move || create(letter, &format!("store-{letter}")));
+        }
+    });
+    assert_eq!(stores(), 10);
+}
