@@ -42,6 +42,7 @@ use crate::route::Operation;
 
 mod access;
 mod acl;
+mod condition;
 mod context;
 mod control;
 mod deletions;
@@ -56,6 +57,7 @@ mod second_factor;
 mod through;
 
 pub use acl::AclTerms;
+pub use condition::ReplacedObject;
 pub use log_delivery::LogDelivery;
 pub use log_delivery::LogDeliveryError;
 pub use object_lambda::check_object_lambda;

@@ -193,6 +193,9 @@ async fn a_document_that_is_no_list_of_one_to_a_thousand_keys_is_malformed() {
         "",
         "<Object/>",
         "<Object><Key/></Object>",
+        "<Object><Key>k</Key><Key>l</Key></Object>",
+        "<Object><Key>k</Key><VersionId>1</VersionId><VersionId>2</VersionId></Object>",
+        "<Object><Key>k</Key><ETag>*</ETag><ETag>1</ETag></Object>",
         "<Objekt><Key>k</Key></Objekt>",
         &thousand_and_one,
     ] {

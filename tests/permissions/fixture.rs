@@ -105,12 +105,13 @@ impl Fixture {
             self.prepare(&self.world.main, create).await;
             backend.set_versioning(name, Versioning::Enabled);
         }
-        if operation.uri.contains("{Key+}") {
-            let version = self.put_object(&bucket).await;
+        if operation.uri.contains("{Key+}") || operation.uri.contains("?delete") {
+            let (version, etag) = self.put_object(&bucket).await;
             buckets.values.insert("version", version);
+            buckets.values.insert("object_etag", etag);
         }
         if operation.has_header("x-amz-copy-source") {
-            let version = self.put_object(&source).await;
+            let (version, _) = self.put_object(&source).await;
             buckets.values.insert("source_version", version);
         }
         if operation
@@ -123,15 +124,13 @@ impl Fixture {
         buckets
     }
 
-    /// Puts an object twice; returns the id of its current version.
-    async fn put_object(&self, bucket: &str) -> String {
+    /// Puts an object twice; returns the id of its current version, and its ETag.
+    async fn put_object(&self, bucket: &str) -> (String, String) {
         let put = || Draft::new(Method::PUT, bucket, KEY).header("x-amz-tagging", "class=open");
         self.prepare(&self.world.main, put().body("old")).await;
         let put = self.prepare(&self.world.main, put().body("new")).await;
-        put.headers()["x-amz-version-id"]
-            .to_str()
-            .unwrap()
-            .to_owned()
+        let text = |name: &str| put.headers()[name].to_str().unwrap().to_owned();
+        (text("x-amz-version-id"), text("etag"))
     }
 
     /// Starts an upload and sends its first part.

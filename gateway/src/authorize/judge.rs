@@ -12,6 +12,8 @@ use crate::authorize::Authorizer;
 use crate::authorize::NamedBucket;
 use crate::authorize::access::BucketAccess;
 use crate::authorize::access::Subject;
+use crate::authorize::condition;
+use crate::authorize::condition::ReplacedObject;
 use crate::authorize::context;
 use crate::authorize::context::Encryption;
 use crate::authorize::deletions;
@@ -91,9 +93,12 @@ impl Authorizer {
         };
         let actions = needs::needed(operation.row().actions, &request.headers);
         self.prepare(&mut access, subject, &actions).await?;
-        let (on_source, on_target): (Vec<_>, Vec<_>) = actions
+        let (on_source, on_target): (Vec<&Action>, Vec<&Action>) = actions
             .into_iter()
             .partition(|action| action.resource.is_of_source());
+        let (on_replaced, on_target): (Vec<&Action>, Vec<&Action>) = on_target
+            .into_iter()
+            .partition(|action| needs::is_of_condition(action));
         let acls = self.object_acls.as_deref();
         let mut judged =
             request_acl::read_object_list(acls, &mut access, subject, &on_target).await?;
@@ -103,7 +108,7 @@ impl Authorizer {
             // Before what only the answer depends on.
             acl_required: access.used_acl(),
             withheld: needs::withheld(&access, subject, &on_target),
-            hides_absence: needs::hides_absence(&access, &on_target),
+            hides_absence: needs::hides_absence(&access, &on_target, Needed::Absence),
             ..Terms::default()
         };
         if let Some((mut of_source, source)) = source {
@@ -117,7 +122,7 @@ impl Authorizer {
             self.check_all(&of_source, of_object, &on_source, false)
                 .await?;
             terms.acl_required |= of_source.used_acl();
-            terms.hides_absence = needs::hides_absence(&of_source, &on_source);
+            terms.hides_absence = needs::hides_absence(&of_source, &on_source, Needed::Absence);
             // Whether the source has tags costs a request, so it is looked up last.
             let target = self.check_all(&access, subject, &on_target, true).await;
             let tags = self.check_all(&of_source, of_object, &on_source, true);
@@ -128,7 +133,30 @@ impl Authorizer {
             }
         }
         terms.judged = judged;
+        if !on_replaced.is_empty() {
+            terms.replaced = self
+                .check_condition(&mut access, subject, &on_replaced)
+                .await?;
+            terms.acl_required |= access.used_acl();
+        }
         Ok(terms)
+    }
+
+    /// Checks what a condition on the object that the request replaces or deletes needs.
+    async fn check_condition(
+        &self,
+        access: &mut BucketAccess,
+        subject: Subject<'_>,
+        actions: &[&'static Action],
+    ) -> Result<ReplacedObject, S3Error> {
+        let (policies, acls) = (&self.policies, self.object_acls.as_deref());
+        let read = condition::read_object(policies, acls, access, subject, actions);
+        let judged = Box::pin(read).await?;
+        self.check_all(access, subject, actions, false).await?;
+        Ok(ReplacedObject {
+            hides_absence: needs::hides_absence(access, actions, Needed::MatchedAbsence),
+            judged,
+        })
     }
 
     /// The permit for DeleteObjects, whose objects are named in its body.
@@ -144,10 +172,13 @@ impl Authorizer {
             return Ok(Terms::default());
         }
         access.version_is_current = !self.policies.has_versions(&access.bucket).await?;
-        let actions = needs::needed(Operation::DeleteObjects.row().actions, &request.headers);
-        let acls = self.object_acls.clone();
+        let mut actions = needs::needed(Operation::DeleteObjects.row().actions, &request.headers);
+        // Its conditions are in the document.
+        actions.retain(|action| !needs::is_of_condition(action));
+        let (policies, acls) = (Arc::clone(&self.policies), self.object_acls.clone());
+        let deletions = Deletions::new(access, actions, policies, acls);
         Ok(Terms {
-            deletions: Some(Box::new(Deletions::new(access, actions, acls))),
+            deletions: Some(Box::new(deletions)),
             ..Terms::default()
         })
     }
@@ -242,7 +273,7 @@ impl Authorizer {
     ) -> Result<(), S3Error> {
         for action in actions {
             let is_due = match action.needed {
-                Needed::Answer(_) | Needed::Absence => false,
+                Needed::Answer(_) | Needed::Absence | Needed::MatchedAbsence => false,
                 Needed::SourceTags => travelling_tags,
                 _ => !travelling_tags,
             };

@@ -1,6 +1,7 @@
 //! Which actions a request needs, and what becomes of those that only its answer needs.
 
 use http::HeaderMap;
+use http::header;
 
 use crate::authorize::access::BucketAccess;
 use crate::authorize::access::Subject;
@@ -20,11 +21,39 @@ pub(super) fn needed(actions: &'static [Action], headers: &HeaderMap) -> Vec<&'s
             .keys()
             .any(|name| name == "x-amz-acl" || name.as_str().starts_with("x-amz-grant-")),
         Needed::Answer(_) | Needed::Absence => true,
+        Needed::Match => headers
+            .get_all(header::IF_MATCH)
+            .iter()
+            .any(|value| names_etag(value.as_bytes())),
+        Needed::MatchedAbsence => headers.contains_key(header::IF_MATCH),
         Needed::SourceTags => headers
             .get("x-amz-tagging-directive")
             .is_none_or(|value| value != "REPLACE"),
     };
     actions.iter().filter(is_needed).collect()
+}
+
+/// The actions that a deletion needs whose condition is this one, beside those that any deletion needs.
+pub(super) fn needed_by_condition(
+    actions: &'static [Action],
+    etag: Option<&str>,
+) -> Vec<&'static Action> {
+    let is_needed = |action: &&Action| match action.needed {
+        Needed::Match => etag.is_some_and(|etag| names_etag(etag.as_bytes())),
+        Needed::MatchedAbsence => etag.is_some(),
+        _ => false,
+    };
+    actions.iter().filter(is_needed).collect()
+}
+
+/// Whether an action is needed because of a condition on the object that is replaced or deleted.
+pub(super) fn is_of_condition(action: &Action) -> bool {
+    matches!(action.needed, Needed::Match | Needed::MatchedAbsence)
+}
+
+/// Whether a condition names an ETag, and not only that there is an object.
+fn names_etag(condition: &[u8]) -> bool {
+    condition.trim_ascii() != b"*"
 }
 
 /// The headers of an answer that the caller may not see.
@@ -40,18 +69,22 @@ pub(super) fn withheld(
     withheld.collect()
 }
 
-/// Whether the caller may not see that there is no such object: AWS shows it to those who may list
-/// the bucket.
+/// Whether the caller may not see that there is no such object, the one that is read ([`Needed::Absence`]) or that
+/// a condition is about ([`Needed::MatchedAbsence`]): AWS shows it to those who may list the bucket.
 ///
 /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
-pub(super) fn hides_absence(access: &BucketAccess, actions: &[&'static Action]) -> bool {
+pub(super) fn hides_absence(
+    access: &BucketAccess,
+    actions: &[&'static Action],
+    absence: Needed,
+) -> bool {
     let bucket = Subject {
         key: None,
         version: None,
     };
     actions
         .iter()
-        .any(|action| action.needed == Needed::Absence && access.check(action, bucket).is_err())
+        .any(|action| action.needed == absence && access.check(action, bucket).is_err())
 }
 
 /// Whether an operation is for users of the account that the bucket belongs to, whatever its policy allows to

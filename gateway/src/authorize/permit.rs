@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use crate::authorize::acl::AclTerms;
+use crate::authorize::condition::ReplacedObject;
 use crate::authorize::deletions::Deletions;
 use crate::authorize::second_factor::SecondFactor;
 use crate::bucket::acl::BucketAcl;
@@ -64,6 +65,8 @@ pub struct Terms {
     pub(super) withheld: Vec<&'static str>,
     /// Whether the caller may not see that there is no such object.
     pub(super) hides_absence: bool,
+    /// What a condition may show of the object that the request replaces or deletes.
+    pub(super) replaced: ReplacedObject,
     /// What the operation does with access control lists, where they count and it can set one.
     pub(super) acl: Option<Box<AclTerms>>,
     /// The object that the request may read, where its access control list was looked at.
@@ -77,19 +80,21 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// Refuses to delete the object `key`, or the named version of it, if the caller may not.
+    /// Refuses to delete the object `key`, or the named version of it, on condition that it has `etag`, if the
+    /// caller may not. Returns what the condition may show.
     ///
     /// # Errors
     ///
-    /// `AccessDenied`; `ServiceUnavailable` when the object's access control list decides and cannot be read.
+    /// `AccessDenied`; `ServiceUnavailable` when the object's access control list or tags decide and cannot be read.
     pub async fn check_deletion(
         &mut self,
         key: &str,
         version: Option<&str>,
-    ) -> Result<(), S3Error> {
+        etag: Option<&str>,
+    ) -> Result<ReplacedObject, S3Error> {
         match self.deletions.as_deref_mut() {
-            Some(deletions) => deletions.check(key, version).await,
-            None => Ok(()),
+            Some(deletions) => deletions.check(key, version, etag).await,
+            None => Ok(ReplacedObject::default()),
         }
     }
 
@@ -169,6 +174,12 @@ impl Terms {
     #[must_use]
     pub fn bucket_acl(&self) -> Option<&BucketAcl> {
         self.bucket_acl.as_deref()
+    }
+
+    /// What a condition may show of the object that the request replaces or deletes.
+    #[must_use]
+    pub const fn replaced(&self) -> &ReplacedObject {
+        &self.replaced
     }
 
     /// Whether `AccessDenied` stands in place of the answer that there is no such object.

@@ -15,6 +15,7 @@ use crate::authorize::needs::withheld;
 use crate::error::S3Code;
 use crate::request::Caller;
 use crate::request::RequestId;
+use crate::route::Needed;
 
 fn caller(account: &str, name: &str) -> Caller {
     let arn = format!("arn:aws:iam::{account}:{name}");
@@ -291,7 +292,9 @@ fn only_who_may_list_a_bucket_may_see_that_an_object_is_not_there() {
         Operation::UploadPartCopy,
     ] {
         let actions = needed(operation.row().actions, &HeaderMap::new());
-        let hides = |caller, policy| hides_absence(&access(caller, Some(policy)), &actions);
+        let hides = |caller, policy| {
+            hides_absence(&access(caller, Some(policy)), &actions, Needed::Absence)
+        };
         assert!(!hides(user(), READERS), "{operation:?}");
         assert!(hides(user_of_another_account(), READERS), "{operation:?}");
         assert!(!hides(user_of_another_account(), lists), "{operation:?}");

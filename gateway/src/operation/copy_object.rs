@@ -14,6 +14,7 @@ use http::Response;
 use proto::time::Timestamp;
 
 use crate::authorize::Permitted;
+use crate::authorize::ReplacedObject;
 use crate::envelope::Mode;
 use crate::envelope::Protection;
 use crate::error::S3Error;
@@ -67,6 +68,8 @@ struct CopyRequest {
     headers: HeaderMap,
     /// The access control list of the target; that of the source is not copied.
     acl: Option<NewObjectAcl>,
+    /// What a condition may show of the target's object as it was.
+    replaced: ReplacedObject,
 }
 
 /// Copies an object, or a version of one.
@@ -84,6 +87,7 @@ pub async fn copy_object(
     request.reader.hides_absence = terms.hides_absence();
     request.reader.judged = terms.judged().cloned();
     request.acl = terms.of_new_object()?;
+    request.replaced = terms.replaced().clone();
     let (written, source, object_bytes) = match rewrapped(store, &request).await? {
         Some(copied) => copied,
         None => resealed(store, &request).await?,
@@ -136,6 +140,7 @@ impl CopyRequest {
             received: request.received,
             headers: request.headers,
             acl: None,
+            replaced: ReplacedObject::default(),
         })
     }
 
@@ -161,7 +166,8 @@ impl CopyRequest {
             headers.remove(TAGS);
             copy_source::copy_tags(&store.sealed, &self.reader, source, &mut headers).await?;
         }
-        write_conditions::check(&store.sealed, &self.headers, &self.name, &mut headers).await?;
+        let (sealed, replaced) = (&store.sealed, &self.replaced);
+        write_conditions::check(sealed, &self.headers, &self.name, replaced, &mut headers).await?;
         Ok(headers)
     }
 }

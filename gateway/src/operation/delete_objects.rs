@@ -19,6 +19,7 @@ use md5::Digest as _;
 use md5::Md5;
 
 use crate::authorize::Permitted;
+use crate::authorize::ReplacedObject;
 use crate::backend::BackendBody;
 use crate::backend::BackendRequest;
 use crate::error::S3Code;
@@ -27,24 +28,23 @@ use crate::keys::data_key::ObjectName;
 use crate::operation::acl;
 use crate::operation::answer;
 use crate::operation::store::ObjectStore;
+use crate::operation::write_conditions;
 use crate::protocol::conditions::not_implemented;
-use crate::protocol::conditions::precondition_failed;
 use crate::protocol::document;
-use crate::protocol::etag::ETag;
 use crate::protocol::headers;
+use crate::protocol::single_header::single_text;
 use crate::protocol::xml::Element;
 use crate::request::Body;
 use crate::request::DeletedObject;
 use crate::request::S3Request;
 use crate::request::ServedObjects;
-use crate::sealed::facts;
 
 /// Answers DeleteObject.
 ///
 /// # Errors
 ///
-/// `PreconditionFailed` for a condition that does not hold, `NoSuchKey` for one on an object that is not
-/// there, `NotImplemented` for one that S3 does not take; as [`Terms::check_second_factor`]; the backend's
+/// As [`write_conditions::matching`] for a condition that does not hold, `InvalidArgument` for one that comes twice,
+/// `NotImplemented` for one that S3 does not take; as [`Terms::check_second_factor`]; the backend's
 /// S3 error.
 ///
 /// [`Terms::check_second_factor`]: crate::authorize::Terms::check_second_factor
@@ -60,8 +60,8 @@ pub async fn delete_object(
     let mut onward = BackendRequest::object(Method::DELETE, &name.bucket, &name.key)
         .query_if("versionId", version);
     onward.headers = headers::selected(&request.headers, &HEADERS);
-    if let Some(etag) = request.header("if-match") {
-        let etag = translate(store, &name, version, etag).await?;
+    if let Some(etag) = single_text(&request.headers, &header::IF_MATCH)? {
+        let etag = translate(store, &name, version, terms.replaced(), etag).await?;
         onward = onward.header(header::IF_MATCH, etag);
     }
     // Last, since a code is good for one request.
@@ -119,8 +119,9 @@ pub async fn delete_objects(
     let mut deletion = Element::root("Delete");
     for object in requested.all("Object") {
         let (key, version) = key_and_version(object);
-        let entry = match terms.check_deletion(key, version).await {
-            Ok(()) => translate_entry(store, &bucket, object).await,
+        let etag = object.text_of(ETAG);
+        let entry = match terms.check_deletion(key, version, etag).await {
+            Ok(replaced) => translate_entry(store, &bucket, object, &replaced).await,
             Err(refused) => Err(refused),
         };
         match entry {
@@ -195,6 +196,7 @@ async fn translate_entry(
     store: &ObjectStore,
     bucket: &str,
     object: &Element,
+    replaced: &ReplacedObject,
 ) -> Result<Element, S3Error> {
     let (key, version) = key_and_version(object);
     if let Some(promises) = &store.promises {
@@ -204,11 +206,11 @@ async fn translate_entry(
     if let Some(version) = version {
         entry = entry.field("VersionId", version);
     }
-    if let Some(etag) = object.text_of("ETag") {
+    if let Some(etag) = object.text_of(ETAG) {
         let name = ObjectName::new(store.sealed.settings.partition, bucket, key);
-        let etag = translate(store, &name, version, etag).await?;
+        let etag = translate(store, &name, version, replaced, etag).await?;
         let etag = etag.to_str().map_err(|_| S3Error::internal())?;
-        entry = entry.field("ETag", etag);
+        entry = entry.field(ETAG, etag);
     }
     Ok(entry)
 }
@@ -218,20 +220,16 @@ async fn translate(
     store: &ObjectStore,
     name: &ObjectName,
     version: Option<&str>,
+    replaced: &ReplacedObject,
     expected: &str,
 ) -> Result<HeaderValue, S3Error> {
-    let found = facts::look_up(&store.sealed, name, version).await?;
-    let Some(object) = found else {
-        return Err(S3Error::new(S3Code::NoSuchKey).detail("Key", &*name.key));
-    };
-    if expected.trim() == "*" {
+    let object = write_conditions::matching(&store.sealed, name, version, replaced, expected);
+    let object = object.await?;
+    Ok(match write_conditions::is_any(expected) {
         // Whatever object is there when the backend deletes it.
-        return Ok(HeaderValue::from_static("*"));
-    }
-    match ETag::parse(expected).as_ref() == Some(&object.facts.etag) {
-        true => Ok(object.backend_etag.to_header()),
-        false => Err(precondition_failed("If-Match")),
-    }
+        true => HeaderValue::from_static(write_conditions::ANY),
+        false => object.backend_etag.to_header(),
+    })
 }
 
 /// Key and version of an entry.
@@ -250,6 +248,12 @@ fn parse(document: &[u8]) -> Result<Element, S3Error> {
         let names = OF_DIRECTORY_BUCKETS.iter();
         names.into_iter().any(|name| object.child(name).is_some())
     };
+    // Whoever reads another one of two would delete on another condition.
+    let is_ambiguous = |object: &Element| {
+        let names = ["Key", "VersionId", ETAG].into_iter();
+        let mut counts = names.map(|name| object.all(name).count());
+        counts.any(|count| count > 1)
+    };
     let is_blank = |version: &str| version.trim().is_empty();
     if let Some(version) = root
         .all("Object")
@@ -263,6 +267,7 @@ fn parse(document: &[u8]) -> Result<Element, S3Error> {
         || !(1..=OBJECTS_MAX).contains(&objects)
         || root.all("Object").any(keyless)
         || root.all("Object").any(is_of_directories)
+        || root.all("Object").any(is_ambiguous)
         || !root.children().iter().all(is_known)
     {
         return Err(S3Code::MalformedXml.into());
@@ -288,6 +293,9 @@ const HEADERS: [HeaderName; 2] = [
     HeaderName::from_static("x-amz-bypass-governance-retention"),
     HeaderName::from_static("x-amz-request-payer"),
 ];
+
+/// The element of an entry that is its condition.
+const ETAG: &str = "ETag";
 
 /// Elements of an entry that S3 takes in directory buckets only.
 ///

@@ -42,10 +42,9 @@ pub async fn post_object(
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
     let (request, terms) = permitted.spend();
-    let acl = terms.of_new_object()?.map(Box::new);
     let name = store.name(&request.target)?;
     let answer = PostAnswer::from_request(&request, &name);
-    let (written, encryption) = put_object::write(store, request, acl).await?;
+    let (written, encryption) = put_object::write(store, request, Box::new(terms)).await?;
     let mut response = answer.response(&name, written.etag.as_str());
     let headers = put_object::answer_headers(&written, &encryption);
     response.headers_mut().extend(headers);

@@ -7,6 +7,7 @@ use http::Response;
 use http::header;
 
 use crate::authorize::Permitted;
+use crate::authorize::Terms;
 use crate::backend::Digest;
 use crate::error::S3Code;
 use crate::error::S3Error;
@@ -17,7 +18,6 @@ use crate::operation::store::ObjectStore;
 use crate::operation::write_conditions;
 use crate::protocol::checksum::digests::Expected;
 use crate::protocol::headers;
-use crate::records::object_acls::NewObjectAcl;
 use crate::request::Body;
 use crate::request::S3Request;
 use crate::request::empty_body;
@@ -37,23 +37,21 @@ pub async fn put_object(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (request, acl) = {
-        let (request, terms) = permitted.spend();
-        (request, terms.of_new_object()?.map(Box::new))
-    };
+    let (request, terms) = permitted.spend();
     // In a box of its own: with it this would be larger than a page.
-    let (written, encryption) = Box::pin(write(store, request, acl)).await?;
+    let (written, encryption) = Box::pin(write(store, request, Box::new(terms))).await?;
     let mut response = Response::new(empty_body());
     *response.headers_mut() = answer_headers(&written, &encryption);
     Ok(response)
 }
 
-/// As [`put_object`], with this access control list: what was written, and by which encryption.
+/// As [`put_object`], by these terms: what was written, and by which encryption.
 pub(crate) async fn write(
     store: &ObjectStore,
     request: S3Request,
-    acl: Option<Box<NewObjectAcl>>,
+    terms: Box<Terms>,
 ) -> Result<(WrittenObject, Encryption), S3Error> {
+    let acl = terms.of_new_object()?.map(Box::new);
     let name = store.name(&request.target)?;
     let plaintext_bytes = body_length(&request)?;
     let transport = store.transport(&request);
@@ -66,7 +64,9 @@ pub(crate) async fn write(
         lock_digest::check_object(&request)?;
     }
     let requester = Requester::of(&request);
-    write_conditions::check(&store.sealed, &request.headers, &name, &mut headers).await?;
+    let (sealed, replaced) = (&store.sealed, terms.replaced());
+    write_conditions::check(sealed, &request.headers, &name, replaced, &mut headers).await?;
+    drop(terms);
 
     let key = store.sealed.new_key(&encryption, &name, &requester).await?;
     let object = NewObject {

@@ -46,10 +46,22 @@ pub(crate) async fn look_up(
     name: &ObjectName,
     version: Option<&str>,
 ) -> Result<Option<DescribedObject>, S3Error> {
-    let reader = Reader::internal(name, version);
+    look_up_for(objects, &Reader::internal(name, version)).await
+}
+
+/// As [`look_up`], of the object that a reader may look at.
+///
+/// # Errors
+///
+/// As [`look_up`]; `AccessDenied` for an object that is not there, from a reader who may not see that;
+/// `ServiceUnavailable` for another object than the reader was judged by.
+pub(crate) async fn look_up_for(
+    objects: &SealedObjects,
+    reader: &Reader,
+) -> Result<Option<DescribedObject>, S3Error> {
     let looked_up = settled(|| async {
-        let head = objects.head(&reader).await?;
-        of_head(objects, &reader, &head).await
+        let head = objects.head(reader).await?;
+        of_head(objects, reader, &head).await
     });
     match looked_up.await {
         Ok(object) => Ok(Some(object)),
@@ -58,7 +70,10 @@ pub(crate) async fn look_up(
             if [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED]
                 .contains(&error.status()) =>
         {
-            Ok(None)
+            match reader.hides_absence {
+                true => Err(S3Error::access_denied()),
+                false => Ok(None),
+            }
         }
         Err(error) => Err(error),
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use md5::Digest as _;
 use tests::backend::Action;
 use tests::backend::Fault;
 use tests::backend::Gate;
@@ -263,4 +264,35 @@ async fn an_upload_is_neither_shown_to_be_absent_nor_taken_for_it_when_it_cannot
             .is_refused(Sender::Alt, missing(draft), "ServiceUnavailable", 503)
             .await;
     }
+}
+
+#[tokio::test]
+async fn whoever_may_write_into_a_bucket_learns_no_etag_of_what_its_list_keeps_from_being_read() {
+    let lists = Lists::of_object_writers().await;
+    let writes = canned(put_acl(""), "public-read-write");
+    lists.does(Sender::Main, writes).await;
+    for key in ["k", "l"] {
+        lists.does(Sender::Main, put(key)).await;
+    }
+    let etag = hex::encode(md5::Md5::digest("an object"));
+    for guess in [&*etag, "00000000000000000000000000000000"] {
+        let request = put("k").header("if-match", guess);
+        lists
+            .is_refused(Sender::Alt, request, "AccessDenied", 403)
+            .await;
+    }
+    lists
+        .does(Sender::Main, canned(put_acl("l"), "public-read"))
+        .await;
+    lists
+        .does(Sender::Alt, put("l").header("if-match", &etag))
+        .await;
+    lists
+        .is_refused(
+            Sender::Alt,
+            put("l").header("if-match", "0"),
+            "PreconditionFailed",
+            412,
+        )
+        .await;
 }

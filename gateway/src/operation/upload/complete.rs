@@ -18,6 +18,7 @@ use http::header;
 use proto::sigv4;
 
 use crate::authorize::Permitted;
+use crate::authorize::ReplacedObject;
 use crate::chunks::Keys;
 use crate::chunks::footer::Part;
 use crate::chunks::footer::Table;
@@ -83,7 +84,8 @@ pub async fn complete_multipart_upload(
     store: &ObjectStore,
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
-    let (mut request, _) = permitted.spend();
+    let (mut request, terms) = permitted.spend();
+    let replaced = terms.replaced();
     let transport = store.transport(&request);
     let upload = Upload::find(store, &request.target).await?;
     let customer_key = for_completion(&request.headers, transport, upload.protection())?;
@@ -115,7 +117,7 @@ pub async fn complete_multipart_upload(
     // replaced between its comparison and the backend's Complete.
     let turn = upload.turn(store);
     let _turn = turn.write().await;
-    let completed = match complete(store, &request, &upload, keys, &requested).await {
+    let completed = match complete(store, &request, replaced, &upload, keys, &requested).await {
         Ok(completed) => completed,
         // The upload is gone, or the answer of the backend was lost after it was done.
         Err(CompleteError::MayBeDone(error)) => {
@@ -157,6 +159,7 @@ impl<E: Into<S3Error>> From<E> for CompleteError {
 async fn complete(
     store: &ObjectStore,
     request: &S3Request,
+    replaced: &ReplacedObject,
     upload: &Upload,
     keys: Keys<'_>,
     requested: &[RequestedPart],
@@ -168,7 +171,7 @@ async fn complete(
     check_object(&request.headers, upload.head.checksum, &table)?;
     let mut headers = HeaderMap::new();
     let (sealed, name) = (&store.sealed, &upload.name);
-    write_conditions::check(sealed, &request.headers, name, &mut headers).await?;
+    write_conditions::check(sealed, &request.headers, name, replaced, &mut headers).await?;
     check_unchanged(upload, &headers)?;
     let footer = place_footer(store, upload, keys, &table, &chosen, &records).await?;
     let mut onward = assembly::request(name, &upload.id, &footer.parts);

@@ -63,6 +63,14 @@ pub enum Needed {
     ///
     /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
     Absence,
+    /// With a condition that names the ETag of the object that is replaced or deleted: the answer shows whether
+    /// that is its ETag. One that an object is there, `*`, does not.
+    ///
+    /// Sources: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>,
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html>
+    Match,
+    /// As [`Needed::Absence`], for the object that a condition of a write or a deletion is about.
+    MatchedAbsence,
 }
 
 impl Action {
@@ -132,6 +140,8 @@ const fn tagged(name: &'static str, of_version: &'static str) -> Action {
 
 const GET_OBJECT: Action = tagged("s3:GetObject", "s3:GetObjectVersion");
 const SEE_ABSENCE: Action = bucket("s3:ListBucket").needed(Needed::Absence);
+const MATCH: Action = GET_OBJECT.needed(Needed::Match);
+const SEE_MATCHED_ABSENCE: Action = bucket("s3:ListBucket").needed(Needed::MatchedAbsence);
 const SEE_ABSENCE_OF_SOURCE: Action =
     Action::new("s3:ListBucket", Resource::SourceBucket).needed(Needed::Absence);
 const GET_TAGGING: Action = tagged("s3:GetObjectTagging", "s3:GetObjectVersionTagging");
@@ -184,6 +194,18 @@ pub(super) const WRITE: &[Action] = &[
     WITH_LOCK_MODE,
     WITH_LOCK_DATE,
     WITH_TAGS,
+    MATCH,
+    SEE_MATCHED_ABSENCE,
+];
+
+/// Beginning an upload, which takes no conditions.
+pub(super) const BEGIN: &[Action] = &[
+    PUT_OBJECT,
+    WITH_ACL,
+    WITH_LEGAL_HOLD,
+    WITH_LOCK_MODE,
+    WITH_LOCK_DATE,
+    WITH_TAGS,
 ];
 
 /// Writing an object that is a copy of another.
@@ -198,10 +220,15 @@ pub(super) const COPY: &[Action] = &[
     GET_TAGGING.on_source().needed(Needed::SourceTags),
     object("s3:PutObjectTagging").needed(Needed::SourceTags),
     SEE_ABSENCE_OF_SOURCE,
+    MATCH,
+    SEE_MATCHED_ABSENCE,
 ];
 
-/// Writing a part of an upload, or completing it.
+/// Writing a part of an upload.
 pub(super) const WRITE_PART: &[Action] = &[PUT_OBJECT];
+
+/// Completing an upload.
+pub(super) const COMPLETE: &[Action] = &[PUT_OBJECT, MATCH, SEE_MATCHED_ABSENCE];
 
 /// Writing a part that is a copy of an object.
 pub(super) const COPY_PART: &[Action] =
@@ -211,6 +238,8 @@ pub(super) const COPY_PART: &[Action] =
 pub(super) const DELETE: &[Action] = &[
     object("s3:DeleteObject").of_version("s3:DeleteObjectVersion"),
     BYPASS,
+    MATCH,
+    SEE_MATCHED_ABSENCE,
 ];
 
 pub(super) const ATTRIBUTES: &[Action] = &[

@@ -192,10 +192,10 @@ operations! {
     DeleteObjectAnnotation: "DELETE" Object "annotation", parameter::ANNOTATION, action::NO_ACTION, Refuse(ANNOTATION);
 
     // Uploads in parts.
-    CreateMultipartUpload: "POST" Object "uploads", NONE, action::WRITE, Own, header::NEW_OBJECT;
+    CreateMultipartUpload: "POST" Object "uploads", NONE, action::BEGIN, Own, header::NEW_OBJECT;
     UploadPartCopy: "PUT" Object "uploadId" if Selector::Header("x-amz-copy-source"), parameter::PART, action::COPY_PART, Own;
     UploadPart: "PUT" Object "uploadId", parameter::PART, action::WRITE_PART, Own;
-    CompleteMultipartUpload: "POST" Object "uploadId", NONE, action::WRITE_PART, Own;
+    CompleteMultipartUpload: "POST" Object "uploadId", NONE, action::COMPLETE, Own;
     AbortMultipartUpload: "DELETE" Object "uploadId", NONE, &[object("s3:AbortMultipartUpload")], Own;
     ListParts: "GET" Object "uploadId", parameter::PARTS, &[object("s3:ListMultipartUploadParts")], Own;
 
