@@ -112,6 +112,11 @@ impl<'a> Conditions<'a> {
         };
         let names = self.names;
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        // Several lines are one list (RFC 9110, section 5.3).
+        let listed = |name| {
+            let mut lines = headers.get_all(name).iter();
+            lines.any(|line| line.to_str().is_ok_and(|line| etag.is_in(line)))
+        };
         let date = |name| text(name).and_then(|date| Timestamp::parse_http_date(date).ok());
         // Headers have whole seconds.
         let seconds = |time: Timestamp| time.unix_seconds();
@@ -120,8 +125,8 @@ impl<'a> Conditions<'a> {
             false => Outcome::NotModified,
         };
 
-        if let Some(expected) = text(&names.if_match) {
-            if !etag.is_in(expected) {
+        if headers.contains_key(&names.if_match) {
+            if !listed(&names.if_match) {
                 return Outcome::Failed("If-Match");
             }
         } else if let Some(limit) = date(&names.if_unmodified_since)
@@ -130,8 +135,8 @@ impl<'a> Conditions<'a> {
             return Outcome::Failed("If-Unmodified-Since");
         }
 
-        if let Some(cached) = text(&names.if_none_match) {
-            if etag.is_in(cached) {
+        if headers.contains_key(&names.if_none_match) {
+            if listed(&names.if_none_match) {
                 return negative("If-None-Match");
             }
         } else if let Some(since) = date(&names.if_modified_since)
