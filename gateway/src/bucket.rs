@@ -69,6 +69,7 @@ pub mod record;
 pub mod record_cache;
 pub mod record_store;
 mod requests;
+pub mod sealed_buckets;
 mod takeover;
 pub mod versioning;
 

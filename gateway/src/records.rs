@@ -7,4 +7,5 @@ pub mod mfa_codes;
 pub mod object_acls;
 pub mod record;
 pub mod sweep;
+pub mod unknown_uploads;
 pub mod uploads;

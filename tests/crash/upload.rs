@@ -74,6 +74,16 @@ async fn an_upload_that_was_not_told_of_hinders_no_other_wherever_its_creation_i
                 let etag = send(&s3, key, &id, 1, &body).await.unwrap();
                 assert!(complete(&s3, key, &id, &[(1, etag)]).await, "{key}");
                 assert!(crash.read(key).await.unwrap() == body, "{key}");
+                // Those that nobody was told of are listed, and can be aborted.
+                let listed = s3.list_multipart_uploads().bucket(BUCKET);
+                for upload in listed.send().await.unwrap().uploads() {
+                    let abort = s3.abort_multipart_upload().bucket(BUCKET);
+                    let abort = abort.set_key(upload.key().map(str::to_owned));
+                    let abort = abort.set_upload_id(upload.upload_id().map(str::to_owned));
+                    abort.send().await.unwrap();
+                }
+                let left = crash.world.backend.uploads();
+                assert!(left.values().all(|it| it.bucket != BUCKET), "{key}");
             },
         )
         .await;

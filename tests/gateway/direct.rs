@@ -35,6 +35,7 @@ use gateway::operation::store::ObjectStore;
 use gateway::records::record::Records;
 use gateway::records::sweep::Sweep;
 use gateway::records::sweep::Swept;
+use gateway::records::unknown_uploads::SealedBuckets;
 use gateway::records::uploads::Uploads;
 use gateway::request::AuthType;
 use gateway::request::Caller;
@@ -153,11 +154,17 @@ impl Direct {
         }
     }
 
-    /// Sweeps the state bucket once.
+    /// Sweeps the state bucket once, where all buckets are written to through gateways alone.
     pub async fn sweep(&self) -> Result<Swept, S3Error> {
+        self.sweep_where(true).await
+    }
+
+    /// The same, where they all are or none is.
+    pub async fn sweep_where(&self, sealed: bool) -> Result<Swept, S3Error> {
         let (state, records) = state(&upstream(&self.backend, &self.clock), &self.clock);
         let config = gateway::state::Config::default();
-        let sweep = Sweep::new(state, records, self.clock.clone(), &config);
+        let sweep = Sweep::new(state, records, self.clock.clone(), &config)
+            .aborting_in(Arc::new(AllBuckets { sealed }));
         sweep.once().await
     }
 
@@ -199,6 +206,17 @@ impl Direct {
 
     pub async fn head(&self, request: Request) -> Answer {
         Answer::of(head_object(&self.objects, request.into_request(Method::HEAD)).await).await
+    }
+}
+
+/// Buckets that are all written to through gateways alone, or none of them.
+struct AllBuckets {
+    sealed: bool,
+}
+
+impl SealedBuckets for AllBuckets {
+    fn contains<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<bool, S3Error>> {
+        async { Ok(self.sealed) }.boxed()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Multipart uploads: what goes in in parts comes out whole, and whatever goes wrong leaves no half
 //! object behind.
 
+mod beginning;
 mod checksums;
 mod completing;
 mod copying;

@@ -4,7 +4,8 @@
 //! itself (a lifecycle) or a gateway dies before it could clear up. A sweep lists the heads, and of
 //! each that is older than [`crate::state::Config::gone_uploads_hours`] it looks up at the backend whether there
 //! still is such an upload. Only if the backend has none everything known of it goes;
-//! an upload that goes on is never touched, however old. Parts without a head go when they are as old.
+//! an upload that goes on is never touched, however old. Parts without a head go when they are as old, and so do
+//! uploads without one ([`crate::records::unknown_uploads`]).
 //!
 //! Sweeps of several gateways do no harm to one another.
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 use http::Method;
 use http::StatusCode;
 use proto::time::Clock;
+use proto::time::Timestamp;
 
 use crate::backend::BackendRequest;
 use crate::backend::capabilities::Capabilities;
@@ -24,10 +26,11 @@ use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::records::record::RecordReading;
 use crate::records::record::Records;
+use crate::records::unknown_uploads;
+use crate::records::unknown_uploads::SealedBuckets;
 use crate::records::uploads;
 use crate::state::Config;
 use crate::state::State;
-use crate::state::StateEntry;
 use crate::state::unavailable;
 
 /// Sweeps a state bucket.
@@ -38,6 +41,8 @@ pub struct Sweep {
     age: Duration,
     /// What is known of the backend, where that is looked at.
     capabilities: Option<Arc<Capabilities>>,
+    /// The buckets whose uploads are all the gateways'.
+    sealed: Option<Arc<dyn SealedBuckets>>,
 }
 
 /// What a sweep removed.
@@ -49,6 +54,8 @@ pub struct Swept {
     pub headless: usize,
     /// Trials that nobody removed.
     pub trials: usize,
+    /// Uploads at the backend without a head.
+    pub unknown: usize,
 }
 
 impl Sweep {
@@ -62,7 +69,15 @@ impl Sweep {
             clock,
             age,
             capabilities: None,
+            sealed: None,
         }
+    }
+
+    /// The same; it also aborts old uploads without a head in these buckets.
+    #[must_use]
+    pub fn aborting_in(mut self, buckets: Arc<dyn SealedBuckets>) -> Self {
+        self.sealed = Some(buckets);
+        self
     }
 
     /// The same; it sweeps only where listings show what was written before.
@@ -100,15 +115,17 @@ impl Sweep {
         }
         // Before the heads: a part is written after its head.
         let mut headless = self.slots().await?;
+        let mut buckets = BTreeSet::new();
         let mut after = None::<String>;
         loop {
             let page = self.state.page(RECORDS, after.as_deref(), false).await?;
             for entry in &page.entries {
+                buckets.extend(bucket(&entry.name).map(str::to_owned));
                 let Some((bucket, slot)) = head(&entry.name) else {
                     continue;
                 };
                 headless.remove(slot);
-                if self.is_old(entry) && self.is_gone(bucket, slot).await? {
+                if self.is_old(entry.modified) && self.is_gone(bucket, slot).await? {
                     self.state.remove_all(&uploads::pieces(slot)).await?;
                     self.state.remove(&entry.name).await?;
                     swept.heads += 1;
@@ -127,11 +144,15 @@ impl Sweep {
         }
         for prefix in TRIALS {
             for entry in self.state.page(prefix, None, false).await?.entries {
-                if self.is_old(&entry) {
+                if self.is_old(entry.modified) {
                     self.state.remove(&entry.name).await?;
                     swept.trials += 1;
                 }
             }
+        }
+        swept.trials += self.abort_old(self.state.bucket()).await?;
+        for bucket in buckets {
+            swept.unknown += self.abort_unknown(&bucket).await?;
         }
         Ok(swept)
     }
@@ -161,7 +182,8 @@ impl Sweep {
         let mut after = None::<String>;
         loop {
             let page = self.state.page(&pieces, after.as_deref(), false).await?;
-            if !page.entries.iter().all(|entry| self.is_old(entry)) {
+            let mut entries = page.entries.iter();
+            if !entries.all(|entry| self.is_old(entry.modified)) {
                 return Ok(false);
             }
             after = page.next;
@@ -172,11 +194,27 @@ impl Sweep {
     }
 
     /// Whether something was written so long ago that it may go; never if that is unknown.
-    fn is_old(&self, entry: &StateEntry) -> bool {
+    fn is_old(&self, written: Option<Timestamp>) -> bool {
         let now = self.clock.now();
-        entry
-            .modified
-            .is_some_and(|modified| now.since(modified) >= self.age)
+        written.is_some_and(|written| now.since(written) >= self.age)
+    }
+
+    /// The same, if all uploads in the bucket are the gateways'.
+    async fn abort_unknown(&self, bucket: &str) -> Result<usize, S3Error> {
+        let Some(sealed) = &self.sealed else {
+            return Ok(0);
+        };
+        match sealed.contains(bucket).await? {
+            true => self.abort_old(bucket).await,
+            false => Ok(0),
+        }
+    }
+
+    /// Aborts the uploads in a bucket that are old and have no head; how many there were. In the state bucket these
+    /// are trials.
+    async fn abort_old(&self, bucket: &str) -> Result<usize, S3Error> {
+        let is_old = |initiated| self.is_old(initiated);
+        unknown_uploads::abort_old(self.state.backend(), &self.records, bucket, is_old).await
     }
 
     /// Whether the backend has no such upload.
@@ -198,6 +236,12 @@ impl Sweep {
                 || error.is_refused_with(S3Code::NoSuchBucket)),
         }
     }
+}
+
+/// The bucket that a record is about, by its name.
+fn bucket(name: &str) -> Option<&str> {
+    let (bucket, _) = name.strip_prefix(RECORDS)?.split_once('/')?;
+    Some(bucket)
 }
 
 /// Bucket and slot of a head, by its name.

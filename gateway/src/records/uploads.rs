@@ -113,13 +113,13 @@ impl Head {
 }
 
 /// A head before it is written.
-pub struct NewHead<'a> {
+pub struct NewHead {
     /// See [`Head::envelope_header`].
     pub envelope: String,
     /// See [`Head::checksum`].
     pub checksum: Option<UploadChecksum>,
     /// See [`Head::footer_key`].
-    pub footer_key: Option<&'a DataKey>,
+    pub footer_key: Option<DataKey>,
     /// See [`Head::locked`].
     pub locked: bool,
     /// See [`Head::replaces`].
@@ -177,7 +177,7 @@ impl Uploads {
     /// # Errors
     ///
     /// `ServiceUnavailable` when the backend or the KMS cannot be reached.
-    pub async fn begin(&self, name: UploadName<'_>, head: NewHead<'_>) -> Result<(), S3Error> {
+    pub async fn begin(&self, name: UploadName<'_>, head: NewHead) -> Result<(), S3Error> {
         let encode = |key: &DataKey| STANDARD.encode(key.expose());
         let document = Document {
             key: name.key.to_owned(),
@@ -186,7 +186,7 @@ impl Uploads {
             algorithm: head.checksum.map_or(0, |sum| sum.algorithm.code()),
             kind: head.checksum.map_or(0, |sum| sum.kind.code()),
             chosen: head.checksum.is_some_and(|sum| sum.chosen),
-            footer_key: head.footer_key.map(encode),
+            footer_key: head.footer_key.as_ref().map(encode),
             record_key: encode(&DataKey::generate(&*self.random)),
             created_millis: self.now_millis(),
             locked: head.locked,
@@ -364,6 +364,17 @@ impl Document {
             envelope_header: self.envelope,
         })
     }
+}
+
+/// Whether an upload has a head.
+///
+/// # Errors
+///
+/// `ServiceUnavailable` when that cannot be found out; `InternalError` for a head that is not as it was written.
+pub(super) async fn has_head(records: &Records, name: UploadName<'_>) -> Result<bool, S3Error> {
+    let subject = subject(&slot(name));
+    let reading = records.read::<Document>(name.bucket, &subject, None);
+    Ok(!matches!(reading.await?, RecordReading::Absent))
 }
 
 /// The place of an upload: the start of a digest of its name, each piece after its length.

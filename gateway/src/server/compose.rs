@@ -44,6 +44,7 @@ use crate::bucket::policy::BucketPolicies;
 use crate::bucket::public_access::PublicAccessBlocks;
 use crate::bucket::record_cache::RecordCache;
 use crate::bucket::record_store::RecordStore;
+use crate::bucket::sealed_buckets::RecordedBuckets;
 use crate::bucket::versioning::BucketVersioning;
 use crate::chunks::random::Random;
 use crate::config::Config;
@@ -451,8 +452,11 @@ fn operations(
         capabilities,
         ..
     } = stored;
+    let adopted = config.objects.adopted_buckets.clone();
+    let recorded = RecordedBuckets::new(Arc::clone(records), adopted);
     let sweep = Sweep::new(state.clone(), sealed.clone(), now(), &config.state)
-        .at_backend_of(Arc::clone(capabilities));
+        .at_backend_of(Arc::clone(capabilities))
+        .aborting_in(Arc::new(recorded));
     let configurations = configurations(config, users, stored);
     let access_points = access_points(config, stored, &configurations, &random(), clock);
     let access_points = Arc::new(access_points);

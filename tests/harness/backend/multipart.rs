@@ -48,8 +48,10 @@ pub(crate) fn answer(store: &mut Store, request: &ParsedRequest) -> Response<Byt
 }
 
 fn create(store: &mut Store, request: &ParsedRequest) -> Response<Bytes> {
-    let id = format!("upload-{}", store.now());
+    let initiated = store.now();
+    let id = format!("upload-{initiated}");
     let upload = Upload {
+        initiated,
         bucket: request.bucket.clone(),
         key: request.key.clone(),
         headers: stored_headers(&request.seen.headers),
@@ -208,22 +210,38 @@ fn complete(store: &mut Store, request: &ParsedRequest, id: &str) -> Response<By
     with(xml(body), &headers)
 }
 
-/// Answers a list of a bucket's uploads.
+/// Answers a list of a bucket's uploads, in the order of their ids: a page begins after `upload-id-marker`.
 pub(crate) fn uploads(store: &Store, request: &ParsedRequest) -> Response<Bytes> {
     let prefix = request.get("prefix").unwrap_or_default();
     let of_bucket = store
         .uploads
         .iter()
         .filter(|(_, upload)| upload.bucket == request.bucket && upload.key.starts_with(prefix));
-    let listed: String = of_bucket
-        .map(|(id, upload)| {
-            let key = listing::escape(&upload.key);
-            format!("<Upload><Key>{key}</Key><UploadId>{id}</UploadId></Upload>")
-        })
-        .collect();
+    let marker = request.get("upload-id-marker").unwrap_or_default();
+    let most = request.get("max-uploads").and_then(|it| it.parse().ok());
+    let mut after = of_bucket.filter(|(id, _)| id.as_str() > marker);
+    let page: Vec<_> = after.by_ref().take(most.unwrap_or(UPLOADS_MAX)).collect();
+    let truncated = after.next().is_some();
+    let listed = page.iter().map(|(id, upload)| {
+        let key = listing::escape(&upload.key);
+        let initiated = listing::iso(upload.initiated);
+        format!(
+            "<Upload><Key>{key}</Key><UploadId>{id}</UploadId>\
+             <Initiated>{initiated}</Initiated></Upload>"
+        )
+    });
+    let listed: String = listed.collect();
+    let next = page.last().filter(|_| truncated).map(|(id, upload)| {
+        let key = listing::escape(&upload.key);
+        format!("<NextKeyMarker>{key}</NextKeyMarker><NextUploadIdMarker>{id}</NextUploadIdMarker>")
+    });
+    let next = next.unwrap_or_default();
     let bucket = listing::escape(&request.bucket);
     xml(format!(
-        "<ListMultipartUploadsResult><Bucket>{bucket}</Bucket>{listed}\
-         <IsTruncated>false</IsTruncated></ListMultipartUploadsResult>"
+        "<ListMultipartUploadsResult><Bucket>{bucket}</Bucket>{listed}{next}\
+         <IsTruncated>{truncated}</IsTruncated></ListMultipartUploadsResult>"
     ))
 }
+
+/// Uploads of one page.
+const UPLOADS_MAX: usize = 1_000;

@@ -38,6 +38,8 @@ pub struct Upload {
     pub headers: Vec<(String, String)>,
     /// Parts by number.
     pub parts: BTreeMap<u32, Stored>,
+    /// When it was created, in seconds.
+    pub initiated: u64,
 }
 
 /// A bucket.

@@ -2,12 +2,16 @@
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html>
 
+use std::sync::Arc;
+
+use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
 use http::Method;
 use http::Response;
 
 use crate::authorize::Permitted;
+use crate::backend::Backend;
 use crate::backend::BackendRequest;
 use crate::backend::Digest;
 use crate::envelope::Envelope;
@@ -15,6 +19,7 @@ use crate::envelope::Layout;
 use crate::error::S3Error;
 use crate::keys::data_key::ObjectName;
 use crate::keys::kms::Requester;
+use crate::measured;
 use crate::operation::answer;
 use crate::operation::store::ObjectStore;
 use crate::protocol::checksum::Algorithm;
@@ -26,6 +31,7 @@ use crate::protocol::headers::ENVELOPE;
 use crate::protocol::xml::Element;
 use crate::records::uploads::NewHead;
 use crate::records::uploads::UploadName;
+use crate::records::uploads::Uploads;
 use crate::request::Body;
 use crate::request::S3Request;
 use crate::sealed::assembly;
@@ -74,28 +80,23 @@ pub async fn create_multipart_upload(
     // The envelope is the one of the object to be.
     let acl = terms.of_new_object()?;
     store.sealed.store_acl(&name, &value, acl).await?;
-    let onward = onward.header(ENVELOPE, value).query("uploads", "");
-    let answer = store.backend.fetch(onward).await?;
-    let upload_id = assembly::upload_id(answer.body())?;
-
-    let footer_key = under_customer_key.then(|| new.keys.data.for_footer());
     let head = NewHead {
         envelope: sealed,
         checksum,
-        footer_key: footer_key.as_ref(),
+        footer_key: under_customer_key.then(|| new.keys.data.for_footer()),
         locked: digest == Digest::Demanded,
         replaces,
     };
-    let state_name = UploadName {
-        bucket: &name.bucket,
-        key: &name.key,
-        upload_id: &upload_id,
+    let beginning = Beginning {
+        backend: Arc::clone(&store.backend),
+        uploads: Arc::clone(&store.uploads),
+        name: name.clone(),
+        onward: onward.header(ENVELOPE, value).query("uploads", ""),
+        head,
     };
-    if let Err(error) = store.uploads.begin(state_name, head).await {
-        // Nobody will ever get its id.
-        assembly::abort(&store.backend, &name, &upload_id).await;
-        return Err(error);
-    }
+    // A task of its own: a client that hangs up in between would leave an upload without a head.
+    let begun = measured::spawn(beginning.run());
+    let (upload_id, answered) = begun.await.map_err(|_| S3Error::internal())??;
 
     let result = Element::root("InitiateMultipartUploadResult")
         .field("Bucket", request.target.shown_bucket())
@@ -103,7 +104,7 @@ pub async fn create_multipart_upload(
         .field("UploadId", upload_id);
     let mut response = answer::document(&result);
     let headers = response.headers_mut();
-    headers.extend(headers::of_upload_answer(answer.headers()));
+    headers.extend(headers::of_upload_answer(&answered));
     if let Some(checksum) = checksum.filter(|checksum| checksum.chosen) {
         let name = HeaderValue::from_static(checksum.algorithm.name());
         headers.insert(HeaderName::from_static("x-amz-checksum-algorithm"), name);
@@ -113,6 +114,35 @@ pub async fn create_multipart_upload(
     let md5 = answer::customer_key_md5(&encryption);
     response::of_write(headers, &envelope.protection, md5);
     Ok(response)
+}
+
+/// An upload that is about to begin.
+struct Beginning {
+    backend: Arc<Backend>,
+    uploads: Arc<Uploads>,
+    name: ObjectName,
+    /// What begins it at the backend.
+    onward: BackendRequest,
+    head: NewHead,
+}
+
+impl Beginning {
+    /// Begins the upload at the backend and stores its head; its id, and the headers of the backend's answer.
+    async fn run(self) -> Result<(String, HeaderMap), S3Error> {
+        let answer = self.backend.fetch(self.onward).await?;
+        let upload_id = assembly::upload_id(answer.body())?;
+        let state_name = UploadName {
+            bucket: &self.name.bucket,
+            key: &self.name.key,
+            upload_id: &upload_id,
+        };
+        if let Err(error) = self.uploads.begin(state_name, self.head).await {
+            // Nobody will ever get its id.
+            assembly::abort(&self.backend, &self.name, &upload_id).await;
+            return Err(error);
+        }
+        Ok((upload_id, answer.into_parts().0.headers))
+    }
 }
 
 /// The backend's ETag of the object that is there now; empty for none.
