@@ -90,7 +90,8 @@ const STATEMENTS: [(&str, &str, bool); 16] = [
 const BLOCK: &str = "<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls>\
     <IgnorePublicAcls>true</IgnorePublicAcls><BlockPublicPolicy>true</BlockPublicPolicy>\
     <RestrictPublicBuckets>true</RestrictPublicBuckets></PublicAccessBlockConfiguration>";
-const NO_BLOCK: &str = "<PublicAccessBlockConfiguration/>";
+const NO_BLOCK: &str = "<PublicAccessBlockConfiguration><BlockPublicAcls>false</BlockPublicAcls>\
+    </PublicAccessBlockConfiguration>";
 
 #[tokio::test]
 async fn a_public_policy_is_refused_where_those_are_blocked_and_no_other() {

@@ -90,11 +90,7 @@ pub(super) fn new_tags(document: &[u8]) -> Result<BTreeMap<String, String>, S3Er
 ///
 /// `MalformedXML`; `InvalidRequest` for one without any setting.
 pub fn account_block(document: &[u8]) -> Result<PublicAccessBlock, S3Error> {
-    let root = read(document, public_access::ROOT)?;
-    if root.children().is_empty() {
-        return Err(S3Error::invalid_request(NO_SETTING));
-    }
-    PublicAccessBlock::from_element(&root)
+    PublicAccessBlock::requested(&read(document, public_access::ROOT)?)
 }
 
 fn tags(element: &Element) -> Result<BTreeMap<String, String>, S3Error> {
@@ -145,7 +141,6 @@ const CHILDREN: [&str; 6] = [
 /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_control_TagResource.html>
 const TAGS_MAX: usize = 50;
 
-const NO_SETTING: &str = "Must specify at least one configuration.";
 const SCOPE: &str =
     "A scope belongs to the access points of directory buckets, which this gateway does not have.";
 

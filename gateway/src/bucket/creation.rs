@@ -39,7 +39,7 @@ use crate::request::empty_body;
 ///
 /// # Errors
 ///
-/// `InvalidBucketName` for a name that ends like an alias of an access point;
+/// `InvalidBucketName` for a name that is reserved;
 /// `BucketAlreadyExists` for another account's; `BucketAlreadyOwnedByYou` for the caller's own, but in
 /// `us-east-1`, which answers 200; `OperationAborted` while another account deletes it;
 /// `IllegalLocationConstraintException` and `InvalidLocationConstraint` for a Region that the bucket cannot
@@ -51,7 +51,7 @@ pub(crate) async fn create(
     requested: Option<Acl>,
 ) -> Result<Response<Body>, S3Error> {
     let bucket = request.target.bucket.clone().unwrap_or_default();
-    if RESERVED_ENDS.iter().any(|end| bucket.ends_with(end)) {
+    if is_reserved(&bucket) {
         return Err(S3Error::new(S3Code::InvalidBucketName).detail("BucketName", bucket));
     }
     let controls = &buckets.configurations.ownership;
@@ -335,10 +335,23 @@ async fn translate_location(
     Ok(found)
 }
 
-/// The ends of the aliases of access points, which no bucket's name may have.
+/// Whether no general purpose bucket can have this name, whatever else is right with it.
+fn is_reserved(bucket: &str) -> bool {
+    RESERVED_STARTS
+        .iter()
+        .any(|start| bucket.starts_with(start))
+        || RESERVED_ENDS.iter().any(|end| bucket.ends_with(end))
+}
+
+/// How no bucket's name may begin.
 ///
 /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
-const RESERVED_ENDS: [&str; 2] = ["-s3alias", "--ol-s3"];
+const RESERVED_STARTS: [&str; 3] = ["xn--", "sthree-", "amzn-s3-demo-"];
+
+/// How none may end: as aliases of access points, and as names of what is no general purpose bucket.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
+const RESERVED_ENDS: [&str; 5] = ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"];
 
 /// The Region where creating one's own bucket again succeeds.
 const UNNAMED_REGION: &str = "us-east-1";

@@ -163,11 +163,26 @@ async fn a_bucket_whose_host_is_that_of_an_access_point_and_the_reverse_are_refu
 }
 
 #[tokio::test]
-async fn no_bucket_is_created_with_the_end_of_an_alias() {
+async fn no_bucket_is_created_by_a_name_that_is_reserved() {
     let points = Points::start().await;
     let alias = points.create(NAME, BUCKET).await;
-    for bucket in [alias.as_str(), "any-s3alias", "any--ol-s3"] {
+    for bucket in [
+        alias.as_str(),
+        "any-s3alias",
+        "any--ol-s3",
+        "any.mrap",
+        "any--use1-az4--x-s3",
+        "any--table-s3",
+        "xn--any",
+        "sthree-any",
+        "sthree-configurator",
+        "amzn-s3-demo-any",
+    ] {
         let answer = points.send(Draft::new(Method::PUT, bucket, "")).await;
         assert_eq!(answer.outcome(), (400, "InvalidBucketName"), "{bucket}");
+    }
+    for bucket in ["any-xn--a", "amzn-s3-demonstration", "x-s3", "mrap"] {
+        let answer = points.send(Draft::new(Method::PUT, bucket, "")).await;
+        assert_eq!(answer.status, 200, "{bucket}");
     }
 }

@@ -37,13 +37,25 @@ impl PublicAccessBlock {
         restrict_public_buckets: true,
     };
 
+    /// The block in a document.
+    ///
+    /// # Errors
+    ///
+    /// `MalformedXML`.
     pub(crate) fn parse(document: &[u8]) -> Result<Self, S3Error> {
-        let malformed = || S3Error::new(S3Code::MalformedXml);
-        let root = Element::parse(document, Limits::REQUEST).map_err(|_| malformed())?;
-        if !root.is_named(ROOT) {
-            return Err(malformed());
+        Self::from_element(&root(document)?)
+    }
+
+    /// The block that the children of an element are, as a client puts it.
+    ///
+    /// # Errors
+    ///
+    /// `MalformedXML`; `InvalidRequest` for one without any setting (as recorded from AWS).
+    pub(crate) fn requested(root: &Element) -> Result<Self, S3Error> {
+        match root.children().is_empty() {
+            true => Err(S3Error::invalid_request(NO_SETTING)),
+            false => Self::from_element(root),
         }
-        Self::from_element(&root)
     }
 
     /// The settings that are the children of an element; those that are left out are off.
@@ -114,7 +126,7 @@ impl Document for StoredBlock {
     const MISSING: S3Code = S3Code::NoSuchPublicAccessBlock;
 
     fn parse(document: &[u8], _bucket: &str, _partition: &str) -> Result<Self, S3Error> {
-        let block = Some(PublicAccessBlock::parse(document)?);
+        let block = Some(PublicAccessBlock::requested(&root(document)?)?);
         Ok(Self { block })
     }
 
@@ -122,6 +134,14 @@ impl Document for StoredBlock {
         xml(&self.block.unwrap_or_default().to_xml())
     }
 }
+
+fn root(document: &[u8]) -> Result<Element, S3Error> {
+    let root = Element::parse(document, Limits::REQUEST).ok();
+    let root = root.filter(|root| root.is_named(ROOT));
+    root.ok_or_else(|| S3Error::new(S3Code::MalformedXml))
+}
+
+const NO_SETTING: &str = "Must specify at least one configuration.";
 
 /// The name of the element that has the settings.
 pub(crate) const ROOT: &str = "PublicAccessBlockConfiguration";
@@ -149,6 +169,21 @@ mod tests {
             PublicAccessBlock::parse(&document),
             Ok(PublicAccessBlock::ALL)
         );
+    }
+
+    #[test]
+    fn a_client_puts_no_block_without_a_setting() {
+        for document in [
+            "<PublicAccessBlockConfiguration/>",
+            "<PublicAccessBlockConfiguration> </PublicAccessBlockConfiguration>",
+        ] {
+            let error = StoredBlock::parse(document.as_bytes(), "b", "aws").unwrap_err();
+            assert_eq!(error.code(), S3Code::InvalidRequest, "{document}");
+            assert_eq!(error.message(), NO_SETTING);
+            // A backend may have one.
+            let block = PublicAccessBlock::parse(document.as_bytes());
+            assert_eq!(block, Ok(PublicAccessBlock::default()));
+        }
     }
 
     #[test]
