@@ -9,6 +9,7 @@ mod audit;
 mod audit_events;
 mod access_points;
 mod acls;
+mod backend_answers;
 mod backend_credentials;
 mod backend_way;
 mod bucket_encryption;

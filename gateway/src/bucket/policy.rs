@@ -24,6 +24,7 @@ use crate::bucket::configuration::StoredConfigurations;
 use crate::bucket::document;
 use crate::bucket::public_access::PublicAccessBlocks;
 use crate::bucket::record::BucketRecord;
+use crate::bucket::versioning;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::protocol::xml;
@@ -97,18 +98,7 @@ impl BucketPolicies {
     ///
     /// `ServiceUnavailable` when the backend gives no answer. The request must be refused then.
     pub(crate) async fn has_versions(&self, bucket: &str) -> Result<bool, S3Error> {
-        let request = BackendRequest::bucket(Method::GET, bucket).query("versioning", "");
-        let answer = match self.stored.backend().fetch(request).await {
-            Ok(answer) => answer,
-            Err(BackendError::Refused(_)) => return Ok(false),
-            Err(error) => return Err(error.into()),
-        };
-        let versioning = Element::parse(answer.body(), Limits::ANSWER).ok();
-        let status = versioning.as_ref().and_then(|it| it.text_of("Status"));
-        Ok(matches!(
-            status.map(str::trim),
-            Some("Enabled" | "Suspended")
-        ))
+        versioning::is_versioned(self.stored.backend(), bucket).await
     }
 
     /// `GetBucketPolicyStatus`: whether the policy gives anything to everybody.

@@ -13,6 +13,7 @@ use http::Response;
 use http::StatusCode;
 use http::header;
 
+use crate::backend::Backend;
 use crate::backend::BackendBody;
 use crate::backend::BackendError;
 use crate::backend::BackendRequest;
@@ -26,6 +27,8 @@ use crate::bucket::document::versioning::to_element;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::protocol::document::parse_answer;
+use crate::protocol::xml::Element;
+use crate::protocol::xml::Limits;
 use crate::request::Body;
 use crate::request::S3Request;
 
@@ -162,6 +165,23 @@ impl BucketVersioning {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Whether a bucket has versions at the backend, or had some before that was suspended.
+///
+/// # Errors
+///
+/// `ServiceUnavailable` when the backend gives no usable answer.
+pub(crate) async fn is_versioned(backend: &Backend, bucket: &str) -> Result<bool, S3Error> {
+    let request = BackendRequest::bucket(Method::GET, bucket).query("versioning", "");
+    let answer = match backend.fetch(request).await {
+        Ok(answer) => answer,
+        // It has no versions.
+        Err(BackendError::Refused(_)) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    let root = Element::parse(answer.body(), Limits::ANSWER).ok();
+    Ok(root.is_some_and(|root| VersioningStatus::in_answer(&root).is_some()))
 }
 
 /// The error for a lifecycle beside MFA Delete. AWS documents that they exclude each other, and not by which

@@ -8,7 +8,10 @@ use http::StatusCode;
 use http::header;
 use proto::time::Timestamp;
 
+use crate::backend::Backend;
+use crate::bucket::versioning;
 use crate::protocol::headers;
+use crate::protocol::headers::VERSION_ID;
 use crate::protocol::xml::Element;
 use crate::request::Addressing;
 use crate::request::Body;
@@ -30,6 +33,15 @@ pub(crate) fn no_content() -> Response<Body> {
     let mut response = Response::new(empty_body());
     *response.status_mut() = StatusCode::NO_CONTENT;
     response
+}
+
+/// Removes the version id `null` from the headers of an answer to a write into a bucket without versions: S3 names it
+/// only where versioning is suspended, some backends in both. It stays where that cannot be found out.
+pub(crate) async fn settle_version(backend: &Backend, bucket: &str, headers: &mut HeaderMap) {
+    let is_null = headers.get(VERSION_ID).is_some_and(|id| id == "null");
+    if is_null && let Ok(false) = Box::pin(versioning::is_versioned(backend, bucket)).await {
+        headers.remove(VERSION_ID);
+    }
 }
 
 /// The digest that came with the customer's key, to be echoed.

@@ -88,10 +88,11 @@ pub async fn copy_object(
     request.reader.judged = terms.judged().cloned();
     request.acl = terms.of_new_object()?;
     request.replaced = terms.replaced().clone();
-    let (written, source, object_bytes) = match rewrapped(store, &request).await? {
+    let (mut written, source, object_bytes) = match rewrapped(store, &request).await? {
         Some(copied) => copied,
         None => resealed(store, &request).await?,
     };
+    answer::settle_version(&store.backend, &request.name.bucket, &mut written.headers).await;
     let mut response = answer(&written, &source, &request);
     let objects = ServedObjects {
         object_bytes: Some(object_bytes),

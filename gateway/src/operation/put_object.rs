@@ -69,6 +69,7 @@ pub(crate) async fn write(
     drop(terms);
 
     let key = store.sealed.new_key(&encryption, &name, &requester).await?;
+    let bucket = name.bucket.clone();
     let object = NewObject {
         name,
         headers,
@@ -78,7 +79,8 @@ pub(crate) async fn write(
         digest,
         acl,
     };
-    let written = Box::pin(writer::write(&store.sealed, object, request.body)).await?;
+    let mut written = Box::pin(writer::write(&store.sealed, object, request.body)).await?;
+    answer::settle_version(&store.backend, &bucket, &mut written.headers).await;
     Ok((written, encryption))
 }
 

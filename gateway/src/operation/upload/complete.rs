@@ -117,7 +117,7 @@ pub async fn complete_multipart_upload(
     // replaced between its comparison and the backend's Complete.
     let turn = upload.turn(store);
     let _turn = turn.write().await;
-    let completed = match complete(store, &request, replaced, &upload, keys, &requested).await {
+    let mut completed = match complete(store, &request, replaced, &upload, keys, &requested).await {
         Ok(completed) => completed,
         // The upload is gone, or the answer of the backend was lost after it was done.
         Err(CompleteError::MayBeDone(error)) => {
@@ -137,6 +137,7 @@ pub async fn complete_multipart_upload(
     };
     // Whoever completed it may have died before it could.
     store.uploads.clear(&upload.head).await;
+    answer::settle_version(&store.backend, &upload.name.bucket, &mut completed.headers).await;
     Ok(completed.answer(&request, &upload))
 }
 
