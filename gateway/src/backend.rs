@@ -31,6 +31,7 @@ use crate::backend::credentials::CredentialsInUse;
 use crate::backend::failure::Wording;
 use crate::backend::pool::Lent;
 use crate::backend::pool::Pool;
+use crate::backend::pool::Target;
 use crate::backend::reply::Lease;
 use crate::backend::signing::Line;
 use crate::request_counts::BackendKind;
@@ -188,7 +189,7 @@ impl Backend {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SetupError> {
         let address = Address::parse(&config.url)?;
-        let target = tls::target(&address, config)?;
+        let target = Target::new(&address, config)?;
         let pool = Pool::new(
             target,
             config.idle_connections_max,
@@ -235,9 +236,9 @@ impl Backend {
         self
     }
 
-    /// What secures the way to it, if it is read from files.
-    pub(crate) fn tls(&self) -> Option<Arc<dyn Renew>> {
-        self.pool.tls()
+    /// What secures the way to it and is read again.
+    pub(crate) fn renewed(&self) -> Vec<Arc<dyn Renew>> {
+        self.pool.renewed()
     }
 
     /// What requests to it are signed with.

@@ -100,7 +100,7 @@ async fn files_that_cannot_be_used_leave_the_earlier_ones_in_use_and_show() {
         std::fs::write(&authorities, broken).unwrap();
         let refusal = world.gateway.reload(&config).unwrap_err().to_string();
         let expected = format!(
-            "authorities and certificate for the backend: {}: ",
+            "the authorities of the backend: {}: ",
             authorities.display()
         );
         assert!(refusal.starts_with(&expected), "{refusal}");
@@ -198,6 +198,93 @@ async fn the_kms_sees_the_client_certificate_that_was_read_last() {
     world.gateway.reload(&config).unwrap();
     put().await;
     assert_eq!(front.clients(), [of_first, of_second]);
+}
+
+#[tokio::test]
+async fn the_gateway_reads_the_authorities_of_the_backend_and_its_own_certificate_each_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let (of_backend, other, first, second) = (pair(), pair(), pair(), pair());
+    let (authorities, _) = write(folder, "backend", &of_backend);
+    let (certificate, key) = write(folder, "client", &first);
+    let shown = server(&of_backend, &[&first], b"http/1.1");
+    let ca_file = authorities.clone();
+    let (client_cert, client_key) = (certificate.clone(), key);
+    let (world, front, config) = world(move |config| {
+        let front = Front::start(address(&config.backend.url), shown);
+        config.backend.url = format!("https://localhost:{}", front.port);
+        config.backend.ca_file = Some(ca_file);
+        config.backend.client_cert_file = Some(client_cert);
+        config.backend.client_key_file = Some(client_key);
+        front
+    })
+    .await;
+    world.create_bucket("demo").await;
+    assert_eq!(status(&world).await, 200);
+
+    // The authority is removed while the certificate is another's than the key.
+    std::fs::write(&certificate, second.cert.pem()).unwrap();
+    std::fs::write(&authorities, other.cert.pem()).unwrap();
+    let refusal = world.gateway.reload(&config).unwrap_err().to_string();
+    let expected = "the gateway's certificate at the backend: ";
+    assert!(refusal.starts_with(expected), "{refusal}");
+    assert!(!refusal.contains("authorities"), "{refusal}");
+    assert_eq!(status(&world).await, 503);
+    front.replace(server(&other, &[&first], b"http/1.1"));
+    assert_eq!(status(&world).await, 200);
+
+    // The certificate is renewed while there are no authorities.
+    std::fs::write(&authorities, "").unwrap();
+    write(folder, "client", &second);
+    let refusal = world.gateway.reload(&config).unwrap_err().to_string();
+    let expected = "the authorities of the backend: ";
+    assert!(refusal.starts_with(expected), "{refusal}");
+    assert!(!refusal.contains("certificate at"), "{refusal}");
+    front.replace(server(&other, &[&second], b"http/1.1"));
+    assert_eq!(status(&world).await, 200);
+    let of_second = second.cert.der().clone();
+    assert_eq!(front.clients().last(), Some(&of_second));
+    front.replace(server(&of_backend, &[&second], b"http/1.1"));
+    assert_eq!(status(&world).await, 503);
+}
+
+#[tokio::test]
+async fn the_gateway_reads_the_authorities_of_the_kms_while_its_own_certificate_cannot_be_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let (of_kms, other, first) = (pair(), pair(), pair());
+    let (authorities, _) = write(folder, "kms", &of_kms);
+    let (certificate, key) = write(folder, "client", &first);
+    let shown = server(&of_kms, &[&first], b"h2");
+    let (ca_file, client_cert) = (authorities.clone(), certificate.clone());
+    let (world, front, config) = world(move |config| {
+        let front = Front::start(address(&config.kms.url), shown);
+        config.kms.url = format!("grpcs://localhost:{}", front.port);
+        config.kms.ca_file = Some(ca_file);
+        config.kms.client_cert_file = Some(client_cert);
+        config.kms.client_key_file = Some(key);
+        config.kms.total_timeout_ms = 100;
+        front
+    })
+    .await;
+    world.create_key("alias/blue").await;
+    world.create_bucket("demo").await;
+    let put = async || {
+        let put = Draft::new(Method::PUT, "demo", "k").body("x");
+        let put = put.header("x-amz-server-side-encryption", "aws:kms");
+        let put = put.header("x-amz-server-side-encryption-aws-kms-key-id", "alias/blue");
+        world.send_tls(put).await.status().as_u16()
+    };
+    assert_eq!(put().await, 200);
+
+    std::fs::write(&certificate, "").unwrap();
+    std::fs::write(&authorities, other.cert.pem()).unwrap();
+    let refusal = world.gateway.reload(&config).unwrap_err().to_string();
+    let expected = "the gateway's certificate at the KMS: ";
+    assert!(refusal.starts_with(expected), "{refusal}");
+    assert_eq!(put().await, 503);
+    front.replace(server(&other, &[&first], b"h2"));
+    assert_eq!(put().await, 200);
 }
 
 #[tokio::test]

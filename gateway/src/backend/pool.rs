@@ -19,7 +19,6 @@ use hyper::client::conn::http1;
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use proto::renewal::Renew;
-use proto::renewal::Renewable;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::io::AsyncRead;
@@ -31,10 +30,16 @@ use tokio::time::Instant;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use crate::backend::Config;
 use crate::backend::SetupError;
+use crate::backend::address::Address;
 use crate::backend::body::Outgoing;
 use crate::backend::failure::BackendError;
 use crate::backend::resolver::Resolver;
+use crate::backend::resolver::without_root;
+use crate::backend::tls::ClientFiles;
+use crate::backend::tls::ClientTls;
+use crate::backend::tls::Names;
 use crate::measured;
 
 /// The connections to one backend.
@@ -56,11 +61,8 @@ pub(crate) struct Target {
     pub(crate) host: String,
     pub(crate) port: u16,
     /// How to speak TLS; none for plain HTTP.
-    pub(crate) tls: Option<(Arc<Client>, ServerName<'static>)>,
+    pub(crate) tls: Option<(Arc<ClientTls>, ServerName<'static>)>,
 }
-
-/// How TLS is spoken to a server: with the authorities, and the client's certificate, that are in use.
-pub(crate) type Client = Renewable<ClientConfig, SetupError>;
 
 struct Idle {
     sender: SendRequest<Outgoing>,
@@ -77,6 +79,36 @@ pub(crate) struct Lent {
     pub(crate) sender: SendRequest<Outgoing>,
     pub(crate) secured: Secured,
     pub(crate) reused: bool,
+}
+
+impl Target {
+    /// Where connections to `address` go, and over which TLS.
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError`] for a name that no certificate can have, and for files that cannot be used.
+    pub(crate) fn new(address: &Address, config: &Config) -> Result<Self, SetupError> {
+        let host = address.bare_host().to_owned();
+        let tls = match address.is_https() {
+            false => None,
+            true => {
+                let name = ServerName::try_from(without_root(&host).to_owned())
+                    .map_err(|error| SetupError::Tls(error.to_string()))?;
+                let files = ClientFiles {
+                    authorities: config.ca_file.as_deref(),
+                    certificate: config.client_cert_file.as_deref(),
+                    key: config.client_key_file.as_deref(),
+                };
+                Some((ClientTls::new(files, NAMES, b"http/1.1")?, name))
+            }
+        };
+        Ok(Self {
+            resolver: Resolver::system(),
+            host,
+            port: address.port(),
+            tls,
+        })
+    }
 }
 
 impl Pool {
@@ -97,10 +129,10 @@ impl Pool {
         })
     }
 
-    /// How TLS is spoken, if it is.
-    pub(crate) fn tls(&self) -> Option<Arc<dyn Renew>> {
-        let (client, _) = self.target.tls.as_ref()?;
-        Some(Arc::clone(client) as Arc<dyn Renew>)
+    /// What secures its connections and is read again.
+    pub(crate) fn renewed(&self) -> Vec<Arc<dyn Renew>> {
+        let tls = self.target.tls.as_ref();
+        tls.map_or_else(Vec::new, |(client, _)| client.renewed())
     }
 
     /// A connection ready for a request: an idle one, else a new one.
@@ -266,6 +298,12 @@ where
     });
     Ok(sender)
 }
+
+/// What secures the way to the backend.
+const NAMES: Names = Names {
+    authorities: "the authorities of the backend",
+    certificate: "the gateway's certificate at the backend",
+};
 
 /// Connections that are opened at once: half of what servers let wait at least (128).
 const CONNECTS_AT_ONCE: usize = 64;

@@ -521,8 +521,8 @@ pub(super) fn backend(
     renewals.add(credentials.renewed());
     let backend = Backend::new(&config.backend, credentials, clock)
         .map_err(|cause| StartError::Part("backend", cause.to_string()))?;
-    if let Some(tls) = backend.tls() {
-        renewals.add(tls);
+    for renewed in backend.renewed() {
+        renewals.add(renewed);
     }
     Ok(match local {
         Some(local) => backend.in_process(local),

@@ -5,11 +5,12 @@
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 use hyper_util::rt::TokioIo;
-use proto::renewal::Renewable;
+use proto::renewal::Renew;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
@@ -20,7 +21,9 @@ use tower::service_fn;
 
 use crate::backend::resolver::Resolver;
 use crate::backend::resolver::without_root;
-use crate::backend::tls;
+use crate::backend::tls::ClientFiles;
+use crate::backend::tls::ClientTls;
+use crate::backend::tls::Names;
 
 /// The address of a KMS that speaks gRPC.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,20 +46,93 @@ pub struct TlsFiles<'a> {
     pub client_key: Option<&'a Path>,
 }
 
-/// The channel in use. Calls that began on another one end there.
-pub(crate) type Channels = Renewable<Channel, SetupError>;
+/// The channel to a KMS. Calls that began on another one end there.
+pub(crate) struct Channels {
+    endpoint: Endpoint,
+    /// Host and port.
+    address: (String, u16),
+    /// How TLS is spoken, and to whom; none without TLS.
+    tls: Option<(Arc<ClientTls>, ServerName<'static>)>,
+    made: Mutex<Made>,
+}
 
-impl<'a> TlsFiles<'a> {
-    fn paths(self) -> [Option<PathBuf>; 3] {
-        [self.ca, self.client_certificate, self.client_key].map(|file| file.map(Path::to_owned))
+/// The channel in use, and how TLS is spoken on it.
+struct Made {
+    channel: Channel,
+    secured: Option<Arc<ClientConfig>>,
+}
+
+impl Channels {
+    fn new(
+        endpoint: Endpoint,
+        address: (String, u16),
+        tls: Option<(Arc<ClientTls>, ServerName<'static>)>,
+    ) -> Self {
+        let made = match &tls {
+            None => Made::plain(&endpoint, &address),
+            Some((tls, name)) => Made::secured(&endpoint, &address, tls.current(), name),
+        };
+        Self {
+            endpoint,
+            address,
+            tls,
+            made: Mutex::new(made),
+        }
     }
 
-    fn of(files: &'a [Option<PathBuf>; 3]) -> Self {
-        let [ca, client_certificate, client_key] = files.each_ref().map(Option::as_deref);
+    /// What is read again.
+    pub(crate) fn renewed(&self) -> Vec<Arc<dyn Renew>> {
+        let tls = self.tls.as_ref();
+        tls.map_or_else(Vec::new, |(tls, _)| tls.renewed())
+    }
+
+    /// The channel for a call: another one when what secures it is another.
+    pub(crate) fn current(&self) -> Channel {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some((tls, name)), Some(secured)) = (&self.tls, &made.secured)
+            && !tls.is_current(secured)
+        {
+            *made = Made::secured(&self.endpoint, &self.address, tls.current(), name);
+        }
+        made.channel.clone()
+    }
+}
+
+impl Made {
+    /// A channel without TLS.
+    fn plain(endpoint: &Endpoint, address: &(String, u16)) -> Self {
+        let (resolver, address) = (Resolver::system(), address.clone());
+        let connect = move |_| {
+            let (resolver, address) = (resolver.clone(), address.clone());
+            async move { Ok::<_, std::io::Error>(TokioIo::new(open(&resolver, &address).await?)) }
+        };
         Self {
-            ca,
-            client_certificate,
-            client_key,
+            channel: endpoint.connect_with_connector_lazy(service_fn(connect)),
+            secured: None,
+        }
+    }
+
+    /// A channel over TLS.
+    fn secured(
+        endpoint: &Endpoint,
+        address: &(String, u16),
+        client: Arc<ClientConfig>,
+        name: &ServerName<'static>,
+    ) -> Self {
+        let connector = TlsConnector::from(Arc::clone(&client));
+        let (resolver, address, name) = (Resolver::system(), address.clone(), name.clone());
+        let connect = move |_| {
+            let (connector, name) = (connector.clone(), name.clone());
+            let (resolver, address) = (resolver.clone(), address.clone());
+            async move {
+                let stream = open(&resolver, &address).await?;
+                let stream = connector.connect(name, stream).await?;
+                Ok::<_, std::io::Error>(TokioIo::new(stream))
+            }
+        };
+        Self {
+            channel: endpoint.connect_with_connector_lazy(service_fn(connect)),
+            secured: Some(client),
         }
     }
 }
@@ -100,60 +176,27 @@ impl GrpcEndpoint {
     pub(crate) fn channels(
         &self,
         files: TlsFiles<'_>,
-        prepare: impl Fn(Endpoint) -> Endpoint + Send + Sync + 'static,
-    ) -> Result<Channels, SetupError> {
-        if !self.is_secured {
-            return Ok(Channels::fixed(NAME, self.plain(prepare)?));
-        }
-        let (endpoint, files) = (self.clone(), files.paths());
-        let paths = files.iter().flatten().cloned().collect();
-        Channels::new(NAME, paths, move || {
-            endpoint.secured(TlsFiles::of(&files), &prepare)
-        })
-    }
-
-    fn endpoint(&self, prepare: impl FnOnce(Endpoint) -> Endpoint) -> Result<Endpoint, SetupError> {
-        let endpoint = Endpoint::from_shared(format!("http://{}", self.authority));
-        Ok(prepare(
-            endpoint.map_err(|error| SetupError::new(error.to_string()))?,
-        ))
-    }
-
-    /// A channel without TLS.
-    fn plain(&self, prepare: impl FnOnce(Endpoint) -> Endpoint) -> Result<Channel, SetupError> {
-        let endpoint = self.endpoint(prepare)?;
-        let (resolver, address) = (Resolver::system(), (self.host.clone(), self.port));
-        let connect = move |_| {
-            let (resolver, address) = (resolver.clone(), address.clone());
-            async move { Ok::<_, std::io::Error>(TokioIo::new(open(&resolver, &address).await?)) }
-        };
-        Ok(endpoint.connect_with_connector_lazy(service_fn(connect)))
-    }
-
-    /// A channel over TLS, by what `files` have now.
-    fn secured(
-        &self,
-        files: TlsFiles<'_>,
         prepare: impl FnOnce(Endpoint) -> Endpoint,
-    ) -> Result<Channel, SetupError> {
-        let endpoint = self.endpoint(prepare)?;
+    ) -> Result<Channels, SetupError> {
+        let address = (self.host.clone(), self.port);
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.authority));
+        let endpoint = prepare(endpoint.map_err(|error| SetupError::new(error.to_string()))?);
+        if !self.is_secured {
+            return Ok(Channels::new(endpoint, address, None));
+        }
         let origin = format!("https://{}", self.authority).parse();
         let origin = origin.map_err(|_| SetupError::new(format!("{self:?} is no address")))?;
         let name = ServerName::try_from(without_root(&self.host).to_owned())
             .map_err(|error| SetupError::new(format!("{}: {error}", self.host)))?;
-        let connector = TlsConnector::from(Arc::new(client(files)?));
-        let (resolver, address) = (Resolver::system(), (self.host.clone(), self.port));
-        let connect = move |_| {
-            let (connector, name) = (connector.clone(), name.clone());
-            let (resolver, address) = (resolver.clone(), address.clone());
-            async move {
-                let stream = open(&resolver, &address).await?;
-                let stream = connector.connect(name, stream).await?;
-                Ok::<_, std::io::Error>(TokioIo::new(stream))
-            }
+        let files = ClientFiles {
+            authorities: files.ca,
+            certificate: files.client_certificate,
+            key: files.client_key,
         };
+        let tls = ClientTls::new(files, KMS, b"h2");
+        let tls = tls.map_err(|error| SetupError::new(error.to_string()))?;
         let endpoint = endpoint.origin(origin);
-        Ok(endpoint.connect_with_connector_lazy(service_fn(connect)))
+        Ok(Channels::new(endpoint, address, Some((tls, name))))
     }
 }
 
@@ -175,15 +218,11 @@ impl SetupError {
     }
 }
 
-/// What secures the way to the KMS, in sentences.
-const NAME: &str = "authorities and certificate for the KMS";
-
-/// How the gateway speaks TLS to the KMS.
-fn client(files: TlsFiles<'_>) -> Result<ClientConfig, SetupError> {
-    let identity = (files.client_certificate, files.client_key);
-    let client = tls::client(files.ca, identity, b"h2");
-    client.map_err(|error| SetupError::new(error.to_string()))
-}
+/// What secures the way to the KMS.
+const KMS: Names = Names {
+    authorities: "the authorities of the KMS",
+    certificate: "the gateway's certificate at the KMS",
+};
 
 #[cfg(test)]
 mod tests {

@@ -46,7 +46,7 @@ type Client = KeyManagementClient<Channel>;
 
 /// A KMS that speaks `sealgate.kms.v1`.
 pub struct GrpcKeyService {
-    channels: Arc<Channels>,
+    channels: Channels,
     authorization: Authorization,
     region: MetadataValue<Ascii>,
     via_service: MetadataValue<Ascii>,
@@ -90,7 +90,7 @@ impl GrpcKeyService {
         })?;
         let bad_region = || SetupError::new("the Region is not visible ASCII".to_owned());
         Ok(Self {
-            channels: Arc::new(channels),
+            channels,
             authorization,
             region: ascii(region.as_str()).ok_or_else(bad_region)?,
             via_service: ascii(&format!("s3.{region}.amazonaws.com")).ok_or_else(bad_region)?,
@@ -99,14 +99,15 @@ impl GrpcKeyService {
     }
 
     /// What is read again: what secures the way to the KMS, and the secret.
-    pub(crate) fn renewed(&self) -> [Arc<dyn Renew>; 2] {
-        let channels = Arc::clone(&self.channels) as Arc<dyn Renew>;
-        [channels, self.authorization.renewed()]
+    pub(crate) fn renewed(&self) -> Vec<Arc<dyn Renew>> {
+        let mut renewed = self.channels.renewed();
+        renewed.push(self.authorization.renewed());
+        renewed
     }
 
     /// The channel that calls go over now.
     fn channel(&self) -> Channel {
-        (*self.channels.current()).clone()
+        self.channels.current()
     }
 
     /// One call, repeated while the KMS is not reached.
