@@ -8,6 +8,7 @@ use http::Response;
 use md5::Digest as _;
 use serde_json::json;
 use tests::expect::expect_no_canary;
+use tests::expect::expect_s3_error;
 use tests::form::BOUNDARY;
 use tests::form::Form;
 use tests::signed::Draft;
@@ -335,4 +336,14 @@ async fn a_bucket_policy_decides_on_forms_by_the_fields_they_carry() {
     }
     let stored = world.backend.object("demo", "open/k").unwrap();
     assert_eq!(&stored.body[..8], b"sealgate");
+}
+
+#[tokio::test]
+async fn a_form_stores_nothing_under_a_key_that_no_address_can_name() {
+    let world = world().await;
+    for key in ["a\0b", "\0", "../k"] {
+        let answer = post(&world, &Form::new("demo", key, "x")).await;
+        expect_s3_error(&answer, "InvalidURI", 400);
+    }
+    assert!(world.backend.keys("demo").is_empty());
 }

@@ -115,13 +115,13 @@ impl Promises {
     }
 
     /// Refuses a key that the backend would take for another one, and one that climbs above its bucket,
-    /// as AWS does.
+    /// as AWS does; and one with NUL, which no address and no document can name again.
     ///
     /// # Errors
     ///
     /// `InvalidURI`, `InvalidArgument`; `ServiceUnavailable` when a trial cannot be made.
     pub async fn check_key(&self, key: &str) -> Result<(), S3Error> {
-        if climbs(key) {
+        if climbs(key) || key.contains('\0') {
             return Err(S3Error::new(S3Code::InvalidUri));
         }
         match self.capabilities.has_literal(key).await {
