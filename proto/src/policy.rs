@@ -58,6 +58,7 @@ pub use principal::Principal;
 pub use principal::PrincipalMatch;
 pub use request::Context;
 pub use request::Request;
+pub use scope::ActionPattern;
 pub use statement::Effect;
 pub use statement::PolicyKind;
 pub use statement::Statement;

@@ -10,6 +10,7 @@ mod conditions;
 mod deletions;
 mod denied;
 mod destinations;
+mod documents;
 mod fixture;
 mod forms;
 mod headers;

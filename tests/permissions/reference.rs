@@ -55,13 +55,15 @@ impl Operation {
 /// An action of the service authorization reference.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "the file has them for its readers")]
 pub struct Action {
+    #[expect(dead_code, reason = "the file has it for its readers")]
     level: String,
-    resources: Vec<String>,
+    /// `bucket` or `object`, or both.
+    pub resources: Vec<String>,
     /// Condition keys beside the common ones.
     #[serde(default)]
     pub keys: Vec<String>,
+    #[expect(dead_code, reason = "the file has it for its readers")]
     #[serde(default)]
     lacks: Vec<String>,
 }
@@ -72,6 +74,8 @@ pub struct Action {
 pub struct Actions {
     /// Condition keys of most actions.
     pub common: Vec<String>,
+    /// Names of actions on neither buckets nor objects.
+    pub elsewhere: Vec<String>,
     /// By name.
     pub actions: BTreeMap<String, Action>,
 }

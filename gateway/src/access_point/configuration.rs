@@ -12,6 +12,7 @@ use crate::access_point::record;
 use crate::access_point::record::AccessPoint;
 use crate::access_point::request;
 use crate::bucket::document::policy::BucketPolicy;
+use crate::bucket::document::policy::subject::Subject;
 use crate::error::S3Code;
 use crate::error::S3Error;
 
@@ -31,7 +32,7 @@ pub async fn put_policy(
     let access_point = access_points.existing(account, name).await?;
     let arn = access_point.arn();
     let text = request::policy(document)?;
-    let policy = BucketPolicy::parse_for(text.as_bytes(), &arn, &format!("{arn}/object/"))?;
+    let policy = BucketPolicy::parse_for(text.as_bytes(), Subject::AccessPoint(&arn))?;
     let with_policy = AccessPoint {
         policy: Some(policy.clone()),
         ..(*access_point).clone()

@@ -13,6 +13,7 @@ use crate::access_point::listing::PageQuery;
 use crate::access_point::name;
 use crate::access_point::record::AliasOwner;
 use crate::bucket::document::policy::BucketPolicy;
+use crate::bucket::document::policy::subject::Subject;
 use crate::bucket::document::public_access;
 use crate::bucket::document::public_access::PublicAccessBlock;
 use crate::error::S3Code;
@@ -158,10 +159,8 @@ impl ObjectLambda {
                 let root = read(document, "PutAccessPointPolicyForObjectLambdaRequest")?;
                 let text = root.text_of("Policy").ok_or(S3Code::MalformedXml)?;
                 let arn = found.arn();
-                Some(BucketPolicy::parse_for_object_lambda(
-                    text.as_bytes(),
-                    &arn,
-                )?)
+                let subject = Subject::ObjectLambda(&arn);
+                Some(BucketPolicy::parse_for(text.as_bytes(), subject)?)
             }
         };
         let with_policy = LambdaAccessPoint {

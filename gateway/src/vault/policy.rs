@@ -6,6 +6,7 @@
 //! Sources: <https://docs.aws.amazon.com/amazonglacier/latest/dev/vault-access-policy.html>,
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3glacier.html>
 
+use proto::policy::ActionPattern;
 use proto::policy::Policy;
 use proto::policy::PolicyError;
 use proto::policy::PolicyKind;
@@ -34,10 +35,9 @@ impl VaultPolicy {
         }
         let policy = Self::try_from(text.to_owned()).map_err(|error| malformed(&error))?;
         for statement in policy.policy.statements() {
-            let is_foreign = |action: &str| {
-                action != "*" && !action.to_ascii_lowercase().starts_with("glacier:")
-            };
-            if let Some(action) = statement.actions().find(|action| is_foreign(action)) {
+            let mut actions = statement.action_patterns();
+            if let Some(action) = actions.find(|action| !names_any(*action)) {
+                let action = action.text();
                 return Err(malformed(format_args!("{action} is no action on a vault")));
             }
             if let Some(resource) = statement.resources().find(|it| !may_mean(it, arn)) {
@@ -77,6 +77,15 @@ impl From<VaultPolicy> for String {
     }
 }
 
+/// Whether a value of the element `Action` names an action on a vault.
+fn names_any(pattern: ActionPattern<'_>) -> bool {
+    let text = pattern.text();
+    let service = text.split_once(':').map_or(text, |(service, _)| service);
+    let mut actions = ACTIONS.split_ascii_whitespace();
+    (text == "*" || service.eq_ignore_ascii_case("glacier"))
+        && actions.any(|it| pattern.names(&format!("glacier:{it}").to_ascii_lowercase()))
+}
+
 /// Whether a pattern can match the vault.
 fn may_mean(pattern: &str, arn: &str) -> bool {
     let literal = pattern.split(['*', '?', '$']).next().unwrap_or_default();
@@ -92,6 +101,13 @@ fn is_judged(key: &str) -> bool {
 fn malformed(what: impl std::fmt::Display) -> VaultError {
     VaultError::invalid(format!("Invalid policy: {what}"))
 }
+
+/// The actions on vaults. Those on the account, such as `glacier:ListVaults`, no policy of a vault is about.
+const ACTIONS: &str = "AbortMultipartUpload AbortVaultLock AddTagsToVault CompleteMultipartUpload \
+     CompleteVaultLock CreateVault DeleteArchive DeleteVault DeleteVaultAccessPolicy DeleteVaultNotifications \
+     DescribeJob DescribeVault GetJobOutput GetVaultAccessPolicy GetVaultLock GetVaultNotifications InitiateJob \
+     InitiateMultipartUpload InitiateVaultLock ListJobs ListMultipartUploads ListParts ListTagsForVault \
+     RemoveTagsFromVault SetVaultAccessPolicy SetVaultNotifications UploadArchive UploadMultipartPart";
 
 /// The condition keys that requests for vaults have, in lower case.
 const CONDITION_KEYS: [&str; 17] = [
@@ -150,6 +166,11 @@ pub(crate) mod tests {
         for (action, resource, key, is_taken) in [
             ("glacier:*", any, "glacier:ArchiveAgeinDays", true),
             ("*", "*", KEY, true),
+            ("glacier:deleteArchive", ARN, KEY, true),
+            ("glacier:Delete*", ARN, KEY, true),
+            ("glacier:DeleteArchives", ARN, KEY, false),
+            ("glacier:ListVaults", ARN, KEY, false),
+            ("glacier:Colour*", ARN, KEY, false),
             ("s3:GetObject", ARN, KEY, false),
             (
                 "glacier:*",

@@ -120,9 +120,34 @@ impl Scope {
         self.patterns.iter().any(|it| it.fixed().is_none())
     }
 
+    /// The values; none of a `Not…` form.
+    pub(crate) fn patterns(&self) -> &[Pattern] {
+        if self.except { &[] } else { &self.patterns }
+    }
+
     /// The values as written; none of a `Not…` form.
     pub(crate) fn only(&self) -> impl Iterator<Item = &str> {
-        let patterns: &[Pattern] = if self.except { &[] } else { &self.patterns };
-        patterns.iter().map(Pattern::text)
+        self.patterns().iter().map(Pattern::text)
+    }
+}
+
+/// One value of the element `Action`.
+#[derive(Clone, Copy, Debug)]
+pub struct ActionPattern<'s>(pub(crate) &'s Pattern);
+
+impl<'s> ActionPattern<'s> {
+    /// The value as written.
+    #[must_use]
+    pub fn text(self) -> &'s str {
+        self.0.text()
+    }
+
+    /// Whether it names `action`, which is in lower case: `s3:getobject`.
+    #[must_use]
+    pub fn names(self, action: &str) -> bool {
+        // Nothing limits the steps: they are linear in two short texts.
+        let mut budget = Budget::new(usize::MAX);
+        let glob = self.0.fixed();
+        glob.is_some_and(|glob| glob.matches(action, &mut budget) == Ok(true))
     }
 }

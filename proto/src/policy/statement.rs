@@ -12,6 +12,7 @@ use crate::policy::principal::Identities;
 use crate::policy::principal::PrincipalElement;
 use crate::policy::principal::PrincipalMatch;
 use crate::policy::request::Context;
+use crate::policy::scope::ActionPattern;
 use crate::policy::scope::Scope;
 
 /// What a policy is attached to.
@@ -74,6 +75,11 @@ impl Statement {
     /// The values of `Action` as written; none where the statement has `NotAction`.
     pub fn actions(&self) -> impl Iterator<Item = &str> {
         self.actions.only()
+    }
+
+    /// The values of `Action`; none where the statement has `NotAction`.
+    pub fn action_patterns(&self) -> impl Iterator<Item = ActionPattern<'_>> {
+        self.actions.patterns().iter().map(ActionPattern)
     }
 
     /// The values of `Resource` as written; none where the statement has `NotResource`.

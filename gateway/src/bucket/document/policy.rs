@@ -5,6 +5,10 @@
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html>
 
+pub(crate) mod subject;
+
+mod actions;
+
 use http::HeaderValue;
 use http::Response;
 use http::StatusCode;
@@ -16,6 +20,8 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::bucket::document::Document;
+use crate::bucket::document::policy::subject::Subject;
+use crate::bucket::document::policy::subject::malformed;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::request::Body;
@@ -81,7 +87,7 @@ impl Document for BucketPolicy {
     /// A policy that can be judged, for `bucket`.
     fn parse(document: &[u8], bucket: &str, partition: &str) -> Result<Self, S3Error> {
         let bucket = arn::bucket(partition, bucket);
-        Self::parse_for(document, &bucket, &format!("{bucket}/"))
+        Self::parse_for(document, Subject::Bucket(&bucket))
     }
 
     fn to_response(&self) -> Response<Body> {
@@ -99,31 +105,12 @@ impl BucketPolicy {
         &self.text
     }
 
-    /// A policy that can be judged, whose resources can mean the resource `arn` or those whose ARNs begin with
-    /// `objects`.
+    /// A policy that can be judged, each of whose statements can apply to what it is attached to.
     ///
     /// # Errors
     ///
     /// `MalformedPolicy`; `NotImplemented` for a condition that the gateway cannot evaluate.
-    pub(crate) fn parse_for(document: &[u8], arn: &str, objects: &str) -> Result<Self, S3Error> {
-        Self::parse_of_service(document, "s3:", arn, objects)
-    }
-
-    /// The same for an Object Lambda access point, whose objects have no ARNs.
-    ///
-    /// # Errors
-    ///
-    /// `MalformedPolicy`; `NotImplemented` for a condition that the gateway cannot evaluate.
-    pub(crate) fn parse_for_object_lambda(document: &[u8], arn: &str) -> Result<Self, S3Error> {
-        Self::parse_of_service(document, "s3-object-lambda:", arn, arn)
-    }
-
-    fn parse_of_service(
-        document: &[u8],
-        service: &str,
-        arn: &str,
-        objects: &str,
-    ) -> Result<Self, S3Error> {
+    pub(crate) fn parse_for(document: &[u8], subject: Subject<'_>) -> Result<Self, S3Error> {
         let text = std::str::from_utf8(document).map_err(|_| malformed(NOT_JSON))?;
         if text.len() > POLICY_BYTES_MAX {
             return Err(malformed(TOO_LARGE));
@@ -131,14 +118,7 @@ impl BucketPolicy {
         let policy = Policy::parse(text, PolicyKind::Resource)
             .map_err(|error| malformed(error.fault.to_string()))?;
         for statement in policy.statements() {
-            let foreign =
-                |action: &str| action != "*" && !action.to_lowercase().starts_with(service);
-            if statement.actions().any(foreign) {
-                return Err(malformed("Policy has invalid action"));
-            }
-            if !statement.resources().all(|it| may_mean(it, arn, objects)) {
-                return Err(malformed("Policy has invalid resource"));
-            }
+            subject.check(statement)?;
             if let Some(key) = statement.condition_keys().find(|key| !is_judged(key)) {
                 let reason = format!("The condition key {key} is not judged by this gateway.");
                 return Err(S3Error::not_implemented(reason));
@@ -149,24 +129,12 @@ impl BucketPolicy {
     }
 }
 
-/// Whether a pattern can match the resource or objects in it.
-fn may_mean(pattern: &str, arn: &str, objects: &str) -> bool {
-    let literal = pattern.split(['*', '?', '$']).next().unwrap_or_default();
-    pattern == arn
-        || literal.starts_with(objects)
-        || (literal.len() < pattern.len() && objects.starts_with(literal))
-}
-
 /// Whether the value of a condition key is known here; `key` is in lower case.
 fn is_judged(key: &str) -> bool {
     CONDITION_KEYS.contains(&key)
         || key.starts_with("s3:requestobjecttag/")
         || key.starts_with(EXISTING_TAG)
         || key.starts_with("aws:principaltag/")
-}
-
-fn malformed(message: impl Into<std::borrow::Cow<'static, str>>) -> S3Error {
-    S3Error::with_message(S3Code::MalformedPolicy, message)
 }
 
 /// The condition keys that requests are told by, in lower case.
@@ -241,28 +209,4 @@ const TOO_LARGE: &str =
     "Normalized policy document exceeds the maximum allowed size of 20480 bytes.";
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_resource_must_be_able_to_mean_the_bucket() {
-        let bucket = "arn:aws:s3:::b";
-        for (pattern, fits) in [
-            ("arn:aws:s3:::b", true),
-            ("arn:aws:s3:::b/*", true),
-            ("arn:aws:s3:::b/logs/x", true),
-            ("arn:aws:s3:::*", true),
-            ("arn:aws:s3:::b*", true),
-            ("*", true),
-            ("arn:aws:s3:::bb/*", false),
-            ("arn:aws:s3:::a", false),
-            ("arn:aws:s3:::", false),
-        ] {
-            assert_eq!(
-                may_mean(pattern, bucket, "arn:aws:s3:::b/"),
-                fits,
-                "{pattern}"
-            );
-        }
-    }
-}
+mod tests;
