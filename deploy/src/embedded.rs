@@ -11,6 +11,7 @@
 //! | [`port`] | the API on a port of loopback |
 //! | [`protocol`] | answers as they are sent |
 //! | [`service`] | the API |
+//! | [`literal`] | what `s3s` must not read |
 //! | [`takeover`] | what an earlier version stored |
 //! | [`expiration`] | lifecycle rules, carried out |
 //! | [`sweep`] | bodies that nothing refers to |
@@ -52,6 +53,7 @@ pub mod in_process;
 pub mod index;
 pub mod lifecycle;
 pub mod list;
+pub mod literal;
 pub mod lock;
 pub mod port;
 pub mod protocol;

@@ -11,6 +11,7 @@ use http_body_util::BodyExt as _;
 use s3s::Body;
 use s3s::service::S3Service;
 
+use crate::embedded::literal;
 use crate::embedded::protocol;
 use crate::embedded::service::InProcess;
 use crate::embedded::service::Service;
@@ -36,6 +37,7 @@ impl LocalBackend for InProcessBackend {
         Box::pin(async move {
             let mut request = request.map(Body::http_body);
             request.extensions_mut().insert(InProcess);
+            literal::take_out(&mut request);
             let answer = protocol::answer(&self.0, request).await?;
             Ok(answer.map(|body| match body.bytes() {
                 Some(bytes) => in_memory(bytes),

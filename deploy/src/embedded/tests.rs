@@ -10,6 +10,7 @@ mod faults;
 mod images;
 mod lifecycle;
 mod listings;
+mod literals;
 mod objects;
 mod races;
 mod reading;

@@ -25,6 +25,7 @@ use crate::embedded::fault::Outcome;
 use crate::embedded::index::record::Object;
 use crate::embedded::index::record::Part;
 use crate::embedded::index::record::Versioning;
+use crate::embedded::literal;
 use crate::embedded::service::InProcess;
 use crate::embedded::service::Service;
 use crate::embedded::service::access_control;
@@ -46,7 +47,8 @@ pub(super) async fn copy_object(
     request: S3Request<CopyObjectInput>,
 ) -> S3Result<S3Response<CopyObjectOutput>> {
     let has_free_etag = request.extensions.get::<InProcess>().is_some();
-    let (headers, input) = (request.headers, request.input);
+    let headers = literal::restored(&request.headers, &request.extensions);
+    let input = request.input;
     access_control::check_new_object(&headers)?;
     let store = &service.store;
     let bucket = find(service, &input.bucket)?;

@@ -1,5 +1,6 @@
-//! Subresources that `s3s` does not know. It would take a request for one as a request for its bucket
-//! or object: GetBucketAbac as a listing, PutBucketAbac as CreateBucket.
+//! Requests that `s3s` must not route: those with headers that it refuses in words of its own, and those for
+//! subresources that it does not know. It would take one of these as a request for its bucket or object: GetBucketAbac
+//! as a listing, PutBucketAbac as CreateBucket.
 
 use http::Extensions;
 use http::HeaderMap;
@@ -14,16 +15,17 @@ use s3s::S3Result;
 use s3s::route::S3Route;
 
 use crate::embedded::fault::Fault;
+use crate::embedded::literal;
 use crate::embedded::service::InProcess;
 use crate::embedded::service::absent;
 
-/// Answers requests for subresources that `s3s` does not know.
+/// Answers what `s3s` does not know, or would refuse in words of its own.
 pub(super) struct Unrouted;
 
 #[async_trait::async_trait]
 impl S3Route for Unrouted {
-    fn is_match(&self, _: &Method, uri: &Uri, _: &HeaderMap, _: &mut Extensions) -> bool {
-        subresource(uri).is_some()
+    fn is_match(&self, _: &Method, uri: &Uri, headers: &HeaderMap, _: &mut Extensions) -> bool {
+        subresource(uri).is_some() || literal::unreadable(headers).is_some()
     }
 
     async fn check_access(&self, request: &mut S3Request<Body>) -> S3Result<()> {
@@ -35,6 +37,9 @@ impl S3Route for Unrouted {
     }
 
     async fn call(&self, request: S3Request<Body>) -> S3Result<S3Response<Body>> {
+        if let Some(fault) = literal::unreadable(&request.headers) {
+            return Err(fault.into());
+        }
         let subresource = subresource(&request.uri).unwrap_or_default();
         match (subresource, request.method == Method::GET) {
             ("abac", true) => Ok(abac_disabled()),

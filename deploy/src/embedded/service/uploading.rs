@@ -22,6 +22,7 @@ use crate::embedded::fault::Fault;
 use crate::embedded::fault::Outcome;
 use crate::embedded::index::record::Part;
 use crate::embedded::index::record::Upload;
+use crate::embedded::literal;
 use crate::embedded::service::Service;
 use crate::embedded::service::access_control;
 use crate::embedded::service::buckets::find;
@@ -41,10 +42,11 @@ pub(super) async fn create_multipart_upload(
     request: S3Request<CreateMultipartUploadInput>,
 ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
     access_control::check_new_object(&request.headers)?;
+    let headers = literal::restored(&request.headers, &request.extensions);
     let input = request.input;
     let store = &service.store;
     let (bucket, key) = (input.bucket, names::checked_key(input.key)?);
-    let mut object = writing::described(&request.headers)?;
+    let mut object = writing::described(&headers)?;
     object.tags = tagging::from_header(input.tagging.as_deref())?;
     object.storage_class = writing::storage_class(input.storage_class.as_ref())?;
     (object.retention, object.legal_hold) = writing::lock(

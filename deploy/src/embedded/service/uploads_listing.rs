@@ -1,5 +1,6 @@
 //! ListMultipartUploads and ListParts.
 
+use redb::ReadableTable;
 use s3s::S3Request;
 use s3s::S3Response;
 use s3s::S3Result;
@@ -16,7 +17,10 @@ use s3s::dto::StorageClass;
 
 use crate::embedded::buckets;
 use crate::embedded::fault::Fault;
+use crate::embedded::fault::Outcome;
 use crate::embedded::index::record;
+use crate::embedded::index::tables::Record;
+use crate::embedded::index::tables::UploadKey;
 use crate::embedded::list;
 use crate::embedded::list::Page;
 use crate::embedded::list::Start;
@@ -44,22 +48,13 @@ pub(super) async fn list_multipart_uploads(
     let upload_marker = input.upload_id_marker.clone().unwrap_or_default();
     // AWS ignores the upload's marker without the key's.
     let is_ignored = key_marker.is_empty();
-    let start = match (key_marker.is_empty(), upload_marker.is_empty()) {
-        (true, _) => Start::Beginning,
-        (false, true) => Start::After(key_marker.clone()),
-        (false, false) => Start::AfterEntry(key_marker.clone(), uploads::parse(&upload_marker)?),
-    };
+    let markers = (key_marker.clone(), upload_marker.clone());
     let (bucket, store) = (input.bucket.clone(), service.store.clone());
     let page = listing::blocking(move || {
         store.index.read(|snapshot| {
             let bucket = buckets::find(&snapshot.buckets()?, &bucket)?;
             let table = snapshot.uploads()?;
-            if let Start::AfterEntry(key, id) = &start
-                && uploads::is_of_another_key(&table, bucket.number, key, *id)?
-            {
-                let (name, id) = ("upload-id-marker", uploads::show(*id));
-                return Err(Fault::argument("Invalid uploadId marker", name, &id));
-            }
+            let start = start(&table, bucket.number, markers)?;
             list::uploads(&table, bucket.number, &query, start)
         })
     });
@@ -98,6 +93,33 @@ pub(super) async fn list_multipart_uploads(
         }),
         ..ListMultipartUploadsOutput::default()
     }))
+}
+
+/// Where a page begins.
+///
+/// # Errors
+///
+/// `InvalidArgument` for the marker of an upload that never was one of the key.
+fn start(
+    table: &impl ReadableTable<UploadKey, Record>,
+    bucket: u64,
+    (key, upload): (String, String),
+) -> Outcome<Start> {
+    if key.is_empty() {
+        return Ok(Start::Beginning);
+    }
+    if upload.is_empty() {
+        return Ok(Start::After(key));
+    }
+    match uploads::parse(&upload) {
+        Ok(id) if !uploads::is_of_another_key(table, bucket, &key, id)? => {
+            Ok(Start::AfterEntry(key, id))
+        }
+        _ => {
+            let message = "Invalid uploadId marker";
+            Err(Fault::argument(message, "upload-id-marker", &upload))
+        }
+    }
 }
 
 /// The markers of the next page: the last upload, whether or not another page follows (recorded from AWS).

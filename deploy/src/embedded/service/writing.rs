@@ -19,6 +19,7 @@ use crate::embedded::fault::Outcome;
 use crate::embedded::index::record::LockMode;
 use crate::embedded::index::record::Object;
 use crate::embedded::index::record::Retention;
+use crate::embedded::literal;
 use crate::embedded::service::Service;
 use crate::embedded::service::access_control;
 use crate::embedded::service::buckets::find;
@@ -35,10 +36,11 @@ pub(super) async fn put_object(
 ) -> S3Result<S3Response<PutObjectOutput>> {
     let claims = intake::claims!(request)?;
     access_control::check_new_object(&request.headers)?;
+    let headers = literal::restored(&request.headers, &request.extensions);
     let input = request.input;
     let store = &service.store;
     let place = names::place(input.bucket, input.key, None)?;
-    let mut object = described(&request.headers)?;
+    let mut object = described(&headers)?;
     object.tags = tagging::from_header(input.tagging.as_deref())?;
     object.storage_class = storage_class(input.storage_class.as_ref())?;
     (object.retention, object.legal_hold) = lock(

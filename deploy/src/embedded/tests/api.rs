@@ -17,6 +17,7 @@ use s3s::Body;
 use s3s::service::S3Service;
 
 use crate::embedded::disk::Disk;
+use crate::embedded::literal;
 use crate::embedded::service::InProcess;
 use crate::embedded::service::Service;
 use crate::embedded::store::Store;
@@ -70,6 +71,7 @@ impl Api {
         }
         let mut request = request.body(Body::from(body.to_owned())).unwrap();
         request.extensions_mut().insert(InProcess);
+        literal::take_out(&mut request);
         request
     }
 

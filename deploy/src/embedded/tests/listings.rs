@@ -57,3 +57,59 @@ async fn a_key_with_a_carriage_return_is_listed_as_it_is() {
     let keys: Vec<_> = entries.iter().map(|it| it.text_of("Key")).collect();
     assert_eq!(keys, [Some("a\r\nb")]);
 }
+
+#[tokio::test]
+async fn a_number_without_a_value_is_as_good_as_none() {
+    let api = Api::start().await;
+    assert_eq!(api.put("/bucket/k", &[], "").await.status, 200);
+    for query in [
+        "max-keys=",
+        "list-type=2&max-keys=",
+        "list-type=2&fetch-owner=maybe",
+        "versions&max-keys=",
+    ] {
+        let answer = api.get(&format!("/bucket?{query}")).await;
+        answer.has(200, "<Key>k</Key>");
+    }
+    let uploads = api.get("/bucket?uploads&max-uploads=").await;
+    uploads.has(200, "<MaxUploads>1000</MaxUploads>");
+}
+
+#[tokio::test]
+async fn the_marker_of_an_upload_that_never_was_is_an_invalid_argument() {
+    let api = Api::start().await;
+    let unknown = "0".repeat(32);
+    for (marker, status) in [("wrong", 400), ("", 200), (unknown.as_str(), 200)] {
+        let uri = format!("/bucket?uploads&key-marker=k&upload-id-marker={marker}");
+        let answer = api.get(&uri).await;
+        assert_eq!(answer.status, status, "{marker}: {}", answer.body);
+        if status == 400 {
+            answer.has(400, "Invalid uploadId marker");
+        }
+    }
+    let elsewhere = "/missing?uploads&key-marker=k&upload-id-marker=wrong";
+    api.get(elsewhere).await.has(404, "NoSuchBucket");
+}
+
+#[tokio::test]
+async fn versions_behind_a_null_version_that_was_deleted_between_pages_are_listed() {
+    let api = Api::start().await;
+    let versioning = |status: &str| {
+        format!("<VersioningConfiguration><Status>{status}</Status></VersioningConfiguration>")
+    };
+    for (status, body) in [("Enabled", "1"), ("Suspended", "22"), ("Enabled", "333")] {
+        let put = api
+            .put("/bucket?versioning", &[], &versioning(status))
+            .await;
+        assert_eq!(put.status, 200, "{}", put.body);
+        assert_eq!(api.put("/bucket/k", &[], body).await.status, 200);
+    }
+    let page = api.get("/bucket?versions&max-keys=2").await;
+    page.has(200, "<NextVersionIdMarker>null</NextVersionIdMarker>");
+    let next = "/bucket?versions&key-marker=k&version-id-marker=null";
+    let rest = api.get(next).await;
+    rest.has(200, "<Size>1</Size>");
+    assert!(!rest.body.contains("<Size>3</Size>"), "{}", rest.body);
+    assert_eq!(api.delete("/bucket/k?versionId=null").await.status, 204);
+    api.get(next).await.has(200, "<Size>1</Size>");
+}
