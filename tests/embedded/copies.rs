@@ -120,5 +120,13 @@ async fn an_object_in_an_archive_class_is_read_without_a_restore() {
         let restore = fixture.s3.restore_object().bucket(BUCKET).key("key");
         let restore = restore.restore_request(days).send().await;
         assert_eq!(code(restore), "InvalidObjectState");
+        let days = RestoreRequest::builder().days(1).build();
+        let restore = fixture
+            .s3
+            .restore_object()
+            .bucket(BUCKET)
+            .key("missing")
+            .restore_request(days);
+        assert_eq!(code(restore.send().await), "NoSuchKey");
     }
 }

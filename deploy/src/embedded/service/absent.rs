@@ -11,6 +11,9 @@ use s3s::dto::*;
 use crate::embedded::fault::Fault;
 use crate::embedded::service::Service;
 use crate::embedded::service::buckets::find;
+use crate::embedded::service::names;
+use crate::embedded::service::reading;
+use crate::embedded::versions;
 
 /// Operations that are refused with a code and a message once the bucket is found.
 macro_rules! refused {
@@ -67,11 +70,27 @@ pub(super) async fn restore_object(
     service: &Service,
     request: S3Request<RestoreObjectInput>,
 ) -> S3Result<S3Response<RestoreObjectOutput>> {
-    find(service, &request.input.bucket)?;
-    let message = "Restore is not allowed, as the object's storage class is not one that has to be \
-                   restored: the embedded backend keeps all objects where they can be read at once.";
+    let input = request.input;
+    let place = names::place(input.bucket, input.key, input.version_id.as_deref())?;
+    let (_, found) = service.store.find(&place)?;
+    let version = found.version;
+    let Some(object) = version.object else {
+        let id = Some(versions::show(version.id));
+        return Err(reading::marker(&place, id, version.modified_ms));
+    };
+    let class = object.storage_class.as_deref().unwrap_or_default();
+    let message = match ARCHIVES.contains(&class) {
+        true => {
+            "Restore is not needed: the embedded backend keeps objects of all storage classes where they can be \
+             read at once."
+        }
+        false => "Restore is not allowed for the object's current storage class",
+    };
     Err(Fault::message(S3ErrorCode::InvalidObjectState, message).into())
 }
+
+/// The storage classes whose objects AWS restores before they can be read.
+const ARCHIVES: [&str; 2] = [StorageClass::GLACIER, StorageClass::DEEP_ARCHIVE];
 
 /// The refusal of what the embedded backend does not do.
 pub(super) fn not_implemented(what: &str) -> Fault {

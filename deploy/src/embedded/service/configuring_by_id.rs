@@ -158,7 +158,18 @@ fn check_analytics(id: &str, configuration: &AnalyticsConfiguration) -> Outcome<
 }
 
 fn check_tiering(id: &str, configuration: &IntelligentTieringConfiguration) -> Outcome<()> {
-    check_id(id, &configuration.id, configuring::malformed)
+    check_id(id, &configuration.id, configuring::malformed)?;
+    for tiering in &configuration.tierings {
+        let tier = tiering.access_tier.as_str();
+        let Some((_, least)) = TIERS.iter().find(|(name, _)| *name == tier) else {
+            return Err(configuring::malformed());
+        };
+        if !(*least..=TIERING_DAYS_MAX).contains(&tiering.days) {
+            let message = format!("'Days' of {tier} must be from {least} to {TIERING_DAYS_MAX}");
+            return Err(Fault::argument(message, "Days", &tiering.days.to_string()));
+        }
+    }
+    Ok(())
 }
 
 fn check_metrics(id: &str, configuration: &MetricsConfiguration) -> Outcome<()> {
@@ -200,6 +211,14 @@ fn no_configuration() -> Fault {
     let message = "The specified configuration does not exist.";
     Fault::custom("NoSuchConfiguration", StatusCode::NOT_FOUND, message)
 }
+
+/// The tiers that Intelligent-Tiering moves objects to where it is told so, and after how many days at least.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Tiering.html>
+const TIERS: [(&str, i32); 2] = [("ARCHIVE_ACCESS", 90), ("DEEP_ARCHIVE_ACCESS", 180)];
+
+/// After how many days at most.
+const TIERING_DAYS_MAX: i32 = 730;
 
 /// Most configurations of a page.
 ///

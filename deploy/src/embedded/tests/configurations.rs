@@ -320,8 +320,96 @@ async fn notifications_are_returned_as_they_were_put() {
     for (rule, code) in [
         ("<Name>prefix</Name>", "MalformedXML"),
         ("<Name>x</Name><Value>a</Value>", "InvalidArgument"),
+        (
+            "<Name>prefix</Name><Value>a</Value></FilterRule><FilterRule><Name>Prefix</Name><Value>b</Value>",
+            "Cannot specify more than one prefix rule in a filter.",
+        ),
     ] {
         api.put(uri, &[], &notification(rule)).await.has(400, code);
+    }
+}
+
+/// A target that is told of events, where keys begin and end as the filter says.
+fn target(kind: &str, event: &str, rules: &[(&str, &str)]) -> String {
+    let rules = rules.iter().map(|(name, value)| {
+        format!("<FilterRule><Name>{name}</Name><Value>{value}</Value></FilterRule>")
+    });
+    let rules: String = rules.collect();
+    let (arn, element) = match kind {
+        "Queue" => ("sqs:us-east-1:000000000001:q", "Queue"),
+        _ => ("sns:us-east-1:000000000001:t", "Topic"),
+    };
+    format!(
+        "<{kind}Configuration><{element}>arn:aws:{arn}</{element}><Event>{event}</Event>\
+         <Filter><S3Key>{rules}</S3Key></Filter></{kind}Configuration>"
+    )
+}
+
+#[tokio::test]
+async fn a_notification_is_of_events_that_there_are_and_of_each_key_once() {
+    let api = Api::start().await;
+    let (created, put) = ("s3:ObjectCreated:*", "s3:ObjectCreated:Put");
+    let (overlap, ambiguous) = (
+        "Configurations overlap.",
+        "Configuration is ambiguously defined.",
+    );
+    let of = |event, rules| target("Queue", event, rules);
+    let to_topic = |event, rules| target("Topic", event, rules);
+    let (a, ab, b) = (("prefix", "a"), ("prefix", "ab"), ("prefix", "b"));
+    let (jpg, png) = (("suffix", ".jpg"), ("suffix", ".png"));
+    for (targets, refusal) in [
+        (
+            of("s3:ObjectCreated", &[]),
+            Some("The event is not supported for notifications"),
+        ),
+        (of("s3:ObjectRetention:Put", &[]), None),
+        (of(created, &[]) + &of(put, &[]), Some(overlap)),
+        (of(created, &[]) + &to_topic(created, &[]), Some(overlap)),
+        (of(created, &[]) + &of("s3:ObjectRemoved:*", &[]), None),
+        (of(created, &[a]) + &of(put, &[ab]), Some(ambiguous)),
+        (of(created, &[a]) + &to_topic(put, &[]), Some(ambiguous)),
+        (of(created, &[a]) + &of(created, &[b]), None),
+        (of(put, &[a, jpg]) + &of(put, &[a, png]), None),
+        (
+            of(put, &[a, jpg]) + &of(put, &[("suffix", "g")]),
+            Some(ambiguous),
+        ),
+        (of(put, &[a]) + &of("s3:ObjectCreated:Copy", &[a]), None),
+    ] {
+        let document = format!("<NotificationConfiguration>{targets}</NotificationConfiguration>");
+        let answer = api.put("/bucket?notification", &[], &document).await;
+        match refusal {
+            None => assert_eq!(answer.status, 200, "{targets}: {}", answer.body),
+            Some(text) => {
+                answer.has(400, "InvalidArgument");
+                answer.has(400, text);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn intelligent_tiering_moves_objects_after_the_days_that_its_tiers_may_have() {
+    let api = Api::start().await;
+    for (tier, days, refusal) in [
+        ("ARCHIVE_ACCESS", 90, None),
+        ("ARCHIVE_ACCESS", 730, None),
+        ("DEEP_ARCHIVE_ACCESS", 180, None),
+        ("ARCHIVE_ACCESS", 89, Some("InvalidArgument")),
+        ("ARCHIVE_ACCESS", 731, Some("InvalidArgument")),
+        ("DEEP_ARCHIVE_ACCESS", 179, Some("InvalidArgument")),
+        ("COLD", 180, Some("MalformedXML")),
+    ] {
+        let document = format!(
+            "<IntelligentTieringConfiguration><Id>i</Id><Status>Enabled</Status><Tiering>\
+             <AccessTier>{tier}</AccessTier><Days>{days}</Days></Tiering></IntelligentTieringConfiguration>"
+        );
+        let uri = "/bucket?intelligent-tiering&id=i";
+        let answer = api.put(uri, &[], &document).await;
+        match refusal {
+            None => assert_eq!(answer.status, 200, "{tier} {days}: {}", answer.body),
+            Some(code) => answer.has(400, code),
+        }
     }
 }
 
