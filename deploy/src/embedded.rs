@@ -38,6 +38,7 @@ use proto::time::Clock;
 use crate::embedded::disk::Durability;
 use crate::embedded::disk::Folder;
 use crate::embedded::disk::Memory;
+use crate::embedded::index::Damage;
 use crate::embedded::store::Store;
 use crate::files;
 
@@ -73,23 +74,32 @@ mod tests;
 ///
 /// When the index cannot be created.
 pub fn in_memory(clock: Arc<dyn Clock>) -> anyhow::Result<Store> {
-    Store::open(Arc::new(Memory::default()), clock).map_err(|fault| {
-        let text = s3s::S3Error::from(fault).to_string();
-        anyhow::anyhow!("creating the store in memory: {text}")
-    })
+    Store::open(Arc::new(Memory::default()), clock)
+        .map_err(|fault| anyhow::anyhow!("creating the store in memory: {fault}"))
 }
 
 /// Opens the store in a folder; creates it if it is not there.
 ///
 /// # Errors
 ///
-/// When another process uses the folder, the disk fails, or what is there is no store.
+/// When another process uses the folder, the disk fails, or what is there is no store or damaged.
 pub fn open(folder: &Path, durability: Durability, clock: Arc<dyn Clock>) -> anyhow::Result<Store> {
+    open_with(folder, durability, clock, Damage::Refused)
+}
+
+/// The same, for a store whose index may be damaged.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn open_with(
+    folder: &Path,
+    durability: Durability,
+    clock: Arc<dyn Clock>,
+    damage: Damage,
+) -> anyhow::Result<Store> {
     files::private_directory(folder)?;
     let disk = Folder::open(folder, durability)?;
-    let opened = Store::open(Arc::new(disk), clock);
-    opened.map_err(|fault| {
-        let text = s3s::S3Error::from(fault).to_string();
-        anyhow::anyhow!("opening the store in {}: {text}", folder.display())
-    })
+    let opened = Store::open_with(Arc::new(disk), clock, damage);
+    opened.map_err(|fault| anyhow::anyhow!("opening the store in {}: {fault}", folder.display()))
 }

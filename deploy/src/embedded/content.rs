@@ -276,8 +276,12 @@ impl Reader {
         let (bodies, open) = (Arc::clone(&self.bodies), Arc::clone(&self.open));
         let read = blocking(move || {
             let length = usize::try_from(piece.length).map_err(io::Error::other)?;
-            let file = opened(&bodies, &open, id)?;
-            Ok(Bytes::from(file.read(piece.offset, length)?))
+            let read = opened(&bodies, &open, id).and_then(|file| file.read(piece.offset, length));
+            read.map(Bytes::from).map_err(|error| {
+                let FileId { folder, file } = id;
+                let text = format!("bodies/{folder:08x}/{file:016x}: {error}");
+                io::Error::new(error.kind(), text)
+            })
         });
         read.await.map_err(io::Error::other)?
     }

@@ -1,6 +1,7 @@
 //! Why an operation failed: refused, as S3 does, a record is damaged, or the storage failed.
 
 use std::error::Error;
+use std::fmt;
 
 use gateway::backend::ERROR_ELEMENTS;
 use http::HeaderMap;
@@ -89,6 +90,15 @@ impl Fault {
         refusal
             .element("ArgumentName", name)
             .element("ArgumentValue", value)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(error) => error.fmt(f),
+            Self::Damaged(error) | Self::Storage(error) => error.fmt(f),
+        }
     }
 }
 

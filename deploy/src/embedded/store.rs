@@ -15,6 +15,7 @@ use crate::embedded::content::Reader;
 use crate::embedded::disk::Disk;
 use crate::embedded::fault::Fault;
 use crate::embedded::fault::Outcome;
+use crate::embedded::index::Damage;
 use crate::embedded::index::Index;
 use crate::embedded::index::record::Bucket;
 use crate::embedded::index::record::Object;
@@ -67,13 +68,27 @@ impl Store {
     ///
     /// When the disk fails, or holds no store.
     pub fn open(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>) -> Outcome<Self> {
+        Self::open_with(disk, clock, Damage::Refused)
+    }
+
+    /// The same, for an index that may be damaged.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub fn open_with(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, damage: Damage) -> Outcome<Self> {
         let bodies = Bodies::open(Arc::clone(&disk))?;
-        let index = Arc::new(Index::open(disk.as_ref(), &bodies)?);
+        let index = Arc::new(Index::open(disk.as_ref(), &bodies, damage)?);
         Ok(Self {
             index,
             bodies,
             clock,
         })
+    }
+
+    /// Leaves what is on the disk so that the next start need not look at all of it. What is changed later undoes that.
+    pub async fn settle(&self) {
+        self.index.settle().await;
     }
 
     /// The time, in milliseconds since 1970.

@@ -4,6 +4,7 @@ mod api;
 mod alone;
 mod configurations;
 mod crash;
+mod damage;
 mod disk;
 mod expiration;
 mod faults;

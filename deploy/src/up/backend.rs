@@ -13,6 +13,7 @@ use crate::embedded;
 use crate::embedded::disk::Durability;
 use crate::embedded::expiration;
 use crate::embedded::in_process::InProcessBackend;
+use crate::embedded::index::Damage;
 use crate::embedded::port;
 use crate::embedded::service::Service;
 use crate::embedded::store::Store;
@@ -51,7 +52,11 @@ impl ChosenBackend {
             true => embedded::in_memory(Arc::new(SystemClock))?,
             false => open(flags, given, data).await?,
         };
-        tokio::spawn(sweep::run(store.clone(), stop.clone()));
+        match given.settings.embedded.accept_damage {
+            // They may be what a damaged page refers to.
+            true => tracing::warn!("embedded.accept_damage is set: bodies are not swept"),
+            false => drop(tokio::spawn(sweep::run(store.clone(), stop.clone()))),
+        }
         tokio::spawn(expiration::run(store.clone(), stop.clone()));
         let service = || Service::new(store.clone(), flags.region.to_string());
         let local: Arc<dyn LocalBackend> = Arc::new(InProcessBackend::new(service()));
@@ -98,7 +103,12 @@ async fn open(flags: &Up, given: &Given, data: &Path) -> anyhow::Result<Store> {
             .durability
             .unwrap_or(Durability::Full),
     };
-    let store = embedded::open(&data.join(FOLDER), durability, Arc::new(SystemClock))?;
+    let damage = match given.settings.embedded.accept_damage {
+        true => Damage::Accepted,
+        false => Damage::Refused,
+    };
+    let clock = Arc::new(SystemClock);
+    let store = embedded::open_with(&data.join(FOLDER), durability, clock, damage)?;
     takeover::run(&store, &data.join(FORMER_FOLDER)).await?;
     Ok(store)
 }

@@ -136,6 +136,9 @@ impl ReplaceableGateway {
         } else if let Err(error) = gateway.stop_and_remove_state().await {
             tracing::warn!(%error, "the state bucket could not be removed");
         }
+        if let Some(store) = &self.parts.store {
+            store.settle().await;
+        }
     }
 
     /// Empties the embedded backend and starts a new gateway; what became of the backend, in a sentence.

@@ -28,6 +28,9 @@ pub(super) struct Settings {
 pub(super) struct EmbeddedBackend {
     /// What an acknowledged write survives; `full` unless the flag `--ephemeral` is given.
     pub(super) durability: Option<Durability>,
+    /// Starts though the index is damaged, to read what can be read: what is on its damaged pages looks as if it had
+    /// never been, and files that nothing refers to stay.
+    pub(super) accept_damage: bool,
 }
 
 impl Settings {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! <folder>/index.redb          the index
-//! <folder>/lock                locked while a process uses the folder
+//! <folder>/lock                locked while a process uses the folder; not empty once an index was there
 //! <folder>/bodies/0000002a/    a folder of bodies, by its number
 //!     00c0ffee00c0ffee         a body, by its number
 //! ```
@@ -47,7 +47,7 @@ pub struct Folder {
     /// The folder of bodies whose own name is durable; bodies go to one after the other.
     named: Mutex<Option<u32>>,
     /// Locked as long as it is open.
-    _lock: File,
+    lock: File,
 }
 
 impl Folder {
@@ -71,8 +71,32 @@ impl Folder {
             root: root.to_owned(),
             durability,
             named: Mutex::new(None),
-            _lock: lock,
+            lock,
         })
+    }
+
+    /// Whether an index was here before, or files are that one referred to.
+    fn was_used(&self) -> io::Result<bool> {
+        if self.lock.metadata()?.len() > 0 {
+            return Ok(true);
+        }
+        for folder in self.folders()? {
+            if !self.files(folder)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Notes that an index is here, so that its loss is not taken for a new folder.
+    fn note_use(&self) -> io::Result<()> {
+        if self.lock.metadata()?.len() == 0 {
+            self.lock.write_all_at(USED, 0)?;
+            if self.is_durable() {
+                self.lock.sync_all()?;
+            }
+        }
+        Ok(())
     }
 
     fn folder(&self, folder: u32) -> PathBuf {
@@ -92,6 +116,12 @@ impl Disk for Folder {
     fn open_index(&self) -> io::Result<Box<dyn IndexFile>> {
         let path = self.root.join(INDEX);
         let is_new = !path.exists();
+        match std::fs::metadata(&path).map_or(0, |it| it.len()) {
+            // An empty index would refer to none of the files here, and they would be swept.
+            0 if self.was_used()? => return Err(io::Error::other(LOST)),
+            0 => {}
+            _ => self.note_use()?,
+        }
         let file = private().truncate(false).open(path)?;
         if is_new && self.is_durable() {
             File::open(&self.root)?.sync_all()?;
@@ -236,6 +266,13 @@ const BODIES: &str = "bodies";
 const INDEX: &str = "index.redb";
 const LOCK: &str = "lock";
 
+/// What is written into the lock once an index was there.
+const USED: &[u8] = b"used\n";
+
+/// What is wrong with a folder whose index is gone.
+const LOST: &str = "its index, index.redb, is missing or empty: put the folder back from a backup, or remove all of it \
+                    to begin anew";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,5 +285,31 @@ mod tests {
         assert!(second.to_string().contains("another sealgate uses"));
         drop(first);
         Folder::open(folder.path(), Durability::Full).unwrap();
+    }
+
+    #[test]
+    fn an_index_that_is_lost_is_an_error_and_no_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Folder::open(folder.path(), Durability::Full).unwrap();
+        let index = disk.open_index().unwrap();
+        disk.open_index().unwrap();
+        index.set_length(1).unwrap();
+        disk.open_index().unwrap();
+        for damage in [
+            |path: &Path| File::create(path).map(drop),
+            |path: &Path| std::fs::remove_file(path),
+        ] {
+            damage(&folder.path().join(INDEX)).unwrap();
+            let error = disk.open_index().unwrap_err();
+            assert!(error.to_string().contains("index.redb"), "{error}");
+        }
+    }
+
+    #[test]
+    fn bodies_without_an_index_are_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Folder::open(folder.path(), Durability::Full).unwrap();
+        disk.create(FileId { folder: 1, file: 2 }).unwrap();
+        assert!(disk.open_index().is_err());
     }
 }

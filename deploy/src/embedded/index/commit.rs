@@ -26,7 +26,7 @@ use crate::embedded::index::tables::Tables;
 
 /// The way to the thread. It ends when this is dropped.
 pub(super) struct Writer {
-    changes: Option<mpsc::Sender<Box<dyn Change>>>,
+    changes: Option<mpsc::Sender<Work>>,
     /// The thread, and the one that removes files, which ends after it.
     threads: Vec<thread::JoinHandle<()>>,
 }
@@ -71,8 +71,20 @@ impl Writer {
         };
         let stopped = || Fault::Storage("the index was closed, or failed in an unknown way".into());
         let changes = self.changes.as_ref().ok_or_else(stopped)?;
-        changes.send(Box::new(pending)).map_err(|_| stopped())?;
+        let work = Work::Change(Box::new(pending));
+        changes.send(work).map_err(|_| stopped())?;
         answered.await.map_err(|_| stopped())?
+    }
+
+    /// Has the index left so that it opens quickly, after all changes that wait.
+    pub(super) async fn settle(&self) {
+        let (answer, answered) = oneshot::channel();
+        if let Some(changes) = &self.changes
+            && changes.send(Work::Settle(answer)).is_ok()
+        {
+            // The thread is gone only if it panicked; then there is nothing to wait for.
+            let _ = answered.await;
+        }
     }
 }
 
@@ -85,6 +97,13 @@ impl Drop for Writer {
             let _ = thread.join();
         }
     }
+}
+
+/// What the thread is to do.
+enum Work {
+    Change(Box<dyn Change>),
+    /// Leaving the index so that it opens quickly; answered once it is.
+    Settle(oneshot::Sender<()>),
 }
 
 /// A change that waits.
@@ -143,7 +162,7 @@ struct Committer {
 }
 
 impl Committer {
-    fn run(&self, waiting: &mpsc::Receiver<Box<dyn Change>>) {
+    fn run(&self, waiting: &mpsc::Receiver<Work>) {
         let mut is_settled = true;
         let mut pause = IDLE;
         loop {
@@ -162,13 +181,27 @@ impl Committer {
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            let mut group = vec![first];
-            group.extend(waiting.try_iter().take(GROUP_MAX));
-            if catch_unwind(AssertUnwindSafe(|| self.commit(group))).is_err() {
-                tracing::error!("the index panicked; it is opened again");
-                self.file.close();
+            let (mut group, mut settling) = (Vec::new(), Vec::new());
+            for work in std::iter::once(first).chain(waiting.try_iter().take(GROUP_MAX)) {
+                match work {
+                    Work::Change(change) => group.push(change),
+                    Work::Settle(answer) => settling.push(answer),
+                }
             }
-            is_settled = false;
+            if !group.is_empty() {
+                if catch_unwind(AssertUnwindSafe(|| self.commit(group))).is_err() {
+                    tracing::error!("the index panicked; it is opened again");
+                    self.file.close();
+                }
+                is_settled = false;
+            }
+            if !settling.is_empty() {
+                is_settled = is_settled || self.settle();
+                for answer in settling {
+                    // Whoever waited may be gone.
+                    let _ = answer.send(());
+                }
+            }
         }
         self.file.close();
     }
@@ -205,10 +238,7 @@ impl Committer {
                 let _ = self.released.send(released);
             }
             Err(fault) => {
-                let text = match &fault {
-                    Fault::Storage(error) | Fault::Damaged(error) => error.to_string(),
-                    Fault::Refused(error) => error.to_string(),
-                };
+                let text = fault.to_string();
                 tracing::error!(%text, "the index could not be written");
                 group
                     .into_iter()

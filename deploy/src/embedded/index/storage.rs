@@ -57,6 +57,15 @@ impl Storage {
         self.sync_data()
     }
 
+    /// Its length, in bytes.
+    ///
+    /// # Errors
+    ///
+    /// When the disk fails.
+    pub(super) fn length(&self) -> io::Result<u64> {
+        self.file.length()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Extent>> {
         self.unsynced.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,8 +1,11 @@
 //! GetObject and HeadObject.
 
+use std::io;
 use std::ops::Range;
 
 use futures_util::StreamExt as _;
+use futures_util::TryStreamExt as _;
+use futures_util::stream;
 use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
@@ -87,7 +90,7 @@ pub(super) async fn get_object(
     let (bucket, found, reader) = service.store.open_object(&request.place)?;
     let expiration = expiration(service, &bucket, &request.place, &found.version)?;
     let answer = Answer::of(&bucket, found.version, &request)?;
-    let body = body(reader, &answer.range);
+    let body = body(reader, &answer.range).await?;
     let head = answer.head;
     let mut response = S3Response::new(GetObjectOutput {
         accept_ranges: head.accept_ranges,
@@ -307,17 +310,34 @@ pub(super) fn headers(object: &Object) -> Outcome<HeaderMap> {
     Ok(headers)
 }
 
-/// The bytes of an answer.
-fn body(reader: Reader, range: &Range<u64>) -> StreamingBlob {
+/// The bytes of an answer. The first are read before it begins, so that a file that is gone or cut off is an error of
+/// its object, and not a connection that breaks.
+async fn body(reader: Reader, range: &Range<u64>) -> Outcome<StreamingBlob> {
     if range.is_empty() {
-        return StreamingBlob::from(Body::empty());
+        return Ok(StreamingBlob::from(Body::empty()));
     }
     if let Some(bytes) = reader.in_memory(range.start, range.end) {
-        return StreamingBlob::from(Body::from(bytes));
+        return Ok(StreamingBlob::from(Body::from(bytes)));
     }
-    let bytes = reader.stream(range.start, range.end);
+    let mut bytes = Box::pin(reader.stream(range.start, range.end));
+    let first = bytes.next().await.transpose().map_err(unreadable)?;
+    let rest =
+        bytes.inspect_err(|error| tracing::error!(%error, "the bytes of an object end early"));
+    let bytes = stream::iter(first.map(Ok)).chain(rest);
     let frames = bytes.map(|bytes| bytes.map(Frame::data));
-    StreamingBlob::from(Body::http_body_unsync(StreamBody::new(frames)))
+    Ok(StreamingBlob::from(Body::http_body_unsync(
+        StreamBody::new(frames),
+    )))
+}
+
+/// Why bytes cannot be read: their file is not as it was written, or the disk fails.
+fn unreadable(error: io::Error) -> Fault {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof | io::ErrorKind::IsADirectory => {
+            Fault::damaged(error)
+        }
+        _ => Fault::Storage(error.into()),
+    }
 }
 
 /// The refusal to read a delete marker: as if there was nothing, or, if it was named, as what it is.

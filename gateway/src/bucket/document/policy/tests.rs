@@ -1,3 +1,5 @@
+//! Which statements are taken, of a bucket, an access point and an Object Lambda access point.
+
 use crate::bucket::document::policy::BucketPolicy;
 use crate::bucket::document::policy::subject::Subject;
 
@@ -189,5 +191,77 @@ fn an_object_lambda_access_point_has_actions_of_its_own_service() {
         let elements = of(&format!("\"{action}\""), &format!("\"{resource}\""));
         let found = fault(Subject::ObjectLambda(LAMBDA_ARN), &elements);
         assert_eq!(found, expected, "{elements}");
+    }
+}
+
+/// Statements that AWS's documentation and tools write: actions, resources in the bucket, and a condition key.
+const OF_TOOLS: &[(&[&str], &[&str], &str)] = &[
+    // CloudTrail, AWS Config and access logs.
+    (&["s3:GetBucketAcl"], &[""], "aws:SourceArn"),
+    (
+        &["s3:PutObject"],
+        &["/AWSLogs/111122223333/*"],
+        "s3:x-amz-acl",
+    ),
+    // Replication into the bucket.
+    (
+        &["s3:ReplicateDelete", "s3:ReplicateObject"],
+        &["/*"],
+        "aws:SourceIp",
+    ),
+    (
+        &["s3:List*", "s3:GetBucketVersioning"],
+        &[""],
+        "aws:SourceIp",
+    ),
+    // Home folders.
+    (&["s3:ListBucket"], &[""], "s3:delimiter"),
+    (
+        &["s3:GetBucketLocation", "s3:ListBucket"],
+        &[""],
+        "s3:prefix",
+    ),
+    (&["s3:*"], &["/home/${aws:username}/*"], "aws:username"),
+    // Uploads that give the owner of the bucket full control, or have tags.
+    (
+        &["s3:PutObject", "s3:PutObjectAcl"],
+        &["/*"],
+        "s3:x-amz-acl",
+    ),
+    (&["s3:PutObjectTagging"], &["/*"], "s3:RequestObjectTagKeys"),
+    // AWS CDK: grantRead, grantWrite and autoDeleteObjects.
+    (
+        &["s3:GetObject*", "s3:GetBucket*", "s3:List*"],
+        &["", "/*"],
+        "aws:SourceIp",
+    ),
+    (
+        &["s3:DeleteObject*", "s3:PutObject", "s3:Abort*"],
+        &["", "/*"],
+        "aws:SourceIp",
+    ),
+    (
+        &["s3:PutBucketPolicy", "s3:GetBucket*", "s3:DeleteObject*"],
+        &["", "/*"],
+        "aws:SourceIp",
+    ),
+    // Access points alone.
+    (&["*"], &["", "/*"], "s3:DataAccessPointAccount"),
+    // TLS alone.
+    (&["s3:*"], &["", "/*"], "s3:TlsVersion"),
+];
+
+#[test]
+fn statements_of_documentation_and_tools_are_taken() {
+    for (actions, resources, key) in OF_TOOLS {
+        let resources = resources.iter().map(|it| format!("\"arn:aws:s3:::b{it}\""));
+        let resources = resources.collect::<Vec<_>>().join(", ");
+        let (operator, value) = match *key {
+            "aws:SourceIp" => ("NotIpAddress", "192.0.2.0/24"),
+            _ => ("StringEquals", "x"),
+        };
+        let condition = format!(r#", "Condition": {{"{operator}": {{"{key}": "{value}"}}}}"#);
+        let elements = of(&format!("{actions:?}"), &format!("[{resources}]")) + &condition;
+        assert_eq!(fault(BUCKET, &elements), TAKEN, "{elements}");
     }
 }
