@@ -120,7 +120,8 @@ impl Disk for Folder {
             // An empty index would refer to none of the files here, and they would be swept.
             0 if self.was_used()? => return Err(io::Error::other(LOST)),
             0 => {}
-            _ => self.note_use()?,
+            // A full disk keeps nothing from being read: the next start notes it.
+            _ => drop(self.note_use()),
         }
         let file = private().truncate(false).open(path)?;
         if is_new && self.is_durable() {
