@@ -1,5 +1,7 @@
 //! Custom key stores.
 
+use std::sync::Barrier;
+
 use serde_json::Value;
 use serde_json::json;
 
@@ -172,33 +174,38 @@ fn an_external_key_is_that_of_one_key_even_if_several_are_made_at_once() {
     assert_eq!(listed["Keys"].as_array().unwrap().len(), 1);
 }
 
+/// How many of these custom key stores there are once all were made at once, each of a cluster of its own.
+fn made_at_once(stores: &[(char, String)]) -> usize {
+    let world = World::new();
+    let start = Barrier::new(stores.len());
+    std::thread::scope(|threads| {
+        for (letter, name) in stores {
+            let request = json!({
+                "CustomKeyStoreName": name,
+                "CloudHsmClusterId": format!("cluster-{}", letter.to_string().repeat(11)),
+                "TrustAnchorCertificate": "certificate", "KeyStorePassword": "canary7",
+            });
+            let (world, start) = (&world, &start);
+            threads.spawn(move || {
+                start.wait();
+                world.call("CreateCustomKeyStore", request)
+            });
+        }
+    });
+    let listed = world.ok("DescribeCustomKeyStores", json!({}));
+    listed["CustomKeyStores"].as_array().unwrap().len()
+}
+
 #[test]
 fn an_account_has_at_most_10_key_stores_and_no_two_of_a_name_even_if_they_are_made_at_once() {
-    let world = World::new();
-    let create = |letter: char, name: &str| {
-        let request = json!({
-            "CustomKeyStoreName": name,
-            "CloudHsmClusterId": format!("cluster-{}", letter.to_string().repeat(11)),
-            "TrustAnchorCertificate": "certificate", "KeyStorePassword": "canary7",
-        });
-        world.call("CreateCustomKeyStore", request)
-    };
-    std::thread::scope(|threads| {
-        for letter in 'a'..='h' {
-            let create = &create;
-            threads.spawn(move || create(letter, "one"));
-        }
-    });
-    let stores = || {
-        let listed = world.ok("DescribeCustomKeyStores", json!({}));
-        listed["CustomKeyStores"].as_array().unwrap().len()
-    };
-    assert_eq!(stores(), 1);
-    std::thread::scope(|threads| {
-        for letter in 'A'..='P' {
-            let create = &create;
-            threads.spawn(move || create(letter, &format!("store-{letter}")));
-        }
-    });
-    assert_eq!(stores(), 10);
+    let same: Vec<_> = ('a'..='h')
+        .map(|letter| (letter, "one".to_owned()))
+        .collect();
+    let many: Vec<_> = ('A'..='P')
+        .map(|letter| (letter, format!("store-{letter}")))
+        .collect();
+    for _ in 0..50 {
+        assert_eq!(made_at_once(&same), 1);
+        assert_eq!(made_at_once(&many), 10);
+    }
 }
