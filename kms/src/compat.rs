@@ -8,7 +8,7 @@
 //! | port, account, Region | 4566, 000000000000, us-east-1 | 5000, 123456789012, us-east-1 | 8080, 111122223333, eu-west-2 |
 //! | signatures | believed | believed | believed, or none |
 //! | who may use a key | everybody | whom no policy denies it | as at AWS |
-//! | besides AWS's | tags `_custom_id_` and `_custom_key_material_`, `/_localstack/health`; its own blobs open; an attestation document that cannot be read is passed over; GenerateDataKey needs no size | `/moto-api/reset`; any text is a key policy | `application/json`; its text for a usage that does not fit |
+//! | besides AWS's | tags `_custom_id_` and `_custom_key_material_`, `/_localstack/health`; its own blobs open; an attestation document that cannot be read is passed over; GenerateDataKey needs no size; any text is a grant's principal or token | `/moto-api/reset`; any text is a key policy, or a grant's principal or token | `application/json`; its text for a usage that does not fit |
 //! | other than AWS today | 10 rotations on demand, no `KeyMaterialId` of data keys, the enumerations of 2023 | | |
 
 use proto::identity::AccountId;
@@ -91,6 +91,12 @@ impl Compat {
     #[must_use]
     pub const fn takes_any_policy(self) -> bool {
         matches!(self, Self::Moto)
+    }
+
+    /// Whether any text is accepted as the principal of a grant, and as a grant token.
+    #[must_use]
+    pub const fn takes_any_grant(self) -> bool {
+        matches!(self, Self::LocalStack | Self::Moto)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::api::reference::By;
 use crate::api::violations;
 use crate::authorize::Enforcement;
 use crate::caller::root_arn;
+use crate::compat::Compat;
 use crate::crypto;
 use crate::error::Code;
 use crate::error::KmsError;
@@ -37,7 +38,7 @@ pub(crate) fn create(
     let permit = call.requested_key(&request, request.key_id.as_deref(), By::Id)?;
     let key = permit.key();
     call.check_state(key, Group::CreateGrant)?;
-    check(&drafted, key)?;
+    check(&drafted, key, call.kms.compat())?;
     call.end_dry_run(request.dry_run)?;
     let id = call.kms.keys.change(key, |record| {
         // Once more: it may have been scheduled for deletion meanwhile.
@@ -130,6 +131,9 @@ pub(crate) fn list_retirable(
     let (principal, keys) = match principal {
         Some(service) if grant_principal::is_service(&service) => {
             (service, keys.list(account, region, now))
+        }
+        Some(principal) if call.kms.compat().takes_any_grant() => {
+            (principal, keys.list(account, region, now))
         }
         Some(principal) => {
             let is_own = grant_principal::account(&principal)? == *account;
@@ -256,17 +260,19 @@ fn draft(call: &Call<'_>, request: &v1::CreateGrantRequest) -> Grant {
 }
 
 /// Refuses a grant whose parts do not go together, or not with the key.
-fn check(grant: &Grant, key: &Key) -> Result<(), KmsError> {
+fn check(grant: &Grant, key: &Key, compat: Compat) -> Result<(), KmsError> {
     if grant.grantee.is_empty() {
         return Err(KmsError::validation(
             "1 validation error detected: Value null at 'granteePrincipal' failed to satisfy \
              constraint: Member must not be null",
         ));
     }
-    let partition = key.region().partition();
-    grant_principal::check(&grant.grantee, "GranteePrincipal", partition)?;
-    if let Some(retiring) = &grant.retiring {
-        grant_principal::check(retiring, "RetiringPrincipal", partition)?;
+    if !compat.takes_any_grant() {
+        let partition = key.region().partition();
+        grant_principal::check(&grant.grantee, "GranteePrincipal", partition)?;
+        if let Some(retiring) = &grant.retiring {
+            grant_principal::check(retiring, "RetiringPrincipal", partition)?;
+        }
     }
     let (spec, usage) = {
         let record = &key.snapshot().record;

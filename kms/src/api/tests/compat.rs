@@ -123,3 +123,27 @@ fn with_localstack_what_it_lets_pass_passes() {
     });
     assert_eq!(world.ok("Decrypt", decrypt)["Plaintext"], made["Plaintext"]);
 }
+
+#[test]
+fn the_suites_of_localstack_and_moto_name_any_text_as_the_principal_of_a_grant_and_as_a_token() {
+    for (compat, is_taken) in [
+        (Compat::LocalStack, true),
+        (Compat::Moto, true),
+        (Compat::LocalKms, false),
+        (Compat::Aws, false),
+    ] {
+        let world = world(compat);
+        let (id, _) = world.key();
+        let principal = "arn:aws:kms:eu-central-1:123456789876:key/198a5a78";
+        let request = json!({
+            "KeyId": id, "GranteePrincipal": principal, "RetiringPrincipal": principal,
+            "Operations": ["Encrypt"], "GrantTokens": ["any"],
+        });
+        let made = world.call("CreateGrant", request);
+        assert_eq!(made.is_ok(), is_taken, "{compat:?}: {made:?}");
+        let retirable = json!({"RetiringPrincipal": principal});
+        let listed = world.call("ListRetirableGrants", retirable);
+        let listed = listed.map(|listed| listed["Grants"].as_array().unwrap().len());
+        assert_eq!(listed.ok(), is_taken.then_some(1), "{compat:?}");
+    }
+}
