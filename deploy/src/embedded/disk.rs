@@ -37,6 +37,10 @@ pub trait Disk: Debug + Send + Sync + 'static {
     /// When the disk fails.
     fn open_index(&self) -> io::Result<Box<dyn IndexFile>>;
 
+    /// Notes that the index is made: from then on an absent or empty one is an error, as what it referred to would be
+    /// taken for what nobody needs. A disk that cannot note it goes on without.
+    fn note_index(&self) {}
+
     /// Creates a file, and its folder if that is not there. The file must not exist.
     ///
     /// # Errors

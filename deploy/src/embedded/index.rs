@@ -53,6 +53,7 @@ impl Index {
             Damage::Refused => file.check()?,
             Damage::Accepted => {}
         }
+        disk.note_index();
         let writer = Writer::start(Arc::clone(&file), Arc::clone(bodies))?;
         Ok(Self { file, writer })
     }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use proto::time::SystemClock;
 
+use crate::embedded;
 use crate::embedded::disk::Disk;
+use crate::embedded::disk::Durability;
 use crate::embedded::index::Damage;
 use crate::embedded::store::Store;
 use crate::embedded::tests::LARGE;
@@ -143,3 +145,13 @@ const HEADER_BYTES: usize = 320;
 
 /// The length of a page of the index, in bytes.
 const PAGE: usize = 4096;
+
+#[tokio::test]
+async fn an_index_that_is_lost_after_the_first_start_is_refused_though_no_body_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || embedded::open(folder.path(), Durability::Full, Arc::new(SystemClock));
+    drop(open().unwrap());
+    std::fs::remove_file(folder.path().join("index.redb")).unwrap();
+    let error = open().map(drop).unwrap_err().to_string();
+    assert!(error.contains("index.redb, is missing or empty"), "{error}");
+}
