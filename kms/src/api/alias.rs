@@ -36,7 +36,7 @@ pub(crate) fn create(
     let permit = call.key(request.target_key_id.as_deref(), By::Id)?;
     let key = permit.key();
     let check = |present: Option<&Alias>| {
-        check_room(call, key)?;
+        check_limit(call, key)?;
         match present {
             None => Ok(()),
             Some(_) => Err(KmsError::new(
@@ -86,7 +86,7 @@ pub(crate) fn update(
             }
             match *present.key_id == **key.id() {
                 true => call.check_state(key, Group::Describe),
-                false => check_room(call, key),
+                false => check_limit(call, key),
             }
         };
         let ended = call.kms.keys.put_alias(name, key, call.now, check);
@@ -199,7 +199,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), KmsError> {
 }
 
 /// Whether a key takes one more alias, looked at where it is given.
-fn check_room(call: &Call<'_>, key: &Key) -> Result<(), KmsError> {
+fn check_limit(call: &Call<'_>, key: &Key) -> Result<(), KmsError> {
     call.check_state(key, Group::Describe)?;
     if call.kms.keys.aliases_of(key).len() < ALIASES_MAX {
         return Ok(());
