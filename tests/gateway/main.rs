@@ -15,6 +15,7 @@ mod backend_way;
 mod bucket_encryption;
 mod bucket_records;
 mod bucket_takeover;
+mod conditions;
 mod connections;
 mod copy;
 mod cors;
