@@ -377,13 +377,16 @@ fn open(
     let Some(file) = &store.file else {
         return Ok(Kms::ephemeral(clock, quotas, audit));
     };
+    let of_store = |error| StartError::Store(Box::new(error));
+    // Before a root key is made: one beside a lost store would not open what is put back.
+    let is_new = RedbStore::is_new(file).map_err(of_store)?;
     let root_key = match (&store.root_key, &store.root_key_file) {
         (Some(hex), _) => RootKey::from_hex(hex.expose())
             .ok_or_else(|| StartError::RootKey("store.root_key".to_owned()))?,
-        (None, Some(path)) => root_key(path, !file.exists())?,
+        (None, Some(path)) => root_key(path, is_new)?,
         (None, None) => return Err(ConfigError::NoRootKey.into()),
     };
-    let redb = RedbStore::open(file).map_err(|error| StartError::Store(Box::new(error)))?;
+    let redb = RedbStore::open(file).map_err(of_store)?;
     Kms::open(Box::new(redb), &root_key, clock, quotas, audit)
         .map_err(|error| StartError::Store(Box::new(error)))
 }

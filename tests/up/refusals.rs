@@ -45,6 +45,31 @@ fn a_second_start_on_one_folder_names_the_first() {
 }
 
 #[test]
+fn a_store_that_is_lost_is_refused_and_nothing_is_made_in_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    Up::start(folder.path(), &["--data", "data"]).end();
+    let data = folder.path().join("data");
+    for (lost, said) in [
+        (&["keys.redb"][..], "the key store is missing"),
+        (&["keys.redb", "root.key"], "the key store is missing"),
+        (&["root.key"], "root.key"),
+        (&["store/index.redb"], "its index, index.redb, is missing"),
+    ] {
+        let aside = |name: &str| folder.path().join(name.replace('/', "-"));
+        for name in lost {
+            std::fs::rename(data.join(name), aside(name)).unwrap();
+        }
+        let text = refusal(folder.path(), &["up", "--fixture", "--data", "data"]);
+        assert!(text.contains(said), "{lost:?}: {text}");
+        for name in lost {
+            assert!(!data.join(name).exists(), "{name}");
+            std::fs::rename(aside(name), data.join(name)).unwrap();
+        }
+    }
+    Up::start(folder.path(), &["--data", "data"]).end();
+}
+
+#[test]
 fn what_cannot_work_is_refused_in_one_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();

@@ -29,6 +29,7 @@ fn everything_in_the_data_folder_is_for_its_owner_alone() {
         "credentials.toml",
         "ca-bundle.pem",
         "keys.redb",
+        "keys.redb.used",
         "root.key",
     ] {
         assert!(names.iter().any(|other| other == name), "{name}: {names:?}");

@@ -3,6 +3,7 @@
 //! redb does not go on after the disk failed. So the database is opened again by whoever commits next, and
 //! first of all gets back the rows that failed commits may have changed: they were refused.
 
+mod note;
 mod storage;
 
 use std::fs::File;
@@ -22,6 +23,7 @@ use redb::TableDefinition;
 use redb::WriteTransaction;
 use redb::backends::FileBackend;
 
+use crate::keys::redb_store::note::Note;
 use crate::keys::redb_store::storage::Storage;
 use crate::keys::store::Change;
 use crate::keys::store::Row;
@@ -43,13 +45,24 @@ struct State {
 }
 
 impl RedbStore {
+    /// Whether `open` would make the store in that file.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the file is missing or empty though it held a store before.
+    pub fn is_new(path: &Path) -> Result<bool, StoreError> {
+        Note::of(path).check(path)?;
+        Ok(!path.exists())
+    }
+
     /// Opens the store in that file; makes it, readable by its owner only, if it is not there.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the file cannot be opened, is in use by another process, or is no store.
+    /// [`StoreError`] when the file cannot be opened, is in use by another process, or is no store; as
+    /// [`is_new`](Self::is_new).
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        if !path.exists() {
+        if Self::is_new(path)? {
             create(path)?;
         }
         let mut options = OpenOptions::new();
@@ -62,7 +75,9 @@ impl RedbStore {
             }
             TryLockError::Error(error) => of_file(path, &error),
         })?;
-        Self::with_backend(FileBackend::new(file).map_err(failed)?)
+        let store = Self::with_backend(FileBackend::new(file).map_err(failed)?)?;
+        Note::of(path).write();
+        Ok(store)
     }
 
     /// Opens the store on other storage than a file, such as one that fails on purpose.
@@ -269,14 +284,28 @@ mod tests {
     }
 
     #[test]
+    fn a_store_that_was_lost_is_an_error_and_no_empty_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kms.redb");
+        drop(RedbStore::open(&path).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        let error = RedbStore::open(&path).err().unwrap().to_string();
+        assert!(error.contains("the key store is missing"), "{error}");
+        assert!(!path.exists());
+        std::fs::remove_file(folder.path().join("kms.redb.used")).unwrap();
+        RedbStore::open(&path).unwrap();
+    }
+
+    #[test]
     fn half_a_store_that_was_left_behind_does_not_hinder_a_start() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kms.redb");
         std::fs::write(folder.path().join("kms.redb.new"), b"half").unwrap();
         drop(RedbStore::open(&path).unwrap());
         let names = std::fs::read_dir(folder.path()).unwrap();
-        let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(names, ["kms.redb"]);
+        let mut names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["kms.redb", "kms.redb.used"]);
     }
 
     #[test]
