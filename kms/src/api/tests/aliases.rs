@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::api::tests::ACCOUNT;
 use crate::api::tests::World;
+use crate::api::tests::callers::limited;
 use crate::error::KmsError;
 
 fn arn(name: &str) -> String {
@@ -199,4 +200,50 @@ fn a_key_with_50_aliases_takes_no_more_by_making_or_moving_one() {
     assert_eq!(world.refusal("UpdateAlias", update("moving")), full);
     // It is the key's already.
     world.ok("UpdateAlias", update("first-0"));
+}
+
+/// The account's root moves an alias to a key that carl may not touch, and carl makes a request with a third key, at
+/// the same time: whether each may, and which of the three keys has the alias in the end.
+fn moved_away_meanwhile(
+    name: &str,
+    request: impl Fn(&str) -> Value + Sync,
+) -> (bool, bool, Option<usize>) {
+    let world = World::new();
+    let keys = [(); 3].map(|()| world.key());
+    let [first, forbidden, third] = &keys;
+    create(&world, "a", &first.0).unwrap();
+    let allow = json!({"Effect": "Allow", "Action": "kms:*", "Resource": "*"});
+    let deny = json!({"Effect": "Deny", "Action": "kms:*", "Resource": forbidden.1});
+    let carl = limited(&json!([allow, deny]), None);
+    let start = Barrier::new(2);
+    let (moved, changed) = std::thread::scope(|threads| {
+        let moving = threads.spawn(|| {
+            let to = json!({"AliasName": "alias/a", "TargetKeyId": forbidden.0});
+            start.wait();
+            world.call("UpdateAlias", to).is_ok()
+        });
+        start.wait();
+        let changed = world.call_as(&carl, name, request(&third.0)).is_ok();
+        (moving.join().unwrap(), changed)
+    });
+    let owner = keys.iter().position(|(id, _)| aliases_of(&world, id) == 1);
+    (moved, changed, owner)
+}
+
+#[test]
+fn who_may_delete_the_alias_of_one_key_does_not_delete_that_of_the_key_it_was_moved_to_meanwhile() {
+    for _ in 0..500 {
+        let request = |_: &str| json!({"AliasName": "alias/a"});
+        let (moved, deleted, owner) = moved_away_meanwhile("DeleteAlias", request);
+        assert_eq!((moved, owner), (!deleted, moved.then_some(1)));
+    }
+}
+
+#[test]
+fn who_may_move_the_alias_of_one_key_does_not_take_it_from_the_key_it_was_moved_to_meanwhile() {
+    for _ in 0..500 {
+        let request = |third: &str| json!({"AliasName": "alias/a", "TargetKeyId": third});
+        let (moved, _, owner) = moved_away_meanwhile("UpdateAlias", request);
+        assert_eq!((moved, owner), (true, Some(1)));
+    }
 }
