@@ -49,7 +49,7 @@ impl RedbStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the file is missing or empty though it held a store before.
+    /// [`StoreError`] when the file is missing or empty though it held a store before; when it cannot be looked at.
     pub fn is_new(path: &Path) -> Result<bool, StoreError> {
         Note::of(path).check(path)?;
         Ok(!path.exists())
@@ -294,6 +294,17 @@ mod tests {
         assert!(!path.exists());
         std::fs::remove_file(folder.path().join("kms.redb.used")).unwrap();
         RedbStore::open(&path).unwrap();
+    }
+
+    #[test]
+    fn a_store_of_an_earlier_version_is_noted_when_it_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kms.redb");
+        drop(RedbStore::open(&path).unwrap());
+        std::fs::remove_file(folder.path().join("kms.redb.used")).unwrap();
+        drop(RedbStore::open(&path).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        assert!(RedbStore::open(&path).is_err());
     }
 
     #[test]
