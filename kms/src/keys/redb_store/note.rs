@@ -41,8 +41,8 @@ impl Note {
     pub(super) fn write(&self) {
         match self.written() {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                let note = self.0.display();
-                tracing::warn!(%note, %error, "a loss of the key store would not be noticed");
+                let file = self.0.display();
+                tracing::warn!(%file, %error, "a loss of the key store would not be noticed");
             }
             _ => {}
         }
