@@ -351,7 +351,7 @@ fn up(backend: &Backend, folder: &std::path::Path) -> Up {
     let config = "[kms.quotas]\nshape = \"off\"\n\
                   [gateway.state]\nfirst_start = \"any\"\n\
                   [gateway.objects]\nadopted_buckets = [\"unsealed\"]\n";
-    Up::start(folder, config, |command| {
+    Up::start(&product::binary(), folder, config, |command| {
         command.args(["--backend", &backend.endpoint()]);
         command.env("SEALGATE_BACKEND_ACCESS_KEY_ID", ACCESS_KEY_ID);
         command.env("SEALGATE_BACKEND_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY);

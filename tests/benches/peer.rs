@@ -125,7 +125,7 @@ async fn run(arguments: &[String], smoke: bool) {
     };
     let folder = folder.unwrap();
     let config = "[kms.quotas]\nshape = \"off\"\n";
-    let up = Up::start(folder.path(), config, |_| {});
+    let up = Up::start(&product::binary(), folder.path(), config, |_| {});
     let mut sides = vec![("up", up.side.clone(), up.child.id())];
     if let Some(peer) = value("--peer") {
         sides.push(peer_side(&peer));

@@ -19,11 +19,16 @@ pub struct Up {
 }
 
 impl Up {
-    /// Starts it in `folder` as a fixture with a configuration of TOML, with what `change` adds to the command.
-    pub fn start(folder: &Path, config: &str, change: impl FnOnce(&mut Command)) -> Self {
+    /// Starts a binary in `folder` as a fixture with a configuration of TOML, with what `change` adds to the command.
+    pub fn start(
+        program: &Path,
+        folder: &Path,
+        config: &str,
+        change: impl FnOnce(&mut Command),
+    ) -> Self {
         let file = folder.join("bench.toml");
         std::fs::write(&file, config).unwrap();
-        let mut command = Command::new(binary());
+        let mut command = Command::new(program);
         command.args(["up", "--fixture", "--allow-insecure-sse", "--data"]);
         command.arg(folder.join("data")).arg("--config").arg(file);
         command.env("RUST_LOG", "error"); // reads from an adopted bucket warn, each time
@@ -48,7 +53,7 @@ impl Drop for Up {
 }
 
 /// The binary as it is handed out: `SEALGATE`, or built now.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     if let Some(named) = std::env::var_os("SEALGATE") {
         return named.into();
     }
