@@ -14,5 +14,6 @@
 
 pub mod config;
 pub mod trail;
+mod answered;
 pub mod event_name;
 pub mod parameters;

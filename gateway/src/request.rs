@@ -119,6 +119,11 @@ impl Caller {
     /// The principal, unless nothing was signed.
     #[must_use]
     pub fn identity(&self) -> Option<&Identity> {
+        self.shared_identity().map(|identity| &**identity)
+    }
+
+    /// The same, to be kept.
+    pub(crate) const fn shared_identity(&self) -> Option<&Arc<Identity>> {
         match self {
             Self::Anonymous => None,
             Self::User(identity) | Self::Session(identity, _) => Some(identity),

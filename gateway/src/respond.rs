@@ -428,9 +428,7 @@ impl Responder {
         let Some(trail) = &self.trail else {
             return;
         };
-        let host = record.head.host.as_ref();
-        let host = host.and_then(|host| host.to_str().ok());
-        record.event = trail.begin(operation, &record.target, host, headers);
+        record.event = trail.begin(operation, &record.target, headers);
     }
 
     /// The answer to a request for Glacier vaults.

@@ -5,20 +5,21 @@ use std::sync::Arc;
 use http::HeaderMap;
 use proto::audit::Audit;
 use proto::audit::Category;
+use proto::audit::DeferredEvent as _;
 use proto::audit::Event;
 use proto::audit::EventId;
 use proto::audit::Fields;
-use proto::audit::Identity;
 use proto::audit::Resource;
-use proto::audit::Source;
-use proto::audit::Tls;
-use proto::audit::TlsSession;
 use proto::identity::AccountId;
 use proto::identity::Region;
 
 use crate::access_log::request::AnsweredRequest;
+use crate::audit::answered;
+use crate::audit::answered::AnsweredEvent;
+use crate::audit::answered::Texts;
 use crate::audit::event_name;
 use crate::audit::parameters;
+use crate::audit::parameters::TakenHeaders;
 use crate::bucket::bucket_records::BucketRecords;
 use crate::bucket::owner::BucketOwners;
 use crate::protocol::copy_source::CopySource;
@@ -41,7 +42,7 @@ pub struct Trail {
 pub struct PendingEvent {
     trail: Arc<Trail>,
     operation: Operation,
-    parameters: Fields,
+    headers: TakenHeaders,
     response: Fields,
     /// The bucket as it was before the request, where there may be none after it.
     before: Option<Bucket>,
@@ -88,14 +89,12 @@ impl Trail {
         }
     }
 
-    /// Begins the event of a request, if one is wanted. `target` has all of the query, `headers` what the operation
-    /// takes.
+    /// Begins the event of a request, if one is wanted. `headers` has what the operation takes.
     #[must_use]
     pub fn begin(
         self: &Arc<Self>,
         operation: Operation,
         target: &Target,
-        host: Option<&str>,
         headers: &HeaderMap,
     ) -> Option<PendingEvent> {
         let is_wanted = self.data_events || event_name::category(operation) == Category::Management;
@@ -109,7 +108,7 @@ impl Trail {
         Some(PendingEvent {
             trail: Arc::clone(self),
             operation,
-            parameters: parameters::of_request(operation.row(), target, host, headers),
+            headers: parameters::of_request(headers),
             response: Fields::default(),
             before: bucket
                 .filter(|_| ends_bucket)
@@ -135,9 +134,11 @@ impl Trail {
 
     /// Hands over an event that is whole.
     pub fn hand_over(&self, event: Event) {
-        if !self.audit.offer(event) {
-            metrics::counter!("sealgate_audit_events_lost_total").increment(1);
-        }
+        count(self.audit.offer(event));
+    }
+
+    fn hand_over_deferred(&self, event: AnsweredEvent) {
+        count(self.audit.offer_deferred(Arc::new(event)));
     }
 }
 
@@ -161,103 +162,68 @@ impl PendingEvent {
         let before = self.before.take();
         let bucket = before.or_else(|| name.and_then(|name| trail.bucket(name)));
         let owner = bucket.as_ref().and_then(|bucket| bucket.account.clone());
-        let identity = match request.caller.and_then(Caller::identity) {
-            Some(identity) => Identity::of_principal(identity),
-            None => Identity::anonymous(),
-        };
-        let Some(recipient) = identity.account.clone().or_else(|| owner.clone()) else {
+        let principal = request.caller.and_then(Caller::shared_identity);
+        let account = principal.map(|principal| principal.account.clone());
+        let Some(recipient) = account.or_else(|| owner.clone()) else {
             return;
         };
-        let region = bucket.map_or_else(|| trail.region.clone(), |bucket| bucket.region);
+        let may_be_shared =
+            self.source.is_some() || owner.as_ref().is_some_and(|it| *it != recipient);
         let error = request.error_code.map(|code| {
             let message = ending.error_message.unwrap_or_default();
-            (code.into(), message.into())
+            Box::new((code.to_owned(), message.to_owned()))
         });
-        let host = host(request).unwrap_or_default();
-        let mut event = Event {
+        let answered = AnsweredEvent {
+            operation: self.operation,
             time: request.head.received,
-            service: SERVICE,
-            name: event_name::event_name(self.operation),
-            category: event_name::category(self.operation),
-            read_only: event_name::is_read_only(self.operation),
-            region,
-            recipient_account: recipient,
-            identity,
-            source: Source::Address(request.connection.client),
-            user_agent: user_agent(request).into(),
-            resources: self.resources(request.target, owner),
-            additional: self.additional(request, ending.received_bytes),
-            request_parameters: self.parameters,
-            response_elements: self.response,
-            request_id: request.request_id.as_str().into(),
-            id: EventId::fresh(),
+            region: bucket.map_or_else(|| trail.region.clone(), |bucket| bucket.region),
+            partition: trail.region.partition(),
+            recipient,
+            owner,
+            principal: principal.cloned(),
+            client: request.connection.client,
+            tls: request.connection.tls,
+            authentication: request.head.authentication,
+            request_id: request.request_id,
+            received_bytes: ending.received_bytes,
+            sent_bytes: request.sent_bytes,
+            sources: self.sources(),
+            headers: self.headers,
+            response: self.response,
+            sse_applied: self.sse_applied,
             error,
-            shared_id: None,
-            tls: request.connection.tls.map(|tls| Tls {
-                session: TlsSession {
-                    version: tls.version,
-                    cipher_suite: tls.cipher_suite,
-                },
-                host: host.as_str().into(),
-            }),
+            id: EventId::fresh(),
+            texts: Texts::of_request(self.operation, request),
         };
+        if !may_be_shared {
+            return trail.hand_over_deferred(answered);
+        }
+        let mut event = answered.event();
         if let Some(of_owner) = event.share_with_owner() {
             trail.hand_over(of_owner);
         }
         trail.hand_over(event);
     }
 
-    /// The object or the objects, the bucket, and what a copy was made from.
-    fn resources(&self, target: &Target, owner: Option<AccountId>) -> Vec<Resource> {
-        let partition = self.trail.region.partition();
-        let arn = |path: &str| format!("arn:{partition}:s3:::{path}");
-        let object = |bucket: &str, key: &str| {
-            Resource::new("AWS::S3::Object", arn(&format!("{bucket}/{key}")), None)
-        };
-        let Some(bucket) = &target.bucket else {
+    /// The object that was copied, and its bucket.
+    fn sources(&self) -> Vec<Resource> {
+        let Some(source) = &self.source else {
             return Vec::new();
         };
-        let mut resources = Vec::with_capacity(2);
-        if event_name::is_of_prefix(self.operation) {
-            let prefix = target.query.get("prefix").unwrap_or_default();
-            resources.push(Resource {
-                is_prefix: true,
-                ..object(bucket, prefix)
-            });
-        } else if let Some(key) = &target.key {
-            resources.push(object(bucket, key));
-        }
-        resources.push(Resource::new("AWS::S3::Bucket", arn(bucket), owner));
-        if let Some(source) = &self.source {
-            let owner = self.trail.bucket(&source.bucket);
-            let owner = owner.and_then(|bucket| bucket.account);
-            resources.push(object(&source.bucket, &source.key));
-            let arn = arn(&source.bucket);
-            resources.push(Resource::new("AWS::S3::Bucket", arn, owner));
-        }
-        resources
+        let partition = self.trail.region.partition();
+        let owner = self.trail.bucket(&source.bucket);
+        let owner = owner.and_then(|bucket| bucket.account);
+        vec![
+            answered::object(partition, &source.bucket, &source.key),
+            answered::bucket_resource(partition, &source.bucket, owner),
+        ]
     }
+}
 
-    /// The value of `additionalEventData`.
-    fn additional(&self, request: &AnsweredRequest<'_>, received_bytes: u64) -> Fields {
-        let mut fields = Fields::default();
-        let authentication = request.head.authentication;
-        if let Some(version) = authentication.signature {
-            fields.push("SignatureVersion", &version);
-        }
-        if let Some(tls) = &request.connection.tls {
-            fields.push("CipherSuite", &tls.cipher_suite);
-        }
-        fields.push("bytesTransferredIn", &received_bytes);
-        if let Some(applied) = self.sse_applied {
-            fields.push("SSEApplied", &applied);
-        }
-        if let Some(kind) = authentication.kind {
-            fields.push("AuthenticationMethod", &kind);
-        }
-        fields.push("x-amz-id-2", &request.host_id);
-        fields.push("bytesTransferredOut", &request.sent_bytes);
-        fields
+/// Counts an event that was not taken.
+fn count(is_taken: bool) {
+    if !is_taken {
+        metrics::counter!("sealgate_audit_events_lost_total").increment(1);
     }
 }
 
@@ -277,20 +243,6 @@ fn sse_applied(answer: &HeaderMap, is_named: bool) -> Option<&'static str> {
     Some(if is_named { named } else { by_default })
 }
 
-/// The value of `userAgent`: in brackets, as S3 records it.
-fn user_agent(request: &AnsweredRequest<'_>) -> String {
-    let agent = request.head.user_agent.as_ref();
-    let agent = agent.map_or(&[][..], |agent| agent.as_bytes());
-    format!("[{}]", String::from_utf8_lossy(agent))
-}
-
-fn host(request: &AnsweredRequest<'_>) -> Option<String> {
-    let host = request.head.host.as_ref()?;
-    Some(String::from_utf8_lossy(host.as_bytes()).into_owned())
-}
-
-/// The value of `eventSource`.
-const SERVICE: &str = "s3.amazonaws.com";
 const SSE: &str = "x-amz-server-side-encryption";
 const SSE_CUSTOMER: &str = "x-amz-server-side-encryption-customer-algorithm";
 

@@ -12,9 +12,8 @@ use std::io::Seek as _;
 use std::io::SeekFrom;
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
 
-use crate::audit::event::Event;
+use crate::audit::latest::Kept;
 
 /// A file that events are appended to.
 pub(crate) struct EventFile<W = File> {
@@ -61,11 +60,11 @@ impl<W: Write> EventFile<W> {
     }
 
     /// Appends events; returns how many could not be written.
-    pub(crate) fn append(&mut self, events: &[Arc<Event>]) -> u64 {
+    pub(crate) fn append(&mut self, events: &[Kept]) -> u64 {
         let mut lost = 0;
         for event in events {
             let start = self.lines.len();
-            if serde_json::to_writer(&mut self.lines, &**event).is_err() {
+            if serde_json::to_writer(&mut self.lines, &*event.event()).is_err() {
                 self.lines.truncate(start);
                 lost += 1;
                 continue;

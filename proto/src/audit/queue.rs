@@ -1,6 +1,5 @@
-//! The queue between requests and the thread that stores and writes events.
+//! The queue between requests and the thread that writes events to the file.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Condvar;
 use std::sync::Mutex;
@@ -10,18 +9,19 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::audit::event::Category;
-use crate::audit::event::Event;
 use crate::audit::file::EventFile;
+use crate::audit::latest::Kept;
+use crate::audit::latest::Latest;
 
-/// Events on their way to the writer, and the latest ones.
+/// Events on their way to the file.
 pub(crate) struct Queue {
     waiting: Mutex<Waiting>,
     /// The writer waits here for events.
     filled: Condvar,
     /// Requests wait here until there is space, and flushes for the writer to be done.
     drained: Condvar,
-    latest: Mutex<Latest>,
+    /// Where they go once they are written.
+    latest: Arc<Latest>,
     waiting_max: usize,
     lost: AtomicU64,
 }
@@ -29,7 +29,7 @@ pub(crate) struct Queue {
 /// What the lock guards.
 #[derive(Default)]
 struct Waiting {
-    events: Vec<Arc<Event>>,
+    events: Vec<Kept>,
     /// Events ever handed over.
     pushed: u64,
     /// Events the writer is done with.
@@ -40,21 +40,20 @@ struct Waiting {
 }
 
 impl Queue {
-    /// An empty queue. `latest_max`: how many management and how many data events stay in memory.
-    pub(crate) fn new(waiting_max: usize, latest_max: [usize; 2]) -> Self {
-        let [management, data] = latest_max.map(Ring::new);
+    /// An empty queue before `latest`.
+    pub(crate) fn new(waiting_max: usize, latest: Arc<Latest>) -> Self {
         Self {
             waiting: Mutex::default(),
             filled: Condvar::new(),
             drained: Condvar::new(),
-            latest: Mutex::new(Latest { management, data }),
+            latest,
             waiting_max,
             lost: AtomicU64::new(0),
         }
     }
 
     /// Adds an event; waits while the queue is full.
-    pub(crate) fn push(&self, event: Arc<Event>) {
+    pub(crate) fn push(&self, event: Kept) {
         let mut waiting = lock(&self.waiting);
         while waiting.events.len() >= self.waiting_max && !waiting.closed {
             waiting.urgent = true;
@@ -66,7 +65,7 @@ impl Queue {
     }
 
     /// Adds an event unless the queue is full, when it counts as lost; whether it was added.
-    pub(crate) fn offer(&self, event: Arc<Event>) -> bool {
+    pub(crate) fn offer(&self, event: Kept) -> bool {
         let mut waiting = lock(&self.waiting);
         if waiting.events.len() >= self.waiting_max {
             self.lost.fetch_add(1, Ordering::Relaxed);
@@ -76,7 +75,7 @@ impl Queue {
         true
     }
 
-    fn add(&self, waiting: &mut Waiting, event: Arc<Event>) {
+    fn add(&self, waiting: &mut Waiting, event: Kept) {
         waiting.events.push(event);
         waiting.pushed += 1;
         // The writer only sleeps on an empty queue, so only the first event must wake it.
@@ -96,31 +95,6 @@ impl Queue {
         }
     }
 
-    /// The newest events of a category that `wanted` takes.
-    pub(crate) fn newest(
-        &self,
-        category: Category,
-        limit: usize,
-        wanted: impl Fn(&Event) -> bool,
-    ) -> Vec<Arc<Event>> {
-        let mut latest = lock(&self.latest);
-        let ring = latest.of(category);
-        ring.events
-            .iter()
-            .rev()
-            .filter(|event| wanted(event))
-            .take(limit)
-            .cloned()
-            .collect()
-    }
-
-    /// Forgets the latest events.
-    pub(crate) fn clear(&self) {
-        let mut latest = lock(&self.latest);
-        latest.management.events.clear();
-        latest.data.events.clear();
-    }
-
     /// Events that could not be written.
     pub(crate) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
@@ -134,14 +108,16 @@ impl Queue {
     }
 
     /// The writer's thread: takes what waits in one go, until the queue is closed.
-    pub(crate) fn run(&self, mut file: Option<EventFile>) {
+    pub(crate) fn run(&self, mut file: EventFile) {
         let mut batch = Vec::new();
         while self.take(&mut batch) {
             let count = batch.len();
-            let lost = file.as_mut().map_or(0, |file| file.append(&batch));
+            let lost = file.append(&batch);
             self.lost.fetch_add(lost, Ordering::Relaxed);
 
-            self.store(&mut batch);
+            for event in batch.drain(..) {
+                self.latest.push(event);
+            }
             let mut waiting = lock(&self.waiting);
             waiting.written += u64::try_from(count).unwrap_or_default();
             drop(waiting);
@@ -150,7 +126,7 @@ impl Queue {
     }
 
     /// Swaps the waiting events into the empty `batch`; false once closed and empty.
-    fn take(&self, batch: &mut Vec<Arc<Event>>) -> bool {
+    fn take(&self, batch: &mut Vec<Kept>) -> bool {
         let mut waiting = lock(&self.waiting);
         while waiting.events.is_empty() {
             if waiting.closed {
@@ -170,54 +146,6 @@ impl Queue {
         std::mem::swap(&mut waiting.events, batch);
         self.drained.notify_all();
         true
-    }
-
-    /// Moves a batch into the rings of the latest events.
-    fn store(&self, batch: &mut Vec<Arc<Event>>) {
-        let mut latest = lock(&self.latest);
-        for event in batch.drain(..) {
-            latest.of(event.category).push(event);
-        }
-    }
-}
-
-/// The latest events of each category.
-struct Latest {
-    management: Ring,
-    data: Ring,
-}
-
-impl Latest {
-    const fn of(&mut self, category: Category) -> &mut Ring {
-        match category {
-            Category::Management => &mut self.management,
-            Category::Data => &mut self.data,
-        }
-    }
-}
-
-/// The latest events of one category: the many of one do not push out the few of the other.
-struct Ring {
-    events: VecDeque<Arc<Event>>,
-    events_max: usize,
-}
-
-impl Ring {
-    const fn new(events_max: usize) -> Self {
-        Self {
-            events: VecDeque::new(),
-            events_max,
-        }
-    }
-
-    fn push(&mut self, event: Arc<Event>) {
-        if self.events_max == 0 {
-            return;
-        }
-        if self.events.len() >= self.events_max {
-            self.events.pop_front();
-        }
-        self.events.push_back(event);
     }
 }
 

@@ -1,6 +1,8 @@
 //! What the audit trail stores and writes.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 
 use serde_json::Value;
 use serde_json::json;
@@ -14,6 +16,9 @@ use super::Fields;
 use super::Identity;
 use super::Resource;
 use super::Source;
+use super::latest::DeferredEvent;
+use super::latest::Kept;
+use super::latest::Latest;
 use super::openssl_name;
 use super::queue::Queue;
 use crate::time::Timestamp;
@@ -158,7 +163,9 @@ fn a_lookup_returns_what_was_recorded_before_it_newest_first_and_only_so_much_is
 
 #[test]
 fn a_full_queue_makes_requests_wait_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
     let config = Config {
+        file: Some(folder.path().join("audit.jsonl")),
         queue_events_max: 1,
         events_kept: 1_000,
         ..Config::default()
@@ -202,10 +209,50 @@ fn data_events_do_not_push_out_management_events() {
     assert_eq!(ids(audit.lookup_data(10, |_| true)), ["8", "7", "6"]);
 }
 
+/// Counts how often an event is made of it.
+struct Counted(AtomicUsize);
+
+impl DeferredEvent for Counted {
+    fn category(&self) -> Category {
+        Category::Data
+    }
+
+    fn event(&self) -> Event {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Event {
+            category: Category::Data,
+            ..event("deferred")
+        }
+    }
+}
+
+#[test]
+fn a_deferred_event_is_made_when_it_is_read_or_written_and_not_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("audit.jsonl");
+    for (file, made) in [(None, 0), (Some(file.clone()), 1)] {
+        let config = Config {
+            file,
+            ..Config::default()
+        };
+        let audit = Audit::open(&config).unwrap();
+        let deferred = Arc::new(Counted(AtomicUsize::new(0)));
+        assert!(audit.offer_deferred(Arc::clone(&deferred) as Arc<dyn DeferredEvent>));
+        audit.flush();
+        assert_eq!(deferred.0.load(Ordering::Relaxed), made);
+        let read = audit.lookup_data(10, |_| true);
+        assert_eq!(key_id(&read[0]), "deferred");
+        assert_eq!(deferred.0.load(Ordering::Relaxed), made + 1);
+        assert!(audit.lookup(10, |_| true).is_empty());
+    }
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(text.matches("deferred").count(), 1);
+}
+
 #[test]
 fn an_event_that_finds_the_queue_full_waits_for_nothing_and_counts_as_lost() {
-    let queue = Queue::new(2, [10, 10]);
-    let offered = [(); 5].map(|()| queue.offer(Arc::new(event("k"))));
+    let queue = Queue::new(2, Arc::new(Latest::new([10, 10])));
+    let offered = [(); 5].map(|()| queue.offer(Kept::Whole(Arc::new(event("k")))));
     assert_eq!(offered, [true, true, false, false, false]);
     assert_eq!(queue.lost(), 3);
 }

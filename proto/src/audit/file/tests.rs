@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::audit::event::Event;
 use crate::audit::file::EventFile;
+use crate::audit::latest::Kept;
 use crate::audit::tests::event;
 
-fn events(count: usize) -> Vec<Arc<Event>> {
+fn events(count: usize) -> Vec<Kept> {
     (0..count)
-        .map(|n| Arc::new(event(&n.to_string())))
+        .map(|n| Kept::Whole(Arc::new(event(&n.to_string()))))
         .collect()
 }
 
