@@ -147,7 +147,7 @@ impl Authorizer {
     pub async fn permit(
         &self,
         operation: Operation,
-        mut request: S3Request,
+        mut request: Box<S3Request>,
         through: RequestAccessPoints,
         uploads: &Uploads,
     ) -> Result<Permitted<S3Request>, S3Error> {

@@ -258,14 +258,15 @@ impl Responder {
         connection: &Connection,
         target: Option<&Target>,
         last_byte: LastByte,
-    ) -> Record {
+    ) -> Box<Record> {
         let request_id = self.ids.next();
         let received = self.authenticator.now();
         let query = target.map(|target| &target.query);
         let received = ReceivedHead::new(head, query, received);
         let target = target.cloned().unwrap_or_default();
         let trace = Span::server(answer::SERVICE, "", &Span::of_caller(&head.headers));
-        Record {
+        // In a box: it goes with the answer, which is handed on many times.
+        Box::new(Record {
             span: answer::span(request_id, &target, &trace),
             trace,
             request_id,
@@ -283,7 +284,7 @@ impl Responder {
             in_flight: InFlight::enter(&self.in_flight, self.settings.in_flight_max),
             meters: Arc::clone(&self.meters),
             logged: LoggedRequest::new(&self.access_log, &self.host_id, last_byte),
-        }
+        })
     }
 
     /// Everything that can end in an error. `for_page` is what the web page that sent
@@ -341,7 +342,8 @@ impl Responder {
 
         let body = payload::covered(wire, &headers, verified.coverage)?;
         let request_id = record.request_id;
-        let mut request = S3Request {
+        // In a box: it is handed on many times.
+        let mut request = Box::new(S3Request {
             method,
             target,
             headers,
@@ -353,9 +355,9 @@ impl Responder {
             connection,
             request_id,
             body,
-        };
+        });
         if operation == Operation::PostObject {
-            request = Box::pin(self.read_form(request, record)).await?;
+            *request = Box::pin(self.read_form(*request, record)).await?;
         }
         record.logged.begin(operation, &request);
         match lambda {
@@ -479,7 +481,7 @@ impl Responder {
     }
 
     /// Names the request in its answer and hands both to their end.
-    fn finish(&self, response: Response<Body>, mut record: Record) -> Response<Answer> {
+    fn finish(&self, response: Response<Body>, mut record: Box<Record>) -> Response<Answer> {
         let (mut head, body) = response.into_parts();
         let id = HeaderValue::from_str(record.request_id.as_str());
         if let Ok(id) = id {

@@ -52,7 +52,8 @@ impl Authorizer {
             None => None,
         };
         if access.foreign && needs::is_for_owners_only(operation) {
-            return Err(self.refusal(&access, S3Error::access_denied()).await);
+            let refusal = self.refusal(&access, S3Error::access_denied());
+            return Err(Box::pin(refusal).await);
         }
         let bucket_acl = Arc::clone(&access.bucket_acl);
         let is_exempt = access.is_full() || needs::may_always(operation, &access);

@@ -33,7 +33,7 @@ use crate::route::Operation;
 pub fn permit_transformed(
     authorizer: &Authorizer,
     operation: Operation,
-    request: S3Request,
+    request: Box<S3Request>,
     access_point: &LambdaAccessPoint,
     supporting: &AccessPoint,
     function: &str,

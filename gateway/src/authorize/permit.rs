@@ -27,15 +27,14 @@ pub struct Permitted<T> {
 
 impl<T> Permitted<T> {
     /// A permit for what was checked.
-    pub(super) fn new(inner: T, terms: Terms) -> Self {
-        let inner = Box::new(inner);
+    pub(super) const fn new(inner: Box<T>, terms: Terms) -> Self {
         Self { inner, terms }
     }
 
     /// A permit that nobody checked, for tests that call an operation by itself.
     #[cfg(any(test, feature = "test-permits"))]
     pub fn unchecked(inner: T) -> Self {
-        Self::new(inner, Terms::default())
+        Self::new(Box::new(inner), Terms::default())
     }
 
     /// What was checked, for [`crate::operation`] to look at what else it needs.
@@ -50,8 +49,8 @@ impl<T> Permitted<T> {
 
     /// Spends the permit. Called in [`crate::operation`] only, which `tests/tidy` checks: what
     /// comes before cannot look into a permit, and so cannot do an operation by itself.
-    pub(crate) fn spend(self) -> (T, Terms) {
-        (*self.inner, self.terms)
+    pub(crate) fn spend(self) -> (Box<T>, Terms) {
+        (self.inner, self.terms)
     }
 }
 
@@ -76,7 +75,8 @@ pub struct Terms {
     /// Whether an access control list permitted what no policy does.
     pub(super) acl_required: bool,
     /// What the request has of the second factor that MFA Delete demands, where it may.
-    pub(super) second_factor: Option<SecondFactor>,
+    // In a box, as the deletions.
+    pub(super) second_factor: Option<Box<SecondFactor>>,
 }
 
 impl Terms {

@@ -119,7 +119,7 @@ pub(super) fn of_request(
     factors: Option<&Arc<SecondFactors>>,
     operation: Operation,
     request: &S3Request,
-) -> Result<Option<SecondFactor>, S3Error> {
+) -> Result<Option<Box<SecondFactor>>, S3Error> {
     let may_need = matches!(
         operation,
         Operation::DeleteObject | Operation::DeleteObjects | Operation::PutBucketVersioning
@@ -128,12 +128,12 @@ pub(super) fn of_request(
         return Ok(None);
     }
     let factors = factors.ok_or_else(S3Error::internal)?;
-    Ok(Some(SecondFactor {
+    Ok(Some(Box::new(SecondFactor {
         token: MfaToken::of_request(request, factors.insecure_allowed)?,
         factors: Arc::clone(factors),
         bucket: request.target.bucket.clone().unwrap_or_default(),
         caller: request.caller.clone(),
-    }))
+    })))
 }
 
 /// The error for a code that does not count.

@@ -25,13 +25,13 @@ pub async fn run_on_bucket(
 ) -> Result<Response<Body>, S3Error> {
     let (request, terms) = permitted.spend();
     match operation {
-        Operation::CreateBucket => buckets.create(request, terms.of_new_bucket()?).await,
-        Operation::DeleteBucket => buckets.delete(request).await,
+        Operation::CreateBucket => buckets.create(*request, terms.of_new_bucket()?).await,
+        Operation::DeleteBucket => buckets.delete(*request).await,
         Operation::GetBucketLocation => {
             let bucket = request.target.bucket.unwrap_or_default();
             buckets.location(&bucket).await
         }
-        Operation::HeadBucket => buckets.head(request).await,
+        Operation::HeadBucket => buckets.head(*request).await,
         Operation::ListBuckets => buckets.list(&request).await,
         _ => {
             tracing::error!(

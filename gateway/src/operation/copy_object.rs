@@ -83,7 +83,7 @@ pub async fn copy_object(
     permitted: Permitted<S3Request>,
 ) -> Result<Response<Body>, S3Error> {
     let (request, terms) = permitted.spend();
-    let mut request = CopyRequest::from_request(store, request).await?;
+    let mut request = CopyRequest::from_request(store, *request).await?;
     request.reader.hides_absence = terms.hides_absence();
     request.reader.judged = terms.judged().cloned();
     request.acl = terms.of_new_object()?;

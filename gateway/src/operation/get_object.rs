@@ -138,7 +138,7 @@ async fn read(
 }
 
 impl GetRequest {
-    fn from_request(store: &ObjectStore, request: S3Request) -> Result<Self, S3Error> {
+    fn from_request(store: &ObjectStore, request: Box<S3Request>) -> Result<Self, S3Error> {
         let transport = store.transport(&request);
         let customer_key = for_read(&request.headers, transport)?;
         let name = store.name(&request.target)?;

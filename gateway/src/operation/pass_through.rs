@@ -36,7 +36,7 @@ pub async fn pass_through(
     let (mut request, _) = permitted.spend();
     let document = document::read(&mut request).await?;
     request.body = Payload::from_bytes(document);
-    let mut answer = buckets.forward(request).await?;
+    let mut answer = buckets.forward(*request).await?;
     if answer.status() == StatusCode::OK && operation.row().method == "GET" {
         answer = in_namespace(answer).await?;
     }

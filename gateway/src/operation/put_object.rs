@@ -48,7 +48,7 @@ pub async fn put_object(
 /// As [`put_object`], by these terms: what was written, and by which encryption.
 pub(crate) async fn write(
     store: &ObjectStore,
-    request: S3Request,
+    request: Box<S3Request>,
     terms: Box<Terms>,
 ) -> Result<(WrittenObject, Encryption), S3Error> {
     let acl = terms.of_new_object()?.map(Box::new);

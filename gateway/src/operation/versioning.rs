@@ -70,5 +70,5 @@ pub async fn put_bucket_lifecycle_configuration(
     request.body = Payload::from_bytes(document);
     let bucket = request.target.bucket.clone().unwrap_or_default();
     let versioning = &configurations.versioning;
-    versioning.put_lifecycle(&bucket, request).await
+    versioning.put_lifecycle(&bucket, *request).await
 }

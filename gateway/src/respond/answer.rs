@@ -63,7 +63,7 @@ impl Drop for InFlight {
 pub struct Answer {
     body: Body,
     sent_bytes: u64,
-    record: Option<Record>,
+    record: Option<Box<Record>>,
     /// Dropped with the body.
     _held: Option<Box<dyn Any + Send>>,
 }
@@ -244,7 +244,7 @@ impl Record {
 }
 
 impl Answer {
-    pub(super) fn new(body: Body, record: Record) -> Self {
+    pub(super) fn new(body: Body, record: Box<Record>) -> Self {
         Self {
             body,
             sent_bytes: 0,

@@ -150,7 +150,7 @@ impl Operations {
     pub(super) fn run(
         &self,
         operation: Operation,
-        request: S3Request,
+        request: Box<S3Request>,
         through: RequestAccessPoints,
     ) -> BoxFuture<'_, Result<Response<Body>, S3Error>> {
         async move {
@@ -221,7 +221,7 @@ impl Operations {
     pub(super) fn run_by_lambda(
         &self,
         operation: Operation,
-        request: S3Request,
+        request: Box<S3Request>,
         through: RequestAccessPoints,
         access_point: Arc<LambdaAccessPoint>,
     ) -> BoxFuture<'_, Result<Response<Body>, S3Error>> {
@@ -325,14 +325,14 @@ impl Operations {
 }
 
 /// The read of the object as it is stored, without what is done with the transformed one: ranges, conditions.
-fn original_of(request: &S3Request) -> S3Request {
+fn original_of(request: &S3Request) -> Box<S3Request> {
     let mut headers = HeaderMap::new();
     for name in ["host", "x-amz-expected-bucket-owner", "x-amz-request-payer"] {
         if let Some(value) = request.headers.get(name) {
             headers.insert(name, value.clone());
         }
     }
-    S3Request {
+    Box::new(S3Request {
         method: Method::GET,
         target: Target {
             query: request.target.query.only(|name| name == "versionId"),
@@ -347,7 +347,7 @@ fn original_of(request: &S3Request) -> S3Request {
         connection: request.connection.clone(),
         request_id: request.request_id,
         body: Payload::empty(),
-    }
+    })
 }
 
 #[cfg(test)]
