@@ -577,7 +577,7 @@ fn kind(request: &BackendRequest) -> BackendKind {
 /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html>
 fn works_by_itself(method: &Method, query: &[(String, String)], headers: &HeaderMap) -> bool {
     let completes = *method == Method::POST && query.iter().any(|(name, _)| name == "uploadId");
-    completes || headers.contains_key("x-amz-copy-source")
+    completes || headers.contains_key(copy::SOURCE)
 }
 
 /// How many times as long as for anything else the answer to such a request is waited for.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::Method;
+use http::header::AsHeaderName;
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::UnsyncBoxBody;
 use proto::iam::Identity;
@@ -71,7 +72,7 @@ pub struct S3Request {
 
 impl S3Request {
     /// The value of a header as text; `None` when it is absent or not visible ASCII.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: impl AsHeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }

@@ -485,9 +485,9 @@ impl Responder {
         let (mut head, body) = response.into_parts();
         let id = HeaderValue::from_str(record.request_id.as_str());
         if let Ok(id) = id {
-            head.headers.insert("x-amz-request-id", id);
+            head.headers.insert(REQUEST_ID, id);
         }
-        head.headers.insert("x-amz-id-2", self.host_id.clone());
+        head.headers.insert(HOST_ID, self.host_id.clone());
         head.headers
             .insert(header::SERVER, HeaderValue::from_static("Sealgate"));
         record.status = head.status;
@@ -511,6 +511,10 @@ impl Ids {
     }
 }
 
+/// Names a request in its answer.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+/// Names the gateway that answered.
+const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
 /// Names a request to Glacier in its answer.
 const VAULT_REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 

@@ -21,6 +21,7 @@ use crate::bucket::bucket_records::BucketRecords;
 use crate::bucket::owner::BucketOwners;
 use crate::error::S3Error;
 use crate::protocol::acl::canonical_user_id;
+use crate::protocol::copy_source;
 use crate::protocol::copy_source::CopySource;
 use crate::request::Regions;
 
@@ -93,8 +94,7 @@ impl AccessLog {
         else {
             return;
         };
-        let headers =
-            HeaderMap::from_iter([(http::HeaderName::from_static(SOURCE), header.clone())]);
+        let headers = HeaderMap::from_iter([(copy_source::HEADER, header.clone())]);
         let Ok(source) = CopySource::read(&headers) else {
             return;
         };
@@ -191,5 +191,3 @@ impl AccessLog {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-const SOURCE: &str = "x-amz-copy-source";

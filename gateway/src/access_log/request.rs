@@ -12,6 +12,7 @@ use http::Version;
 use http::header;
 use proto::time::Timestamp;
 
+use crate::protocol::copy_source;
 use crate::request::AuthType;
 use crate::request::Caller;
 use crate::request::Connection;
@@ -101,7 +102,7 @@ impl ReceivedHead {
             referer: header(header::REFERER),
             user_agent: header(header::USER_AGENT),
             host: header(header::HOST),
-            copy_source: header(COPY_SOURCE),
+            copy_source: header(copy_source::HEADER),
             source_access_point: None,
             authentication: Authentication::of_head(&head.headers, query),
         }
@@ -146,4 +147,3 @@ impl Authentication {
 
 const VERSION_2: &str = "SigV2";
 const VERSION_4: &str = "SigV4";
-const COPY_SOURCE: HeaderName = HeaderName::from_static("x-amz-copy-source");

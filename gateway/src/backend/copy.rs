@@ -118,7 +118,7 @@ fn source((bucket, key): (&str, &str), version: Option<&str>) -> String {
     }
 }
 
-const SOURCE: HeaderName = HeaderName::from_static("x-amz-copy-source");
+pub(super) const SOURCE: HeaderName = HeaderName::from_static("x-amz-copy-source");
 const SOURCE_IF_MATCH: HeaderName = HeaderName::from_static("x-amz-copy-source-if-match");
 const SOURCE_RANGE: HeaderName = HeaderName::from_static("x-amz-copy-source-range");
 const METADATA_DIRECTIVE: HeaderName = HeaderName::from_static("x-amz-metadata-directive");

@@ -210,8 +210,9 @@ impl DataKeys {
                 let (kms, bucket, key_id) = (&*self.kms, &object.bucket, key_id(choice));
                 let bucket_key = self
                     .bucket_keys
-                    .for_write(kms, requester, bucket, key_id, &context)
-                    .await?;
+                    .for_write(kms, requester, bucket, key_id, &context);
+                // In a box, as in the reads below: requests in other modes carry no space for it.
+                let bucket_key = Box::pin(bucket_key).await?;
                 let kms = KmsBlob {
                     key_arn: bucket_key.key_arn.clone(),
                     blob: bucket_key.blob.clone(),
@@ -305,8 +306,8 @@ impl DataKeys {
                 let blob = (kms.key_arn.as_str(), kms.blob.as_slice());
                 let bucket_key = self
                     .bucket_keys
-                    .for_read(service, requester, bucket, blob, &context)
-                    .await?;
+                    .for_read(service, requester, bucket, blob, &context);
+                let bucket_key = Box::pin(bucket_key).await?;
                 protection.unwrap_key(&bucket_key, &object.arn)?
             }
             Protection::Dsse { kms, outer_blob } => {

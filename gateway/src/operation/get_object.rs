@@ -147,7 +147,11 @@ impl GetRequest {
             Some(mode) if mode.eq_ignore_ascii_case("ENABLED") => true,
             Some(mode) => {
                 let message = "Unknown checksum mode.";
-                return Err(S3Error::invalid_argument(message, CHECKSUM_MODE, mode));
+                return Err(S3Error::invalid_argument(
+                    message,
+                    CHECKSUM_MODE.as_str(),
+                    mode,
+                ));
             }
         };
         Ok(Self {
@@ -394,7 +398,7 @@ const OVERRIDES: [(&str, HeaderName); 6] = [
 ];
 
 const NOT_LATIN_1: &str = "Header value cannot be represented using ISO-8859-1.";
-const CHECKSUM_MODE: &str = "x-amz-checksum-mode";
+const CHECKSUM_MODE: HeaderName = HeaderName::from_static("x-amz-checksum-mode");
 const RANGE_AND_PART: &str = "Cannot specify both Range header and partNumber query parameter";
 const BAD_PART: &str = "Part number must be an integer between 1 and 10000, inclusive";
 const ANONYMOUS_OVERRIDE: &str =

@@ -24,6 +24,7 @@ use crate::bucket::object_lock::ObjectLocks;
 use crate::error::S3Code;
 use crate::error::S3Error;
 use crate::operation::lock_digest;
+use crate::protocol::copy_source;
 use crate::protocol::copy_source::CopySource;
 use crate::request::S3Request;
 use crate::route::Operation;
@@ -86,7 +87,7 @@ impl Promises {
         if is_read(operation) && !self.has_folder(key).await? {
             return Err(S3Error::new(S3Code::NoSuchKey).detail("Key", key));
         }
-        if request.headers.contains_key("x-amz-copy-source") {
+        if request.headers.contains_key(copy_source::HEADER) {
             let source = CopySource::read(&request.headers)?;
             self.check_key(&source.key).await?;
             if !self.has_folder(&source.key).await? {

@@ -7,6 +7,7 @@
 //! Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>
 
 use http::HeaderMap;
+use http::HeaderName;
 use percent_encoding::percent_decode;
 use proto::arn::Arn;
 
@@ -98,7 +99,11 @@ impl AccessPointSource {
 fn path_and_version(headers: &HeaderMap) -> Result<(String, Option<String>), S3Error> {
     let mut values = headers.get_all(HEADER).iter();
     let (Some(header), None) = (values.next(), values.next()) else {
-        return Err(S3Error::invalid_argument(MALFORMED, HEADER, "null"));
+        return Err(S3Error::invalid_argument(
+            MALFORMED,
+            HEADER.as_str(),
+            "null",
+        ));
     };
     let bytes = header.as_bytes();
     let question_mark = bytes.iter().position(|byte| *byte == b'?');
@@ -117,7 +122,7 @@ fn path_and_version(headers: &HeaderMap) -> Result<(String, Option<String>), S3E
 
 /// The value that AWS reports is the name of the header.
 fn malformed() -> S3Error {
-    S3Error::invalid_argument(MALFORMED, HEADER, HEADER)
+    S3Error::invalid_argument(MALFORMED, HEADER.as_str(), HEADER.as_str())
 }
 
 /// The path of a source that is named by its whole address, which AWS takes. No bucket is named as a scheme.
@@ -148,7 +153,7 @@ fn is_bucket(text: &str) -> bool {
 }
 
 /// The header that names the source of a copy.
-pub const HEADER: &str = "x-amz-copy-source";
+pub const HEADER: HeaderName = HeaderName::from_static("x-amz-copy-source");
 
 /// Longest key, in bytes.
 const KEY_BYTES_MAX: usize = 1_024;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
+use http::HeaderName;
 use http::HeaderValue;
 use http::Method;
 use http::StatusCode;
@@ -100,9 +101,11 @@ fn object_bytes(head: &http::response::Parts) -> Option<u64> {
 /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html>
 fn sets_acl(headers: &HeaderMap) -> bool {
     headers
-        .get("x-amz-acl")
+        .get(ACL)
         .is_some_and(|acl| acl != "bucket-owner-full-control")
         || headers
             .keys()
             .any(|name| name.as_str().starts_with("x-amz-grant-"))
 }
+
+const ACL: HeaderName = HeaderName::from_static("x-amz-acl");
