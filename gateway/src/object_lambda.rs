@@ -12,6 +12,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use http::Uri;
 use proto::sigv4;
 use proto::sigv4::Credentials;
@@ -128,11 +129,8 @@ impl ObjectLambda {
             return Ok(None);
         };
         if is_alias(bucket) {
-            let Some(owner) = self.aliases.find(&alias_name(bucket)).await? else {
-                return Ok(None);
-            };
-            let found = self.find(&owner.account, &owner.name).await?;
-            return Ok(found.filter(|found| found.alias == bucket));
+            // In a box, as below: few requests go through one.
+            return self.find_by_alias(bucket).boxed().await;
         }
         if !is_signed_for {
             return Ok(None);
@@ -140,10 +138,18 @@ impl ObjectLambda {
         let in_host = target.addressing != Addressing::Path;
         let named = crate::access_point::name::in_host_label(bucket).filter(|_| in_host);
         let found = match named {
-            Some((name, account)) => self.find(account.as_str(), name).await?,
+            Some((name, account)) => self.find(account.as_str(), name).boxed().await?,
             None => None,
         };
         found.map(Some).ok_or_else(|| missing(bucket))
+    }
+
+    async fn find_by_alias(&self, alias: &str) -> Result<Option<Arc<LambdaAccessPoint>>, S3Error> {
+        let Some(owner) = self.aliases.find(&alias_name(alias)).await? else {
+            return Ok(None);
+        };
+        let found = self.find(&owner.account, &owner.name).await?;
+        Ok(found.filter(|found| found.alias == alias))
     }
 
     /// The presigned URL by which the function of a request reads from the access point: what the caller requested,

@@ -317,8 +317,8 @@ impl Responder {
         record.caller = Some(verified.caller.clone());
         // Not before: whoever signs wrongly costs the backend nothing.
         let (operations, for_lambda) = (&self.operations, verified.is_for_object_lambda);
-        let lambda = Box::pin(operations.resolve_lambda(&mut target, for_lambda)).await?;
-        let through = Box::pin(operations.resolve_target(&mut target)).await?;
+        let lambda = operations.resolve_lambda(&mut target, for_lambda).await?;
+        let through = operations.resolve_target(&mut target).await?;
         record.set_bucket(&target);
         if let (Some(asking), Some(bucket)) = (asking, &target.bucket) {
             let cors = &self.operations.configurations.cors;
@@ -334,7 +334,7 @@ impl Responder {
         headers.extend(hoisted.map(|(name, value)| (Some(name), value)));
 
         let named = self.named_operation(&method, &mut target, &mut headers, through, record);
-        let (operation, through) = Box::pin(named).await?;
+        let (operation, through) = named.await?;
         if verified.coverage.is_chunked() && !operation.takes_chunked_body() {
             return Err(S3Error::not_implemented(CHUNKED));
         }

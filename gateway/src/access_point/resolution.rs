@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use http::HeaderMap;
 use http::HeaderValue;
 use proto::identity::AccountId;
@@ -49,8 +50,9 @@ pub async fn resolve_target(
         return Ok(None);
     };
     let found = match name_in_host(target) {
-        Some((name, account)) => access_points.find(account.as_str(), name).await?,
-        None if name::is_alias(bucket) => access_points.find_by_alias(bucket).await?,
+        // In boxes: few requests go through one.
+        Some((name, account)) => access_points.find(account.as_str(), name).boxed().await?,
+        None if name::is_alias(bucket) => access_points.find_by_alias(bucket).boxed().await?,
         None => None,
     };
     if let Some(found) = &found {

@@ -107,7 +107,7 @@ impl Operations {
     ) -> Result<RequestAccessPoints, S3Error> {
         let mut actions = operation.row().actions.iter();
         let source = match actions.any(|action| action.resource.is_of_source()) {
-            true => resolution::resolve_source(&self.access_points, headers).await?,
+            true => Box::pin(resolution::resolve_source(&self.access_points, headers)).await?,
             false => None,
         };
         Ok(RequestAccessPoints { target, source })
@@ -134,9 +134,7 @@ impl Operations {
         }
         match name::in_host_label(bucket) {
             Some((name, account))
-                if self
-                    .access_points
-                    .find(account.as_str(), name)
+                if Box::pin(self.access_points.find(account.as_str(), name))
                     .await?
                     .is_some() =>
             {
@@ -202,7 +200,7 @@ impl Operations {
         let Some(found) = resolved.await? else {
             return Ok(None);
         };
-        let supporting = self.supporting(&found).await?;
+        let supporting = self.supporting(&found).boxed().await?;
         // By its alias, as any request that names it in its path.
         target.bucket = Some(supporting.alias.clone());
         target.addressing = Addressing::Path;
