@@ -11,7 +11,6 @@ mod traced;
 mod unauthenticated;
 
 use std::convert::Infallible;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -197,12 +196,14 @@ impl Protocols {
             return Ok(answer.map(CountedBody::uncounted));
         };
         let traced = Span::of_caller(request.headers());
+        // In boxes: over HTTP/2 the whole is moved nine times before it is polled.
         let answer = if is_grpc {
-            let answer = pin!(self.grpc.respond(connection, &mut open, request));
-            traced.within(answer).await.map(Either::Right)
+            let mut answer = Box::pin(self.grpc.respond(connection, &mut open, request));
+            traced.within(answer.as_mut()).await.map(Either::Right)
         } else {
-            let answer = pin!(json::respond(&self.core, &connection, &mut open, request));
-            traced.within(answer).await.map(Either::Left)
+            let answer = json::respond(&self.core, &connection, &mut open, request);
+            let mut answer = Box::pin(answer);
+            traced.within(answer.as_mut()).await.map(Either::Left)
         };
         Ok(answer.map(|body| open.count_until_sent(body)))
     }

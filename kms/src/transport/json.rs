@@ -53,14 +53,14 @@ pub(crate) async fn respond(
     let request_id = HeaderValue::from_str(&exchange.request_id);
     let mut response = match Format::of_request(request.headers()) {
         Some(Format::Json) if is_for_service_quotas(request.headers()) => {
-            match exchange.service_quotas(request).await {
+            match Box::pin(exchange.service_quotas(request)).await {
                 Ok(body) => json(StatusCode::OK, body.to_string().into_bytes()),
                 Err(failed) => failure(StatusCode::BAD_REQUEST, failed.code, &failed.message),
             }
         }
         Some(Format::Json) => exchange.answer_operation(request).await,
-        Some(Format::Query) => exchange.sts(request).await,
-        None if is_query(&request) => exchange.sts(request).await,
+        Some(Format::Query) => Box::pin(exchange.sts(request)).await,
+        None if is_query(&request) => Box::pin(exchange.sts(request)).await,
         None if compat::is_plain_json(core, request.headers()) => {
             exchange.answer_operation(request).await
         }
