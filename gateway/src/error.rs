@@ -20,8 +20,13 @@ mod code;
 pub use code::S3Code;
 
 /// An answer that is an error: code, HTTP status, message and further elements.
+// In a box: errors are seldom, and every result has their space.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct S3Error {
+pub struct S3Error(Box<Elements>);
+
+/// What an error consists of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Elements {
     code: S3Code,
     status: StatusCode,
     message: Cow<'static, str>,
@@ -36,42 +41,47 @@ pub struct S3Error {
 /// The result of everything that can end in an S3 error.
 pub type S3Result<T> = Result<T, S3Error>;
 
+// What makes an error is cold: so what leads there stands apart from what every request runs through.
 impl S3Error {
     /// `code` with AWS's status and message for it.
+    #[cold]
     pub fn new(code: S3Code) -> Self {
         Self::with_message(code, code.message())
     }
 
     /// `code` with AWS's status for it and a message of its own.
+    #[cold]
     pub fn with_message(code: S3Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
+        Self(Box::new(Elements {
             code,
             status: code.status(),
             message: message.into(),
             foreign_code: None,
             details: Vec::new(),
             headers: Vec::new(),
-        }
+        }))
     }
 
     /// An error read from the backend's answer; its code may be one that is not in [`S3Code`].
     ///
     /// The status is the backend's, because for an unknown code nothing else has it.
+    #[cold]
     pub fn foreign(code: &str, status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
         let ours = S3Code::from_text(code);
-        Self {
+        Self(Box::new(Elements {
             code: ours.unwrap_or(S3Code::Foreign),
             status,
             message: message.into(),
             foreign_code: ours.is_none().then(|| code.into()),
             details: Vec::new(),
             headers: Vec::new(),
-        }
+        }))
     }
 
     /// `InvalidArgument` with the name and the value of the argument that was wrong.
     ///
     /// AWS shows the value as it was sent, or `null` where it was absent.
+    #[cold]
     pub fn invalid_argument(
         message: impl Into<Cow<'static, str>>,
         argument_name: impl Into<String>,
@@ -83,69 +93,76 @@ impl S3Error {
     }
 
     /// `InvalidRequest` with a message of its own; AWS gives this code for many causes.
+    #[cold]
     pub fn invalid_request(message: impl Into<Cow<'static, str>>) -> Self {
         Self::with_message(S3Code::InvalidRequest, message)
     }
 
     /// `AccessDenied` with AWS's message.
+    #[cold]
     pub fn access_denied() -> Self {
         Self::new(S3Code::AccessDenied)
     }
 
     /// `InternalError` with AWS's message. The cause belongs in the log, never in the answer.
+    #[cold]
     pub fn internal() -> Self {
         Self::new(S3Code::InternalError)
     }
 
     /// `NotImplemented` with the reason why this gateway does not do it.
+    #[cold]
     pub fn not_implemented(reason: impl Into<Cow<'static, str>>) -> Self {
         Self::with_message(S3Code::NotImplemented, reason)
     }
 
     /// The same error with one more element in its XML body.
     #[must_use]
+    #[cold]
     pub fn detail(mut self, element: &'static str, value: impl Into<String>) -> Self {
-        self.details.push((element, value.into()));
+        self.0.details.push((element, value.into()));
         self
     }
 
     /// The same error with one more header in its answer.
     #[must_use]
+    #[cold]
     pub fn header(mut self, name: http::HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
+        self.0.headers.push((name, value));
         self
     }
 
     /// Which error it is.
     pub fn code(&self) -> S3Code {
-        self.code
+        self.0.code
     }
 
     /// The code as it stands in the XML body.
     pub fn code_text(&self) -> &str {
-        self.foreign_code
+        self.0
+            .foreign_code
             .as_deref()
-            .unwrap_or_else(|| self.code.text())
+            .unwrap_or_else(|| self.0.code.text())
     }
 
     /// The HTTP status of the answer.
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
 
     /// The message for people.
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// Whether the answer has this header.
     pub fn has_header(&self, name: &http::HeaderName) -> bool {
-        self.headers.iter().any(|(present, _)| present == name)
+        self.0.headers.iter().any(|(present, _)| present == name)
     }
 
     /// Further elements of the XML body, in order.
     pub fn details(&self) -> &[(&'static str, String)] {
-        &self.details
+        &self.0.details
     }
 
     /// The whole HTTP answer.
@@ -153,7 +170,7 @@ impl S3Error {
     /// An answer to `HEAD` (`head`) has no body, nor has `304 Not Modified`; both keep the status, as
     /// S3 does.
     pub fn into_response(self, request_id: &str, host_id: &str, head: bool) -> Response<Bytes> {
-        let bodiless = head || self.status == StatusCode::NOT_MODIFIED;
+        let bodiless = head || self.0.status == StatusCode::NOT_MODIFIED;
         let body = if bodiless {
             Bytes::new()
         } else {
@@ -161,12 +178,12 @@ impl S3Error {
         };
 
         let mut response = Response::new(body);
-        *response.status_mut() = self.status;
-        if self.status != StatusCode::NOT_MODIFIED {
+        *response.status_mut() = self.0.status;
+        if self.0.status != StatusCode::NOT_MODIFIED {
             let xml = HeaderValue::from_static("application/xml");
             response.headers_mut().insert(header::CONTENT_TYPE, xml);
         }
-        for (name, value) in self.headers {
+        for (name, value) in self.0.headers {
             response.headers_mut().insert(name, value);
         }
         response
@@ -207,8 +224,8 @@ impl S3Error {
 
     fn push_elements(&self, xml: &mut String) {
         push_element(xml, "Code", self.code_text());
-        push_element(xml, "Message", &self.message);
-        for (element, value) in &self.details {
+        push_element(xml, "Message", &self.0.message);
+        for (element, value) in &self.0.details {
             push_element(xml, element, value);
         }
     }
@@ -216,13 +233,14 @@ impl S3Error {
 
 impl std::fmt::Display for S3Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.code_text(), self.message)
+        write!(f, "{}: {}", self.code_text(), self.0.message)
     }
 }
 
 impl std::error::Error for S3Error {}
 
 impl From<S3Code> for S3Error {
+    #[cold]
     fn from(code: S3Code) -> Self {
         Self::new(code)
     }

@@ -29,8 +29,10 @@ pub struct Throttle {
     pub retry_after: Duration,
 }
 
+// What makes an error is cold: so what leads there stands apart from what every call runs through.
 impl KmsError {
     /// An error of this code with AWS's text for the situation; some of AWS's texts are empty.
+    #[cold]
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
@@ -53,11 +55,13 @@ impl KmsError {
     }
 
     /// A parameter that breaks the service model or a documented rule.
+    #[cold]
     pub fn validation(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::ValidationException, message)
     }
 
     /// A key, alias or grant that is not there.
+    #[cold]
     pub fn not_found(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::NotFoundException, message)
     }
@@ -73,12 +77,14 @@ impl KmsError {
     }
 
     /// The caller may not do this.
+    #[cold]
     pub fn access_denied(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::AccessDeniedException, message)
     }
 
     /// A fault of ours. The cause belongs into the log, not into the answer.
     #[must_use]
+    #[cold]
     pub const fn internal() -> Self {
         Self {
             code: Code::KmsInternalException,
