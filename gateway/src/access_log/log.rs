@@ -19,6 +19,7 @@ use crate::access_log::record::RecordWriter;
 use crate::access_log::request::AnsweredRequest;
 use crate::bucket::bucket_records::BucketRecords;
 use crate::bucket::owner::BucketOwners;
+use crate::bucket::record::BucketRecord;
 use crate::error::S3Error;
 use crate::protocol::acl::canonical_user_id;
 use crate::protocol::copy_source;
@@ -57,21 +58,29 @@ impl AccessLog {
         }
     }
 
-    /// A bucket whose owner switched logging on, as far as its record is cached: every request that was judged has
-    /// read it, and one that was refused before causes no request to the backend.
+    /// The record of a bucket that is in use, as far as it is cached: every request that was judged has read it, and
+    /// one that was refused before causes no request to the backend.
     #[must_use]
-    pub fn logged_bucket(&self, name: &str, is_judged: bool) -> Option<LoggedBucket> {
-        let record = self.records.cached(name)?;
-        if !record.is_in_use() {
-            return None;
-        }
+    pub fn cached(&self, name: &str) -> Option<Arc<BucketRecord>> {
+        let record = self.records.cached(name);
+        record.filter(|record| record.is_in_use())
+    }
+
+    /// The bucket with this record, if its owner switched logging on.
+    #[must_use]
+    pub fn logged_in(
+        &self,
+        name: &str,
+        record: &BucketRecord,
+        is_judged: bool,
+    ) -> Option<LoggedBucket> {
         let status = record.configurations.logging.as_deref()?;
         let logging = status.enabled.clone()?;
         let region = self.regions.of_location(record.location.as_deref());
         Some(LoggedBucket {
             name: name.to_owned(),
             incarnation: record.incarnation.clone(),
-            account: self.owners.owner_in(&record),
+            account: self.owners.owner_in(record),
             region: region.to_owned(),
             logging,
             is_judged,
@@ -98,7 +107,9 @@ impl AccessLog {
         let Ok(source) = CopySource::read(&headers) else {
             return;
         };
-        if let Some(bucket) = self.logged_bucket(&source.bucket, true) {
+        let record = self.cached(&source.bucket);
+        let bucket = record.and_then(|record| self.logged_in(&source.bucket, &record, true));
+        if let Some(bucket) = bucket {
             let owner = canonical_user_id(&bucket.account);
             let writer = self.writer(request, &owner, &bucket.name);
             let line = writer.of_source(&source, copied);

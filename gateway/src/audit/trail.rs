@@ -22,6 +22,7 @@ use crate::audit::parameters;
 use crate::audit::parameters::TakenHeaders;
 use crate::bucket::bucket_records::BucketRecords;
 use crate::bucket::owner::BucketOwners;
+use crate::bucket::record::BucketRecord;
 use crate::protocol::copy_source::CopySource;
 use crate::request::Caller;
 use crate::request::Regions;
@@ -66,6 +67,8 @@ pub struct Ending<'a> {
     pub error_message: Option<&'a str>,
     /// Bytes of its body that were received; of an object that was written, the object's.
     pub received_bytes: u64,
+    /// The record of its bucket, as far as it is cached and in use.
+    pub bucket: Option<&'a BucketRecord>,
 }
 
 impl Trail {
@@ -114,7 +117,8 @@ impl Trail {
                 .filter(|_| ends_bucket)
                 .and_then(|it| self.bucket(it)),
             source: copies.then(|| CopySource::read(headers).ok()).flatten(),
-            names_encryption: sse.iter().any(|name| headers.contains_key(*name)),
+            names_encryption: event_name::encrypts(operation)
+                && sse.iter().any(|name| headers.contains_key(*name)),
             sse_applied: None,
         })
     }
@@ -122,14 +126,19 @@ impl Trail {
     /// The bucket of that name. Nothing is read from the backend for it.
     fn bucket(&self, name: &str) -> Option<Bucket> {
         let record = self.records.cached(name)?;
-        if !record.is_in_use() {
-            return None;
-        }
+        record.is_in_use().then(|| self.bucket_in(&record))
+    }
+
+    fn bucket_in(&self, record: &BucketRecord) -> Bucket {
         let region = self.regions.of_location(record.location.as_deref());
-        Some(Bucket {
-            account: self.owners.owner_in(&record).parse().ok(),
-            region: region.parse().unwrap_or_else(|_| self.region.clone()),
-        })
+        let region = match region == self.region.as_str() {
+            true => Ok(self.region.clone()),
+            false => region.parse(),
+        };
+        Bucket {
+            account: self.owners.owner_in(record).parse().ok(),
+            region: region.unwrap_or_else(|_| self.region.clone()),
+        }
     }
 
     /// Hands over an event that is whole.
@@ -158,9 +167,8 @@ impl PendingEvent {
     /// owner if that is another. An anonymous request is in the latter only.
     pub fn end(mut self, request: &AnsweredRequest<'_>, ending: Ending<'_>) {
         let trail = Arc::clone(&self.trail);
-        let name = request.target.bucket.as_deref();
         let before = self.before.take();
-        let bucket = before.or_else(|| name.and_then(|name| trail.bucket(name)));
+        let bucket = before.or_else(|| ending.bucket.map(|record| trail.bucket_in(record)));
         let owner = bucket.as_ref().and_then(|bucket| bucket.account.clone());
         let principal = request.caller.and_then(Caller::shared_identity);
         let account = principal.map(|principal| principal.account.clone());

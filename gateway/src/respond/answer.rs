@@ -28,6 +28,7 @@ use crate::access_log::request::ReceivedHead;
 use crate::access_point::record::AccessPoint;
 use crate::audit::trail::Ending;
 use crate::audit::trail::PendingEvent;
+use crate::bucket::record::BucketRecord;
 use crate::protocol::copy_source::HEADER;
 use crate::request::Body;
 use crate::request::BoxError;
@@ -130,7 +131,9 @@ impl Record {
     /// Adds the request to the access log of its bucket and to the trail, as far as they are switched on.
     fn log(&mut self, sent_bytes: u64, total: Duration) {
         let event = self.event.take();
-        let bucket = self.logged_bucket();
+        let name = self.target.bucket.as_ref();
+        let record = name.and_then(|name| self.logged.log.cached(name));
+        let bucket = self.logged_bucket(record.as_deref());
         let logged = &self.logged;
         let is_logged = bucket.is_some() || logged.objects.source.is_some();
         if !is_logged && event.is_none() {
@@ -165,6 +168,7 @@ impl Record {
             let ending = Ending {
                 error_message: self.error_message.as_deref(),
                 received_bytes: written.unwrap_or_else(|| logged.last_byte.bytes()),
+                bucket: record.as_deref(),
             };
             event.end(&answered, ending);
         }
@@ -204,12 +208,12 @@ impl Record {
     }
 
     /// The bucket that the request is logged for, if its owner switched that on.
-    fn logged_bucket(&mut self) -> Option<LoggedBucket> {
+    fn logged_bucket(&mut self, record: Option<&BucketRecord>) -> Option<LoggedBucket> {
         let name = self.target.bucket.as_ref()?;
         let logged = &mut self.logged;
         match logged.is_by_state_before {
             true => logged.before.take(),
-            false => logged.log.logged_bucket(name, logged.is_judged),
+            false => logged.log.logged_in(name, record?, logged.is_judged),
         }
     }
 

@@ -47,7 +47,8 @@ impl LoggedRequest {
             Operation::DeleteBucket | Operation::PutBucketLogging
         ) {
             let bucket = request.target.bucket.as_deref().unwrap_or_default();
-            self.before = self.log.logged_bucket(bucket, true);
+            let record = self.log.cached(bucket);
+            self.before = record.and_then(|record| self.log.logged_in(bucket, &record, true));
             self.is_by_state_before = true;
         }
         match operation {
