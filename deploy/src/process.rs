@@ -16,8 +16,10 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::configuration::nearest;
+use crate::process::naming::Naming;
 use crate::process::plain_fields::PlainFields;
 
+mod naming;
 mod plain_fields;
 
 /// Logs to standard error, at `info` unless `RUST_LOG` sets another level; JSON lines when
@@ -47,7 +49,7 @@ fn start_logs_from(default: LevelFilter) {
         logs.with_ansi(false).fmt_fields(PlainFields).boxed()
     };
     // After a second start in one process, the first start's logs stay in use.
-    let _ = filtered.with(logs).try_init();
+    let _ = filtered.with(Naming(logs)).try_init();
 }
 
 /// Whether a log line is sure not to print the head of a request, with its signature and its keys: some

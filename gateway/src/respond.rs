@@ -25,7 +25,6 @@ use http::header;
 use proto::identity::AccountId;
 use proto::trace::Span;
 use tokio::time::Instant;
-use tracing::Instrument as _;
 
 use crate::access_log::log::AccessLog;
 use crate::access_log::request::Authentication;
@@ -61,6 +60,7 @@ use crate::respond::answer::Record;
 use crate::respond::last_byte::LastByte;
 use crate::respond::last_byte::TimedBody;
 use crate::respond::meters::Meters;
+use crate::respond::names::RequestNames;
 use crate::route;
 use crate::route::BaseDomains;
 use crate::route::Operation;
@@ -75,10 +75,12 @@ mod error_elements;
 mod last_byte;
 mod logged;
 mod meters;
+mod names;
 
 pub use answer::Answer;
 pub use client::TrustedProxies;
 pub use dispatch::Operations;
+pub use names::span_of_request;
 
 /// Answers S3 requests.
 pub struct Responder {
@@ -208,19 +210,20 @@ impl Responder {
         let mut for_page = HeaderMap::new();
 
         let outcome = if record.in_flight.is_some() {
-            let (span, trace) = (record.span.clone(), record.trace.clone());
+            let (names, trace) = (Arc::clone(&record.names), record.trace.clone());
             let answer = async {
                 let target = target?;
                 if is_for_vaults {
                     let answer = self.answer_of_vaults(&head, wire, &connection, &mut record);
-                    return Ok(Box::pin(answer).await);
+                    return Ok(answer.boxed().await);
                 }
                 self.answer(head, target, wire, connection, &mut record, &mut for_page)
                     .await
             };
             let answer = AssertUnwindSafe(answer).catch_unwind();
             let answer = {
-                let answer = pin!(answer.instrument(span));
+                let answer = pin!(answer);
+                let answer = pin!(names.within(answer));
                 trace.within(answer).await
             };
             answer.unwrap_or_else(|_| {
@@ -263,11 +266,15 @@ impl Responder {
         let received = self.authenticator.now();
         let query = target.map(|target| &target.query);
         let received = ReceivedHead::new(head, query, received);
-        let target = target.cloned().unwrap_or_default();
+        let target = Arc::new(target.cloned().unwrap_or_default());
         let trace = Span::server(answer::SERVICE, "", &Span::of_caller(&head.headers));
         // In a box: it goes with the answer, which is handed on many times.
         Box::new(Record {
-            span: answer::span(request_id, &target, &trace),
+            names: Arc::new(RequestNames::new(
+                request_id,
+                trace.clone(),
+                Arc::clone(&target),
+            )),
             trace,
             request_id,
             started: Instant::now(),
@@ -301,7 +308,7 @@ impl Responder {
         let asking = Asking::of(&head.method, &head.headers);
         if head.method == Method::OPTIONS {
             let preflight = self.preflight(&mut target, &head.headers, asking.as_ref(), record);
-            return Box::pin(preflight).await;
+            return preflight.boxed().await;
         }
         self.take_changed_users();
         let verified = self.authenticator.check(Head {
@@ -322,7 +329,7 @@ impl Responder {
         record.set_bucket(&target);
         if let (Some(asking), Some(bucket)) = (asking, &target.bucket) {
             let cors = &self.operations.configurations.cors;
-            *for_page = Box::pin(cors.allowance(bucket, &asking)).await;
+            *for_page = cors.allowance(bucket, &asking).boxed().await;
         }
         let http::request::Parts {
             method,
@@ -357,7 +364,7 @@ impl Responder {
             body,
         });
         if operation == Operation::PostObject {
-            *request = Box::pin(self.read_form(*request, record)).await?;
+            *request = self.read_form(*request, record).boxed().await?;
         }
         record.logged.begin(operation, &request);
         match lambda {

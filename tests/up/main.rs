@@ -10,6 +10,7 @@ mod lab;
 mod lives;
 mod load;
 mod load_running;
+mod log_lines;
 mod measured;
 mod readiness;
 mod refusals;

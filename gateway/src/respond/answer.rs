@@ -39,6 +39,7 @@ use crate::request::ServedObjects;
 use crate::request::Target;
 use crate::respond::last_byte::LastByte;
 use crate::respond::meters::Meters;
+use crate::respond::names::RequestNames;
 use crate::route::Operation;
 
 /// One of the requests in flight; it is counted until it is dropped.
@@ -72,7 +73,7 @@ pub struct Answer {
 /// What is logged about a request. No header and no query: they may hold secrets.
 pub(super) struct Record {
     /// Names the request in every line that is logged on its behalf.
-    pub(super) span: tracing::Span,
+    pub(super) names: Arc<RequestNames>,
     /// The request in traces, if they are on.
     pub(super) trace: Span,
     pub(super) request_id: RequestId,
@@ -82,7 +83,7 @@ pub(super) struct Record {
     pub(super) operation: Option<Operation>,
     /// The operation of a request for Glacier vaults.
     pub(super) vault_operation: Option<&'static str>,
-    pub(super) target: Target,
+    pub(super) target: Arc<Target>,
     pub(super) caller: Option<Caller>,
     pub(super) status: StatusCode,
     pub(super) error_code: Option<String>,
@@ -112,19 +113,6 @@ pub(super) struct LoggedRequest {
     pub(super) object_bytes: Option<u64>,
     pub(super) acl_required: bool,
     pub(super) objects: ServedObjects,
-}
-
-/// Names a request, and what it is about, in the lines that are logged on its behalf.
-pub(super) fn span(request_id: RequestId, target: &Target, trace: &Span) -> tracing::Span {
-    tracing::error_span!(
-        "request",
-        request_id = request_id.as_str(),
-        trace_id = trace.trace_id().map(field::display),
-        span_id = trace.span_id().map(field::display),
-        bucket = target.bucket.as_deref(),
-        // Quoted and escaped: a key may hold line ends and control sequences.
-        key = target.key.as_ref().map(field::debug),
-    )
 }
 
 impl Record {
@@ -226,9 +214,10 @@ impl Record {
     /// Takes the bucket of the access point that a request goes through.
     pub(super) fn set_bucket(&mut self, target: &Target) {
         if let Some(access_point) = &target.access_point {
-            self.target.bucket.clone_from(&target.bucket);
-            self.target.access_point = Some(access_point.clone());
-            self.span.record("bucket", target.bucket.as_deref());
+            let own = Arc::make_mut(&mut self.target);
+            own.bucket.clone_from(&target.bucket);
+            own.access_point = Some(access_point.clone());
+            self.names.set_target(&self.target);
         }
     }
 
@@ -242,8 +231,8 @@ impl Record {
 
     /// Takes the key that a form names.
     pub(super) fn set_key(&mut self, key: Option<&String>) {
-        self.target.key = key.cloned();
-        self.span.record("key", key.map(field::debug));
+        Arc::make_mut(&mut self.target).key = key.cloned();
+        self.names.set_target(&self.target);
     }
 }
 
@@ -308,7 +297,7 @@ impl http_body::Body for Answer {
         let this = &mut *self;
         let polled = {
             let record = this.record.as_ref();
-            let _named = record.map(|record| record.span.enter());
+            let _named = record.map(|record| record.names.enter());
             let _traced = record.and_then(|record| record.trace.attach());
             let polled = Pin::new(&mut this.body).poll_frame(context);
             if let Poll::Ready(Some(Err(cause))) = &polled {
