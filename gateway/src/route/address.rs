@@ -40,13 +40,13 @@ impl BaseDomains {
     /// The bucket in a `Host` header; `None` for a base domain itself and for every other host,
     /// whose requests are path-style.
     pub fn bucket(&self, host: &str) -> Option<String> {
-        let name = host_name(host).trim_end_matches('.').to_ascii_lowercase();
-        if self.0.contains(&name) {
+        let name = host_name(host).trim_end_matches('.');
+        if self.0.iter().any(|base| base.eq_ignore_ascii_case(name)) {
             return None;
         }
         self.0.iter().find_map(|base| {
-            let bucket = name.strip_suffix(base)?.strip_suffix('.')?;
-            (!bucket.is_empty()).then(|| bucket.to_owned())
+            let bucket = before_suffix(name, base)?.strip_suffix('.')?;
+            (!bucket.is_empty()).then(|| bucket.to_ascii_lowercase())
         })
     }
 }
@@ -144,9 +144,9 @@ pub fn control_target(
 ///
 /// Source: <https://docs.aws.amazon.com/general/latest/gr/s3.html>
 fn access_point_label(host: &str) -> Option<String> {
-    let name = host_name(host).trim_end_matches('.').to_ascii_lowercase();
-    let rest = name.strip_suffix(".cn").unwrap_or(&name);
-    let rest = rest.strip_suffix(".amazonaws.com")?;
+    let name = host_name(host).trim_end_matches('.');
+    let rest = before_suffix(name, ".cn").unwrap_or(name);
+    let rest = before_suffix(rest, ".amazonaws.com")?.to_ascii_lowercase();
     let (label, service) = rest.split_once('.')?;
     let service = service.split('.').next().unwrap_or_default();
     let is_one = matches!(
@@ -154,6 +154,13 @@ fn access_point_label(host: &str) -> Option<String> {
         "s3-accesspoint" | "s3-accesspoint-fips" | "s3-object-lambda" | "s3-object-lambda-fips"
     );
     is_one.then(|| label.to_owned())
+}
+
+/// What stands before `suffix`, which may be in any case.
+fn before_suffix<'a>(name: &'a str, suffix: &str) -> Option<&'a str> {
+    let start = name.len().checked_sub(suffix.len())?;
+    let (before, end) = name.split_at_checked(start)?;
+    end.eq_ignore_ascii_case(suffix).then_some(before)
 }
 
 /// The host of a `Host` header without its port.
