@@ -53,8 +53,8 @@ pub struct Config {
     /// How many of the latest data events do.
     pub data_events_kept: usize,
 
-    /// Events that may wait for the writer before requests of the KMS wait for it, and those of the gateway are not
-    /// recorded.
+    /// Events that may wait to be written to the file before requests of the KMS wait for it, and those of the gateway
+    /// are not recorded.
     pub queue_events_max: usize,
 }
 
