@@ -39,7 +39,8 @@ impl ETag {
         value.to_str().is_ok().then_some(Self(value))
     }
 
-    /// The `ETag` header of an answer.
+    /// The `ETag` header of an answer, in memory of its own: the header shares the buffer of 8 KiB that the answer was
+    /// read into, and ETags are remembered.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let value = headers.get(header::ETAG)?;
@@ -47,7 +48,7 @@ impl ETag {
         let bare = strip(text);
         let is_quoted = text.len() == bare.len() + 2 && text.starts_with('"') && !bare.is_empty();
         match is_quoted && text.ends_with('"') {
-            true => Some(Self(value.clone())),
+            true => HeaderValue::from_bytes(value.as_bytes()).ok().map(Self),
             false => Self::parse(text),
         }
     }
@@ -144,6 +145,17 @@ mod tests {
     use http::HeaderValue;
 
     use super::ETag;
+
+    #[test]
+    fn an_etag_keeps_nothing_of_the_buffer_that_its_answer_was_read_into() {
+        let buffer = bytes::Bytes::from(b"\"abc\" and all else of the answer".to_vec());
+        let value = HeaderValue::from_maybe_shared(buffer.slice(..5)).unwrap();
+        let headers = HeaderMap::from_iter([(http::header::ETAG, value)]);
+        let etag = ETag::from_headers(&headers).unwrap();
+        drop(headers);
+        assert!(buffer.is_unique());
+        assert_eq!(etag.as_str(), "\"abc\"");
+    }
 
     #[test]
     fn quotes_make_no_difference_and_are_always_written() {

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::HeaderMap;
 use http::header;
 use proto::time::Timestamp;
@@ -161,7 +160,7 @@ impl FactsCache {
 pub(crate) struct Footer {
     pub(crate) tail: Tail,
     /// Padding, sealed table and tail.
-    pub(crate) bytes: Bytes,
+    pub(crate) bytes: Box<[u8]>,
 }
 
 /// Footers, remembered by the envelope and the backend's ETag of their objects.

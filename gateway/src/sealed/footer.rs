@@ -54,7 +54,8 @@ pub(crate) async fn fetch(
         .ok_or(OpenError::Truncated)?;
     let footer = Arc::new(Footer {
         tail,
-        bytes: bytes.slice(before..),
+        // Copied: what was read may be much longer.
+        bytes: bytes.get(before..).unwrap_or_default().into(),
     });
     objects.footers.insert(identity, Arc::clone(&footer));
     Ok(footer)

@@ -116,7 +116,7 @@ impl PlacedFooter {
         let envelope = envelope.map_err(|_| S3Error::internal())?;
         let head = ObjectHead::from_write(etag, self.object_bytes, envelope);
         let error = match footer::fetch(&store.sealed, &reader, &head).await {
-            Ok(footer) if footer.bytes == self.bytes => return Ok(()),
+            Ok(footer) if *footer.bytes == *self.bytes => return Ok(()),
             Err(ReadError::Changed) => return Ok(()),
             Err(ReadError::Refused(error)) if error.status() != INTERNAL => return Err(error),
             Ok(_) | Err(ReadError::Refused(_)) => {
