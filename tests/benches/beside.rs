@@ -61,31 +61,21 @@ struct Row {
 impl Row {
     fn call(&self) -> Call {
         let is_put = self.method == Method::PUT;
-        // As SDKs upload: in chunks, with a checksum at the end.
-        let is_chunked = is_put && self.bytes > SMALL;
         let headers = self.headers.iter();
-        let mut headers: Vec<_> = headers.map(|(n, v)| (*n, (*v).to_owned())).collect();
-        if is_chunked {
-            headers.extend([
-                ("content-encoding", "aws-chunked".to_owned()),
-                ("x-amz-decoded-content-length", self.bytes.to_string()),
-                ("x-amz-trailer", "x-amz-checksum-crc32".to_owned()),
-            ]);
-        }
-        Call {
+        let call = Call {
             method: self.method.clone(),
             path: self.path.to_owned(),
-            headers,
-            payload_hash: match is_chunked {
-                true => "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
-                false => "UNSIGNED-PAYLOAD",
-            },
+            headers: headers.map(|(n, v)| (*n, (*v).to_owned())).collect(),
+            payload_hash: "UNSIGNED-PAYLOAD",
             service: "s3",
             body: match is_put {
-                true if is_chunked => Load::with_trailing_crc(self.bytes),
                 true => Load::plain(self.bytes),
                 false => Load::default(),
             },
+        };
+        match is_put && self.bytes > SMALL {
+            true => call.with_trailing_crc(self.bytes),
+            false => call,
         }
     }
 }

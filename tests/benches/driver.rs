@@ -53,6 +53,20 @@ pub struct Call {
     pub body: Load,
 }
 
+impl Call {
+    /// The same with a body of `bytes` bytes as SDKs upload it: in chunks, with a checksum at the end.
+    pub fn with_trailing_crc(mut self, bytes: u64) -> Self {
+        self.headers.extend([
+            ("content-encoding", "aws-chunked".to_owned()),
+            ("x-amz-decoded-content-length", bytes.to_string()),
+            ("x-amz-trailer", "x-amz-checksum-crc32".to_owned()),
+        ]);
+        self.payload_hash = "STREAMING-UNSIGNED-PAYLOAD-TRAILER";
+        self.body = Load::with_trailing_crc(bytes);
+        self
+    }
+}
+
 /// Makes `count` calls on `connections` connections, each as soon as the last was answered; gives the
 /// answers' bytes in all.
 pub async fn repeat(side: &Side, call: &Call, count: u64, connections: usize) -> u64 {
@@ -178,7 +192,7 @@ impl Load {
     }
 
     /// The same bytes, aws-chunked in chunks of 64 KiB, with a trailing CRC-32.
-    pub fn with_trailing_crc(length: u64) -> Self {
+    fn with_trailing_crc(length: u64) -> Self {
         assert_eq!(length % PIECE as u64, 0, "whole chunks only");
         let data = vec![0x5a; PIECE];
         let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32IsoHdlc);

@@ -152,7 +152,7 @@ async fn throughput(size: &Size, passage: &Passage, gateway: &Up) {
             Some((bare[0], None)),
         );
 
-        let put = with_trailing_crc(put, size.object_bytes);
+        let put = put.with_trailing_crc(size.object_bytes);
         let (cpu, time) = measured(pid, side, &put, size.objects).await;
         let goal = (mode == "SSE-KMS").then_some(1.8);
         let name = format!("PUT {mode}, trailing CRC");
@@ -270,17 +270,6 @@ fn transfer(method: &Method, name: &str, bytes: u64, headers: &[Field]) -> Call 
         service: "s3",
         body,
     }
-}
-
-fn with_trailing_crc(mut put: Call, bytes: u64) -> Call {
-    put.headers.extend([
-        ("content-encoding", "aws-chunked".to_owned()),
-        ("x-amz-decoded-content-length", bytes.to_string()),
-        ("x-amz-trailer", "x-amz-checksum-crc32".to_owned()),
-    ]);
-    put.payload_hash = "STREAMING-UNSIGNED-PAYLOAD-TRAILER";
-    put.body = Load::with_trailing_crc(bytes);
-    put
 }
 
 fn customer_headers() -> Vec<(&'static str, String)> {

@@ -68,16 +68,7 @@ impl Row {
         if put {
             headers.push(("x-amz-server-side-encryption", "AES256".to_owned()));
         }
-        // As SDKs upload: in chunks, with a checksum at the end.
-        let chunked = put && self.bytes > 4096;
-        if chunked {
-            headers.extend([
-                ("content-encoding", "aws-chunked".to_owned()),
-                ("x-amz-decoded-content-length", self.bytes.to_string()),
-                ("x-amz-trailer", "x-amz-checksum-crc32".to_owned()),
-            ]);
-        }
-        Call {
+        let call = Call {
             method: self.method.clone(),
             path: if list {
                 "/bench".to_owned()
@@ -85,17 +76,16 @@ impl Row {
                 format!("/bench/{}/{connection}", self.bytes)
             },
             headers,
-            payload_hash: if chunked {
-                "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
-            } else {
-                "UNSIGNED-PAYLOAD"
-            },
+            payload_hash: "UNSIGNED-PAYLOAD",
             service: "s3",
-            body: match (put, chunked) {
-                (true, true) => Load::with_trailing_crc(self.bytes),
-                (true, false) => Load::plain(self.bytes),
-                (false, _) => Load::default(),
+            body: match put {
+                true => Load::plain(self.bytes),
+                false => Load::default(),
             },
+        };
+        match put && self.bytes > 4096 {
+            true => call.with_trailing_crc(self.bytes),
+            false => call,
         }
     }
 }
