@@ -91,8 +91,9 @@ impl Drop for Entered {
 /// A span named `request` that names the request which this thread works on, for a line that is written now.
 #[must_use]
 pub fn span_of_request() -> Option<tracing::Span> {
-    let current = CURRENT.with_borrow(Option::clone);
-    current.map(|names| names.span())
+    // A thread that ends may still write lines, when what is kept for it is gone.
+    let current = CURRENT.try_with(|current| current.borrow().clone());
+    current.ok().flatten().map(|names| names.span())
 }
 
 thread_local! {
