@@ -45,3 +45,34 @@ async fn the_span_stands_before_the_module_in_a_line_of_text() {
     assert!(line.contains(&span), "{line}");
     assert!(!first.contains("request{"), "{first}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_of_sixteen_requests_at_once_name_each_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = Up::start_with(folder.path(), &["--ephemeral"], &[("SEALGATE_LOG", "json")]);
+    up.s3().create_bucket().bucket("demo").send().await.unwrap();
+    let reads = (0..160).map(|number| {
+        let read = up.s3_as_alt().get_object().bucket("demo");
+        let read = read.key(format!("key-{}", number % 16)).send();
+        tokio::spawn(async move { read.await.unwrap_err().request_id().unwrap().to_owned() })
+    });
+    let mut expected = Vec::new();
+    for (number, read) in reads.collect::<Vec<_>>().into_iter().enumerate() {
+        expected.push((read.await.unwrap(), format!("\"key-{}\"", number % 16)));
+    }
+    up.end();
+    let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
+    let lines = log
+        .lines()
+        .filter(|line| line.contains("gateway::authorize::access"));
+    let mut named: Vec<_> = lines
+        .map(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            let text = |name: &str| line["span"][name].as_str().unwrap().to_owned();
+            (text("request_id"), text("key"))
+        })
+        .collect();
+    expected.sort();
+    named.sort();
+    assert_eq!(named, expected);
+}
